@@ -1,0 +1,137 @@
+"""What can go wrong, as one small tree; each error says what, with which ids, what to do.
+
+::
+
+    EngagementError
+    ├── InputError              a file, an id, a date, an option that cannot be used
+    ├── CredentialsError        no tokens, or tokens that cannot be read or used
+    ├── ApiError                the API answered, and not with data
+    │   ├── UnauthenticatedError    401: signature, token or clock
+    │   ├── NoAccessError           the app has no access to the product
+    │   ├── ForbiddenTweetsError    Tweets of somebody else
+    │   ├── ForbiddenMetricsError   metrics that the endpoint or the auth does not give
+    │   ├── UnavailableTweetsError  all Tweets deleted, protected or never posted
+    │   ├── BadRequestError         the request itself is refused
+    │   ├── RateLimitedError        429
+    │   └── ServerTroubleError      500, 502, 503, or an answer that cannot be read
+    ├── ConnectionTroubleError  no answer at all
+    ├── DatasetError            a dataset that cannot be opened or written
+    ├── AnalysisError           figures that cannot be analysed as asked
+    └── ReportError             a notebook or report that could not be made
+
+Errors of the Python standard library are not wrapped unless a person can act on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class EngagementError(Exception):
+    """Base of all errors raised on purpose by this package.
+
+    Parameters
+    ----------
+    what
+        What happened, in one sentence.
+    advice
+        What to do about it, in one sentence; may be empty.
+    tweet_ids
+        The Tweets it concerns, as far as known.
+    """
+
+    def __init__(self, what: str, *, advice: str = "", tweet_ids: Sequence[str] = ()) -> None:
+        super().__init__(what)
+        self.what = what
+        self.advice = advice
+        self.tweet_ids = tuple(tweet_ids)
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.advice}".strip()
+
+
+class InputError(EngagementError):
+    """A file, an id, a date or an option that cannot be used as given."""
+
+
+class CredentialsError(EngagementError):
+    """No tokens were found, or those found cannot be read or used."""
+
+
+class ApiError(EngagementError):
+    """The API answered, and not with data.
+
+    Parameters
+    ----------
+    what, advice, tweet_ids
+        As for `EngagementError`.
+    status
+        HTTP status of the answer.
+    texts
+        The API's own words, from ``errors``.
+    metrics
+        The metrics it concerns, as far as known.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        advice: str = "",
+        tweet_ids: Sequence[str] = (),
+        status: int = 0,
+        texts: Sequence[str] = (),
+        metrics: Sequence[str] = (),
+    ) -> None:
+        super().__init__(what, advice=advice, tweet_ids=tweet_ids)
+        self.status = status
+        self.texts = tuple(texts)
+        self.metrics = tuple(metrics)
+
+
+class UnauthenticatedError(ApiError):
+    """401: the signature, a token or the clock is not accepted."""
+
+
+class NoAccessError(ApiError):
+    """The app has no access to the Engagement API."""
+
+
+class ForbiddenTweetsError(ApiError):
+    """Tweets of somebody else were asked for with user tokens; the whole request is refused."""
+
+
+class ForbiddenMetricsError(ApiError):
+    """Metrics that this endpoint, or this kind of authentication, does not give."""
+
+
+class UnavailableTweetsError(ApiError):
+    """Every Tweet of the request is deleted, protected or was never posted."""
+
+
+class BadRequestError(ApiError):
+    """The request itself is refused, whatever the Tweets."""
+
+
+class RateLimitedError(ApiError):
+    """429: the quota of the minute (or second) is spent."""
+
+
+class ServerTroubleError(ApiError):
+    """500, 502, 503, or an answer that cannot be read: worth a retry."""
+
+
+class ConnectionTroubleError(EngagementError):
+    """No answer: refused, dropped, cut off or timed out: worth a retry."""
+
+
+class DatasetError(EngagementError):
+    """A dataset that cannot be opened or written."""
+
+
+class AnalysisError(EngagementError):
+    """Figures that cannot be analysed as asked."""
+
+
+class ReportError(EngagementError):
+    """A notebook or report that could not be made."""

@@ -1,0 +1,147 @@
+"""What a source hands out: a frame of metrics, a frame of problems, and where they are from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from engagement_nb.vocabulary import (
+    EXPORT_ONLY_METRICS,
+    FIRST_SNOWFLAKE_ID,
+    METRICS,
+    REASONS,
+    SNOWFLAKE_EPOCH_MS,
+)
+
+PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
+"""``scope`` is "tweet" (it is not in the frame at all) or "metrics" (those are ``<NA>``)."""
+
+
+@dataclass(frozen=True)
+class About:
+    """Where metrics come from, for captions, reports and JSON.
+
+    Parameters
+    ----------
+    source
+        "sandbox", "api" or "export".
+    endpoint
+        "totals", "28hr", "historical", or "export".
+    by
+        "day" or "hour" for a series, else None.
+    start, end
+        The window (UTC, ``end`` exclusive), where there is one.
+    read_at
+        When the figures were read, UTC.
+    requests
+        Requests spent to get them.
+    labels
+        Names that the source's own columns had, by our column name.
+    notes
+        Sentences that a reader of the figures must know.
+    """
+
+    source: str
+    endpoint: str
+    by: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    read_at: datetime | None = None
+    requests: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the figures are made up by the sandbox, and must be labelled so."""
+        return self.source == "sandbox"
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """Metrics of Tweets, with what could not be had.
+
+    Parameters
+    ----------
+    frame
+        One row a Tweet, or a Tweet and hour or day (column ``time``, UTC). ``tweet_id`` is
+        text, ``created_at`` UTC, each metric a nullable integer under its wire name, missing
+        is ``<NA>``.
+    problems
+        One row a Tweet and reason: `PROBLEM_COLUMNS`.
+    about
+        Where the figures come from.
+    """
+
+    frame: pd.DataFrame
+    problems: pd.DataFrame
+    about: About
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The metric columns of the frame, in the vocabulary's order."""
+        return metric_columns(self.frame)
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def __repr__(self) -> str:
+        return f"{self._headline()}\n{self.frame!r}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self._headline())}</p>{self.frame._repr_html_()}"  # type: ignore[operator]
+
+    def _headline(self) -> str:
+        where = "SANDBOX data (made up)" if self.about.sandbox else f"{self.about.source} data"
+        tweets = self.frame["tweet_id"].nunique() if len(self.frame) else 0
+        period = ""
+        if self.about.start is not None and self.about.end is not None:
+            period = f", {self.about.start:%Y-%m-%d %H:%M} to {self.about.end:%Y-%m-%d %H:%M} UTC"
+        lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
+        tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
+        return f"{where}: {self.about.endpoint}, {tweets:,} Tweets{period}{tail}"
+
+
+def metric_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns of a frame that are metrics, in the vocabulary's order."""
+    known = [*METRICS, *EXPORT_ONLY_METRICS]
+    return [name for name in known if name in frame.columns]
+
+
+def problems_frame(rows: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
+    """A frame of problems from rows with ``tweet_id``, ``reason`` and what else is known.
+
+    Parameters
+    ----------
+    rows
+        Mappings with the keys of `PROBLEM_COLUMNS`; ``scope`` defaults to "tweet", ``metrics``
+        (a comma-separated list) and ``detail`` to "", ``advice`` to that of the reason.
+
+    Returns
+    -------
+    DataFrame
+        Columns `PROBLEM_COLUMNS`, all text.
+    """
+    filled = [
+        {
+            "scope": "tweet",
+            "metrics": "",
+            "detail": "",
+            "advice": REASONS[row["reason"]].advice,
+            **row,
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(filled, columns=PROBLEM_COLUMNS, dtype="string")
+
+
+def created_at(tweet_ids: Iterable[str]) -> pd.Series:
+    """Posting times read from Tweet ids: UTC, ``NaT`` for ids that carry none."""
+    numbers = pd.Series(list(tweet_ids), dtype="string").astype("Int64")
+    milliseconds = (numbers // 2**22 + SNOWFLAKE_EPOCH_MS).where(numbers >= FIRST_SNOWFLAKE_ID)
+    return pd.to_datetime(milliseconds, unit="ms", utc=True).astype("datetime64[ms, UTC]")

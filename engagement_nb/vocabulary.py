@@ -1,0 +1,256 @@
+"""The Engagement API's contract as data: metrics, endpoints, groupings, limits, ages.
+
+Everything here was read from the API's published reference, guides and FAQ, or seen in
+recorded answers of it. Nothing here fetches, waits or computes; the client and the sandbox
+both import this module and share nothing else.
+
+Names are the wire's: what the vendor now calls a *Post* is a *Tweet* here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+EndpointName = Literal["totals", "28hr", "historical"]
+By = Literal["day", "hour"]
+Expected = Literal["counted", "not counted", "not said"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric of the API.
+
+    Parameters
+    ----------
+    name
+        Wire name, as sent in ``engagement_types``.
+    label
+        What a reader of a report calls it.
+    on_totals, on_windows
+        Whether ``totals``, and whether ``28hr`` and ``historical``, give it.
+    needs_owner
+        Whether ``totals`` gives it to the owner's tokens only. The windowed endpoints
+        give everything to the owner only.
+    max_age
+        Age of a Tweet beyond which the figure is not known, or None.
+    expected
+        What the documents say about its part in ``engagements``.
+    """
+
+    name: str
+    label: str
+    on_totals: bool
+    on_windows: bool
+    needs_owner: bool = True
+    max_age: timedelta | None = None
+    expected: Expected = "counted"
+
+
+IMPRESSIONS_MAX_AGE = timedelta(days=90)
+"""On totals only; the windowed endpoints have no such limit."""
+VIDEO_VIEWS_MAX_AGE = timedelta(days=1800)
+"""Beyond it the API lists the Tweet as unsupported and still sends a "0"."""
+
+_METRICS = (
+    Metric("impressions", "impressions", True, True, max_age=IMPRESSIONS_MAX_AGE,
+           expected="not counted"),
+    Metric("engagements", "engagements", True, True, max_age=IMPRESSIONS_MAX_AGE),
+    Metric("favorites", "likes", True, True, needs_owner=False),
+    Metric("retweets", "reposts", True, True, needs_owner=False),
+    Metric("replies", "replies", True, True, needs_owner=False),
+    Metric("video_views", "video views", True, True, needs_owner=False,
+           max_age=VIDEO_VIEWS_MAX_AGE, expected="not said"),
+    Metric("quote_tweets", "quotes", True, False, needs_owner=False, expected="not said"),
+    Metric("media_views", "media views", False, True, expected="not counted"),
+    Metric("media_engagements", "media engagements", False, True),
+    Metric("url_clicks", "URL clicks", False, True),
+    Metric("hashtag_clicks", "hashtag clicks", False, True),
+    Metric("detail_expands", "detail expands", False, True),
+    Metric("permalink_clicks", "permalink clicks", False, True),
+    Metric("app_install_attempts", "app install attempts", False, True),
+    Metric("app_opens", "app opens", False, True),
+    Metric("email_tweet", "shares by email", False, True),
+    Metric("user_follows", "new follows", False, True),
+    Metric("user_profile_clicks", "profile visits", False, True),
+)  # fmt: skip
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""All 18 metrics by wire name, in the order in which frames show them."""
+
+METRIC_ALIASES = {"media_clicks": "media_engagements"}
+"""Old wire names that the API was documented with (this one until 2017-10)."""
+
+EXPORT_ONLY_METRICS = {
+    "bookmarks": "bookmarks",
+    "shares": "shares",
+    "dial_phone": "phone calls",
+}
+"""Columns that export files have and the API does not: name in our frames, label."""
+
+NO_CANDIDATES = frozenset({"impressions", "engagements"})
+"""Never part of the sum that is compared with ``engagements``."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint: what it takes and what it gives."""
+
+    name: EndpointName
+    path: str
+    max_ids: int
+    group_by: tuple[str, ...]
+    metrics: tuple[str, ...]
+    own_only: bool
+
+
+ENDPOINTS: dict[str, Endpoint] = {
+    "totals": Endpoint(
+        "totals",
+        "/insights/engagement/totals",
+        250,
+        ("tweet.id", "engagement.type"),
+        tuple(m.name for m in _METRICS if m.on_totals),
+        own_only=False,
+    ),
+    "28hr": Endpoint(
+        "28hr",
+        "/insights/engagement/28hr",
+        25,
+        ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
+        tuple(m.name for m in _METRICS if m.on_windows),
+        own_only=True,
+    ),
+    "historical": Endpoint(
+        "historical",
+        "/insights/engagement/historical",
+        25,
+        ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
+        tuple(m.name for m in _METRICS if m.on_windows),
+        own_only=True,
+    ),
+}
+
+MAX_GROUPINGS = 3
+FOUR_LEVEL_GROUPINGS = (
+    ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
+    ("engagement.type", "tweet.id", "engagement.day", "engagement.hour"),
+)
+"""The only orders in which four ``group_by`` items are accepted, one such grouping a request."""
+
+RECENT_WINDOW = timedelta(hours=28)
+MAX_WINDOW = timedelta(days=28)
+MAX_LOOKBACK = timedelta(days=365)
+"""Said by newer pages only; a switch in the sandbox."""
+FIRST_MOMENT = datetime(2014, 9, 1, tzinfo=UTC)
+PUBLIC_COUNTS_KNOWN_FROM = datetime(2015, 9, 15, tzinfo=UTC)
+"""Before it ``historical`` reads 0 for `ZERO_BEFORE_KNOWN`, which means not known."""
+ZERO_BEFORE_KNOWN = frozenset({"favorites", "replies", "retweets"})
+MEDIA_VIEWS_LEFT_ENGAGEMENTS = datetime(2017, 10, 9, tzinfo=UTC)
+
+UNAVAILABLE = "unavailable_tweet_ids"
+UNSUPPORTED_IMPRESSIONS = "unsupported_for_impressions_engagements_tweet_ids"
+UNSUPPORTED_VIDEO = "unsupported_for_video_views_tweet_ids"
+RESERVED_KEYS = frozenset(
+    {"start", "end", "errors", UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO}
+)
+"""Keys that can stand beside the groupings of an answer."""
+
+HEADER_LIMIT = "x-per-minute-limit"
+HEADER_REMAINING = "x-per-minute-remaining"
+HEADER_RESET = "x-per-minute-reset"
+HEADER_SECOND_LIMIT = "x-per-second-limit"
+HEADER_SECOND_REMAINING = "x-per-second-remaining"
+HEADER_SECOND_RESET = "x-per-second-reset"
+
+ENV_CONSUMER_KEY = "TWITTER_CONSUMER_KEY"
+ENV_CONSUMER_SECRET = "TWITTER_CONSUMER_SECRET"  # noqa: S105
+ENV_ACCESS_TOKEN = "TWITTER_ACCESS_TOKEN"  # noqa: S105
+ENV_ACCESS_TOKEN_SECRET = "TWITTER_ACCESS_TOKEN_SECRET"  # noqa: S105
+ENV_BEARER_TOKEN = "TWITTER_BEARER_TOKEN"  # noqa: S105
+ENV_API_URL = "ENGAGEMENT_API_URL"
+ENV_AUTH_URL = "ENGAGEMENT_AUTH_URL"
+
+LIVE_API_URL = "https://data-api.twitter.com"
+LIVE_AUTH_URL = "https://api.twitter.com"
+PATH_REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105
+PATH_AUTHORIZE = "/oauth/authorize"
+PATH_ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105
+PATH_BEARER_TOKEN = "/oauth2/token"  # noqa: S105
+
+SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
+FIRST_SNOWFLAKE = datetime(2010, 11, 4, tzinfo=UTC)
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST_SNOWFLAKE_ID = 29_700_859_247
+
+
+def tweet_time(tweet_id: str | int) -> datetime | None:
+    """When a Tweet was posted, as its id tells.
+
+    Parameters
+    ----------
+    tweet_id
+        A Tweet id.
+
+    Returns
+    -------
+    datetime or None
+        UTC, to the millisecond; None for ids from before 2010-11-04, which carry no time.
+    """
+    number = int(tweet_id)
+    if number < FIRST_SNOWFLAKE_ID:
+        return None
+    return _UNIX_EPOCH + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)
+
+
+def snowflake(moment: datetime, low_bits: int = 0) -> int:
+    """The Tweet id of a moment: the inverse of `tweet_time`.
+
+    Parameters
+    ----------
+    moment
+        An aware datetime.
+    low_bits
+        The 22 bits that tell Tweets of the same millisecond apart.
+    """
+    milliseconds = (moment - _UNIX_EPOCH) // timedelta(milliseconds=1)
+    return ((milliseconds - SNOWFLAKE_EPOCH_MS) << 22) | low_bits
+
+
+def label(name: str) -> str:
+    """What a reader of a report calls a metric, for any column of a frame."""
+    metric = METRICS.get(name)
+    return metric.label if metric else EXPORT_ONLY_METRICS.get(name, name.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something could not be had, and what to do about it."""
+
+    key: str
+    advice: str
+
+
+_REASONS = (
+    Reason("not a Tweet id", "Give the digits of the id, as text: a spreadsheet rounds them."),
+    Reason("unavailable", "Deleted, protected or never posted: leave it out."),
+    Reason("not yours", "Add a profile with the tokens of the Tweet's owner, or ask totals for"
+           " its public metrics."),
+    Reason("older than 90 days", "Totals knows impressions and engagements for 90 days;"
+           " ask historical, or keep snapshots."),
+    Reason("older than 1800 days", "Video views are kept for 1,800 days; the 0 sent is no count."),
+    Reason("before 2014-09-01", "The API knows nothing earlier: choose a later period."),
+    Reason("before 2015-09-15", "Likes, replies and reposts of that time are not known;"
+           " the 0 sent is no count."),
+    Reason("metric not offered", "Ask an endpoint that offers this metric."),
+    Reason("needs the owner's tokens", "App-only access gives public metrics: add the owner's"
+           " tokens."),
+    Reason("not authenticated", "Check the tokens of this profile: engagement-nb auth check."),
+    Reason("refused", "See the API's text."),
+    Reason("request failed", "Run the same command again: it asks only for what is missing."),
+    Reason("not in this source", "The file or dataset does not hold this Tweet."),
+)  # fmt: skip
+
+REASONS: dict[str, Reason] = {reason.key: reason for reason in _REASONS}
+"""Every reason that a frame of problems can give."""
