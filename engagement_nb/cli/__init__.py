@@ -1,0 +1,127 @@
+"""The command line: one table of commands, and what an error looks like to a person.
+
+Commands are plain click commands in the modules of this package; they are imported when they
+are called, so that ``engagement-nb --help`` is quick. A command says how it ended by what it
+raises: an `~engagement_nb.errors.EngagementError` becomes one sentence on stderr, and
+``ctx.exit(code)`` any other ending.
+"""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from engagement_nb.errors import EngagementError, InputError
+
+DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes; 3 is for done, but with Tweets missing, where ``--strict`` was asked for."""
+
+COMMANDS = {
+    "report": ("reports:report", "The main job: fetch, explore the gap, one HTML file."),
+    "plan": ("collect:plan", "What a fetch would cost and what it cannot get; spends nothing."),
+    "fetch": ("collect:fetch", "Fetch metrics into a dataset; run again, it resumes."),
+    "batch": ("reports:batch", "Many reports and an index of them, from one manifest."),
+    "auth": ("auth:auth", "Tokens: log in with a PIN, see what is there, check that they work."),
+    "usage": ("usage:usage", "Handles queried this billing month."),
+    "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
+    "lab": ("reports:lab", "JupyterLab on the notebooks."),
+    "study": ("study:study", ""),
+}
+"""Command -> ("module:attribute" in this package, help in one line; none: not listed)."""
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items() if help_])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="engagement-nb", prog_name="engagement-nb")
+def cli() -> None:
+    """Engagement metrics of X (Twitter) Posts, and what engagements hide.
+
+    Without keys everything runs on the sandbox: a copy of the API on this machine, with made-up
+    figures. Exit codes: 0 done; 1 failed; 2 wrong use; 3 done, but with Tweets missing (--strict).
+    """
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and give its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Words after the program's name; ``sys.argv`` when not given.
+    """
+    try:
+        ended = cli.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="engagement-nb",
+            standalone_mode=False,
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort as abort:
+        interrupted = isinstance(abort.__cause__ or abort.__context__, KeyboardInterrupt)
+        _complain("interrupted." if interrupted else "stopped: no answer was given.")
+        return INTERRUPTED if interrupted else FAILED
+    except EngagementError as error:
+        _complain(str(error))
+        return WRONG_USE if isinstance(error, InputError) else FAILED
+    except BrokenPipeError:
+        # Whoever read our output went away; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        _complain(_of_the_system(error))
+        return FAILED
+    return ended if isinstance(ended, int) else DONE
+
+
+def main() -> None:
+    """The ``engagement-nb`` program."""
+    sys.exit(run())
+
+
+_WHAT_TO_DO = {
+    errno.EACCES: "Choose a place that you may write to, or ask for permission.",
+    errno.EPERM: "Choose a place that you may write to, or ask for permission.",
+    errno.EROFS: "That file system is read-only: choose another place.",
+    errno.ENOSPC: "The disk is full: make room and run the same command again.",
+    errno.EDQUOT: "Your disk quota is spent: make room and run the same command again.",
+    errno.EADDRINUSE: "The port is in use: choose another one, or 0 for any free one.",
+    errno.EMFILE: "Too many open files: raise the limit (ulimit -n) or use fewer workers.",
+    errno.ENOTDIR: "A file stands where a folder is wanted: choose another place.",
+    errno.EISDIR: "A folder stands where a file is wanted: choose another place.",
+    errno.ENOENT: "Check the path.",
+}
+
+
+def _of_the_system(error: OSError) -> str:
+    """One sentence for an error of the operating system."""
+    what = (error.strerror or str(error) or type(error).__name__).rstrip(".")
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return f"{where}{what}. {_WHAT_TO_DO.get(error.errno or 0, '')}".rstrip()
+
+
+def _complain(sentence: str) -> None:
+    click.echo(f"error: {sentence}", err=True)

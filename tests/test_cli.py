@@ -1,0 +1,92 @@
+"""The command line itself: its table, its errors, its exit codes."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from types import ModuleType
+
+import click
+import pytest
+
+from engagement_nb import cli
+from engagement_nb.errors import InputError, ReportError
+
+
+@pytest.fixture
+def say(monkeypatch):
+    """Put a command `say` into the table, that does what the test gives it."""
+
+    def install(action):
+        module = ModuleType("engagement_nb.cli.pretend")
+        module.say = click.Command("say", callback=action)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setitem(cli.COMMANDS, "say", ("pretend:say", "Says it."))
+
+    return install
+
+
+def raising(error):
+    def action():
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (InputError("a.csv is empty.", advice="Export it again."), 2,
+         "error: a.csv is empty. Export it again.\n"),
+        (ReportError("Notebook failed."), 1, "error: Notebook failed.\n"),
+        (PermissionError(errno.EACCES, "Permission denied", "/there"), 1,
+         "error: /there: Permission denied. Choose a place that you may write to, or ask for"
+         " permission.\n"),
+        (OSError(errno.EADDRINUSE, "Address already in use"), 1,
+         "error: Address already in use. The port is in use: choose another one, or 0 for any"
+         " free one.\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "x"), 1,
+         "error: x: No space left on device. The disk is full: make room and run the same command"
+         " again.\n"),
+        (KeyboardInterrupt(), 130, "\nerror: interrupted.\n"),
+    ],
+)  # fmt: skip
+def test_an_error_is_one_sentence_and_an_exit_code(say, capsys, error, code, text):
+    say(raising(error))
+    assert cli.run(["say"]) == code
+    assert capsys.readouterr() == ("", text)
+
+
+def test_a_command_sets_its_own_exit_code(say):
+    say(lambda: click.get_current_context().exit(3))
+    assert cli.run(["say"]) == 3
+
+
+def test_what_a_command_returns_without_a_code_is_done(say):
+    say(lambda: "something")
+    assert cli.run(["say"]) == 0
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["say", "--nonsense"]])
+def test_wrong_use_is_exit_2_with_the_way_to_the_help(say, capsys, words):
+    say(lambda: None)
+    assert cli.run(words) == 2
+    assert "--help" in capsys.readouterr().err
+
+
+def test_the_help_lists_every_command_that_is_not_hidden(capsys):
+    assert cli.run(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name, (_, help_) in cli.COMMANDS.items() if help_)
+    assert "study" not in shown
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from engagement_nb.cli import run; run(['--help']);"
+        "print([m for m in ('pandas', 'matplotlib', 'papermill', 'nbconvert', 'httpx')"
+        " if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
