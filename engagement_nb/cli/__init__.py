@@ -97,9 +97,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return ended if isinstance(ended, int) else DONE
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
-    sys.exit(run())
+    sys.exit(run(arguments))
 
 
 _WHAT_TO_DO = {
