@@ -1,0 +1,392 @@
+"""Tweet ids from whatever a person has them in: lists, CSV, JSON, archives, links, frames.
+
+Ids are 64-bit numbers and stay text here: a float or a spreadsheet destroys them above 2^53,
+and what it destroyed cannot be told from what it left alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import numbers
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+
+from engagement_nb.errors import InputError
+from engagement_nb.metrics import problems_frame
+from engagement_nb.textfiles import as_utf8, check_content, read_file
+
+ID_COLUMNS = frozenset(
+    {"tweet id", "tweet ids", "tweetid", "post id", "post ids", "postid", "id", "ids", "id str",
+     "status id", "tweet", "tweets"}
+)  # fmt: skip
+"""Column names, lower case and with spaces, that hold Tweet ids."""
+_OWNER_COLUMNS = ("author id", "user id", "owner id", "owner", "author", "handle", "username",
+                  "screen name")  # fmt: skip
+_LINK_COLUMNS = frozenset(
+    {"link", "post link", "tweet link", "tweet permalink", "permalink", "url", "tweet url"}
+)
+
+ROUNDED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+|\d{16,}[.,]0*")
+"""A number that went through a float: ``6.49E+17``, ``649000000000000000.0``."""
+_ID = re.compile(r"[1-9]\d{0,18}")
+_GUARDED = re.compile(r"""=?["']*([^"']*)["']*""")
+_POST_LINK = re.compile(
+    r"(?:https?://)?(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com/"
+    r"(?:i/web|@?(\w{1,20}))/status(?:es)?/(\d{1,19})(?!\d)",
+    re.IGNORECASE,
+)
+_ACTIVITY = re.compile(r"tag:search\.twitter\.com,2005:(\d{1,19})")
+_ACTOR = re.compile(r"id:twitter\.com:(\d+)")
+_ARCHIVE = re.compile(r"\s*window\.[\w.]+\s*=\s*")
+_MAX_ID = 2**63 - 1
+_LISTS = ("data", "statuses", "results", "tweets", "tweet_ids", "ids", "posts")
+_WRAPPERS = ("tweet", "status", "like", "post")
+_ID_KEYS = ("id_str", "id", "tweet_id", "tweetId", "post_id", "rest_id")
+_CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub_geo", "errors",
+                      "error", "status_withheld", "user_withheld"})  # fmt: skip
+_ADVICE_ROUNDED = (
+    "Export or save the ids again, as text, and do not open the file in a spreadsheet in between."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class IdList:
+    """Tweet ids as they were given, each once.
+
+    Parameters
+    ----------
+    ids
+        The ids, as text, in the order in which they first appear.
+    problems
+        What could not be read as an id: a frame of problems, reason "not a Tweet id".
+    owners
+        For ids whose source tells: user id of the author, or else the handle.
+    duplicates
+        How many entries repeated an earlier one.
+    name
+        What the ids were read from.
+    """
+
+    ids: list[str]
+    problems: pd.DataFrame
+    owners: dict[str, str]
+    duplicates: int
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.ids)
+
+    def __repr__(self) -> str:
+        extra = f", {self.duplicates:,} repeated" if self.duplicates else ""
+        wrong = f", {len(self.problems):,} not Tweet ids (see .problems)"
+        return f"{len(self.ids):,} Tweet ids from {self.name}{extra}" + (
+            wrong if len(self.problems) else ""
+        )
+
+
+def read_ids(source: Any) -> IdList:
+    """Read Tweet ids from a file, standard input, a frame or a list.
+
+    Parameters
+    ----------
+    source
+        Path of a file (text, CSV, JSON, JSON Lines, ``tweets.js`` of an account archive, an
+        export of X; each also gzipped), "-" for standard input, a link or a single id, a
+        DataFrame, or any iterable of ids and links.
+
+    Returns
+    -------
+    IdList
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, holds no id at all, or most of its ids were rounded by a
+        spreadsheet or a float.
+
+    Notes
+    -----
+    Text may hold blank lines and comments (from ``#``). JSON may be of the vendor's APIs (v1.1,
+    v2, Activity Streams) or a plain list; of a repost, its own id is taken, not the original's.
+    """
+    if isinstance(source, IdList):
+        return source
+    if isinstance(source, pd.DataFrame):
+        return _collect(_from_frame(source), "the frame")
+    if isinstance(source, pd.Series) and pd.api.types.is_float_dtype(source.dtype):
+        raise _all_rounded("the column", "it holds floats")
+    if isinstance(source, str | Path):
+        return _from_name(source)
+    if isinstance(source, numbers.Number):
+        return _collect([(source, None)], "the id")
+    try:
+        entries = [(value, None) for value in source]
+    except TypeError:
+        raise InputError(
+            f"No Tweet ids can be read from a {type(source).__name__}.",
+            advice="Give a file, a DataFrame or a list of ids.",
+        ) from None
+    return _collect(entries, "the list")
+
+
+def rounded_share(ids: Iterable[str]) -> float:
+    """Share of ids of 17 digits or more that hold only 15 significant ones, as spreadsheets do."""
+    long = [value for value in ids if len(value) >= 17]
+    return sum(not value[15:].strip("0") for value in long) / len(long) if len(long) > 1 else 0.0
+
+
+def _from_name(source: str | Path) -> IdList:
+    if str(source) == "-":
+        return _from_bytes(check_content(sys.stdin.buffer.read(), "Standard input"), "stdin")
+    path = Path(source).expanduser()
+    if isinstance(source, str) and not path.exists() and _parse(source)[0]:
+        return _collect([(source, None)], "the argument")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder.", advice="Give one file of Tweet ids.")
+    return _from_bytes(read_file(path), str(path))
+
+
+def _from_bytes(data: bytes, name: str) -> IdList:
+    raw, _ = as_utf8(data, name)
+    archive = _ARCHIVE.match(raw[:200].decode(errors="replace"))
+    if archive:
+        raw = raw[archive.end() :].rstrip().removesuffix(b";")
+    if raw.lstrip()[:1] in (b"[", b"{"):
+        return _collect(_from_json(raw, name), name)
+    if raw.lstrip()[:1] == b"<":
+        raise InputError(
+            f"{name} is a web page or XML, not a list of Tweet ids.",
+            advice="Give text, CSV or JSON with the ids.",
+        )
+    return _collect(_from_text(raw.decode(), name), name)
+
+
+def _from_frame(frame: pd.DataFrame) -> Iterator[tuple[Any, str | None]]:
+    names = {_plain(str(column)): column for column in frame.columns}
+    column = next((names[name] for name in names if name in ID_COLUMNS), None)
+    if column is None:
+        if frame.index.name is not None and _plain(str(frame.index.name)) in ID_COLUMNS:
+            yield from ((value, None) for value in frame.index)
+            return
+        raise InputError(
+            f"The frame has no column of Tweet ids; it has: {', '.join(map(str, frame.columns))}.",
+            advice='Name the column "tweet_id", or give the column itself.',
+        )
+    if pd.api.types.is_float_dtype(frame[column].dtype):
+        raise _all_rounded(f'the column "{column}"', "it holds floats")
+    owner = next((names[name] for name in _OWNER_COLUMNS if name in names), None)
+    if owner is None:
+        yield from ((value, None) for value in frame[column])
+    else:
+        for value, whose in zip(frame[column], frame[owner], strict=True):
+            yield value, None if pd.isna(whose) else str(whose)
+
+
+def _from_text(text: str, name: str) -> Iterator[tuple[Any, str | None]]:
+    try:
+        yield from _from_rows(text)
+    except csv.Error as error:
+        raise InputError(
+            f"{name} cannot be read as a list or a CSV file: {error}.",
+            advice="Give one id a line, or a CSV file with a column tweet_id.",
+        ) from None
+
+
+def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
+    first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    while first.startswith("#"):
+        text = text.split(first, 1)[1]
+        first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    delimiter = max(",;\t", key=first.count)
+    header = [_plain(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
+    if column is None:
+        yield from _from_lines(text)
+        return
+    owner = next((header.index(cell) for cell in _OWNER_COLUMNS if cell in header), None)
+    link = next((i for i, cell in enumerate(header) if cell in _LINK_COLUMNS), None)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    for row in rows:
+        if any(cell.strip() for cell in row):
+            break
+    for row in rows:
+        if not any(cell.strip() for cell in row):
+            continue
+        whose = row[owner].strip() if owner is not None and owner < len(row) else None
+        if whose is None and link is not None and link < len(row):
+            whose = _parse(row[link])[1]
+        yield row[column] if column < len(row) else ",".join(row), whose or None
+
+
+def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
+    """One entry a line, or several where all of them are ids; else the first that is one."""
+    for line in text.splitlines():
+        line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
+        if not line:
+            continue
+        if _ID.fullmatch(line):
+            yield line, None
+            continue
+        cells = [cell for cell in re.split(r"[,;\t ]+", line) if cell]
+        if _parse(line)[0] or len(cells) == 1:
+            yield line, None
+        elif sum(bool(_parse(cell)[0]) for cell in cells) * 2 > len(cells):
+            yield from ((cell, None) for cell in cells)
+        else:
+            yield next((cell for cell in cells if _parse(cell)[0]), line), None
+
+
+def _from_json(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:
+    try:
+        documents = [orjson.loads(raw)]
+    except orjson.JSONDecodeError:
+        documents = []
+        broken = []
+        for number, line in enumerate(raw.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                documents.append(orjson.loads(line))
+            except orjson.JSONDecodeError:
+                broken.append(f"(line {number}: broken JSON)")
+        if not documents:
+            raise InputError(
+                f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
+                advice="Download it again.",
+            ) from None
+        yield from ((entry, None) for entry in broken)
+    for number, document in enumerate(documents, 1):
+        where = f"line {number}" if len(documents) > 1 else "the file"
+        yield from _from_document(document, where)
+
+
+def _from_document(document: Any, where: str) -> Iterator[tuple[Any, str | None]]:
+    if isinstance(document, list):
+        for number, item in enumerate(document, 1):
+            yield from _from_document(item, f"{where}, item {number}")
+        return
+    if not isinstance(document, Mapping):
+        yield document, None
+        return
+    for key in _WRAPPERS:
+        if isinstance(document.get(key), Mapping):
+            yield from _from_document(document[key], where)
+            return
+    id_key = next((key for key in _ID_KEYS if key in document), None)
+    if id_key is not None:
+        yield document[id_key], _owner(document)
+        return
+    for key in _LISTS:
+        if key in document:
+            yield from _from_document(document[key], where)
+            return
+    # Pages without results, and what streams and archives say between Tweets.
+    if not (_CONTROL & document.keys() or "meta" in document):
+        yield f"({where}: no id)", None
+
+
+def _owner(document: Mapping[str, Any]) -> str | None:
+    """The author's user id, else the handle, from v1.1, v2 or an Activity Streams object."""
+    if document.get("author_id"):
+        return str(document["author_id"])
+    actor = document.get("actor")
+    if isinstance(actor, Mapping):
+        number = _ACTOR.fullmatch(str(actor.get("id", "")))
+        return number[1] if number else actor.get("preferredUsername")
+    user = document.get("user")
+    if isinstance(user, Mapping):
+        found = user.get("id_str") or user.get("id") or user.get("screen_name")
+        return str(found) if found else None
+    return None
+
+
+def _parse(value: Any) -> tuple[str | None, str | None, str]:
+    """Id, handle and, where there is no id, why."""
+    if isinstance(value, bool) or value is None:
+        return None, None, ""
+    if isinstance(value, numbers.Integral):
+        number = int(value)
+        good = 0 < number <= _MAX_ID
+        return (str(number) if good else None), None, ""
+    if isinstance(value, numbers.Number):
+        return None, None, "a float: its last digits are lost"
+    text = str(value).strip()
+    if not _ID.fullmatch(text):
+        guarded = _GUARDED.fullmatch(text)
+        text = guarded[1].strip() if guarded else text
+    if _ID.fullmatch(text):
+        return (text if int(text) <= _MAX_ID else None), None, ""
+    if ROUNDED.fullmatch(text):
+        return None, None, "rounded by a spreadsheet: its last digits are lost"
+    link = _POST_LINK.match(text)
+    if link:
+        handle = link[1] if link[1] and link[1].lower() != "i" else None
+        return link[2], handle, ""
+    activity = _ACTIVITY.fullmatch(text)
+    return (activity[1] if activity else None), None, ""
+
+
+def _missing(value: Any) -> bool:
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _collect(entries: Iterable[tuple[Any, str | None]], name: str) -> IdList:
+    """Entries as an `IdList`, or the error where they give none."""
+    owners: dict[str, str] = {}
+    seen: dict[str, None] = {}
+    wrong: dict[str, str] = {}
+    duplicates = rounded = 0
+    for value, whose in entries:
+        if _missing(value):
+            continue
+        tweet_id, handle, why = _parse(value)
+        if tweet_id is None:
+            shown = str(value).strip()[:80]
+            duplicates += shown in wrong
+            rounded += bool(why) and shown not in wrong
+            wrong[shown] = why
+            continue
+        duplicates += tweet_id in seen
+        seen[tweet_id] = None
+        owner = whose or handle
+        if owner:
+            owners.setdefault(tweet_id, owner.removeprefix("@"))
+    ids = list(seen)
+    if rounded > len(ids) or rounded_share(ids) > 0.5:
+        example = next((value for value, why in wrong.items() if why), None) or ids[0]
+        raise _all_rounded(name, f"they read like {example}")
+    if not ids:
+        found = f': "{next(iter(wrong))}" is none' if wrong else ""
+        raise InputError(
+            f"{name} holds no Tweet id{found}.",
+            advice="Give the digits of the ids, one a line, or a column tweet_id.",
+        )
+    problems = problems_frame(
+        {"tweet_id": value, "reason": "not a Tweet id", "detail": why}
+        for value, why in wrong.items()
+    )
+    return IdList(ids, problems, owners, duplicates, name)
+
+
+def _all_rounded(name: str, how: str) -> InputError:
+    return InputError(
+        f"The Tweet ids in {name} are lost: {how}, which a float or a spreadsheet made of them.",
+        advice=_ADVICE_ROUNDED,
+    )
+
+
+def _plain(column: str) -> str:
+    return " ".join(column.replace("_", " ").replace("\ufeff", "").lower().split()).strip("\"' ")

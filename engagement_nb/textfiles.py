@@ -1,0 +1,108 @@
+"""Files that people have, as UTF-8 text: what is no text, or no file, is refused in words."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from pathlib import Path
+
+from engagement_nb.errors import InputError
+
+_WHAT_IT_IS = (
+    (b"PK\x03\x04", "a spreadsheet (xlsx) or a zip archive"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet (xls)"),
+    (b"%PDF", "a PDF"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"SQLite format 3", "a database"),
+)
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_GZIP = b"\x1f\x8b"
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, gunzipped where it is gzipped.
+
+    Raises
+    ------
+    InputError
+        The file is missing, a folder, not readable, empty, or a damaged gzip file.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file.", advice="Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder.", advice="Give a file.") from None
+    except PermissionError:
+        raise InputError(
+            f"{path}: no permission to read it.", advice="Ask its owner, or copy it."
+        ) from None
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read: {error.strerror or error}.", advice="Check the path."
+        ) from None
+    return check_content(data, str(path))
+
+
+def check_content(data: bytes, name: str) -> bytes:
+    """The same bytes, gunzipped where they are gzipped; what is empty is refused."""
+    if data.startswith(_GZIP):
+        try:
+            data = gzip.decompress(data)
+        except (OSError, EOFError, zlib.error):
+            raise InputError(
+                f"{name}: the gzip file is damaged or cut off.", advice="Download it again."
+            ) from None
+    if not data.strip():
+        raise InputError(f"{name} is empty.", advice="Export or download it again.")
+    return data
+
+
+def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
+    """Text of a file as UTF-8 without a byte order mark, and the encoding it had.
+
+    Parameters
+    ----------
+    data
+        What `read_file` gave.
+    name
+        The file's name, for the error.
+
+    Returns
+    -------
+    tuple of bytes and str
+        The text, and "utf-8", "utf-16" or "windows-1252".
+
+    Raises
+    ------
+    InputError
+        It is not text.
+    """
+    for magic, kind in _WHAT_IT_IS:
+        if data.startswith(magic):
+            raise InputError(
+                f"{name} is {kind}, not a text file, whatever its name says.",
+                advice="Give the file as it was downloaded.",
+            )
+    if data.startswith(_UTF16):
+        try:
+            return data.decode("utf-16").encode(), "utf-16"
+        except UnicodeError:
+            raise _not_text(name) from None
+    if b"\0" in data[:65536] or b"\0" in data:
+        raise _not_text(name)
+    data = data.removeprefix(codecs.BOM_UTF8)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace").encode(), "windows-1252"
+    return data, "utf-8"
+
+
+def _not_text(name: str) -> InputError:
+    return InputError(
+        f"{name} is not a text file.", advice="Give the CSV file as it was downloaded."
+    )
