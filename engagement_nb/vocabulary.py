@@ -237,6 +237,7 @@ _REASONS = (
     Reason("unavailable", "Deleted, protected or never posted: leave it out."),
     Reason("not yours", "Add a profile with the tokens of the Tweet's owner, or ask totals for"
            " its public metrics."),
+    Reason("posted later", "The period ends before this Tweet was posted: choose a later one."),
     Reason("older than 90 days", "Totals knows impressions and engagements for 90 days;"
            " ask historical, or keep snapshots."),
     Reason("older than 1800 days", "Video views are kept for 1,800 days; the 0 sent is no count."),
