@@ -1,0 +1,107 @@
+"""From the sum of all columns to engagements, and engagements against the sum a Tweet."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, ORANGE, SKY, Chart, counts_on
+from engagement_nb.gap.words import number
+
+
+def bridge(
+    sum_of_metrics: int, over_count: int, hidden: int, engagements: int, *, sandbox: bool = False
+) -> Chart:
+    """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements."""
+    inside = sum_of_metrics - over_count
+    steps = [
+        ("sum of all columns", 0, sum_of_metrics, GREY, number(sum_of_metrics)),
+        ("not part of\nengagements", inside, sum_of_metrics, ORANGE, number(-over_count)),
+        ("hidden: no metric\nof its own", *sorted((inside, inside + hidden)), SKY,
+         ("+" if hidden >= 0 else "") + number(hidden)),
+        ("engagements", 0, engagements, BLUE, number(engagements)),
+    ]  # fmt: skip
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        levels = [sum_of_metrics, inside, inside + hidden]
+        for position, (_, low, high, colour, text) in enumerate(steps):
+            y = len(steps) - 1 - position
+            axes.barh(y, high - low, left=low, height=0.62, color=colour)
+            axes.annotate(
+                text, (high, y), xytext=(5, 0), textcoords="offset points", va="center",
+                color=INK, weight="bold" if position in (0, 3) else "normal",
+            )  # fmt: skip
+            if position < 3:
+                x = levels[position]
+                axes.plot([x, x], [y - 0.31, y - 1 + 0.31], color=GREY, lw=0.9, ls=":")
+        axes.set_yticks(range(len(steps) - 1, -1, -1), [step[0] for step in steps])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        top = max(sum_of_metrics, engagements, 1)
+        axes.set_xlim(min(0, inside, inside + hidden), top * (1.32 if narrow else 1.14))
+        axes.locator_params(axis="x", nbins=3 if narrow else 6)
+        counts_on(axes.xaxis)
+        axes.grid(axis="x", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+
+    alt = (
+        f"Bridge from the sum of all columns to engagements: {number(sum_of_metrics)} in all"
+        f" columns, less {number(over_count)} that are not part of engagements, plus"
+        f" {number(hidden)} hidden, gives {number(engagements)} engagements."
+    )
+    title = "From the sum of all columns to engagements"
+    return Chart(title, alt, draw, height=3.0, narrow_height=3.0, sandbox=sandbox)
+
+
+def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) -> Chart:
+    """Engagements against the sum of all columns, a dot a Tweet, both on log axes."""
+    above = int(np.count_nonzero(engagements > sums))
+    below = int(np.count_nonzero(engagements < sums))
+    equal = len(sums) - above - below
+    top = max(int(engagements.max(initial=1)), int(sums.max(initial=1)), 1)
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        shown = thinned(len(sums), 4000)
+        for which, colour, text in (
+            (engagements > sums, BLUE, f"engagements above the sum: {number(above)}"),
+            (engagements < sums, ORANGE, f"below it: {number(below)}"),
+            (engagements == sums, INK, f"equal: {number(equal)}"),
+        ):
+            chosen = shown[which[shown]]
+            axes.scatter(
+                sums[chosen], engagements[chosen], s=11, color=colour, alpha=0.55, lw=0,
+                label=text, rasterized=True,
+            )  # fmt: skip
+        axes.plot([0, top], [0, top], color=INK, lw=0.9)
+        for scale in (axes.set_xscale, axes.set_yscale):
+            scale("symlog", linthresh=10, linscale=0.6)
+        limits = (-1.5, top * 1.8)
+        axes.set_xlim(*limits)
+        axes.set_ylim(*limits)
+        ticks = [
+            0,
+            *(10**k for k in range(1, 19, 2 if narrow and top > 10**4 else 1) if 10**k <= top),
+        ]
+        axes.set_xticks(ticks)
+        axes.set_yticks(ticks)
+        axes.minorticks_off()
+        counts_on(axes.xaxis)
+        counts_on(axes.yaxis)
+        axes.set_xlabel("sum of all columns")
+        axes.set_ylabel("engagements")
+        axes.grid(color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.legend(frameon=False, loc="upper left", fontsize=9.5, handletextpad=0.2)
+
+    alt = (
+        f"Engagements against the sum of all columns for {number(len(sums))} Tweets: engagements"
+        f" are above the sum on {number(above)}, below it on {number(below)} and equal on"
+        f" {number(equal)}."
+    )
+    title = "Engagements against the sum of all columns, Tweet by Tweet"
+    return Chart(title, alt, draw, height=4.6, narrow_height=4.2, sandbox=sandbox)
+
+
+def thinned(count: int, most: int) -> np.ndarray:
+    """Positions of at most so many of them, evenly: what a figure can show."""
+    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))

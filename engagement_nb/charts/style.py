@@ -1,0 +1,154 @@
+"""One look for every figure: sizes, colours, the stamp, the alternative text, how it is shown.
+
+Figures are `Chart` objects, made without pyplot: nothing is kept behind anybody's back, and a
+thousand of them cost no more memory than one. In a notebook a chart shows itself as SVG with
+its text as text, drawn once for a page and once for a phone, with its alternative text.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+from engagement_nb.gap.words import number
+
+# Okabe and Ito's colours: told apart by people with any colour vision, and in grey by lightness.
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+SKY, RED, GREY, INK, FAINT = "#56B4E9", "#D55E00", "#8A8A8A", "#222222", "#D9D9D9"
+
+WIDE, NARROW = 8.6, 4.1
+"""Widths in inches (at 96 pixels an inch on screen): of a page, and of a phone."""
+
+_RC: Any = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["Helvetica", "Arial", "Liberation Sans", "DejaVu Sans"],
+    "font.size": 10.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "engagement_nb",
+    "axes.unicode_minus": True,
+}
+
+
+class Chart(Figure):
+    """A figure that knows its words: title, alternative text, and how to be narrow.
+
+    Parameters
+    ----------
+    title
+        One line above the figure: what it shows.
+    alt
+        Says what is seen, with the numbers.
+    draw
+        Draws it on empty axes; the second argument is whether there is little width.
+    height, narrow_height
+        In inches.
+    sandbox
+        Whether to stamp it as made-up data.
+    narrow
+        Whether to draw it for a phone.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        alt: str,
+        draw: Callable[[Axes, bool], None],
+        *,
+        height: float = 3.6,
+        narrow_height: float | None = None,
+        sandbox: bool = False,
+        narrow: bool = False,
+    ) -> None:
+        size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
+        with matplotlib.rc_context(_RC):
+            super().__init__(figsize=size, dpi=96, layout="constrained")
+            self.title, self.draw_on = title, draw
+            self.sandbox = sandbox
+            self._heights = (height, narrow_height or height)
+            self.set_label(f"SANDBOX DATA. {alt}" if sandbox else alt)
+            axes = self.add_subplot()
+            for side in ("top", "right"):
+                axes.spines[side].set_visible(False)
+            for side in ("left", "bottom"):
+                axes.spines[side].set_color(GREY)
+            axes.tick_params(color=GREY, labelcolor=INK)
+            draw(axes, narrow)
+            if sandbox:
+                _stamp(self)
+
+    def narrow(self) -> Chart:
+        """The same figure for a phone."""
+        return Chart(
+            self.title,
+            alt_text(self).removeprefix("SANDBOX DATA. "),
+            self.draw_on,
+            height=self._heights[0],
+            narrow_height=self._heights[1],
+            sandbox=self.sandbox,
+            narrow=True,
+        )
+
+    def svg(self) -> str:
+        """The figure as SVG, text as text."""
+        with matplotlib.rc_context(_RC), io.StringIO() as buffer:
+            self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            text = buffer.getvalue()
+        return text[text.index("<svg") :]
+
+    def _ipython_display_(self) -> None:
+        show(self)
+
+
+def alt_text(figure: Figure) -> str:
+    """The alternative text of a figure: what is seen, with the numbers."""
+    return str(figure.get_label())
+
+
+def show(figure: Chart) -> None:
+    """Display a chart in a notebook: crisp at any size, narrow on a phone, with its alt text."""
+    from IPython.display import display
+
+    bundle: dict[str, Any] = {"text/html": figure_html(figure), "text/plain": alt_text(figure)}
+    display(bundle, raw=True, metadata={"text/html": {"alt": alt_text(figure)}})
+
+
+def figure_html(figure: Chart) -> str:
+    """A chart as HTML that needs nothing else: two SVG images, of which one is shown."""
+    alt = html.escape(alt_text(figure), quote=True)
+    title = html.escape(figure.title)
+    return (
+        '<figure style="margin:1em 0;max-width:860px">'
+        f'<figcaption style="font-weight:600;margin-bottom:.4em">{title}</figcaption>'
+        f'<picture><source media="(max-width: 600px)" srcset="{_uri(figure.narrow())}">'
+        f'<img src="{_uri(figure)}" alt="{alt}" style="width:100%;height:auto"></picture></figure>'
+    )
+
+
+def _uri(figure: Chart) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(figure.svg().encode()).decode()
+
+
+def _stamp(figure: Figure) -> None:
+    figure.text(
+        0.995, 0.99, "SANDBOX DATA", ha="right", va="top", fontsize=8.5, color=RED, weight="bold",
+        bbox={"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": RED, "lw": 0.8},
+        zorder=10,
+    )  # fmt: skip
+
+
+def counts_on(axis: Any) -> None:
+    """Thousands separators on an axis."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+
+
+def percents_on(axis: Any) -> None:
+    """Shares as percentages on an axis."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))

@@ -1,0 +1,67 @@
+"""The gap between engagements and the sum of the metrics: pure functions on frames."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.identify import TOLERANCE, identify
+from engagement_nb.gap.judge import Verdict, judge
+from engagement_nb.gap.read import read_counts
+from engagement_nb.gap.result import Gap
+from engagement_nb.gap.stability import stability
+from engagement_nb.metrics import About, Metrics
+
+__all__ = ["Gap", "Verdict", "explore_gap"]
+
+
+def explore_gap(
+    metrics: Metrics | pd.DataFrame,
+    *,
+    tolerance: float = TOLERANCE,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 1,
+) -> Gap:
+    """Find which metrics are part of engagements, and how much has no metric at all.
+
+    Parameters
+    ----------
+    metrics
+        `Metrics` of any source, or a frame like theirs: one row a Tweet, or a Tweet and hour
+        or day, with ``engagements`` and other metrics under their wire names.
+    tolerance
+        Share of the Tweets with a metric above zero that may contradict it all the same,
+        because counters are not all read at one moment.
+    level
+        Of the intervals.
+    resamples
+        Draws of the Tweets for the intervals.
+    seed
+        Of the draws.
+
+    Raises
+    ------
+    AnalysisError
+        The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
+    """
+    if isinstance(metrics, Metrics):
+        frame, about = metrics.frame, metrics.about
+    else:
+        frame, about = metrics, About("frame", "frame")
+    if not 0 <= tolerance < 1:
+        raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
+    if not 0 < level < 1:
+        raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
+    counts = read_counts(frame)
+    found = identify(counts, tolerance)
+    return Gap(
+        counts=counts,
+        verdicts=judge(counts, found),
+        stability=stability(counts, tolerance, seed=seed),
+        about=about,
+        tolerance=tolerance,
+        level=level,
+        resamples=resamples,
+        seed=seed,
+    )

@@ -1,0 +1,171 @@
+"""From frames to plain arrays: what is checked, what counts as unknown, what is one Tweet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.metrics import metric_columns
+from engagement_nb.vocabulary import NO_CANDIDATES, label
+
+LARGEST = 10**17
+"""Counts above it are refused: twenty of them would no longer fit 64 bits."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One row a Tweet, as arrays.
+
+    Parameters
+    ----------
+    frame
+        The frame they were read from, one row a Tweet, in the same order.
+    names
+        The candidates: metric columns but impressions and engagements.
+    values
+        (metrics, Tweets), int64; 0 where unknown.
+    known
+        (metrics, Tweets), or None when every figure is known.
+    engagements
+        (Tweets,), int64; 0 where unknown.
+    judged
+        (Tweets,): whether engagements is known, so that the Tweet says anything at all.
+    dropped
+        Rows that repeated a Tweet word for word and were counted once.
+    """
+
+    frame: pd.DataFrame
+    names: tuple[str, ...]
+    values: np.ndarray
+    known: np.ndarray | None
+    engagements: np.ndarray
+    judged: np.ndarray
+    dropped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.engagements)
+
+    def sums(self, members: Sequence[str]) -> np.ndarray:
+        """Sum of some metrics a Tweet, the unknown ones as 0: the least it can be."""
+        total = np.zeros(len(self), dtype=np.int64)
+        for name in members:
+            total += self.values[self.names.index(name)]
+        return total
+
+    def complete(self, members: Sequence[str]) -> np.ndarray:
+        """Which Tweets have engagements and every one of some metrics."""
+        full = self.judged.copy()
+        if self.known is not None:
+            for name in members:
+                full &= self.known[self.names.index(name)]
+        return full
+
+
+def read_counts(frame: pd.DataFrame) -> Counts:
+    """Check a frame and turn it into arrays, one row a Tweet.
+
+    A series (column ``time``) is summed over its hours or days; a sum over a missing figure is
+    missing. A Tweet that comes twice with the same figures is counted once; of several
+    snapshots (column ``read_at``) the last counts.
+
+    Raises
+    ------
+    AnalysisError
+        No engagements column, no other metric, a count below zero, too large or not whole, or
+        a Tweet that comes twice with different figures.
+    """
+    names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
+    if "engagements" not in frame.columns:
+        raise AnalysisError(
+            "These figures have no engagements column, so there is nothing to compare the metrics"
+            " with.",
+            advice="Ask for engagements too: with the owner's tokens, or from an export file.",
+        )
+    if not names:
+        raise AnalysisError(
+            "These figures have engagements and no other metric, so there is nothing to add up.",
+            advice="Ask for the metrics too, such as favorites, replies and url_clicks.",
+        )
+    frame, dropped = one_row_a_tweet(frame)
+    values = np.zeros((len(names), len(frame)), dtype=np.int64)
+    known = np.ones((len(names), len(frame)), dtype=bool)
+    for row, name in enumerate(names):
+        values[row], known[row] = column_counts(frame, name)
+    engagements, judged = column_counts(frame, "engagements")
+    everything = None if known.all() else known
+    return Counts(frame, names, values, everything, engagements, judged, dropped)
+
+
+def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """One column as int64 with 0 for unknown, and which are known."""
+    column = frame[name]
+    known = column.notna().to_numpy(dtype=bool)
+    if pd.api.types.is_integer_dtype(column.dtype):
+        numbers = column.fillna(0).to_numpy(dtype=np.int64)
+    else:
+        given = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        whole = np.isfinite(given) & (given == np.floor(given))
+        _refuse(frame, known & ~whole, name, "is not a whole number")
+        numbers = np.where(known, given, 0).clip(-1, LARGEST * 2).astype(np.int64)
+    _refuse(frame, numbers < 0, name, "is below zero")
+    _refuse(frame, numbers > LARGEST, name, f"is above {LARGEST:,}")
+    return numbers, known
+
+
+def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Sum a series, take the last snapshot, count an exact repeat once; else refuse repeats."""
+    if "tweet_id" not in frame.columns:
+        return frame.reset_index(drop=True), 0
+    if "time" in frame.columns:
+        return sum_series(frame), 0
+    if not frame["tweet_id"].duplicated().any():
+        return frame.reset_index(drop=True), 0
+    if "read_at" in frame.columns:
+        last = frame.sort_values("read_at", kind="stable").drop_duplicates("tweet_id", keep="last")
+        return last.sort_index().reset_index(drop=True), 0
+    once = frame.drop_duplicates(["tweet_id", *metric_columns(frame)])
+    twice = once["tweet_id"].duplicated()
+    if twice.any():
+        ids = [str(tweet_id) for tweet_id in once.loc[twice, "tweet_id"].unique()]
+        raise AnalysisError(
+            f"{len(ids):,} Tweets come more than once with different figures, {ids[0]} first.",
+            advice="Keep one row a Tweet, or give the column read_at so that the last one counts.",
+            tweet_ids=ids,
+        )
+    return once.reset_index(drop=True), len(frame) - len(once)
+
+
+def sum_series(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a Tweet of a series: sums over its hours or days, missing where one is missing."""
+    repeats = frame.duplicated(["tweet_id", "time"])
+    if repeats.any():
+        ids = [str(tweet_id) for tweet_id in frame.loc[repeats, "tweet_id"].unique()]
+        raise AnalysisError(
+            f"{len(ids):,} Tweets have an hour or day more than once, {ids[0]} first.",
+            advice="Keep one row a Tweet and hour or day.",
+            tweet_ids=ids,
+        )
+    metrics = metric_columns(frame)
+    facts = [c for c in frame.columns if c not in {*metrics, "tweet_id", "time"}]
+    grouped = frame.groupby("tweet_id", sort=False)
+    summed = grouped[metrics].sum(min_count=1)
+    holes = frame[metrics].isna().groupby(frame["tweet_id"], sort=False).any()
+    summed = summed.astype("Int64").mask(holes)
+    return pd.concat([grouped[facts].first(), summed], axis=1).reset_index()
+
+
+def _refuse(frame: pd.DataFrame, wrong: np.ndarray, name: str, what: str) -> None:
+    if not wrong.any():
+        return
+    tweets = frame["tweet_id"] if "tweet_id" in frame.columns else frame.index.to_series()
+    ids = [str(tweet_id) for tweet_id in tweets[wrong].unique()]
+    where = "1 Tweet" if len(ids) == 1 else f"{len(ids):,} Tweets, the first"
+    raise AnalysisError(
+        f"A count cannot be: {label(name)} ({name}) {what} on {where}: {ids[0]}.",
+        advice="Correct or leave out what is wrong there; a missing figure is <NA>.",
+        tweet_ids=ids,
+    )

@@ -1,0 +1,278 @@
+"""What `explore_gap` hands out."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.gap import sentences
+from engagement_nb.gap.bootstrap import Interval, share_interval
+from engagement_nb.gap.identify import exact_sum
+from engagement_nb.gap.judge import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
+from engagement_nb.gap.read import Counts
+from engagement_nb.metrics import About
+from engagement_nb.vocabulary import label
+
+if TYPE_CHECKING:
+    from engagement_nb.charts.style import Chart
+
+
+@dataclass(frozen=True, eq=False)
+class Gap:
+    """Which metrics are part of engagements, how much has none, and how sure that is.
+
+    Made by `explore_gap`. In a notebook it reads as a sentence, a table and the bridge.
+
+    Parameters
+    ----------
+    counts
+        The figures, one row a Tweet.
+    verdicts
+        What the Tweets say of each metric.
+    stability
+        How often each metric is in the largest set when Tweets are drawn anew; None where no
+        Tweets were drawn.
+    about
+        Where the figures come from.
+    tolerance, level, resamples, seed
+        The options of `explore_gap`.
+    """
+
+    counts: Counts
+    verdicts: list[Verdict]
+    stability: dict[str, float] | None
+    about: About
+    tolerance: float
+    level: float
+    resamples: int
+    seed: int
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the figures are the sandbox's, and made up."""
+        return self.about.sandbox
+
+    def _named(self, verdict: str) -> list[str]:
+        return [v.name for v in self.verdicts if v.verdict == verdict]
+
+    @property
+    def counted(self) -> list[str]:
+        """Metrics that are part of engagements (wire names)."""
+        return self._named(COUNTED)
+
+    @property
+    def not_counted(self) -> list[str]:
+        """Metrics that are not part of engagements (wire names)."""
+        return self._named(NOT_COUNTED)
+
+    @property
+    def undetermined(self) -> list[str]:
+        """Metrics of which these Tweets do not tell (wire names)."""
+        return self._named(UNDETERMINED)
+
+    @property
+    def summed(self) -> list[str]:
+        """Metrics that `hidden` takes as part: counted, and undetermined but uncontradicted."""
+        return [v.name for v in self.verdicts if v.in_sums]
+
+    @property
+    def left_out(self) -> list[str]:
+        """All other metrics: their sum is `over_count`."""
+        return [v.name for v in self.verdicts if not v.in_sums]
+
+    @cached_property
+    def compared(self) -> np.ndarray:
+        """Which Tweets are compared: engagements and every metric of `summed` known."""
+        return self.counts.complete(self.summed)
+
+    @property
+    def posts(self) -> int:
+        """Tweets that are compared."""
+        return int(np.count_nonzero(self.compared))
+
+    @property
+    def posts_left_out(self) -> int:
+        """Tweets whose engagements, or a metric that `hidden` needs, are not known."""
+        return len(self.counts) - self.posts
+
+    @cached_property
+    def tweets(self) -> pd.DataFrame:
+        """One row a Tweet compared.
+
+        Columns ``tweet_id``, ``created_at`` where known, ``engagements``, ``sum_of_metrics``,
+        ``naive_gap``, ``hidden``, ``over_count``: integers. ``sum_of_metrics`` and
+        ``over_count`` add up the figures that are known.
+        """
+        chosen = self.compared
+        keys = [c for c in ("tweet_id", "created_at") if c in self.counts.frame.columns]
+        frame = self.counts.frame.loc[chosen, keys].reset_index(drop=True)
+        engagements = self.counts.engagements[chosen]
+        inside = self.counts.sums(self.summed)[chosen]
+        outside = self.counts.sums(self.left_out)[chosen]
+        frame["engagements"] = engagements
+        frame["sum_of_metrics"] = inside + outside
+        frame["naive_gap"] = engagements - inside - outside
+        frame["hidden"] = engagements - inside
+        frame["over_count"] = outside
+        return frame
+
+    def _total(self, column: str) -> int:
+        return exact_sum(self.tweets[column].to_numpy())
+
+    @cached_property
+    def engagements(self) -> int:
+        """Engagements of the Tweets compared."""
+        return self._total("engagements")
+
+    @cached_property
+    def sum_of_metrics(self) -> int:
+        """Sum of every metric of them."""
+        return self._total("sum_of_metrics")
+
+    @cached_property
+    def over_count(self) -> int:
+        """Sum of the metrics that are not part of engagements."""
+        return self._total("over_count")
+
+    @property
+    def naive_gap(self) -> int:
+        """Engagements less the sum of every metric."""
+        return self.engagements - self.sum_of_metrics
+
+    @property
+    def hidden(self) -> int:
+        """Engagements that have no metric of their own."""
+        return self.engagements - self.sum_of_metrics + self.over_count
+
+    @property
+    def hidden_share(self) -> float | None:
+        """`hidden` as a share of engagements; None without any."""
+        return self.hidden / self.engagements if self.engagements else None
+
+    @cached_property
+    def hidden_interval(self) -> Interval:
+        """Interval of the hidden share, by bootstrap over Tweets."""
+        tweets = self.tweets
+        return share_interval(
+            tweets["hidden"].to_numpy(),
+            tweets["engagements"].to_numpy(),
+            level=self.level,
+            resamples=self.resamples,
+            seed=self.seed,
+        )
+
+    @cached_property
+    def contradictions(self) -> int:
+        """Tweets on which the metrics of `summed` add up to more than engagements."""
+        return int(np.count_nonzero(self.tweets["hidden"].to_numpy() < 0))
+
+    @property
+    def sentence(self) -> str:
+        """The answer in a sentence or two."""
+        return sentences.answer(self)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a metric (index: wire name).
+
+        Columns ``label``, ``sum``, ``verdict``, ``in_hidden`` (whether `hidden` takes it as
+        part), ``posts_above_zero``, ``contradictions`` (of those, on which the set with the
+        metric is more than engagements), ``contradicted_share``, ``tight`` (of those, on which
+        it equals engagements), ``stability`` (share of resamples with it in the set),
+        ``expected`` (what the documents say), ``why``.
+        """
+        chosen = self.compared
+        rows = {
+            v.name: {
+                "label": label(v.name),
+                "sum": exact_sum(self.counts.values[j][chosen]),
+                "verdict": v.verdict,
+                "in_hidden": v.in_sums,
+                "posts_above_zero": v.users,
+                "contradictions": v.contradictions,
+                "contradicted_share": v.contradicted_share,
+                "tight": v.tight,
+                "stability": self.stability.get(v.name) if self.stability else None,
+                "expected": v.expected,
+                "why": v.why,
+            }
+            for j, v in enumerate(self.verdicts)
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index")
+        table.index.name = "metric"
+        return table.astype({"contradicted_share": "Float64", "stability": "Float64"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain numbers, names and lists, for JSON (wire names)."""
+        spread = self.hidden_interval
+        return {
+            "posts": self.posts,
+            "posts_left_out": self.posts_left_out,
+            "engagements": self.engagements,
+            "sum_of_metrics": self.sum_of_metrics,
+            "naive_gap": self.naive_gap,
+            "counted": self.counted,
+            "not_counted": self.not_counted,
+            "undetermined": self.undetermined,
+            "summed": self.summed,
+            "hidden": self.hidden,
+            "hidden_share": self.hidden_share,
+            "interval": None if spread.low is None else [spread.low, spread.high],
+            "level": self.level,
+            "over_count": self.over_count,
+            "contradictions": self.contradictions,
+            "tolerance": self.tolerance,
+            "metrics": {
+                name: {key: _plain(value) for key, value in row.items()}
+                for name, row in self.table.to_dict("index").items()
+            },
+            "labels": dict(self.about.labels),
+            "source": self.about.source,
+            "endpoint": self.about.endpoint,
+            "sandbox": self.sandbox,
+            "sentence": self.sentence,
+        }
+
+    def plot_bridge(self) -> Chart:
+        """Sum of all columns, less what is not engagement, plus hidden, is engagements."""
+        from engagement_nb.charts.bridge import bridge
+
+        return bridge(
+            self.sum_of_metrics,
+            self.over_count,
+            self.hidden,
+            self.engagements,
+            sandbox=self.sandbox,
+        )
+
+    def plot_tweets(self) -> Chart:
+        """Engagements against the sum of all columns, a dot a Tweet."""
+        from engagement_nb.charts.bridge import tweets
+
+        return tweets(
+            self.tweets["engagements"].to_numpy(),
+            self.tweets["sum_of_metrics"].to_numpy(),
+            sandbox=self.sandbox,
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
+
+    def _repr_html_(self) -> str:
+        from engagement_nb.charts.style import figure_html
+
+        return (
+            f"<p>{html.escape(self.sentence)}</p>{sentences.table_html(self.table)}"
+            f"{figure_html(self.plot_bridge())}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    if value is pd.NA or value is None:
+        return None
+    return value.item() if isinstance(value, np.generic) else value

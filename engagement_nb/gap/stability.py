@@ -1,0 +1,32 @@
+"""How often each metric is in the largest set when the Tweets are drawn anew."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engagement_nb.gap.identify import Evidence, gains, largest_allowed
+from engagement_nb.gap.read import Counts
+
+DRAWS = 100
+TWEETS_DRAWN = 5000
+"""A draw is of at most so many Tweets: more only repeat the same answer."""
+
+
+def stability(
+    counts: Counts, tolerance: float, *, draws: int = DRAWS, seed: int = 1
+) -> dict[str, float] | None:
+    """Share of the draws in which each metric is in the set; None with fewer than 2 Tweets."""
+    rows = np.flatnonzero(counts.judged)
+    if len(rows) < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    if len(rows) > TWEETS_DRAWN:
+        rows = np.sort(rng.choice(rows, TWEETS_DRAWN, replace=False))
+    values, engagements = counts.values[:, rows], counts.engagements[rows]
+    gain = gains(counts.names, values)
+    times = np.zeros(len(counts.names))
+    for _ in range(draws):
+        weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)))
+        evidence = Evidence(values, engagements, tolerance, weights)
+        times[list(largest_allowed(evidence, gain) or ())] += 1
+    return dict(zip(counts.names, (times / draws).tolist(), strict=True))
