@@ -230,7 +230,7 @@ def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
 
 
 def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
-    """One entry a line, or several where all of them are ids; else the first that is one."""
+    """One entry a line; of a line with other words, its id; of a list in a line, each."""
     for line in text.splitlines():
         line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
         if not line:
@@ -239,12 +239,14 @@ def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
             yield line, None
             continue
         cells = [cell for cell in re.split(r"[,;\t ]+", line) if cell]
-        if _parse(line)[0] or len(cells) == 1:
+        ids = [cell for cell in cells if _parse(cell)[0]]
+        long = [cell for cell in ids if len(cell) > 8]
+        if _parse(line)[0] or not ids:
             yield line, None
-        elif sum(bool(_parse(cell)[0]) for cell in cells) * 2 > len(cells):
+        elif len(long) > 1 or len(ids) == len(cells):
             yield from ((cell, None) for cell in cells)
         else:
-            yield next((cell for cell in cells if _parse(cell)[0]), line), None
+            yield (long or ids)[0], None
 
 
 def _from_json(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:

@@ -56,8 +56,8 @@ def check_content(data: bytes, name: str) -> bytes:
             raise InputError(
                 f"{name}: the gzip file is damaged or cut off.", advice="Download it again."
             ) from None
-    if not data.strip():
-        raise InputError(f"{name} is empty.", advice="Export or download it again.")
+    if not data[:4096].strip() and not data.strip():
+        raise _empty(name)
     return data
 
 
@@ -95,6 +95,8 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
     if b"\0" in data[:65536] or b"\0" in data:
         raise _not_text(name)
     data = data.removeprefix(codecs.BOM_UTF8)
+    if not data:
+        raise _empty(name)
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -106,3 +108,7 @@ def _not_text(name: str) -> InputError:
     return InputError(
         f"{name} is not a text file.", advice="Give the CSV file as it was downloaded."
     )
+
+
+def _empty(name: str) -> InputError:
+    return InputError(f"{name} is empty.", advice="Export or download it again.")

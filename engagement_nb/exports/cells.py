@@ -16,7 +16,7 @@ from engagement_nb.ids import ROUNDED, rounded_share
 from engagement_nb.vocabulary import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 
 _NOT_KNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN"])
-_NUMBER = r"^(?:\d+|\d{1,3}(?:[,\u00a0\u202f ]\d{3})+)(?:\.0*)?$"
+_NUMBER = r"^(?:\d+|\d{1,3}(?:[,\x{a0}\x{202f} ]\d{3})+)(?:\.0*)?$"
 _DATE_FORMATS = ("%a %b %d %Y", "%a, %b %d, %Y", "%Y-%m-%d %H:%M %z", "%Y-%m-%d")
 
 
@@ -76,7 +76,7 @@ def counts(path: Path, header: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         good = pc.fill_null(pc.match_substring_regex(values, _NUMBER), True)
         if not pc.all(good).as_py():
             _refuse_number(path, header, values, pc.index(good, False).as_py())
-        digits = pc.replace_substring_regex(values, r"\.0*$|[,\x{00a0}\x{202f} ]", "")
+        digits = pc.replace_substring_regex(values, r"\.0*$|[,\x{a0}\x{202f} ]", "")
         try:
             numbers = pc.cast(digits, pa.int64())
         except pa.ArrowInvalid:
