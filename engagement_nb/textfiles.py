@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import re
 import zlib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _WHAT_IT_IS = (
     (b"SQLite format 3", "a database"),
 )
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _GZIP = b"\x1f\x8b"
 
 
@@ -74,7 +76,7 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
     Returns
     -------
     tuple of bytes and str
-        The text, and "utf-8", "utf-16" or "windows-1252".
+        The text, and "utf-8", "damaged utf-8", "utf-16" or "windows-1252".
 
     Raises
     ------
@@ -100,6 +102,11 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
     try:
         data.decode()
     except UnicodeDecodeError:
+        repaired = data.decode(errors="replace")
+        broken = repaired.count("\ufffd")
+        # A few bytes cut out of a UTF-8 text leave most of its accents and emoji intact.
+        if broken * 4 < len(_BEYOND_ASCII.findall(repaired)):
+            return repaired.encode(), "damaged utf-8"
         return data.decode("cp1252", errors="replace").encode(), "windows-1252"
     return data, "utf-8"
 

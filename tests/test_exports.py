@@ -108,6 +108,19 @@ def test_windows_1252_text_is_read_and_said(tmp_path):
     assert any("Windows-1252" in note for note in metrics.about.notes)
 
 
+def test_one_broken_character_does_not_make_utf_8_windows_1252(tmp_path):
+    data = current([post(i, "d\u00e9j\u00e0 \u2013 \u00e9t\u00e9") for i in range(5)]).encode()
+    metrics = read(tmp_path, data.replace(b"\xc3\xa9", b"\xc3", 1))
+    assert metrics.frame["text"][1] == "d\u00e9j\u00e0 \u2013 \u00e9t\u00e9"
+    assert any("broken characters" in note for note in metrics.about.notes)
+
+
+def test_old_files_name_media_engagements_otherwise(tmp_path):
+    header = ["embedded media clicks" if c == "media engagements" else c for c in CLASSIC]
+    metrics = read(tmp_path, classic([{**post(), "embedded media clicks": 8}], header))
+    assert metrics.frame["media_engagements"].tolist() == [8]
+
+
 def test_a_column_that_is_not_understood_is_named_in_the_notes(tmp_path):
     metrics = read(tmp_path, current([post(0, vibes=3)], [*CURRENT, "Vibes"]))
     assert any("Vibes" in note for note in metrics.about.notes)

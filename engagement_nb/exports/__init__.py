@@ -163,6 +163,8 @@ def _read_file(path: Path) -> _File:
     file = _File(path, pd.DataFrame(), {})
     if encoding == "windows-1252":
         file.notes.append(f"{path.name} is not UTF-8; its text was read as Windows-1252.")
+    if encoding == "damaged utf-8":
+        file.notes.append(f"{path.name} holds broken characters; they were replaced.")
     unknown = [cell.strip() for i, cell in enumerate(header) if columns[i] == ""]
     if unknown:
         file.notes.append(

@@ -27,6 +27,8 @@ _OTHER_METRIC_WORDS = {
     "app_install_attempts": ("app installs",),
     "email_tweet": ("email post",),
 }
+_OLD_WORDS = {"embedded media clicks": "media_engagements", "media clicks": "media_engagements"}
+"""Columns of the oldest files; not used where a file has the newer name beside them."""
 _OTHER_WORDS = {
     "tweet_id": ("tweet id", "post id"),
     "date": ("date", "time", "created at"),
@@ -83,6 +85,10 @@ def name_columns(path: Path, header: list[str], data: bytes) -> list[str]:
         promoted = words.startswith("promoted ")
         name = _COLUMNS.get(words) or _COLUMNS.get(words.removeprefix("promoted "), "")
         names.append(f"promoted_{name}" if promoted and name != "rate" and name else name)
+    for i, cell in enumerate(header):
+        old = _OLD_WORDS.get(_plain(cell))
+        if old and old not in names:
+            names[i] = old
     missing = [name for name in _NEEDED if name not in names]
     found = ", ".join(f'"{cell.strip()[:40]}"' for cell in header[:24]) or "nothing"
     if missing:
