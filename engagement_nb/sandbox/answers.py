@@ -1,0 +1,161 @@
+"""Counts, nested as the groupings ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOURS = [f"{hour:02d}" for hour in range(24)]
+_SMALL = np.array([str(number) for number in range(4096)], dtype=object)
+_ID, _TYPE, _DAY, _HOUR = "tweet.id", "engagement.type", "engagement.day", "engagement.hour"
+
+
+def texts(counts: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Counts as strings, in an array of the same shape."""
+    large = counts >= len(_SMALL)
+    shown = _SMALL[np.where(large, 0, counts)]
+    if large.any():
+        shown[large] = counts[large].astype(str).astype(object)
+    return shown
+
+
+def group(
+    counts: NDArray[np.int64],
+    ids: Sequence[int],
+    types: Sequence[str],
+    start: datetime | None,
+    group_by: Sequence[str],
+    hour_without_day: Literal["by day", "hour of day"] = "by day",
+    bare: float = 0.0,
+) -> dict[str, Any]:
+    """Counts nested in the order of ``group_by``; leaves are strings.
+
+    Parameters
+    ----------
+    counts
+        Shape (ids, types, hours); one hour stands for all time where there is no window.
+    start
+        The first hour, or None.
+    hour_without_day
+        What `Settings` says.
+    bare
+        Share of leaves that stay numbers.
+    """
+    items = list(group_by)
+    if _HOUR in items and _DAY not in items and hour_without_day == "by day":
+        items.insert(items.index(_HOUR), _DAY)
+    axes: dict[str, list[str]] = {_ID: [str(i) for i in ids], _TYPE: list(types)}
+    values, inside = counts[..., None], np.ones((counts.shape[2], 1), dtype=bool)
+    if start is not None:
+        values, inside, days = _by_day_and_hour(counts, start)
+        axes |= {_DAY: days, _HOUR: HOURS}
+    order = [_ID, _TYPE, _DAY, _HOUR]
+    summed = tuple(axis for axis, item in enumerate(order) if item not in items)
+    left = [item for item in order if item in items]
+    shape = [left.index(item) for item in items]
+    nested = values.sum(axis=summed).transpose(shape)
+    times = [item for item in (_DAY, _HOUR) if item in left]
+    present: Any = inside
+    if len(times) < 2:
+        present = inside.any(axis=tuple(a for a, t in enumerate((_DAY, _HOUR)) if t not in times))
+    elif items.index(_HOUR) < items.index(_DAY):
+        present, times = inside.T, [_HOUR, _DAY]
+    leaves = texts(nested)
+    if bare:
+        # Spread evenly and reproducibly over the answer.
+        mixed = (np.arange(leaves.size).reshape(leaves.shape) * 0.618034) % 1.0 < bare
+        leaves[mixed] = nested[mixed]
+    return _nest(leaves.tolist(), [axes[item] for item in items], items, present, bool(times))
+
+
+def _by_day_and_hour(
+    counts: NDArray[np.int64], start: datetime
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], list[str]]:
+    before = start.hour
+    hours = counts.shape[2]
+    after = -(before + hours) % 24
+    padded = np.pad(counts, ((0, 0), (0, 0), (before, after)))
+    inside = np.zeros(before + hours + after, dtype=bool)
+    inside[before : before + hours] = True
+    first = int(start.timestamp()) // 86400
+    days = [
+        datetime.fromtimestamp(86400 * (first + day), UTC).strftime("%Y-%m-%d")
+        for day in range(len(inside) // 24)
+    ]
+    shape = (*counts.shape[:2], len(days), 24)
+    return padded.reshape(shape), inside.reshape(-1, 24), days
+
+
+def _nest(
+    rows: list[Any],
+    keys: list[list[str]],
+    items: list[str],
+    present: Any,
+    timed: bool,
+) -> dict[str, Any]:
+    """Turn nested lists into nested dicts, without the hours outside the window."""
+    is_time = timed and items[0] in (_DAY, _HOUR)
+    if is_time and isinstance(present, np.ndarray) and present.ndim == 1:
+        if len(keys) == 1:
+            if present.all():
+                return dict(zip(keys[0], rows, strict=True))
+            chosen = present.tolist()
+            return {k: row for k, row, ok in zip(keys[0], rows, chosen, strict=True) if ok}
+        return {
+            key: _nest(row, keys[1:], items[1:], present, timed=False)
+            for key, row, ok in zip(keys[0], rows, present.tolist(), strict=True)
+            if ok
+        }
+    if len(keys) == 1:
+        return dict(zip(keys[0], rows, strict=True))
+    if is_time:
+        return {
+            key: _nest(row, keys[1:], items[1:], part, timed)
+            for key, row, part in zip(keys[0], rows, present, strict=True)
+            if part.any()
+        }
+    return {
+        key: _nest(row, keys[1:], items[1:], present, timed)
+        for key, row in zip(keys[0], rows, strict=True)
+    }
+
+
+def totals_group(
+    counts: NDArray[np.int64],
+    given: NDArray[np.bool_],
+    ids: Sequence[int],
+    types: Sequence[str],
+    group_by: Sequence[str],
+    bare: float = 0.0,
+) -> dict[str, Any]:
+    """Counts of ``totals``, without those that are not given.
+
+    Parameters
+    ----------
+    counts, given
+        Shape (ids, types).
+    """
+    known = np.where(given, counts, 0)
+    names: dict[str, list[str]] = {_ID: [str(i) for i in ids], _TYPE: list(types)}
+    keys = [names[item] for item in group_by]
+    if len(group_by) == 2:
+        if group_by[0] == _TYPE:
+            known, given = known.T, given.T
+    else:
+        axis = 1 if group_by[0] == _ID else 0
+        known, given = known.sum(axis=axis), np.atleast_1d(given.any(axis=axis))
+    leaves = texts(known)
+    if bare:
+        mixed = (np.arange(leaves.size).reshape(leaves.shape) * 0.618034) % 1.0 < bare
+        leaves[mixed] = known[mixed]
+    rows, shown = leaves.tolist(), given.tolist()
+    if len(keys) == 1:
+        return {k: leaf for k, leaf, ok in zip(keys[0], rows, shown, strict=True) if ok}
+    return {
+        key: {k: leaf for k, leaf, ok in zip(keys[1], row, oks, strict=True) if ok}
+        for key, row, oks in zip(keys[0], rows, shown, strict=True)
+    }

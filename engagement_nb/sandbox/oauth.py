@@ -1,0 +1,211 @@
+# ruff: noqa: D102  (the hooks of a validator are described by oauthlib)
+"""Who sent a request: OAuth 1.0a verified with oauthlib's provider side, and bearer tokens."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+
+from engagement_nb.sandbox.keys import App, Keys
+
+_NOBODY = "SANDBOX-nobody"
+_ANY_AGE = 10**12
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated request: the app, and the account if it came with user tokens."""
+
+    app: App
+    account: int | None
+
+
+class UnauthenticatedError(Exception):
+    """A request that is not authenticated; the text is the real reason."""
+
+
+class Validator(RequestValidator):
+    """What oauthlib asks about keys, tokens and nonces.
+
+    Parameters
+    ----------
+    keys
+        The sandbox's keys.
+    now
+        Present time in seconds since the Unix epoch, as the provider sees it.
+    tolerance
+        Seconds that a timestamp may be off.
+    """
+
+    def __init__(self, keys: Keys, now: Callable[[], float], tolerance: float) -> None:
+        super().__init__()
+        self.keys = keys
+        self._now = now
+        self.tolerance = tolerance
+        self.reason = ""
+        self._seen: set[tuple[str, str, str, str]] = set()
+        self._order: deque[tuple[float, tuple[str, str, str, str]]] = deque()
+
+    # oauthlib compares timestamps with the machine's clock; the sandbox has its own.
+    timestamp_lifetime = _ANY_AGE
+    enforce_ssl = False
+    allowed_signature_methods = ("HMAC-SHA1",)
+    dummy_client = _NOBODY
+    dummy_access_token = _NOBODY
+    dummy_request_token = _NOBODY
+
+    def check_client_key(self, client_key: str) -> bool:
+        return True
+
+    def check_request_token(self, request_token: str) -> bool:
+        return True
+
+    def check_access_token(self, request_token: str) -> bool:
+        return True
+
+    def check_nonce(self, nonce: str) -> bool:
+        return len(nonce) <= 200
+
+    def check_verifier(self, verifier: str) -> bool:
+        return True
+
+    def validate_timestamp_and_nonce(
+        self,
+        client_key: str,
+        timestamp: str,
+        nonce: str,
+        request: Any,
+        request_token: str | None = None,
+        access_token: str | None = None,
+    ) -> bool:
+        now = self._now()
+        if abs(now - int(timestamp)) > self.tolerance:
+            self.reason = "Timestamp out of bounds"
+            return False
+        if self._nonce_key(request) in self._seen:
+            self.reason = "Nonce already used"
+            return False
+        return True
+
+    @staticmethod
+    def _nonce_key(request: Any) -> tuple[str, str, str, str]:
+        token = request.resource_owner_key or ""
+        return (request.client_key, token, request.timestamp, request.nonce)
+
+    def remember(self, request: Any) -> None:
+        """Note the nonce of a request that was accepted, and forget stale ones."""
+        key, now = self._nonce_key(request), self._now()
+        self._seen.add(key)
+        self._order.append((now, key))
+        # Beyond twice the tolerance the timestamp alone refuses a replay.
+        while self._order and self._order[0][0] < now - 2 * self.tolerance:
+            self._seen.discard(self._order.popleft()[1])
+
+    def validate_client_key(self, client_key: str, request: Any) -> bool:
+        known = client_key in self.keys.apps
+        if not known:
+            self.reason = self.reason or "Consumer key not found"
+        return known
+
+    def validate_access_token(self, client_key: str, token: str, request: Any) -> bool:
+        found = self.keys.find_token(token)
+        if found is None or found[0] != client_key:
+            self.reason = self.reason or "Access token not found"
+            return False
+        return True
+
+    def validate_realms(
+        self,
+        client_key: str,
+        token: str,
+        request: Any,
+        uri: str | None = None,
+        realms: Any = None,
+    ) -> bool:
+        return True
+
+    def get_client_secret(self, client_key: str, request: Any) -> str:
+        app = self.keys.apps.get(client_key)
+        return app.consumer_secret if app else _NOBODY
+
+    def get_access_token_secret(self, client_key: str, token: str, request: Any) -> str:
+        found = self.keys.find_token(token)
+        return found[2] if found else _NOBODY
+
+
+class Gate:
+    """Tells who sent a request.
+
+    Parameters
+    ----------
+    validator
+        Keys, clock and nonces.
+    """
+
+    def __init__(self, validator: Validator) -> None:
+        self.validator = validator
+        self.keys = validator.keys
+        self._resource = ResourceEndpoint(validator)
+
+    def caller(self, url: str, method: str, body: bytes, headers: dict[str, str]) -> Caller:
+        """Who sent a request.
+
+        Parameters
+        ----------
+        url
+            Address as the client called it, query included.
+        method
+            HTTP method.
+        body
+            Signed only if it is a form.
+        headers
+            By their names in lower case.
+
+        Raises
+        ------
+        UnauthenticatedError
+            With the real reason.
+        """
+        given = headers.get("authorization", "")
+        scheme, _, token = given.partition(" ")
+        if scheme.lower() == "bearer":
+            app = self.keys.find_bearer(token.strip())
+            if app is None:
+                raise UnauthenticatedError("Access token not found")
+            return Caller(app, None)
+        if scheme.lower() != "oauth":
+            raise UnauthenticatedError("Unknown Authorization Type")
+        return self._signed(url, method, body, headers)
+
+    def _signed(self, url: str, method: str, body: bytes, headers: dict[str, str]) -> Caller:
+        self.validator.reason = ""
+        sent = {
+            "Authorization": headers["authorization"],
+            "Content-Type": headers.get("content-type", ""),
+        }
+        try:
+            good, request = self._resource.validate_protected_resource_request(
+                url, method, body.decode("utf-8", "replace"), sent
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            # oauthlib trips over some malformed headers instead of refusing them.
+            raise UnauthenticatedError("Malformed Authorization header") from None
+        if not good:
+            raise UnauthenticatedError(self.validator.reason or _why_not(request))
+        self.validator.remember(request)
+        found = self.keys.find_token(request.resource_owner_key)
+        if found is None:
+            raise UnauthenticatedError("Access token not found")
+        return Caller(self.keys.apps[found[0]], found[1])
+
+
+def _why_not(request: Any) -> str:
+    if request is None or not getattr(request, "signature", None):
+        return "Malformed Authorization header"
+    if request.signature_method != "HMAC-SHA1":
+        return "Signature method not supported"
+    return "Invalid signature"

@@ -1,0 +1,236 @@
+"""A request's body, read and checked as the API does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.vocabulary import (
+    FIRST_MOMENT,
+    FOUR_LEVEL_GROUPINGS,
+    MAX_GROUPINGS,
+    MAX_WINDOW,
+    METRIC_ALIASES,
+    METRICS,
+    RECENT_WINDOW,
+    Endpoint,
+)
+
+KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
+_HOUR = timedelta(hours=1)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?")
+_DIGITS = re.compile(r"[0-9]{1,19}")
+
+
+class RefusedError(Exception):
+    """A request that gets no data.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    texts
+        What ``errors`` says.
+    extra
+        What else the answer holds.
+    """
+
+    def __init__(self, status: int, *texts: str, extra: dict[str, Any] | None = None) -> None:
+        super().__init__(*texts)
+        self.status = status
+        self.texts = texts
+        self.extra = extra or {}
+
+
+@dataclass(frozen=True)
+class Question:
+    """A request's body that is in order.
+
+    Parameters
+    ----------
+    ids
+        Tweet ids, each once, in the order asked.
+    asked
+        The engagement types as the client spelled them; ``metrics`` are their present names.
+    groupings
+        By the client's name: the items of ``group_by``.
+    start, end
+        The window in whole hours, UTC; None on ``totals``.
+    """
+
+    endpoint: Endpoint
+    ids: tuple[int, ...]
+    asked: tuple[str, ...]
+    metrics: tuple[str, ...]
+    groupings: dict[str, tuple[str, ...]]
+    start: datetime | None
+    end: datetime | None
+
+
+def read_question(endpoint: Endpoint, raw: bytes, settings: Settings, now: datetime) -> Question:
+    """Read a request's body.
+
+    Raises
+    ------
+    RefusedError
+        With status 400, or what the settings say for metrics that are not given.
+    """
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise RefusedError(400, "The request body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise RefusedError(400, "The request body must be a JSON object.")
+    unknown = sorted(set(body) - KNOWN_KEYS)
+    if unknown and settings.unknown_keys == "refused":
+        raise RefusedError(400, f"Unknown parameters: {', '.join(unknown)[:200]}")
+    ids = _ids(body.get("tweet_ids"), endpoint, settings)
+    asked, metrics = _metrics(body.get("engagement_types"), endpoint, settings)
+    groupings = _groupings(body.get("groupings"), endpoint, settings)
+    start, end = _window(body, endpoint, settings, now)
+    return Question(endpoint, ids, asked, metrics, groupings, start, end)
+
+
+def _ids(value: Any, endpoint: Endpoint, settings: Settings) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise RefusedError(400, "tweet_ids must be a non-empty array of Tweet IDs.")
+    if len(value) > endpoint.max_ids:
+        raise RefusedError(
+            400, f"The number of Tweet IDs must not exceed {endpoint.max_ids} per request."
+        )
+    return tuple(dict.fromkeys(_id(item, settings) for item in value))
+
+
+def _id(item: Any, settings: Settings) -> int:
+    number = item if type(item) is int and settings.lenient_ids else None
+    if isinstance(item, str):
+        text = item.strip() if settings.lenient_ids else item
+        number = int(text) if _DIGITS.fullmatch(text) else None
+    if number is None or not 0 < number < 2**63:
+        raise RefusedError(400, f"Invalid Tweet ID: {_shown(item)}")
+    return number
+
+
+def _metrics(
+    value: Any, endpoint: Endpoint, settings: Settings
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
+        raise RefusedError(400, "engagement_types must be a non-empty array of metric names.")
+    asked = tuple(dict.fromkeys(value))
+    metrics = tuple(METRIC_ALIASES.get(name, name) for name in asked)
+    unknown = [name for name, metric in zip(asked, metrics, strict=True) if metric not in METRICS]
+    if unknown:
+        raise RefusedError(400, f"Unknown engagement types: {', '.join(map(_shown, unknown))}")
+    forbidden = [
+        name for name, metric in zip(asked, metrics, strict=True) if metric not in endpoint.metrics
+    ]
+    if forbidden:
+        raise forbidden_metrics(forbidden, settings)
+    return asked, metrics
+
+
+def forbidden_metrics(names: list[str], settings: Settings) -> RefusedError:
+    """The refusal for metrics that the endpoint or the authentication does not give."""
+    return RefusedError(
+        settings.forbidden_metrics_status, f"Forbidden to access metrics: {', '.join(names)}"
+    )
+
+
+def _groupings(value: Any, endpoint: Endpoint, settings: Settings) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict) or not value:
+        raise RefusedError(400, "groupings must be an object of one to three groupings.")
+    if len(value) > MAX_GROUPINGS:
+        raise RefusedError(400, f"No more than {MAX_GROUPINGS} groupings are allowed per request.")
+    groupings = {name: _group_by(name, spec, settings) for name, spec in value.items()}
+    wrong = [
+        item
+        for items in groupings.values()
+        for item in dict.fromkeys(items)
+        if item not in endpoint.group_by or (len(items) == 4 and items not in FOUR_LEVEL_GROUPINGS)
+    ]
+    four_levels = [items for items in groupings.values() if len(items) == 4]
+    twice = [items for items in groupings.values() if len(set(items)) < len(items)]
+    if wrong or twice:
+        listed = ", ".join(dict.fromkeys(map(_shown, wrong or twice[0])))
+        raise RefusedError(
+            400,
+            "One or more of the groupBys you have specified are not supported: "
+            f"({listed}). Please adjust your request and try again.",
+        )
+    if len(four_levels) > 1:
+        raise RefusedError(400, "Only one grouping with four group_by values is allowed.")
+    return groupings
+
+
+def _group_by(name: str, spec: Any, settings: Settings) -> tuple[str, ...]:
+    items = spec.get("group_by") if isinstance(spec, dict) else None
+    if not isinstance(items, list) or not items or not all(isinstance(i, str) for i in items):
+        raise RefusedError(400, f"Grouping {_shown(name)} must have a non-empty group_by array.")
+    if settings.unknown_keys == "refused" and len(spec) > 1:
+        raise RefusedError(400, f"Grouping {_shown(name)} has unknown parameters.")
+    if settings.lenient_ids:
+        return tuple("tweet.id" if item == "Tweet.id" else item for item in items)
+    return tuple(items)
+
+
+def _window(
+    body: dict[str, Any], endpoint: Endpoint, settings: Settings, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    if endpoint.name == "totals":
+        return None, None
+    this_hour = _floor(now)
+    if endpoint.name == "28hr":
+        end = _ceil(now)
+        return end - RECENT_WINDOW, end
+    begin, finish = _moment(body.get("start"), "start"), _moment(body.get("end"), "end")
+    if finish is None:
+        finish = min(now, begin + MAX_WINDOW) if begin is not None else now
+    if begin is None:
+        begin = _ceil(finish) - MAX_WINDOW
+    if finish > now or begin > now:
+        raise RefusedError(400, "start and end must not be in the future.")
+    start, end = _floor(begin), _ceil(finish)
+    if start >= end:
+        raise RefusedError(400, "start must be before end.")
+    if finish - begin > MAX_WINDOW:
+        raise RefusedError(400, "The period between start and end must not exceed 4 weeks.")
+    if start < FIRST_MOMENT:
+        raise RefusedError(400, "start must not be before 2014-09-01.")
+    days = settings.lookback_days
+    if days is not None and start < this_hour.replace(hour=0) - timedelta(days=days):
+        raise RefusedError(400, f"start must not be more than {days} days in the past.")
+    return start, end
+
+
+def _moment(value: Any, name: str) -> datetime | None:
+    if value is None:
+        return None
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        if _DATE.fullmatch(text) or _MOMENT.fullmatch(text):
+            moment = datetime.fromisoformat(text)
+            known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return known.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise RefusedError(400, f"{name} must be an ISO 8601 date or time in UTC, not {_shown(value)}.")
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _ceil(moment: datetime) -> datetime:
+    floor = _floor(moment)
+    return floor if floor == moment else floor + _HOUR
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, default=repr).decode()
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,189 @@
+"""A sandbox that runs: on loopback, in a thread, until it is left."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import Counter, deque
+from collections.abc import Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.requests import Request
+
+from engagement_nb.sandbox.keys import Account
+from engagement_nb.sandbox.service import Seen, Service, make_app
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.truth import Truth
+from engagement_nb.sandbox.world import World
+
+HOST = "127.0.0.1"
+
+
+class Sandbox:
+    """The Engagement API on loopback, with a made-up world behind it.
+
+    A context manager; what it starts ends with it.
+
+    Parameters
+    ----------
+    port
+        Port on 127.0.0.1; 0 for any that is free.
+    **options
+        Fields of `Settings`.
+
+    Raises
+    ------
+    OSError
+        On entering, if the port is in use.
+    ValueError
+        If an option cannot be used.
+
+    Examples
+    --------
+    >>> with Sandbox(seed=1) as sandbox:
+    ...     len(sandbox.ids("own", 3))
+    3
+    """
+
+    def __init__(self, port: int = 0, **options: Any) -> None:
+        self.settings = Settings(**options)
+        self.service = Service(self.settings)
+        self._port = port
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        where = self.url if self._socket else "not started"
+        return f"<SANDBOX of the Engagement API, {where}, seed {self.settings.seed}>"
+
+    def start(self) -> Sandbox:
+        """Start to answer; returns when it does."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind((HOST, self._port))
+        except OSError:
+            self._socket.close()
+            self._socket = None
+            raise
+        config = uvicorn.Config(
+            make_app(self.service),
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            headers=[("server", "SANDBOX")],
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self.service.drop = self._drop
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
+        )
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            self._thread.join(0.005)
+        if not self._server.started:
+            raise RuntimeError("The sandbox did not start.")
+        return self
+
+    def stop(self) -> None:
+        """Stop answering and give the port back."""
+        if self._server and self._thread:
+            self._server.should_exit = True
+            self._thread.join(10.0)
+        if self._socket:
+            self._socket.close()
+        self._server = self._thread = self._socket = None
+
+    def __enter__(self) -> Sandbox:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _drop(self, request: Request) -> None:
+        """End the connection of a request at once."""
+        if self._server is None:
+            return
+        for connection in list(self._server.server_state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport and getattr(connection, "client", None) == tuple(request.client or ()):
+                transport.abort()
+
+    @property
+    def url(self) -> str:
+        """Address of the data host and of the auth host."""
+        if self._socket is None:
+            raise RuntimeError("The sandbox is not running: use it in a with statement.")
+        return f"http://{HOST}:{self._socket.getsockname()[1]}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment variables with which a client finds it, as its first account."""
+        return self.service.keys.env(self.url)
+
+    @property
+    def accounts(self) -> Sequence[Account]:
+        """Accounts that gave the app tokens."""
+        return self.service.keys.accounts()
+
+    @property
+    def consumer_key(self) -> str:
+        """Key of the app."""
+        return self.service.keys.app.consumer_key
+
+    @property
+    def consumer_secret(self) -> str:
+        """Secret of the app."""
+        return self.service.keys.app.consumer_secret
+
+    @property
+    def bearer_token(self) -> str:
+        """Bearer token of the app."""
+        return self.service.keys.app.bearer_token
+
+    @property
+    def world(self) -> World:
+        """The world behind it."""
+        return self.service.world
+
+    @property
+    def faults(self) -> Any:
+        """What goes wrong: see `engagement_nb.sandbox.faults.Faults`."""
+        return self.service.faults
+
+    @property
+    def log(self) -> deque[Seen]:
+        """The last requests, oldest first."""
+        return self.service.log
+
+    @property
+    def requests_seen(self) -> Counter[str]:
+        """Requests by endpoint ("totals") and by endpoint and status ("totals 429")."""
+        return self.service.requests_seen
+
+    def ids(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
+        """Tweet ids to try it with: see `engagement_nb.sandbox.picks.KINDS`."""
+        return self.world.pick(kind, count, account)
+
+    def truth(
+        self,
+        tweet_ids: Sequence[str | int],
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> Truth:
+        """What really happened to some Tweets."""
+        return self.world.truth(tweet_ids, start, end)

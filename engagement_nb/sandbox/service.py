@@ -1,0 +1,302 @@
+"""The API's three endpoints over HTTP: from bytes to bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import zlib
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from engagement_nb.sandbox.engine import Engine
+from engagement_nb.sandbox.faults import Faults
+from engagement_nb.sandbox.keys import Keys
+from engagement_nb.sandbox.limits import Limit, take
+from engagement_nb.sandbox.oauth import Caller, Gate, UnauthenticatedError, Validator
+from engagement_nb.sandbox.question import RefusedError, read_question
+from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
+from engagement_nb.sandbox.world import World
+from engagement_nb.vocabulary import (
+    ENDPOINTS,
+    HEADER_LIMIT,
+    HEADER_REMAINING,
+    HEADER_RESET,
+    HEADER_SECOND_LIMIT,
+    HEADER_SECOND_REMAINING,
+    HEADER_SECOND_RESET,
+    Endpoint,
+)
+
+_LOG = logging.getLogger("engagement_nb.sandbox")
+_JSON = "application/json;charset=utf-8"
+_HTML = b"<html><head><title>%d</title></head><body><h1>SANDBOX: %d on demand</h1></body></html>"
+_NO_ACCESS = "Your application id is not authorized."
+
+
+@dataclass
+class Seen:
+    """One request that the sandbox answered, for its log."""
+
+    at: datetime
+    method: str
+    path: str
+    who: str
+    status: int
+    note: str = ""
+    fault: str = ""
+    tweets: int = 0
+    milliseconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return asdict(self)
+
+
+class Service:
+    """Everything one sandbox answers with.
+
+    Parameters
+    ----------
+    settings
+        How it behaves.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.world = World(settings)
+        self.keys = Keys(settings.seed, settings.accounts)
+        self.engine = Engine(self.world, self.keys, settings)
+        self.faults = Faults(settings.seed, settings.latency)
+        self.faults.configure(settings.faults)
+        self.validator = Validator(self.keys, self._provider_time, settings.timestamp_tolerance)
+        self.gate = Gate(self.validator)
+        monotonic = settings.monotonic or time.monotonic
+        self.minute = self._limit(settings.per_minute, settings.window_seconds, monotonic)
+        self.second = self._limit(settings.per_second, 1.0, monotonic)
+        self.log: deque[Seen] = deque(maxlen=200)
+        self.requests_seen: Counter[str] = Counter()
+        self.drop: Callable[[Request], None] = lambda request: None
+
+    def _limit(
+        self, quota: int | None, seconds: float, monotonic: Callable[[], float]
+    ) -> Limit | None:
+        kind = self.settings.window
+        return None if quota is None else Limit(quota, seconds, kind, monotonic)
+
+    def _provider_time(self) -> float:
+        return self.now().timestamp() + self.settings.clock_skew
+
+    def now(self) -> datetime:
+        """The sandbox's present moment."""
+        return self.settings.clock()
+
+    def routes(self) -> list[Route]:
+        """The three endpoints."""
+        return [
+            Route(endpoint.path, self._handler(endpoint), methods=["POST"])
+            for endpoint in ENDPOINTS.values()
+        ]
+
+    def _handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+        async def handle(request: Request) -> Response:
+            return await self._serve(endpoint, request)
+
+        return handle
+
+    async def _serve(self, endpoint: Endpoint, request: Request) -> Response:
+        began = time.perf_counter()
+        seen = Seen(self.now(), request.method, request.url.path, "nobody", 0)
+        key = ""
+        body: dict[str, Any]
+        try:
+            raw = await read_body(request)
+            caller = self._caller(request, raw)
+            seen.who = self._who(caller)
+            key = caller.app.consumer_key + ("" if self.settings.shared else endpoint.name)
+            self._spend(key)
+            if not caller.app.has_access:
+                raise RefusedError(self.settings.no_access_status, _NO_ACCESS)
+            seen.fault = self.faults.next(request.url.path)
+            if seen.fault[:1] == "5":
+                body, seen.status = {"errors": ["internal server error"]}, int(seen.fault[:3])
+            else:
+                now = self.now()
+                question = read_question(endpoint, raw, self.settings, now)
+                seen.tweets = len(question.ids)
+                body, seen.status = self.engine.answer(question, caller, now), 200
+        except UnauthenticatedError as error:
+            seen.status, seen.note = 401, str(error)
+            body = {"errors": [self._unauthenticated(str(error))]}
+        except RefusedError as error:
+            seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
+        if not seen.note and "errors" in body:
+            seen.note = str(body["errors"])[:300]
+        response = await self._respond(request, body, seen, key)
+        seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
+        self.note(seen, endpoint.name)
+        return response
+
+    def _caller(self, request: Request, raw: bytes) -> Caller:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        return self.gate.caller(called_url(request), request.method, raw, headers)
+
+    def _who(self, caller: Caller) -> str:
+        if caller.account is None:
+            return f"app {caller.app.name}"
+        return self.keys.account(caller.account).handle
+
+    def _unauthenticated(self, reason: str) -> str:
+        published = ("Unknown Authorization Type", "Access token not found")
+        if self.settings.reasons == "published" and reason not in published:
+            reason = "Access token not found"
+        return f"Your account could not be authenticated. Reason: {reason}"
+
+    def _spend(self, key: str) -> None:
+        limits = [limit for limit in (self.minute, self.second) if limit is not None]
+        if not take(limits, key):
+            raise RefusedError(429, "Too many requests: the rate limit has been exceeded.")
+
+    def _limit_headers(self, key: str) -> dict[str, str]:
+        headers = {}
+        minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
+        second = (self.second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
+        for limit, name, remaining, reset in (minute, second):
+            if limit is None:
+                continue
+            headers[name] = str(limit.quota)
+            headers[remaining] = str(limit.remaining(key))
+            if self.settings.reset_header:
+                at = self.now() + timedelta(seconds=limit.resets_in(key))
+                headers[reset] = str(int(at.timestamp()) + 1)
+        return headers
+
+    async def _respond(
+        self, request: Request, body: dict[str, Any], seen: Seen, key: str
+    ) -> Response:
+        fault, content = seen.fault, orjson.dumps(body)
+        headers = {"content-type": _JSON, **self._limit_headers(key)}
+        if self.faults.latency:
+            await asyncio.sleep(self.faults.latency)
+        if fault.endswith("-html"):
+            content = _HTML % (seen.status, seen.status)
+            headers["content-type"] = "text/html;charset=utf-8"
+        elif fault.endswith("-empty"):
+            content = b""
+        elif fault == "garble":
+            content = b"\x00SANDBOX garbled\xff" + content[len(content) // 2 :]
+        if fault != "plain":
+            content = zipped(request, content, headers)
+        if fault == "drop":
+            self.drop(request)
+            return Response(status_code=500)
+        if fault == "cut":
+            return CutOff(content, seen.status, headers, drop=lambda: self.drop(request))
+        if fault == "slow":
+            headers["content-length"] = str(len(content))
+            return StreamingResponse(
+                _slowly(content, self.faults.slow_seconds), seen.status, headers
+            )
+        return Response(content, seen.status, headers)
+
+    def note(self, seen: Seen, name: str) -> None:
+        """Remember a request that was answered."""
+        self.log.append(seen)
+        self.requests_seen[name] += 1
+        self.requests_seen[f"{name} {seen.status}"] += 1
+
+
+class CutOff(Response):
+    """An answer that ends in the middle of its body."""
+
+    def __init__(self, *args: Any, drop: Callable[[], None]) -> None:
+        super().__init__(*args)
+        self._drop = drop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send half, then end the connection."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        half = bytes(self.body[: len(self.body) // 2])
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        # The half has to leave before the connection ends.
+        await asyncio.sleep(0.02)
+        self._drop()
+        await asyncio.sleep(0.02)
+
+
+async def _slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
+    step = max(1, -(-len(content) // 10))
+    for begin in range(0, len(content), step):
+        yield content[begin : begin + step]
+        await asyncio.sleep(seconds / 10.0)
+
+
+async def read_body(request: Request) -> bytes:
+    """A request's body.
+
+    Raises
+    ------
+    RefusedError
+        With status 413 if it is longer than anything the API takes.
+    """
+    raw = bytearray()
+    try:
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > MAX_BODY_BYTES:
+                raise RefusedError(413, "The request body is too large.")
+    except ClientDisconnect:
+        raise RefusedError(400, "The request body ended early.") from None
+    return bytes(raw)
+
+
+def called_url(request: Request) -> str:
+    """The address as the client called it: what an OAuth signature covers."""
+    scope = request.scope
+    path = scope.get("raw_path") or scope["path"].encode()
+    query = scope.get("query_string", b"")
+    host = request.headers.get("host", "")
+    url = f"{scope['scheme']}://{host}{path.decode('latin-1')}"
+    return f"{url}?{query.decode('latin-1')}" if query else url
+
+
+def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
+    """The content, gzipped if the client asked for it; sets the header then."""
+    wanted = request.headers.get("accept-encoding", "").lower()
+    coded = [part.strip().replace(" ", "") for part in wanted.split(",")]
+    names = {part.partition(";")[0]: part.partition(";q=")[2] for part in coded}
+    if names.get("gzip", names.get("*", "0")) in ("0", "0.0", "0.00", "0.000"):
+        return content
+    headers["content-encoding"] = "gzip"
+    headers["vary"] = "accept-encoding"
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return packer.compress(content) + packer.flush()
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """404, 405 and so on, in the API's shape."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    text = error.detail if isinstance(error, HTTPException) else "internal server error"
+    if status == 500:
+        _LOG.error("The sandbox failed at %s", request.url.path, exc_info=error)
+    headers = {"content-type": _JSON, **(getattr(error, "headers", None) or {})}
+    content = zipped(request, orjson.dumps({"errors": [text]}), headers)
+    return Response(content, status, headers)
+
+
+def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
+    """The ASGI application of a sandbox."""
+    routes = [*service.routes(), *(more or [])]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})

@@ -1,0 +1,229 @@
+"""The sandbox's accounts and Tweets, each a pure function of the seed and a number.
+
+Nothing is stored: Tweet ``k``'s id follows from ``k``, ``k`` from the id, and all else from
+both. Ids are dated on a fixed time line (half of the Tweets from 2013-07 to 2025-09, half in
+the year after, and so on at that pace), so ids stay the same whenever they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement_nb.sandbox.hashing import hashed, normal, uniform
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.vocabulary import SNOWFLAKE_EPOCH_MS
+
+I64 = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+ARCHIVE_START_MS = int(datetime(2013, 7, 1, tzinfo=UTC).timestamp() * 1000)
+STREAM_START_MS = int(datetime(2025, 10, 1, tzinfo=UTC).timestamp() * 1000)
+STREAM_YEAR_MS = 365 * DAY_MS
+MAX_TWEETS = 10**9
+VIDEO_BLOCK = 8
+_LOW_BITS = 22
+
+# One salt a property, so that no two of them are correlated.
+_TIME, _LOW, _ACCOUNT, _OWNER, _STATE = 11, 12, 13, 14, 15
+_REACH, _VIRAL, _PROMOTED, _CONTENT, _VIDEO = 16, 17, 18, 19, 20
+_SALT_PHASE, _SALT_FAME = 21, 22
+
+
+@dataclass(frozen=True)
+class Tweets:
+    """What is true of some Tweets: one array a property, one place a Tweet.
+
+    ``account`` is the author: below the number of accounts, one of those with tokens; then
+    the protected account, then an outsider who gave the app no tokens.
+    """
+
+    index: I64
+    ids: I64
+    posted_ms: I64
+    account: I64
+    content: NDArray[np.float64]
+    deleted: Flags
+    protected: Flags
+    repost: Flags
+    promoted: Flags
+    reach: NDArray[np.float64]
+    boost: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def has(self, part: int) -> Flags:
+        """Whether a Tweet contains the part of `kinds.CONTENT` at this place."""
+        return self.content[:, part] > 0
+
+    @property
+    def available(self) -> Flags:
+        """Whether the API gives anything for a Tweet."""
+        return ~(self.deleted | self.protected)
+
+    def take(self, where: NDArray[np.generic]) -> Tweets:
+        """These Tweets only (a mask or places)."""
+        return Tweets(*(getattr(self, name)[where] for name in self.__dataclass_fields__))
+
+
+class Timeline:
+    """All Tweets of a sandbox, by number and by id.
+
+    Parameters
+    ----------
+    settings
+        Seed, size and what varies.
+    now
+        The present moment; by default the settings' clock.
+    """
+
+    def __init__(self, settings: Settings, now: Callable[[], datetime] | None = None) -> None:
+        if not 1 <= settings.tweets <= MAX_TWEETS:
+            raise ValueError(f"tweets must be 1 to {MAX_TWEETS:,}, not {settings.tweets:,}.")
+        if not 1 <= settings.accounts <= 100_000:
+            raise ValueError(f"accounts must be 1 to 100,000, not {settings.accounts:,}.")
+        self.settings = settings
+        self.seed = settings.seed % 2**63
+        self.accounts = settings.accounts
+        self._now = now or settings.clock
+        self.archive_size = max(1, settings.tweets // 2)
+        stream = max(1, settings.tweets - self.archive_size)
+        self._archive_step = (STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size
+        self._stream_step = STREAM_YEAR_MS // stream
+
+    @property
+    def protected_account(self) -> int:
+        """Author of the protected Tweets."""
+        return self.accounts
+
+    @property
+    def outsider(self) -> int:
+        """Author who gave the app no tokens."""
+        return self.accounts + 1
+
+    def now_ms(self) -> int:
+        """The present moment, in milliseconds since the Unix epoch."""
+        return int(self._now().timestamp() * 1000)
+
+    def size(self, at_ms: int | None = None) -> int:
+        """How many Tweets have been posted by a moment, the deleted ones included."""
+        at = self.now_ms() if at_ms is None else at_ms
+        if at < STREAM_START_MS:
+            count = max(0, (at - ARCHIVE_START_MS) // self._archive_step + 1)
+            count = min(count, self.archive_size)
+        else:
+            count = self.archive_size + (at - STREAM_START_MS) // self._stream_step + 1
+        last = self.posted_ms(np.array([count - 1])) if count else np.array([0])
+        return int(count - 1 if count and last[0] > at else count)
+
+    def posted_ms(self, index: I64) -> I64:
+        """When Tweets were posted, by number."""
+        archived = index < self.archive_size
+        step = np.where(archived, self._archive_step, self._stream_step)
+        place = np.where(archived, index, index - self.archive_size)
+        start = np.where(archived, ARCHIVE_START_MS, STREAM_START_MS)
+        within = (uniform(self.seed, _TIME, index) * step).astype(np.int64)
+        moments: I64 = start + place * step + within
+        return moments
+
+    def ids(self, index: I64) -> I64:
+        """Tweet ids, by number."""
+        low = (hashed(self.seed, _LOW, index) & np.uint64(2**_LOW_BITS - 1)).astype(np.int64)
+        return ((self.posted_ms(index) - SNOWFLAKE_EPOCH_MS) << _LOW_BITS) | low
+
+    def find(self, ids: I64, at_ms: int | None = None) -> I64:
+        """Numbers of Tweets by id; -1 where no Tweet has it (yet)."""
+        ids = np.asarray(ids, dtype=np.int64)
+        moment = (ids >> _LOW_BITS) + SNOWFLAKE_EPOCH_MS
+        archived = moment < STREAM_START_MS
+        index = np.where(
+            archived,
+            (moment - ARCHIVE_START_MS) // self._archive_step,
+            self.archive_size + (moment - STREAM_START_MS) // self._stream_step,
+        )
+        possible = (moment >= ARCHIVE_START_MS) & ~(archived & (index >= self.archive_size))
+        index = np.where(possible, index, 0)
+        at = self.now_ms() if at_ms is None else at_ms
+        known = possible & (self.ids(index) == ids) & (moment <= at)
+        return np.where(known, index, -1)
+
+    def tweets(self, index: Sequence[int] | I64) -> Tweets:
+        """Everything about Tweets, by number."""
+        at = np.asarray(index, dtype=np.int64)
+        account = self._authors(at)
+        content = self._content(at)
+        state = uniform(self.seed, _STATE, at)
+        repost = (state > 0.02) & (state < 0.05)
+        promoted = (uniform(self.seed, _PROMOTED, at) < 0.03) & ~repost
+        boost = np.where(promoted, 1.5 + 3.0 * uniform(self.seed, _PROMOTED, at, 1), 1.0)
+        return Tweets(
+            index=at,
+            ids=self.ids(at),
+            posted_ms=self.posted_ms(at),
+            account=account,
+            content=content,
+            deleted=state < 0.02,
+            protected=account == self.protected_account,
+            repost=repost,
+            promoted=promoted,
+            reach=np.where(repost, 0.0, self._reach(at, account)),
+            boost=boost,
+        )
+
+    def _authors(self, index: I64) -> I64:
+        draw = uniform(self.seed, _ACCOUNT, index)
+        owner = (hashed(self.seed, _OWNER, index) % np.uint64(self.accounts)).astype(np.int64)
+        owner = np.where(draw < 0.065, self.outsider, owner)
+        return np.where(draw < 0.015, self.protected_account, owner)
+
+    def _content(self, index: I64) -> NDArray[np.float64]:
+        draws = [uniform(self.seed, _CONTENT, index, part) for part in range(5)]
+        media = draws[3]
+        columns = (
+            np.ones(len(index), dtype=bool),
+            draws[0] < 0.30,
+            draws[1] < 0.25,
+            draws[2] < 0.25,
+            media < 0.28,
+            (media >= 0.28) & (media < 0.42),
+            (media >= 0.42) & (media < 0.47),
+            draws[4] < 0.02,
+        )
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def _reach(self, index: I64, account: I64) -> NDArray[np.float64]:
+        """Impressions in a Tweet's life: log-normal, with a Pareto tail for one in fifty."""
+        fame = 6.0 + 0.7 * normal(self.seed, _SALT_FAME, account)
+        reach = np.exp(fame + 1.2 * normal(self.seed, _REACH, index))
+        viral = uniform(self.seed, _VIRAL, index)
+        tail = (1.0 - uniform(self.seed, _VIRAL, index, 1)) ** -0.9
+        return np.floor(reach * np.where(viral < 0.02, np.minimum(5.0 * tail, 2000.0), 1.0))
+
+    def phase(self, account: I64) -> NDArray[np.float64]:
+        """Hour of the day (UTC) at which an account's readers are busiest."""
+        return 19.0 - np.floor(uniform(self.seed, _SALT_PHASE, account) * 9.0)
+
+    def same_video(self, index: I64) -> tuple[I64, Flags]:
+        """Numbers of the Tweets that may carry the same video, and whether they do.
+
+        Returns
+        -------
+        arrays of shape (Tweets, 8)
+            The Tweet itself is among them if it has a video.
+        """
+        blocks = index // VIDEO_BLOCK
+        members = blocks[:, None] * VIDEO_BLOCK + np.arange(VIDEO_BLOCK)
+        shared = uniform(self.seed, _VIDEO, blocks) < 0.5
+        itself = members == index[:, None]
+        flat = members.ravel()
+        has_video = self._content(flat)[:, 5].reshape(members.shape) > 0
+        own_video = (has_video & itself).any(axis=1)
+        posted = self.posted_ms(flat).reshape(members.shape) <= self.now_ms()
+        return members, own_video[:, None] & has_video & posted & (shared[:, None] | itself)

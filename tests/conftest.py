@@ -1,0 +1,29 @@
+"""Fixtures that every room may use: sandboxes that answer on a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from engagement_nb.sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox with the default seed and no limit to speak of; not to be changed by tests."""
+    with Sandbox(per_minute=1_000_000) as running:
+        yield running
+
+
+@pytest.fixture
+def make_sandbox() -> Iterator[Callable[..., Sandbox]]:
+    """Start sandboxes with options of one's own; they end with the test."""
+    with ExitStack() as stack:
+
+        def make(**options: Any) -> Sandbox:
+            return stack.enter_context(Sandbox(**{"per_minute": 1_000_000, **options}))
+
+        yield make
