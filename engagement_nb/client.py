@@ -1,0 +1,411 @@
+"""One request to the Engagement API: build, wait for the quota, send, check, parse.
+
+::
+
+    with Client() as client:
+        answer = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
+        answer.groups  # {"1060976163948904448": {"favorites": "12"}}
+
+`Client.send` sends a request once. What is worth sending again is decided by who collects.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Self
+
+import httpx
+import orjson
+
+from engagement_nb.credentials import Profile, redact
+from engagement_nb.errors import ApiError, ConnectionTroubleError, ServerTroubleError
+from engagement_nb.pacing import Pacer, Ticket, server_time
+from engagement_nb.pacing.shared import Pacers
+from engagement_nb.refusals import error_for
+from engagement_nb.vocabulary import (
+    ENDPOINTS,
+    UNAVAILABLE,
+    UNSUPPORTED_IMPRESSIONS,
+    UNSUPPORTED_VIDEO,
+    By,
+    EndpointName,
+)
+
+GROUPING = "metrics"
+"""Name of the one grouping that every request of ours has; no reserved key is called so."""
+DEFAULT_TIMEOUT = httpx.Timeout(connect=10.0, read=60.0, write=30.0, pool=None)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as it goes over the wire.
+
+    Parameters
+    ----------
+    endpoint
+        "totals", "28hr" or "historical".
+    tweet_ids
+        At most 250 on totals, 25 on the others.
+    metrics
+        Wire names.
+    by
+        "day" or "hour" for a series, None for one figure a Tweet and metric.
+    start, end
+        Aware datetimes, for historical; ``end`` is exclusive. None for the 4 weeks just past.
+    auth
+        "user" to sign with the user's tokens, "app" for the bearer token.
+    profile
+        Whose tokens.
+    """
+
+    endpoint: EndpointName
+    tweet_ids: tuple[str, ...]
+    metrics: tuple[str, ...]
+    profile: Profile
+    by: By | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    auth: Literal["user", "app"] = "user"
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return self.profile.hosts.api + ENDPOINTS[self.endpoint].path
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body."""
+        group_by = ["tweet.id", "engagement.type"]
+        if self.by is not None:
+            group_by.append("engagement.day")
+        if self.by == "hour":
+            group_by.append("engagement.hour")
+        body: dict[str, Any] = {
+            "tweet_ids": list(self.tweet_ids),
+            "engagement_types": list(self.metrics),
+            "groupings": {GROUPING: {"group_by": group_by}},
+        }
+        if self.start is not None:
+            body["start"] = _wire_time(self.start)
+        if self.end is not None:
+            body["end"] = _wire_time(self.end)
+        return body
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Data that came back for one request.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    raw
+        The body's bytes, unzipped.
+    groups
+        Tweet id → metric → count (text or number); with ``by``, → day [→ hour "00".."23"] → count.
+    start, end
+        The window that the API says it took; None on totals.
+    unavailable, unsupported_impressions, unsupported_video
+        Tweet ids that the answer lists as such.
+    texts
+        The API's words beside the data.
+    read_at
+        When it came, UTC.
+    """
+
+    request: Request
+    raw: bytes = field(repr=False)
+    groups: dict[str, Any] = field(repr=False)
+    start: datetime | None
+    end: datetime | None
+    unavailable: tuple[str, ...]
+    unsupported_impressions: tuple[str, ...]
+    unsupported_video: tuple[str, ...]
+    texts: tuple[str, ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one request, for hooks: no tokens, no ids.
+
+    Parameters
+    ----------
+    endpoint, auth
+        As asked.
+    tweets
+        How many Tweets it asked for.
+    status
+        HTTP status; 0 where no answer came.
+    seconds
+        From leaving to the whole answer; waiting for the quota is not in it.
+    limit, remaining
+        Of the minute, as the answer tells.
+    error
+        Name of the error's class; empty where data came.
+    """
+
+    endpoint: str
+    auth: str
+    tweets: int
+    status: int
+    seconds: float
+    limit: int | None
+    remaining: int | None
+    error: str
+
+
+class Client:
+    """Sends requests at the speed that the quota allows. May be shared by threads.
+
+    Parameters
+    ----------
+    pacer_for
+        Gives the pacer of a profile; by default one an app and host, shared by all processes
+        of this user on this machine.
+    timeout
+        Seconds, or an ``httpx.Timeout``.
+    connections
+        How many connections are kept open between requests: as many as there are threads.
+    on_event
+        Called with a `Sent` after each request, in the thread that sent it.
+    transport
+        For tests: an ``httpx.BaseTransport`` in place of the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        pacer_for: Callable[[Profile], Pacer] | None = None,
+        timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
+        connections: int = 64,
+        on_event: Callable[[Sent], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._pacer_for = pacer_for or Pacers()
+        self._on_event = on_event
+        self._pacers: dict[int, Pacer] = {}
+        self._pacers_lock = threading.Lock()
+        self._http = httpx.Client(
+            timeout=timeout,
+            transport=transport,
+            # Threads bound the connections; a pool that made them wait would do so after the
+            # quota let them go.
+            limits=httpx.Limits(
+                max_connections=None, max_keepalive_connections=connections, keepalive_expiry=30
+            ),
+            follow_redirects=False,
+            # A proxy of the environment is never meant for this machine itself.
+            mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+            headers={"Accept": "application/json", "User-Agent": "engagement-nb"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all waits for the quota and close all connections."""
+        self.stop()
+        self._http.close()
+
+    def stop(self) -> None:
+        """End all waits for the quota with `WaitStoppedError`; requests on their way go on."""
+        with self._pacers_lock:
+            for pacer in self._pacers.values():
+                pacer.stop()
+
+    def pacer(self, profile: Profile) -> Pacer:
+        """The pacer that this client's requests with a profile wait for."""
+        pacer = self._pacer_for(profile)
+        with self._pacers_lock:
+            self._pacers[id(pacer)] = pacer
+        return pacer
+
+    def send(self, request: Request) -> Answer:
+        """Wait for the quota, send one request once, and give its answer.
+
+        Raises
+        ------
+        ApiError
+            One of its kinds, when the API answers without data.
+        ConnectionTroubleError
+            No answer, or one that was cut off.
+        CredentialsError
+            The profile lacks the tokens that the request needs.
+        WaitStoppedError
+            The client was stopped while the request waited for the quota.
+        """
+        profile = request.profile
+        auth = profile.user_auth() if request.auth == "user" else profile.app_auth()
+        built = self._http.build_request(
+            "POST",
+            request.url,
+            content=orjson.dumps(request.body()),
+            headers={"Content-Type": "application/json"},
+        )
+        pacer = self.pacer(profile)
+        ticket = pacer.acquire(request.endpoint)
+        outcome = _Outcome(request, time.monotonic())
+        try:
+            answer = self._exchange(request, built, auth, pacer, ticket, outcome)
+        except Exception as error:
+            self._tell(outcome, type(error).__name__)
+            raise
+        self._tell(outcome, "")
+        return answer
+
+    def _exchange(
+        self,
+        request: Request,
+        built: httpx.Request,
+        auth: httpx.Auth,
+        pacer: Pacer,
+        ticket: Ticket,
+        outcome: _Outcome,
+    ) -> Answer:
+        learned = False
+        try:
+            response = self._http.send(built, auth=auth, stream=True)
+            try:
+                # Before the body is read: the pacer takes this for the time of the answer.
+                reading = pacer.learn(ticket, response.headers, response.status_code)
+                learned = True
+                outcome.status = response.status_code
+                outcome.limit, outcome.remaining = reading.limit, reading.remaining
+                raw = response.read()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            # From None: httpx's error holds the request, and with it the signature.
+            raise _connection_trouble(error, request) from None
+        finally:
+            if not learned:
+                pacer.learn(ticket, None)
+        return _answer(request, response, raw)
+
+    def _tell(self, outcome: _Outcome, error: str) -> None:
+        sent = Sent(
+            endpoint=outcome.request.endpoint,
+            auth=outcome.request.auth,
+            tweets=len(outcome.request.tweet_ids),
+            status=outcome.status,
+            seconds=time.monotonic() - outcome.began,
+            limit=outcome.limit,
+            remaining=outcome.remaining,
+            error=error,
+        )
+        _log.debug("%s", sent)
+        if self._on_event is not None:
+            self._on_event(sent)
+
+
+@dataclass
+class _Outcome:
+    request: Request
+    began: float
+    status: int = 0
+    limit: int | None = None
+    remaining: int | None = None
+
+
+def _answer(request: Request, response: httpx.Response, raw: bytes) -> Answer:
+    read_at = datetime.now(UTC)
+    where = f"{request.endpoint}, profile {request.profile.name!r}"
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        if response.is_success:
+            raise ServerTroubleError(
+                f"{where}: the API's answer is not JSON (status {response.status_code}).",
+                advice="Try again in a while; if it stays so, a proxy may stand in between.",
+                status=response.status_code,
+            )
+        document = {}
+    texts = _texts(document.get("errors"))
+    groups = document.get(GROUPING)
+    if not response.is_success or not isinstance(groups, dict):
+        raise _refusal(request, response, texts, where)
+    return Answer(
+        request=request,
+        raw=raw,
+        groups=groups,
+        start=_read_time(document.get("start")),
+        end=_read_time(document.get("end")),
+        unavailable=_ids(document.get(UNAVAILABLE)),
+        unsupported_impressions=_ids(document.get(UNSUPPORTED_IMPRESSIONS)),
+        unsupported_video=_ids(document.get(UNSUPPORTED_VIDEO)),
+        texts=texts,
+        read_at=read_at,
+    )
+
+
+def _refusal(
+    request: Request, response: httpx.Response, texts: tuple[str, ...], where: str
+) -> ApiError:
+    there = server_time(response.headers)
+    off = None if there is None else timedelta(seconds=time.time() - there)
+    if response.is_redirect:
+        target = response.headers.get("location", "")
+        host = httpx.URL(target).host if target.startswith("http") else ""
+        texts = (f"redirect to {host or 'another address'}",)
+    return error_for(
+        response.status_code,
+        texts,
+        where=where,
+        tweet_ids=request.tweet_ids,
+        clock_off=off,
+    )
+
+
+def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
+    host = httpx.URL(request.url).host
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+        what = f"{host} could not be reached ({redact(str(error))})."
+        advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
+    elif isinstance(error, httpx.TimeoutException):
+        what = f"{host} did not answer in time."
+        advice = "Try again in a while."
+    else:
+        what = f"The answer of {host} was cut off or garbled ({type(error).__name__})."
+        advice = "Try again."
+    return ConnectionTroubleError(what, advice=advice, tweet_ids=request.tweet_ids)
+
+
+def _texts(errors: object) -> tuple[str, ...]:
+    """The API's words; documented as an array of texts, and taken however they come."""
+    if isinstance(errors, str):
+        errors = [errors]
+    if not isinstance(errors, list):
+        return ()
+    words = (e.get("message", e) if isinstance(e, dict) else e for e in errors)
+    return tuple(redact(str(word)) for word in words)
+
+
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,21 @@
+"""Tokens: where they are found, how requests are signed with them, how they stay unseen."""
+
+from engagement_nb.credentials.lookup import (
+    config_file,
+    find_profile,
+    find_profiles,
+    places,
+)
+from engagement_nb.credentials.profiles import Profile
+from engagement_nb.credentials.secret import Secret, known_secrets, redact
+
+__all__ = [
+    "Profile",
+    "Secret",
+    "config_file",
+    "find_profile",
+    "find_profiles",
+    "known_secrets",
+    "places",
+    "redact",
+]

@@ -1,0 +1,117 @@
+"""Where the API and its authentication answer, and which addresses may be sent tokens."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from engagement_nb.errors import InputError
+from engagement_nb.vocabulary import (
+    ENV_API_URL,
+    ENV_AUTH_URL,
+    LIVE_API_URL,
+    LIVE_AUTH_URL,
+)
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The two hosts that a profile's tokens are for.
+
+    Parameters
+    ----------
+    name
+        "live", "sandbox" (loopback) or "custom".
+    api
+        Base URL of the Engagement API.
+    auth
+        Base URL of the host that gives out tokens.
+
+    Raises
+    ------
+    InputError
+        A URL that tokens must not be sent to: plain http to anything but loopback, or no
+        URL at all.
+    """
+
+    name: str
+    api: str
+    auth: str
+
+    def __post_init__(self) -> None:
+        for url in (self.api, self.auth):
+            require_safe(url)
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the API is this machine's own: its figures are made up."""
+        return is_loopback(self.api)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is this machine, by its address or the name ``localhost``."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def require_safe(url: str) -> None:
+    """Refuse a URL that tokens must not be sent to.
+
+    Raises
+    ------
+    InputError
+        Not https, and not loopback either; or a URL with a user, a query or a fragment.
+    """
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or parts.scheme not in ("http", "https") or parts.username or parts.query:
+        # The URL itself isn't shown: people paste tokens into the wrong variable.
+        raise InputError(
+            f"The address given for the API ({ENV_API_URL}, {ENV_AUTH_URL}) is not a base URL.",
+            advice=f"Give scheme and host only, such as {LIVE_API_URL}.",
+        )
+    if parts.scheme == "http" and not is_loopback(url):
+        raise InputError(
+            f"Tokens are not sent to {parts.hostname} over plain http.",
+            advice="Use https; http is for the sandbox on this machine only.",
+        )
+
+
+LIVE = Hosts("live", LIVE_API_URL, LIVE_AUTH_URL)
+SANDBOX = Hosts("sandbox", "http://127.0.0.1:8765", "http://127.0.0.1:8765")
+"""The address that ``engagement-nb sandbox serve`` takes unless told otherwise."""
+
+
+def hosts_at(api: str, auth: str = "") -> Hosts:
+    """The hosts at given base URLs.
+
+    Parameters
+    ----------
+    api
+        Base URL of the Engagement API; empty means the live one.
+    auth
+        Base URL of the host that gives out tokens; empty means the API's own where that is
+        loopback, else the live one.
+    """
+    api = (api or LIVE_API_URL).rstrip("/")
+    auth = (auth or (api if is_loopback(api) else LIVE_AUTH_URL)).rstrip("/")
+    if (api, auth) == (LIVE.api, LIVE.auth):
+        return LIVE
+    return Hosts("sandbox" if is_loopback(api) else "custom", api, auth)
+
+
+def hosts_from_env(environ: Mapping[str, str] | None = None) -> Hosts:
+    """The hosts of ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL``, else the live ones."""
+    environ = os.environ if environ is None else environ
+    return hosts_at(environ.get(ENV_API_URL, ""), environ.get(ENV_AUTH_URL, ""))

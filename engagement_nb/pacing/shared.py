@@ -1,0 +1,41 @@
+"""One pacer an app and host."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+from engagement_nb.pacing.pacer import Pacer
+
+if TYPE_CHECKING:
+    from engagement_nb.credentials import Profile
+
+
+class Pacers:
+    """Gives each profile the pacer of its app at its host.
+
+    Parameters
+    ----------
+    window
+        Seconds of the "minute" that the limit is for; only the sandbox has others.
+    """
+
+    def __init__(self, *, window: float = 60.0) -> None:
+        self._window = window
+        self._pacers: dict[str, Pacer] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, profile: Profile) -> Pacer:
+        """The pacer of a profile's app."""
+        key = quota_key(profile)
+        with self._lock:
+            if key not in self._pacers:
+                self._pacers[key] = Pacer(window=self._window)
+            return self._pacers[key]
+
+
+def quota_key(profile: Profile) -> str:
+    """Name of the quota that a profile spends: a digest of its app and host."""
+    app = profile.consumer_key or profile.bearer_token
+    return hashlib.sha256(f"{profile.hosts.api}\n{app.reveal()}".encode()).hexdigest()[:24]
