@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE, identify
-from engagement_nb.gap.judge import Verdict, judge
+from engagement_nb.gap.identify import TOLERANCE
+from engagement_nb.gap.judge import Verdict, find_and_judge
 from engagement_nb.gap.read import read_counts
 from engagement_nb.gap.result import Gap
 from engagement_nb.gap.stability import stability
@@ -54,10 +54,9 @@ def explore_gap(
     if not 0 < level < 1:
         raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
     counts = read_counts(frame)
-    found = identify(counts, tolerance)
     return Gap(
         counts=counts,
-        verdicts=judge(counts, found),
+        verdicts=find_and_judge(counts, tolerance),
         stability=stability(counts, tolerance, seed=seed),
         about=about,
         tolerance=tolerance,

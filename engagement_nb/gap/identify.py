@@ -1,30 +1,43 @@
-"""Which metrics are part of engagements: the largest set that no Tweet contradicts.
+"""Which metrics are part of engagements: the largest set that the Tweets allow.
 
 A set of metrics that sums to more than engagements on some Tweet cannot be part of it: what
 is left, the interactions that have no metric of their own, would be below zero there. Among
 the sets that the Tweets allow, the one with the largest sum explains most.
 
-**The rule.** Let ``n_j`` be the Tweets with metric ``j`` above zero and engagements known, and
-``v_j(S)`` those of them on which ``S`` sums to more than engagements. ``S`` is allowed when
-``v_j(S) <= tolerance * n_j`` for every ``j`` in it. A missing figure counts as 0 here, the
-least it can be: a sum that is too large without it is too large with it. Every subset of an
-allowed set is allowed, which makes an exact search quick: keep a list of minimal sets that are
-not allowed, take the best set that holds none of them, and either it is allowed, and then it
-is the best, or it holds one more such set, which joins the list (an implicit hitting set).
+**The rule.** A Tweet contradicts a set *beyond doubt* when the set sums to more than
+engagements by more than `SLACK` of engagements, and by more than one: less can come from
+counters that were read at different moments. Let ``n_j`` be the Tweets with metric ``j`` above
+zero and engagements known. A set is allowed when, for every ``j`` in it, at most
+``tolerance * n_j`` of those Tweets contradict it beyond doubt, and one more from `SPARE_FROM`
+Tweets on (a wrong row). A missing figure counts as 0 here, the least it can be: a sum that is
+too large without it is too large with it.
+
+Every part of an allowed set is allowed, which makes an exact search quick: keep a list of
+minimal sets that are not allowed, take the best set that holds none of them, and either it is
+allowed, and then it is the best, or it holds one more such set, which joins the list (an
+implicit hitting set).
+
+**The second look.** What small counts hide in the slack shows in how Tweets fit: a metric that
+belongs to the set makes more of them fit exactly than it makes too large, however counters
+were read. So a metric that is the cause of more contradictions (small ones too) than exact
+fits leaves the set, the worst first, until none is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from engagement_nb.gap.read import Counts
 from engagement_nb.vocabulary import METRICS
 
-TOLERANCE = 0.01
+TOLERANCE = 0.002
 """Share of the Tweets with a metric above zero that may contradict a set which holds it."""
+SPARE_FROM = 10
+"""One contradiction more is borne from so many Tweets on: a wrong row must not decide."""
+SLACK = 0.02
+"""Share of engagements by which counters read at different moments may differ."""
 
 
 class Evidence:
@@ -40,6 +53,8 @@ class Evidence:
         As `TOLERANCE`.
     weights
         How often each Tweet counts; None for once each.
+    strict
+        Whether the least excess on any Tweet is a contradiction, and none is borne.
     """
 
     def __init__(
@@ -48,6 +63,8 @@ class Evidence:
         engagements: np.ndarray,
         tolerance: float = TOLERANCE,
         weights: np.ndarray | None = None,
+        *,
+        strict: bool = False,
     ) -> None:
         metrics = len(values)
         above = values > 0
@@ -56,13 +73,11 @@ class Evidence:
             self.users = above.sum(axis=1)
         else:
             self.users = above @ weights
-        self.allowed = np.floor(tolerance * self.users + 1e-9).astype(np.int64)
-        alone = np.array(
-            [self._weigh(values[j] > engagements) > self.allowed[j] for j in range(metrics)],
-            dtype=bool,
-        )
-        self.impossible = alone
-        viable = np.flatnonzero(~alone & (self.users > 0))
+        self.allowed = self.users * 0 if strict else borne(self.users, tolerance)
+        if not strict:
+            engagements = engagements + slack(engagements)
+        alone = [self._weigh(values[j] > engagements) > self.allowed[j] for j in range(metrics)]
+        viable = np.flatnonzero(~np.array(alone, dtype=bool) & (self.users > 0))
         self.viable = tuple(int(j) for j in viable)
         speaking = values[viable].sum(axis=0, dtype=np.int64) > engagements
         self.values = values[:, speaking]
@@ -77,7 +92,7 @@ class Evidence:
         return int(self.weights[which].sum())
 
     def violations(self, members: Sequence[int]) -> np.ndarray:
-        """How many Tweets contradict a set, for each of its members."""
+        """How many Tweets contradict a set beyond doubt, for each of its members."""
         total = np.zeros(len(self.engagements), dtype=np.int64)
         for j in members:
             total += self.values[j]
@@ -95,7 +110,7 @@ class Evidence:
 
 
 def largest_allowed(
-    evidence: Evidence, gains: Sequence[int], force: int | None = None
+    evidence: Evidence, gains: Sequence[int], force: Sequence[int] = ()
 ) -> tuple[int, ...] | None:
     """The allowed set with the largest gain: exact.
 
@@ -106,7 +121,7 @@ def largest_allowed(
     gains
         What each metric adds, above zero.
     force
-        A metric that has to be in the set.
+        Metrics that have to be in the set.
 
     Returns
     -------
@@ -114,7 +129,7 @@ def largest_allowed(
         Positions of its metrics, ascending; None when nothing that holds ``force`` is allowed.
     """
     everything = evidence.viable
-    if force is not None and not (force in everything and evidence.allows([force])):
+    if not (set(force) <= set(everything) and evidence.allows(force)):
         return None
     conflicts: list[frozenset[int]] = []
     while True:
@@ -140,7 +155,7 @@ def minimal_conflict(
 
 
 def cheapest_hitting_set(
-    conflicts: Sequence[frozenset[int]], costs: Sequence[int], keep: int | None = None
+    conflicts: Sequence[frozenset[int]], costs: Sequence[int], keep: Sequence[int] = ()
 ) -> frozenset[int] | None:
     """The least costly metrics to leave out so that no conflict stays whole: exact."""
     best: tuple[int, frozenset[int]] | None = None
@@ -153,31 +168,75 @@ def cheapest_hitting_set(
         if not open_conflicts:
             best = (cost, chosen)
             return
-        options = sorted(min(open_conflicts, key=lambda c: len(c)), key=lambda j: costs[j])
+        options = sorted(min(open_conflicts, key=_size), key=lambda j: costs[j])
         for position, j in enumerate(options):
             search(chosen | {j}, cost + costs[j], barred | frozenset(options[:position]))
 
-    search(frozenset(), 0, frozenset() if keep is None else frozenset({keep}))
+    search(frozenset(), 0, frozenset(keep))
     return best[1] if best else None
 
 
-@dataclass(frozen=True)
-class Identified:
-    """The set that was found, as positions in ``Counts.names``."""
-
-    members: tuple[int, ...]
-    users: np.ndarray
-    tolerance: float
+def _size(conflict: frozenset[int]) -> int:
+    return len(conflict)
 
 
-def identify(counts: Counts, tolerance: float = TOLERANCE) -> Identified:
-    """Find the counted set of some Tweets: see the rule at the top."""
+def slack(engagements: np.ndarray) -> np.ndarray:
+    """By how much a sum may exceed engagements and still be a matter of reading times."""
+    return np.maximum(1, (engagements * SLACK).astype(np.int64))
+
+
+def borne(users: np.ndarray, tolerance: float) -> np.ndarray:
+    """How many contradictions are borne, by the number of Tweets that have any of a metric."""
+    return np.floor(tolerance * users + 1e-9).astype(np.int64) + (users >= SPARE_FROM)
+
+
+def identify(
+    counts: Counts, tolerance: float = TOLERANCE, core: Sequence[int] | None = None
+) -> tuple[int, ...]:
+    """The counted set of some Tweets, as positions in ``counts.names``: see the rule at the top.
+
+    Parameters
+    ----------
+    counts
+        The Tweets.
+    tolerance
+        As `TOLERANCE`.
+    core
+        Metrics that are sure to be in it, when no Tweet contradicts them: then counters were
+        read together, and the search is strict.
+    """
     judged = counts.judged
     values = counts.values if judged.all() else counts.values[:, judged]
     engagements = counts.engagements if judged.all() else counts.engagements[judged]
-    evidence = Evidence(values, engagements, tolerance)
-    members = largest_allowed(evidence, gains(counts.names, values)) or ()
-    return Identified(members, evidence.users, tolerance)
+    evidence = Evidence(values, engagements, tolerance, strict=core is not None)
+    members = largest_allowed(evidence, gains(counts.names, values), core or ()) or ()
+    return members if core is not None else second_look(counts, members, tolerance)
+
+
+def second_look(counts: Counts, members: tuple[int, ...], tolerance: float) -> tuple[int, ...]:
+    """Leave out, the worst first, what makes more Tweets too large than it makes fit."""
+    while members:
+        left = counts.engagements - counts.sums([counts.names[j] for j in members])
+        complete = counts.complete([counts.names[j] for j in members])
+        near = np.flatnonzero(counts.judged & (left <= 0))
+        left, complete = left[near], complete[near]
+        if not (left < 0).any():
+            return members
+        worst, excess = -1, 0.0
+        for j in members:
+            figures = counts.values[j][near]
+            above = figures > 0
+            tips = int(np.count_nonzero(above & (left < 0) & (left + figures >= 0)))
+            fits = int(np.count_nonzero(above & (left == 0) & complete))
+            users = np.count_nonzero((counts.values[j] > 0) & counts.judged)
+            too_many = max(fits, int(borne(np.array(users), tolerance)))
+            strength = (tips - fits) / (tips + fits) ** 0.5 if tips > too_many else 0.0
+            if strength > excess:
+                worst, excess = j, strength
+        if worst < 0:
+            return members
+        members = tuple(j for j in members if j != worst)
+    return members
 
 
 def gains(names: Sequence[str], values: np.ndarray) -> list[int]:

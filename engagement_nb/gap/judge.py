@@ -1,13 +1,20 @@
 """What the Tweets say of each metric: in, out, or not to be told, and on what evidence.
 
-A metric is **counted** when it is in the largest set that the Tweets allow and *tight* Tweets
-need it there: Tweets with the metric above zero on which the set sums to engagements exactly.
-It is **not counted** when enough of the Tweets that have any of it contradict its adding.
+Tweets *speak* of a metric when they have any of it and the set, with it, sums to engagements
+or more. Those that fit exactly speak for it (*tight* Tweets), those that are too large against.
+
+A metric in the set is **counted** when the Tweets that speak for it could hardly be chance.
+Were it not part of engagements, what is hidden on those Tweets would have to equal it to the
+unit; how often that happens, against hiding less, is read from Tweets of like size without the
+metric, and taken as `BLIND_CHANCE` where there are few.
+
+A metric outside the set is **not counted** when enough Tweets contradict it together with the
+counted ones: beyond doubt, or more often than reading times could explain.
+
 All else is **undetermined**: zero everywhere, too few Tweets, or nothing but silence.
 
 **What enters the sums.** An undetermined metric that nothing contradicts is taken as part of
 engagements, as the largest set has it, unless the documents say that it is not (media views).
-``hidden`` and ``over_count`` follow that; `Verdicts.doubtful` is the sum in doubt.
 """
 
 from __future__ import annotations
@@ -16,12 +23,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engagement_nb.gap.identify import Identified
+from engagement_nb.gap.identify import borne, identify, slack
 from engagement_nb.gap.read import Counts
 from engagement_nb.vocabulary import METRICS
 
-TIGHT_NEEDED = 3
-"""Tight Tweets that a metric needs to be called counted."""
+CHANCE = 0.003
+"""A verdict is given when the opposite would be less likely than this."""
+BLIND_CHANCE = 0.5
+"""Chance that a speaking Tweet fits exactly by accident, where Tweets do not tell."""
+LEAST_CHANCE = 0.05
+TOGETHER = 20
+"""Exact fits without a contradiction that show counters to have been read together."""
 CONTRADICTIONS_NEEDED = 3
 """Contradictions that a metric needs to be called not counted."""
 
@@ -52,47 +64,109 @@ def expected(name: str) -> str:
     return METRICS[name].expected if name in METRICS else "not said"
 
 
-def judge(counts: Counts, found: Identified) -> list[Verdict]:
-    """A verdict on every candidate, in the order of ``counts.names``."""
-    members = [counts.names[j] for j in found.members]
-    total = counts.sums(members)
-    complete = counts.complete(members)
-    left = counts.engagements - total
-    tight = complete & (left == 0)
-    over = counts.judged & (left < 0)
-    verdicts = []
-    for j, name in enumerate(counts.names):
-        above = counts.values[j] > 0
-        users = int(found.users[j])
-        if j in found.members:
-            against = int(np.count_nonzero(over & above))
-            fitting = int(np.count_nonzero(tight & above))
-            verdict, why = _of_member(users, fitting)
-        else:
-            further = left - counts.values[j]
-            against = int(np.count_nonzero(counts.judged & above & (further < 0)))
-            fitting = int(np.count_nonzero(complete & above & (further == 0)))
-            verdict, why = _of_outsider(users, against, found.tolerance)
-        in_sums = j in found.members and not (
-            verdict == UNDETERMINED and expected(name) == "not counted"
-        )
-        verdicts.append(
-            Verdict(name, verdict, in_sums, users, against, fitting, expected(name), why)
-        )
+def find_and_judge(counts: Counts, tolerance: float) -> list[Verdict]:
+    """Find the set, tolerantly, then strictly where the Tweets allow it; a verdict on each metric.
+
+    Where the counted metrics fit `TOGETHER` Tweets or more exactly and exceed engagements on
+    none, counters were read together, and nothing is put down to reading times.
+    """
+    members = identify(counts, tolerance)
+    verdicts = judge(counts, members, tolerance)
+    core = [j for j, v in enumerate(verdicts) if v.verdict == COUNTED]
+    names = [counts.names[j] for j in core]
+    left = counts.engagements - counts.sums(names)
+    fits = np.count_nonzero(counts.complete(names) & (left == 0) & (counts.engagements > 0))
+    if core and fits >= TOGETHER and not (counts.judged & (left < 0)).any():
+        verdicts = judge(counts, identify(counts, tolerance, core), tolerance)
     return verdicts
 
 
-def _of_member(users: int, tight: int) -> tuple[str, str]:
-    if tight >= TIGHT_NEEDED:
-        return COUNTED, "Tweets fit exactly with it, and would not without it"
-    if tight:
-        return UNDETERMINED, "too few Tweets need it"
-    return UNDETERMINED, "nothing contradicts it, and no Tweet needs it"
+def judge(counts: Counts, members: tuple[int, ...], tolerance: float) -> list[Verdict]:
+    """A verdict on every candidate, in the order of ``counts.names``."""
+    names = [counts.names[j] for j in members]
+    left = counts.engagements - counts.sums(names)
+    complete = counts.complete(names)
+    verdicts: dict[int, Verdict] = {}
+    for j in members:
+        speaking = Speaking.of(counts, j, left, complete)
+        sure = speaking.chance(counts, j, left, complete) < CHANCE
+        if sure:
+            verdict, why = COUNTED, "Tweets fit exactly with it, and would not without it"
+        elif speaking.tight:
+            verdict, why = UNDETERMINED, "too few Tweets need it"
+        else:
+            verdict, why = UNDETERMINED, "nothing contradicts it, and no Tweet needs it"
+        in_sums = sure or expected(counts.names[j]) != "not counted"
+        verdicts[j] = speaking.verdict(counts.names[j], verdict, in_sums, why)
+    core = [counts.names[j] for j in members if verdicts[j].verdict == COUNTED]
+    left_by_core = counts.engagements - counts.sums(core)
+    for j in set(range(len(counts.names))) - set(members):
+        speaking = Speaking.of(counts, j, left - counts.values[j], complete)
+        if not speaking.users:
+            verdict, why = UNDETERMINED, "zero on every Tweet"
+        elif speaking.refuted(counts, j, left_by_core, tolerance):
+            verdict, why = NOT_COUNTED, "with it, the sum is more than engagements"
+        else:
+            verdict, why = UNDETERMINED, "too few Tweets contradict it"
+        verdicts[j] = speaking.verdict(counts.names[j], verdict, False, why)
+    return [verdicts[j] for j in range(len(counts.names))]
 
 
-def _of_outsider(users: int, contradictions: int, tolerance: float) -> tuple[str, str]:
-    if not users:
-        return UNDETERMINED, "zero on every Tweet"
-    if contradictions >= CONTRADICTIONS_NEEDED and contradictions > tolerance * users:
-        return NOT_COUNTED, "with it, the sum is more than engagements"
-    return UNDETERMINED, "too few Tweets contradict it"
+@dataclass(frozen=True)
+class Speaking:
+    """The Tweets that speak of a metric: how many against it, how many for it."""
+
+    users: int
+    against: int
+    tight: int
+    tight_rows: np.ndarray
+
+    @classmethod
+    def of(cls, counts: Counts, j: int, left: np.ndarray, complete: np.ndarray) -> Speaking:
+        """From what is left of engagements when the set, with the metric, is taken away."""
+        above = (counts.values[j] > 0) & counts.judged
+        tight_rows = np.flatnonzero(above & complete & (left == 0))
+        against = int(np.count_nonzero(above & (left < 0)))
+        return cls(int(np.count_nonzero(above)), against, len(tight_rows), tight_rows)
+
+    def verdict(self, name: str, verdict: str, in_sums: bool, why: str) -> Verdict:
+        """The evidence with what follows from it."""
+        return Verdict(
+            name, verdict, in_sums, self.users, self.against, self.tight, expected(name), why
+        )
+
+    def chance(self, counts: Counts, j: int, left: np.ndarray, complete: np.ndarray) -> float:
+        """How likely so many exact fits would be if the metric were not counted."""
+        if not self.tight:
+            return 1.0
+        sizes = counts.engagements[self.tight_rows]
+        alike = complete & (counts.values[j] == 0) & (left >= 0)
+        alike &= (counts.engagements >= sizes.min()) & (counts.engagements <= sizes.max())
+        hidden = np.sort(left[alike])
+        figures = counts.values[j][self.tight_rows]
+        up_to = np.searchsorted(hidden, figures, side="right")
+        equal = up_to - np.searchsorted(hidden, figures, side="left")
+        by_chance = float(((equal + 3 * BLIND_CHANCE) / (up_to + 3)).mean())
+        return at_least(self.tight, self.tight + self.against, max(by_chance, LEAST_CHANCE))
+
+    def refuted(self, counts: Counts, j: int, left_by_core: np.ndarray, tolerance: float) -> bool:
+        """Whether Tweets contradict the metric together with the counted ones."""
+        above = (counts.values[j] > 0) & counts.judged
+        excess = (counts.values[j] - left_by_core)[above]
+        beyond = int(np.count_nonzero(excess > slack(counts.engagements[above])))
+        enough = max(CONTRADICTIONS_NEEDED, int(borne(np.array(self.users), tolerance)) + 1)
+        if beyond >= enough and beyond > self.tight:
+            return True
+        small = int(np.count_nonzero(excess > 0))
+        return small >= enough and at_least(small, small + self.tight, 0.5) < CHANCE
+
+
+def at_least(hits: int, tries: int, chance: float) -> float:
+    """Probability of at least so many hits, each with the same chance (a binomial tail)."""
+    if hits <= 0:
+        return 1.0
+    k = np.arange(hits, tries + 1)
+    logs = np.cumsum(np.log(np.arange(1, tries + 1)))
+    log_factorial = np.concatenate([[0.0], logs])
+    terms = log_factorial[tries] - log_factorial[k] - log_factorial[tries - k]
+    return float(np.exp(terms + k * np.log(chance) + (tries - k) * np.log1p(-chance)).sum())
