@@ -1,0 +1,1 @@
+"""Reports: notebooks executed by papermill, as one HTML file; one at a time or hundreds."""

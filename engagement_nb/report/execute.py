@@ -1,0 +1,181 @@
+"""Runs one notebook with papermill, and judges it by its outputs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import papermill_engines
+from papermill.exceptions import PapermillExecutionError
+from zmq import ZMQError
+
+from engagement_nb import engine as forked
+from engagement_nb import errors
+from engagement_nb.report.notebooks import check_parameters, read_notebook
+
+ENGINES = {"fast": forked.ENGINE, "stock": "nbclient"}
+"""``fast`` forks kernels (see `engagement_nb.engine`); ``stock`` is papermill's own engine."""
+
+KERNEL_STARTS = 3
+"""Attempts to start a kernel: stock ones now and then find their port taken."""
+
+papermill_engines.register(forked.ENGINE, forked.ForkedEngine)
+logging.getLogger("papermill").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An executed notebook, whole or up to the cell that failed.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook, free of known credentials.
+    error
+        What stopped it, as an error of this package; None if it ran to its end.
+    """
+
+    notebook: nbformat.NotebookNode
+    error: errors.EngagementError | None
+
+
+def run_notebook(
+    path: Path,
+    parameters: Mapping[str, Any],
+    *,
+    engine: str = "fast",
+    cwd: Path | None = None,
+    cell_timeout: int | None = None,
+) -> Run:
+    """Execute a notebook in a kernel of its own.
+
+    Parameters
+    ----------
+    path
+        The notebook.
+    parameters
+        Checked by `check_parameters`.
+    engine
+        A key of `ENGINES`.
+    cwd
+        Working directory of the kernel; this process's when not given.
+    cell_timeout
+        Seconds that one cell may take.
+
+    Raises
+    ------
+    InputError
+        The parameters do not fit, or ``path`` is no notebook.
+    """
+    checked = check_parameters(path, parameters)
+    notebook = read_notebook(path)
+    scratch = Path(tempfile.mkdtemp(prefix="enb-run-"))
+    kept = scratch / "executed.ipynb"
+    error: errors.EngagementError | None = None
+    try:
+        for attempt in range(1, KERNEL_STARTS + 1):
+            try:
+                papermill.execute_notebook(
+                    notebook,
+                    str(kept),
+                    parameters=checked,
+                    engine_name=ENGINES[engine],
+                    progress_bar=False,
+                    execution_timeout=cell_timeout,
+                    resources={"metadata": {"path": str(cwd or Path.cwd())}},
+                )
+            except PapermillExecutionError as failed:
+                error = _of_the_notebook(failed, path.name)
+            except (DeadKernelError, CellTimeoutError) as stopped:
+                error = _of_the_kernel(stopped, path.name, read_notebook(kept))
+            except (RuntimeError, OSError, ZMQError) as trouble:
+                # The kernel did not start. Nothing has run, so once more costs nothing.
+                if attempt < KERNEL_STARTS:
+                    continue
+                error = errors.ReportError(
+                    f"No kernel could be started for {path.name} ({trouble}).",
+                    advice="Run the same command again; if it stays, try --engine stock.",
+                )
+            break
+        executed = _tidy(read_notebook(kept) if kept.exists() else notebook, path)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    if error is None and (missing := _not_executed(executed)):
+        error = errors.ReportError(
+            f"{path.name} was reported as done, but {missing} cells have not run.",
+            advice="Run the same command again.",
+        )
+    return Run(executed, error)
+
+
+def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
+    """The error that a cell raised; ours stay what they were, others are told in a sentence."""
+    kind = getattr(errors, failed.ename.rpartition(".")[2], None)
+    said = _redact(str(failed.evalue)).strip()
+    if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
+        return kind(said)
+    first = said.splitlines()[0] if said else "no message"
+    return errors.ReportError(
+        f"{name} stopped at cell {failed.exec_count}: {failed.ename}: {first}"
+    )
+
+
+def _of_the_kernel(
+    stopped: Exception, name: str, executed: nbformat.NotebookNode
+) -> errors.ReportError:
+    running = [
+        number
+        for number, cell in enumerate(executed.cells, start=1)
+        if cell.metadata.get("papermill", {}).get("status") in ("running", "failed")
+    ]
+    where = f" at cell {running[0]}" if running else ""
+    if isinstance(stopped, CellTimeoutError):
+        return errors.ReportError(
+            f"{name} took too long{where} and was stopped.",
+            advice="Raise --cell-timeout if it needs that long.",
+        )
+    return errors.ReportError(
+        f"The kernel of {name} died{where}.",
+        advice="Often it is out of memory: use fewer workers or a smaller period.",
+    )
+
+
+def _not_executed(notebook: nbformat.NotebookNode) -> int:
+    """Code cells that have not run, whatever the notebook's own status says."""
+    return sum(
+        cell.execution_count is None
+        for cell in notebook.cells
+        if cell.cell_type == "code" and cell.source.strip()
+    )
+
+
+def _tidy(notebook: nbformat.NotebookNode, path: Path) -> nbformat.NotebookNode:
+    """The notebook without credentials and without this machine's paths to itself."""
+    about = notebook.metadata.get("papermill", {})
+    about.update(input_path=path.name, output_path=path.name)
+    return nbformat.from_dict(_scrubbed(notebook))
+
+
+def _scrubbed(value: Any) -> Any:
+    """A notebook (or part of one) with every known credential masked."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(_redact(text))
+
+
+def _redact(text: str) -> str:
+    from engagement_nb.credentials import redact
+
+    return redact(text)
+
+
+PAPERMILL_NOTE = re.compile(r"papermill-error-cell")

@@ -1,0 +1,190 @@
+"""The notebooks: where they are, which parameters they take, whether those given will do."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import yaml
+
+from engagement_nb.errors import InputError, ReportError
+
+FETCH = "01_fetch_metrics.ipynb"
+EXPLORE = "02_explore_gap.ipynb"
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "bool": (bool,),
+    "list": (list,),
+    "dict": (dict,),
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a notebook, as its ``parameters`` cell declares it."""
+
+    name: str
+    type: str
+    default: Any
+    help: str
+
+
+def notebooks_folder(given: str | Path | None = None) -> Path:
+    """The folder of the notebooks: the user's, the wheel's, or the checkout's.
+
+    Parameters
+    ----------
+    given
+        A folder of the user's own copies; notebooks missing there are taken from the package.
+
+    Raises
+    ------
+    InputError
+        ``given`` is no folder.
+    """
+    if given is not None:
+        folder = Path(given)
+        if not folder.is_dir():
+            raise InputError(
+                f"{folder} is not a folder of notebooks.",
+                advice="Give the folder that holds your changed copies.",
+            )
+        return folder
+    package = Path(str(resources.files("engagement_nb")))
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / EXPLORE).exists():
+            return folder
+    raise ReportError(
+        "The notebooks are missing from this installation.",
+        advice="Install the package again, or name a folder of them with --notebooks.",
+    )
+
+
+def find_notebook(name: str, given: str | Path | None = None) -> Path:
+    """A notebook of the package, or the user's copy of it where there is one."""
+    own = notebooks_folder(given) / name
+    return own if own.exists() else notebooks_folder() / name
+
+
+def read_notebook(path: Path) -> nbformat.NotebookNode:
+    """A notebook, parsed.
+
+    Raises
+    ------
+    InputError
+        It is no notebook.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, nbformat.reader.NotJSONError) as error:
+        raise InputError(
+            f"{path} is not a notebook ({str(error).splitlines()[0][:80]}).",
+            advice="Take a fresh copy of the notebook.",
+        ) from None
+
+
+def parameters_of(path: Path) -> dict[str, Parameter]:
+    """Parameters that a notebook takes, by name.
+
+    Raises
+    ------
+    InputError
+        It has no cell tagged ``parameters``, or it is no notebook.
+    """
+    notebook = read_notebook(path)
+    if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
+        raise InputError(
+            f"{path.name} has no cell tagged 'parameters', so nothing can be passed to it.",
+            advice="Tag the cell that sets the notebook's inputs (in JupyterLab: Property"
+            " Inspector, Cell Tags).",
+        )
+    found = {}
+    for name, seen in papermill.inspect_notebook(str(path)).items():
+        try:
+            default = ast.literal_eval(seen["default"])
+        except (ValueError, SyntaxError):
+            default = seen["default"]
+        declared = seen["inferred_type_name"]
+        if declared in ("", "None"):
+            declared = type(default).__name__
+        found[name] = Parameter(name, declared, default, seen["help"])
+    return found
+
+
+def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as the notebook wants them; text is read by the declared type.
+
+    Raises
+    ------
+    InputError
+        A name that the notebook does not have, a value of another type, or a secret.
+    """
+    # Papermill only warns of an unknown name, and the report is then of something else.
+    taken = parameters_of(path)
+    return {name: _fitting(path, taken, name, value) for name, value in given.items()}
+
+
+def _fitting(path: Path, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
+    if name not in taken:
+        near = difflib.get_close_matches(name, taken, 1)
+        raise InputError(
+            f"{path.name} has no parameter {name!r}.",
+            advice=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(taken)}.",
+        )
+    refuse_secrets({name: value})
+    wanted = taken[name].type
+    base, optional = wanted.replace(" ", "").removesuffix("|None"), "None" in wanted
+    types = _TYPES.get(base.split("[")[0])
+    if isinstance(value, str) and types is not None and str not in types:
+        value = _read_text(path, name, base, value)
+    if value is None and (optional or types is None):
+        return None
+    fits = types is None or isinstance(value, types)
+    if not fits or (isinstance(value, bool) and types is not None and bool not in types):
+        raise InputError(
+            f"Parameter {name!r} of {path.name} is {wanted}, and {value!r} is not.",
+            advice=taken[name].help and f"It is: {taken[name].help}.",
+        )
+    return value
+
+
+def _read_text(path: Path, name: str, wanted: str, text: str) -> Any:
+    """A value that came as text (command line, CSV), read as YAML would."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise InputError(
+            f"Parameter {name!r} of {path.name} is {wanted}, and {text!r} cannot be read as that."
+        ) from None
+
+
+def refuse_secrets(given: Mapping[str, Any]) -> None:
+    """Refuse parameters that are or hold a known credential: papermill writes them down.
+
+    Raises
+    ------
+    InputError
+        A value holds a credential; the sentence names the parameter, not the value.
+    """
+    from engagement_nb.credentials import known_secrets
+
+    secrets = known_secrets()
+    for name, value in given.items():
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
+        if any(secret in text for secret in secrets):
+            raise InputError(
+                f"Parameter {name!r} holds a credential, and parameters are written into the"
+                " report.",
+                advice="Keep credentials in the environment or in the profiles file.",
+            )
