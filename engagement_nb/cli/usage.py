@@ -1,0 +1,71 @@
+"""``engagement-nb usage``: handles queried, by billing month."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--ledger", "address", help="Folder or address of the ledger; else your own.")
+@click.option("--sandbox", is_flag=True, help="What was asked of the sandbox, counted apart.")
+@click.option("--handles", "show_handles", is_flag=True, help="List this month's handles too.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON on stdout.")
+@click.option(
+    "--contract", type=int, help="Store how many handles a month the contract has; 0 for no limit."
+)
+@click.option("--day", type=int, help="Store the day of the month on which a month begins.")
+@click.option("--zone", help="Store the time zone of that day, such as Europe/Berlin.")
+@click.option("--import", "import_from", type=click.Path(), help="Enter the rows of a CSV file.")
+@click.option(
+    "--export", "export_to", type=click.Path(), help="Write all records as CSV; - for stdout."
+)
+def usage(
+    address: str | None,
+    sandbox: bool,
+    show_handles: bool,
+    as_json: bool,
+    contract: int | None,
+    day: int | None,
+    zone: str | None,
+    import_from: str | None,
+    export_to: str | None,
+) -> None:
+    """Handles queried this billing month, and the months before.
+
+    Every fetch with user tokens enters whose Tweets it asks for. The contract's number, day and
+    zone are stored with the ledger, for all who share it.
+    """
+    from engagement_nb.usage import Ledger, export_csv, import_csv, summarize
+
+    ledger = Ledger(address)
+    stored = ledger.contract
+    terms = replace(
+        stored,
+        handles=stored.handles if contract is None else (contract or None),
+        day=stored.day if day is None else day,
+        zone=stored.zone if zone is None else zone,
+    )
+    if terms != stored:
+        ledger.contract = terms
+    if import_from:
+        rows = import_csv(ledger, import_from)
+        click.echo(f"{rows:,} rows of {import_from} are in the ledger.", err=True)
+    if export_to:
+        rows = export_csv(ledger, sys.stdout if export_to == "-" else Path(export_to))
+        click.echo(f"{rows:,} records written.", err=True)
+        if export_to == "-":
+            return
+    found = summarize(ledger, sandbox=sandbox)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=1))
+        return
+    click.echo(found.sentence)
+    if len(found.months) > 1:
+        click.echo(found.months.to_string(index=False))
+    if show_handles and found.count:
+        click.echo(found.handles.to_string(index=False))

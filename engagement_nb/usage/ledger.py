@@ -1,0 +1,372 @@
+"""Handles queried this billing month: the count that a contract limits and nobody else keeps.
+
+A contract can limit the unique handles a billing month: the authenticated users who own the
+Tweets queried. There is no usage endpoint and no blocking, an overage is billed; so the count
+is kept here, in a ledger shared by all runs of a user, or of a team on shared storage.
+
+The ledger is a folder of tiny files that are made once and never changed, one a day (in the
+contract's time zone) and user::
+
+    live/2026-11-23/12345      sandbox/...      settings.json
+
+The name alone is the record. So writers need no lock, a killed one loses nothing that it wrote,
+two of them writing the same record make one, and any address of fsspec will do as the place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import fsspec
+import pandas as pd
+import platformdirs
+
+from engagement_nb.errors import InputError
+
+ENV_LEDGER = "ENGAGEMENT_LEDGER"
+"""Folder or fsspec address of the ledger, where it is not the user's own."""
+
+COLUMNS = ["day", "user_id", "handle", "first_queried", "sandbox"]
+"""Columns of a ledger's records, and of the CSV that it is exported to."""
+
+_SETTINGS = "settings.json"
+_KINDS = {False: "live", True: "sandbox"}
+USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
+_RECORD = re.compile(r"/(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})$", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a contract says about handles.
+
+    Parameters
+    ----------
+    handles
+        Unique handles a billing month; None where it is not limited or not known.
+    day
+        Day of the month on which a billing month begins; in months that are shorter, their
+        last day.
+    zone
+        Time zone in which that day begins.
+    """
+
+    handles: int | None = None
+    day: int = 1
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.handles is not None and self.handles < 1:
+            raise InputError(
+                f"A contract of {self.handles} handles makes no sense.", advice="Give 1 or more."
+            )
+        if not 1 <= self.day <= 31:
+            raise InputError(
+                f"{self.day} is no day of a month.", advice="Give 1 to 31, as in the contract."
+            )
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise InputError(
+                f'There is no time zone "{self.zone}".',
+                advice='Give a name such as "Europe/Berlin", or "UTC".',
+            ) from None
+
+    def day_of(self, moment: datetime) -> date:
+        """The calendar day of a moment, in the contract's zone; naive moments are UTC."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(ZoneInfo(self.zone)).date()
+
+    def month_of(self, day: date) -> tuple[date, date]:
+        """First day of the billing month that a day is in, and first day of the next one."""
+        begins = self._begins(day.year, day.month)
+        if day < begins:
+            return self._begins(*_shift(day.year, day.month, -1)), begins
+        return begins, self._begins(*_shift(day.year, day.month, 1))
+
+    def _begins(self, year: int, month: int) -> date:
+        next_month = date(*_shift(year, month, 1), 1)
+        return min(date(year, month, 1) + timedelta(days=self.day - 1), next_month - _DAY)
+
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a fetch would do to this billing month's count.
+
+    Parameters
+    ----------
+    before, after
+        Handles of this billing month without and with the fetch.
+    added
+        User ids that the fetch would add.
+    contracted
+        The contract's number, or None.
+    """
+
+    before: int
+    after: int
+    added: tuple[str, ...]
+    contracted: int | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the fetch adds handles beyond the contract."""
+        return self.contracted is not None and self.after > self.contracted and bool(self.added)
+
+    @property
+    def sentence(self) -> str:
+        """What a person must know before the fetch; one sentence or two."""
+        handles = f"{len(self.added):,} handles" if len(self.added) != 1 else "1 handle"
+        text = f"This adds {handles} to the {self.before:,} of this billing month"
+        if self.contracted is None:
+            return f"{text}."
+        if self.over:
+            return (
+                f"{text}: {self.after:,} where the contract has {self.contracted:,}."
+                " The overage is billed; nothing at the API's side stops it."
+            )
+        return f"{text}: {self.after:,} of {self.contracted:,}."
+
+
+class Ledger:
+    """The record of handles queried.
+
+    Parameters
+    ----------
+    address
+        A folder or an fsspec address; without it that of the environment variable
+        `ENV_LEDGER`, or else a folder in the user's data directory.
+    options
+        Options of the fsspec file system.
+    """
+
+    def __init__(self, address: str | Path | None = None, **options: Any) -> None:
+        default = Path(platformdirs.user_data_dir("engagement_nb", appauthor=False)) / "ledger"
+        self.address = str(address or os.environ.get(ENV_LEDGER) or default)
+        try:
+            self._fs, root = fsspec.core.url_to_fs(self.address, **options)
+        except (ValueError, ImportError) as error:
+            raise InputError(
+                f"{self.address} is no address for a ledger: {error}.",
+                advice=f"Check the option or the environment variable {ENV_LEDGER}.",
+            ) from None
+        self._root = str(root).rstrip("/")
+        self._written: set[str] = set()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Ledger({self.address!r})"
+
+    @property
+    def contract(self) -> Contract:
+        """What the contract says, as stored in the ledger."""
+        try:
+            stored = json.loads(self._fs.cat_file(f"{self._root}/{_SETTINGS}"))
+            return Contract(**stored)
+        except FileNotFoundError:
+            return Contract()
+        except (ValueError, TypeError):
+            raise InputError(
+                f"{self.address}/{_SETTINGS} cannot be understood.",
+                advice="Set the contract again: engagement-nb usage --contract N --day D --zone Z.",
+            ) from None
+
+    @contract.setter
+    def contract(self, contract: Contract) -> None:
+        self._publish(_SETTINGS, json.dumps(asdict(contract), indent=1).encode())
+
+    def record(
+        self,
+        users: Mapping[str, str] | Iterable[str],
+        when: datetime | None = None,
+        *,
+        sandbox: bool = False,
+    ) -> None:
+        """Enter users whose Tweets are being queried; entering them again changes nothing.
+
+        Parameters
+        ----------
+        users
+            User ids, or a mapping of user ids to handles or names; "@handle" does as an id
+            where no other is known.
+        when
+            The moment of the query; now when not given.
+        sandbox
+            Whether it was the sandbox, which is counted apart.
+
+        Raises
+        ------
+        InputError
+            What is given is no user id.
+        OSError
+            The ledger cannot be written.
+        """
+        moment = when or datetime.now(UTC)
+        names = users if isinstance(users, Mapping) else dict.fromkeys(users, "")
+        if not names:
+            return
+        day = self._cached_contract().day_of(moment)
+        for user, handle in names.items():
+            if not USER.fullmatch(user):
+                raise InputError(
+                    f'"{user}" is no user id.', advice="Give the digits of the id, or @handle."
+                )
+            self._enter(f"{_KINDS[sandbox]}/{day}/{user}", handle, moment)
+
+    def records(self, *, details: bool = True) -> pd.DataFrame:
+        """All records, by day and user.
+
+        Parameters
+        ----------
+        details
+            Whether handles and moments are read too, which takes one small read a record.
+
+        Returns
+        -------
+        DataFrame
+            `COLUMNS`: ``day`` (date in the contract's zone), ``user_id``, ``handle``,
+            ``first_queried`` (UTC, of that day), ``sandbox``.
+        """
+        try:
+            self._fs.invalidate_cache()
+            paths = [str(path) for path in self._fs.find(self._root)]
+        except FileNotFoundError:
+            paths = []
+        found = [(path, match) for path in paths if (match := _RECORD.search("/" + path))]
+        read = self._read([path for path, _ in found]) if details else {}
+        rows = []
+        for path, match in found:
+            about = _details(read.get(path, b""))
+            rows.append(
+                {
+                    "day": date.fromisoformat(match[2]),
+                    "user_id": match[3],
+                    "handle": about.get("handle", ""),
+                    "first_queried": about.get("first_queried"),
+                    "sandbox": match[1] == "sandbox",
+                }
+            )
+        frame = pd.DataFrame(rows, columns=COLUMNS).astype(
+            {"user_id": "string", "handle": "string", "sandbox": "bool"}
+        )
+        frame["first_queried"] = pd.to_datetime(frame["first_queried"], utc=True, errors="coerce")
+        return frame.sort_values(["sandbox", "day", "user_id"], ignore_index=True)
+
+    def users(self, first: date, after: date, *, sandbox: bool = False) -> set[str]:
+        """User ids queried from a day on, up to but without another."""
+        found = self.records(details=False)
+        inside = (found["day"] >= first) & (found["day"] < after) & (found["sandbox"] == sandbox)
+        return set(found.loc[inside, "user_id"])
+
+    def check(
+        self,
+        users: Iterable[str],
+        *,
+        max_handles: int | None = None,
+        when: datetime | None = None,
+        sandbox: bool = False,
+    ) -> Check:
+        """What a fetch would do to this billing month's count; nothing is entered.
+
+        Parameters
+        ----------
+        users
+            User ids of the owners that the fetch would count for, as in ``Plan.handles``.
+        max_handles
+            The most handles that this billing month may come to.
+        when
+            The moment of the fetch; now when not given.
+        sandbox
+            Whether it is the sandbox's count that is meant.
+
+        Raises
+        ------
+        InputError
+            The fetch would take the count beyond ``max_handles``.
+        """
+        contract = self.contract
+        month = contract.month_of(contract.day_of(when or datetime.now(UTC)))
+        counted = self.users(*month, sandbox=sandbox)
+        added = tuple(user for user in dict.fromkeys(users) if user not in counted)
+        check = Check(
+            before=len(counted),
+            after=len(counted) + len(added),
+            added=added,
+            contracted=None if sandbox else contract.handles,
+        )
+        if max_handles is not None and added and check.after > max_handles:
+            raise InputError(
+                f"{check.sentence.rstrip('.')}, over the {max_handles:,} of --max-handles;"
+                " nothing was asked.",
+                advice="Fetch fewer owners' Tweets, or raise --max-handles.",
+            )
+        return check
+
+    def _cached_contract(self) -> Contract:
+        """The contract as it was at the first record of this process: one read, not thousands."""
+        with self._lock:
+            if not hasattr(self, "_contract"):
+                self._contract = self.contract
+            return self._contract
+
+    def _enter(self, name: str, handle: str, moment: datetime) -> None:
+        if name in self._written:
+            return
+        path = f"{self._root}/{name}"
+        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
+        if self._local:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with Path(path).open("xb") as file:
+                    file.write(json.dumps(about).encode())
+            except FileExistsError:
+                pass
+        elif not self._fs.exists(path):
+            self._publish(name, json.dumps(about).encode())
+        self._written.add(name)
+
+    def _read(self, paths: list[str]) -> dict[str, Any]:
+        if self._local:
+            return {path: Path(path).read_bytes() for path in paths}
+        # One call, which file systems with latency answer concurrently.
+        return dict(self._fs.cat(paths, on_error="return")) if paths else {}
+
+    @property
+    def _local(self) -> bool:
+        return "file" in self._fs.protocol
+
+    def _publish(self, name: str, content: bytes) -> None:
+        path = f"{self._root}/{name}"
+        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+        if not self._local:
+            self._fs.pipe_file(path, content)
+            return
+        draft = Path(f"{path}.{os.getpid()}")
+        draft.write_bytes(content)
+        draft.replace(path)
+
+
+def _details(content: Any) -> dict[str, str]:
+    """What a record says; a record cut off by a kill still counts, with its name alone."""
+    try:
+        about = json.loads(content)
+    except (ValueError, TypeError):
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def _shift(year: int, month: int, by: int) -> tuple[int, int]:
+    months = year * 12 + month - 1 + by
+    return months // 12, months % 12 + 1
