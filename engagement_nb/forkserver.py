@@ -45,12 +45,9 @@ PRELOADED = (
     "matplotlib.backends.backend_svg",
     "matplotlib_inline.backend_inline",
     "ipykernel.kernelapp",
-    "ipykernel.datapub",
     "ipykernel.ipkernel",
-    "ipykernel.zmqshell",
     "IPython.core.completer",
     "IPython.core.magics",
-    "tqdm.auto",
     "engagement_nb.charts",
     "engagement_nb.dataset",
     "engagement_nb.exports",
@@ -113,11 +110,11 @@ def _preload() -> None:
 
     genuine = IPython.get_ipython
     # tqdm.auto looks once, when imported, whether it is in a kernel: in our children it is.
+    # Newer ones look for the module, older ones ask IPython.
+    importlib.import_module("ipykernel.zmqshell")
     IPython.get_ipython = lambda: SimpleNamespace(config={"IPKernelApp": {}})
     try:
-        importlib.import_module("tqdm.autonotebook")
-    except Exception:  # noqa: S110 - without ipywidgets it falls back to text by itself
-        pass
+        importlib.import_module("tqdm.auto")
     finally:
         IPython.get_ipython = genuine
     for name in PRELOADED:
