@@ -15,7 +15,7 @@ FAULTS = (*ERROR_FAULTS, "drop", "cut", "garble", "slow", "plain")
 without an answer. ``cut``: in the middle of the body. ``garble``: bytes that are no JSON.
 ``slow``: the body comes in small pieces. ``plain``: not gzipped although gzip was asked for.
 """
-KEYS = ("rates", "script", "paths", "latency", "slow_seconds", "seed")
+KEYS = ("rates", "script", "paths", "latency", "slow_seconds", "clock_skew", "seed")
 
 
 class Faults:
@@ -34,6 +34,7 @@ class Faults:
         self._random = random.Random(seed)  # noqa: S311
         self.latency = latency
         self.slow_seconds = 2.0
+        self.clock_skew = 0.0
         self.rates: dict[str, float] = {}
         self.script: deque[str] = deque()
         self.paths: dict[str, str] = {}
@@ -46,7 +47,8 @@ class Faults:
         wanted
             A script, or a mapping with ``rates`` (fault -> share of answers), ``script``
             (faults of the next answers; "ok" for none), ``paths`` (path -> fault),
-            ``latency`` and ``slow_seconds`` (seconds), ``seed``.
+            ``latency`` and ``slow_seconds`` (seconds), ``clock_skew`` (seconds by which the
+            sandbox's clock is ahead when it judges OAuth timestamps), ``seed``.
 
         Raises
         ------
@@ -74,6 +76,8 @@ class Faults:
             for key in ("latency", "slow_seconds")
             if key in wanted
         }
+        if "clock_skew" in wanted:
+            seconds["clock_skew"] = _number(wanted["clock_skew"], 1e9, -1e9)
         if "seed" in wanted:
             self._random = random.Random(int(_number(wanted["seed"], 2.0**63)))  # noqa: S311
         self.rates = self.rates if rates is None else rates
@@ -81,10 +85,12 @@ class Faults:
         self.paths = self.paths if paths is None else paths
         self.latency = seconds.get("latency", self.latency)
         self.slow_seconds = seconds.get("slow_seconds", self.slow_seconds)
+        self.clock_skew = seconds.get("clock_skew", self.clock_skew)
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
-        self.rates, self.script, self.paths, self.latency = {}, deque(), {}, 0.0
+        self.rates, self.script, self.paths = {}, deque(), {}
+        self.latency = self.clock_skew = 0.0
 
     def next(self, path: str) -> str:
         """What goes wrong with the next answer at a path; "" for nothing."""
@@ -109,6 +115,7 @@ class Faults:
             "paths": dict(self.paths),
             "latency": self.latency,
             "slow_seconds": self.slow_seconds,
+            "clock_skew": self.clock_skew,
         }
 
 
@@ -124,7 +131,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _number(value: Any, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
-        raise ValueError(f"Expected a number from 0 to {most:g}, not {str(value)[:40]!r}.")
+def _number(value: Any, most: float, least: float = 0.0) -> float:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not least <= value <= most:
+        raise ValueError(f"Expected a number from {least:g} to {most:g}, not {str(value)[:40]!r}.")
     return float(value)

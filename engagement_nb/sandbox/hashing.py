@@ -32,11 +32,10 @@ def hashed(*keys: ArrayLike) -> U64:
 
 def uniform(*keys: ArrayLike) -> F64:
     """Numbers of [0, 1) for each combination of keys."""
-    return (hashed(*keys) >> np.uint64(11)) * 2.0**-53
+    return np.asarray((hashed(*keys) >> np.uint64(11)) * 2.0**-53, dtype=np.float64)
 
 
 def normal(*keys: ArrayLike) -> F64:
     """Standard normal numbers for each combination of keys (Box and Muller)."""
     radius = np.sqrt(-2.0 * np.log1p(-uniform(*keys, 1)))
-    drawn: F64 = radius * np.cos(2.0 * np.pi * uniform(*keys, 2))
-    return drawn
+    return np.asarray(radius * np.cos(2.0 * np.pi * uniform(*keys, 2)), dtype=np.float64)

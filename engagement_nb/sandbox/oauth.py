@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any
 
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
@@ -14,6 +15,7 @@ from engagement_nb.sandbox.keys import App, Keys
 
 _NOBODY = "SANDBOX-nobody"
 _ANY_AGE = 10**12
+PENDING_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,17 @@ class Caller:
 
     app: App
     account: int | None
+
+
+@dataclass
+class Pending:
+    """A request token on its way to an access token."""
+
+    app_key: str
+    secret: str
+    at: float
+    account: int | None = None
+    pin: str = ""
 
 
 class UnauthenticatedError(Exception):
@@ -47,6 +60,7 @@ class Validator(RequestValidator):
         self._now = now
         self.tolerance = tolerance
         self.reason = ""
+        self.pending: dict[str, Pending] = {}
         self._seen: set[tuple[str, str, str, str]] = set()
         self._order: deque[tuple[float, tuple[str, str, str, str]]] = deque()
 
@@ -127,6 +141,68 @@ class Validator(RequestValidator):
         realms: Any = None,
     ) -> bool:
         return True
+
+    # The three steps of the PIN flow; a request token is good once.
+
+    def get_default_realms(self, client_key: str, request: Any) -> list[str]:
+        return []
+
+    def check_realms(self, realms: list[str]) -> bool:
+        return True
+
+    def validate_requested_realms(self, client_key: str, realms: Any, request: Any) -> bool:
+        return True
+
+    def validate_redirect_uri(self, client_key: str, redirect_uri: str, request: Any) -> bool:
+        if redirect_uri != "oob":
+            self.reason = self.reason or "The sandbox knows the PIN flow only: oauth_callback=oob"
+        return redirect_uri == "oob"
+
+    def save_request_token(self, token: Any, request: Any) -> None:
+        self.remember(request)
+        self.pending[token["oauth_token"]] = Pending(
+            request.client_key, token["oauth_token_secret"], self._now()
+        )
+        for name in [n for n, p in self.pending.items() if p.at < self._now() - PENDING_SECONDS]:
+            del self.pending[name]
+
+    def validate_request_token(self, client_key: str, token: str, request: Any) -> bool:
+        known = self.pending.get(token)
+        if known is None or known.app_key != client_key:
+            self.reason = self.reason or "Request token not found"
+            return False
+        return True
+
+    def get_request_token_secret(self, client_key: str, token: str, request: Any) -> str:
+        known = self.pending.get(token)
+        return known.secret if known else _NOBODY
+
+    def validate_verifier(self, client_key: str, token: str, verifier: str, request: Any) -> bool:
+        known = self.pending.get(token)
+        pin = known.pin if known and known.pin else "0" * 8
+        if not compare_digest(pin.encode(), verifier.encode("utf-8", "replace")):
+            self.reason = self.reason or "Wrong PIN"
+            return False
+        return True
+
+    def get_realms(self, token: str, request: Any) -> list[str]:
+        return []
+
+    def save_access_token(self, token: Any, request: Any) -> None:
+        self.remember(request)
+        known = self.pending[request.resource_owner_key]
+        issued, secret = self.keys.issue(known.app_key, known.account or 0)
+        account = self.keys.account(known.account or 0)
+        token.clear()
+        token |= {
+            "oauth_token": issued,
+            "oauth_token_secret": secret,
+            "user_id": account.user_id,
+            "screen_name": account.handle,
+        }
+
+    def invalidate_request_token(self, client_key: str, token: str, request: Any) -> None:
+        self.pending.pop(token, None)
 
     def get_client_secret(self, client_key: str, request: Any) -> str:
         app = self.keys.apps.get(client_key)

@@ -186,8 +186,8 @@ def _window(
         return None, None
     this_hour = _floor(now)
     if endpoint.name == "28hr":
-        end = _ceil(now)
-        return end - RECENT_WINDOW, end
+        # The enclosing hours, as in the published example: 29 of them unless now is on the hour.
+        return _floor(now - RECENT_WINDOW), _ceil(now)
     begin, finish = _moment(body.get("start"), "start"), _moment(body.get("end"), "end")
     if finish is None:
         finish = min(now, begin + MAX_WINDOW) if begin is not None else now

@@ -13,9 +13,11 @@ from typing import Any
 import uvicorn
 from starlette.requests import Request
 
+from engagement_nb.sandbox.control import Control
 from engagement_nb.sandbox.keys import Account
 from engagement_nb.sandbox.service import Seen, Service, make_app
 from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.signin import SignIn
 from engagement_nb.sandbox.truth import Truth
 from engagement_nb.sandbox.world import World
 
@@ -72,7 +74,10 @@ class Sandbox:
             self._socket = None
             raise
         config = uvicorn.Config(
-            make_app(self.service),
+            make_app(
+                self.service, [*SignIn(self.service).routes(), *Control(self.service).routes()]
+            ),
+            proxy_headers=False,
             http="h11",
             ws="none",
             lifespan="off",

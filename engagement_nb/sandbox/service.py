@@ -79,6 +79,7 @@ class Service:
         self.keys = Keys(settings.seed, settings.accounts)
         self.engine = Engine(self.world, self.keys, settings)
         self.faults = Faults(settings.seed, settings.latency)
+        self.faults.clock_skew = settings.clock_skew
         self.faults.configure(settings.faults)
         self.validator = Validator(self.keys, self._provider_time, settings.timestamp_tolerance)
         self.gate = Gate(self.validator)
@@ -96,7 +97,7 @@ class Service:
         return None if quota is None else Limit(quota, seconds, kind, monotonic)
 
     def _provider_time(self) -> float:
-        return self.now().timestamp() + self.settings.clock_skew
+        return self.now().timestamp() + self.faults.clock_skew
 
     def now(self) -> datetime:
         """The sandbox's present moment."""
@@ -143,7 +144,8 @@ class Service:
             seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
         if not seen.note and "errors" in body:
             seen.note = str(body["errors"])[:300]
-        response = await self._respond(request, body, seen, key)
+        headers = {"content-type": _JSON, **self._limit_headers(key)}
+        response = await self.send(request, orjson.dumps(body), seen, headers)
         seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
         self.note(seen, endpoint.name)
         return response
@@ -158,9 +160,9 @@ class Service:
         return self.keys.account(caller.account).handle
 
     def _unauthenticated(self, reason: str) -> str:
-        published = ("Unknown Authorization Type", "Access token not found")
-        if self.settings.reasons == "published" and reason not in published:
-            reason = "Access token not found"
+        if self.settings.reasons == "published" and reason != "Unknown Authorization Type":
+            malformed = reason == "Malformed Authorization header"
+            reason = "Unknown Authorization Type" if malformed else "Access token not found"
         return f"Your account could not be authenticated. Reason: {reason}"
 
     def _spend(self, key: str) -> None:
@@ -182,11 +184,11 @@ class Service:
                 headers[reset] = str(int(at.timestamp()) + 1)
         return headers
 
-    async def _respond(
-        self, request: Request, body: dict[str, Any], seen: Seen, key: str
+    async def send(
+        self, request: Request, content: bytes, seen: Seen, headers: dict[str, str]
     ) -> Response:
-        fault, content = seen.fault, orjson.dumps(body)
-        headers = {"content-type": _JSON, **self._limit_headers(key)}
+        """An answer, after what goes wrong with it on demand."""
+        fault = seen.fault
         if self.faults.latency:
             await asyncio.sleep(self.faults.latency)
         if fault.endswith("-html"):
@@ -200,14 +202,12 @@ class Service:
             content = zipped(request, content, headers)
         if fault == "drop":
             self.drop(request)
-            return Response(status_code=500)
         if fault == "cut":
             return CutOff(content, seen.status, headers, drop=lambda: self.drop(request))
         if fault == "slow":
             headers["content-length"] = str(len(content))
-            return StreamingResponse(
-                _slowly(content, self.faults.slow_seconds), seen.status, headers
-            )
+            pieces = _slowly(content, self.faults.slow_seconds)
+            return StreamingResponse(pieces, seen.status, headers)
         return Response(content, seen.status, headers)
 
     def note(self, seen: Seen, name: str) -> None:

@@ -105,3 +105,39 @@ class Settings:
     timestamp_tolerance: float = 300.0
     clock: Callable[[], datetime] = system_clock
     monotonic: Callable[[], float] | None = None
+
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                listed = ", ".join(map(str, choices))
+                raise ValueError(f"{name} must be one of {listed}, not {getattr(self, name)!r}.")
+        for name, (least, most) in RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"{name} must be {least:,} to {most:,}, not {value:,}.")
+
+
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "window": ("fixed", "sliding"),
+    "hour_without_day": ("by day", "hour of day"),
+    "others": ("403", "200"),
+    "others_texts": ("together", "by author"),
+    "forbidden_metrics_status": (400, 403),
+    "no_access_status": (401, 403),
+    "reasons": ("published", "detailed"),
+    "unknown_keys": ("ignored", "refused"),
+}
+"""What a switch can be set to; the first is the default."""
+RANGES: dict[str, tuple[float, float]] = {
+    "tweets": (1, 10**9),
+    "accounts": (1, 100_000),
+    "skew_minutes": (0, 60),
+    "per_minute": (1, 10**9),
+    "per_second": (1, 10**9),
+    "window_seconds": (0.01, 86_400),
+    "lookback_days": (1, 100_000),
+    "bare_numbers": (0, 1),
+    "latency": (0, 3600),
+    "timestamp_tolerance": (1, 10**6),
+}
+"""Least and most of a number."""

@@ -26,7 +26,6 @@ DAY_MS = 24 * HOUR_MS
 ARCHIVE_START_MS = int(datetime(2013, 7, 1, tzinfo=UTC).timestamp() * 1000)
 STREAM_START_MS = int(datetime(2025, 10, 1, tzinfo=UTC).timestamp() * 1000)
 STREAM_YEAR_MS = 365 * DAY_MS
-MAX_TWEETS = 10**9
 VIDEO_BLOCK = 8
 _LOW_BITS = 22
 
@@ -85,10 +84,6 @@ class Timeline:
     """
 
     def __init__(self, settings: Settings, now: Callable[[], datetime] | None = None) -> None:
-        if not 1 <= settings.tweets <= MAX_TWEETS:
-            raise ValueError(f"tweets must be 1 to {MAX_TWEETS:,}, not {settings.tweets:,}.")
-        if not 1 <= settings.accounts <= 100_000:
-            raise ValueError(f"accounts must be 1 to 100,000, not {settings.accounts:,}.")
         self.settings = settings
         self.seed = settings.seed % 2**63
         self.accounts = settings.accounts
