@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from engagement_nb import handover
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
@@ -91,10 +92,18 @@ class Metrics:
         return len(self.frame)
 
     def __repr__(self) -> str:
-        return f"{self._headline()}\n{self.frame!r}"
+        return f"{self._headline()}\n{self._shown!r}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._headline())}</p>{self.frame._repr_html_()}"  # type: ignore[operator]
+        return f"<p>{html.escape(self._headline())}</p>{self._shown._repr_html_()}"  # type: ignore[operator]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return handover.bundle(metrics=handover.facts(self))
+
+    @property
+    def _shown(self) -> pd.DataFrame:
+        # Texts of posts stay out of reports unless somebody asks for the column.
+        return self.frame.drop(columns="text", errors="ignore")
 
     def _headline(self) -> str:
         where = "SANDBOX data (made up)" if self.about.sandbox else f"{self.about.source} data"

@@ -15,10 +15,10 @@ from pathlib import Path
 import papermill
 import pytest
 from nbclient.exceptions import DeadKernelError
-from tests.notebook_cells import notebook, write
 
 from engagement_nb import engine
 from engagement_nb.engine import ENGINE, SERVER
+from tests.notebook_cells import notebook, write
 
 pytestmark = pytest.mark.skipif(not engine.can_fork(), reason="kernels are forked on Linux only")
 

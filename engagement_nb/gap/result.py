@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from engagement_nb import handover
 from engagement_nb.gap import sentences
+from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.bootstrap import Interval, share_interval
+from engagement_nb.gap.definitions import compare_definitions
+from engagement_nb.gap.groups import Units, series_rows
 from engagement_nb.gap.identify import exact_sum
 from engagement_nb.gap.judge import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
+from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.read import Counts
-from engagement_nb.metrics import About
+from engagement_nb.metrics import About, Metrics
 from engagement_nb.vocabulary import label
 
 if TYPE_CHECKING:
@@ -207,6 +213,91 @@ class Gap:
         table.index.name = "metric"
         return table.astype({"contradicted_share": "Float64", "stability": "Float64"})
 
+    @cached_property
+    def _units(self) -> Units:
+        if self.counts.series is not None:
+            frame = series_rows(self.counts, self.summed, self.left_out)
+        else:
+            facts = self.counts.frame[self.compared].reset_index(drop=True)
+            figures = ["engagements", "hidden", "over_count"]
+            frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
+        moment = self.about.read_at or self.about.end
+        return Units(frame, moment, self.level, self.resamples, self.seed)
+
+    def by(self, key: str) -> pd.DataFrame:
+        """Engagements and what is hidden of them, by group.
+
+        Parameters
+        ----------
+        key
+            "size" (engagements of the Tweet), "age", "month" (posted), "content" (what an
+            export tells of the text), or any column such as "owner"; of a series also "day",
+            "hour" (of the day, UTC) and "hours_since_posting".
+
+        Returns
+        -------
+        DataFrame
+            One row a group: ``tweets``, ``engagements``, ``hidden``, ``hidden_share`` with its
+            interval ``low`` and ``high`` (over Tweets), ``over_count``.
+        """
+        return self._units.by(key)
+
+    @cached_property
+    def daily_interval(self) -> Interval | None:
+        """Interval of the hidden share by bootstrap over days; None unless a series."""
+        if self.counts.series is None:
+            return None
+        frame = self._units.frame
+        days = frame.groupby(frame["time"].dt.floor("D"))[["engagements", "hidden"]].sum()
+        return share_interval(
+            days["hidden"].to_numpy(),
+            days["engagements"].to_numpy(),
+            level=self.level,
+            resamples=self.resamples,
+            seed=self.seed,
+        )
+
+    def definitions(self) -> pd.DataFrame:
+        """What the usual definitions of engagement miss: one row a definition.
+
+        Columns ``metrics``, ``tweets``, ``sum``, ``share_of_engagements``, ``rank_agreement``
+        (Spearman, with engagements), ``top_agreement`` (share of the tenth of Tweets with most
+        engagements that the definition also has at the top) and, with impressions, ``rate``
+        and ``engagement_rate`` (per impression; impressions are organic only, engagements of
+        the API organic and promoted).
+        """
+        return compare_definitions(self.counts, self.summed)
+
+    def oddities(self, earlier: Metrics | pd.DataFrame | None = None) -> pd.DataFrame:
+        """What does not add up in the figures themselves: one row an oddity.
+
+        Parameters
+        ----------
+        earlier
+            An earlier snapshot of the same Tweets, to find counters that fell.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
+        """
+        before = earlier.frame if isinstance(earlier, Metrics) else earlier
+        return find_oddities(self.counts, self.summed, before)
+
+    def against_totals(
+        self, totals: Metrics | pd.DataFrame, start: datetime | None = None
+    ) -> Asked:
+        """Split the gap of totals into what was not asked for and what is hidden.
+
+        Parameters
+        ----------
+        totals
+            Totals of the same Tweets as these figures of 28hr or historical.
+        start
+            Where the window began; by default as the figures say.
+        """
+        return split_gap(self, totals, start)
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""
         spread = self.hidden_interval
@@ -262,6 +353,9 @@ class Gap:
 
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return handover.bundle(gap=self.to_dict())
 
     def _repr_html_(self) -> str:
         from engagement_nb.charts.style import figure_html
