@@ -1,0 +1,127 @@
+"""Commands that make reports and open the notebooks: ``report``, ``batch``, ``lab``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engagement_nb.errors import InputError
+
+
+def _pairs(
+    _: click.Context, __: click.Parameter, given: tuple[tuple[str, str], ...]
+) -> dict[str, str]:
+    """``-p name value``, each name once."""
+    names = [name for name, _ in given]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise click.BadParameter(f"{', '.join(sorted(twice))} is given twice.")
+    return dict(given)
+
+
+_notebooks = click.option(
+    "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
+    help="Your own copies of the notebooks; those missing there are the package's.",
+)  # fmt: skip
+_engine = click.option(
+    "--engine", type=click.Choice(["fast", "stock"]), default="fast", show_default=True,
+    help="fast: kernels forked from a warm process; stock: papermill's own.",
+)  # fmt: skip
+_timeout = click.option(
+    "--cell-timeout", type=click.IntRange(min=1), metavar="SECONDS",
+    help="Longest time that one cell may take.",
+)  # fmt: skip
+_parameters = click.option(
+    "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
+    callback=_pairs, help="A parameter of the notebooks.",
+)  # fmt: skip
+_pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome.")
+
+
+@click.command()
+@click.option(
+    "--source", default="sandbox", show_default=True, metavar="sandbox|api|PATH",
+    help="Where figures come from: the sandbox, the API, an export file or folder, a dataset.",
+)  # fmt: skip
+@click.option("--ids", type=click.Path(), help="File with Tweet ids.")
+@click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where to.")
+@click.option("--title", default="", help="Title of the report.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
+@_parameters
+@_notebooks
+@_engine
+@_timeout
+@_pdf
+@click.pass_context
+def report(
+    ctx: click.Context,
+    source: str,
+    ids: str | None,
+    out: str,
+    title: str,
+    strict: bool,
+    as_json: bool,
+    parameters: dict[str, Any],
+    notebooks: str | None,
+    engine: str,
+    cell_timeout: int | None,
+    pdf: bool,
+) -> None:
+    """Fetch metrics, explore the gap, write one HTML file.
+
+    Without options it reports on the sandbox. OUT gets report.html, gap.json and the executed
+    notebooks.
+    """
+    from engagement_nb.report import make_report
+
+    click.echo(f"Making a report of {source} ...", err=True)
+    made = make_report(
+        source,
+        ids,
+        out,
+        parameters,
+        title=title,
+        notebooks=notebooks,
+        engine=engine,
+        cell_timeout=cell_timeout,
+        pdf=pdf,
+    )
+    if made.facts.get("source") == "sandbox":
+        click.echo("SANDBOX DATA: these figures are made up.", err=True)
+    click.echo(made.gap["sentence"], err=True)
+    if as_json:
+        click.echo(json.dumps({"folder": made.folder, "files": made.files, "gap": made.gap}))
+    else:
+        others = ", ".join(name for name in made.files if name != "report.html")
+        click.echo(f"Report: {made.html} (beside it: {others})")
+    if made.missing_tweets and strict:
+        click.echo(f"{made.missing_tweets:,} Tweets are missing from it.", err=True)
+        ctx.exit(3)
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--port", type=int, default=8888, show_default=True, help="Port; 0: any free one.")
+@click.option("--no-browser", is_flag=True, help="Don't open a browser.")
+@click.option(
+    "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Where your copies of the notebooks go; by default ./engagement-notebooks.",
+)  # fmt: skip
+@click.argument("more", nargs=-1, type=click.UNPROCESSED)
+def lab(port: int, no_browser: bool, folder: Path | None, more: tuple[str, ...]) -> None:
+    """Open JupyterLab on the notebooks, on this machine only.
+
+    From an installed wheel it works on copies in your own directory, which are never
+    overwritten; in a checkout, on the notebooks themselves. Further words go to JupyterLab.
+    """
+    from engagement_nb.report.lab import open_lab
+
+    for word in more:
+        if word.startswith(("--ip", "--ServerApp.ip")):
+            raise InputError(
+                f"{word} is not taken: this JupyterLab listens on this machine only.",
+                advice="Start jupyter lab yourself if others should reach it.",
+            )
+    open_lab(folder=folder, port=port, browser=not no_browser, more=more)

@@ -1,0 +1,152 @@
+"""From executed notebooks to a page: the answer, what is missing, how it was made."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import nbformat
+
+from engagement_nb.handover import handed_over
+from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
+from engagement_nb.vocabulary import label
+
+_SOURCES = {
+    "sandbox": "the sandbox: a copy of the API on this machine, whose figures are made up",
+    "api": "the Engagement API of X",
+    "export": "an export file of X",
+}
+_VERSIONS = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
+
+
+def compose(
+    notebook: nbformat.NotebookNode,
+    *,
+    title: str = "",
+    subtitle: str = "",
+    parameters: Mapping[str, Any],
+    fetched: Mapping[str, Any] | None = None,
+    failure: str = "",
+) -> Page:
+    """What stands around an executed notebook.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook, with what it handed over.
+    title, subtitle
+        Instead of the notebook's own title, and of a line about the data.
+    parameters
+        What was passed to the notebook.
+    fetched
+        Facts of the fetch (`engagement_nb.handover.facts`) where another notebook did that.
+    failure
+        Why the notebook stopped, where it did.
+    """
+    handed = handed_over(notebook)
+    gap: Mapping[str, Any] = handed.get("gap", {})
+    facts: dict[str, Any] = {**handed.get("metrics", {}), **(fetched or {})}
+    sandbox = bool(gap.get("sandbox")) or facts.get("source") == "sandbox"
+    return Page(
+        title=title or title_of(notebook) or "Report",
+        subtitle=subtitle or _subtitle(gap, facts),
+        sandbox=sandbox or parameters.get("source") == "sandbox",
+        answer=[gap["sentence"]] if gap.get("sentence") else [],
+        figures=_figures(gap),
+        problems=_problems(facts) if "problems" in facts else None,
+        made=_made(facts, parameters, notebook),
+        failure=failure,
+        footer=f"Made by engagement-nb {version('engagement-nb')}. This file holds everything it"
+        " shows and asks nothing of the network.",
+    )
+
+
+def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    posts = gap.get("posts", facts.get("tweets"))
+    parts = [f"{posts:,} Tweets" if posts is not None else "", _period(facts)]
+    return ", ".join(part for part in parts if part)
+
+
+def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
+    if not gap:
+        return []
+    share = ""
+    if gap.get("hidden_share") is not None:
+        share = f"{gap['hidden_share']:.1%} of engagements".replace("%", " %")
+        if gap.get("interval"):
+            low, high = gap["interval"]
+            share += f" ({low * 100:.1f} to {high * 100:.1f} %)"
+    left_out = [label(name) for name in gap["not_counted"]]
+    return [
+        KeyFigure("Tweets", f"{gap['posts']:,}"),
+        KeyFigure("Engagements", f"{gap['engagements']:,}"),
+        KeyFigure("Sum of all metrics", f"{gap['sum_of_metrics']:,}"),
+        KeyFigure("Naive gap", _signed(gap["naive_gap"]), "engagements less that sum"),
+        KeyFigure("Hidden", f"{gap['hidden']:,}", share or "with no metric of their own"),
+        KeyFigure("Over-count", f"{gap['over_count']:,}", _listed(left_out)),
+    ]
+
+
+def _signed(number: int) -> str:
+    return f"{number:,}".replace("-", "\N{MINUS SIGN}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+
+
+def _problems(facts: Mapping[str, Any]) -> list[Missing]:
+    return [
+        Missing(
+            reason=row["reason"],
+            tweets=f"{row['tweets']:,}",
+            missing=", ".join(label(name.strip()) for name in row["metrics"].split(",") if name)
+            or "everything",
+            advice=row["advice"],
+        )
+        for row in facts["problems"]
+    ]
+
+
+def _made(
+    facts: Mapping[str, Any], parameters: Mapping[str, Any], notebook: nbformat.NotebookNode
+) -> list[tuple[str, str]]:
+    source = str(facts.get("source", parameters.get("source", "")))
+    endpoint = str(facts.get("endpoint", ""))
+    named = {key: value for key, value in parameters.items() if value not in ("", None)}
+    lines = [
+        ("Source", _SOURCES.get(source, source)),
+        ("Endpoint", "" if endpoint == "export" else endpoint + _by(facts)),
+        ("Period", _period(facts)),
+        ("Figures read", _moment(facts.get("read_at"))),
+        ("Requests spent", f"{facts['requests']:,}" if facts.get("requests") else ""),
+        *(("Note", note) for note in facts.get("notes", ())),
+        ("Report made", _moment(datetime.now(UTC).isoformat())),
+        ("Notebook", str(notebook.metadata.get("papermill", {}).get("input_path", ""))),
+        ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in named.items())),
+        (
+            "Versions",
+            ", ".join(
+                [*(f"{name} {version(name)}" for name in _VERSIONS),
+                 f"Python {platform.python_version()}"]
+            ),
+        ),
+    ]  # fmt: skip
+    return [(name, text) for name, text in lines if text]
+
+
+def _by(facts: Mapping[str, Any]) -> str:
+    return f", by {facts['by']}" if facts.get("by") else ""
+
+
+def _period(facts: Mapping[str, Any]) -> str:
+    if not (facts.get("start") and facts.get("end")):
+        return ""
+    return f"{_moment(facts['start'])} to {_moment(facts['end'])}"
+
+
+def _moment(iso: str | None) -> str:
+    return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M UTC") if iso else ""

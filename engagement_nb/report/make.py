@@ -1,0 +1,238 @@
+"""One report: fetch, explore, and write what somebody else can read."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from engagement_nb.dataset import Store
+from engagement_nb.errors import EngagementError, InputError, ReportError
+from engagement_nb.handover import handed_over
+from engagement_nb.report.compose import compose
+from engagement_nb.report.execute import Run, run_notebook
+from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, parameters_of
+from engagement_nb.report.page import to_html
+from engagement_nb.report.pdf import print_pdf, require_browser
+
+HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was made.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    files
+        Names of its files in there.
+    gap
+        The answer: `engagement_nb.Gap.to_dict`.
+    facts
+        Where the figures are from, and what could not be had.
+    """
+
+    folder: str
+    files: tuple[str, ...]
+    gap: Mapping[str, Any] = field(repr=False)
+    facts: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def html(self) -> str:
+        """Path of the HTML file."""
+        return f"{self.folder.rstrip('/')}/{HTML}"
+
+    @property
+    def missing_tweets(self) -> int:
+        """Tweets that were asked for and are not in it."""
+        rows = self.facts.get("problems", ())
+        return sum(row["tweets"] for row in rows if row["scope"] == "tweet")
+
+
+def make_report(
+    source: str = "sandbox",
+    ids: str | Path | None = None,
+    out: str | Path = "reports",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    title: str = "",
+    notebooks: str | Path | None = None,
+    engine: str = "fast",
+    cell_timeout: int | None = None,
+    pdf: bool = False,
+) -> Report:
+    """Fetch metrics, explore the gap, and write both notebooks, one HTML file and its figures.
+
+    Parameters
+    ----------
+    source
+        "sandbox", "api", the path of an export file or a folder of them, or a dataset.
+    ids
+        A file with Tweet ids; by default all that the source knows of.
+    out
+        A folder, or an fsspec address: it gets ``report.html``, ``gap.json``, the executed
+        notebooks, and the dataset where one is fetched.
+    parameters
+        For the notebooks, by name; text is read by the declared type.
+    title
+        Instead of the notebook's own.
+    notebooks
+        A folder with your own copies of the notebooks.
+    engine
+        "fast" or "stock": see `engagement_nb.report.execute`.
+    cell_timeout
+        Seconds that one cell may take.
+    pdf
+        Print it to PDF as well; needs a browser.
+
+    Raises
+    ------
+    InputError
+        The source, the ids or a parameter cannot be used: found before anything is spent.
+    EngagementError
+        A notebook stopped; what was executed of it is in ``out``.
+    """
+    if pdf:
+        require_browser()
+    fetches = source in ("sandbox", "api")
+    check_source(source, ids)
+    fetch, explore = find_notebook(FETCH, notebooks), find_notebook(EXPLORE, notebooks)
+    ours, theirs = _shared_out(parameters or {}, fetch if fetches else None, explore)
+    store = Store(out)
+    _check_writable(store)
+
+    fetched: dict[str, Any] = {}
+    if fetches:
+        dataset = f"{str(out).rstrip('/')}/{DATASET}"
+        given = {"source": source, "dataset": dataset, "ids_file": str(ids or ""), **ours}
+        run = run_notebook(fetch, given, engine=engine, cell_timeout=cell_timeout)
+        _keep(store, run, FETCH)
+        fetched = handed_over(run.notebook).get("metrics", {})
+        source = dataset
+    elif ids is not None:
+        theirs.setdefault("ids_file", str(ids))
+    given = {"source": source, **theirs}
+    run = run_notebook(explore, given, engine=engine, cell_timeout=cell_timeout)
+    _keep(store, run, EXPLORE)
+    files = publish(store, run.notebook, given, title=title, fetched=fetched, pdf=pdf)
+    handed = handed_over(run.notebook)
+    return Report(
+        folder=str(out),
+        files=(*((FETCH,) if fetches else ()), EXPLORE, *files),
+        gap=handed["gap"],
+        facts={**handed.get("metrics", {}), **fetched},
+    )
+
+
+def publish(
+    store: Store,
+    notebook: nbformat.NotebookNode,
+    parameters: Mapping[str, Any],
+    *,
+    title: str = "",
+    subtitle: str = "",
+    fetched: Mapping[str, Any] | None = None,
+    failure: str = "",
+    pdf: bool = False,
+) -> list[str]:
+    """Write what an executed notebook shows and says; the names of the files.
+
+    Raises
+    ------
+    ReportError
+        The notebook ran and handed no answer over, or no PDF could be printed.
+    """
+    gap = handed_over(notebook).get("gap")
+    if gap is None and not failure:
+        raise ReportError(
+            "The notebook ran to its end and shows no gap, so there is no answer to report.",
+            advice="End it with the result of explore_gap as a cell of its own.",
+        )
+    files = []
+    if gap is not None:
+        store.publish(GAP, json.dumps(gap, indent=2, ensure_ascii=False).encode() + b"\n")
+        files.append(GAP)
+    page = compose(
+        notebook, title=title, subtitle=subtitle, parameters=parameters, fetched=fetched,
+        failure=failure,
+    )  # fmt: skip
+    html = to_html(notebook, page).encode()
+    if pdf:
+        with tempfile.TemporaryDirectory(prefix="enb-pdf-") as folder:
+            source, printed = Path(folder) / HTML, Path(folder) / PDF
+            source.write_bytes(html)
+            print_pdf(source, printed)
+            store.publish(PDF, printed.read_bytes())
+        files.append(PDF)
+    store.publish(HTML, html)
+    return [*files, HTML]
+
+
+def check_source(source: str, ids: str | Path | None = None) -> None:
+    """Find out before a kernel is started whether a source and a list of ids can be read.
+
+    Raises
+    ------
+    EngagementError
+        They cannot.
+    """
+    if ids is not None:
+        from engagement_nb.ids import read_ids
+
+        if not read_ids(ids).ids:
+            raise InputError(f"{ids} holds no Tweet ids.", advice="Give one id a line.")
+    if source in ("sandbox", "api"):
+        if source == "api":
+            from engagement_nb.credentials import find_profile
+
+            find_profile()
+        return
+    store = Store(source)
+    if store.exists("dataset.json"):
+        return
+    from engagement_nb.exports import read_export
+
+    read_export(source)
+
+
+def _shared_out(
+    parameters: Mapping[str, Any], fetch: Path | None, explore: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters by the notebook that takes them; one that none takes is an error."""
+    first = parameters_of(fetch) if fetch else {}
+    second = parameters_of(explore)
+    for name in parameters:
+        if name not in first and name not in second:
+            taken = ", ".join(dict.fromkeys([*first, *second]))
+            raise InputError(
+                f"No notebook has a parameter {name!r}.", advice=f"There are: {taken}."
+            )
+    return (
+        {name: value for name, value in parameters.items() if name in first},
+        {name: value for name, value in parameters.items() if name in second},
+    )
+
+
+def _check_writable(store: Store) -> None:
+    store.publish(".tmp-writable", b"")
+    store.fs.rm_file(store.path(".tmp-writable"))
+
+
+def _keep(store: Store, run: Run, name: str) -> None:
+    """Keep an executed notebook, whole or not, before its error goes on."""
+    store.publish(name, nbformat.writes(run.notebook).encode())
+    if run.error is not None:
+        raise _with_place(run.error, f"{store.where.rstrip('/')}/{name}")
+
+
+def _with_place(error: EngagementError, place: str) -> EngagementError:
+    if isinstance(error, ReportError):
+        error.advice = f"{error.advice} The notebook up to there is {place}.".strip()
+    return error
