@@ -10,37 +10,27 @@ at the API. Two things are not known and are bounded instead:
   answer took longer than the quickest answer. So it is taken to have arrived that much later,
   and a request that follows it by one window is safe whatever the latency is.
 - *Who else spends the quota.* Where the API says that less is left than our own requests
-  explain, the difference is somebody else's. It counts for one window like ours, and the most
-  that was seen in the last windows is left free for them.
+  explain, the difference is somebody else's: `engagement_nb.pacing.others`.
 """
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement_nb.pacing.others import Others
 
 GUARD = 0.004
 """Share of a window added to it, for ways that turn out shorter than any seen before."""
 SHORTEST_GUARD = 0.005
 LOOK_AGAIN = 0.02
-"""Seconds between looks for the first answer, which tells the limit."""
-REMEMBERED_WINDOWS = 2
-"""For so many windows the most that others took is left free for them."""
+"""Seconds between looks for an answer that has to come first."""
 ALL = "all"
 SECOND = 1.0
-
-
-@dataclass
-class Entry:
-    """One request of ours: when it left, and when its answer began to arrive (0: not yet)."""
-
-    id: str
-    endpoint: str
-    sent: float
-    received: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -68,45 +58,36 @@ class Reading:
 
 
 @dataclass
-class Others:
-    """What somebody else spends of one quota.
+class Quota:
+    """One limit that requests of a group of endpoints count against.
 
     Parameters
     ----------
-    times
-        When each of their requests was noticed, as long as it counts.
-    peaks
-        The most that counted at once, by number of the window, for the last windows.
+    window
+        Seconds.
+    limit
+        As last told; None before.
+    remaining
+        As the newest answer tells, None before.
+    newest
+        Number of the request that the newest answer is for.
+    others
+        Who else spends it.
     """
 
-    times: list[float] = field(default_factory=list)
-    peaks: dict[str, int] = field(default_factory=dict)
+    window: float
+    limit: int | None = None
+    remaining: int | None = None
+    newest: int = -1
+    others: Others = field(default_factory=Others)
 
-    def alive(self, now: float, window: float) -> int:
-        """How many of theirs still count."""
-        return len(self.times) - bisect_left(self.times, now - window)
-
-    def add(self, count: int, now: float, window: float) -> None:
-        """Count some of theirs that were noticed now."""
-        self.times += [now] * count
-        self.peaks[str(int(now // window))] = max(
-            self.alive(now, window), self.peaks.get(str(int(now // window)), 0)
-        )
-
-    def expected(self, now: float, window: float) -> int:
-        """How many of theirs to expect in any one window."""
-        oldest = int(now // window) - REMEMBERED_WINDOWS
-        recent = [count for number, count in self.peaks.items() if int(number) >= oldest]
-        return max([self.alive(now, window), *recent])
-
-    def prune(self, now: float, window: float) -> None:
-        """Forget those that count no more."""
-        del self.times[: bisect_left(self.times, now - window)]
-        oldest = int(now // window) - REMEMBERED_WINDOWS
-        self.peaks = {n: count for n, count in self.peaks.items() if int(n) >= oldest}
+    def ours(self, now: float) -> int:
+        """How many of ours may count at once."""
+        assert self.limit is not None  # noqa: S101
+        theirs = self.others.expected(now, self.window, self.limit)
+        return max(1, self.limit // 20, self.limit - theirs)
 
 
-@dataclass
 class Ledger:
     """All that is known of one app's quota: shared by its threads and processes.
 
@@ -114,29 +95,34 @@ class Ledger:
     ----------
     window
         Seconds of the "minute".
-    entries
-        Requests of ours that may still count, in order of leaving.
-    limits, second_limits
-        By endpoint, as told.
-    others, second_others
-        By endpoint, or under `ALL`.
-    blocked_until
+
+    Attributes
+    ----------
+    number, sent, received, where
+        Requests of ours that may still count, in order of leaving: their number, when they
+        left, when their answer began to arrive (0: not yet), and their endpoint's index in
+        ``endpoints``.
+    quotas
+        By group of endpoints, the minute's quota and the second's.
+    blocked_since, blocked_until
         No request leaves before, after a 429.
     refused_in_row, refused
         429s since the last answer with data, counting one a round; and in all.
     """
 
-    window: float = 60.0
-    entries: list[Entry] = field(default_factory=list)
-    limits: dict[str, int] = field(default_factory=dict)
-    second_limits: dict[str, int] = field(default_factory=dict)
-    others: dict[str, Others] = field(default_factory=dict)
-    second_others: dict[str, Others] = field(default_factory=dict)
-    blocked_since: float = 0.0
-    blocked_until: float = 0.0
-    refused_in_row: int = 0
-    refused: int = 0
-    remaining: dict[str, int] = field(default_factory=dict)
+    def __init__(self, window: float = 60.0) -> None:
+        self.window = window
+        self.number: NDArray[np.int64] = np.empty(0, np.int64)
+        self.sent: NDArray[np.float64] = np.empty(0)
+        self.received: NDArray[np.float64] = np.empty(0)
+        self.where: NDArray[np.int64] = np.empty(0, np.int64)
+        self.endpoints: list[str] = []
+        self.next_number = 0
+        self.quotas: dict[str, tuple[Quota, Quota]] = {}
+        self.blocked_since = 0.0
+        self.blocked_until = 0.0
+        self.refused_in_row = 0
+        self.refused = 0
 
     # -- what the pacer asks ---------------------------------------------------------------
 
@@ -144,31 +130,53 @@ class Ledger:
         """Seconds until a request may leave; 0 when it may leave at once."""
         if now < self.blocked_until:
             return self.blocked_until - now
-        if endpoint not in self.limits:
+        group, minute, second = self._of(endpoint)
+        if minute.limit is None:
             # The first request goes alone: its answer tells the limit.
-            alone = all(e.received or e.endpoint != endpoint for e in self.entries)
-            return 0.0 if alone else LOOK_AGAIN
-        arrivals = self._arrivals(endpoint, now)
+            return LOOK_AGAIN if (self.received[group] == 0).any() else 0.0
+        arrivals = self._arrivals(now)[group]
         due = now
-        for limit, window in self._gates(endpoint, now):
-            counting = [a for a in arrivals if a + window + _guard(window) > now]
-            if len(counting) >= limit:
-                counting.sort()
-                due = max(due, counting[len(counting) - limit] + window + _guard(window))
+        for quota in (minute, second):
+            if quota.limit is None:
+                continue
+            counting = arrivals[arrivals > now - _length(quota.window)]
+            ours = quota.ours(now)
+            if len(counting) >= ours:
+                nth = len(counting) - ours
+                due = max(due, float(np.partition(counting, nth)[nth]) + _length(quota.window))
+            if quota.others.seen and quota.remaining is not None:
+                # With others about, no more are on their way than the newest answer leaves.
+                on_way = int(np.count_nonzero(group & (self.number > quota.newest)))
+                if on_way >= max(1, quota.remaining - quota.others.margin(quota.limit)):
+                    pending = (self.received[group] == 0).any()
+                    due = max(due, now + LOOK_AGAIN) if pending else due
         return due - now
 
-    def enter(self, entry: Entry) -> None:
-        """Count a request that leaves now."""
-        self.entries.append(entry)
+    def enter(self, endpoint: str, now: float) -> int:
+        """Count a request that leaves now; gives its number, for `learn`."""
+        if endpoint not in self.endpoints:
+            self.endpoints.append(endpoint)
+        number = self.next_number
+        self.next_number += 1
+        self.number = np.append(self.number, number)
+        self.sent = np.append(self.sent, now)
+        self.received = np.append(self.received, 0.0)
+        self.where = np.append(self.where, self.endpoints.index(endpoint))
+        return number
 
     def learn(
-        self, entry_id: str, reading: Reading, now: float, backoff: Callable[[int], float]
+        self,
+        endpoint: str,
+        number: int,
+        reading: Reading,
+        now: float,
+        backoff: Callable[[int], float],
     ) -> None:
         """Take in what an answer, or the lack of one, says.
 
         Parameters
         ----------
-        entry_id
+        endpoint, number
             The request it answers.
         reading
             What it says.
@@ -177,157 +185,139 @@ class Ledger:
         backoff
             Seconds to wait after so many refusals in a row, where no wait is told.
         """
-        entry = next((e for e in self.entries if e.id == entry_id), None)
-        if entry is None:
-            entry = Entry(entry_id, ALL, now)
-        entry.received = now
-        where = self._group(entry.endpoint)
-        if reading.limit:
-            self.limits[entry.endpoint] = reading.limit
-        if reading.second_limit:
-            self.second_limits[entry.endpoint] = reading.second_limit
-        if reading.remaining is not None:
-            self.remaining[entry.endpoint] = reading.remaining
-        for told_limit, remaining, window, book in (
-            (reading.limit, reading.remaining, self.window, self.others),
-            (reading.second_limit, reading.second_remaining, SECOND, self.second_others),
-        ):
-            if told_limit and remaining is not None:
-                others = book.setdefault(where, Others())
-                unexplained = told_limit - remaining - self._ours_at(entry, now, window)
-                unexplained -= others.alive(now, window)
-                if unexplained > 0:
-                    others.add(unexplained, now, window)
-        if reading.status == 429:
-            self._refuse(entry, reading, now, backoff)
-        elif reading.status and reading.status < 400:
+        at = int(np.searchsorted(self.number, number))
+        known = at < len(self.number) and self.number[at] == number
+        if known:
+            self.received[at] = now
+            group, minute, second = self._of(endpoint)
+            arrivals = self._arrivals(now)
+            told = (
+                (minute, reading.limit, reading.remaining),
+                (second, reading.second_limit, reading.second_remaining),
+            )
+            for quota, limit, remaining in told:
+                if not limit or remaining is None:
+                    continue
+                quota.limit = limit
+                # The most of ours that can have counted when this request did.
+                counted = (
+                    group
+                    & (self.sent <= arrivals[at])
+                    & (arrivals > self.sent[at] - _length(quota.window))
+                )
+                unexplained = limit - remaining - int(np.count_nonzero(counted))
+                quota.others.notice(unexplained, remaining, limit, now, quota.window)
+                if number > quota.newest:
+                    quota.newest, quota.remaining = number, remaining
+            if reading.status == 429:
+                in_second = reading.second_remaining == 0 and bool(reading.remaining)
+                quota = second if in_second else minute
+                quota.others.refused(now, quota.window)
+                self._block(float(self.sent[at]), reading, now, backoff)
+        if 0 < reading.status < 400:
             self.refused_in_row = 0
         self.prune(now)
 
-    def expected_others(self, endpoint: str, now: float) -> int:
-        """Requests a minute that somebody else is taken to spend."""
-        others = self.others.get(self._group(endpoint))
-        return others.expected(now, self.window) if others else 0
+    def limit(self, endpoint: str) -> int | None:
+        """Requests a minute, as told."""
+        return self._of(endpoint)[1].limit
 
     def left(self, endpoint: str, now: float) -> int | None:
         """Requests that may leave at once; None while the limit isn't known."""
-        if endpoint not in self.limits:
-            return None
-        arrivals = self._arrivals(endpoint, now)
-        return max(0, min(
-            limit - sum(a + window + _guard(window) > now for a in arrivals)
-            for limit, window in self._gates(endpoint, now)
-        ))  # fmt: skip
+        group, *quotas = self._of(endpoint)
+        arrivals = self._arrivals(now)[group]
+        room = [
+            quota.ours(now) - int(np.count_nonzero(arrivals > now - _length(quota.window)))
+            for quota in quotas
+            if quota.limit is not None
+        ]
+        return max(0, min(room)) if room else None
+
+    def others(self, endpoint: str, now: float) -> int:
+        """Requests a minute that are left free for somebody else who was noticed."""
+        minute = self._of(endpoint)[1]
+        return 0 if minute.limit is None else minute.others.expected(now, self.window, minute.limit)
 
     def prune(self, now: float) -> None:
         """Forget what counts no more."""
-        slowest = max((e.received - e.sent for e in self.entries if e.received), default=0.0)
-        keep_for = max(self.window, SECOND) * (1 + GUARD) + SHORTEST_GUARD + 1.5 * slowest
-        floors = self._floors()
-        self.entries = [e for e in self.entries if self._arrival(e, now, floors) + keep_for > now]
-        for book, window in ((self.others, self.window), (self.second_others, SECOND)):
-            for others in book.values():
-                others.prune(now, window)
-        if not self.entries:
+        if len(self.number):
+            took = np.where(self.received > 0, self.received - self.sent, 0.0)
+            keep_for = _length(max(self.window, SECOND)) + 1.5 * float(took.max())
+            if self.sent[0] + keep_for < now:
+                keep = self._arrivals(now) + keep_for > now
+                self.number, self.sent = self.number[keep], self.sent[keep]
+                self.received, self.where = self.received[keep], self.where[keep]
+        if not len(self.number):
             # A limit that was told long ago may have changed since.
-            self.limits.clear()
-            self.second_limits.clear()
-            self.remaining.clear()
+            self.quotas.clear()
 
     # -- arithmetic ------------------------------------------------------------------------
 
-    def _group(self, endpoint: str) -> str:
-        return ALL
+    def _of(self, endpoint: str) -> tuple[NDArray[np.bool_], Quota, Quota]:
+        """The requests that share an endpoint's quotas, and the quotas."""
+        group = np.ones(len(self.number), np.bool_)
+        if ALL not in self.quotas:
+            self.quotas[ALL] = (Quota(self.window), Quota(SECOND))
+        return group, *self.quotas[ALL]
 
-    def _gates(self, endpoint: str, now: float) -> list[tuple[int, float]]:
-        where = self._group(endpoint)
-        gates = []
-        for limits, book, window in (
-            (self.limits, self.others, self.window),
-            (self.second_limits, self.second_others, SECOND),
-        ):
-            limit = limits.get(endpoint)
-            if limit is None:
-                continue
-            others = book.get(where)
-            theirs = others.expected(now, window) if others else 0
-            if theirs:
-                # One more than they were seen to take: the next may come before we hear of it.
-                theirs += 1 + math.ceil(theirs / 20)
-            gates.append((max(1, limit // 20, limit - theirs), window))
-        return gates
+    def _arrivals(self, now: float) -> NDArray[np.float64]:
+        """The latest that each request can have arrived, less the shortest way there."""
+        answered = self.received > 0
+        took = np.where(answered, self.received, now) - self.sent
+        floors = np.zeros(len(self.endpoints))
+        for index in range(len(self.endpoints)):
+            mine = took[answered & (self.where == index)]
+            if len(mine):
+                floors[index] = mine.min()
+        late = np.maximum(0.0, took - floors[self.where]) if len(took) else took
+        # A process that was killed never hears its answers; its requests arrived long ago.
+        late = np.where(answered, late, np.minimum(late, self.window / 4))
+        return self.sent + late
 
-    def _floors(self) -> dict[str, float]:
-        floors: dict[str, float] = {}
-        for e in self.entries:
-            if e.received:
-                took = e.received - e.sent
-                floors[e.endpoint] = min(took, floors.get(e.endpoint, took))
-        return floors
-
-    def _arrival(self, e: Entry, now: float, floors: dict[str, float]) -> float:
-        """The latest that a request can have arrived, less the shortest way there."""
-        took = (e.received or now) - e.sent
-        late = max(0.0, took - floors.get(e.endpoint, 0.0))
-        if not e.received:
-            # A process that was killed never hears its answers; its requests arrived long ago.
-            late = min(late, self.window / 4)
-        return e.sent + late
-
-    def _arrivals(self, endpoint: str, now: float) -> list[float]:
-        floors = self._floors()
-        where = self._group(endpoint)
-        return [
-            self._arrival(e, now, floors) for e in self.entries if self._group(e.endpoint) == where
-        ]
-
-    def _ours_at(self, entry: Entry, now: float, window: float) -> int:
-        """The most of ours that can have counted when this request did."""
-        floors = self._floors()
-        latest = self._arrival(entry, now, floors)
-        where = self._group(entry.endpoint)
-        return sum(
-            self._group(e.endpoint) == where
-            and e.sent <= latest
-            and self._arrival(e, now, floors) > entry.sent - window - _guard(window)
-            for e in self.entries
-        )
-
-    def _refuse(
-        self, entry: Entry, reading: Reading, now: float, backoff: Callable[[int], float]
+    def _block(
+        self, sent: float, reading: Reading, now: float, backoff: Callable[[int], float]
     ) -> None:
         self.refused += 1
-        in_second = reading.second_remaining == 0 and (reading.remaining or 0) > 0
-        book, window = (self.second_others, SECOND) if in_second else (self.others, self.window)
-        book.setdefault(self._group(entry.endpoint), Others()).add(1, now, window)
-        if entry.sent < self.blocked_since:
-            return  # Left before we knew: the same refusal, told again.
+        if sent < self.blocked_since:
+            return  # It left before we knew: the same refusal, told again.
         self.refused_in_row += 1
         self.blocked_since = now
         wait = reading.wait if reading.wait is not None else backoff(self.refused_in_row)
         self.blocked_until = max(self.blocked_until, now + min(wait, 2 * self.window))
 
-    # -- as JSON ---------------------------------------------------------------------------
+    # -- as plain data ---------------------------------------------------------------------
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for the store."""
-        return asdict(self)
+        """Plain data and arrays, for the store."""
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Ledger:
-        """The ledger that `to_dict` gave.
+        """The ledger that `to_dict` gave, after a way through JSON.
 
         Raises
         ------
-        TypeError, KeyError, ValueError
+        TypeError, KeyError, ValueError, AttributeError
             Data that no ledger gave.
         """
-        data = dict(data)
-        data["entries"] = [Entry(**e) for e in data["entries"]]
-        for book in ("others", "second_others"):
-            data[book] = {name: Others(**o) for name, o in data[book].items()}
-        return cls(**data)
+        ledger = cls(float(data["window"]))
+        for name in ("number", "where"):
+            setattr(ledger, name, np.array(data[name], np.int64))
+        for name in ("sent", "received"):
+            setattr(ledger, name, np.array(data[name], np.float64))
+        for name in ("endpoints", "next_number", "blocked_since", "blocked_until"):
+            setattr(ledger, name, data[name])
+        ledger.refused_in_row, ledger.refused = data["refused_in_row"], data["refused"]
+        for name, (minute, second) in data["quotas"].items():
+            ledger.quotas[name] = (_quota(minute), _quota(second))
+        if not len(ledger.number) == len(ledger.sent) == len(ledger.received) == len(ledger.where):
+            raise ValueError("columns of different lengths")
+        return ledger
 
 
-def _guard(window: float) -> float:
-    return max(SHORTEST_GUARD, GUARD * window)
+def _quota(data: dict[str, Any]) -> Quota:
+    return Quota(**{**data, "others": Others(**data["others"])})
+
+
+def _length(window: float) -> float:
+    return window + max(SHORTEST_GUARD, GUARD * window)

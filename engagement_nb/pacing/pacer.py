@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engagement_nb.errors import EngagementError
 from engagement_nb.pacing.headers import read_headers
-from engagement_nb.pacing.ledger import Entry, Reading
+from engagement_nb.pacing.ledger import Reading
 from engagement_nb.pacing.store import MemoryStore, Store
 
 LONGEST_NAP = 0.2
@@ -51,7 +50,7 @@ class PacerState:
 class Ticket:
     """Leave to send one request; hand it back to `Pacer.learn`."""
 
-    id: str
+    number: int
     endpoint: str
 
 
@@ -133,9 +132,7 @@ class Pacer:
                     ledger.prune(now)
                     wait = ledger.wait(endpoint, now)
                     if wait <= 0:
-                        ticket = Ticket(uuid.uuid4().hex[:12], endpoint)
-                        ledger.enter(Entry(ticket.id, endpoint, now))
-                        return ticket
+                        return Ticket(ledger.enter(endpoint, now), endpoint)
                 self._sleep(min(wait, LONGEST_NAP))
         finally:
             self._turn.release()
@@ -155,7 +152,7 @@ class Pacer:
         now = self._clock()
         reading = read_headers(headers or {}, status, now)
         with self._store.open(self.window) as ledger:
-            ledger.learn(ticket.id, reading, now, self._backoff)
+            ledger.learn(ticket.endpoint, ticket.number, reading, now, self._backoff)
         return reading
 
     def stop(self) -> None:
@@ -167,10 +164,10 @@ class Pacer:
         with self._store.open(self.window) as ledger:
             now = self._clock()
             return PacerState(
-                limit=ledger.limits.get(endpoint),
+                limit=ledger.limit(endpoint),
                 left=ledger.left(endpoint, now),
                 wait=ledger.wait(endpoint, now),
-                others=ledger.expected_others(endpoint, now),
+                others=ledger.others(endpoint, now),
                 refused=ledger.refused,
             )
 
