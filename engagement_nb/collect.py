@@ -1,0 +1,236 @@
+"""Plan in, metrics out: runs a plan, in memory or into a dataset.
+
+The running itself (threads, retries, refusals) is in `engagement_nb.running`, what it learns in
+`engagement_nb.outcome`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_nb.client import Client
+from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
+from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
+from engagement_nb.metrics import About, Metrics
+from engagement_nb.outcome import Outcome
+from engagement_nb.planning import Plan
+from engagement_nb.problems import ProblemLog
+from engagement_nb.running import Event, Memory, Run
+
+UNFINISHED = frozenset({"request failed", "not authenticated"})
+"""Reasons for which a run is not done: asked again, it goes on."""
+
+
+def collect(
+    plan: Plan,
+    client: Client,
+    *,
+    source: str,
+    dataset: Dataset | None = None,
+    snapshot: str | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Metrics:
+    """Run a plan and give what came, with what did not.
+
+    Parameters
+    ----------
+    plan
+        What to ask: see `engagement_nb.planning.make_plan`.
+    client
+        Sends the requests.
+    source
+        "sandbox" or "api".
+    dataset
+        Where finished requests are kept as they come, and found again; in memory without it.
+    snapshot
+        For a dataset: see `engagement_nb.dataset`.
+    workers, progress, on_event
+        See `Run`.
+
+    Returns
+    -------
+    Metrics
+        Every Tweet of the plan has rows, or is in the problems once with scope "tweet".
+
+    Raises
+    ------
+    EngagementError
+        Nothing at all could be had: the first error; or a part could not be written.
+    KeyboardInterrupt
+        Within a second; a dataset keeps what was finished.
+    """
+    options: dict[str, Any] = {"workers": workers, "progress": progress, "on_event": on_event}
+    if dataset is not None:
+        ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
+        return dataset.read_run(ended.record, plan.tweet_ids)
+    memory = Memory()
+    run = Run(plan, client, memory, **options)
+    outcome = run.go()
+    parts = [part for part in memory.kept if part.table is not None and not part.refused]
+    return Metrics(
+        frame=_frame(outcome, [part.table for part in parts]),
+        problems=outcome.problems().frame(),
+        about=About(
+            source=source,
+            endpoint=plan.endpoint.name,
+            by=plan.by,
+            start=plan.start or min((p.answered[0] for p in parts if p.answered), default=None),
+            end=plan.end or max((p.answered[1] for p in parts if p.answered), default=None),
+            read_at=max((p.read_at for p in parts), default=None),
+            requests=outcome.requests,
+            notes=plan.notes,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Collected:
+    """How a run into a dataset ended.
+
+    Parameters
+    ----------
+    record
+        What it asked for.
+    tweets
+        Tweets with figures.
+    requests
+        Requests answered in this run; what an earlier one had is not asked again.
+    rate_limited
+        Answers 429.
+    problems
+        What could not be had.
+    done
+        Whether nothing is left to ask.
+    trouble
+        What stopped the run, in words; empty if nothing did.
+    """
+
+    record: RunRecord
+    tweets: int
+    requests: int
+    rate_limited: int
+    problems: ProblemLog
+    done: bool
+    trouble: str = ""
+
+    @property
+    def missing(self) -> int:
+        """Tweets without figures."""
+        return sum(row["tweets"] for row in self.problems.counts() if row["scope"] == "tweet")
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON."""
+        return {
+            "endpoint": self.record.endpoint,
+            "by": self.record.by,
+            "start": self.record.start,
+            "end": self.record.end,
+            "snapshot": self.record.snapshot or None,
+            "tweets": self.tweets,
+            "missing": self.missing,
+            "requests": self.requests,
+            "rate_limited": self.rate_limited,
+            "done": self.done,
+            "problems": self.problems.counts(),
+        }
+
+
+def collect_into(
+    dataset: Dataset,
+    plan: Plan,
+    client: Client,
+    *,
+    ask: str | None = None,
+    snapshot: str | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> Collected:
+    """Run a plan into a dataset, in bounded memory, going on where an earlier run stopped.
+
+    Parameters
+    ----------
+    dataset, plan, client, snapshot, workers, progress, on_event
+        As for `collect`.
+    ask
+        Digest of the question as it was put, see `engagement_nb.dataset.ask_digest`; of the
+        plan itself unless given.
+
+    Raises
+    ------
+    EngagementError, KeyboardInterrupt
+        As for `collect`.
+    """
+    writer = dataset.begin(
+        ask or digest_of(plan),
+        endpoint=plan.endpoint.name,
+        by=plan.by,
+        metrics=plan.metrics,
+        windows=[(w.start, w.end) for w in plan.windows if w is not None],
+        start=plan.start,
+        end=plan.end,
+        snapshot=snapshot,
+        notes=plan.notes,
+    )
+    run = Run(plan, client, writer, workers=workers, progress=progress, on_event=on_event)
+    try:
+        run.go()
+    except BaseException:
+        _close(writer, run)
+        raise
+    return _close(writer, run)
+
+
+def _close(writer: RunWriter, run: Run) -> Collected:
+    problems = run.outcome.problems()
+    done = not any(row["reason"] in UNFINISHED for row in problems.counts())
+    ended = Collected(
+        record=writer.record,
+        tweets=run.outcome.tweets,
+        requests=run.outcome.requests,
+        rate_limited=run.rate_limited,
+        problems=problems,
+        done=done,
+        trouble=str(run.halted or ""),
+    )
+    writer.close(problems.frame(), done=done, summary=ended.to_dict())
+    return ended
+
+
+def digest_of(plan: Plan) -> str:
+    """The digest of a plan's question."""
+    period = [None if moment is None else moment.isoformat() for moment in (plan.start, plan.end)]
+    return ask_digest(
+        plan.endpoint.name, plan.tweet_ids, by=plan.by, metrics=plan.metrics, period=period
+    )
+
+
+def _frame(outcome: Outcome, tables: list[pa.Table]) -> pd.DataFrame:
+    """The frame of the parts of a run in memory."""
+    plan = outcome.plan
+    schema = answer_schema(plan.metrics, plan.by).append(pa.field("read_at", TIME))
+    tables = [_with_columns(table, schema) for table in tables]
+    table = pa.concat_tables([schema.empty_table(), *tables])
+    wanted = outcome.in_frame()
+    table = table.filter(pc.is_in(table["tweet_id"], pa.array(wanted, pa.string())))
+    if len(plan.windows) > 1 and plan.by != "hour":
+        table = sum_windows(table)
+    table = in_order(table, wanted)
+    return to_frame(table if plan.by is None else table.drop_columns(["read_at"]))
+
+
+def _with_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """A table with all columns of a schema; those that it lacks are null."""
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)

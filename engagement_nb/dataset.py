@@ -1,0 +1,491 @@
+"""Parquet on local disk or any fsspec address: one immutable part a finished request.
+
+::
+
+    DATASET/
+      dataset.json                  what this is, and whether its figures are the sandbox's
+      parts/KIND/SET/KEY.parquet    one finished request; its description is in the footer
+      runs/STARTED-ASK.json         what a run asked for; .done.json when nothing is missing
+      runs/STARTED-ASK.problems.parquet
+
+KIND is the endpoint and grouping (``totals``, ``historical-hour``); SET is the snapshot for
+totals and 28hr, whose figures are of the moment when they are read, and the window for
+historical. KEY names the request by what it asked, so that the same question has the same
+file. A part appears under its name by an atomic rename, whole and on disk, or not at all.
+Names that begin with ``.tmp-`` are unfinished and read by nobody.
+
+A fetch belongs to a snapshot. Its label is given, or else is the moment when the fetch began;
+a fetch that was cut off and is asked for again goes on in the snapshot that it began.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+import orjson
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem
+
+from engagement_nb.errors import DatasetError, InputError
+from engagement_nb.metrics import Metrics
+from engagement_nb.parts import METADATA_KEY, Part
+
+FORMAT = 1
+STALE_AFTER = 600
+"""Seconds after which an unfinished file is somebody's who is gone: writing takes far less."""
+_TEMPORARY = ".tmp-"
+_SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class Store:
+    """Files below one address: read, listed, published whole.
+
+    Parameters
+    ----------
+    where
+        A local path or an fsspec address, such as ``s3://bucket/key`` or ``memory://name``.
+    """
+
+    def __init__(self, where: str | os.PathLike[str]) -> None:
+        self.where = str(where)
+        try:
+            self.fs, root = fsspec.core.url_to_fs(os.fspath(where))
+        except (ValueError, ImportError) as error:
+            raise DatasetError(f"{self.where} cannot be used: {error}.") from error
+        self.root = str(root).rstrip("/")
+        self.local = isinstance(self.fs, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """The full path of a name below the address."""
+        return f"{self.root}/{name}"
+
+    def exists(self, name: str) -> bool:
+        """Whether there is such a file or folder."""
+        return bool(self.fs.exists(self.path(name)))
+
+    def read(self, name: str) -> bytes:
+        """A file's content."""
+        return bytes(self.fs.cat_file(self.path(name)))
+
+    def names(self, folder: str, suffix: str = "") -> list[str]:
+        """Finished files directly in a folder, in order of name; none if there is no folder."""
+        try:
+            found = self.fs.ls(self.path(folder), detail=False, refresh=True)
+        except FileNotFoundError:
+            return []
+        except TypeError:
+            found = self.fs.ls(self.path(folder), detail=False)
+        names = sorted(PurePosixPath(str(path)).name for path in found)
+        return [n for n in names if n.endswith(suffix) and not n.startswith(_TEMPORARY)]
+
+    def publish(self, name: str, data: bytes) -> None:
+        """Put a file in place, whole or not at all, replacing one of the same name.
+
+        Raises
+        ------
+        DatasetError
+            The disk is full, or the place cannot be written to.
+        """
+        folder, _, last = name.rpartition("/")
+        temporary = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex}-{last}".lstrip("/")
+        try:
+            if self.local:
+                self._publish_local(name, temporary, data)
+            else:
+                self.fs.makedirs(self.path(folder), exist_ok=True)
+                self.fs.pipe_file(self.path(temporary), data)
+                self.fs.mv(self.path(temporary), self.path(name))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self.fs.rm_file(self.path(temporary))
+            raise DatasetError(
+                f"{self.where} cannot be written to: {error.strerror or error}.",
+                advice=_write_advice(error),
+            ) from error
+
+    def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
+        target = Path(self.path(name))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with Path(self.path(temporary)).open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(self.path(temporary)).replace(target)
+        if os.name == "posix":
+            directory = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+    def remove_stale(self) -> None:
+        """Remove what writers that were killed left unfinished."""
+        with contextlib.suppress(OSError, NotImplementedError):
+            for path, info in self.fs.find(self.root, detail=True).items():
+                if PurePosixPath(str(path)).name.startswith(_TEMPORARY):
+                    written = info.get("mtime") or info.get("LastModified") or info.get("created")
+                    if isinstance(written, datetime):
+                        written = written.timestamp()
+                    if written is not None and time.time() - written > STALE_AFTER:
+                        self.fs.rm_file(path)
+
+
+def _write_advice(error: OSError) -> str:
+    kept = "What was fetched so far is kept."
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{kept} Make room and run the same command again: it goes on from there."
+    return f"{kept} Choose a place that can be written to."
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run asked for, as the dataset keeps it.
+
+    Parameters
+    ----------
+    id
+        Name of the run's files: when it started, and a digest of what it asked.
+    ask
+        The digest: the same for the same question.
+    endpoint, by, metrics, windows, start, end
+        What was asked; times as ISO texts.
+    snapshot
+        The snapshot that its parts belong to; empty for historical unless given.
+    started_at
+        When it began, as an ISO text.
+    notes
+        Sentences that a reader of the figures must know.
+    done
+        Whether nothing was left to ask.
+    """
+
+    id: str
+    ask: str
+    endpoint: str
+    by: str | None
+    metrics: tuple[str, ...]
+    windows: tuple[tuple[str, str], ...]
+    start: str | None
+    end: str | None
+    snapshot: str
+    started_at: str
+    notes: tuple[str, ...] = ()
+    done: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Endpoint and grouping: the folder of its parts."""
+        return f"{self.endpoint}-{self.by}" if self.by else self.endpoint
+
+    @property
+    def sets(self) -> list[str]:
+        """The folders of its parts."""
+        if not self.windows:
+            return [f"parts/{self.kind}/{self.snapshot}"]
+        return [f"parts/{self.kind}/{_set(s, e, self.snapshot)}" for s, e in self.windows]
+
+
+def _set(start: str, end: str, snapshot: str) -> str:
+    short = "_".join(re.sub(r"[-:]", "", moment)[:11] for moment in (start, end))
+    return f"{short}_{snapshot}" if snapshot else short
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A moment as the dataset writes it."""
+    return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Dataset:
+    """A dataset of fetched metrics: written a request at a time, read whole or in pieces.
+
+    Parameters
+    ----------
+    where
+        A local folder or an fsspec address.
+    source
+        "sandbox" or "api": makes the dataset if there is none, and refuses one of the other
+        kind. None opens an existing one.
+
+    Raises
+    ------
+    DatasetError
+        There is no dataset, or one of other figures, or it cannot be written to.
+    """
+
+    def __init__(self, where: str | os.PathLike[str], source: str | None = None) -> None:
+        self.store = Store(where)
+        if not self.store.exists("dataset.json"):
+            if source is None:
+                raise DatasetError(
+                    f"{self.store.where} is not a dataset.",
+                    advice="Give a folder that engagement-nb fetch wrote.",
+                )
+            self._refuse_foreign_folder()
+            self.store.publish("dataset.json", _json({"format": FORMAT, "source": source}))
+        self.source = self._read_about(source)
+
+    def _refuse_foreign_folder(self) -> None:
+        if self.store.local and Path(self.store.root).is_file():
+            raise DatasetError(f"{self.store.where} is a file.", advice="Give a folder.")
+        if self.store.names(""):
+            raise DatasetError(
+                f"{self.store.where} holds other files and is not a dataset.",
+                advice="Give an empty or new folder.",
+            )
+
+    def _read_about(self, source: str | None) -> str:
+        try:
+            about = orjson.loads(self.store.read("dataset.json"))
+            found, version = str(about["source"]), int(about["format"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DatasetError(f"{self.store.where}/dataset.json cannot be read.") from error
+        if version > FORMAT:
+            raise DatasetError(
+                f"{self.store.where} was written by a newer version of engagement_nb.",
+                advice="Update engagement_nb.",
+            )
+        if source is not None and source != found:
+            raise DatasetError(
+                f"{self.store.where} holds figures of the {found}, and these are of the {source}.",
+                advice="Choose another folder: made-up and real figures are not mixed.",
+            )
+        return found
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the figures are made up by the sandbox."""
+        return self.source == "sandbox"
+
+    def __repr__(self) -> str:
+        return f"<Dataset: {self.source} figures in {self.store.where}>"
+
+    # --- writing
+
+    def begin(
+        self,
+        ask: str,
+        *,
+        endpoint: str,
+        by: str | None,
+        metrics: Sequence[str],
+        windows: Sequence[tuple[datetime, datetime]],
+        start: datetime | None,
+        end: datetime | None,
+        snapshot: str | None = None,
+        notes: Sequence[str] = (),
+        now: datetime | None = None,
+    ) -> RunWriter:
+        """Begin a run, or go on with the one that was cut off.
+
+        Parameters
+        ----------
+        ask
+            Digest of what was asked: see `ask_digest`.
+        endpoint, by, metrics, windows, start, end, notes
+            What is asked.
+        snapshot
+            A label; by default the moment, or that of the unfinished run of the same ask.
+        now
+            The present moment; for tests.
+        """
+        self.store.remove_stale()
+        record = self.unfinished(ask, snapshot)
+        if record is None:
+            moment = now or datetime.now(UTC)
+            label = check_snapshot(snapshot)
+            if not label and not windows:
+                label = moment.strftime("%Y%m%dT%H%M%SZ")
+            record = RunRecord(
+                id=f"{moment.strftime('%Y%m%dT%H%M%S.%fZ')}-{ask[:12]}",
+                ask=ask,
+                endpoint=endpoint,
+                by=by,
+                metrics=tuple(metrics),
+                windows=tuple((str(iso(s)), str(iso(e))) for s, e in windows),
+                start=iso(start),
+                end=iso(end),
+                snapshot=label,
+                started_at=str(iso(moment)),
+                notes=tuple(notes),
+            )
+            self.store.publish(f"runs/{record.id}.json", _json(record))
+        return RunWriter(self.store, record)
+
+    def unfinished(self, ask: str, snapshot: str | None = None) -> RunRecord | None:
+        """The newest run of this ask that has something left to ask, if any."""
+        for record in reversed(self.runs()):
+            if record.ask == ask and not record.done and snapshot in (None, record.snapshot):
+                return record
+        return None
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, oldest first."""
+        names = self.store.names("runs", ".json")
+        done = {name.removesuffix(".done.json") for name in names if name.endswith(".done.json")}
+        found = []
+        for name in names:
+            run_id = name.removesuffix(".json")
+            if not name.endswith(".done.json"):
+                values = _load(self.store, f"runs/{name}")
+                found.append(RunRecord(**{**values, "done": run_id in done}))
+        return found
+
+    # --- reading: see engagement_nb.reading
+
+    def read(self, endpoint: str | None = None, **options: Any) -> Metrics:
+        """Read metrics back: see `engagement_nb.reading.read_dataset`."""
+        from engagement_nb.reading import read_dataset
+
+        return read_dataset(self, endpoint, **options)
+
+    def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
+        """What one run gave: see `engagement_nb.reading.read_one_run`."""
+        from engagement_nb.reading import read_one_run
+
+        return read_one_run(self, record, tweet_ids)
+
+    def batches(self, endpoint: str | None = None, **options: Any) -> Iterator[pd.DataFrame]:
+        """Read frames piece by piece: see `engagement_nb.reading.read_batches`."""
+        from engagement_nb.reading import read_batches
+
+        return read_batches(self, endpoint, **options)
+
+    @property
+    def snapshots(self) -> list[str]:
+        """Labels of all snapshots, oldest first."""
+        return list(dict.fromkeys(record.snapshot for record in self.runs() if record.snapshot))
+
+
+class RunWriter:
+    """Where one run puts what is finished; used by several threads at once."""
+
+    def __init__(self, store: Store, record: RunRecord) -> None:
+        self._store = store
+        self.record = record
+
+    def _name(self, start: datetime | None, end: datetime | None, key: str) -> str:
+        record = self.record
+        name = _set(str(iso(start)), str(iso(end)), record.snapshot) if start else record.snapshot
+        return f"parts/{record.kind}/{name}/{key}.parquet"
+
+    def put(self, part: Part) -> None:
+        """Write a finished request, once and whole."""
+        self._store.publish(self._name(part.start, part.end, part.key), encode(part))
+
+    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
+        """A request that was finished before, by this run or another; without its rows."""
+        name = self._name(start, end, key)
+        return describe(self._store, name) if self._store.exists(name) else None
+
+    def parts(self) -> Iterator[Part]:
+        """Everything finished so far, without its rows."""
+        yield from described_parts(self._store, self.record.sets)
+
+    def close(self, problems: pd.DataFrame, *, done: bool, summary: dict[str, Any]) -> None:
+        """Keep the problems; with ``done``, nothing is left to ask."""
+        buffer = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pandas(problems, preserve_index=False), buffer)
+        run = f"runs/{self.record.id}"
+        self._store.publish(f"{run}.problems.parquet", buffer.getvalue().to_pybytes())
+        if done:
+            self._store.publish(f"{run}.done.json", _json(summary))
+
+
+def encode(part: Part) -> bytes:
+    """A part as the bytes of a Parquet file."""
+    table = (
+        part.table if part.table is not None else pa.table({"tweet_id": pa.array([], pa.string())})
+    )
+    table = table.replace_schema_metadata({METADATA_KEY: part.description()})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    return bytes(buffer.getvalue())
+
+
+def describe(store: Store, name: str) -> Part:
+    """A part without its rows.
+
+    Raises
+    ------
+    DatasetError
+        The file is damaged.
+    """
+    try:
+        with store.fs.open(store.path(name), "rb") as file:
+            schema = pq.read_schema(file)
+        return Part.described(schema.metadata[METADATA_KEY])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{store.path(name)} is damaged ({error}).",
+            advice="Remove this file and fetch again: only its Tweets are asked for.",
+        ) from error
+
+
+def part_names(store: Store, sets: Iterable[str]) -> list[str]:
+    """The files of the parts in these folders."""
+    return [f"{folder}/{name}" for folder in sets for name in store.names(folder, ".parquet")]
+
+
+def described_parts(store: Store, sets: Iterable[str]) -> Iterator[Part]:
+    """The parts in these folders, without their rows."""
+    names = part_names(store, sets)
+    if len(names) < 50:
+        yield from (describe(store, name) for name in names)
+        return
+    with ThreadPoolExecutor(8) as pool:
+        yield from pool.map(lambda name: describe(store, name), names)
+
+
+def check_snapshot(label: str | None) -> str:
+    """A snapshot's label, fit for a file's name."""
+    if label and not _SNAPSHOT.fullmatch(label):
+        raise InputError(
+            f"{label!r} is no label for a snapshot.",
+            advice="Use up to 80 letters, digits, dots, dashes and underscores.",
+        )
+    return label or ""
+
+
+def ask_digest(
+    endpoint: str,
+    tweet_ids: Iterable[str],
+    *,
+    by: str | None,
+    metrics: Sequence[str],
+    period: Sequence[str | None],
+) -> str:
+    """A digest of a question as a person asked it, by which an unfinished run is found again."""
+    digest = hashlib.sha256(orjson.dumps([endpoint, by, sorted(metrics), list(period)]))
+    for tweet_id in sorted(tweet_ids):
+        digest.update(tweet_id.encode() + b"\n")
+    return digest.hexdigest()[:32]
+
+
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def _load(store: Store, name: str) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = orjson.loads(store.read(name))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{store.path(name)} cannot be read ({error}).") from error
+    for key in ("metrics", "notes"):
+        values[key] = tuple(values[key])
+    values["windows"] = tuple(tuple(pair) for pair in values["windows"])
+    return values

@@ -1,0 +1,57 @@
+"""A progress bar for runs that take longer than a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+DELAY = 1.5
+"""Seconds: shorter runs show no bar."""
+
+
+class Meter:
+    """Requests done, Tweets, what is left of the minute, time to finish.
+
+    Parameters
+    ----------
+    show
+        None to show it where somebody can see it: on a terminal or in a notebook.
+    """
+
+    def __init__(self, show: bool | None = None) -> None:
+        self._show = show
+        self._bar: Any = None
+
+    def __enter__(self) -> Self:
+        if self._show is not False:
+            # Imported late: in a notebook it brings the widgets with it.
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(
+                total=0,
+                unit="request",
+                delay=DELAY,
+                disable=None if self._show is None else False,
+                leave=False,
+            )
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def expect(self, requests: int) -> None:
+        """So many more requests are to come."""
+        if self._bar is not None:
+            self._bar.total += requests
+
+    def done(self, tweets: int, minute: Callable[[], tuple[int | None, int | None]]) -> None:
+        """One more request is done."""
+        if self._bar is None or self._bar.disable:
+            return
+        left, limit = minute()
+        words = f"{tweets:,} Tweets"
+        if limit is not None:
+            words += f", {left} of {limit} left this minute"
+        self._bar.set_postfix_str(words, refresh=False)
+        self._bar.update(1)

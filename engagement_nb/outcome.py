@@ -1,0 +1,299 @@
+"""What a run knows so far: which Tweets are done, which are missing, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from engagement_nb.client import Answer, Request
+from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
+from engagement_nb.frames import TIME, answer_table, posted_before, too_old
+from engagement_nb.parts import Part
+from engagement_nb.planning import Known, Plan, Window
+from engagement_nb.problems import ProblemLog
+from engagement_nb.vocabulary import (
+    METRIC_ALIASES,
+    METRICS,
+    PUBLIC_COUNTS_KNOWN_FROM,
+    ZERO_BEFORE_KNOWN,
+)
+
+_BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
+
+
+class Outcome:
+    """The state of a run, made of the parts that are finished, in any order.
+
+    Parameters
+    ----------
+    plan
+        What is wanted.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.known = Known(dict(plan.owners))
+        self.outstanding: dict[Window | None, dict[str, None]] = {
+            window: dict.fromkeys(
+                t for t in plan.tweet_ids if window is None or posted_before(t, window.end)
+            )
+            for window in plan.windows
+        }
+        self.requests = 0
+        self._done: dict[str, int] = {}
+        self._lost: dict[str, tuple[str, str]] = {}
+        self._gaps: dict[str, list[tuple[str, str]]] = {}
+        self._metrics = ProblemLog()
+        self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
+
+    # --- taking in what came
+
+    def take(self, part: Part) -> None:
+        """Take in a finished request; one that does not belong to the plan changes nothing."""
+        window = Window(part.start, part.end) if part.start and part.end else None
+        if window not in self.outstanding or not self._carries_enough(part):
+            return
+        if part.refused:
+            self._take_refusal(part)
+            return
+        waiting = self.outstanding[window]
+        gone = {*part.unavailable, *part.silent}
+        profile = self._by_name.get(part.owner or part.profile)
+        came: list[str] = []
+        for tweet_id in part.tweet_ids:
+            if tweet_id not in waiting:
+                continue
+            if tweet_id in gone:
+                detail = "" if tweet_id in part.unavailable else "The answer has no figures of it."
+                self.give_up([tweet_id], "unavailable", detail)
+                continue
+            del waiting[tweet_id]
+            came.append(tweet_id)
+            self._done[tweet_id] = self._done.get(tweet_id, 0) + 1
+            if part.auth == "user" and profile is not None:
+                self.known.proven[tweet_id] = profile
+                if part.owner:
+                    self.known.owners[tweet_id] = part.owner
+        self._note_metrics(part, came)
+
+    def _carries_enough(self, part: Part) -> bool:
+        """Whether a part, maybe of an earlier fetch, has all metrics that its way can give."""
+        if part.refused:
+            return True
+        wanted = self.plan.offered
+        if part.auth == "app":
+            wanted = tuple(name for name in wanted if not METRICS[name].needs_owner)
+        denied = self.known.denied.get(part.auth, set())
+        return {*wanted} - denied <= {*part.metrics}
+
+    def _take_refusal(self, part: Part) -> None:
+        forbidden = part.forbidden or (part.tweet_ids if len(part.tweet_ids) == 1 else ())
+        profile = self._by_name.get(part.owner or part.profile)
+        for tweet_id in forbidden:
+            if profile is not None:
+                self.known.refused.setdefault(tweet_id, set()).add(profile)
+            if tweet_id in part.authors:
+                self.known.owners[tweet_id] = part.authors[tweet_id]
+
+    def _note_metrics(self, part: Part, came: list[str]) -> None:
+        """Note which figures of Tweets that came are not known although they were asked for."""
+        if not came:
+            return
+        here = set(came)
+        old = ("impressions", "engagements")
+        for name, ids in part.missing.items():
+            rest = here.intersection(ids)
+            if name in old:
+                rest -= {*part.unsupported_impressions}
+            self._metrics.add(sorted(rest), "metric not offered", "metrics", name,
+                              "The answer has no such figure.")  # fmt: skip
+        lost = [name for name in old if name in part.metrics]
+        if lost:
+            unsupported = [t for t in part.unsupported_impressions if t in here]
+            self._metrics.add(unsupported, "older than 90 days", "metrics", ", ".join(lost))
+        if "video_views" in part.metrics:
+            listed = {*part.unsupported_video}
+            max_age = METRICS["video_views"].max_age
+            ids = [t for t in came if t in listed or too_old(t, max_age, part.read_at)]
+            self._metrics.add(ids, "older than 1800 days", "metrics", "video_views")
+        if part.endpoint == "historical" and part.start and part.start < PUBLIC_COUNTS_KNOWN_FROM:
+            names = [name for name in part.metrics if name in ZERO_BEFORE_KNOWN]
+            ids = [t for t in came if posted_before(t, PUBLIC_COUNTS_KNOWN_FROM)]
+            if names:
+                self._metrics.add(ids, "before 2015-09-15", "metrics", ", ".join(names))
+        not_asked = [name for name in self.plan.offered if name not in part.metrics]
+        if not_asked:
+            self._note_not_asked(part, came, not_asked)
+
+    def _note_not_asked(self, part: Part, came: list[str], names: list[str]) -> None:
+        for tweet_id in came:
+            aged = [n for n in names if too_old(tweet_id, METRICS[n].max_age, part.read_at)]
+            if aged:
+                self._metrics.add([tweet_id], "older than 90 days", "metrics", ", ".join(aged))
+            rest = [n for n in names if n not in aged]
+            if rest and part.auth == "app":
+                self._metrics.add(
+                    [tweet_id], "needs the owner's tokens", "metrics", ", ".join(rest)
+                )
+            elif rest:
+                self._metrics.add([tweet_id], "metric not offered", "metrics", ", ".join(rest))
+
+    def give_up(self, tweet_ids: Iterable[str], reason: str, detail: str = "") -> None:
+        """Nothing more can be had of these Tweets, in any window."""
+        for tweet_id in tweet_ids:
+            for window, waiting in self.outstanding.items():
+                if tweet_id in waiting:
+                    del waiting[tweet_id]
+                    self._gap(tweet_id, reason, window, detail)
+            self._lost.setdefault(tweet_id, (reason, detail))
+
+    def fail(self, request: Request, reason: str, detail: str) -> None:
+        """One request is given up; its Tweets may have more in other windows."""
+        window = Window(request.start, request.end) if request.start and request.end else None
+        for tweet_id in request.tweet_ids:
+            if tweet_id in self.outstanding[window]:
+                del self.outstanding[window][tweet_id]
+                self._gap(tweet_id, reason, window, detail)
+
+    def fail_rest(self, reason: str, detail: str) -> None:
+        """Whatever is outstanding is given up."""
+        for window, waiting in self.outstanding.items():
+            for tweet_id in waiting:
+                self._gap(tweet_id, reason, window, detail)
+            waiting.clear()
+
+    def _gap(self, tweet_id: str, reason: str, window: Window | None, detail: str) -> None:
+        text = f"{window}: {detail}" if window and detail else str(window or detail)
+        self._gaps.setdefault(tweet_id, []).append((reason, text))
+
+    # --- what there is
+
+    @property
+    def left(self) -> int:
+        """How many Tweets × windows are still to be asked for."""
+        return sum(map(len, self.outstanding.values()))
+
+    @property
+    def tweets(self) -> int:
+        """How many Tweets have some figures."""
+        return len(self._done)
+
+    def complete(self, tweet_id: str) -> bool:
+        """Whether a Tweet has a row: for a sum over windows it must have come in all of them."""
+        done = self._done.get(tweet_id, 0)
+        if not done or self.plan.by or len(self.plan.windows) == 1:
+            return bool(done)
+        return done == len(self.plan.windows_of(tweet_id))
+
+    def in_frame(self) -> list[str]:
+        """The Tweets that have rows, in the order in which they were given."""
+        return [tweet_id for tweet_id in self.plan.tweet_ids if self.complete(tweet_id)]
+
+    def problems(self) -> ProblemLog:
+        """Every Tweet that has no row, once, and what is not known of those that have."""
+        log = ProblemLog()
+        offered = ", ".join(self.plan.offered)
+        kept = set(self.in_frame())
+        for kind, ids in (*self.plan.log.items(), *self._metrics.items()):
+            log.add(ids if kind.scope == "tweet" else [t for t in ids if t in kept], *kind)
+        for tweet_id in self.plan.tweet_ids:
+            gaps = self._gaps.get(tweet_id, [])
+            if tweet_id in kept:
+                for reason, detail in gaps:
+                    log.add([tweet_id], reason, "metrics", offered, detail)
+            elif gaps or tweet_id in self._lost:
+                reason, detail = gaps[0] if gaps else self._lost[tweet_id]
+                log.add([tweet_id], reason, detail=detail)
+            else:
+                log.add([tweet_id], "request failed", detail="It was not asked for to the end.")
+        return log
+
+
+def part_of(answer: Answer) -> Part:
+    """The part of an answer with data.
+
+    Raises
+    ------
+    ServerTroubleError
+        If the answer is not shaped as the contract says.
+    """
+    request = answer.request
+    asked = set(request.tweet_ids)
+    gone = asked.intersection(answer.unavailable)
+    groups = {t: v for t, v in ((i.strip(), v) for i, v in answer.groups.items())
+              if t in asked and t not in gone}  # fmt: skip
+    table = answer_table(
+        groups,
+        request.metrics,
+        request.by,
+        endpoint=request.endpoint,
+        start=answer.start or request.start,
+        read_at=answer.read_at,
+        unsupported_impressions=answer.unsupported_impressions,
+        unsupported_video=answer.unsupported_video,
+    )
+    if request.by:
+        groups = {t: groups[t] for t in table["tweet_id"].unique().to_pylist()}
+    stamp = pa.array([answer.read_at] * len(table), TIME)
+    table = table.append_column(pa.field("read_at", TIME), stamp)
+    return Part(
+        **_asked(request),
+        read_at=answer.read_at,
+        answered=(answer.start, answer.end) if answer.start and answer.end else (),
+        unavailable=tuple(t for t in request.tweet_ids if t in gone),
+        silent=tuple(t for t in request.tweet_ids if t not in groups and t not in gone),
+        unsupported_impressions=answer.unsupported_impressions,
+        unsupported_video=answer.unsupported_video,
+        missing=_missing(groups, request.metrics),
+        texts=answer.texts,
+        table=table,
+    )
+
+
+def part_of_refusal(
+    request: Request, error: ForbiddenTweetsError | UnavailableTweetsError, read_at: datetime
+) -> Part:
+    """The part of a refusal that settles something: it need not be heard again."""
+    return Part(
+        **_asked(request),
+        read_at=read_at,
+        unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
+        refused=isinstance(error, ForbiddenTweetsError),
+        forbidden=tuple(t for t in request.tweet_ids if t in set(error.tweet_ids)),
+        authors={
+            tweet_id: author
+            for text in error.texts
+            for author, ids in _BY_AUTHOR.findall(text)
+            for tweet_id in re.findall(r"\d+", ids)
+        },
+        texts=error.texts,
+    )
+
+
+def _asked(request: Request) -> dict[str, Any]:
+    return {
+        "endpoint": request.endpoint,
+        "by": request.by,
+        "metrics": request.metrics,
+        "tweet_ids": request.tweet_ids,
+        "start": request.start,
+        "end": request.end,
+        "auth": request.auth,
+        "profile": request.profile.name,
+        "owner": request.profile.user_id if request.auth == "user" else "",
+    }
+
+
+def _missing(groups: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
+    """Metrics that were asked for and that the answer has no figure of, with the Tweets."""
+    old_names = {new: old for old, new in METRIC_ALIASES.items()}
+    found: dict[str, list[str]] = {}
+    for tweet_id, values in groups.items():
+        for name in metrics:
+            if values.get(name) is None and values.get(old_names.get(name, name)) is None:
+                found.setdefault(name, []).append(tweet_id)
+    return found

@@ -1,0 +1,121 @@
+"""Periods: dates as people write them -> whole hours in UTC -> windows that one request spans."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+import pandas as pd
+
+from engagement_nb.errors import InputError
+from engagement_nb.vocabulary import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW, By
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+Moment = str | date | datetime | None
+
+
+class Window(NamedTuple):
+    """A period of one request, ``end`` exclusive."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def cut(window: Window, by: By | None) -> tuple[Window, ...]:
+    """Cut a period into windows of at most 28 days that touch and don't overlap.
+
+    They are laid from the end backwards, so that the short one comes first: then the fewest
+    Tweets were posted before a window's end. For days, the borders between windows are
+    midnights where that costs no further window.
+    """
+    borders = [window.end]
+    midnight = datetime.combine(window.end.date(), time(), UTC)
+    if by == "day" and window.end != midnight:
+        first = midnight + DAY - MAX_WINDOW
+        if _count(window.start, first) + 1 == _count(window.start, window.end):
+            borders.append(first)
+    while borders[-1] - MAX_WINDOW > window.start:
+        borders.append(borders[-1] - MAX_WINDOW)
+    if borders[-1] > window.start:
+        borders.append(window.start)
+    borders.reverse()
+    return tuple(Window(*pair) for pair in pairwise(borders))
+
+
+def _count(start: datetime, end: datetime) -> int:
+    return max(0, -((start - end) // MAX_WINDOW))
+
+
+def parse_moment(value: Moment, name: str) -> datetime | None:
+    """A date or time in UTC; naive ones are UTC, those with an offset are converted."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise InputError(
+                f"{name}={value!r} is not a date or time.",
+                advice="Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00.",
+            ) from None
+    elif not isinstance(value, datetime):
+        if isinstance(value, date):
+            value = datetime.combine(value, time())
+        else:
+            try:
+                value = pd.Timestamp(value).to_pydatetime()
+            except (TypeError, ValueError):
+                raise InputError(f"{name}={value!r} is not a date or time.") from None
+    if isinstance(value, pd.Timestamp):
+        value = value.to_pydatetime()
+    if pd.isna(value):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _floor(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def resolve(start: Moment, end: Moment, now: datetime, notes: list[str]) -> Window:
+    """The period in whole hours, checked against what the API accepts."""
+    first, last = parse_moment(start, "start"), parse_moment(end, "end")
+    full_hour = _floor(now)
+    if last is None:
+        last = full_hour
+    elif last > now:
+        raise InputError(
+            f"The end {last:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
+            advice="Choose an end that is over.",
+        )
+    elif last != _floor(last):
+        last = _floor(last) + HOUR
+        if last > full_hour:
+            last = full_hour
+            notes.append(f"The present hour is not over: the period ends at {last:%H:%M} UTC.")
+    first = _floor(first) if first is not None else last - MAX_WINDOW
+    if first >= last:
+        raise InputError(
+            f"The period is empty: it starts at {first:%Y-%m-%d %H:%M} and ends at"
+            f" {last:%Y-%m-%d %H:%M} UTC.",
+            advice="Choose an end after the start; the end itself is not included.",
+        )
+    if last <= FIRST_MOMENT:
+        raise InputError(
+            f"The period ends before {FIRST_MOMENT:%Y-%m-%d}, and the API knows nothing earlier.",
+            advice="Choose a later period.",
+        )
+    if first < FIRST_MOMENT:
+        first = FIRST_MOMENT
+        notes.append("The API knows nothing before 2014-09-01: the period starts there.")
+    if first < now - MAX_LOOKBACK:
+        notes.append(
+            "The period starts more than 365 days ago; newer pages of the API's reference say"
+            " that this is refused."
+        )
+    return Window(first, last)

@@ -1,0 +1,528 @@
+"""Ids × period × metrics × tokens -> requests: what a fetch will cost, and what it cannot get.
+
+Nothing here is sent or spent. `make_plan` says what is wanted and prices it; `requests_for`
+forms requests from what is still missing and what is known of the owners, and serves the plan's
+price and `engagement_nb.collect` alike, so that the price is that of the road really taken.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+
+from engagement_nb.client import Request
+from engagement_nb.credentials import Profile
+from engagement_nb.errors import InputError
+from engagement_nb.frames import posted_before, too_old
+from engagement_nb.ids import IdList, read_ids
+from engagement_nb.periods import Moment, Window, cut, resolve
+from engagement_nb.problems import ProblemLog
+from engagement_nb.vocabulary import (
+    ENDPOINTS,
+    FIRST_MOMENT,
+    METRIC_ALIASES,
+    METRICS,
+    By,
+    Endpoint,
+)
+
+
+class Lane(NamedTuple):
+    """A way to ask: whose tokens, which authentication, which metrics."""
+
+    profile: int
+    auth: Literal["user", "app"]
+    metrics: tuple[str, ...]
+
+
+@dataclass
+class Known:
+    """What is known of Tweets' owners and of the tokens; `engagement_nb.collect` adds to it.
+
+    Parameters
+    ----------
+    owners
+        User id of the owner, by Tweet id, where it is known.
+    refused
+        Profiles (their index in the plan) that a Tweet was refused to.
+    dead
+        Profile and kind of authentication that are no longer accepted.
+    proven
+        Tweets that a profile's tokens were accepted for, so that no trial is needed.
+    denied
+        Metrics that the API refused to give, by kind of authentication.
+    """
+
+    owners: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, set[int]] = field(default_factory=dict)
+    dead: set[tuple[int, str]] = field(default_factory=set)
+    proven: dict[str, int] = field(default_factory=dict)
+    denied: dict[str, set[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is wanted, what it costs, and what cannot be had; made by `make_plan`.
+
+    Parameters
+    ----------
+    endpoint, by, metrics
+        What is asked for; metrics by wire name, those not offered by the endpoint included.
+    start, end
+        The period in UTC on whole hours, ``end`` exclusive; None for totals and 28hr.
+    windows
+        The period cut into what one request may span; ``(None,)`` without a period.
+    tweet_ids
+        The Tweets to ask for, each once.
+    given
+        How many distinct entries were given, those that cannot be had included.
+    owners
+        User id (or handle) of the owner, by Tweet id, where the ids' source told.
+    profiles
+        Whose tokens may be used, in the order in which they are tried.
+    log
+        Problems known before anything is asked.
+    requests
+        The requests, if every Tweet of unknown owner belongs to the first profile.
+    limit
+        Requests a minute, where known.
+    notes
+        Sentences that a reader of the figures must know.
+    hints
+        Sentences about the price.
+    made_at
+        The moment that ages are counted to.
+    """
+
+    endpoint: Endpoint
+    by: By | None
+    metrics: tuple[str, ...]
+    start: datetime | None
+    end: datetime | None
+    windows: tuple[Window | None, ...]
+    tweet_ids: tuple[str, ...]
+    given: int
+    owners: Mapping[str, str]
+    profiles: tuple[Profile, ...]
+    log: ProblemLog
+    requests: tuple[Request, ...]
+    limit: float | None
+    notes: tuple[str, ...]
+    hints: tuple[str, ...]
+    made_at: datetime
+
+    @property
+    def problems(self) -> pd.DataFrame:
+        """What cannot be had, known before anything is asked: a frame of problems."""
+        return self.log.frame()
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The metrics asked for that the endpoint gives."""
+        return tuple(name for name in self.metrics if name in self.endpoint.metrics)
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """User ids of the owners that the requests would count for this billing month."""
+        signed = [r.profile for r in self.requests if r.auth == "user"]
+        found = {profile.user_id or profile.name: None for profile in signed}
+        return tuple(found)
+
+    @property
+    def minutes(self) -> float | None:
+        """How long the requests take at the known limit, in minutes; None when unknown."""
+        return len(self.requests) / self.limit if self.limit else None
+
+    def windows_of(self, tweet_id: str) -> tuple[Window | None, ...]:
+        """The windows in which a Tweet can have anything: none ends before it was posted."""
+        return tuple(w for w in self.windows if w is None or posted_before(tweet_id, w.end))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as plain values for JSON."""
+        return {
+            "endpoint": self.endpoint.name,
+            "by": self.by,
+            "start": _stamp(self.start),
+            "end": _stamp(self.end),
+            "windows": len(self.windows),
+            "metrics": list(self.metrics),
+            "tweets_given": self.given,
+            "tweets": len(self.tweet_ids),
+            "requests": len(self.requests),
+            "limit_per_minute": self.limit,
+            "minutes": None if self.minutes is None else round(self.minutes, 2),
+            "handles": list(self.handles),
+            "by_owner": self._by_owner(),
+            "problems": self.log.counts(),
+            "notes": [*self.notes, *self.hints],
+        }
+
+    def _by_owner(self) -> list[dict[str, Any]]:
+        counts: dict[tuple[str, str], int] = {}
+        for request in self.requests:
+            key = (request.profile.name, request.auth)
+            counts[key] = counts.get(key, 0) + 1
+        return [
+            {"profile": name, "auth": auth, "requests": n} for (name, auth), n in counts.items()
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Plan: {str(self).splitlines()[0]}>"
+
+    def __str__(self) -> str:
+        what = f"{self.endpoint.name}, {len(self.tweet_ids):,} Tweets"
+        if self.by:
+            what += f" by {self.by}"
+        if self.start is not None and self.end is not None:
+            what += f", {Window(self.start, self.end)}"
+        lines = [what, f"  requests  {len(self.requests):,}{self._time()}"]
+        for row in self._by_owner():
+            tokens = "user tokens" if row["auth"] == "user" else "bearer, public metrics"
+            lines.append(f"            {row['requests']:,} by {row['profile']} ({tokens})")
+        if self.handles:
+            lines.append(f"  handles   {len(self.handles):,} counted for this billing month")
+        for row in self.log.counts():
+            some = "" if row["scope"] == "tweet" else ", some metrics"
+            lines.append(f"  not to be had  {row['tweets']:,} Tweets: {row['reason']}{some}")
+        lines += [f"  note      {note}" for note in (*self.notes, *self.hints)]
+        return "\n".join(lines)
+
+    def _time(self) -> str:
+        if self.minutes is None:
+            return "; the limit a minute shows with the first answer"
+        return f"; {self.minutes:.1f} minutes at {self.limit:g} a minute"
+
+
+def make_plan(
+    tweet_ids: Any,
+    endpoint: str = "totals",
+    *,
+    start: Moment = None,
+    end: Moment = None,
+    by: str | None = None,
+    metrics: Iterable[str] | None = None,
+    profiles: Sequence[Profile] = (),
+    owners: Mapping[str, str] | None = None,
+    limit: float | None = None,
+    now: datetime | None = None,
+) -> Plan:
+    """Plan a fetch: what to ask, what it costs, what cannot be had. Spends nothing.
+
+    Parameters
+    ----------
+    tweet_ids
+        Ids, or whatever `engagement_nb.ids.read_ids` reads.
+    endpoint
+        "totals", "28hr" or "historical".
+    start, end
+        For historical: dates or times, as text or objects; naive ones are UTC, others are
+        converted. Values off the hour go to the enclosing hour. Without them: the 28 days that
+        ended with the last full hour; without one of them: up to now, or 28 days.
+    by
+        "day" or "hour" for a series; None for one figure a Tweet.
+    metrics
+        Wire names; all that the endpoint gives when not given.
+    profiles
+        Whose tokens may be used, in the order in which they are tried.
+    owners
+        User id of the owner by Tweet id, where known beyond what ``tweet_ids`` tells.
+    limit
+        Requests a minute, where known.
+    now
+        The present moment; for tests.
+
+    Raises
+    ------
+    InputError
+        For an endpoint, metric, grouping or period that cannot be used, or no id at all.
+    """
+    now = now or datetime.now(UTC)
+    spec = _endpoint(endpoint)
+    grouping = _by(by, spec)
+    wanted = _metrics(metrics, spec)
+    ids = read_ids(tweet_ids)
+    notes: list[str] = []
+    window = resolve(start, end, now, notes) if spec.name == "historical" else None
+    if window is None and (start is not None or end is not None):
+        raise InputError(
+            f"{spec.name} takes no start and end.",
+            advice="Leave them out, or ask historical.",
+        )
+    windows = cut(window, grouping) if window else (None,)
+    if ids.duplicates:
+        notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
+    log, accepted = _not_obtainable(ids, spec, wanted, window, now)
+    known_owners = {**_user_ids(ids.owners, profiles), **(owners or {})}
+    plan = Plan(
+        endpoint=spec,
+        by=grouping,
+        metrics=wanted,
+        start=window.start if window else None,
+        end=window.end if window else None,
+        windows=windows,
+        tweet_ids=accepted,
+        given=len(ids.ids) + len(ids.problems),
+        owners=known_owners,
+        profiles=tuple(profiles),
+        log=log,
+        requests=(),
+        limit=limit,
+        notes=tuple(notes),
+        hints=(),
+        made_at=now,
+    )
+    return _priced(plan)
+
+
+def _priced(plan: Plan) -> Plan:
+    outstanding = {
+        window: [t for t in plan.tweet_ids if window is None or posted_before(t, window.end)]
+        for window in plan.windows
+    }
+    requests, hopeless = requests_for(plan, Known(dict(plan.owners)), outstanding)
+    hints = []
+    if hopeless:
+        reasons: dict[str, int] = {}
+        for reason in hopeless.values():
+            reasons[reason] = reasons.get(reason, 0) + 1
+        hints += [f"{n:,} Tweets cannot be asked for: {reason}." for reason, n in reasons.items()]
+    signing = [p for p in plan.profiles if p.has_user]
+    unknown = sum(1 for t in plan.tweet_ids if t not in plan.owners)
+    if len(signing) > 1 and unknown and any(r.auth == "user" for r in requests):
+        hints.append(
+            f"The owner of {unknown:,} Tweets is not known beforehand: what one profile is refused"
+            " is asked again with the next, which takes further requests."
+        )
+    return replace(plan, requests=tuple(requests), hints=tuple(hints))
+
+
+def requests_for(
+    plan: Plan,
+    known: Known,
+    outstanding: Mapping[Window | None, Collection[str]],
+    *,
+    probe: bool = False,
+) -> tuple[list[Request], dict[str, str]]:
+    """Form the fewest requests for what is outstanding, given what is known.
+
+    Parameters
+    ----------
+    plan
+        What is wanted.
+    known
+        What is known of owners and tokens.
+    outstanding
+        Tweets still to ask for, by window.
+    probe
+        Whether Tweets of unproven owner are asked for in one window only, so that a refusal
+        costs one request, not one a window. It is the last window, which all Tweets are in.
+
+    Returns
+    -------
+    requests
+        In the order in which to send them.
+    hopeless
+        Reason by Tweet id, for Tweets that nobody is left to ask for.
+    """
+    hopeless: dict[str, str] = {}
+    requests: list[Request] = []
+    route = _router(plan, known)
+    probed: set[str] = set()
+    for window in reversed(plan.windows):
+        lanes: dict[Lane, list[str]] = {}
+        for tweet_id in outstanding.get(window, ()):
+            lane, reason = route(tweet_id)
+            if lane is None:
+                hopeless[tweet_id] = reason
+            elif probe and lane.auth == "user" and tweet_id not in known.proven:
+                if tweet_id not in probed:
+                    probed.add(tweet_id)
+                    lanes.setdefault(lane, []).append(tweet_id)
+            else:
+                lanes.setdefault(lane, []).append(tweet_id)
+        _fill(lanes, plan, known)
+        for lane, ids in lanes.items():
+            requests += [
+                Request(
+                    endpoint=plan.endpoint.name,
+                    tweet_ids=tuple(ids[at : at + plan.endpoint.max_ids]),
+                    metrics=lane.metrics,
+                    by=plan.by,
+                    start=window.start if window else None,
+                    end=window.end if window else None,
+                    auth=lane.auth,
+                    profile=plan.profiles[lane.profile],
+                )
+                for at in range(0, len(ids), plan.endpoint.max_ids)
+            ]
+    return requests, hopeless
+
+
+def _router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]:
+    """A function that tells the lane of a Tweet, or why there is none."""
+    users = [i for i, p in enumerate(plan.profiles) if p.has_user]
+    apps = [i for i, p in enumerate(plan.profiles) if p.has_app and (i, "app") not in known.dead]
+    mine = {plan.profiles[i].user_id: i for i in reversed(users)}
+    of_unknown_user = [i for i in users if not plan.profiles[i].user_id]
+    offered = tuple(n for n in plan.offered if n not in known.denied.get("user", ()))
+    public = tuple(
+        name
+        for name in plan.offered
+        if not METRICS[name].needs_owner and name not in known.denied.get("app", ())
+    )
+    has_private = any(METRICS[name].needs_owner for name in offered)
+
+    def users_for(tweet_id: str) -> tuple[list[int], str]:
+        if not offered:
+            return [], "metric not offered"
+        owner = known.owners.get(tweet_id)
+        of_owner = [mine[owner]] if owner in mine else of_unknown_user
+        candidates = users if owner is None else of_owner
+        untried = [i for i in candidates if i not in known.refused.get(tweet_id, ())]
+        alive = [i for i in untried if (i, "user") not in known.dead]
+        if alive:
+            return alive, ""
+        if untried:
+            return [], "not authenticated"
+        return [], "not yours" if users else "needs the owner's tokens"
+
+    def route(tweet_id: str) -> tuple[Lane | None, str]:
+        if plan.endpoint.own_only:
+            candidates, reason = users_for(tweet_id)
+            return (Lane(candidates[0], "user", offered), "") if candidates else (None, reason)
+        reason = ""
+        if has_private and wants_private(plan, tweet_id):
+            candidates, reason = users_for(tweet_id)
+            if candidates:
+                return Lane(candidates[0], "user", offered), ""
+        if public and apps:
+            return Lane(apps[0], "app", public), ""
+        if public and not reason:
+            candidates, reason = users_for(tweet_id)
+            if candidates:
+                return Lane(candidates[0], "user", offered), ""
+        if any(auth == "app" for _, auth in known.dead):
+            reason = "not authenticated"
+        return None, reason or "needs the owner's tokens"
+
+    return route
+
+
+def wants_private(plan: Plan, tweet_id: str) -> bool:
+    """Whether totals can give the owner more about a Tweet than it gives everybody."""
+    return any(
+        METRICS[name].needs_owner and not too_old(tweet_id, METRICS[name].max_age, plan.made_at)
+        for name in plan.offered
+    )
+
+
+def _fill(lanes: dict[Lane, list[str]], plan: Plan, known: Known) -> None:
+    """Let owners' half-empty requests to totals carry their own old Tweets, if that saves any."""
+    app = next((lane for lane in lanes if lane.auth == "app"), None)
+    if app is None:
+        return
+    size = plan.endpoint.max_ids
+    moves: list[tuple[Lane, list[str]]] = []
+    for lane in lanes:
+        spare = -len(lanes[lane]) % size
+        owner = plan.profiles[lane.profile].user_id
+        if lane.auth == "user" and spare:
+            own = [t for t in lanes[app] if known.owners.get(t) == owner]
+            moves.append((lane, own[:spare]))
+    moved = {tweet_id for _, ids in moves for tweet_id in ids}
+    before, after = len(lanes[app]), len(lanes[app]) - len(moved)
+    if -(-after // size) < -(-before // size):
+        for lane, ids in moves:
+            lanes[lane] = lanes[lane] + ids
+        lanes[app] = [t for t in lanes[app] if t not in moved]
+        if not lanes[app]:
+            del lanes[app]
+
+
+def _endpoint(name: str) -> Endpoint:
+    if name not in ENDPOINTS:
+        raise InputError(
+            f"There is no endpoint {name!r}.", advice=f"Choose one of: {', '.join(ENDPOINTS)}."
+        )
+    return ENDPOINTS[name]
+
+
+def _by(by: str | None, spec: Endpoint) -> By | None:
+    if by in (None, "", "none"):
+        return None
+    if by not in ("day", "hour"):
+        raise InputError(f"by={by!r} is not a grouping.", advice='Choose "day", "hour" or none.')
+    if spec.name == "totals":
+        raise InputError("totals gives no series.", advice="Ask 28hr or historical by day or hour.")
+    return "day" if by == "day" else "hour"
+
+
+def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
+    if metrics is None:
+        return spec.metrics
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    wanted = {METRIC_ALIASES.get(name, name) for name in names}
+    for name in wanted:
+        if name not in METRICS:
+            near = difflib.get_close_matches(str(name), METRICS, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(METRICS)}."
+            raise InputError(f"{name!r} is not a metric.", advice=hint)
+    found = tuple(name for name in METRICS if name in wanted)
+    if not any(name in spec.metrics for name in found):
+        raise InputError(
+            f"{spec.name} gives none of the metrics asked for ({', '.join(found) or 'none'}).",
+            advice=f"It gives: {', '.join(spec.metrics)}.",
+        )
+    return found
+
+
+def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[str, str]:
+    """Owners by user id; a handle counts when it is a profile's name, and is unknown if not."""
+    by_name = {p.name.lstrip("@").lower(): p.user_id for p in profiles if p.user_id}
+    found = {}
+    for tweet_id, owner in owners.items():
+        user_id = owner if owner.isdecimal() else by_name.get(owner.lstrip("@").lower())
+        if user_id:
+            found[tweet_id] = user_id
+    return found
+
+
+def _not_obtainable(
+    ids: IdList,
+    spec: Endpoint,
+    wanted: tuple[str, ...],
+    window: Window | None,
+    now: datetime,
+) -> tuple[ProblemLog, tuple[str, ...]]:
+    """Problems known beforehand, and the Tweets that are worth asking for."""
+    log = ProblemLog.from_rows(ids.problems.to_dict("records"))  # type: ignore[arg-type]
+    offered = [name for name in wanted if name in spec.metrics]
+    ages = [METRICS[n] for n in offered if spec.name == "totals" or n == "video_views"]
+    aged = {metric.name: metric.max_age for metric in ages if metric.max_age}
+    accepted = []
+    for tweet_id in ids.ids:
+        if window and not posted_before(tweet_id, window.end):
+            log.add([tweet_id], "posted later")
+            continue
+        lost = [name for name, max_age in aged.items() if too_old(tweet_id, max_age, now)]
+        if lost and len(lost) == len(offered):
+            days = max(aged[name] for name in lost).days
+            log.add([tweet_id], f"older than {days} days", metrics=", ".join(lost))
+            continue
+        accepted.append(tweet_id)
+    not_offered = [name for name in wanted if name not in spec.metrics]
+    if not_offered:
+        log.add(accepted, "metric not offered", "metrics", ", ".join(not_offered))
+    if window and window.start == FIRST_MOMENT:
+        early = [t for t in accepted if posted_before(t, FIRST_MOMENT)]
+        log.add(early, "before 2014-09-01", "metrics", ", ".join(offered))
+    return log, tuple(accepted)
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,44 @@
+"""What is worth asking again, how often, and how long to wait in between: written down once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engagement_nb.errors import (
+    ConnectionTroubleError,
+    EngagementError,
+    RateLimitedError,
+    ServerTroubleError,
+)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How a kind of trouble is tried again.
+
+    Parameters
+    ----------
+    attempts
+        How often a request is sent in all.
+    base, cap
+        Seconds before the second attempt, doubled at each further one up to the cap; half of
+        it is drawn by lot, see `engagement_nb.pacing.backoff`. None: the pacer does the waiting.
+    """
+
+    attempts: int
+    base: float | None
+    cap: float = 30.0
+
+
+WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
+    # The pacer has heard the 429 and holds everybody back.
+    RateLimitedError: Retry(attempts=30, base=None),
+    ServerTroubleError: Retry(attempts=8, base=0.5),
+    ConnectionTroubleError: Retry(attempts=8, base=0.5),
+}
+"""All else is an answer: refused tokens, Tweets, metrics or requests are refused again."""
+
+
+def retry_for(error: BaseException) -> Retry | None:
+    """How to try again after an error; None if that is not worth it."""
+    return next((retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind)), None)

@@ -1,0 +1,406 @@
+"""Run a plan: concurrently, with retries, around refusals, from where an earlier run stopped.
+
+A run goes in waves. Each wave forms the fewest requests for what is outstanding, given what is
+known of owners and tokens, sends them from a few threads, and takes in the answers; what
+they teach (whose a Tweet is, which tokens are dead) shapes the next wave. A run ends when
+nothing is outstanding, or nobody is left to ask.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from engagement_nb.client import Client, Request
+from engagement_nb.errors import (
+    ApiError,
+    BadRequestError,
+    CredentialsError,
+    EngagementError,
+    ForbiddenMetricsError,
+    ForbiddenTweetsError,
+    NoAccessError,
+    RateLimitedError,
+    UnauthenticatedError,
+    UnavailableTweetsError,
+)
+from engagement_nb.meter import Meter
+from engagement_nb.outcome import Outcome, part_of, part_of_refusal
+from engagement_nb.pacing import WaitStoppedError, backoff
+from engagement_nb.parts import Part, request_key
+from engagement_nb.planning import Plan, Window, requests_for
+from engagement_nb.retries import retry_for
+
+MOST_WORKERS = 64
+_PATIENCE = 0.7
+"""Seconds that an interrupted run waits for requests on their way."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened in a run, for hooks.
+
+    Parameters
+    ----------
+    kind
+        "done" (data came), "found" (a finished request of an earlier run), "retry", "refused"
+        (Tweets, metrics, tokens or the request), "failed" (given up).
+    endpoint, auth, profile
+        Of the request.
+    tweets
+        How many Tweets it asked for.
+    attempt
+        1 for the first.
+    wait
+        Seconds until the next attempt, for "retry".
+    error
+        Name of the error's class; empty where there is none.
+    """
+
+    kind: Literal["done", "found", "retry", "refused", "failed"]
+    endpoint: str
+    auth: str
+    profile: str
+    tweets: int
+    attempt: int = 1
+    wait: float = 0.0
+    error: str = ""
+
+
+class Sink(Protocol):
+    """Where a run puts what is finished, and finds what was finished before."""
+
+    def put(self, part: Part) -> None:
+        """Keep a finished request."""
+
+    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
+        """A finished request by its key."""
+
+    def parts(self) -> Iterator[Part]:
+        """All finished requests."""
+
+
+class Memory:
+    """A sink that keeps parts in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Part] = []
+
+    def put(self, part: Part) -> None:
+        """Keep a finished request."""
+        self.kept.append(part)
+
+    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
+        """Nothing is asked twice within a run."""
+        return None
+
+    def parts(self) -> Iterator[Part]:
+        """All finished requests."""
+        return iter(list(self.kept))
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    """A request that was given up, and how many answers had come when it was first tried."""
+
+    error: Exception
+    answers_before: int = 0
+
+
+class Run:
+    """One run of a plan.
+
+    Parameters
+    ----------
+    plan
+        What to ask.
+    client
+        Sends single requests.
+    sink
+        Where finished requests go.
+    workers
+        Threads; None for as many as fill the quota at the latency seen.
+    progress
+        Whether to show a bar; None to show it where somebody can see it.
+    on_event
+        Called with an `Event`, one at a time.
+    sleep
+        Waits some seconds, or less when the run is stopped; for tests.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        client: Client,
+        sink: Sink,
+        *,
+        workers: int | None = None,
+        progress: bool | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.outcome = Outcome(plan)
+        self.error: EngagementError | None = None
+        self.halted: EngagementError | None = None
+        self.rate_limited = 0
+        self._client = client
+        self._sink = sink
+        self._workers = workers
+        self._progress = progress
+        self._on_event = on_event
+        self._stop = threading.Event()
+        self._sleep = sleep or self._stop.wait
+        self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Request, Part | _Trouble | None]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._answers = 0
+        self._busy_seconds = 0.0
+        self._dead_windows: dict[Window | None, str] = {}
+        self._live_windows: set[Window | None] = set()
+
+    def go(self) -> Outcome:
+        """Ask for everything, and give what is known then.
+
+        Raises
+        ------
+        EngagementError
+            Nothing at all could be had: the first error. Or a finished request could not be
+            kept.
+        KeyboardInterrupt
+            After what was finished within a second is kept.
+        """
+        for part in self._sink.parts():
+            self.outcome.take(part)
+        found = self.outcome.tweets
+        with Meter(self._progress) as meter:
+            try:
+                while not self.halted:
+                    requests, hopeless = requests_for(
+                        self.plan, self.outcome.known, self.outcome.outstanding, probe=True
+                    )
+                    for tweet_id, reason in hopeless.items():
+                        self.outcome.give_up([tweet_id], reason, self._auth_words(reason))
+                    if not requests:
+                        break
+                    before = self._mark()
+                    self._wave(requests, meter)
+                    if self._mark() == before:
+                        break
+            except BaseException:
+                self._end_early()
+                raise
+            finally:
+                self._stop.set()
+                for _ in self._threads:
+                    self._todo.put(None)
+        if self.outcome.left:
+            self.outcome.fail_rest("request failed", str(self.halted or self.error or ""))
+        if self.error and not self.outcome.tweets and not found:
+            raise self.error
+        return self.outcome
+
+    def _mark(self) -> tuple[int, ...]:
+        """Changes whenever a wave settled or taught anything."""
+        known = self.outcome.known
+        refused = sum(map(len, known.refused.values()))
+        denied = sum(map(len, known.denied.values()))
+        return self.outcome.left, refused, len(known.dead), denied, len(known.owners)
+
+    def _auth_words(self, reason: str) -> str:
+        return str(self.error.what) if reason == "not authenticated" and self.error else ""
+
+    # --- the main thread
+
+    def _wave(self, requests: list[Request], meter: Meter) -> None:
+        for request in requests:
+            self._todo.put(request)
+        pending = len(requests)
+        meter.expect(pending)
+        while pending:
+            self._staff(pending)
+            try:
+                request, result = self._ended.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            halves = self._take(request, result)
+            for half in halves:
+                self._todo.put(half)
+            pending += len(halves) - 1
+            meter.expect(len(halves))
+            meter.done(self.outcome.tweets, self._left_of_minute)
+
+    def _left_of_minute(self, request: Request | None = None) -> tuple[int | None, int | None]:
+        state = self._client.pacer(self.plan.profiles[0]).state(self.plan.endpoint.name)
+        return state.left, state.limit
+
+    def _take(self, request: Request, result: Part | _Trouble | None) -> list[Request]:
+        """Take in what became of a request; gives the requests that must follow at once."""
+        if result is None:
+            return []
+        window = Window(request.start, request.end) if request.start and request.end else None
+        if isinstance(result, Part):
+            self.outcome.take(result)
+            if not result.refused:
+                self._live_windows.add(window)
+            elif not result.forbidden and len(request.tweet_ids) > 1:
+                middle = len(request.tweet_ids) // 2
+                return [
+                    replace(request, tweet_ids=request.tweet_ids[:middle]),
+                    replace(request, tweet_ids=request.tweet_ids[middle:]),
+                ]
+            return []
+        error = result.error
+        if not isinstance(error, EngagementError):
+            raise error
+        if isinstance(error, WaitStoppedError) or self.halted:
+            return []
+        self._take_error(request, window, result, error)
+        return []
+
+    def _take_error(
+        self,
+        request: Request,
+        window: Window | None,
+        result: _Trouble,
+        error: EngagementError,
+    ) -> None:
+        self.error = self.error or error
+        known = self.outcome.known
+        if isinstance(error, UnauthenticatedError | NoAccessError | CredentialsError):
+            known.dead.add((self.plan.profiles.index(request.profile), request.auth))
+        elif isinstance(error, ForbiddenMetricsError) and {*error.metrics} & {*request.metrics}:
+            known.denied.setdefault(request.auth, set()).update(error.metrics)
+        elif isinstance(error, ApiError) and not retry_for(error):
+            if isinstance(error, BadRequestError) and window not in self._live_windows:
+                self._dead_windows[window] = str(error)
+            self.outcome.fail(request, "refused", str(error))
+        elif not isinstance(error, ApiError) and not retry_for(error):
+            raise error
+        else:
+            self.outcome.fail(request, "request failed", str(error))
+            if self._answers == result.answers_before:
+                # Nobody got an answer while this was tried again and again: it is not this
+                # request, and the rest would fare no better.
+                self.halted = error
+                self._stop.set()
+
+    def _staff(self, pending: int) -> None:
+        """Start threads: as many as fill the quota at the latency seen, by Little's law."""
+        wanted = self._workers
+        if wanted is None:
+            wanted = 4
+            _, limit = self._left_of_minute()
+            if limit and self._answers:
+                latency = self._busy_seconds / self._answers
+                wanted = max(wanted, math.ceil(1.5 * limit / 60 * latency) + 2)
+        for _ in range(min(wanted, pending, MOST_WORKERS) - len(self._threads)):
+            thread = threading.Thread(target=self._work, name="collect", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _end_early(self) -> None:
+        """Stop, and take in what is finished within a moment."""
+        self._stop.set()
+        self._client.stop()
+        until = time.monotonic() + _PATIENCE
+        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < until:
+            for _ in self._threads:
+                self._todo.put(None)
+            try:
+                _, result = self._ended.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            if isinstance(result, Part):
+                self.outcome.take(result)
+
+    # --- the threads
+
+    def _work(self) -> None:
+        while (request := self._todo.get()) is not None:
+            try:
+                result = None if self._stop.is_set() else self._ask(request)
+            except Exception as error:
+                result = _Trouble(error, self._answers)
+            self._ended.put((request, result))
+
+    def _ask(self, request: Request) -> Part | _Trouble | None:
+        """Ask until there is an answer, or it is not worth asking; None if it is void by now."""
+        known = self.outcome.known
+        window = Window(request.start, request.end) if request.start and request.end else None
+        if (self.plan.profiles.index(request.profile), request.auth) in known.dead:
+            return None
+        if window in self._dead_windows:
+            return _Trouble(BadRequestError(self._dead_windows[window]))
+        if found := self._sink.find(_key(request), request.start, request.end):
+            self._tell("found", request)
+            return found
+        answers_before = self._answers
+        attempt = 0
+        while True:
+            attempt += 1
+            began = time.monotonic()
+            try:
+                answer = self._client.send(request)
+                part = part_of(answer)
+            except (ForbiddenTweetsError, UnavailableTweetsError) as error:
+                part = part_of_refusal(request, error, datetime.now(UTC))
+            except EngagementError as error:
+                wait = self._wait_after(error, attempt)
+                if wait is None or self._stop.is_set():
+                    self._tell(
+                        "failed" if retry_for(error) else "refused", request, attempt, error=error
+                    )
+                    return _Trouble(error, answers_before)
+                self._tell("retry", request, attempt, wait, error)
+                self._sleep(wait)
+                if self._stop.is_set():
+                    return None
+                continue
+            self._sink.put(part)
+            with self._lock:
+                self._answers += 1
+                self._busy_seconds += time.monotonic() - began
+                self.outcome.requests += 1
+            self._tell("refused" if part.refused else "done", request, attempt)
+            return part
+
+    def _wait_after(self, error: EngagementError, attempt: int) -> float | None:
+        """Seconds to wait before asking again; None if that is not worth it."""
+        if isinstance(error, RateLimitedError):
+            with self._lock:
+                self.rate_limited += 1
+        retry = retry_for(error)
+        if retry is None or attempt >= retry.attempts:
+            return None
+        return 0.0 if retry.base is None else backoff(attempt, base=retry.base, cap=retry.cap)
+
+    def _tell(
+        self,
+        kind: Literal["done", "found", "retry", "refused", "failed"],
+        request: Request,
+        attempt: int = 1,
+        wait: float = 0.0,
+        error: Exception | None = None,
+    ) -> None:
+        if self._on_event:
+            name = type(error).__name__ if error else ""
+            event = Event(kind, request.endpoint, request.auth, request.profile.name,
+                          len(request.tweet_ids), attempt, wait, name)  # fmt: skip
+            with self._lock:
+                self._on_event(event)
+
+
+def _key(request: Request) -> str:
+    owner = request.profile.user_id if request.auth == "user" else ""
+    return request_key(
+        request.endpoint, request.tweet_ids, request.metrics, request.start, request.end,
+        request.by, request.auth, owner or request.profile.name,
+    )  # fmt: skip
