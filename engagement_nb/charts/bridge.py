@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.axes import Axes
 
-from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, ORANGE, SKY, Chart, counts_on
+from engagement_nb.charts.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    SKY,
+    Chart,
+    counts_on,
+)
 from engagement_nb.gap.words import number
+
+if TYPE_CHECKING:
+    from engagement_nb.gap.asked import Asked
 
 
 def bridge(
@@ -14,16 +29,17 @@ def bridge(
 ) -> Chart:
     """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements."""
     inside = sum_of_metrics - over_count
-    steps = [
+    after = inside + hidden
+    plus = ("+" if hidden >= 0 else "") + number(hidden)
+    steps: list[tuple[str, int, int, str, str]] = [
         ("sum of all columns", 0, sum_of_metrics, GREY, number(sum_of_metrics)),
         ("not part of\nengagements", inside, sum_of_metrics, ORANGE, number(-over_count)),
-        ("hidden: no metric\nof its own", *sorted((inside, inside + hidden)), SKY,
-         ("+" if hidden >= 0 else "") + number(hidden)),
+        ("hidden: no metric\nof its own", min(inside, after), max(inside, after), SKY, plus),
         ("engagements", 0, engagements, BLUE, number(engagements)),
-    ]  # fmt: skip
+    ]
 
     def draw(axes: Axes, narrow: bool) -> None:
-        levels = [sum_of_metrics, inside, inside + hidden]
+        levels = [sum_of_metrics, inside, after]
         for position, (_, low, high, colour, text) in enumerate(steps):
             y = len(steps) - 1 - position
             axes.barh(y, high - low, left=low, height=0.62, color=colour)
@@ -38,7 +54,7 @@ def bridge(
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         top = max(sum_of_metrics, engagements, 1)
-        axes.set_xlim(min(0, inside, inside + hidden), top * (1.32 if narrow else 1.14))
+        axes.set_xlim(min(0, inside, after), top * (1.32 if narrow else 1.14))
         axes.locator_params(axis="x", nbins=3 if narrow else 6)
         counts_on(axes.xaxis)
         axes.grid(axis="x", color=FAINT, lw=0.6)
@@ -105,3 +121,47 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
 def thinned(count: int, most: int) -> np.ndarray:
     """Positions of at most so many of them, evenly: what a figure can show."""
     return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
+
+
+def asked(split: Asked) -> Chart:
+    """From the metrics that totals give to engagements: not asked for, hidden, drift."""
+    parts = [
+        ("metrics that\ntotals give", split.engagements - split.gap_in_totals, GREY),
+        ("only not\nasked for", split.not_asked, GREEN),
+        ("hidden: no\nmetric anywhere", split.hidden, SKY),
+        ("between the\ntwo readings", split.drift, FAINT),
+    ]
+    if not split.drift:
+        parts.pop()
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        y, level = len(parts), 0
+        for text, count, colour in parts:
+            axes.barh(y, count, left=level, height=0.62, color=colour)
+            level += count
+            sign = "+" if count > 0 and y < len(parts) else ""
+            axes.annotate(
+                sign + number(count), (max(level, level - count), y), xytext=(5, 0),
+                textcoords="offset points", va="center", color=INK,
+            )  # fmt: skip
+            axes.plot([level, level], [y - 0.31, y - 0.69], color=GREY, lw=0.9, ls=":")
+            y -= 1
+        axes.barh(0, split.engagements, height=0.62, color=BLUE)
+        axes.annotate(
+            number(split.engagements), (split.engagements, 0), xytext=(5, 0),
+            textcoords="offset points", va="center", color=INK, weight="bold",
+        )  # fmt: skip
+        axes.set_yticks(range(len(parts), -1, -1), [*(part[0] for part in parts), "engagements"])
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlim(0, max(split.engagements, level, 1) * (1.3 if narrow else 1.13))
+        axes.locator_params(axis="x", nbins=3 if narrow else 6)
+        counts_on(axes.xaxis)
+        axes.grid(axis="x", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+
+    title = "What totals leave unexplained"
+    height = 0.9 + 0.55 * (len(parts) + 1)
+    return Chart(
+        title, split.sentence, draw, height=height, narrow_height=height, sandbox=split.sandbox
+    )

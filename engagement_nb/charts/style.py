@@ -149,6 +149,8 @@ def counts_on(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
 
 
-def percents_on(axis: Any) -> None:
-    """Shares as percentages on an axis."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:g} %"))
+def percents_on(axis: Any, *, signed: bool = True) -> None:
+    """Shares as percentages on an axis; without a sign where only the side matters."""
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{(value if signed else abs(value)) * 100:g} %")
+    )

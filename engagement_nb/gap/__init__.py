@@ -20,8 +20,8 @@ def explore_gap(
     *,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 1,
+    resamples: int = 4000,
+    seed: int = 0,
 ) -> Gap:
     """Find which metrics are part of engagements, and how much has no metric at all.
 

@@ -36,6 +36,8 @@ class Counts:
         (Tweets,): whether engagements is known, so that the Tweet says anything at all.
     dropped
         Rows that repeated a Tweet word for word and were counted once.
+    series
+        The rows as they came, a Tweet and hour or day each; None unless they are a series.
     """
 
     frame: pd.DataFrame
@@ -45,6 +47,7 @@ class Counts:
     engagements: np.ndarray
     judged: np.ndarray
     dropped: int = 0
+    series: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.engagements)
@@ -90,6 +93,7 @@ def read_counts(frame: pd.DataFrame) -> Counts:
             "These figures have engagements and no other metric, so there is nothing to add up.",
             advice="Ask for the metrics too, such as favorites, replies and url_clicks.",
         )
+    series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
     frame, dropped = one_row_a_tweet(frame)
     values = np.zeros((len(names), len(frame)), dtype=np.int64)
     known = np.ones((len(names), len(frame)), dtype=bool)
@@ -97,7 +101,7 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         values[row], known[row] = column_counts(frame, name)
     engagements, judged = column_counts(frame, "engagements")
     everything = None if known.all() else known
-    return Counts(frame, names, values, everything, engagements, judged, dropped)
+    return Counts(frame, names, values, everything, engagements, judged, dropped, series)
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:

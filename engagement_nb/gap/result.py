@@ -27,6 +27,16 @@ from engagement_nb.vocabulary import label
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart
 
+_TITLES = {
+    "size": "by engagements of the Tweet",
+    "age": "by age of the Tweet",
+    "month": "by month of posting",
+    "content": "by what the Tweet contains",
+    "owner": "by account",
+    "hour": "by hour of the day (UTC)",
+    "hours_since_posting": "by time since posting",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Gap:
@@ -350,6 +360,31 @@ class Gap:
             self.tweets["sum_of_metrics"].to_numpy(),
             sandbox=self.sandbox,
         )
+
+    def plot_evidence(self) -> Chart:
+        """For each metric, the Tweets that fit exactly with it and those that contradict it."""
+        from engagement_nb.charts.evidence import evidence
+
+        return evidence(self.table, sandbox=self.sandbox)
+
+    def plot_by(self, key: str) -> Chart:
+        """Hidden share by group, with intervals: see `by` for the keys."""
+        from engagement_nb.charts.shares import hidden_by
+
+        what = _TITLES.get(key, f"by {key.replace('_', ' ')}")
+        return hidden_by(self.by(key), what, overall=self.hidden_share, sandbox=self.sandbox)
+
+    def plot_growth(self) -> Chart:
+        """How engagements grow after posting, of a series: what has come, what is hidden."""
+        from engagement_nb.charts.shares import growth
+
+        return growth(self.by("hours_since_posting"), sandbox=self.sandbox)
+
+    def plot_definitions(self) -> Chart:
+        """The usual definitions against engagements: their sums, and the top Tweets they find."""
+        from engagement_nb.charts.shares import definitions
+
+        return definitions(self.definitions(), sandbox=self.sandbox)
 
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"

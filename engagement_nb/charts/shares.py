@@ -1,0 +1,194 @@
+"""Hidden shares by group with their intervals, growth since posting, and definitions compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from engagement_nb.charts.style import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    Chart,
+    percents_on,
+)
+from engagement_nb.gap.words import interval, number, percent
+
+
+def hidden_by(
+    table: pd.DataFrame, what: str, *, overall: float | None, sandbox: bool = False
+) -> Chart:
+    """Hidden share of each group, a dot with its interval; the overall share as a line.
+
+    Parameters
+    ----------
+    table
+        `engagement_nb.gap.result.Gap.by`.
+    what
+        What the groups are, as a title says it: "by size of the Tweet".
+    overall
+        Hidden share of all.
+    sandbox
+        Whether to stamp it.
+    """
+    rows = table[table["hidden_share"].notna()]
+    shares = rows["hidden_share"].to_numpy(dtype=float)
+    low = rows["low"].to_numpy(dtype=float, na_value=np.nan)
+    high = rows["high"].to_numpy(dtype=float, na_value=np.nan)
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        places = np.arange(len(rows))[::-1]
+        if overall is not None:
+            axes.axvline(overall, color=ORANGE, lw=1.3, zorder=1)
+            axes.annotate(
+                f"all: {percent(overall)}", (overall, 1), xycoords=("data", "axes fraction"),
+                xytext=(4, 3), textcoords="offset points", color=INK, fontsize=9,
+            )  # fmt: skip
+        axes.hlines(places, low, high, color=BLUE, lw=3, alpha=0.45, zorder=2)
+        axes.scatter(shares, places, s=34, color=BLUE, zorder=3)
+        reach = np.nanmax(np.concatenate([high, shares, [0.02, overall or 0]]))
+        for y, share, end, tweets in zip(places, shares, high, rows["tweets"], strict=True):
+            text = percent(share, 0 if narrow else 1)
+            text += "" if narrow else f"  ({number(tweets)} Tweets)"
+            right = share if np.isnan(end) else max(share, end)
+            axes.annotate(
+                text, (right, y), xytext=(7, 0), textcoords="offset points", va="center",
+                color=INK, fontsize=9,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+            )  # fmt: skip
+        axes.set_yticks(places, [str(name) for name in rows.index])
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        bottom = min(0.0, float(np.nanmin(np.concatenate([low, shares, [0]]))))
+        axes.set_xlim(bottom, reach * (1.25 if narrow else 1.28))
+        axes.locator_params(axis="x", nbins=4 if narrow else 7)
+        percents_on(axes.xaxis)
+        axes.set_xlabel("hidden share of engagements")
+        axes.grid(axis="x", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+
+    said = "; ".join(
+        f"{name}: {percent(row['hidden_share'])}"
+        + ("" if pd.isna(row["low"]) else f" ({interval(row['low'], row['high'])})")
+        for name, row in rows.iterrows()
+    )
+    alt = f"Hidden share of engagements {what}: {said}."
+    height = 1.0 + 0.33 * max(len(rows), 2)
+    return Chart(
+        f"Hidden share {what}", alt, draw, height=height, narrow_height=height, sandbox=sandbox
+    )
+
+
+def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
+    """Engagements by time since posting: how much has come, and how much of it is hidden.
+
+    Parameters
+    ----------
+    table
+        `engagement_nb.gap.result.Gap.by` with "hours_since_posting".
+    sandbox
+        Whether to stamp it.
+    """
+    whole = max(int(table["engagements"].sum()), 1)
+    come = table["engagements"].cumsum().to_numpy() / whole
+    hidden = table["hidden_share"].to_numpy(dtype=float, na_value=np.nan)
+    names = [str(name) for name in table.index]
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        places = np.arange(len(names))
+        axes.bar(places, come, color=BLUE, alpha=0.8, width=0.8, label="engagements come so far")
+        axes.plot(
+            places, hidden, color=ORANGE, marker="o", lw=1.8, ms=5,
+            label="hidden share of what came in that time",
+        )  # fmt: skip
+        axes.set_xticks(
+            places, names, rotation=60 if narrow else 35, ha="right", rotation_mode="anchor",
+            fontsize=9,
+        )  # fmt: skip
+        axes.set_ylim(0, 1.04)
+        percents_on(axes.yaxis)
+        axes.set_xlabel("hours since posting")
+        axes.grid(axis="y", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.legend(
+            frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9,
+            ncols=1 if narrow else 2,
+        )  # fmt: skip
+
+    half = names[int(np.argmax(come >= 0.5))] if len(names) else "unknown"
+    known = [name for name, share in zip(names, hidden, strict=True) if not np.isnan(share)]
+    first = percent(float(hidden[names.index(known[0])])) if known else "unknown"
+    last = percent(float(hidden[names.index(known[-1])])) if known else "unknown"
+    alt = (
+        f"Engagements by time since posting: half of {number(whole)} has come by {half}. The"
+        f" hidden share is {first} at {known[0] if known else 'first'} and {last} at"
+        f" {known[-1] if known else 'last'}."
+    )
+    title = "How engagements grow after posting"
+    return Chart(title, alt, draw, height=3.8, narrow_height=4.2, sandbox=sandbox)
+
+
+def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
+    """What each usual definition gives, as a share of engagements, and how it ranks Tweets.
+
+    Parameters
+    ----------
+    table
+        `engagement_nb.gap.result.Gap.definitions`.
+    sandbox
+        Whether to stamp it.
+    """
+    shares = table["share_of_engagements"].astype(float).to_numpy()
+    tops = table["top_agreement"].astype(float).to_numpy()
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        places = np.arange(len(table))[::-1]
+        axes.barh(
+            places + 0.19, np.nan_to_num(shares), height=0.36, color=BLUE,
+            label="its sum, as a share of engagements",
+        )  # fmt: skip
+        axes.barh(
+            places - 0.19, np.nan_to_num(tops), height=0.36, color=GREEN,
+            label="of the top tenth of Tweets, those it finds",
+        )  # fmt: skip
+        for offset, values in ((0.19, shares), (-0.19, tops)):
+            for y, value in zip(places, values, strict=True):
+                axes.annotate(
+                    "not known" if np.isnan(value) else percent(value, 0),
+                    (0 if np.isnan(value) else value, y + offset), xytext=(4, 0),
+                    textcoords="offset points", va="center", color=INK, fontsize=9,
+                )  # fmt: skip
+        axes.axvline(1, color=GREY, lw=1, ls=":")
+        labels = [str(name) for name in table.index]
+        axes.set_yticks(places, [wrapped(name) for name in labels] if narrow else labels)
+        axes.tick_params(axis="y", length=0)
+        top = max(1.0, float(np.nanmax(np.concatenate([shares, tops, [1.0]]))))
+        axes.set_xlim(0, top * (1.2 if narrow else 1.1))
+        axes.locator_params(axis="x", nbins=4 if narrow else 7)
+        percents_on(axes.xaxis)
+        axes.grid(axis="x", color=FAINT, lw=0.6)
+        axes.set_axisbelow(True)
+        axes.legend(
+            frameon=False, loc="lower left", bbox_to_anchor=(-0.3 if narrow else 0, 1.0),
+            fontsize=9, ncols=1 if narrow else 2,
+        )  # fmt: skip
+
+    said = "; ".join(
+        f"{name} is {percent(share, 0)} of engagements and finds {percent(top, 0)} of the top Tweets"
+        for name, share, top in zip(table.index, shares, tops, strict=True)
+    )
+    alt = f"Usual definitions against engagements: {said}."
+    height = 1.0 + 0.62 * len(table)
+    title = "What the usual definitions make of engagements"
+    return Chart(title, alt, draw, height=height, narrow_height=height + 0.4, sandbox=sandbox)
+
+
+def wrapped(text: str, width: int = 16) -> str:
+    """A label on several short lines, for a phone."""
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

@@ -1,0 +1,198 @@
+"""What of the gap in totals was only not asked for, and what is truly hidden.
+
+Totals give the public metrics and none of the clicks; the windowed endpoints give the clicks.
+For Tweets whose whole life lies in the window, both speak of the same engagements, and the
+gap that totals show falls into three parts that add up to it:
+
+- *not asked for*: counted metrics that only the window has (URL clicks, profile visits, ...);
+- *hidden*: what no metric of either endpoint explains;
+- *drift*: what came between the two readings.
+
+A window is not a lifetime: a Tweet posted before it began, or read in totals long after it
+ended, is not compared, and said to be not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.identify import exact_sum
+from engagement_nb.gap.read import Counts, read_counts
+from engagement_nb.gap.words import counted, listed, number, percent
+from engagement_nb.metrics import About, Metrics
+from engagement_nb.vocabulary import ENDPOINTS, label
+
+if TYPE_CHECKING:
+    from engagement_nb.charts.style import Chart
+    from engagement_nb.gap.result import Gap
+
+LONGEST_WAIT = timedelta(hours=2)
+"""Totals read longer than this after the window's end are of another life."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The gap of totals, split.
+
+    Parameters
+    ----------
+    tweets, not_compared
+        Tweets compared; Tweets that both sources have but whose life is not in the window.
+    engagements
+        Lifetime engagements of the Tweets compared, by totals.
+    gap_in_totals
+        Engagements less the counted metrics that totals give.
+    not_asked, hidden, drift
+        Its three parts.
+    clicks
+        The not asked for, by metric.
+    sandbox
+        Whether the figures are made up.
+    """
+
+    tweets: int
+    not_compared: int
+    engagements: int
+    gap_in_totals: int
+    not_asked: int
+    hidden: int
+    drift: int
+    clicks: dict[str, int]
+    sandbox: bool
+
+    @property
+    def sentence(self) -> str:
+        """The split in words."""
+        left = (
+            f" {counted(self.not_compared, 'Tweet')} lived partly outside the window and"
+            f" {'is' if self.not_compared == 1 else 'are'} left out."
+            if self.not_compared
+            else ""
+        )
+        if not self.tweets:
+            return "No Tweet's whole life lies in the window, so totals cannot be compared." + left
+        if not self.gap_in_totals:
+            return (
+                f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals"
+                " show no gap: its metrics explain all engagements." + left
+            )
+        largest = sorted(self.clicks, key=lambda name: -self.clicks[name])[:3]
+        share = self.not_asked / self.gap_in_totals
+        return (
+            f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals leave"
+            f" {number(self.gap_in_totals)} of {number(self.engagements)} engagements unexplained."
+            f" {number(self.not_asked)} of them ({percent(share)}) are only not asked for"
+            f"{' (most: ' + listed([label(n) for n in largest]) + ')' if largest else ''};"
+            f" {number(self.hidden)} have no metric anywhere"
+            f"{f'; {number(self.drift)} came between the two readings' if self.drift else ''}."
+            + left
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The split as plain numbers, for JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
+            "sentence": self.sentence
+        }
+
+    def plot(self) -> Chart:
+        """From the metrics that totals give to engagements."""
+        from engagement_nb.charts.bridge import asked
+
+        return asked(self)
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+
+def split_gap(gap: Gap, totals: Metrics | pd.DataFrame, start: datetime | None = None) -> Asked:
+    """Split the gap that totals show, with the help of a windowed analysis of the same Tweets.
+
+    Parameters
+    ----------
+    gap
+        Of 28hr or historical figures.
+    totals
+        Totals of (some of) the same Tweets.
+    start
+        Where the window began; by default as the figures say.
+    """
+    frame, about = (totals.frame, totals.about) if isinstance(totals, Metrics) else (totals, None)
+    start = start or gap.about.start
+    if start is None:
+        raise AnalysisError(
+            "It is not known when the window of these figures began.",
+            advice="Give start, so that Tweets posted earlier can be left out.",
+        )
+    lifetime = read_counts(frame)
+    if "tweet_id" not in lifetime.frame or "tweet_id" not in gap.counts.frame:
+        raise AnalysisError("Both sources need the column tweet_id to be compared.")
+    pairs = _pairs(gap, lifetime)
+    if not len(pairs):
+        return Asked(0, 0, 0, 0, 0, 0, 0, {}, gap.sandbox)
+    whole = (pairs["created_at"] >= pd.Timestamp(start)).fillna(False).to_numpy(dtype=bool)
+    whole &= _read_in_time(pairs, gap.about, about)
+    there = pairs["there"].to_numpy()[whole]
+    here = pairs["here"].to_numpy()[whole]
+    given = [n for n in lifetime.names if n in gap.summed or n not in gap.counts.names]
+    given = [n for n in given if n in gap.summed or _counts_in_totals(n)]
+    shared = [n for n in given if n in gap.counts.names]
+    only_totals = [n for n in given if n not in shared]
+    only_window = [n for n in gap.summed if n not in given]
+
+    def lives(names: list[str]) -> int:
+        return exact_sum(lifetime.sums(names)[there])
+
+    def window(names: list[str]) -> int:
+        return exact_sum(gap.counts.sums(names)[here])
+
+    engagements = exact_sum(lifetime.engagements[there])
+    seen = exact_sum(gap.counts.engagements[here])
+    clicks = {name: window([name]) for name in only_window}
+    return Asked(
+        tweets=int(whole.sum()),
+        not_compared=int((~whole).sum()),
+        engagements=engagements,
+        gap_in_totals=engagements - lives(given),
+        not_asked=sum(clicks.values()),
+        hidden=seen - window(gap.summed) - lives(only_totals),
+        drift=(engagements - seen) - (lives(shared) - window(shared)),
+        clicks={name: count for name, count in clicks.items() if count},
+        sandbox=gap.sandbox,
+    )
+
+
+def _counts_in_totals(name: str) -> bool:
+    """Quotes are an interaction that only totals give; views are none."""
+    return name in ENDPOINTS["totals"].metrics and name != "video_views"
+
+
+def _pairs(gap: Gap, lifetime: Counts) -> pd.DataFrame:
+    """Positions of the Tweets that both have with all figures: ``there`` in totals, ``here``."""
+    names = [n for n in lifetime.names if n != "video_views"]
+    there = np.flatnonzero(lifetime.complete(names))
+    here = np.flatnonzero(gap.compared)
+    first = gap.counts.frame.iloc[here]
+    second = lifetime.frame.iloc[there]
+    columns = [c for c in ("tweet_id", "created_at") if c in first.columns]
+    left = first[columns].assign(here=here)
+    right = second[[c for c in ("tweet_id", "read_at") if c in second.columns]].assign(there=there)
+    if "created_at" not in left.columns:
+        raise AnalysisError("It is not known when these Tweets were posted.")
+    return left.merge(right, on="tweet_id")
+
+
+def _read_in_time(pairs: pd.DataFrame, window: About, totals: About | None) -> np.ndarray:
+    end = window.end
+    if end is None:
+        return np.ones(len(pairs), dtype=bool)
+    latest = pd.Timestamp(end) + LONGEST_WAIT
+    if "read_at" in pairs.columns:
+        return (pairs["read_at"] <= latest).fillna(True).to_numpy(dtype=bool)
+    read_at = totals.read_at if totals else None
+    return np.full(len(pairs), read_at is None or pd.Timestamp(read_at) <= latest)
