@@ -24,8 +24,7 @@ import orjson
 
 from engagement_nb.credentials import Profile, redact
 from engagement_nb.errors import ApiError, ConnectionTroubleError, ServerTroubleError
-from engagement_nb.pacing import Pacer, Ticket, server_time
-from engagement_nb.pacing.shared import Pacers
+from engagement_nb.pacing import Pacer, Pacers, Ticket, server_time
 from engagement_nb.refusals import error_for
 from engagement_nb.vocabulary import (
     ENDPOINTS,

@@ -3,13 +3,16 @@
 from engagement_nb.pacing.headers import read_headers, server_time
 from engagement_nb.pacing.ledger import Ledger, Reading
 from engagement_nb.pacing.pacer import Pacer, PacerState, Ticket, WaitStoppedError, backoff
-from engagement_nb.pacing.store import MemoryStore, Store
+from engagement_nb.pacing.shared import Pacers
+from engagement_nb.pacing.store import FileStore, MemoryStore, Store
 
 __all__ = [
+    "FileStore",
     "Ledger",
     "MemoryStore",
     "Pacer",
     "PacerState",
+    "Pacers",
     "Reading",
     "Store",
     "Ticket",

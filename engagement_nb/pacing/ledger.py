@@ -108,6 +108,8 @@ class Ledger:
         No request leaves before, after a 429.
     refused_in_row, refused
         429s since the last answer with data, counting one a round; and in all.
+    changes
+        Grows with everything that others need to know.
     """
 
     def __init__(self, window: float = 60.0) -> None:
@@ -123,6 +125,7 @@ class Ledger:
         self.blocked_until = 0.0
         self.refused_in_row = 0
         self.refused = 0
+        self.changes = 0
 
     # -- what the pacer asks ---------------------------------------------------------------
 
@@ -145,6 +148,8 @@ class Ledger:
                 nth = len(counting) - ours
                 due = max(due, float(np.partition(counting, nth)[nth]) + _length(quota.window))
             if quota.others.seen and quota.remaining is not None:
+                # Spread over the window: a burst would leave us blind, and them refused.
+                due = max(due, float(self.sent[group].max(initial=0.0)) + 0.9 * quota.window / ours)
                 # With others about, no more are on their way than the newest answer leaves.
                 on_way = int(np.count_nonzero(group & (self.number > quota.newest)))
                 if on_way >= max(1, quota.remaining - quota.others.margin(quota.limit)):
@@ -158,6 +163,7 @@ class Ledger:
             self.endpoints.append(endpoint)
         number = self.next_number
         self.next_number += 1
+        self.changes += 1
         self.number = np.append(self.number, number)
         self.sent = np.append(self.sent, now)
         self.received = np.append(self.received, 0.0)
@@ -185,6 +191,7 @@ class Ledger:
         backoff
             Seconds to wait after so many refusals in a row, where no wait is told.
         """
+        self.changes += 1
         at = int(np.searchsorted(self.number, number))
         known = at < len(self.number) and self.number[at] == number
         if known:
@@ -305,14 +312,24 @@ class Ledger:
             setattr(ledger, name, np.array(data[name], np.int64))
         for name in ("sent", "received"):
             setattr(ledger, name, np.array(data[name], np.float64))
-        for name in ("endpoints", "next_number", "blocked_since", "blocked_until"):
+        for name in _PLAIN:
             setattr(ledger, name, data[name])
-        ledger.refused_in_row, ledger.refused = data["refused_in_row"], data["refused"]
         for name, (minute, second) in data["quotas"].items():
             ledger.quotas[name] = (_quota(minute), _quota(second))
         if not len(ledger.number) == len(ledger.sent) == len(ledger.received) == len(ledger.where):
             raise ValueError("columns of different lengths")
         return ledger
+
+
+_PLAIN = (
+    "endpoints",
+    "next_number",
+    "blocked_since",
+    "blocked_until",
+    "refused_in_row",
+    "refused",
+    "changes",
+)
 
 
 def _quota(data: dict[str, Any]) -> Quota:

@@ -1,12 +1,14 @@
-"""One pacer an app and host."""
+"""One pacer an app and host, shared by the processes of one user on one machine."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_nb.pacing.pacer import Pacer
+from engagement_nb.pacing.store import FileStore, state_directory, sweep
 
 if TYPE_CHECKING:
     from engagement_nb.credentials import Profile
@@ -19,10 +21,13 @@ class Pacers:
     ----------
     window
         Seconds of the "minute" that the limit is for; only the sandbox has others.
+    directory
+        Where processes share what they know; `state_directory` unless given.
     """
 
-    def __init__(self, *, window: float = 60.0) -> None:
+    def __init__(self, *, window: float = 60.0, directory: str | Path | None = None) -> None:
         self._window = window
+        self._directory = Path(directory) if directory is not None else state_directory()
         self._pacers: dict[str, Pacer] = {}
         self._lock = threading.Lock()
 
@@ -31,7 +36,9 @@ class Pacers:
         key = quota_key(profile)
         with self._lock:
             if key not in self._pacers:
-                self._pacers[key] = Pacer(window=self._window)
+                sweep(self._directory)
+                store = FileStore(self._directory / f"{key}.json")
+                self._pacers[key] = Pacer(store, window=self._window)
             return self._pacers[key]
 
 
