@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -49,7 +49,8 @@ def group(
     if _HOUR in items and _DAY not in items and hour_without_day == "by day":
         items.insert(items.index(_HOUR), _DAY)
     axes: dict[str, list[str]] = {_ID: [str(i) for i in ids], _TYPE: list(types)}
-    values, inside = counts[..., None], np.ones((counts.shape[2], 1), dtype=bool)
+    values = counts[..., None]
+    inside: Any = np.ones((counts.shape[2], 1), dtype=bool)
     if start is not None:
         values, inside, days = _by_day_and_hour(counts, start)
         axes |= {_DAY: days, _HOUR: HOURS}
@@ -58,18 +59,24 @@ def group(
     left = [item for item in order if item in items]
     shape = [left.index(item) for item in items]
     nested = values.sum(axis=summed).transpose(shape)
-    times = [item for item in (_DAY, _HOUR) if item in left]
-    present: Any = inside
-    if len(times) < 2:
-        present = inside.any(axis=tuple(a for a, t in enumerate((_DAY, _HOUR)) if t not in times))
-    elif items.index(_HOUR) < items.index(_DAY):
-        present, times = inside.T, [_HOUR, _DAY]
-    leaves = texts(nested)
+    leaves = _leaves(nested, bare)
+    times = [item for item in items if item in (_DAY, _HOUR)]
+    if times == [_DAY]:
+        inside = inside.any(axis=1)
+    elif times == [_HOUR]:
+        inside = inside.any(axis=0)
+    elif times == [_HOUR, _DAY]:
+        inside = inside.T
+    return _nester(items, axes, inside)(leaves.tolist())
+
+
+def _leaves(counts: NDArray[np.int64], bare: float) -> NDArray[np.object_]:
+    leaves = texts(counts)
     if bare:
         # Spread evenly and reproducibly over the answer.
-        mixed = (np.arange(leaves.size).reshape(leaves.shape) * 0.618034) % 1.0 < bare
-        leaves[mixed] = nested[mixed]
-    return _nest(leaves.tolist(), [axes[item] for item in items], items, present, bool(times))
+        mixed = (np.arange(1, leaves.size + 1).reshape(leaves.shape) * 0.618034) % 1.0 < bare
+        leaves[mixed] = counts[mixed]
+    return leaves
 
 
 def _by_day_and_hour(
@@ -90,38 +97,44 @@ def _by_day_and_hour(
     return padded.reshape(shape), inside.reshape(-1, 24), days
 
 
-def _nest(
-    rows: list[Any],
-    keys: list[list[str]],
-    items: list[str],
-    present: Any,
-    timed: bool,
-) -> dict[str, Any]:
-    """Turn nested lists into nested dicts, without the hours outside the window."""
-    is_time = timed and items[0] in (_DAY, _HOUR)
-    if is_time and isinstance(present, np.ndarray) and present.ndim == 1:
-        if len(keys) == 1:
-            if present.all():
-                return dict(zip(keys[0], rows, strict=True))
-            chosen = present.tolist()
-            return {k: row for k, row, ok in zip(keys[0], rows, chosen, strict=True) if ok}
-        return {
-            key: _nest(row, keys[1:], items[1:], present, timed=False)
-            for key, row, ok in zip(keys[0], rows, present.tolist(), strict=True)
-            if ok
-        }
-    if len(keys) == 1:
-        return dict(zip(keys[0], rows, strict=True))
+def _nester(
+    items: list[str], axes: dict[str, list[str]], inside: NDArray[np.bool_]
+) -> Callable[[list[Any]], dict[str, Any]]:
+    """A function that turns nested lists into nested dicts, without hours outside the window.
+
+    Parameters
+    ----------
+    items
+        Axes from outer to inner.
+    axes
+        Keys of each.
+    inside
+        Which places of the time axes that are still to come are in the window.
+    """
+    keys, rest = axes[items[0]], items[1:]
+    is_time = items[0] in (_DAY, _HOUR)
+    places = inside.any(axis=tuple(range(1, inside.ndim))) if is_time else np.array([True])
+    if not rest:
+        if places.all():
+            return _pairs(keys)
+        chosen = [(place, keys[place]) for place in np.flatnonzero(places)]
+        return lambda rows: {key: rows[place] for place, key in chosen}
     if is_time:
-        return {
-            key: _nest(row, keys[1:], items[1:], part, timed)
-            for key, row, part in zip(keys[0], rows, present, strict=True)
-            if part.any()
-        }
-    return {
-        key: _nest(row, keys[1:], items[1:], present, timed)
-        for key, row in zip(keys[0], rows, strict=True)
-    }
+        parts = inside if inside.ndim > 1 else [np.array([True])] * len(keys)
+        plan = [
+            (place, keys[place], _nester(rest, axes, parts[place]))
+            for place in np.flatnonzero(places)
+        ]
+        return lambda rows: {key: inner(rows[place]) for place, key, inner in plan}
+    inner = _nester(rest, axes, inside)
+    return lambda rows: {key: inner(row) for key, row in zip(keys, rows, strict=True)}
+
+
+def _pairs(keys: list[str]) -> Callable[[list[Any]], dict[str, Any]]:
+    """As ``dict(zip(keys, row))``; most rows are all "0", which share one dict."""
+    nothing = ["0"] * len(keys)
+    empty = dict(zip(keys, nothing, strict=True))
+    return lambda row: empty if row == nothing else dict(zip(keys, row, strict=True))
 
 
 def totals_group(
@@ -148,11 +161,7 @@ def totals_group(
     else:
         axis = 1 if group_by[0] == _ID else 0
         known, given = known.sum(axis=axis), np.atleast_1d(given.any(axis=axis))
-    leaves = texts(known)
-    if bare:
-        mixed = (np.arange(leaves.size).reshape(leaves.shape) * 0.618034) % 1.0 < bare
-        leaves[mixed] = known[mixed]
-    rows, shown = leaves.tolist(), given.tolist()
+    rows, shown = _leaves(known, bare).tolist(), given.tolist()
     if len(keys) == 1:
         return {k: leaf for k, leaf, ok in zip(keys[0], rows, shown, strict=True) if ok}
     return {

@@ -77,13 +77,16 @@ class Counters:
         """
         lifetimes = self.lifetimes(tweets)
         offsets = uniform(self.world.seed, _ROUNDING, tweets.index[:, None], np.arange(len(KINDS)))
-        curves: dict[tuple[float, float], F64] = {}
+        moments: dict[tuple[float, float], F64] = {}
+        curves: dict[tuple[float, float, float], F64] = {}
 
         def total(place: int, lag: float, until: float = np.inf) -> I64:
-            key = (KINDS[place].pace, lag if until == np.inf else -1.0)
-            if key not in curves:
-                curves[key] = self._curve(tweets, np.minimum(hours - lag, until), key[0])
-            shown = lifetimes[:, place, None] * curves[key]
+            pace = KINDS[place].pace
+            if (lag, until) not in moments:
+                moments[lag, until] = self._unevenly(tweets, np.minimum(hours - lag, until))
+            if (pace, lag, until) not in curves:
+                curves[pace, lag, until] = self._curve(tweets, moments[lag, until], pace)
+            shown = lifetimes[:, place, None] * curves[pace, lag, until]
             shown += offsets[:, place, None]
             return shown.astype(np.int64)
 
@@ -101,9 +104,8 @@ class Counters:
                 totals[:, column] += total(NAMES.index("media_views"), lag, _MEDIA_VIEWS_END)
         return totals
 
-    def _curve(self, tweets: Tweets, hours: F64, pace: float) -> F64:
+    def _curve(self, tweets: Tweets, moments: F64, pace: float) -> F64:
         """Share of a lifetime's count that has come by each moment: (Tweets, moments)."""
-        moments = self._unevenly(tweets, hours)
         posted = (tweets.posted_ms / HOUR_MS)[:, None]
         phase = self.world.phase(tweets.account)[:, None]
 

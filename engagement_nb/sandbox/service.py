@@ -143,7 +143,7 @@ class Service:
         except RefusedError as error:
             seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
         if not seen.note and "errors" in body:
-            seen.note = str(body["errors"])[:300]
+            seen.note = "; ".join(body["errors"])[:300]
         headers = {"content-type": _JSON, **self._limit_headers(key)}
         response = await self.send(request, orjson.dumps(body), seen, headers)
         seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)

@@ -179,7 +179,7 @@ class Timeline:
         return np.where(draw < 0.015, self.protected_account, owner)
 
     def _content(self, index: I64) -> NDArray[np.float64]:
-        draws = [uniform(self.seed, _CONTENT, index, part) for part in range(5)]
+        draws = uniform(self.seed, _CONTENT, index[:, None], np.arange(5)).T
         media = draws[3]
         columns = (
             np.ones(len(index), dtype=bool),
