@@ -43,6 +43,7 @@ class Browser:
             raise RuntimeError("Chromium did not start.")
         self.number = 0
         self.events: list[dict] = []
+        self.address = ""
         self.session = None
         self.socket = create_connection(root, timeout=60)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -73,7 +74,8 @@ class Browser:
                   deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=features)
-        self.call("Page.navigate", url=path.absolute().as_uri())
+        self.address = path.absolute().as_uri()
+        self.call("Page.navigate", url=self.address)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(json.loads(self.socket.recv()))
 
@@ -89,7 +91,7 @@ class Browser:
         """Addresses that the page asked for, but for itself and what it holds."""
         asked = [e["params"]["request"]["url"] for e in self.events
                  if e["method"] == "Network.requestWillBeSent"]  # fmt: skip
-        return [url for url in asked[1:] if not url.startswith("data:")]
+        return [url for url in asked if url != self.address and not url.startswith("data:")]
 
     @property
     def complaints(self) -> list[str]:

@@ -103,13 +103,14 @@ def make_report(
         require_browser()
     fetches = source in ("sandbox", "api")
     check_source(source, ids)
-    fetch, explore = find_notebook(FETCH, notebooks), find_notebook(EXPLORE, notebooks)
-    ours, theirs = _shared_out(parameters or {}, fetch if fetches else None, explore)
+    explore = find_notebook(EXPLORE, notebooks)
+    fetch = find_notebook(FETCH, notebooks) if fetches else None
+    ours, theirs = _shared_out(parameters or {}, fetch, explore)
     store = Store(out)
     _check_writable(store)
 
     fetched: dict[str, Any] = {}
-    if fetches:
+    if fetch is not None:
         dataset = f"{str(out).rstrip('/')}/{DATASET}"
         given = {"source": source, "dataset": dataset, "ids_file": str(ids or ""), **ours}
         run = run_notebook(fetch, given, engine=engine, cell_timeout=cell_timeout)

@@ -204,6 +204,7 @@ def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
             cell.name = "td"
     for cell in table.select("tbody th"):
         cell["scope"] = "row"
+    _align(table)
     caption = table.find("caption")
     heading = table.find_previous(re.compile("^h[2-6]$"))
     said = caption or heading
@@ -212,3 +213,19 @@ def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
     region["class"] = "scroll"
     region["aria-label"] = f"Table {number}: {label}" if label else f"Table {number}"
     table.wrap(region)
+
+
+_NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|None|\.\.\.|")
+
+
+def _align(table: Tag) -> None:
+    """Words to the left, numbers to the right, each heading as its column."""
+    words: set[int] = set()
+    for row in table.select("tbody tr"):
+        for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
+            if not _NUMBER.fullmatch(cell.get_text(strip=True)):
+                words.add(column)
+    for row in table.select("tr"):
+        for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
+            if column in words:
+                cell["class"] = "text"
