@@ -37,6 +37,7 @@ def collect(
     workers: int | None = None,
     progress: bool | None = None,
     on_event: Callable[[Event], None] | None = None,
+    on_owner: Callable[[str, str], None] | None = None,
 ) -> Metrics:
     """Run a plan and give what came, with what did not.
 
@@ -52,8 +53,8 @@ def collect(
         Where finished requests are kept as they come, and found again; in memory without it.
     snapshot
         For a dataset: see `engagement_nb.dataset`.
-    workers, progress, on_event
-        See `Run`.
+    workers, progress, on_event, on_owner
+        See `engagement_nb.running.Run`.
 
     Returns
     -------
@@ -67,7 +68,12 @@ def collect(
     KeyboardInterrupt
         Within a second; a dataset keeps what was finished.
     """
-    options: dict[str, Any] = {"workers": workers, "progress": progress, "on_event": on_event}
+    options: dict[str, Any] = {
+        "workers": workers,
+        "progress": progress,
+        "on_event": on_event,
+        "on_owner": on_owner,
+    }
     if dataset is not None:
         ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
         return dataset.read_run(ended.record, plan.tweet_ids)
@@ -153,12 +159,13 @@ def collect_into(
     workers: int | None = None,
     progress: bool | None = None,
     on_event: Callable[[Event], None] | None = None,
+    on_owner: Callable[[str, str], None] | None = None,
 ) -> Collected:
     """Run a plan into a dataset, in bounded memory, going on where an earlier run stopped.
 
     Parameters
     ----------
-    dataset, plan, client, snapshot, workers, progress, on_event
+    dataset, plan, client, snapshot, workers, progress, on_event, on_owner
         As for `collect`.
     ask
         Digest of the question as it was put, see `engagement_nb.dataset.ask_digest`; of the
@@ -180,7 +187,15 @@ def collect_into(
         snapshot=snapshot,
         notes=plan.notes,
     )
-    run = Run(plan, client, writer, workers=workers, progress=progress, on_event=on_event)
+    run = Run(
+        plan,
+        client,
+        writer,
+        workers=workers,
+        progress=progress,
+        on_event=on_event,
+        on_owner=on_owner,
+    )
     try:
         run.go()
     except BaseException:

@@ -82,12 +82,31 @@ def _floor(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def resolve(start: Moment, end: Moment, now: datetime, notes: list[str]) -> Window:
-    """The period in whole hours, checked against what the API accepts."""
+def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: list[str]) -> Window:
+    """The period in whole hours, checked against what the API accepts.
+
+    Parameters
+    ----------
+    start, end
+        As given; without an end, up to the last full hour (for days: to the last midnight);
+        without a start, the 28 days before the end.
+    by
+        The grouping.
+    now
+        The present moment.
+    notes
+        Takes sentences about what was changed.
+
+    Raises
+    ------
+    InputError
+        The period is empty, in the future, or wholly before 2014-09-01.
+    """
     first, last = parse_moment(start, "start"), parse_moment(end, "end")
     full_hour = _floor(now)
     if last is None:
-        last = full_hour
+        midnight = full_hour.replace(hour=0)
+        last = midnight if by == "day" and (first is None or first < midnight) else full_hour
     elif last > now:
         raise InputError(
             f"The end {last:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
@@ -99,6 +118,11 @@ def resolve(start: Moment, end: Moment, now: datetime, notes: list[str]) -> Wind
             last = full_hour
             notes.append(f"The present hour is not over: the period ends at {last:%H:%M} UTC.")
     first = _floor(first) if first is not None else last - MAX_WINDOW
+    if first > now:
+        raise InputError(
+            f"The start {first:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
+            advice="Choose a period that is over.",
+        )
     if first >= last:
         raise InputError(
             f"The period is empty: it starts at {first:%Y-%m-%d %H:%M} and ends at"

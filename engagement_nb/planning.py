@@ -221,8 +221,8 @@ def make_plan(
         "totals", "28hr" or "historical".
     start, end
         For historical: dates or times, as text or objects; naive ones are UTC, others are
-        converted. Values off the hour go to the enclosing hour. Without them: the 28 days that
-        ended with the last full hour; without one of them: up to now, or 28 days.
+        converted. Values off the hour go to the enclosing hour. Without an end: up to the last
+        full hour, or for days to the last midnight; without a start: the 28 days before the end.
     by
         "day" or "hour" for a series; None for one figure a Tweet.
     metrics
@@ -247,7 +247,7 @@ def make_plan(
     wanted = _metrics(metrics, spec)
     ids = read_ids(tweet_ids)
     notes: list[str] = []
-    window = resolve(start, end, now, notes) if spec.name == "historical" else None
+    window = resolve(start, end, grouping, now, notes) if spec.name == "historical" else None
     if window is None and (start is not None or end is not None):
         raise InputError(
             f"{spec.name} takes no start and end.",

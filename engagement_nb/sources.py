@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import httpx
 import pandas as pd
 
 from engagement_nb.client import Client
-from engagement_nb.collect import collect
+from engagement_nb.collect import Collected, collect, collect_into
 from engagement_nb.credentials import Profile, find_profiles
-from engagement_nb.dataset import Dataset
+from engagement_nb.dataset import Dataset, ask_digest
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.hosts import hosts_at, is_loopback
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.periods import Moment
 from engagement_nb.planning import Plan, make_plan
+from engagement_nb.running import Event
+from engagement_nb.usage import Ledger
 from engagement_nb.vocabulary import ENV_API_URL
 
+_Result = TypeVar("_Result")
 SAMPLE = 500
 """Tweets that the sandbox offers unless told otherwise: those of the last two months."""
 
@@ -205,6 +209,7 @@ class ApiSource(Source):
         self._dataset = dataset
         self._progress = progress
         self._client: Client | None = None
+        self._ledger: Ledger | None = None
         self._lock = threading.Lock()
 
     @property
@@ -217,6 +222,14 @@ class ApiSource(Source):
 
     def close(self) -> None:
         """Close the connections."""
+        self.close_client()
+
+    def use_ledger(self, ledger: Ledger) -> None:
+        """Count handles in this ledger, not in the user's own."""
+        self._ledger = ledger
+
+    def close_client(self) -> None:
+        """Close the connections; the next fetch opens new ones."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -265,18 +278,99 @@ class ApiSource(Source):
             tweet_ids, endpoint, **{"profiles": self.profiles, "limit": limit, **options}
         )
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **options: Any) -> Metrics:
-        plan = self.plan(tweet_ids, endpoint, **options)
-        source = "sandbox" if self.sandbox else "api"
-        dataset = Dataset(self._dataset, source) if self._dataset is not None else None
-        try:
-            return collect(
-                plan, self.client, source=source, dataset=dataset, progress=self._progress
+    def fetch_into(
+        self,
+        dataset: Dataset,
+        endpoint: str,
+        tweet_ids: Any = None,
+        *,
+        snapshot: str | None = None,
+        before: Callable[[Plan], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+        **options: Any,
+    ) -> Collected:
+        """Fetch into a dataset, or go on with the same fetch that was cut off.
+
+        Parameters
+        ----------
+        dataset
+            Where finished requests are kept as they come.
+        endpoint, tweet_ids
+            As for `plan`.
+        snapshot
+            A label for figures of this moment: see `engagement_nb.dataset`.
+        before
+            Called with the plan before anything is asked; may raise to refuse it.
+        on_event
+            See `engagement_nb.running.Run`.
+        **options
+            ``start``, ``end``, ``by``, ``metrics``, as for `historical`.
+        """
+        ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
+        period = [str(options.get(name)) for name in ("start", "end")]
+        ask = ask_digest(
+            endpoint,
+            ids.ids,
+            by=options.get("by"),
+            metrics=list(options.get("metrics") or ()),
+            period=period,
+        )
+        cut_off = dataset.unfinished(ask, snapshot)
+        if cut_off is not None and cut_off.start:
+            # "The past four weeks" are still those of the day when the fetch began.
+            options = {**options, "start": cut_off.start, "end": cut_off.end}
+        plan = self.plan(ids, endpoint, **options)
+        if before is not None:
+            before(plan)
+        return self._stopping_client(
+            lambda: collect_into(
+                dataset,
+                plan,
+                self.client,
+                ask=ask,
+                snapshot=snapshot,
+                progress=self._progress,
+                on_event=on_event,
+                on_owner=self._count_handle,
             )
-        except KeyboardInterrupt:
-            # The client was stopped for good; the next fetch gets a new one.
-            self.close()
+        )
+
+    def _fetch(self, endpoint: str, tweet_ids: Any, **options: Any) -> Metrics:
+        if self._dataset is not None:
+            dataset = Dataset(self._dataset, self.figures)
+            ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
+            ended = self.fetch_into(dataset, endpoint, ids, **options)
+            return dataset.read_run(ended.record, ids.ids)
+        plan = self.plan(tweet_ids, endpoint, **options)
+        return self._stopping_client(
+            lambda: collect(
+                plan,
+                self.client,
+                source=self.figures,
+                progress=self._progress,
+                on_owner=self._count_handle,
+            )
+        )
+
+    @property
+    def figures(self) -> str:
+        """What the figures are of: "sandbox" or "api"."""
+        return "sandbox" if self.sandbox else "api"
+
+    def _stopping_client(self, work: Callable[[], _Result]) -> _Result:
+        try:
+            return work()
+        except BaseException:
+            # A run that ends early stops its client for good; the next one gets a new one.
+            self.close_client()
             raise
+
+    def _count_handle(self, user_id: str, name: str) -> None:
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = Ledger()
+            ledger = self._ledger
+        ledger.record({user_id: name}, sandbox=self.sandbox)
 
 
 class SandboxSource(ApiSource):
@@ -313,6 +407,8 @@ class SandboxSource(ApiSource):
             except (TypeError, ValueError) as error:
                 raise InputError(f"The sandbox cannot start: {error}") from error
             self.url = self._sandbox.url
+            # A source that is dropped without being closed gives its port back.
+            weakref.finalize(self, self._sandbox.stop).atexit = False
         profiles = _sandbox_profiles(self.url)
         if profile is not None:
             names = [profile] if isinstance(profile, str) else list(profile)
@@ -326,11 +422,6 @@ class SandboxSource(ApiSource):
         if self._sandbox is not None:
             self._sandbox.stop()
             self._sandbox = None
-
-    def __del__(self) -> None:
-        # The threads are daemons; this gives the port back when a source is left open.
-        if getattr(self, "_sandbox", None) is not None:
-            self._sandbox.service = None
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """Ids to try: see `Source.tweet_ids`; the newest ones of the first account."""

@@ -1,0 +1,176 @@
+"""``engagement-nb plan`` and ``engagement-nb fetch``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from engagement_nb.vocabulary import ENDPOINTS
+
+if TYPE_CHECKING:
+    from engagement_nb.collect import Collected
+    from engagement_nb.planning import Plan
+    from engagement_nb.sources import ApiSource
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _question(command: _Command) -> _Command:
+    """What both commands ask for."""
+    for decorate in reversed(
+        (
+            click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
+            click.option("--ids", help="File of Tweet ids, or - for standard input."),
+            click.option("--start", help="Date or time, UTC unless it says otherwise."),
+            click.option("--end", help="Date or time; not included itself."),
+            click.option("--by", type=click.Choice(["day", "hour"]), help="A series."),
+            click.option("--metrics", help="Wire names, separated by commas; else all."),
+            click.option("--profile", multiple=True, help="Whose tokens; else all there are."),
+            click.option(
+                "--source",
+                type=click.Choice(["sandbox", "api"]),
+                default="sandbox",
+                show_default=True,
+                help="The copy of the API on this machine, or the API.",
+            ),
+            click.option("--max-handles", type=int, help="Refuse to go over so many a month."),
+            click.option("--ledger", help="Folder or address of the ledger of handles."),
+            click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+@click.command()
+@_question
+def plan(as_json: bool, **asked: Any) -> None:
+    """What a fetch would cost and what it cannot get; spends nothing.
+
+    ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
+    (a period).
+    """
+    from engagement_nb.usage import Ledger
+
+    with closing(_open(asked)) as source:
+        planned = source.plan(_ids(asked), asked["endpoint"], **_options(asked))
+        check = Ledger(asked["ledger"]).check(
+            planned.handles, max_handles=asked["max_handles"], sandbox=source.sandbox
+        )
+        found = planned.to_dict() | {
+            "sandbox": source.sandbox,
+            "handles_new": list(check.added),
+            "handles_this_month": check.after,
+            "handles_contracted": check.contracted,
+        }
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo(_stamped(planned, source.sandbox))
+    if planned.handles:
+        click.echo(f"  {check.sentence}")
+
+
+@click.command()
+@_question
+@click.option("-o", "--out", required=True, help="Folder or address of the dataset.")
+@click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
+@click.option("--strict", is_flag=True, help="Exit code 3 if Tweets are missing.")
+@click.option("--progress/--no-progress", default=None, help="A bar; else where one can be seen.")
+@click.pass_context
+def fetch(
+    ctx: click.Context,
+    as_json: bool,
+    out: str,
+    snapshot: str | None,
+    strict: bool,
+    progress: bool | None,
+    **asked: Any,
+) -> None:
+    """Fetch metrics into a dataset; cut off and run again, it goes on.
+
+    ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
+    (a period). A totals fetch that has come to its end and is run again makes a new snapshot.
+    """
+    from engagement_nb.dataset import Dataset
+    from engagement_nb.usage import Ledger
+
+    with closing(_open(asked, progress)) as source:
+        ledger = Ledger(asked["ledger"])
+        source.use_ledger(ledger)
+
+        def tell(planned: Plan) -> None:
+            check = ledger.check(
+                planned.handles, max_handles=asked["max_handles"], sandbox=source.sandbox
+            )
+            click.echo(_stamped(planned, source.sandbox), err=True)
+            if check.added:
+                click.echo(f"  {check.sentence}", err=True)
+
+        ended = source.fetch_into(
+            Dataset(out, source.figures),
+            asked["endpoint"],
+            _ids(asked),
+            snapshot=snapshot,
+            before=tell,
+            **_options(asked),
+        )
+    if as_json:
+        found = ended.to_dict() | {"dataset": out, "sandbox": source.sandbox}
+        click.echo(json.dumps(found, indent=1))
+    click.echo(_stamped(_summary(ended, out), source.sandbox), err=True)
+    if not ended.done:
+        ctx.exit(1)
+    if strict and ended.missing:
+        ctx.exit(3)
+
+
+def _stamped(text: object, sandbox: bool) -> str:
+    return f"SANDBOX (made-up figures): {text}" if sandbox else str(text)
+
+
+def _summary(ended: Collected, out: str) -> str:
+    lines = [
+        f"{ended.tweets:,} Tweets in {out}"
+        + (f", snapshot {ended.record.snapshot}" if ended.record.snapshot else "")
+        + f"; {ended.requests:,} requests, {ended.rate_limited:,} answered 429"
+    ]
+    for row in ended.problems.counts():
+        some = "" if row["scope"] == "tweet" else " (some metrics)"
+        lines.append(f"  {row['tweets']:,} Tweets: {row['reason']}{some}")
+    if not ended.done:
+        why = f" {ended.trouble}" if ended.trouble else ""
+        lines.append(f"error: Not everything could be fetched.{why}")
+        lines.append("Run the same command again: it asks only for what is missing.")
+    return "\n".join(lines)
+
+
+def _open(asked: dict[str, Any], progress: bool | None = False) -> ApiSource:
+    from engagement_nb.sources import ApiSource, open_source
+
+    if asked["source"] == "api" and not asked["ids"]:
+        raise click.UsageError("--source api needs --ids FILE.")
+    names = list(asked["profile"]) or None
+    source = open_source(asked["source"], profile=names, progress=progress)
+    assert isinstance(source, ApiSource)  # noqa: S101
+    return source
+
+
+def _ids(asked: dict[str, Any]) -> Any:
+    from engagement_nb.ids import read_ids
+
+    return read_ids(asked["ids"]) if asked["ids"] else None
+
+
+def _options(asked: dict[str, Any]) -> dict[str, Any]:
+    names = asked["metrics"]
+    return {
+        "start": asked["start"],
+        "end": asked["end"],
+        "by": asked["by"],
+        "metrics": [name.strip() for name in names.split(",") if name.strip()] if names else None,
+    }
