@@ -11,6 +11,14 @@ import pytest
 from engagement_nb.sandbox import Sandbox
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _a_ledger_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests ask is not entered into the ledger of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ENGAGEMENT_LEDGER", str(tmp_path_factory.mktemp("ledger")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox with the default seed and no limit to speak of; not to be changed by tests."""

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from engagement_nb.cli import run
-from engagement_nb.errors import InputError
-from engagement_nb.usage import ENV_LEDGER, Contract, Ledger, export_csv, import_csv, summarize
+from engagement_nb.client import Client, Request
+from engagement_nb.credentials import Profile
+from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.hosts import LIVE, hosts_at
+from engagement_nb.usage import (
+    ENV_LEDGER,
+    Contract,
+    Ledger,
+    export_csv,
+    import_csv,
+    record_use,
+    summarize,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -147,6 +159,42 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
         ledger.check(["3", "4"], max_handles=3, when=NOW)
     assert ledger.check(["1"], max_handles=1, when=NOW).after == 2
     assert summarize(ledger, NOW).count == 2
+
+
+def request_of(profile, sandbox, auth):
+    kind = "own" if auth == "user" else "others"
+    return Request("totals", tuple(sandbox.ids(kind, 2)), ("favorites",), profile, auth=auth)
+
+
+def profile_of(sandbox):
+    account = sandbox.accounts[0]
+    return Profile(
+        account.handle, hosts_at(sandbox.url), sandbox.consumer_key, sandbox.consumer_secret,
+        account.access_token, account.access_token_secret, sandbox.bearer_token,
+    )  # fmt: skip
+
+
+def test_every_request_with_user_tokens_enters_their_owner(tmp_path, monkeypatch, sandbox):
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path))
+    profile = profile_of(sandbox)
+    with Client() as client:
+        client.send(request_of(profile, sandbox, "app"))
+        assert summarize(sandbox=True).count == 0
+        client.send(request_of(profile, sandbox, "user"))
+        client.send(request_of(profile, sandbox, "user"))
+    found = summarize(sandbox=True)
+    assert found.handles["user_id"].tolist() == [profile.user_id]
+    assert found.handles["handle"].tolist() == [profile.name]
+    assert summarize().count == 0
+
+
+def test_what_cannot_be_entered_is_not_asked_of_the_live_api(tmp_path, monkeypatch, sandbox):
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    profile = profile_of(sandbox)
+    record_use(profile)
+    with pytest.raises(EngagementError, match="nothing was asked"):
+        record_use(replace(profile, hosts=LIVE))
 
 
 def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):

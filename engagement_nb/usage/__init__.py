@@ -5,9 +5,16 @@ Tweets queried. There is no usage endpoint and no blocking, an overage is billed
 is kept here, in a `Ledger` shared by all runs of a user, or of a team on shared storage.
 """
 
-from engagement_nb.usage.ledger import ENV_LEDGER, Check, Contract, Ledger
-from engagement_nb.usage.summary import Usage, summarize
-from engagement_nb.usage.tables import export_csv, import_csv
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engagement_nb.usage.contract import Contract
+from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, record_use
+
+if TYPE_CHECKING:
+    from engagement_nb.usage.summary import Usage, summarize
+    from engagement_nb.usage.tables import export_csv, import_csv
 
 __all__ = [
     "ENV_LEDGER",
@@ -17,5 +24,22 @@ __all__ = [
     "Usage",
     "export_csv",
     "import_csv",
+    "record_use",
     "summarize",
 ]
+
+_HOME = {
+    "Usage": "summary",
+    "summarize": "summary",
+    "export_csv": "tables",
+    "import_csv": "tables",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # The client enters what it asks, and need not load what counts and shows.
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

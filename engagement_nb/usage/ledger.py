@@ -21,16 +21,20 @@ import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any
 
 import fsspec
-import pandas as pd
 import platformdirs
 
-from engagement_nb.errors import InputError
+from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.usage.contract import Contract
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from engagement_nb.credentials import Profile
 
 ENV_LEDGER = "ENGAGEMENT_LEDGER"
 """Folder or fsspec address of the ledger, where it is not the user's own."""
@@ -42,62 +46,6 @@ _SETTINGS = "settings.json"
 _KINDS = {False: "live", True: "sandbox"}
 USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
 _RECORD = re.compile(r"/(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})$", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Contract:
-    """What a contract says about handles.
-
-    Parameters
-    ----------
-    handles
-        Unique handles a billing month; None where it is not limited or not known.
-    day
-        Day of the month on which a billing month begins; in months that are shorter, their
-        last day.
-    zone
-        Time zone in which that day begins.
-    """
-
-    handles: int | None = None
-    day: int = 1
-    zone: str = "UTC"
-
-    def __post_init__(self) -> None:
-        if self.handles is not None and self.handles < 1:
-            raise InputError(
-                f"A contract of {self.handles} handles makes no sense.", advice="Give 1 or more."
-            )
-        if not 1 <= self.day <= 31:
-            raise InputError(
-                f"{self.day} is no day of a month.", advice="Give 1 to 31, as in the contract."
-            )
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise InputError(
-                f'There is no time zone "{self.zone}".',
-                advice='Give a name such as "Europe/Berlin", or "UTC".',
-            ) from None
-
-    def day_of(self, moment: datetime) -> date:
-        """The calendar day of a moment, in the contract's zone; naive moments are UTC."""
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(ZoneInfo(self.zone)).date()
-
-    def month_of(self, day: date) -> tuple[date, date]:
-        """First day of the billing month that a day is in, and first day of the next one."""
-        begins = self._begins(day.year, day.month)
-        if day < begins:
-            return self._begins(*_shift(day.year, day.month, -1)), begins
-        return begins, self._begins(*_shift(day.year, day.month, 1))
-
-    def _begins(self, year: int, month: int) -> date:
-        next_month = date(*_shift(year, month, 1), 1)
-        return min(date(year, month, 1) + timedelta(days=self.day - 1), next_month - _DAY)
-
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -238,6 +186,9 @@ class Ledger:
             `COLUMNS`: ``day`` (date in the contract's zone), ``user_id``, ``handle``,
             ``first_queried`` (UTC, of that day), ``sandbox``.
         """
+        # Imported here: a client that only enters what it asks need not load it.
+        import pandas as pd
+
         try:
             self._fs.invalidate_cache()
             paths = [str(path) for path in self._fs.find(self._root)]
@@ -358,6 +309,41 @@ class Ledger:
         draft.replace(path)
 
 
+_own: dict[str, Ledger] = {}
+
+
+def record_use(profile: Profile) -> None:
+    """Enter the owner of a profile's tokens into the user's ledger, before they are used.
+
+    Before, not after: a request that a kill cuts off may have been counted at the other side.
+
+    Parameters
+    ----------
+    profile
+        Whose user tokens a request is about to carry.
+
+    Raises
+    ------
+    EngagementError
+        The ledger of live use cannot be written; that of the sandbox may be.
+    """
+    address = os.environ.get(ENV_LEDGER, "")
+    ledger = _own.get(address) or _own.setdefault(address, Ledger())
+    user = profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20]
+    try:
+        ledger.record({user: profile.name}, sandbox=profile.hosts.sandbox)
+    except EngagementError:
+        raise
+    except Exception as error:
+        # File systems of other makers raise errors of their own.
+        if not profile.hosts.sandbox:
+            raise EngagementError(
+                f"The count of handles at {ledger.address} cannot be written"
+                f" ({type(error).__name__}), so nothing was asked.",
+                advice=f"Make it writable, or name another place with {ENV_LEDGER}.",
+            ) from None
+
+
 def _details(content: Any) -> dict[str, str]:
     """What a record says; a record cut off by a kill still counts, with its name alone."""
     try:
@@ -365,8 +351,3 @@ def _details(content: Any) -> dict[str, str]:
     except (ValueError, TypeError):
         return {}
     return about if isinstance(about, dict) else {}
-
-
-def _shift(year: int, month: int, by: int) -> tuple[int, int]:
-    months = year * 12 + month - 1 + by
-    return months // 12, months % 12 + 1

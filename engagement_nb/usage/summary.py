@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from engagement_nb.usage.ledger import Contract, Ledger
+from engagement_nb.usage.contract import Contract
+from engagement_nb.usage.ledger import Ledger
 
 if TYPE_CHECKING:
     from engagement_nb.charts import Chart
@@ -77,7 +78,7 @@ class Usage:
             f"{self.count:,} {what} in the billing month {self.begins} to {self.ends}"
             f" ({self.contract.zone})"
         )
-        if self.left is not None and not self.sandbox:
+        if self.left is not None:
             text += f", of {self.contract.handles:,} in the contract"
             text += f": {self.left:,} left" if self.left >= 0 else f": {-self.left:,} over, billed"
         new = int(self.handles["new"].sum())
@@ -114,7 +115,7 @@ class Usage:
         from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, RED, Chart
 
         length = (self.ends - self.begins).days + 1
-        contracted = None if self.sandbox else self.contract.handles
+        contracted = self.contract.handles
         elapsed = (self.today - self.begins).days
 
         def draw(axes: Any, narrow: bool) -> None:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from engagement_nb.errors import InputError
 from engagement_nb.textfiles import as_utf8, read_file
-from engagement_nb.usage.ledger import COLUMNS, USER, Contract, Ledger
+from engagement_nb.usage.contract import Contract
+from engagement_nb.usage.ledger import COLUMNS, USER, Ledger
 
 
 def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
