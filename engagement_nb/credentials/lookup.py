@@ -105,9 +105,9 @@ def find_profiles(
     wanted = [name.lower() for name in names]
     for name in wanted:
         if name not in by_name:
-            have = ", ".join(by_name) or "none at all"
+            have = f"there are: {', '.join(by_name)}" if by_name else "there are none at all"
             raise CredentialsError(
-                f"There is no profile {name!r}; there are: {have}.",
+                f"There is no profile {name!r}; {have}.",
                 advice="Store it with engagement-nb auth login --profile NAME.",
             )
     return [by_name[name] for name in wanted]

@@ -1,0 +1,137 @@
+"""``engagement-nb auth``: log in with a PIN, see which tokens are there, try what they can do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from engagement_nb.credentials import Profile, find_profiles, places
+from engagement_nb.credentials.profiles import TOKEN_FIELDS
+from engagement_nb.errors import InputError
+
+_SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
+_NO_KEYS = "No keys found. The sandbox is used, and it needs none."
+_ADD_KEYS = "To use your own: engagement-nb auth login, or set the TWITTER_... variables."
+
+
+@click.group()
+def auth() -> None:
+    """Tokens: log in with a PIN, see what is there, check that they work."""
+
+
+@auth.command()
+@click.option("--profile", default="", help="Name to store under; the handle unless given.")
+@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
+def login(profile: str, opens: bool) -> None:
+    """Log in with a PIN, and store the tokens in a file that only you can read."""
+    from engagement_nb.credentials.login import login as pin_login
+
+    pin_login(
+        profile,
+        ask=lambda question: str(click.prompt(question.rstrip(": "), err=True)),
+        ask_secret=lambda question: str(
+            click.prompt(question.rstrip(": "), hide_input=True, err=True)
+        ),
+        show=lambda text: click.echo(text, err=True),
+        open_page=click.launch if opens else None,
+    )
+
+
+@auth.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> None:
+    """Show which profiles and tokens are there, never their values; asks nobody."""
+    profiles = find_profiles()
+    looked = [{"place": p.name, "profiles": [x.name for x in p.profiles]} for p in places()]
+    if as_json:
+        _print_json({"profiles": [_describe(p) for p in profiles], "looked_in": looked})
+        return
+    if not profiles:
+        click.echo(_NO_KEYS)
+    for profile in profiles:
+        click.echo(_headline(profile))
+        for part in TOKEN_FIELDS:
+            click.echo(f"  {part.replace('_', ' '):<22}{_presence(profile, part)}")
+    click.echo("Looked in, first wins:")
+    for place in looked:
+        click.echo(f"  {place['place']}: {', '.join(place['profiles']) or 'nothing'}")
+    if not profiles:
+        click.echo(_ADD_KEYS)
+
+
+@auth.command()
+@click.option("--profile", "names", multiple=True, help="Only this profile; may be repeated.")
+@click.option("--tweet", default="", help="A Tweet of the profile's user, to try all endpoints.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool) -> None:
+    """Try what each profile's tokens can do, with one or two requests a profile.
+
+    Exit code 1 if any tokens that are there fail, or if it could not be told.
+    """
+    from engagement_nb.client import Client
+    from engagement_nb.credentials.checkup import Check, check_profile
+
+    if tweet and not tweet.isdecimal():
+        raise InputError(
+            f"{tweet!r} is not a Tweet id.", advice="Give the digits at the end of its address."
+        )
+    profiles = find_profiles(names or None)
+    checks: list[Check] = []
+    if not profiles and not as_json:
+        click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
+    with Client() as client:
+        for profile in profiles:
+            found = check_profile(profile, client, tweet)
+            checks += found
+            if not as_json:
+                _show(profile, found)
+    if as_json:
+        described = [
+            {**_describe(p), "checks": [c.to_dict() for c in checks if c.profile == p.name]}
+            for p in profiles
+        ]
+        _print_json({"profiles": described})
+    if any(found.outcome in ("fails", "unknown") for found in checks):
+        ctx.exit(1)
+
+
+def _show(profile: Profile, checks: list[Any]) -> None:
+    click.echo(_headline(profile))
+    for found in checks:
+        where = f"{found.tokens}, {found.endpoint}"
+        click.echo(f"  {where:<26}{_SYMBOLS[found.outcome]:<11}{found.gives}")
+        if found.cause:
+            click.echo(f"      {found.cause}\n      → {found.advice}")
+
+
+def _headline(profile: Profile) -> str:
+    user = f", user {profile.user_id}" if profile.user_id else ""
+    hosts = profile.hosts
+    where = "X" if hosts.name == "live" else f"{hosts.name} at {hosts.api}"
+    return f"{profile.name} ({where}{user}; from {profile.found_in})"
+
+
+def _presence(profile: Profile, part: str) -> str:
+    if getattr(profile, part):
+        return "there"
+    if part == "bearer_token" and profile.has_app:
+        return "fetched when needed"
+    return "missing"
+
+
+def _describe(profile: Profile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "found_in": profile.found_in,
+        "hosts": {"name": profile.hosts.name, "api": profile.hosts.api, "auth": profile.hosts.auth},
+        "sandbox": profile.hosts.sandbox,
+        "user_id": profile.user_id,
+        "tokens": {part: bool(getattr(profile, part)) for part in TOKEN_FIELDS},
+    }
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
