@@ -16,6 +16,8 @@ def _a_ledger_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     """What tests ask is not entered into the ledger of whoever runs them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ENGAGEMENT_LEDGER", str(tmp_path_factory.mktemp("ledger")))
+        patch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
         yield
 
 
