@@ -56,11 +56,19 @@ def compose(
         sandbox=sandbox or parameters.get("source") == "sandbox",
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
-        problems=_problems(facts) if "problems" in facts else None,
+        problems=_problems(facts) if "problems" in facts and not _tells(notebook) else None,
         made=_made(facts, parameters, notebook),
         failure=failure,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This file holds everything it"
         " shows and asks nothing of the network.",
+    )
+
+
+def _tells(notebook: nbformat.NotebookNode) -> bool:
+    """Whether the notebook has a section of its own on what is missing."""
+    return any(
+        cell.cell_type == "markdown" and "# what could not be had" in cell.source.lower()
+        for cell in notebook.cells
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from zmq import ZMQError
 
 from engagement_nb import engine as forked
 from engagement_nb import errors
-from engagement_nb.report.notebooks import check_parameters, read_notebook
+from engagement_nb.report.notebooks import NotebookFile
 
 ENGINES = {"fast": forked.ENGINE, "stock": "nbclient"}
 """``fast`` forks kernels (see `engagement_nb.engine`); ``stock`` is papermill's own engine."""
@@ -50,7 +50,7 @@ class Run:
 
 
 def run_notebook(
-    path: Path,
+    notebook: NotebookFile,
     parameters: Mapping[str, Any],
     *,
     engine: str = "fast",
@@ -61,10 +61,10 @@ def run_notebook(
 
     Parameters
     ----------
-    path
+    notebook
         The notebook.
     parameters
-        Checked by `check_parameters`.
+        Checked by `NotebookFile.check`.
     engine
         A key of `ENGINES`.
     cwd
@@ -75,10 +75,9 @@ def run_notebook(
     Raises
     ------
     InputError
-        The parameters do not fit, or ``path`` is no notebook.
+        The parameters do not fit.
     """
-    checked = check_parameters(path, parameters)
-    notebook = read_notebook(path)
+    name, checked = notebook.name, notebook.check(parameters)
     scratch = Path(tempfile.mkdtemp(prefix="enb-run-"))
     kept = scratch / "executed.ipynb"
     error: errors.EngagementError | None = None
@@ -86,7 +85,7 @@ def run_notebook(
         for attempt in range(1, KERNEL_STARTS + 1):
             try:
                 papermill.execute_notebook(
-                    notebook,
+                    copy.deepcopy(notebook.node),
                     str(kept),
                     parameters=checked,
                     engine_name=ENGINES[engine],
@@ -95,24 +94,24 @@ def run_notebook(
                     resources={"metadata": {"path": str(cwd or Path.cwd())}},
                 )
             except PapermillExecutionError as failed:
-                error = _of_the_notebook(failed, path.name)
+                error = _of_the_notebook(failed, name)
             except (DeadKernelError, CellTimeoutError) as stopped:
-                error = _of_the_kernel(stopped, path.name, read_notebook(kept))
+                error = _of_the_kernel(stopped, name, _read(kept))
             except (RuntimeError, OSError, ZMQError) as trouble:
                 # The kernel did not start. Nothing has run, so once more costs nothing.
                 if attempt < KERNEL_STARTS:
                     continue
                 error = errors.ReportError(
-                    f"No kernel could be started for {path.name} ({trouble}).",
+                    f"No kernel could be started for {name} ({trouble}).",
                     advice="Run the same command again; if it stays, try --engine stock.",
                 )
             break
-        executed = _tidy(read_notebook(kept) if kept.exists() else notebook, path)
+        executed = _tidy(_read(kept) if kept.exists() else notebook.node, name)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if error is None and (missing := _not_executed(executed)):
         error = errors.ReportError(
-            f"{path.name} was reported as done, but {missing} cells have not run.",
+            f"{name} was reported as done, but {missing} cells have not run.",
             advice="Run the same command again.",
         )
     return Run(executed, error)
@@ -159,23 +158,21 @@ def _not_executed(notebook: nbformat.NotebookNode) -> int:
     )
 
 
-def _tidy(notebook: nbformat.NotebookNode, path: Path) -> nbformat.NotebookNode:
+def _read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def _tidy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The notebook without credentials and without this machine's paths to itself."""
-    about = notebook.metadata.get("papermill", {})
-    about.update(input_path=path.name, output_path=path.name)
-    return nbformat.from_dict(_scrubbed(notebook))
-
-
-def _scrubbed(value: Any) -> Any:
-    """A notebook (or part of one) with every known credential masked."""
-    text = json.dumps(value, ensure_ascii=False)
-    return json.loads(_redact(text))
+    notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
+    text = _redact(json.dumps(notebook, ensure_ascii=False))
+    home = str(Path.home())
+    if len(home) > 1:
+        text = text.replace(home + "/", "~/")
+    return nbformat.from_dict(json.loads(text))
 
 
 def _redact(text: str) -> str:
     from engagement_nb.credentials import redact
 
     return redact(text)
-
-
-PAPERMILL_NOTE = re.compile(r"papermill-error-cell")

@@ -16,7 +16,7 @@ from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook
-from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, parameters_of
+from engagement_nb.report.notebooks import EXPLORE, FETCH, NotebookFile, find_notebook
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
 
@@ -204,21 +204,20 @@ def check_source(source: str, ids: str | Path | None = None) -> None:
 
 
 def _shared_out(
-    parameters: Mapping[str, Any], fetch: Path | None, explore: Path
+    parameters: Mapping[str, Any], fetch: NotebookFile | None, explore: NotebookFile
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Parameters by the notebook that takes them; one that none takes is an error."""
-    first = parameters_of(fetch) if fetch else {}
-    second = parameters_of(explore)
+    first = fetch.parameters if fetch else {}
+    second = explore.parameters
     for name in parameters:
         if name not in first and name not in second:
             taken = ", ".join(dict.fromkeys([*first, *second]))
             raise InputError(
                 f"No notebook has a parameter {name!r}.", advice=f"There are: {taken}."
             )
-    return (
-        {name: value for name, value in parameters.items() if name in first},
-        {name: value for name, value in parameters.items() if name in second},
-    )
+    ours = {name: value for name, value in parameters.items() if name in first}
+    theirs = {name: value for name, value in parameters.items() if name in second}
+    return fetch.check(ours) if fetch else {}, explore.check(theirs)
 
 
 def _check_writable(store: Store) -> None:

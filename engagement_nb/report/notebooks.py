@@ -6,7 +6,8 @@ import ast
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def notebooks_folder(given: str | Path | None = None) -> Path:
         return folder
     package = Path(str(resources.files("engagement_nb")))
     for folder in (package / "notebooks", package.parent / "notebooks"):
-        if (folder / EXPLORE).exists():
+        if (folder / FETCH).exists():
             return folder
     raise ReportError(
         "The notebooks are missing from this installation.",
@@ -71,75 +72,93 @@ def notebooks_folder(given: str | Path | None = None) -> Path:
     )
 
 
-def find_notebook(name: str, given: str | Path | None = None) -> Path:
+def find_notebook(name: str, given: str | Path | None = None) -> NotebookFile:
     """A notebook of the package, or the user's copy of it where there is one."""
     own = notebooks_folder(given) / name
-    return own if own.exists() else notebooks_folder() / name
+    return NotebookFile.read(own if own.exists() else notebooks_folder() / name)
 
 
-def read_notebook(path: Path) -> nbformat.NotebookNode:
-    """A notebook, parsed.
+@dataclass(frozen=True)
+class NotebookFile:
+    """A notebook as it lies on disk, to be executed here or on another machine.
 
-    Raises
-    ------
-    InputError
-        It is no notebook.
+    Parameters
+    ----------
+    name
+        Its file name.
+    node
+        What is in it.
     """
-    try:
-        return nbformat.read(path, as_version=4)
-    except (ValueError, nbformat.reader.NotJSONError) as error:
-        raise InputError(
-            f"{path} is not a notebook ({str(error).splitlines()[0][:80]}).",
-            advice="Take a fresh copy of the notebook.",
-        ) from None
 
+    name: str
+    node: nbformat.NotebookNode = field(repr=False)
 
-def parameters_of(path: Path) -> dict[str, Parameter]:
-    """Parameters that a notebook takes, by name.
+    @classmethod
+    def read(cls, path: Path) -> NotebookFile:
+        """Read and parse one.
 
-    Raises
-    ------
-    InputError
-        It has no cell tagged ``parameters``, or it is no notebook.
-    """
-    notebook = read_notebook(path)
-    if not any("parameters" in cell.metadata.get("tags", []) for cell in notebook.cells):
-        raise InputError(
-            f"{path.name} has no cell tagged 'parameters', so nothing can be passed to it.",
-            advice="Tag the cell that sets the notebook's inputs (in JupyterLab: Property"
-            " Inspector, Cell Tags).",
-        )
-    found = {}
-    for name, seen in papermill.inspect_notebook(str(path)).items():
+        Raises
+        ------
+        InputError
+            It is no notebook.
+        """
         try:
-            default = ast.literal_eval(seen["default"])
-        except (ValueError, SyntaxError):
-            default = seen["default"]
-        declared = seen["inferred_type_name"]
-        if declared in ("", "None"):
-            declared = type(default).__name__
-        found[name] = Parameter(name, declared, default, seen["help"])
-    return found
+            return cls(path.name, nbformat.read(path, as_version=4))
+        except (ValueError, nbformat.reader.NotJSONError) as error:
+            raise InputError(
+                f"{path} is not a notebook ({str(error).splitlines()[0][:80]}).",
+                advice="Take a fresh copy of the notebook.",
+            ) from None
+
+    @cached_property
+    def parameters(self) -> dict[str, Parameter]:
+        """The parameters that it takes, by name.
+
+        Raises
+        ------
+        InputError
+            It has no cell tagged ``parameters``.
+        """
+        if not any("parameters" in cell.metadata.get("tags", []) for cell in self.node.cells):
+            raise InputError(
+                f"{self.name} has no cell tagged 'parameters', so nothing can be passed to it.",
+                advice="Tag the cell that sets the notebook's inputs (in JupyterLab: Property"
+                " Inspector, Cell Tags).",
+            )
+        return {
+            name: _declared(name, seen)
+            for name, seen in papermill.inspect_notebook(self.node).items()
+        }
+
+    def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters as the notebook wants them; text is read by the declared type.
+
+        Raises
+        ------
+        InputError
+            A name that the notebook does not have, a value of another type, or a secret.
+        """
+        # Papermill only warns of an unknown name, and the report is then of something else.
+        taken = self.parameters
+        return {name: _fitting(self.name, taken, name, value) for name, value in given.items()}
 
 
-def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as the notebook wants them; text is read by the declared type.
-
-    Raises
-    ------
-    InputError
-        A name that the notebook does not have, a value of another type, or a secret.
-    """
-    # Papermill only warns of an unknown name, and the report is then of something else.
-    taken = parameters_of(path)
-    return {name: _fitting(path, taken, name, value) for name, value in given.items()}
+def _declared(name: str, seen: Mapping[str, str]) -> Parameter:
+    try:
+        default = ast.literal_eval(seen["default"])
+    except (ValueError, SyntaxError):
+        default = seen["default"]
+    declared = seen["inferred_type_name"]
+    if declared in ("", "None"):
+        declared = type(default).__name__
+    return Parameter(name, declared, default, seen["help"])
 
 
-def _fitting(path: Path, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
+def _fitting(notebook: str, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
     if name not in taken:
         near = difflib.get_close_matches(name, taken, 1)
         raise InputError(
-            f"{path.name} has no parameter {name!r}.",
+            f"{notebook} has no parameter {name!r}.",
             advice=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(taken)}.",
         )
     refuse_secrets({name: value})
@@ -147,25 +166,25 @@ def _fitting(path: Path, taken: Mapping[str, Parameter], name: str, value: Any) 
     base, optional = wanted.replace(" ", "").removesuffix("|None"), "None" in wanted
     types = _TYPES.get(base.split("[")[0])
     if isinstance(value, str) and types is not None and str not in types:
-        value = _read_text(path, name, base, value)
+        value = _read_text(notebook, name, base, value)
     if value is None and (optional or types is None):
         return None
     fits = types is None or isinstance(value, types)
     if not fits or (isinstance(value, bool) and types is not None and bool not in types):
         raise InputError(
-            f"Parameter {name!r} of {path.name} is {wanted}, and {value!r} is not.",
+            f"Parameter {name!r} of {notebook} is {wanted}, and {value!r} is not.",
             advice=taken[name].help and f"It is: {taken[name].help}.",
         )
     return value
 
 
-def _read_text(path: Path, name: str, wanted: str, text: str) -> Any:
+def _read_text(notebook: str, name: str, wanted: str, text: str) -> Any:
     """A value that came as text (command line, CSV), read as YAML would."""
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         raise InputError(
-            f"Parameter {name!r} of {path.name} is {wanted}, and {text!r} cannot be read as that."
+            f"Parameter {name!r} of {notebook} is {wanted}, and {text!r} cannot be read as that."
         ) from None
 
 

@@ -161,6 +161,8 @@ def _accessible(html: str) -> str:
     soup = BeautifulSoup(html, "html.parser")
     main = soup.select("main")[0]
     _unique_ids(main)
+    for style in main.find_all("style", string=re.compile(r"\.dataframe")):
+        style.decompose()  # pandas' own, which the page's replaces
     for number, table in enumerate(main.find_all("table"), start=1):
         _table(soup, table, number)
     for pre in main.find_all("pre"):
@@ -195,6 +197,7 @@ def _unique_ids(main: Tag) -> None:
 
 def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
     """Scroll a table by itself, by keyboard too, and say which cells are headings."""
+    _join_index_names(table)
     table.attrs = {k: v for k, v in table.attrs.items() if k not in ("border", "width")}
     for cell in table.select("thead th, thead td"):
         if cell.get_text(strip=True):
@@ -215,6 +218,20 @@ def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
     table.wrap(region)
 
 
+def _join_index_names(table: Tag) -> None:
+    """One row of headings where pandas makes two, the second for the index's names only."""
+    rows = table.select("thead tr")
+    if len(rows) != 2:
+        return
+    above, below = (list(row.find_all(["th", "td"])) for row in rows)
+    texts = [[cell.get_text(strip=True) for cell in cells] for cells in (above, below)]
+    if len(above) == len(below) and not any(a and b for a, b in zip(*texts, strict=True)):
+        for upper, lower in zip(above, below, strict=True):
+            if lower.get_text(strip=True):
+                upper.string = lower.get_text(strip=True)
+        rows[1].decompose()
+
+
 _NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|None|\.\.\.|")
 
 
@@ -226,6 +243,7 @@ def _align(table: Tag) -> None:
             if not _NUMBER.fullmatch(cell.get_text(strip=True)):
                 words.add(column)
     for row in table.select("tr"):
+        row.attrs.pop("style", None)
         for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
             if column in words:
                 cell["class"] = "text"
