@@ -17,6 +17,7 @@ from engagement_nb.charts.style import (
     SKY,
     Chart,
     counts_on,
+    nothing,
 )
 from engagement_nb.gap.words import number
 
@@ -71,6 +72,9 @@ def bridge(
 
 def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) -> Chart:
     """Engagements against the sum of all columns, a dot a Tweet, both on log axes."""
+    title = "Engagements against the sum of all columns, Tweet by Tweet"
+    if not len(sums):
+        return nothing(title, "No Tweet has both figures.", sandbox=sandbox)
     above = int(np.count_nonzero(engagements > sums))
     below = int(np.count_nonzero(engagements < sums))
     equal = len(sums) - above - below
@@ -114,7 +118,6 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
         f" are above the sum on {number(above)}, below it on {number(below)} and equal on"
         f" {number(equal)}."
     )
-    title = "Engagements against the sum of all columns, Tweet by Tweet"
     return Chart(title, alt, draw, height=4.6, narrow_height=4.2, sandbox=sandbox)
 
 
@@ -136,7 +139,7 @@ def asked(split: Asked) -> Chart:
 
     def draw(axes: Axes, narrow: bool) -> None:
         y, level = len(parts), 0
-        for text, count, colour in parts:
+        for _, count, colour in parts:
             axes.barh(y, count, left=level, height=0.62, color=colour)
             level += count
             sign = "+" if count > 0 and y < len(parts) else ""

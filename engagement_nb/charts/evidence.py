@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, ORANGE, Chart, percents_on
+from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, ORANGE, Chart, nothing, percents_on
 from engagement_nb.gap.words import counted, listed, number, percent
 
 _COLOURS = {"counted": BLUE, "not counted": ORANGE, "undetermined": GREY}
@@ -23,8 +23,12 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     sandbox
         Whether to stamp it.
     """
+    title = "The evidence for each metric"
+    if not len(table):
+        return nothing(title, "There is no metric to judge.", sandbox=sandbox)
     groups = [table[table["verdict"] == verdict] for verdict in _ORDER]
     rows = pd.concat([group.sort_values("tight", ascending=False) for group in groups])
+    verdicts = set(table["verdict"])
     users = rows["posts_above_zero"].to_numpy().clip(min=1)
     fits = rows["tight"].to_numpy() / users
     against = rows["contradictions"].to_numpy() / users
@@ -60,13 +64,12 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.grid(axis="x", color=FAINT, lw=0.6)
         axes.set_axisbelow(True)
         axes.legend(
-            handles=[Patch(color=_COLOURS[v], label=v) for v in _ORDER if (table["verdict"] == v).any()],
+            handles=[Patch(color=_COLOURS[v], label=v) for v in _ORDER if v in verdicts],
             frameon=False, loc="upper center", bbox_to_anchor=(0.45, 1.0 + 0.55 / len(rows) + 0.06),
             ncols=3, fontsize=9, columnspacing=1, handlelength=1.2, handletextpad=0.4,
         )  # fmt: skip
 
     height = 1.1 + 0.29 * len(rows)
-    title = "The evidence for each metric"
     return Chart(title, _alt(table), draw, height=height, narrow_height=height, sandbox=sandbox)
 
 

@@ -14,6 +14,7 @@ from engagement_nb.charts.style import (
     INK,
     ORANGE,
     Chart,
+    nothing,
     percents_on,
 )
 from engagement_nb.gap.words import interval, number, percent
@@ -36,6 +37,9 @@ def hidden_by(
         Whether to stamp it.
     """
     rows = table[table["hidden_share"].notna()]
+    title = f"Hidden share {what}"
+    if not len(rows):
+        return nothing(title, "No Tweet has engagements to look into.", sandbox=sandbox)
     shares = rows["hidden_share"].to_numpy(dtype=float)
     low = rows["low"].to_numpy(dtype=float, na_value=np.nan)
     high = rows["high"].to_numpy(dtype=float, na_value=np.nan)
@@ -78,9 +82,7 @@ def hidden_by(
     )
     alt = f"Hidden share of engagements {what}: {said}."
     height = 1.0 + 0.33 * max(len(rows), 2)
-    return Chart(
-        f"Hidden share {what}", alt, draw, height=height, narrow_height=height, sandbox=sandbox
-    )
+    return Chart(title, alt, draw, height=height, narrow_height=height, sandbox=sandbox)
 
 
 def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
@@ -89,10 +91,15 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.result.Gap.by` with "hours_since_posting".
+        `engagement_nb.gap.result.Gap.by` with "hours_since_posting" or "days_since_posting".
     sandbox
         Whether to stamp it.
     """
+    title = "How engagements grow after posting"
+    if not int(table["engagements"].sum()):
+        why = "No Tweet was posted within the series, so none can be followed from its start."
+        return nothing(title, why, sandbox=sandbox)
+    unit = "days" if "days" in str(table.index.name) else "hours"
     whole = max(int(table["engagements"].sum()), 1)
     come = table["engagements"].cumsum().to_numpy() / whole
     hidden = table["hidden_share"].to_numpy(dtype=float, na_value=np.nan)
@@ -111,7 +118,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         )  # fmt: skip
         axes.set_ylim(0, 1.04)
         percents_on(axes.yaxis)
-        axes.set_xlabel("hours since posting")
+        axes.set_xlabel(f"{unit} since posting")
         axes.grid(axis="y", color=FAINT, lw=0.6)
         axes.set_axisbelow(True)
         axes.legend(
@@ -128,7 +135,6 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         f" hidden share is {first} at {known[0] if known else 'first'} and {last} at"
         f" {known[-1] if known else 'last'}."
     )
-    title = "How engagements grow after posting"
     return Chart(title, alt, draw, height=3.8, narrow_height=4.2, sandbox=sandbox)
 
 
@@ -142,6 +148,9 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     sandbox
         Whether to stamp it.
     """
+    title = "What the usual definitions make of engagements"
+    if not len(table) or not table["tweets"].any():
+        return nothing(title, "There is nothing to compare the definitions on.", sandbox=sandbox)
     shares = table["share_of_engagements"].astype(float).to_numpy()
     tops = table["top_agreement"].astype(float).to_numpy()
 
@@ -158,7 +167,7 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         for offset, values in ((0.19, shares), (-0.19, tops)):
             for y, value in zip(places, values, strict=True):
                 axes.annotate(
-                    "not known" if np.isnan(value) else percent(value, 0),
+                    "not known" if np.isnan(value) else percent(float(value), 0),
                     (0 if np.isnan(value) else value, y + offset), xytext=(4, 0),
                     textcoords="offset points", va="center", color=INK, fontsize=9,
                 )  # fmt: skip
@@ -178,12 +187,12 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         )  # fmt: skip
 
     said = "; ".join(
-        f"{name} is {percent(share, 0)} of engagements and finds {percent(top, 0)} of the top Tweets"
+        f"{name} is {percent(float(share), 0)} of engagements and finds"
+        f" {percent(float(top), 0)} of the top Tweets"
         for name, share, top in zip(table.index, shares, tops, strict=True)
     )
     alt = f"Usual definitions against engagements: {said}."
     height = 1.0 + 0.62 * len(table)
-    title = "What the usual definitions make of engagements"
     return Chart(title, alt, draw, height=height, narrow_height=height + 0.4, sandbox=sandbox)
 
 

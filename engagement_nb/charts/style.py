@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -105,6 +106,17 @@ class Chart(Figure):
 
     def _ipython_display_(self) -> None:
         show(self)
+
+
+def nothing(title: str, why: str, *, sandbox: bool = False) -> Chart:
+    """A figure that says why there is nothing to see."""
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        axes.set_axis_off()
+        text = textwrap.fill(why, 44 if narrow else 90)
+        axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, fontsize=11)
+
+    return Chart(title, why, draw, height=1.3, sandbox=sandbox)
 
 
 def alt_text(figure: Figure) -> str:

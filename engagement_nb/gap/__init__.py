@@ -10,6 +10,7 @@ from engagement_nb.gap.judge import Verdict, find_and_judge
 from engagement_nb.gap.read import read_counts
 from engagement_nb.gap.result import Gap
 from engagement_nb.gap.stability import stability
+from engagement_nb.handover import facts
 from engagement_nb.metrics import About, Metrics
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
@@ -46,9 +47,9 @@ def explore_gap(
         The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
     """
     if isinstance(metrics, Metrics):
-        frame, about = metrics.frame, metrics.about
+        frame, about, told = metrics.frame, metrics.about, facts(metrics)
     else:
-        frame, about = metrics, About("frame", "frame")
+        frame, about, told = metrics, About("frame", "frame"), None
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     if not 0 < level < 1:
@@ -59,6 +60,7 @@ def explore_gap(
         verdicts=find_and_judge(counts, tolerance),
         stability=stability(counts, tolerance, seed=seed),
         about=about,
+        facts=told,
         tolerance=tolerance,
         level=level,
         resamples=resamples,

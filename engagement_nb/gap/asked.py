@@ -136,7 +136,7 @@ def split_gap(gap: Gap, totals: Metrics | pd.DataFrame, start: datetime | None =
     if not len(pairs):
         return Asked(0, 0, 0, 0, 0, 0, 0, {}, gap.sandbox)
     whole = (pairs["created_at"] >= pd.Timestamp(start)).fillna(False).to_numpy(dtype=bool)
-    whole &= _read_in_time(pairs, gap.about, about)
+    whole = whole & _read_in_time(pairs, gap.about, about)
     there = pairs["there"].to_numpy()[whole]
     here = pairs["here"].to_numpy()[whole]
     given = [n for n in lifetime.names if n in gap.summed or n not in gap.counts.names]

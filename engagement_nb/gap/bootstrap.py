@@ -94,7 +94,7 @@ def stretched(limits: np.ndarray, share: float, factor: float) -> tuple[float, f
 
 
 def student(level: float, freedom: float) -> float:
-    """Two-sided quantile of Student's t, by its expansion around the normal's; 2 degrees at least."""
+    """Two-sided quantile of Student's t, expanded around the normal's; 2 degrees at least."""
     z = NormalDist().inv_cdf((1 + level) / 2)
     n = max(freedom, 2.0)
     return (

@@ -75,10 +75,10 @@ def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
     """Spearman's rank correlation, equal figures sharing their rank; None if one is constant."""
     if len(first) < 3:
         return None
-    ranks = [pd.Series(figures).rank().to_numpy() for figures in (first, second)]
-    if any(np.ptp(rank) == 0 for rank in ranks):
+    one, other = (pd.Series(figures).rank().to_numpy() for figures in (first, second))
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -89,5 +89,5 @@ def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
     size = int(np.ceil(TOP * len(first)))
     if len(first) < 10:
         return None
-    tops = [np.argsort(-figures, kind="stable")[:size] for figures in (first, second)]
-    return len(np.intersect1d(*tops)) / size
+    one, other = (np.argsort(-figures, kind="stable")[:size] for figures in (first, second))
+    return len(np.intersect1d(one, other)) / size

@@ -61,7 +61,8 @@ class Units:
             "month": self._months,
             "day": self._days,
             "hour": self._hours,
-            "hours_since_posting": self._since,
+            "hours_since_posting": self._since_hours,
+            "days_since_posting": self._since_days,
         }
         if key in special:
             labels, order = special[key]()
@@ -120,12 +121,15 @@ class Units:
         edges = [0, 1, *(10**k for k in range(1, 18))]
         names = ["0", *(f"{number(10**k)}–{number(10 ** (k + 1) - 1)}" for k in range(17))]
         places = np.searchsorted(edges, figures.to_numpy(), side="right") - 1
-        return pd.Series(np.array(names)[places], index=self.frame.index), names[: places.max() + 1]
+        return pd.Series(np.array(names)[places], index=self.frame.index), names[
+            : places.max(initial=0) + 1
+        ]
 
     def _ages(self) -> tuple[pd.Series, list[str]]:
         posted = self._posted()
         moment = pd.Timestamp(self.moment) if self.moment else posted.max()
-        days = ((moment - posted) / pd.Timedelta(days=1)).to_numpy(dtype=float, na_value=np.nan)
+        seconds = (moment - posted).dt.total_seconds()
+        days = seconds.to_numpy(dtype=float, na_value=np.nan) / 86400
         ends = [end for end, _ in _AGES]
         names = [name for _, name in _AGES]
         places = np.searchsorted(ends, days, side="right").clip(max=len(names) - 1)
@@ -142,14 +146,26 @@ class Units:
         hours = self._time().dt.strftime("%H").astype("string")
         return hours, [f"{hour:02d}" for hour in range(24)]
 
-    def _since(self) -> tuple[pd.Series, list[str]]:
-        posted = self._posted()
-        since = (self._time() - posted.dt.floor("h")) / pd.Timedelta(hours=1)
-        hours = since.to_numpy(dtype=float, na_value=np.nan)
+    def _since_hours(self) -> tuple[pd.Series, list[str]]:
+        hours = self._since("h").dt.total_seconds() / 3600
         names = [_span(a, b) for a, b in zip(_SINCE, [*_SINCE[1:], None], strict=True)]
-        places = np.searchsorted(_SINCE, np.nan_to_num(hours, nan=-1), side="right") - 1
+        places = np.searchsorted(_SINCE, hours.fillna(-1).to_numpy(dtype=float), side="right") - 1
+        return self._labelled(names, places), names
+
+    def _since_days(self) -> tuple[pd.Series, list[str]]:
+        days = (self._since("D").dt.total_seconds() / 86400).fillna(-1).to_numpy(dtype=float)
+        last = int(days.max(initial=0))
+        names = [f"day {day}" for day in range(last + 1)]
+        return self._labelled(names, days.astype(int)), names
+
+    def _since(self, unit: str) -> pd.Series:
+        """Time since posting; none for Tweets posted before the series begins."""
+        posted, time = self._posted().dt.floor(unit), self._time()
+        return (time - posted).where((posted >= time.min()) & (time >= posted))
+
+    def _labelled(self, names: list[str], places: np.ndarray) -> pd.Series:
         labels = pd.Series(np.array(names)[places.clip(min=0)], index=self.frame.index)
-        return labels.astype("string").where(pd.Series(places >= 0, index=self.frame.index)), names
+        return labels.astype("string").where(pd.Series(places >= 0, index=self.frame.index))
 
     def _posted(self) -> pd.Series:
         if "created_at" not in self.frame.columns or self.frame["created_at"].isna().all():

@@ -164,20 +164,17 @@ def cheapest_hitting_set(
         nonlocal best
         if best is not None and cost >= best[0]:
             return
-        open_conflicts = [c - barred for c in conflicts if not c & chosen]
-        if not open_conflicts:
+        still_whole = [sorted(c - barred) for c in conflicts if not c & chosen]
+        if not still_whole:
             best = (cost, chosen)
             return
-        options = sorted(min(open_conflicts, key=_size), key=lambda j: costs[j])
+        shortest = min((len(c), c) for c in still_whole)[1]
+        options = sorted(shortest, key=lambda j: costs[j])
         for position, j in enumerate(options):
             search(chosen | {j}, cost + costs[j], barred | frozenset(options[:position]))
 
     search(frozenset(), 0, frozenset(keep))
     return best[1] if best else None
-
-
-def _size(conflict: frozenset[int]) -> int:
-    return len(conflict)
 
 
 def slack(engagements: np.ndarray) -> np.ndarray:

@@ -103,13 +103,19 @@ def judge(counts: Counts, members: tuple[int, ...], tolerance: float) -> list[Ve
     for j in set(range(len(counts.names))) - set(members):
         speaking = Speaking.of(counts, j, left - counts.values[j], complete)
         if not speaking.users:
-            verdict, why = UNDETERMINED, "zero on every Tweet"
+            verdict, why = UNDETERMINED, _unused(counts, j)
         elif speaking.refuted(counts, j, left_by_core, tolerance):
             verdict, why = NOT_COUNTED, "with it, the sum is more than engagements"
         else:
             verdict, why = UNDETERMINED, "too few Tweets contradict it"
         verdicts[j] = speaking.verdict(counts.names[j], verdict, False, why)
     return [verdicts[j] for j in range(len(counts.names))]
+
+
+def _unused(counts: Counts, j: int) -> str:
+    if counts.known is not None and not counts.known[j].any():
+        return "not known for any Tweet"
+    return "zero on every Tweet"
 
 
 @dataclass(frozen=True)

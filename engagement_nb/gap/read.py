@@ -73,33 +73,27 @@ def read_counts(frame: pd.DataFrame) -> Counts:
 
     A series (column ``time``) is summed over its hours or days; a sum over a missing figure is
     missing. A Tweet that comes twice with the same figures is counted once; of several
-    snapshots (column ``read_at``) the last counts.
+    snapshots (column ``read_at``) the last counts. Without a column of engagements no Tweet is
+    judged.
 
     Raises
     ------
     AnalysisError
-        No engagements column, no other metric, a count below zero, too large or not whole, or
-        a Tweet that comes twice with different figures.
+        A count below zero, too large or not whole, or a Tweet that comes twice with different
+        figures.
     """
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
-    if "engagements" not in frame.columns:
-        raise AnalysisError(
-            "These figures have no engagements column, so there is nothing to compare the metrics"
-            " with.",
-            advice="Ask for engagements too: with the owner's tokens, or from an export file.",
-        )
-    if not names:
-        raise AnalysisError(
-            "These figures have engagements and no other metric, so there is nothing to add up.",
-            advice="Ask for the metrics too, such as favorites, replies and url_clicks.",
-        )
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
     frame, dropped = one_row_a_tweet(frame)
     values = np.zeros((len(names), len(frame)), dtype=np.int64)
     known = np.ones((len(names), len(frame)), dtype=bool)
     for row, name in enumerate(names):
         values[row], known[row] = column_counts(frame, name)
-    engagements, judged = column_counts(frame, "engagements")
+    if "engagements" in frame.columns:
+        engagements, judged = column_counts(frame, "engagements")
+    else:
+        engagements = np.zeros(len(frame), dtype=np.int64)
+        judged = np.zeros(len(frame), dtype=bool)
     everything = None if known.all() else known
     return Counts(frame, names, values, everything, engagements, judged, dropped, series)
 
@@ -107,7 +101,7 @@ def read_counts(frame: pd.DataFrame) -> Counts:
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """One column as int64 with 0 for unknown, and which are known."""
     column = frame[name]
-    known = column.notna().to_numpy(dtype=bool)
+    known = column.notna().to_numpy(dtype=bool, copy=True)
     if pd.api.types.is_integer_dtype(column.dtype):
         numbers = column.fillna(0).to_numpy(dtype=np.int64)
     else:

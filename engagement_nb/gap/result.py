@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from engagement_nb import handover
 from engagement_nb.gap import sentences
 from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.bootstrap import Interval, share_interval
@@ -21,12 +20,15 @@ from engagement_nb.gap.identify import exact_sum
 from engagement_nb.gap.judge import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.read import Counts
+from engagement_nb.handover import bundle
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.vocabulary import label
 
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart
 
+_COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",
+            "contradicted_share", "tight", "stability", "expected", "why")  # fmt: skip
 _TITLES = {
     "size": "by engagements of the Tweet",
     "age": "by age of the Tweet",
@@ -35,6 +37,7 @@ _TITLES = {
     "owner": "by account",
     "hour": "by hour of the day (UTC)",
     "hours_since_posting": "by time since posting",
+    "days_since_posting": "by time since posting",
 }
 
 
@@ -55,6 +58,8 @@ class Gap:
         Tweets were drawn.
     about
         Where the figures come from.
+    facts
+        The same and what could not be had, for reports; None for a bare frame.
     tolerance, level, resamples, seed
         The options of `explore_gap`.
     """
@@ -63,6 +68,7 @@ class Gap:
     verdicts: list[Verdict]
     stability: dict[str, float] | None
     about: About
+    facts: dict[str, Any] | None
     tolerance: float
     level: float
     resamples: int
@@ -219,7 +225,7 @@ class Gap:
             }
             for j, v in enumerate(self.verdicts)
         }
-        table = pd.DataFrame.from_dict(rows, orient="index")
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS))
         table.index.name = "metric"
         return table.astype({"contradicted_share": "Float64", "stability": "Float64"})
 
@@ -251,6 +257,10 @@ class Gap:
             interval ``low`` and ``high`` (over Tweets), ``over_count``.
         """
         return self._units.by(key)
+
+    def growth(self) -> pd.DataFrame:
+        """A series by time since posting, of Tweets posted within it: as `by`."""
+        return self.by("days_since_posting" if self.about.by == "day" else "hours_since_posting")
 
     @cached_property
     def daily_interval(self) -> Interval | None:
@@ -378,7 +388,7 @@ class Gap:
         """How engagements grow after posting, of a series: what has come, what is hidden."""
         from engagement_nb.charts.shares import growth
 
-        return growth(self.by("hours_since_posting"), sandbox=self.sandbox)
+        return growth(self.growth(), sandbox=self.sandbox)
 
     def plot_definitions(self) -> Chart:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
@@ -386,11 +396,34 @@ class Gap:
 
         return definitions(self.definitions(), sandbox=self.sandbox)
 
+    def reading(self, topic: str) -> str:
+        """What the numbers say on a topic, in sentences (Markdown).
+
+        Parameters
+        ----------
+        topic
+            "columns", "evidence", "documents", "confidence", "meaning", "definitions",
+            "oddities", or a key of `by`.
+        """
+        if (nothing := sentences.no_answer(self)) is not None and topic != "oddities":
+            return nothing
+        whole = {
+            "columns": sentences.columns,
+            "evidence": sentences.evidence,
+            "documents": sentences.documents,
+            "confidence": sentences.confidence,
+            "meaning": sentences.meaning,
+        }
+        if topic in whole:
+            return whole[topic](self)
+        if topic == "definitions":
+            return sentences.usual(self.definitions())
+        if topic == "oddities":
+            return sentences.odd(self.oddities())
+        return sentences.where(self.by(topic), _TITLES.get(topic, f"by {topic}"))
+
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return handover.bundle(gap=self.to_dict())
 
     def _repr_html_(self) -> str:
         from engagement_nb.charts.style import figure_html
@@ -399,6 +432,12 @@ class Gap:
             f"<p>{html.escape(self.sentence)}</p>{sentences.table_html(self.table)}"
             f"{figure_html(self.plot_bridge())}"
         )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        parts: dict[str, Any] = {"gap": self.to_dict()}
+        if self.facts is not None:
+            parts["metrics"] = self.facts
+        return {"text/plain": repr(self), "text/html": self._repr_html_(), **bundle(**parts)}
 
 
 def _plain(value: Any) -> Any:

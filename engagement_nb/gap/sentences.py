@@ -1,13 +1,14 @@
-"""The answer in words, from the numbers."""
+"""The answer in words, from the numbers: what is said of a gap, and only what is true of it."""
 
 from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.words import counted, interval, listed, number, percent, spelled
+from engagement_nb.gap.words import counted, interval, listed, number, percent, sentence, spelled
 from engagement_nb.vocabulary import label
 
 if TYPE_CHECKING:
@@ -16,53 +17,288 @@ if TYPE_CHECKING:
 
 def answer(gap: Gap) -> str:
     """What a report says first: engagements, what explains them, what is hidden, what is not."""
-    posts = counted(gap.posts, "Tweet")
-    if not gap.posts:
-        return "No Tweet has both engagements and the metrics to compare them with."
-    if not gap.engagements:
-        return f"{posts} without a single engagement: there is no gap to explain."
-    parts = [f"Engagements of {posts}: {number(gap.engagements)}.", explained(gap)]
+    if (nothing := no_answer(gap)) is not None:
+        return nothing
+    parts = [f"Engagements of {counted(gap.posts, 'Tweet')}: {number(gap.engagements)}."]
+    parts.append(_explained(gap))
     if gap.over_count and gap.not_counted:
         names = listed([label(name) for name in gap.not_counted])
-        verb = "looks" if len(gap.not_counted) == 1 else "look"
+        of_them = gap.table.loc[gap.not_counted, "sum"].sum()
         parts.append(
-            f"{names[0].upper()}{names[1:]} ({number(gap.over_count)}) {verb} like engagement and"
-            f" {'is' if len(gap.not_counted) == 1 else 'are'} not part of it."
+            sentence(f"{names} ({number(of_them)}) look like engagement and are not part of it.")
         )
-    return " ".join(part for part in parts if part)
+    if gap.about.endpoint == "totals" and gap.hidden:
+        parts.append("Totals give no clicks, so much of that is only not asked for.")
+    return " ".join(parts)
 
 
-def explained(gap: Gap) -> str:
-    """How much the counted metrics explain, and what is hidden."""
-    share = gap.hidden_share or 0.0
+def no_answer(gap: Gap) -> str | None:
+    """Why there is nothing to say; None when there is."""
+    tweets = len(gap.counts)
+    if not tweets:
+        return "There are no Tweets in these figures."
+    if not gap.counts.names:
+        return (
+            "These figures have no metric besides engagements, so there is nothing to add up:"
+            " ask for favorites, replies, url_clicks and so on."
+        )
+    if not gap.counts.judged.any():
+        return (
+            f"Engagements are not known for any of {counted(tweets, 'Tweet')}, so there is nothing"
+            " to compare the metrics with: it takes the owner's tokens or an export file, and"
+            " totals know them for 90 days only."
+        )
+    if not gap.posts:
+        return "No Tweet has both engagements and all the metrics to compare them with."
+    if not gap.engagements:
+        noun = "Tweet has" if gap.posts == 1 else "Tweets have"
+        return f"{number(gap.posts)} {noun} no engagements at all: there is no gap to explain."
+    return None
+
+
+def _explained(gap: Gap) -> str:
     spread = gap.hidden_interval
     between = (
-        f"; {gap.level * 100:.0f} % interval {interval(spread.low, spread.high)}"
+        f"; {gap.level * 100:g} % interval {interval(spread.low, spread.high)}"
         if spread.low is not None and gap.hidden
         else ""
     )
-    hidden = f"{number(gap.hidden)} ({percent(share)}{between}) have no metric of their own"
+    share = gap.hidden_share or 0.0
+    hidden = f"{number(gap.hidden)} ({percent(share)}{between}) have no metric of their own."
+    if gap.hidden < 0:
+        return (
+            f"The metrics taken as part of it sum to {number(-gap.hidden)} more than that: these"
+            " figures do not belong together."
+        )
     if not gap.counted:
-        return f"Of no metric can these Tweets tell that it is part of it; {hidden}."
-    known = spelled(len(gap.counted))
-    known = known[0].upper() + known[1:]
+        return f"These Tweets cannot tell which metrics are part of it; as far as known, {hidden}"
     noun = "metric is" if len(gap.counted) == 1 else "metrics are"
+    part = sentence(f"{spelled(len(gap.counted))} {noun} part of it and")
+    verb = "explains" if len(gap.counted) == 1 else "explain"
     if not gap.hidden:
-        return f"{known} {noun} part of it and explain all of it: nothing is hidden."
-    return f"{known} {noun} part of it and explain {percent(1 - share)}; {hidden}."
+        return f"{part} {verb} all of it: nothing is hidden."
+    return f"{part} {verb} {percent(1 - share)}; {hidden}"
+
+
+def columns(gap: Gap) -> str:
+    """What somebody finds who adds up every column."""
+    gaps = gap.tweets["naive_gap"].to_numpy()
+    above, below = int(np.count_nonzero(gaps > 0)), int(np.count_nonzero(gaps < 0))
+    equal = gap.posts - above - below
+    if not gap.naive_gap:
+        first = "Every column added up gives exactly as much as engagements."
+    else:
+        more = "more" if gap.naive_gap < 0 else "less"
+        first = (
+            f"Every column added up gives {number(gap.sum_of_metrics)}, which is"
+            f" {number(abs(gap.naive_gap))} {more} than engagements: the naive gap is"
+            f" {number(gap.naive_gap)}."
+        )
+    second = (
+        f"The sum is above engagements on {counted(below, 'Tweet')}, below on {number(above)},"
+        f" equal on {number(equal)}."
+    )
+    if gap.hidden > 0 and gap.over_count > 0:
+        third = (
+            f"Two things are mixed up in it: {number(gap.over_count)} that do not belong and"
+            f" {number(gap.hidden)} that no metric shows."
+        )
+    elif gap.over_count > 0:
+        third = f"All of it comes from {number(gap.over_count)} that do not belong."
+    elif gap.hidden > 0:
+        third = "All of it is engagement that no metric shows."
+    else:
+        third = "There is nothing in it to tell apart."
+    return f"{first} {second} {third}"
+
+
+def evidence(gap: Gap) -> str:
+    """Which metrics are in and out, and why that is believed."""
+    table = gap.table.to_dict("index")
+    parts = []
+    if gap.counted:
+        names = listed([label(n) for n in gap.counted])
+        against = (
+            "no Tweet contradicts them"
+            if not gap.contradictions
+            else f"the sum is too large on {counted(gap.contradictions, 'Tweet')}, few enough to"
+            " be put down to counters read at different moments or a wrong row"
+        )
+        parts.append(f"**Counted:** {names}; {against}.")
+    if gap.not_counted:
+        said = [
+            f"{label(n)} ({number(table[n]['contradictions'])} of"
+            f" {number(table[n]['posts_above_zero'])} Tweets with any:"
+            f" {percent(table[n]['contradicted_share'], 0)})"
+            for n in gap.not_counted
+        ]
+        parts.append(f"**Not counted,** for with them the sum is too large: {listed(said)}.")
+    if gap.undetermined:
+        said = [f"{label(n)} ({table[n]['why']})" for n in gap.undetermined]
+        doubtful = sum(table[n]["sum"] for n in gap.undetermined)
+        inside = sum(table[n]["sum"] for n in gap.undetermined if n in gap.summed)
+        taken = (
+            f" Of their sum, {number(doubtful)}, the analysis takes {number(inside)} as part of"
+            " engagements; the Tweets cannot tell."
+            if doubtful
+            else ""
+        )
+        parts.append(f"**Undetermined:** {'; '.join(said)}.{taken}")
+    return "\n\n".join(parts) or "There is no metric to judge."
+
+
+def documents(gap: Gap) -> str:
+    """The documented expectation against what the data say."""
+    against = [v for v in gap.verdicts if {v.verdict, v.expected} == {"counted", "not counted"}]
+    silent = [v for v in gap.verdicts if v.expected == "not said" and v.verdict != "undetermined"]
+    agreed = [v for v in gap.verdicts if v.verdict == v.expected]
+    parts = []
+    if against:
+        said = [f"{label(v.name)} (said to be {v.expected}, found {v.verdict})" for v in against]
+        parts.append(f"The data disagree with the documents on {listed(said)}.")
+    elif agreed:
+        parts.append(
+            f"Of {counted(len(agreed), 'metric')} the data say what the documents say, and of none"
+            " the opposite."
+        )
+    if silent:
+        said = [f"{label(v.name)} are {v.verdict}" for v in silent]
+        parts.append(f"The documents leave open what the data tell: {listed(said)}.")
+    return " ".join(parts) or "The data tell neither for nor against what the documents say."
+
+
+def confidence(gap: Gap) -> str:
+    """How sure the share and the set are."""
+    spread = gap.hidden_interval
+    parts = []
+    if spread.low is not None and spread.share is not None and spread.low != spread.high:
+        parts.append(
+            f"Were other Tweets drawn from where these came from, the hidden share, here"
+            f" {percent(spread.share)}, would lie between {percent(spread.low)} and"
+            f" {percent(spread.high)} ({spread.level * 100:g} % interval, bootstrap over"
+            f" {counted(gap.posts, 'Tweet')})."
+        )
+    elif gap.posts == 1:
+        parts.append("One Tweet says nothing about others: no interval can be given.")
+    if (daily := gap.daily_interval) is not None and daily.low is not None:
+        parts.append(
+            f"Drawn by day instead, between {percent(daily.low)} and {percent(daily.high)}."
+        )
+    if gap.stability and gap.counted:
+        shaky = [n for n in gap.counted if gap.stability[n] < 0.95]
+        parts.append(
+            "Each counted metric stays in the set in at least 95 % of redrawn samples."
+            if not shaky
+            else "Less stable when Tweets are redrawn: "
+            + listed([f"{label(n)} ({percent(gap.stability[n], 0)})" for n in shaky])
+            + "."
+        )
+    parts.append(
+        f"Contradictions of up to {percent(gap.tolerance)} of the Tweets that have a metric are"
+        " borne."
+    )
+    return " ".join(parts)
+
+
+def where(table: pd.DataFrame, what: str) -> str:
+    """Where hidden engagement sits, from a table of `Gap.by`, as far as intervals tell."""
+    rows = {
+        name: row
+        for name, row in table.to_dict("index").items()
+        if pd.notna(row["hidden_share"]) and pd.notna(row["low"])
+    }
+    if len(rows) < 2:
+        return f"There are not two groups {what} to compare."
+    top = max(rows, key=lambda name: rows[name]["hidden_share"])
+    bottom = min(rows, key=lambda name: rows[name]["hidden_share"])
+    if rows[top]["low"] <= rows[bottom]["high"]:
+        return f"The hidden share does not clearly differ {what}: the intervals overlap."
+    return (
+        f"The hidden share differs {what}: {percent(rows[bottom]['hidden_share'])} for {bottom},"
+        f" {percent(rows[top]['hidden_share'])} for {top}."
+    )
+
+
+def usual(table: pd.DataFrame) -> str:
+    """What the usual definitions make of engagements, from `Gap.definitions`."""
+    parts = []
+    for name, row in table.to_dict("index").items():
+        if pd.isna(row["share_of_engagements"]):
+            continue
+        text = f"- **{name}**: {percent(row['share_of_engagements'], 0)} of engagements"
+        if pd.notna(row["top_agreement"]):
+            text += f", {percent(row['top_agreement'], 0)} of the top tenth of Tweets"
+        if pd.notna(row.get("rate")):
+            text += (
+                f"; {percent(row['rate'], 2)} per impression instead of"
+                f" {percent(row['engagement_rate'], 2)}"
+            )
+        parts.append(text + ".")
+    return "\n".join(parts) or "There is nothing to compare the definitions on."
+
+
+def odd(table: pd.DataFrame) -> str:
+    """The oddities as a list, or that there are none."""
+    if not len(table):
+        return "Nothing odd was found."
+    return "\n".join(
+        f"- {row['reading']} ({counted(row['of'], 'Tweet')} looked at.)"
+        for row in table.to_dict("records")
+    )
+
+
+def meaning(gap: Gap) -> str:
+    """What to do with the answer: a list."""
+    parts = []
+    if gap.counted and gap.hidden > 0:
+        parts.append(
+            f"Take engagements as X gives them where all of it matters: {percent(gap.hidden_share)}"
+            " is in no other column, and cannot be made up from the others."
+        )
+    elif gap.counted and not gap.hidden:
+        names = listed([label(n) for n in gap.counted])
+        parts.append(f"Here engagements can be made up from the others: they are {names}.")
+    if gap.not_counted:
+        names = listed([label(n) for n in gap.not_counted])
+        parts.append(sentence(f"{names} must not be added: report them beside engagements."))
+    if gap.over_count > 0 and gap.hidden > 0:
+        parts.append(
+            f"The naive gap, {number(gap.naive_gap)}, is not a measure of what is hidden: it nets"
+            f" {number(gap.hidden)} against {number(gap.over_count)}."
+        )
+    known = sum(v.users > 0 for v in gap.verdicts if v.name in gap.undetermined)
+    if known:
+        parts.append(
+            f"Of {counted(known, 'metric')} in use these Tweets cannot tell; more Tweets, above all"
+            " small ones, would."
+        )
+    spread = gap.hidden_interval
+    if spread.low is not None and spread.high is not None and spread.high - spread.low > 0.2:
+        parts.append("The interval is wide: do not carry the hidden share over to other Tweets.")
+    if gap.sandbox:
+        parts.append("These are figures of the sandbox: they say nothing about X.")
+    return "\n".join(f"- {part}" for part in parts) or "- Nothing follows from so few figures."
 
 
 def table_html(table: pd.DataFrame) -> str:
     """The table of metrics for people: labels, separators, no wire names."""
-    head = ["metric", "sum", "verdict", "Tweets with any", "contradicted by", "exact on",
-            "documents say"]  # fmt: skip
+    head = ["metric", "sum", "verdict", "Tweets with any", "contradicted by", "fits exactly on",
+            "stays in", "documents say"]  # fmt: skip
     rows = [
-        [row.label, number(row["sum"]), row.verdict, number(row.posts_above_zero),
-         number(row.contradictions), number(row.tight), row.expected]
+        [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
+         number(row["contradictions"]), number(row["tight"]),
+         "" if pd.isna(row["stability"]) else percent(float(row["stability"]), 0),
+         row["expected"]]
         for _, row in table.iterrows()
     ]  # fmt: skip
+    right = "style='text-align:right'"
     cells = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
+        f"<tr><th scope='row' style='text-align:left'>{html.escape(str(row[0]))}</th>"
+        + "".join(
+            f"<td {right if i in (0, 2, 3, 4, 5) else ''}>{html.escape(str(cell))}</td>"
+            for i, cell in enumerate(row[1:])
+        )
+        + "</tr>"
         for row in rows
     )
     top = "".join(f"<th scope='col'>{name}</th>" for name in head)

@@ -48,3 +48,8 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "not known"
     return f"{low * 100:.1f}–{high * 100:.1f} %"
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
