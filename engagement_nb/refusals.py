@@ -126,6 +126,16 @@ REFUSALS: tuple[Refusal, ...] = (
         " public metrics on totals.",
     ),
     _row(
+        "pin", r"\bpin\b|verifier|request token", _AUTH, UnauthenticatedError,
+        "The PIN is not accepted: mistyped, used before, or too old.",
+        "Start again with engagement-nb auth login, and enter the PIN that the page shows.",
+    ),
+    _row(
+        "nonce", r"nonce", _AUTH, UnauthenticatedError,
+        "The API takes this request for a repetition of an earlier one.",
+        "Send it again; if it stays so, something between here and the API repeats requests.",
+    ),
+    _row(
         "timestamp", r"timestamp|clock", _AUTH, UnauthenticatedError,
         "The time in the signature is not accepted.",
         "Set this machine's clock (turn on automatic network time), then try again.",
@@ -180,6 +190,11 @@ REFUSALS: tuple[Refusal, ...] = (
         "Check ENGAGEMENT_API_URL and any proxy or sign-in page between here and the API.",
     ),
     _row(
+        "bad json", r"\bjson\b|malformed", (400,), BadRequestError,
+        "The API could not read the request's body.",
+        "If this request was made by this package, please report it with the API's text.",
+    ),
+    _row(
         "too many ids", r"(too many|at most|maximum|exceed|more than|limit).*\btweet", (400,),
         BadRequestError,
         "The request asks for too many Tweets.",
@@ -197,11 +212,6 @@ REFUSALS: tuple[Refusal, ...] = (
         "The API does not take this period.",
         "Give start before end, both in UTC, at most 28 days apart, not in the future and not"
         " before 2014-09-01 (by newer pages: not over 365 days back).",
-    ),
-    _row(
-        "bad json", r"json|parse|malformed|body", (400,), BadRequestError,
-        "The API could not read the request's body.",
-        "If this request was made by this package, please report it with the API's text.",
     ),
     _row(
         "bad request", "", tuple(range(400, 500)), BadRequestError,
