@@ -158,7 +158,7 @@ class Control:
 
 def _changed(settings: Settings) -> dict[str, Any]:
     """Switches that are not at their default."""
-    plain = [f for f in fields(Settings) if f.name not in ("clock", "monotonic", "faults")]
+    plain = [f for f in fields(Settings) if f.name not in ("faults", "rates")]
     return {
         f.name: getattr(settings, f.name)
         for f in plain

@@ -131,6 +131,13 @@ class Keys:
         self._tokens[token] = (app_key, account, secret)
         return token, secret
 
+    def admit(self, app: App, token: str = "", secret: str = "", account: int = 0) -> None:
+        """Let in an app of one's own, and a user token that an account gave it."""
+        self.apps[app.consumer_key] = app
+        self._bearers[app.bearer_token] = app
+        if token:
+            self._tokens[token] = (app.consumer_key, account, secret)
+
     def revoke(self, token: str) -> bool:
         """Make a user or bearer token useless; whether it was good before."""
         if self.find_bearer(token):

@@ -10,6 +10,7 @@ from hmac import compare_digest
 from typing import Any
 
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+from oauthlib.oauth1.rfc5849.errors import InvalidRequestError
 
 from engagement_nb.sandbox.keys import App, Keys
 
@@ -213,6 +214,20 @@ class Validator(RequestValidator):
         return found[2] if found else _NOBODY
 
 
+class _Resource(ResourceEndpoint):
+    """oauthlib's endpoint for protected resources, with RFC 5849's idea of a timestamp."""
+
+    def _check_mandatory_parameters(self, request: Any) -> None:
+        given = request.timestamp or ""
+        # The RFC asks for a positive integer, oauthlib for ten digits; int() takes even more.
+        if given.isascii() and given.isdigit():
+            request.timestamp = given.zfill(10)
+        elif given:
+            raise InvalidRequestError(description="Timestamp must be an integer.")
+        super()._check_mandatory_parameters(request)  # type: ignore[misc]
+        request.timestamp = given
+
+
 class Gate:
     """Tells who sent a request.
 
@@ -225,7 +240,7 @@ class Gate:
     def __init__(self, validator: Validator) -> None:
         self.validator = validator
         self.keys = validator.keys
-        self._resource = ResourceEndpoint(validator)
+        self._resource = _Resource(validator)
 
     def caller(self, url: str, method: str, body: bytes, headers: dict[str, str]) -> Caller:
         """Who sent a request.

@@ -192,7 +192,7 @@ def _window(
     if finish is None:
         finish = min(now, begin + MAX_WINDOW) if begin is not None else now
     if begin is None:
-        begin = _ceil(finish) - MAX_WINDOW
+        begin = finish - MAX_WINDOW
     if finish > now or begin > now:
         raise RefusedError(400, "start and end must not be in the future.")
     start, end = _floor(begin), _ceil(finish)

@@ -83,21 +83,20 @@ class Service:
         self.faults.configure(settings.faults)
         self.validator = Validator(self.keys, self._provider_time, settings.timestamp_tolerance)
         self.gate = Gate(self.validator)
-        monotonic = settings.monotonic or time.monotonic
-        self.minute = self._limit(settings.per_minute, settings.window_seconds, monotonic)
-        self.second = self._limit(settings.per_second, 1.0, monotonic)
+        self.minute = self._limit(settings.per_minute, settings.window_seconds)
+        self.second = self._limit(settings.per_second, 1.0)
         self.log: deque[Seen] = deque(maxlen=200)
         self.requests_seen: Counter[str] = Counter()
         self.drop: Callable[[Request], None] = lambda request: None
 
-    def _limit(
-        self, quota: int | None, seconds: float, monotonic: Callable[[], float]
-    ) -> Limit | None:
-        kind = self.settings.window
-        return None if quota is None else Limit(quota, seconds, kind, monotonic)
+    def _limit(self, quota: int | None, seconds: float) -> Limit | None:
+        settings = self.settings
+        if quota is None:
+            return None
+        return Limit(quota, seconds, settings.window, settings.monotonic)
 
     def _provider_time(self) -> float:
-        return self.now().timestamp() + self.faults.clock_skew
+        return self.settings.auth_clock() + self.faults.clock_skew
 
     def now(self) -> datetime:
         """The sandbox's present moment."""

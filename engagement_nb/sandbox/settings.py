@@ -6,6 +6,7 @@ is the published reading.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,11 +69,15 @@ class Settings:
     faults
         What `Faults.configure` takes: rates, script, paths.
     clock_skew
-        Seconds by which the sandbox's clock is off when it judges OAuth timestamps.
+        Seconds by which the sandbox's clock is ahead when it judges OAuth timestamps.
     timestamp_tolerance
         Seconds that an OAuth timestamp may be off.
-    clock, monotonic
-        The present moment (aware), and a clock for limits, in seconds.
+    clock
+        The present moment (aware) of the world: what has been posted, what is old.
+    auth_clock
+        Seconds since the Unix epoch, for OAuth timestamps; clients sign with the real time.
+    monotonic
+        Seconds, for limits; by default `time.monotonic`.
     """
 
     seed: int = 1
@@ -104,7 +109,8 @@ class Settings:
     clock_skew: float = 0.0
     timestamp_tolerance: float = 300.0
     clock: Callable[[], datetime] = system_clock
-    monotonic: Callable[[], float] | None = None
+    auth_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
