@@ -77,6 +77,7 @@ def _row(
 
 
 _AUTH = (401, 403)
+_TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
 
 REFUSALS: tuple[Refusal, ...] = (
@@ -195,13 +196,13 @@ REFUSALS: tuple[Refusal, ...] = (
         "If this request was made by this package, please report it with the API's text.",
     ),
     _row(
-        "too many ids", r"(too many|at most|maximum|exceed|more than|limit).*\btweet", (400,),
+        "too many ids", rf"{_TOO_MANY}.*tweet|tweet.*{_TOO_MANY}", (400,),
         BadRequestError,
         "The request asks for too many Tweets.",
         "Ask for at most 250 on totals, 25 on 28hr and historical.",
     ),
     _row(
-        "too many groupings", r"(too many|at most|maximum|exceed|more than|limit).*grouping",
+        "too many groupings", rf"{_TOO_MANY}.*grouping|grouping.*{_TOO_MANY}",
         (400,), BadRequestError,
         "The request has too many groupings.",
         "Send at most three groupings, and only one of four levels.",

@@ -14,14 +14,14 @@ from urllib.parse import quote
 import httpx
 import oauthlib.oauth1
 
-from engagement_nb.credentials.secret import Secret, hush_signing_logs
+from engagement_nb.credentials.secret import Secret, hush_signing_logs, redact
 from engagement_nb.hosts import require_safe
 from engagement_nb.refusals import error_for
 from engagement_nb.vocabulary import PATH_BEARER_TOKEN
 
 hush_signing_logs()
 
-_bearers: dict[tuple[str, Secret], Secret] = {}
+_bearers: dict[tuple[str, Secret, Secret], Secret] = {}
 _bearers_lock = threading.Lock()
 
 
@@ -105,6 +105,7 @@ class AppAuth(httpx.Auth):
         self._key = consumer_key
         self._secret = consumer_secret
         self._bearer = bearer_token
+        self._pair = (auth, consumer_key, consumer_secret)
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Send the bearer token, fetching it first where there is none."""
@@ -125,12 +126,12 @@ class AppAuth(httpx.Auth):
 
     def _kept(self) -> Secret | None:
         with _bearers_lock:
-            return _bearers.get((self._auth, self._key))
+            return _bearers.get(self._pair)
 
     def _forget(self, bearer: Secret) -> None:
         with _bearers_lock:
-            if _bearers.get((self._auth, self._key)) == bearer:
-                del _bearers[(self._auth, self._key)]
+            if _bearers.get(self._pair) == bearer:
+                del _bearers[self._pair]
 
     def _fetch(self) -> Generator[httpx.Request, httpx.Response, Secret]:
         require_safe(self._auth)
@@ -145,7 +146,7 @@ class AppAuth(httpx.Auth):
         )
         bearer = _bearer_in(response)
         with _bearers_lock:
-            _bearers[(self._auth, self._key)] = bearer
+            _bearers[self._pair] = bearer
         return bearer
 
 
@@ -155,7 +156,8 @@ def _bearer_in(response: httpx.Response) -> Secret:
         answer = response.json()
         if response.is_success and answer["token_type"] == "bearer":  # noqa: S105
             return Secret(answer["access_token"])
-        texts = [str(error.get("message", "")) for error in answer.get("errors", [])]
+        told = answer.get("errors", [])
+        texts = [redact(e if isinstance(e, str) else str(e["message"])) for e in told]
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code
