@@ -9,7 +9,7 @@ from engagement_nb.gap.identify import TOLERANCE
 from engagement_nb.gap.judge import Verdict, find_and_judge
 from engagement_nb.gap.read import read_counts
 from engagement_nb.gap.result import Gap
-from engagement_nb.gap.stability import stability
+from engagement_nb.gap.stability import DRAWS, stability
 from engagement_nb.handover import facts
 from engagement_nb.metrics import About, Metrics
 
@@ -23,6 +23,7 @@ def explore_gap(
     level: float = 0.95,
     resamples: int = 4000,
     seed: int = 0,
+    redraws: int = DRAWS,
 ) -> Gap:
     """Find which metrics are part of engagements, and how much has no metric at all.
 
@@ -40,6 +41,8 @@ def explore_gap(
         Draws of the Tweets for the intervals.
     seed
         Of the draws.
+    redraws
+        Draws of the Tweets in which the set is looked for again; 0 for none.
 
     Raises
     ------
@@ -58,7 +61,7 @@ def explore_gap(
     return Gap(
         counts=counts,
         verdicts=find_and_judge(counts, tolerance),
-        stability=stability(counts, tolerance, seed=seed),
+        stability=stability(counts, tolerance, draws=redraws, seed=seed),
         about=about,
         facts=told,
         tolerance=tolerance,

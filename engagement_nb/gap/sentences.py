@@ -209,13 +209,18 @@ def where(table: pd.DataFrame, what: str) -> str:
     }
     if len(rows) < 2:
         return f"There are not two groups {what} to compare."
-    top = max(rows, key=lambda name: rows[name]["hidden_share"])
-    bottom = min(rows, key=lambda name: rows[name]["hidden_share"])
-    if rows[top]["low"] <= rows[bottom]["high"]:
+    clear = [
+        (rows[high]["hidden_share"] - rows[low]["hidden_share"], high, low)
+        for high in rows
+        for low in rows
+        if rows[high]["low"] > rows[low]["high"]
+    ]
+    if not clear:
         return f"The hidden share does not clearly differ {what}: the intervals overlap."
+    _, high, low = max(clear)
     return (
-        f"The hidden share differs {what}: {percent(rows[bottom]['hidden_share'])} for {bottom},"
-        f" {percent(rows[top]['hidden_share'])} for {top}."
+        f"The hidden share differs {what}: {percent(rows[low]['hidden_share'])} for {low},"
+        f" {percent(rows[high]['hidden_share'])} for {high}."
     )
 
 

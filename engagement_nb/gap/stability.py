@@ -15,9 +15,9 @@ TWEETS_DRAWN = 5000
 def stability(
     counts: Counts, tolerance: float, *, draws: int = DRAWS, seed: int = 1
 ) -> dict[str, float] | None:
-    """Share of the draws in which each metric is in the set; None with fewer than 2 Tweets."""
+    """Share of the draws in which each metric is in the set; None without any."""
     rows = np.flatnonzero(counts.judged)
-    if len(rows) < 2:
+    if len(rows) < 2 or not draws:
         return None
     rng = np.random.default_rng(seed)
     if len(rows) > TWEETS_DRAWN:
