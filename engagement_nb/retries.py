@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engagement_nb.errors import (
+    ApiError,
     ConnectionTroubleError,
     EngagementError,
     RateLimitedError,
     ServerTroubleError,
 )
+
+_REFUSING = (400, 401, 403)
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,12 @@ WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
 }
 """All else is an answer: refused tokens, Tweets, metrics or requests are refused again."""
 
+WORDLESS = Retry(attempts=4, base=0.25)
+"""A refusal without a word of why may have been garbled on its way: believed only if it stays."""
+
 
 def retry_for(error: BaseException) -> Retry | None:
     """How to try again after an error; None if that is not worth it."""
+    if isinstance(error, ApiError) and error.status in _REFUSING and not error.texts:
+        return WORDLESS
     return next((retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind)), None)

@@ -37,11 +37,13 @@ from engagement_nb.outcome import Outcome, part_of, part_of_refusal
 from engagement_nb.pacing import WaitStoppedError, backoff
 from engagement_nb.parts import Part, request_key
 from engagement_nb.planning import Plan, Window, requests_for
-from engagement_nb.retries import retry_for
+from engagement_nb.retries import WORTH_A_RETRY, retry_for
 
 _log = logging.getLogger(__name__)
 
 MOST_WORKERS = 64
+_MOST_IN_VAIN = 2
+"""Requests given up one after the other, with no answer to any: then the run halts."""
 _PATIENCE = 0.7
 """Seconds that an interrupted run waits for requests on their way."""
 
@@ -171,7 +173,8 @@ class Run:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._answers = 0
-        self._busy_seconds = 0.0
+        self._latency = math.inf
+        self._in_vain = 0
         self._dead_windows: dict[Window | None, str] = {}
         self._live_windows: set[Window | None] = set()
 
@@ -246,7 +249,7 @@ class Run:
             meter.expect(len(halves))
             meter.done(self.outcome.tweets, self._left_of_minute)
 
-    def _left_of_minute(self, request: Request | None = None) -> tuple[int | None, int | None]:
+    def _left_of_minute(self) -> tuple[int | None, int | None]:
         state = self._client.pacer(self.plan.profiles[0]).state(self.plan.endpoint.name)
         return state.left, state.limit
 
@@ -257,9 +260,7 @@ class Run:
         window = Window(request.start, request.end) if request.start and request.end else None
         if isinstance(result, Part):
             self.outcome.take(result)
-            if not result.refused:
-                self._live_windows.add(window)
-            elif not result.forbidden and len(request.tweet_ids) > 1:
+            if result.refused and not result.forbidden and len(request.tweet_ids) > 1:
                 middle = len(request.tweet_ids) // 2
                 return [
                     replace(request, tweet_ids=request.tweet_ids[:middle]),
@@ -287,19 +288,18 @@ class Run:
             known.dead.add((self.plan.profiles.index(request.profile), request.auth))
         elif isinstance(error, ForbiddenMetricsError) and {*error.metrics} & {*request.metrics}:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
-        elif isinstance(error, ApiError) and not retry_for(error):
-            if isinstance(error, BadRequestError) and window not in self._live_windows:
-                self._dead_windows[window] = str(error)
-            self.outcome.fail(request, "refused", str(error))
-        elif not isinstance(error, ApiError) and not retry_for(error):
-            raise error
-        else:
+        elif isinstance(error, tuple(WORTH_A_RETRY)):
             self.outcome.fail(request, "request failed", str(error))
-            if self._answers == result.answers_before:
-                # Nobody got an answer while this was tried again and again: it is not this
-                # request, and the rest would fare no better.
+            self._in_vain = self._in_vain + 1 if self._answers == result.answers_before else 0
+            if self._in_vain >= _MOST_IN_VAIN:
+                # Nobody got an answer while several were tried again and again: it is not
+                # these requests, and the rest would fare no better.
                 self.halted = error
                 self._stop.set()
+        elif isinstance(error, ApiError):
+            self.outcome.fail(request, "refused", str(error))
+        else:
+            raise error
 
     def _staff(self, pending: int) -> None:
         """Start threads: as many as fill the quota at the latency seen, by Little's law."""
@@ -308,8 +308,8 @@ class Run:
             wanted = 4
             _, limit = self._left_of_minute()
             if limit and self._answers:
-                latency = self._busy_seconds / self._answers
-                wanted = max(wanted, math.ceil(1.5 * limit / 60 * latency) + 2)
+                # The quickest, as the others may have waited for the quota too.
+                wanted = max(wanted, math.ceil(2 * limit / 60 * self._latency) + 2)
         for _ in range(min(wanted, pending, MOST_WORKERS) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="collect", daemon=True)
             thread.start()
@@ -363,6 +363,8 @@ class Run:
                 part = part_of_refusal(request, error, datetime.now(UTC))
             except EngagementError as error:
                 wait = self._wait_after(error, attempt)
+                if isinstance(error, BadRequestError) and window not in self._live_windows:
+                    self._dead_windows[window] = str(error)
                 if wait is None or self._stop.is_set():
                     self._tell(
                         "failed" if retry_for(error) else "refused", request, attempt, error=error
@@ -375,9 +377,10 @@ class Run:
                 continue
             self._count_owner(request, part)
             self._sink.put(part)
+            self._live_windows.add(window)
             with self._lock:
                 self._answers += 1
-                self._busy_seconds += time.monotonic() - began
+                self._latency = min(self._latency, time.monotonic() - began)
                 self.outcome.requests += 1
             self._tell("refused" if part.refused else "done", request, attempt)
             return part

@@ -409,7 +409,7 @@ class SandboxSource(ApiSource):
             self.url = self._sandbox.url
             # A source that is dropped without being closed gives its port back.
             weakref.finalize(self, self._sandbox.stop).atexit = False
-        profiles = _sandbox_profiles(self.url)
+        profiles = sandbox_profiles(self.url)
         if profile is not None:
             names = [profile] if isinstance(profile, str) else list(profile)
             profiles = [_named(profiles, name) for name in names]
@@ -564,7 +564,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _sandbox_profiles(url: str) -> list[Profile]:
+def sandbox_profiles(url: str) -> list[Profile]:
     """A profile for each account of a running sandbox."""
     told: Mapping[str, Any] = httpx.get(f"{url}/sandbox/accounts", timeout=10.0).json()
     app = {name: told["app"][name] for name in ("consumer_key", "consumer_secret", "bearer_token")}

@@ -1,0 +1,110 @@
+"""Helpers of the collecting room's tests: profiles of a sandbox, and what it was asked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import httpx
+import pandas as pd
+
+from engagement_nb.client import Client
+from engagement_nb.collect import collect
+from engagement_nb.metrics import Metrics
+from engagement_nb.planning import make_plan
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.sources import sandbox_profiles
+
+
+class Asked:
+    """What a sandbox was asked and gave an answer to: one entry a request."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.requests: list[tuple[tuple[str, ...], Any, int]] = []
+        answer = sandbox.service.engine.answer
+
+        def recording(question: Any, caller: Any, now: Any) -> Any:
+            ids = tuple(map(str, question.ids))
+            try:
+                found = answer(question, caller, now)
+            except Exception:
+                self.requests.append((ids, question.start, 400))
+                raise
+            self.requests.append((ids, question.start, 200))
+            return found
+
+        sandbox.service.engine.answer = recording  # type: ignore[method-assign]
+
+    @property
+    def pairs(self) -> Counter[tuple[str, Any]]:
+        """How often each Tweet was answered for in each window."""
+        return Counter((i, start) for ids, start, status in self.requests for i in ids
+                       if status == 200)  # fmt: skip
+
+
+def fetch(
+    sandbox: Sandbox,
+    tweet_ids: Sequence[str],
+    endpoint: str = "totals",
+    *,
+    accounts: Sequence[int] | None = None,
+    transport: httpx.BaseTransport | None = None,
+    workers: int | None = None,
+    on_event: Any = None,
+    **options: Any,
+) -> Metrics:
+    """Plan and collect from a sandbox, with the tokens of some of its accounts."""
+    profiles = sandbox_profiles(sandbox.url)
+    if accounts is not None:
+        profiles = [profiles[number] for number in accounts]
+    plan = make_plan(tweet_ids, endpoint, profiles=profiles, **options)
+    with Client(transport=transport) as client:
+        return collect(
+            plan, client, source="sandbox", progress=False, workers=workers, on_event=on_event
+        )
+
+
+def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:
+    """Assert that every given entry has rows or is a whole problem, exactly once."""
+    here = set(metrics.frame["tweet_id"])
+    whole = metrics.problems.loc[metrics.problems["scope"] == "tweet", "tweet_id"]
+    assert whole.is_unique
+    assert here.isdisjoint(whole)
+    assert here.union(whole) == set(given)
+    if "time" not in metrics.frame.columns:
+        assert metrics.frame["tweet_id"].is_unique
+    some = metrics.problems.loc[metrics.problems["scope"] == "metrics"]
+    assert set(some["tweet_id"]) <= here
+    assert not some.duplicated(["tweet_id", "reason", "metrics"]).any()
+
+
+def equal_to_truth(
+    metrics: Metrics, sandbox: Sandbox, skip: Sequence[str] = (), **window: Any
+) -> None:
+    """Assert that every figure that is known is the sandbox's truth."""
+    frame = metrics.frame
+    truth = sandbox.truth(list(frame["tweet_id"]), **window)
+    for name in metrics.metric_names:
+        known = frame[name].notna().to_numpy()
+        got = frame[name][known].to_numpy(dtype="int64")
+        if name not in skip:
+            assert (got == truth.of(name)[known]).all(), name
+
+
+def reasons(metrics: Metrics) -> dict[str, set[str]]:
+    """Tweets by reason and scope, as in ``{"unavailable/tweet": {...}}``."""
+    found: dict[str, set[str]] = {}
+    for row in metrics.problems.itertuples():
+        found.setdefault(f"{row.reason}/{row.scope}", set()).add(str(row.tweet_id))
+    return found
+
+
+def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
+    """Assert that two frames hold the same figures, in whatever order; moments of reading aside."""
+    keys = [name for name in ("tweet_id", "time") if name in one.columns]
+    frames = [
+        frame.drop(columns=["read_at"], errors="ignore").sort_values(keys, ignore_index=True)
+        for frame in (one, other)
+    ]
+    pd.testing.assert_frame_equal(*frames)
