@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import pandas as pd
+from IPython.display import display
 
-from engagement_nb.credentials import Profile, find_profile
+from engagement_nb.credentials import Profile, Secret, find_profile
 from engagement_nb.errors import InputError
 from engagement_nb.hosts import hosts_at
 from engagement_nb.ids import read_ids
@@ -28,8 +30,10 @@ from engagement_nb.lessons.exercises_more import (
     SECOND_FIVE,
     UNKNOWN_ANSWER,
 )
-from engagement_nb.lessons.wire import Exchange, send
+from engagement_nb.lessons.wire import Exchange, Shown, send
 from engagement_nb.sandbox import Sandbox
+from engagement_nb.sources import ApiSource
+from engagement_nb.usage import record_use
 
 LESSONS = {
     "endpoints": "Which endpoint gives what",
@@ -75,6 +79,12 @@ class Room:
         Whose tokens there are, the sandbox's accounts or one's own.
     own
         Ids of one's own Tweets, on a live account.
+
+    Attributes
+    ----------
+    source
+        The package's way to the same API, with the tokens of the first profile alone: see
+        `engagement_nb.open_source`.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class Room:
         self.chosen = tuple(chosen)
         self.sandbox = sandbox
         self.profiles = list(profiles)
+        self.source = ApiSource(self.profiles[:1], progress=False)
         self._own = list(own)
 
     def __enter__(self) -> Self:
@@ -101,13 +112,24 @@ class Room:
         self.close()
 
     def close(self) -> None:
-        """Stop the sandbox."""
+        """Close connections and stop the sandbox."""
+        self.source.close()
         if self.sandbox is not None:
             self.sandbox.stop()
 
     def __repr__(self) -> str:
         where = "the SANDBOX: all figures are made up" if self.sandbox else "your live account"
         return f"Lessons {', '.join(self.chosen)}, on {where}."
+
+    @property
+    def bearer(self) -> Profile:
+        """The first profile, without its user tokens."""
+        return replace(self.profiles[0], access_token=Secret(), access_token_secret=Secret())
+
+    @staticmethod
+    def profile_at(sandbox: Sandbox) -> Profile:
+        """The first account of another sandbox."""
+        return _profiles(sandbox)[0]
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:
         """Tweets to ask for: of a kind that the sandbox knows, or your own on a live account."""
@@ -125,6 +147,7 @@ class Room:
         auth: str = "user",
         account: int = 0,
         header: str | None = None,
+        to: Sandbox | None = None,
         **more: Any,
     ) -> Exchange:
         """Send one request as it stands, and show both sides of it.
@@ -141,6 +164,8 @@ class Room:
             Whose tokens, by number.
         header
             An Authorization header to send as it stands, instead.
+        to
+            Another sandbox to ask.
         **more
             Further keys of the body: ``start``, ``end``.
         """
@@ -150,16 +175,13 @@ class Room:
             "groupings": {"metrics": {"group_by": list(group_by)}},
             **more,
         }
-        profile = self.profiles[account]
-        if not profile.hosts.sandbox and auth == "user":
-            # What a lesson asks of the live API is billed like anything else.
-            from engagement_nb.usage import Ledger
-
-            Ledger().record({profile.user_id: profile.name})
+        profile = self.profiles[account] if to is None else self.profile_at(to)
+        if auth == "user" and header is None:
+            record_use(profile)
         return send(profile, endpoint, body, auth=auth, header=header)
 
-    def claim(self, text: str, holds: object) -> Claim:
-        """Say something about the API that the cell above has shown.
+    def claim(self, text: str, holds: object) -> None:
+        """Show a sentence about the API, once what stands above has shown that it holds.
 
         Raises
         ------
@@ -169,16 +191,34 @@ class Room:
         seen = Claim(text, bool(holds))
         if not seen.holds and self.sandbox is not None:
             raise AssertionError(f"The sandbox does not show it: {text}")
-        return seen
+        display(seen)
 
     def material(self, lesson: str) -> Any:
         """What a lesson's exercise is about: a frame, an answer of the API, a list of wishes."""
         found = _MATERIAL[lesson]
         return found.copy() if isinstance(found, pd.DataFrame | dict) else found
 
+    def show(self, lesson: str) -> None:
+        """Show what a lesson's exercise is about."""
+        found = self.material(lesson)
+        display(found if isinstance(found, pd.DataFrame) else Shown(found))
+
     def check(self, lesson: str, answer: Any) -> Verdict:
         """Judge an answer to a lesson's exercise: right, or a hint."""
         return EXERCISES[lesson].check(answer)
+
+    def solution(self, lesson: str, answer: Any) -> Verdict:
+        """See that a solution is right, without telling it.
+
+        Raises
+        ------
+        AssertionError
+            It is not.
+        """
+        verdict = self.check(lesson, answer)
+        if not verdict.right:
+            raise AssertionError(f"The solution of {lesson} is wrong: {verdict.text}")
+        return Verdict(None, "A solution is in the folded cell above.")
 
 
 def open_room(where: str = "sandbox", lessons: str = "all", ids: str | None = None) -> Room:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,9 @@ from engagement_nb.vocabulary import ENDPOINTS
 
 LONGEST = 34
 """Lines of a body that are shown; the rest is counted."""
-_WIDE = 76
+MOST_IDS = 20
+"""Longest list that is shown whole."""
+_WIDE = 54
 _TOKENS = re.compile(
     r'(oauth_(?:consumer_key|token|signature)=")[^"]*|(Bearer |Basic )\S+', re.IGNORECASE
 )
@@ -85,6 +87,19 @@ class Exchange:
         )
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A document, shown as JSON."""
+
+    document: Any
+
+    def __repr__(self) -> str:
+        return _body(self.document)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="max-width:640px">{_pre(_body(self.document))}</div>'
+
+
 def send(
     profile: Profile,
     endpoint: str,
@@ -141,9 +156,16 @@ def _box(name: str, extra: str, text: str) -> str:
     return (
         '<div style="flex:1 1 380px;min-width:0">'
         f'<div style="font-weight:600;font-size:90%">{name}{extra}</div>'
-        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:82%;'
+        f"{_pre(text)}</div>"
+    )
+
+
+def _pre(text: str) -> str:
+    return (
+        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:82%;line-height:1.35;'
+        "font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
         'border:1px solid #D9D9D9;padding:8px;margin:2px 0 10px">'
-        f"{html.escape(text)}</pre></div>"
+        f"{html.escape(text)}</pre>"
     )
 
 
@@ -163,10 +185,11 @@ def _lines(value: Any, indent: str, name: str) -> Iterator[str]:
         yield f"{indent}{name}{flat}"
         return
     inner = indent + "  "
-    if isinstance(value, dict):
-        parts = [list(_lines(v, inner, f"{json.dumps(k)}: ")) for k, v in value.items()]
-    elif all(not isinstance(item, dict | list) for item in value):
+    plain = not any(isinstance(item, dict | list) for item in _items(value))
+    if plain:
         parts = [[line] for line in _filled(value, inner)]
+    elif isinstance(value, dict):
+        parts = [list(_lines(v, inner, f"{json.dumps(k)}: ")) for k, v in value.items()]
     else:
         parts = [list(_lines(item, inner, "")) for item in value]
     opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
@@ -177,10 +200,19 @@ def _lines(value: Any, indent: str, name: str) -> Iterator[str]:
     yield f"{indent}{closing}"
 
 
-def _filled(values: Sequence[Any], indent: str) -> list[str]:
+def _items(value: dict[str, Any] | list[Any]) -> Collection[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _filled(values: dict[str, Any] | list[Any], indent: str) -> list[str]:
     """Plain values, several a line."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in _items(values)]
+    if isinstance(values, dict):
+        texts = [f"{json.dumps(k)}: {text}" for k, text in zip(values, texts, strict=True)]
+    if len(texts) > MOST_IDS and not isinstance(values, dict):
+        texts = [*texts[: MOST_IDS - 2], f"... and {len(texts) - MOST_IDS + 2} more"]
     lines: list[str] = []
-    for text in (json.dumps(value, ensure_ascii=False) for value in values):
+    for text in texts:
         if lines and len(lines[-1]) + len(text) + 2 <= _WIDE:
             lines[-1] += f", {text}"
         else:

@@ -83,7 +83,9 @@ class Usage:
             text += f": {self.left:,} left" if self.left >= 0 else f": {-self.left:,} over, billed"
         new = int(self.handles["new"].sum())
         tail = f"; {new:,} new this month" if len(self.months) > 1 else ""
-        return f"{text}{tail}; forecast {self.forecast:,} ({self.forecast_from})."
+        beyond = self.contract.handles is not None and self.forecast > self.contract.handles
+        over = ", over the contract" if beyond else ""
+        return f"{text}{tail}; forecast {self.forecast:,}{over} ({self.forecast_from})."
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values for JSON."""
