@@ -37,7 +37,8 @@ def cut(window: Window, by: By | None) -> tuple[Window, ...]:
     midnight = datetime.combine(window.end.date(), time(), UTC)
     if by == "day" and window.end != midnight:
         first = midnight + DAY - MAX_WINDOW
-        if _count(window.start, first) + 1 == _count(window.start, window.end):
+        fewest = _count(window.start, window.end)
+        if first > window.start and _count(window.start, first) + 1 == fewest:
             borders.append(first)
     while borders[-1] - MAX_WINDOW > window.start:
         borders.append(borders[-1] - MAX_WINDOW)
