@@ -6,7 +6,8 @@ or more. Those that fit exactly speak for it (*tight* Tweets), those that are to
 A metric in the set is **counted** when the Tweets that speak for it could hardly be chance.
 Were it not part of engagements, what is hidden on those Tweets would have to equal it to the
 unit; how often that happens, against hiding less, is read from Tweets of like size without the
-metric, and taken as `BLIND_CHANCE` where there are few.
+metric, and taken as `BLIND_CHANCE` where there are few. Besides, at least
+`FITS_PER_CONTRADICTION` Tweets must speak for it for each that speaks against it.
 
 A metric outside the set is **not counted** when enough Tweets contradict it together with the
 counted ones: beyond doubt, or more often than reading times could explain.
@@ -32,6 +33,8 @@ CHANCE = 0.003
 BLIND_CHANCE = 0.5
 """Chance that a speaking Tweet fits exactly by accident, where Tweets do not tell."""
 LEAST_CHANCE = 0.05
+FITS_PER_CONTRADICTION = 3
+"""Exact fits that make up for one contradiction, however many Tweets there are."""
 TOGETHER = 20
 """Exact fits without a contradiction that show counters to have been read together."""
 CONTRADICTIONS_NEEDED = 3
@@ -143,16 +146,17 @@ class Speaking:
 
     def chance(self, counts: Counts, j: int, left: np.ndarray, complete: np.ndarray) -> float:
         """How likely so many exact fits would be if the metric were not counted."""
-        if not self.tight:
+        if self.tight < FITS_PER_CONTRADICTION * self.against or not self.tight:
             return 1.0
         sizes = counts.engagements[self.tight_rows]
         alike = complete & (counts.values[j] == 0) & (left >= 0)
         alike &= (counts.engagements >= sizes.min()) & (counts.engagements <= sizes.max())
         hidden = np.sort(left[alike])
-        figures = counts.values[j][self.tight_rows]
+        figures, times = np.unique(counts.values[j][self.tight_rows], return_counts=True)
         up_to = np.searchsorted(hidden, figures, side="right")
         equal = up_to - np.searchsorted(hidden, figures, side="left")
-        by_chance = float(((equal + 3 * BLIND_CHANCE) / (up_to + 3)).mean())
+        chances = (equal + 3 * BLIND_CHANCE) / (up_to + 3)
+        by_chance = float(np.average(chances, weights=times))
         return at_least(self.tight, self.tight + self.against, max(by_chance, LEAST_CHANCE))
 
     def refuted(self, counts: Counts, j: int, left_by_core: np.ndarray, tolerance: float) -> bool:
