@@ -314,6 +314,14 @@ class ForkedKernelManager(AsyncKernelManager):
 
     pre_start_kernel = _async_pre_start_kernel
 
+    async def _async_interrupt_kernel(self) -> None:
+        # The base class interrupts before it asks for the end, and a kernel that has nothing
+        # to do then logs an error. One that is busy is ended by a signal a little later.
+        if not self.shutting_down:
+            await super()._async_interrupt_kernel()
+
+    interrupt_kernel = _async_interrupt_kernel
+
     async def _async_finish_shutdown(
         self,
         waittime: float | None = None,

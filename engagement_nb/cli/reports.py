@@ -102,6 +102,77 @@ def report(
         ctx.exit(3)
 
 
+@click.command()
+@click.argument("manifest", type=click.Path())
+@click.option("-o", "--out", required=True, metavar="DIR", help="Where to: folder or address.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N",
+    help="Reports at a time here; by default one a processor.",
+)  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers make them.")
+@click.option("--only-failed", is_flag=True, help="Only those that failed or were never made.")
+@click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
+@click.option("--progress/--no-progress", default=None, help="Show a bar; a log gets lines.")
+@_notebooks
+@_engine
+@_timeout
+@_pdf
+@click.pass_context
+def batch(
+    ctx: click.Context,
+    manifest: str,
+    out: str,
+    workers: int | None,
+    scheduler: str | None,
+    only_failed: bool,
+    strict: bool,
+    as_json: bool,
+    progress: bool | None,
+    notebooks: str | None,
+    engine: str,
+    cell_timeout: int | None,
+    pdf: bool,
+) -> None:
+    """Make a report for every row of MANIFEST (CSV or YAML), and an index of them.
+
+    Columns: name, title; source (sandbox or api), profile, ids, endpoint, start, end, by; or
+    dataset; or export; and any parameter of the notebook. Cut off and run again, it goes on.
+    Exit codes: 0 all made; 1 some failed; 2 the manifest cannot be used.
+    """
+    from engagement_nb.report.batch import make_batch
+
+    made = make_batch(
+        manifest,
+        out,
+        workers=workers,
+        scheduler=scheduler,
+        only_failed=only_failed,
+        notebooks=notebooks,
+        engine=engine,
+        cell_timeout=cell_timeout or 600,
+        pdf=pdf,
+        progress=progress,
+    )
+    summary = made.to_dict()
+    if as_json:
+        click.echo(json.dumps(summary, ensure_ascii=False))
+    for record in made.failed:
+        click.echo(f"failed: {record['name']}: {record['error']}", err=True)
+    there = f" ({len(made.resumed)} were there already)" if made.resumed else ""
+    click.echo(
+        f"{summary['done']:,} of {summary['reports']:,} reports made{there} in"
+        f" {made.seconds:.0f} s: {out.rstrip('/')}/index.html",
+        err=as_json,
+    )
+    if made.failed:
+        click.echo("Run it again with --only-failed once the cause is gone.", err=True)
+        ctx.exit(1)
+    if strict and made.missing_tweets:
+        click.echo(f"{made.missing_tweets:,} Tweets are missing from them.", err=True)
+        ctx.exit(3)
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option("--port", type=int, default=8888, show_default=True, help="Port; 0: any free one.")
 @click.option("--no-browser", is_flag=True, help="Don't open a browser.")

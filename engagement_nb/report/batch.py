@@ -1,0 +1,398 @@
+"""Many reports from one manifest: fetch once, render in a pool, tell what became of each."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from engagement_nb import engine as forked
+from engagement_nb.dataset import Dataset, Store
+from engagement_nb.errors import EngagementError, ReportError
+from engagement_nb.report.index import index_html
+from engagement_nb.report.manifest import Fetch, Row, fingerprint, read_manifest, slug
+from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
+from engagement_nb.report.pdf import require_browser
+from engagement_nb.report.render import DONE, FAILED, Job, read_record, render, write_record
+
+INDEX, SUMMARY, STATE = "index.html", "summary.json", "batch.json"
+REPORTS, DATASETS = "reports", "datasets"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of a batch.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    records
+        One a report, in the manifest's order: see `engagement_nb.report.render`.
+    resumed
+        Names of reports that were there already.
+    seconds
+        How long it took.
+    fetched
+        What was fetched in this run, by dataset.
+    """
+
+    folder: str
+    records: Sequence[Mapping[str, Any]]
+    resumed: Sequence[str]
+    seconds: float
+    fetched: Mapping[str, Any]
+
+    @property
+    def failed(self) -> list[Mapping[str, Any]]:
+        """Records of reports that could not be made."""
+        return [record for record in self.records if record["status"] != DONE]
+
+    @property
+    def missing_tweets(self) -> int:
+        """Tweets that were asked for and are in no report."""
+        rows = [row for record in self.records for row in record.get("problems", ())]
+        return sum(row["tweets"] for row in rows if row["scope"] == "tweet")
+
+    def to_dict(self) -> dict[str, Any]:
+        """For a scheduler: counts, and a line a report."""
+        return {
+            "folder": self.folder,
+            "reports": len(self.records),
+            "done": len(self.records) - len(self.failed),
+            "failed": len(self.failed),
+            "resumed": len(self.resumed),
+            "missing_tweets": self.missing_tweets,
+            "seconds": round(self.seconds, 1),
+            "fetched": dict(self.fetched),
+            "each": [
+                {
+                    "name": record["name"],
+                    "status": record["status"],
+                    "error": record.get("error", ""),
+                    "folder": f"{REPORTS}/{slug(record['name'])}",
+                    **record.get("figures", {}),
+                }
+                for record in self.records
+            ],
+        }
+
+
+def make_batch(
+    manifest: str | Path,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    only_failed: bool = False,
+    notebooks: str | Path | None = None,
+    engine: str = "fast",
+    cell_timeout: int | None = 600,
+    pdf: bool = False,
+    progress: bool | None = None,
+) -> Batch:
+    """Make every report of a manifest, and an index of them.
+
+    A batch that was cut off goes on where it stopped: what was fetched is not fetched again,
+    what was rendered is not rendered again. One that came to its end and is run again fetches
+    anew, and renders what has changed.
+
+    Parameters
+    ----------
+    manifest
+        See `engagement_nb.report.manifest.read_manifest`.
+    out
+        A folder or an fsspec address.
+    workers
+        Reports at a time on this machine; as many as it has processors when not given.
+    scheduler
+        Address of a Dask scheduler (``tcp://...``) whose workers make the reports; ``out``
+        and the inputs must be where they can reach them.
+    only_failed
+        Only the reports that failed last time or were never made; fetch only for those.
+    notebooks, engine, cell_timeout, pdf
+        See `engagement_nb.report.make_report`.
+    progress
+        Show a bar with the time to finish; None: where somebody can see it.
+
+    Raises
+    ------
+    InputError
+        The manifest cannot be used: found before anything is started.
+    """
+    begun = datetime.now(UTC)
+    if pdf:
+        require_browser()
+    notebook = find_notebook(EXPLORE, notebooks)
+    rows = read_manifest(manifest, notebook)
+    store = Store(out)
+    state = _State(store)
+    if only_failed:
+        chosen = [row for row in rows if read_record(_folder(store, row)).get("status") != DONE]
+    else:
+        chosen = rows
+        state.begin(begun)
+    troubles = _fetch_all(chosen, store, state, progress)
+    jobs, records = [], {}
+    options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf}
+    for row in chosen:
+        trouble = troubles.get(row.fetch) if row.fetch else None
+        if trouble:
+            records[row.name] = _note_failure(
+                _folder(store, row), row.name, row.title, f"Nothing could be fetched. {trouble}"
+            )
+        else:
+            jobs.append(_job(row, store, notebook, state, options))
+    with _pool(workers, scheduler, len(jobs)) as pool:
+        records |= _render_all(jobs, pool, progress)
+    resumed = [
+        name for name, record in records.items()
+        if record["status"] == DONE and record["made_at"] < begun.isoformat(timespec="seconds")
+    ]  # fmt: skip
+    every = [records.get(row.name) or read_record(_folder(store, row)) for row in rows]
+    batch = Batch(
+        folder=str(out),
+        records=every,
+        resumed=resumed,
+        seconds=(datetime.now(UTC) - begun).total_seconds(),
+        fetched=state.fetched,
+    )  # fmt: skip
+    title = Path(manifest).stem.replace("_", " ")
+    store.publish(INDEX, index_html(batch.records, title=title, made_at=begun).encode())
+    store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())
+    state.end()
+    return batch
+
+
+class _State:
+    """What a batch has fetched, so that one that was cut off does not fetch it again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._said: dict[str, Any] = {"fetched": {}, "ended": False}
+        if store.exists(STATE):
+            self._said |= json.loads(store.read(STATE))
+
+    @property
+    def fetched(self) -> dict[str, Any]:
+        """What was fetched in this run, by dataset."""
+        return dict(self._said["fetched"])
+
+    def begin(self, now: datetime) -> None:
+        """A new run, unless the last one was cut off."""
+        if self._said["ended"] or "started_at" not in self._said:
+            self._said = {"started_at": now.isoformat(), "fetched": {}, "ended": False}
+        self._keep()
+
+    def has(self, dataset: str) -> bool:
+        """Whether this run has fetched it."""
+        return dataset in self._said["fetched"]
+
+    def add(self, dataset: str, found: Mapping[str, Any]) -> None:
+        """Note a finished fetch."""
+        self._said["fetched"][dataset] = dict(found)
+        self._keep()
+
+    def end(self) -> None:
+        """The run has come to its end."""
+        self._said["ended"] = True
+        self._keep()
+
+    def _keep(self) -> None:
+        self._store.publish(STATE, json.dumps(self._said, indent=1).encode())
+
+
+def dataset_name(fetch: Fetch) -> str:
+    """Folder of what is fetched for rows that share it: the same in every run."""
+    digest = hashlib.sha256(json.dumps(asdict(fetch), sort_keys=True).encode()).hexdigest()[:8]
+    parts = (fetch.source, fetch.profile, fetch.endpoint, digest)
+    return f"{DATASETS}/{slug('-'.join(part for part in parts if part))}"
+
+
+def _fetch_all(
+    rows: Sequence[Row], store: Store, state: _State, progress: bool | None
+) -> dict[Fetch, str]:
+    """Fetch what rows want, each Tweet once; what went wrong, by what was wanted."""
+    wanted: dict[Fetch, list[Row]] = {}
+    for row in rows:
+        if row.fetch is not None:
+            wanted.setdefault(row.fetch, []).append(row)
+    troubles = {}
+    for fetch, sharing in wanted.items():
+        name = dataset_name(fetch)
+        if state.has(name):
+            continue
+        try:
+            state.add(
+                name, _fetch_one(fetch, sharing, f"{store.where.rstrip('/')}/{name}", progress)
+            )
+        except (EngagementError, OSError) as error:
+            troubles[fetch] = str(error)
+    return troubles
+
+
+def _fetch_one(
+    fetch: Fetch, rows: Sequence[Row], where: str, progress: bool | None
+) -> dict[str, Any]:
+    from engagement_nb.ids import read_ids
+    from engagement_nb.sources import ApiSource, open_source
+
+    with closing(
+        open_source(fetch.source, profile=fetch.profile or None, progress=progress)
+    ) as source:
+        if not isinstance(source, ApiSource):
+            raise ReportError(f"Nothing is fetched from {fetch.source}.")
+        ids: dict[str, None] = {}
+        for row in rows:
+            listed = read_ids(row.ids).ids if row.ids else source.tweet_ids()
+            ids |= dict.fromkeys(listed)
+        dataset = Dataset(where, source.figures)
+        period: dict[str, Any] = {
+            name: getattr(fetch, name) or None for name in ("start", "end", "by")
+        }
+        ended = source.fetch_into(dataset, fetch.endpoint, list(ids), **period)
+        if fetch.endpoint == "historical":
+            source.fetch_into(dataset, "totals", list(ids))
+    if not ended.done:
+        raise ReportError(
+            f"The fetch did not come to its end: {ended.trouble or 'see its dataset'}",
+            advice="Run the same command again: it asks only for what is missing.",
+        )
+    return ended.to_dict()
+
+
+def _job(
+    row: Row,
+    store: Store,
+    notebook: NotebookFile,
+    state: _State,
+    options: Mapping[str, Any],
+) -> Job:
+    from engagement_nb.ids import read_ids
+
+    root = store.where if "://" in store.where else str(Path(store.where).absolute())
+    source = row.source or f"{root.rstrip('/')}/{dataset_name(row.fetch)}"  # type: ignore[arg-type]
+    ids = tuple(read_ids(row.ids).ids) if row.ids else None
+    made_of = {
+        "notebook": hashlib.sha256(json.dumps(notebook.node, sort_keys=True).encode()).hexdigest(),
+        "source": fingerprint(source),
+        "ids": ids,
+        "parameters": dict(row.parameters),
+        "title": row.title,
+        "pdf": options["pdf"],
+        "version": version("engagement-nb"),
+    }
+    return Job(
+        name=row.name,
+        title=row.title,
+        folder=f"{root.rstrip('/')}/{REPORTS}/{row.folder}",
+        notebook=notebook,
+        source=source,
+        ids=ids,
+        parameters=row.parameters,
+        key=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32],
+        **options,
+    )
+
+
+@contextmanager
+def _pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
+    """Where reports are made: threads of this process, or the workers of a Dask cluster.
+
+    Both are `concurrent.futures.Executor`. Threads do here: the work is in the kernels, which
+    are processes of their own.
+    """
+    if scheduler is None:
+        count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+        pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
+        try:
+            yield pool
+        except BaseException:
+            # Kernels that run are of no use any more; their threads end with them.
+            pool.shutdown(wait=False, cancel_futures=True)
+            forked.SERVER.close()
+            raise
+        pool.shutdown()
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ReportError(
+            "Dask is not installed, and --scheduler needs it.",
+            advice="pip install 'engagement-nb[dask]'",
+        ) from None
+    try:
+        client = Client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
+            advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
+        ) from None
+    with client:
+        yield client.get_executor(pure=False)
+
+
+def _render_all(
+    jobs: Sequence[Job], pool: Executor, progress: bool | None
+) -> dict[str, dict[str, Any]]:
+    """Every job's record, by name; a job whose worker broke is a failed report, not an end."""
+    records: dict[str, dict[str, Any]] = {}
+    futures: dict[Future[dict[str, Any]], Job] = {pool.submit(render, job): job for job in jobs}
+    seen = sys.stderr.isatty()
+    failed = 0
+    with tqdm(
+        total=len(jobs),
+        desc="Rendering",
+        unit="report",
+        disable=progress is False,
+        # In a log, a line now and then; the bar tells the time to finish.
+        mininterval=0.2 if seen else 30,
+        dynamic_ncols=seen,
+    ) as bar:
+        for future in as_completed(futures):
+            job = futures[future]
+            try:
+                record = future.result()
+            except Exception as error:
+                told = f"Its worker was lost or broke: {type(error).__name__}: {error}"
+                record = _note_failure(Store(job.folder), job.name, job.title, told)
+            records[job.name] = record
+            failed += record["status"] != DONE
+            bar.set_postfix(failed=failed, refresh=False)
+            bar.update()
+    return records
+
+
+def _folder(store: Store, row: Row) -> Store:
+    return Store(f"{store.where.rstrip('/')}/{REPORTS}/{row.folder}")
+
+
+def _note_failure(store: Store, name: str, title: str, error: str) -> dict[str, Any]:
+    """The record of a report that nobody could begin; what it was before is kept in it."""
+    last = read_record(store)
+    before = last if last.get("status") == DONE else {}
+    record: dict[str, Any] = {
+        "name": name,
+        "title": title,
+        "folder": slug(name),
+        "status": FAILED,
+        "error": error,
+        "files": {},
+        "figures": {},
+        "problems": [],
+        "previous": {"made_at": before.get("made_at"), **before.get("figures", {})}
+        if before else last.get("previous", {}),
+    }  # fmt: skip
+    write_record(store, record)
+    return record

@@ -1,0 +1,298 @@
+"""What a batch is asked for: one row a report, from CSV or YAML, checked whole before a start."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from engagement_nb.dataset import Store
+from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.periods import parse_moment
+from engagement_nb.report.make import check_source
+from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.vocabulary import ENDPOINTS
+
+COLUMNS = {
+    "name": "names the report and its folder; each once",
+    "title": "of the report",
+    "source": "sandbox or api, where figures are to be fetched",
+    "profile": "whose tokens: a profile, or the handle of a sandbox account",
+    "account": "the same as profile",
+    "ids": "file with Tweet ids",
+    "dataset": "a dataset that was fetched before: folder or address",
+    "export": "an export file of X, or a folder of them",
+    "endpoint": "totals, 28hr or historical",
+    "start": "historical: first day, UTC",
+    "end": "historical: the day after the last",
+    "by": "day or hour, for a series",
+}
+"""Columns of a manifest; any other is a parameter of the notebook."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """What is fetched once, for all rows that share it."""
+
+    source: str
+    profile: str
+    endpoint: str
+    start: str
+    end: str
+    by: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One report of a manifest.
+
+    Parameters
+    ----------
+    place
+        Where it stands, for messages: "row 3".
+    name, title
+        The report's.
+    source
+        An export or a dataset; empty where `fetch` makes one.
+    ids
+        Path of a file with Tweet ids, or empty.
+    fetch
+        What is to be fetched for it, or None.
+    parameters
+        Of the notebook, as given.
+    """
+
+    place: str
+    name: str
+    title: str
+    source: str
+    ids: str
+    fetch: Fetch | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Name of the report's folder."""
+        return slug(self.name)
+
+
+def slug(name: str) -> str:
+    """A name as a folder's: letters, digits, dots and dashes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
+
+
+def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
+    """Rows of a manifest, each checked.
+
+    Parameters
+    ----------
+    path
+        A CSV file with a header, or YAML: a list of mappings, or a mapping with ``reports``
+        (that list) and ``defaults`` (for all of them). Paths are relative to its folder.
+    notebook
+        The one that is executed for each row.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong, each with its row.
+    """
+    path = Path(path)
+    given = _read(path)
+    if not given:
+        raise InputError(f"{path} asks for no reports.", advice="Write one row a report.")
+    rows, wrong = [], []
+    seen: dict[str, str] = {}
+    checked: dict[tuple[str, str], str] = {}
+    for place, values in given:
+        try:
+            row = _row(place, values, path.parent, notebook)
+            if row.folder in seen:
+                raise InputError(f"the name {row.name!r} is that of {seen[row.folder]} too.")
+            seen[row.folder] = place
+            _check_inputs(row, checked)
+            rows.append(row)
+        except EngagementError as error:
+            wrong.append(f"{place}: {error}")
+    if wrong:
+        told = "\n  ".join(wrong[:20])
+        more = f"\n  and {len(wrong) - 20} more" if len(wrong) > 20 else ""
+        raise InputError(f"{path} cannot be used; nothing was started.\n  {told}{more}")
+    return rows
+
+
+def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text.", advice="Save it as UTF-8.") from None
+    except FileNotFoundError:
+        raise InputError(f"There is no manifest {path}.", advice="Check the path.") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder.", advice="Give a CSV or YAML file.") from None
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return _read_yaml(path, text)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path, text)
+    raise InputError(f"{path} is neither .csv nor .yaml.", advice="Name it by what it is.")
+
+
+def _read_csv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = [name.strip() for name in next(reader, [])]
+    if not any(header):
+        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
+    found = []
+    for number, cells in enumerate(reader, start=2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) > len(header):
+            raise InputError(
+                f"{path}, row {number} has {len(cells)} cells, the header {len(header)}.",
+                advice="Quote cells that hold commas.",
+            )
+        values = {k: v.strip() for k, v in zip(header, cells, strict=False) if v.strip()}
+        found.append((f"row {number}", values))
+    return found
+
+
+def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        # Every scalar stays text, so that no id becomes a number and no date another type;
+        # parameters are read by the types that the notebook declares.
+        whole = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - it makes nothing but text
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}{where} is not YAML.", advice="Mind the indentation.") from None
+    defaults: Mapping[str, Any] = {}
+    if isinstance(whole, dict):
+        if unknown := sorted(set(whole) - {"reports", "defaults"}):
+            raise InputError(f"{path} has {', '.join(unknown)} beside reports and defaults.")
+        defaults, whole = whole.get("defaults") or {}, whole.get("reports")
+    if whole in (None, ""):
+        return []
+    if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
+        raise InputError(f"{path} is not a list of reports.", advice="Begin each with a dash.")
+    return [
+        (f"report {number}", {k: v for k, v in {**defaults, **item}.items() if v != ""})
+        for number, item in enumerate(whole, start=1)
+    ]
+
+
+def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: NotebookFile) -> Row:
+    known = {name: str(values[name]) for name in COLUMNS if name in values}
+    others = {name: value for name, value in values.items() if name not in COLUMNS}
+    for name in others:
+        if name not in notebook.parameters:
+            near = difflib.get_close_matches(name, [*COLUMNS, *notebook.parameters], 1)
+            raise InputError(
+                f"{name!r} is neither a column nor a parameter of {notebook.name}.",
+                advice=f"Did you mean {near[0]!r}?" if near else f"Columns are: {_known()}.",
+            )
+    name = known.get("name", "")
+    if not slug(name):
+        raise InputError("a report needs a name.", advice="Letters or digits, each name once.")
+    profile = known.get("profile") or known.get("account", "")
+    if "profile" in known and "account" in known and known["profile"] != known["account"]:
+        raise InputError("profile and account are two names of one thing, and differ.")
+    places = [column for column in ("dataset", "export") if column in known]
+    wants = [c for c in ("source", "profile", "account", "endpoint", "start", "end", "by")
+             if c in known]  # fmt: skip
+    if len(places) > 1 or (places and wants):
+        raise InputError(
+            f"{' and '.join([*places, *wants])} do not go together.",
+            advice="A dataset or an export is read as it is; source, profile and period fetch.",
+        )
+    if not places and not wants and "ids" not in known:
+        raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
+    fetch = None if places else _fetch(known, profile)
+    if fetch and fetch.source == "api" and "ids" not in known:
+        raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
+    return Row(
+        place=place,
+        name=name,
+        title=known.get("title", ""),
+        source=_beside(folder, known[places[0]]) if places else "",
+        ids=_beside(folder, known["ids"]) if "ids" in known else "",
+        fetch=fetch,
+        parameters=notebook.check(others),
+    )
+
+
+def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
+    source = known.get("source", "")
+    if source not in ("sandbox", "api"):
+        said = f"source is sandbox or api, not {source!r}." if source else "it has no source."
+        raise InputError(said, advice="Say sandbox or api: where its figures are to be fetched.")
+    endpoint = known.get("endpoint", "historical")
+    if endpoint not in ENDPOINTS:
+        raise InputError(f"there is no endpoint {endpoint!r}.", advice=f"{', '.join(ENDPOINTS)}.")
+    by = known.get("by", "")
+    if by not in ("", "day", "hour") or (by and endpoint == "totals"):
+        raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
+    period = {name: known[name] for name in ("start", "end") if name in known}
+    if period and endpoint != "historical":
+        raise InputError(f"{endpoint} takes no period.", advice="Use historical.")
+    moments = [parse_moment(text, name) for name, text in period.items()]
+    if len(moments) == 2 and None not in moments and moments[0] >= moments[1]:  # type: ignore[operator]
+        raise InputError("its period ends before it starts.", advice="end is the day after.")
+    return Fetch(source, profile, endpoint, known.get("start", ""), known.get("end", ""), by)
+
+
+def _check_inputs(row: Row, checked: dict[tuple[str, str], str]) -> None:
+    """Whether the files and profiles of a row are there, each looked at once."""
+    source = row.source or (row.fetch.source if row.fetch else "")
+    key = (source, row.ids)
+    if key not in checked:
+        checked[key] = ""
+        try:
+            check_source(source, row.ids or None)
+        except EngagementError as error:
+            checked[key] = str(error)
+    if checked[key]:
+        raise InputError(checked[key])
+    if row.fetch and row.fetch.source == "api" and row.fetch.profile:
+        from engagement_nb.credentials import find_profile
+
+        find_profile(row.fetch.profile)
+
+
+def _beside(folder: Path, given: str) -> str:
+    """A path that is relative to the manifest, made absolute; addresses as they are."""
+    if "://" in given:
+        return given
+    path = Path(given).expanduser()
+    return str(path if path.is_absolute() else (folder / path).absolute())
+
+
+def _known(columns: Iterable[str] = COLUMNS) -> str:
+    return ", ".join(columns)
+
+
+def name_of(source: str) -> str:
+    """The last part of a path or address, for a reader."""
+    return PurePosixPath(source.rstrip("/")).name
+
+
+def fingerprint(source: str) -> list[Any]:
+    """What tells whether an input has changed: names, sizes, and times or checksums."""
+    store = Store(source)
+    if not store.exists("") and not store.fs.exists(store.root):
+        return []
+    found = store.fs.find(store.root, detail=True) or {store.root: store.fs.info(store.root)}
+    return [
+        [PurePosixPath(str(name)).name, info.get("size"),
+         str(info.get("ETag") or info.get("mtime") or info.get("created") or "")]
+        for name, info in sorted(found.items())
+        if not PurePosixPath(str(name)).name.startswith(".tmp-")
+    ]  # fmt: skip

@@ -1,0 +1,188 @@
+"""One report of a batch: the work that a pool, or a cluster, does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from engagement_nb.dataset import Store
+from engagement_nb.errors import EngagementError
+from engagement_nb.handover import handed_over
+from engagement_nb.report.execute import run_notebook
+from engagement_nb.report.make import GAP, HTML, PDF, publish
+from engagement_nb.report.notebooks import NotebookFile
+
+RECORD = "made.json"
+DONE, FAILED = "done", "failed"
+_FIGURES = (
+    "posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "hidden_share", "interval",
+    "over_count", "sentence",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """A report to be made; it can be sent to another machine.
+
+    Parameters
+    ----------
+    name, title
+        The report's.
+    folder
+        Path or address of its folder.
+    notebook
+        What is executed.
+    source
+        An export or a dataset: absolute path or address.
+    ids
+        Tweets that it is about; None for all of the source.
+    parameters
+        Further ones of the notebook.
+    key
+        Names everything that the report is made of: the same key, the same report.
+    engine, cell_timeout, pdf
+        See `engagement_nb.report.make_report`.
+    """
+
+    name: str
+    title: str
+    folder: str
+    notebook: NotebookFile
+    source: str
+    ids: tuple[str, ...] | None
+    parameters: Mapping[str, Any]
+    key: str
+    engine: str = "fast"
+    cell_timeout: int | None = None
+    pdf: bool = False
+
+
+def read_record(store: Store) -> dict[str, Any]:
+    """What is known of the report in a folder; empty where there is none."""
+    try:
+        found = json.loads(store.read(RECORD))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
+    """Whether a report is there as it was made, of these very inputs."""
+    if record.get("status") != DONE or record.get("key") != key:
+        return False
+    for name, size in record["files"].items():
+        try:
+            if store.fs.size(store.path(name)) != size:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def render(job: Job) -> dict[str, Any]:
+    """Make a report, unless it is there already; its record, also when it failed.
+
+    Nothing of the network is touched but the addresses of source and folder. The record is
+    written last: a report without one is not finished, whatever files it has.
+    """
+    store = Store(job.folder)
+    before = read_record(store)
+    if is_done(store, before, job.key):
+        return before
+    _learn_secrets()
+    begun = time.monotonic()
+    record: dict[str, Any] = {
+        "name": job.name,
+        "title": job.title,
+        "folder": job.folder.rpartition("/")[2],
+        "key": job.key,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "previous": _figures_before(before, job.key),
+    }
+    try:
+        record |= _make(store, job)
+    except (EngagementError, OSError) as error:
+        record |= {"status": FAILED, "error": str(error), "files": {}}
+    record["seconds"] = round(time.monotonic() - begun, 3)
+    write_record(store, record)
+    return record
+
+
+def write_record(store: Store, record: Mapping[str, Any]) -> None:
+    """Note what became of a report, as the last of its files."""
+    store.publish(RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n")
+
+
+def _make(store: Store, job: Job) -> dict[str, Any]:
+    scratch = Path(tempfile.mkdtemp(prefix="enb-job-"))
+    try:
+        given = {"source": _at_hand(job.source, scratch), **job.parameters}
+        if job.ids is not None:
+            (scratch / "ids.txt").write_text("\n".join(job.ids) + "\n")
+            given["ids_file"] = "ids.txt"
+        run = run_notebook(
+            job.notebook, given, engine=job.engine, cwd=scratch, cell_timeout=job.cell_timeout
+        )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    # What an earlier run left must not stand beside what this one makes.
+    for name in (RECORD, HTML, GAP, PDF):
+        with contextlib.suppress(FileNotFoundError):
+            store.fs.rm_file(store.path(name))
+    notebook = nbformat.writes(run.notebook).encode()
+    store.publish(job.notebook.name, notebook)
+    failure = "" if run.error is None else str(run.error)
+    files = publish(
+        store, run.notebook, given, title=job.title or job.name, failure=failure,
+        pdf=job.pdf and not failure,
+    )  # fmt: skip
+    handed = handed_over(run.notebook)
+    gap, facts = handed.get("gap", {}), handed.get("metrics", {})
+    return {
+        "status": FAILED if failure else DONE,
+        "error": failure,
+        "files": {
+            name: int(store.fs.size(store.path(name))) for name in (job.notebook.name, *files)
+        },
+        "figures": {name: gap[name] for name in _FIGURES if name in gap},
+        "sandbox": bool(gap.get("sandbox") or facts.get("source") == "sandbox"),
+        "problems": facts.get("problems", []),
+        "facts": {name: facts.get(name) for name in ("source", "endpoint", "start", "end")},
+    }
+
+
+def _at_hand(source: str, scratch: Path) -> str:
+    """A source under its own name in the kernel's folder: reports are mailed, paths are not."""
+    if "://" in source:
+        return source
+    here = scratch / Path(source).name
+    try:
+        here.symlink_to(Path(source).absolute(), target_is_directory=Path(source).is_dir())
+    except OSError:
+        return source
+    return here.name
+
+
+def _figures_before(record: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Figures of the report that this one takes the place of."""
+    if record.get("status") == DONE and record.get("key") != key:
+        return {"made_at": record["made_at"], **record.get("figures", {})}
+    return dict(record.get("previous", {}))
+
+
+def _learn_secrets() -> None:
+    """Know the credentials of this machine, so that none of them gets into what is written."""
+    from engagement_nb.credentials import find_profiles
+
+    with contextlib.suppress(EngagementError, OSError):
+        find_profiles()
