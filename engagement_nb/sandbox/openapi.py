@@ -79,10 +79,20 @@ def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
         "type": "object",
         "required": ["group_by"],
         "properties": {
-            "group_by": {"type": "array", "items": group_by, "minItems": 1, "maxItems": 4}
+            "group_by": {
+                "type": "array",
+                "items": group_by,
+                "minItems": 1,
+                "maxItems": 4,
+                "uniqueItems": True,
+            }
         },
     }
-    ids = {"anyOf": [_ID, {"type": "integer", "minimum": 1}]} if settings.lenient_ids else _ID
+    ids = (
+        {"anyOf": [_ID, {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}]}
+        if settings.lenient_ids
+        else _ID
+    )
     properties: dict[str, Any] = {
         "tweet_ids": {"type": "array", "items": ids, "minItems": 1, "maxItems": endpoint.max_ids},
         "engagement_types": {

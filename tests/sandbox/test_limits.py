@@ -1,0 +1,124 @@
+"""Quotas, on a clock of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.sandbox.limits import Limit
+from tests.sandbox.helpers import post
+
+Make = Callable[..., Sandbox]
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def ask(sandbox: Sandbox, endpoint: str = "totals", **options: Any) -> tuple[int, int]:
+    answer = post(sandbox, endpoint, sandbox.ids("own", 1), ["favorites"], **options)
+    return answer.status_code, int(answer.headers["x-per-minute-remaining"])
+
+
+def test_each_answer_tells_the_limit_and_what_remains_and_beyond_is_a_429(
+    make_sandbox: Make,
+) -> None:
+    hand = Hand()
+    sandbox = make_sandbox(per_minute=3, monotonic=hand)
+    assert [ask(sandbox) for _ in range(4)] == [(200, 2), (200, 1), (200, 0), (429, 0)]
+    refused = post(sandbox, "totals", ["1"], ["favorites"])
+    assert refused.status_code == 429
+    assert "rate limit" in refused.json()["errors"][0]
+    assert refused.headers["x-per-minute-limit"] == "3"
+    assert "retry-after" not in refused.headers
+    assert "x-per-minute-reset" not in refused.headers
+    hand.seconds += 60
+    assert ask(sandbox) == (200, 2)
+
+
+def test_refused_requests_count_and_unauthenticated_ones_do_not(make_sandbox: Make) -> None:
+    sandbox = make_sandbox(per_minute=5, monotonic=Hand())
+    assert post(sandbox, "totals", [], []).headers["x-per-minute-remaining"] == "4"
+    answer = post(
+        sandbox, "totals", ["1"], ["favorites"], account=None, headers={"Authorization": "x"}
+    )
+    assert answer.headers["x-per-minute-remaining"] == "3"
+    import requests
+
+    url = sandbox.url + "/insights/engagement/totals"
+    answer = requests.post(url, headers={"Authorization": "nonsense"})
+    assert (answer.status_code, answer.headers["x-per-minute-limit"]) == (401, "5")
+    assert ask(sandbox) == (200, 2)
+
+
+def test_a_fixed_window_gives_all_back_at_once_and_a_sliding_one_bit_by_bit() -> None:
+    for kind, expected in (("fixed", [1, 0, 0, 2]), ("sliding", [1, 0, 0, 1])):
+        hand = Hand()
+        limit = Limit(2, 60.0, kind, hand)  # type: ignore[arg-type]
+        seen = []
+        for at in (0, 50, 59, 61):
+            hand.seconds = 1000.0 + at
+            if limit.remaining("app") and at != 61:
+                limit.spend("app")
+            seen.append(limit.remaining("app"))
+        assert seen == expected, kind
+        hand.seconds = 1000.0 + 111
+        assert limit.remaining("app") == 2
+        assert limit.remaining("another app") == 2
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_endpoints_share_the_quota_or_have_one_each(make_sandbox: Make, shared: bool) -> None:
+    sandbox = make_sandbox(per_minute=4, shared=shared, monotonic=Hand())
+    ask(sandbox, "totals")
+    ask(sandbox, "28hr")
+    assert ask(sandbox, "historical") == (200, 1 if shared else 3)
+
+
+def test_user_tokens_and_the_bearer_of_an_app_share_its_quota(make_sandbox: Make) -> None:
+    sandbox = make_sandbox(per_minute=4, monotonic=Hand())
+    assert ask(sandbox) == (200, 3)
+    assert ask(sandbox, account=None) == (200, 2)
+    answer = post(sandbox, "totals", sandbox.ids("own", 1, 1), ["favorites"], account=1)
+    assert answer.headers["x-per-minute-remaining"] == "1"
+
+
+def test_a_quota_a_second_has_headers_of_its_own(make_sandbox: Make) -> None:
+    hand = Hand()
+    sandbox = make_sandbox(per_minute=100, per_second=2, monotonic=hand)
+    answers = [post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"]) for _ in range(3)]
+    assert [a.status_code for a in answers] == [200, 200, 429]
+    assert [a.headers["x-per-second-remaining"] for a in answers] == ["1", "0", "0"]
+    assert answers[2].headers["x-per-minute-remaining"] == "98"
+    assert answers[0].headers["x-per-second-limit"] == "2"
+    hand.seconds += 1
+    assert ask(sandbox) == (200, 97)
+
+
+def test_the_reset_header_tells_when_in_epoch_seconds(make_sandbox: Make) -> None:
+    hand, now = Hand(), datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+    sandbox = make_sandbox(
+        per_minute=2, per_second=1, reset_header=True, window_seconds=10, monotonic=hand,
+        clock=lambda: now,
+    )  # fmt: skip
+    hand.seconds += 4
+    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
+    in_seconds = int(answer.headers["x-per-minute-reset"]) - now.timestamp()
+    assert 6 <= in_seconds <= 7
+    assert 1 <= int(answer.headers["x-per-second-reset"]) - now.timestamp() <= 2
+
+
+def test_no_limit_means_no_headers(make_sandbox: Make) -> None:
+    sandbox = make_sandbox(per_minute=None)
+    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
+    assert not [name for name in answer.headers if name.startswith("x-per")]
