@@ -260,6 +260,35 @@ def test_a_header_in_another_language_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        # French says impressions and engagements too; German has an id and a text column.
+        "Identifiant,Date,Texte,Lien,Impressions,J'aime,Engagements,Signets,Partages,Abonnements",
+        "Post-ID,Datum,Post-Text,Link,Impressions,Gefällt mir,Engagements,Lesezeichen,Geteilt,Neu",
+    ],
+)
+def test_a_header_that_is_half_understood_is_another_language_too(tmp_path, header):
+    row = f"{post()['id']},Mon Feb 03 2025,t,l,9,1,2,3,4,5"
+    assert "another language" in refusal(tmp_path, f"{header}\n{row}\n")
+
+
+def test_a_row_without_an_id_is_a_problem_and_not_a_post(tmp_path):
+    metrics = read(tmp_path, current([post(), {**post(1), "id": ""}, post(2)]))
+    assert len(metrics.frame) == 2
+    assert metrics.problems["tweet_id"].tolist() == ["(export.csv, row 3)"]
+    assert metrics.problems["reason"].tolist() == ["not a Tweet id"]
+
+
+def test_an_overview_by_day_in_the_folder_is_left_out_with_a_note(tmp_path):
+    write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
+    days = "Date,Tweets published,impressions,engagements\n2025-01-01,1,2,3\n"
+    write(tmp_path, days, "daily_tweet_activity_metrics_a_20250101_20250201_en.csv")
+    metrics = read_export(tmp_path)
+    assert len(metrics) == 1
+    assert any("by day" in note for note in metrics.about.notes)
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "is empty"),
@@ -275,7 +304,7 @@ def test_a_header_in_another_language_is_named(tmp_path):
         (current([post(), post(1, likes="many")]), 'row 3, column "Likes": "many"'),
         (current([post(likes="1.5")]), "not a whole number"),
         (current([post(likes="9" * 30)]), "not a whole number"),
-        (current([{**post(), "id": ""}]), "row 2: the Tweet id is missing"),
+        (current([{**post(), "id": ""}]), "no row has a Tweet id"),
         (current([{**post(), "id": "12a"}]), "is not a Tweet id"),
         (current([post()], [*CURRENT, "Likes"]), "several columns: Likes, Likes"),
         (current([post()]) + "1,2,3\r\n", "row 3: 3 cells where the header has 17"),

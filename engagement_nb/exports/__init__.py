@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -52,6 +53,7 @@ class _File:
     frame: pd.DataFrame
     labels: dict[str, str]
     notes: list[str] = field(default_factory=list)
+    problems: list[dict[str, str]] = field(default_factory=list)
 
     def newness(self) -> tuple[pd.Timestamp, float, str]:
         return (_period_end(self.path, self.frame), self.path.stat().st_mtime, self.path.name)
@@ -100,7 +102,8 @@ def read_export(source: str | Path) -> Metrics:
     frame = files[0].frame if len(files) == 1 else _join(files, notes)
     frame = _in_order(frame)
     about = About(source="export", endpoint="export", labels=labels, notes=tuple(notes))
-    return Metrics(frame, problems_frame(), about)
+    problems = problems_frame(row for file in files for row in file.problems)
+    return Metrics(frame, problems, about)
 
 
 def _read_folder(folder: Path) -> tuple[list[_File], list[str]]:
@@ -120,7 +123,7 @@ def _read_folder(folder: Path) -> tuple[list[_File], list[str]]:
         try:
             files.append(_read_file(path))
         except NotAnExportError as error:
-            if EXPORT_NAME.search(path.name):
+            if EXPORT_NAME.search(path.name) and not error.by_day:
                 raise
             notes.append(f"{path.name} was left out: {error.why}.")
         except _NoPostsError:
@@ -171,6 +174,7 @@ def _read_file(path: Path) -> _File:
             f"Columns of {path.name} that are not understood and left out: {', '.join(unknown)}."
         )
     position = {name: i for i, name in enumerate(columns) if name}
+    table = _with_ids(file, table, position["tweet_id"])
     ids, numbers = read_ids_column(path, table.column(position["tweet_id"]))
     frame: dict[str, object] = {"tweet_id": ids}
     dates = table.column(position["date"]) if "date" in position else None
@@ -196,6 +200,25 @@ def _read_file(path: Path) -> _File:
         )
         file.frame = once
     return file
+
+
+def _with_ids(file: _File, table: pa.Table, column: int) -> pa.Table:
+    """The rows that have an id; those that have none are put among the problems."""
+    has_id = pc.not_equal(table.column(column), "")
+    if pc.all(has_id).as_py():
+        return table
+    rows = np.flatnonzero(~has_id.to_numpy()) + 2
+    if len(rows) == table.num_rows:
+        raise InputError(f"{file.path}: no row has a Tweet id.", advice=AGAIN)
+    file.problems = [
+        {
+            "tweet_id": f"({file.path.name}, row {row})",
+            "reason": "not a Tweet id",
+            "detail": "the row has no id",
+        }
+        for row in rows
+    ]
+    return table.filter(has_id)
 
 
 def _table(path: Path, data: bytes, header: list[str], delimiter: str) -> pa.Table:

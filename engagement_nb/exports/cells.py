@@ -34,8 +34,7 @@ def read_ids_column(path: Path, column: pa.ChunkedArray) -> tuple[pd.Series, np.
                 " and they are lost.",
                 advice=AGAIN,
             )
-        what = f'"{value[:30]}" is not a Tweet id' if value else "the Tweet id is missing"
-        raise InputError(f"{where}: {what}.", advice=AGAIN)
+        raise InputError(f'{where}: "{value[:30]}" is not a Tweet id.', advice=AGAIN)
     ids = column.to_pandas().astype("string")
     if rounded_share(column.slice(0, 10_000).to_pylist()) > 0.5:
         raise InputError(

@@ -54,11 +54,12 @@ _ENGLISH = "Set the account's display language to English and export again."
 
 
 class NotAnExportError(InputError):
-    """The file's header is not that of an export."""
+    """The file's header is not that of an export; ``by_day``: that of X's overview instead."""
 
-    def __init__(self, path: Path, why: str, advice: str) -> None:
+    def __init__(self, path: Path, why: str, advice: str, *, by_day: bool = False) -> None:
         super().__init__(f"{path} is not an export of posts: {why}.", advice=advice)
         self.why = why
+        self.by_day = by_day
 
 
 def read_header(data: bytes) -> tuple[list[str], str]:
@@ -93,6 +94,11 @@ def name_columns(path: Path, header: list[str], data: bytes) -> list[str]:
     found = ", ".join(f'"{cell.strip()[:40]}"' for cell in header[:24]) or "nothing"
     if missing:
         _refuse_header(path, header, names, missing, found, data)
+    parts = sum(name in METRIC_WORDS for name in names) - 2
+    foreign = [cell.strip() for cell, name in zip(header, names, strict=True) if not name]
+    if len([cell for cell in foreign if cell]) > max(parts, 2):
+        # A new release may bring a column or two; more of them are words of another language.
+        raise _foreign(path, foreign)
     for name in set(names) - {"", "rate"}:
         twice = [cell.strip() for cell, own in zip(header, names, strict=True) if own == name]
         if len(twice) > 1:
@@ -111,25 +117,30 @@ def _refuse_header(
         raise NotAnExportError(path, "it is a web page", "Log in to X and export again.")
     if data[:1] in b"[{":
         raise NotAnExportError(path, "it is JSON", HOW_TO_EXPORT)
-    if "date" in known and missing == ["tweet_id"]:
+    has_ids = any(re.fullmatch(r"\d{9,19}", cell) for cell in _first_cells(data))
+    if "date" in known and missing == ["tweet_id"] and not has_ids:
         raise NotAnExportError(
             path,
             "it has figures by day (an account overview), not by post",
             "Export the content (account_analytics_content_...) instead.",
+            by_day=True,
         )
-    foreign = [cell.strip() for cell, name in zip(header, names, strict=True) if not name]
-    numbers = _first_cells(data)
-    like_an_export = len(header) >= 10 and any(re.fullmatch(r"\d{9,19}", n) for n in numbers)
-    if EXPORT_NAME.search(path.name) or like_an_export:
-        raise NotAnExportError(
-            path,
-            "its header seems to be in another language than English; not understood: "
-            + ", ".join(f'"{cell[:40]}"' for cell in foreign),
-            _ENGLISH,
+    if EXPORT_NAME.search(path.name) or (len(header) >= 10 and has_ids):
+        raise _foreign(
+            path, [cell.strip() for cell, name in zip(header, names, strict=True) if not name]
         )
     expected = ", ".join(_NEEDED[name] for name in missing)
     raise NotAnExportError(
         path, f"it has no column {expected}; its first row has {found}", HOW_TO_EXPORT
+    )
+
+
+def _foreign(path: Path, cells: list[str]) -> NotAnExportError:
+    return NotAnExportError(
+        path,
+        "its header seems to be in another language than English; not understood: "
+        + ", ".join(f'"{cell[:40]}"' for cell in cells),
+        _ENGLISH,
     )
 
 
