@@ -213,7 +213,8 @@ class Ledger:
                     & (arrivals > self.sent[at] - _length(quota.window))
                 )
                 unexplained = limit - remaining - int(np.count_nonzero(counted))
-                quota.others.notice(unexplained, remaining, limit, now, quota.window)
+                first = quota.newest < 0
+                quota.others.notice(unexplained, remaining, limit, now, quota.window, first=first)
                 if number > quota.newest:
                     quota.newest, quota.remaining = number, remaining
             if reading.status == 429:
@@ -275,7 +276,9 @@ class Ledger:
         for index in range(len(self.endpoints)):
             mine = took[answered & (self.where == index)]
             if len(mine):
-                floors[index] = mine.min()
+                # The shortest way there is, judged from the shortest seen and how they spread.
+                shortest, middle = mine.min(), np.median(mine)
+                floors[index] = shortest - 2 * (middle - shortest) / len(mine) ** 0.5
         late = np.maximum(0.0, took - floors[self.where]) if len(took) else took
         # A process that was killed never hears its answers; its requests arrived long ago.
         late = np.where(answered, late, np.minimum(late, self.window / 4))

@@ -37,7 +37,7 @@ class Others:
     @property
     def seen(self) -> bool:
         """Whether anybody was noticed in the last windows."""
-        return bool(self.peaks)
+        return bool(self.peaks or self.times)
 
     @staticmethod
     def margin(limit: int) -> int:
@@ -45,7 +45,14 @@ class Others:
         return math.ceil(MARGIN * limit)
 
     def notice(
-        self, unexplained: int, remaining: int, limit: int, now: float, window: float
+        self,
+        unexplained: int,
+        remaining: int,
+        limit: int,
+        now: float,
+        window: float,
+        *,
+        first: bool = False,
     ) -> None:
         """Take in one answer.
 
@@ -57,11 +64,17 @@ class Others:
             As told.
         now, window
             When, and the length of the window.
+        first
+            Whether this is the first answer of all.
         """
         self._prune(now, window)
         more = unexplained - len(self.times)
         if more > 0:
-            self._add(more, now, window)
+            self.times += [now] * more
+            # What was spent before we came may be somebody's last: it counts for its window
+            # and isn't taken for what they spend in each.
+            if not first:
+                self._note_peak(now, window)
         if not self.seen:
             self.reserve = 0.0
         elif remaining < self.margin(limit) and now - self.grown > window / 10:
@@ -72,8 +85,10 @@ class Others:
             self.grown = now
 
     def refused(self, now: float, window: float) -> None:
-        """A request of ours was refused: there is one more of theirs than was thought."""
-        self._add(1, now, window)
+        """A request of ours was refused: there is more of theirs than was thought."""
+        if not self.times or self.times[-1] < now:
+            self.times.append(now)
+            self._note_peak(now, window)
 
     def expected(self, now: float, window: float, limit: int) -> int:
         """How many of theirs to leave free in any one window."""
@@ -83,10 +98,9 @@ class Others:
         return math.ceil(max(self._peak() + self.margin(limit), self.reserve))
 
     def _peak(self) -> int:
-        return max(self.peaks.values(), default=0)
+        return max(len(self.times), *self.peaks.values(), 0)
 
-    def _add(self, count: int, now: float, window: float) -> None:
-        self.times += [now] * count
+    def _note_peak(self, now: float, window: float) -> None:
         number = str(int(now // window))
         self.peaks[number] = max(len(self.times), self.peaks.get(number, 0))
 
