@@ -8,7 +8,6 @@ What is wrong is refused: a figure that was guessed would be worse than none.
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -223,37 +222,18 @@ def _with_ids(file: _File, table: pa.Table, column: int) -> pa.Table:
 
 def _table(path: Path, data: bytes, header: list[str], delimiter: str) -> pa.Table:
     """The rows below the header, all cells as text."""
-    wrong: list[tuple[int | None, int]] = []
-
-    def note(row: pyarrow.csv.InvalidRow) -> str:
-        cells = row.text.split(delimiter)
-        if any(cell.strip('" \r') for cell in cells):
-            wrong.append((row.number, row.actual_columns))
-        return "skip"
-
-    names = [f"{i}" for i in range(len(header))]
     try:
-        table = pyarrow.csv.read_csv(
-            io.BytesIO(data),
+        table, wrong = _cells(data, len(header), delimiter, threads=True)
+        if wrong:
             # Only one thread counts rows, and a refusal must say which row it means.
-            read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=1 << 25, column_names=names, skip_rows=1
-            ),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
-            ),
-            convert_options=pyarrow.csv.ConvertOptions(
-                column_types={name: pa.large_string() for name in names}, strings_can_be_null=False
-            ),
-        )
+            wrong = _cells(data, len(header), delimiter, threads=False)[1]
     except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            table = pa.table({name: pa.array([], pa.large_string()) for name in names})
-        else:
+        if "Empty CSV" not in str(error):
             raise InputError(
                 f"{path} cannot be read as CSV: a quote is opened and never closed.",
                 advice=AGAIN,
             ) from None
+        table, wrong = pa.table({f"{i}": pa.array([], pa.string()) for i in range(len(header))}), []
     if wrong:
         number, cells = wrong[0]
         more = f", and {len(wrong) - 1:,} more rows are wrong too" if len(wrong) > 1 else ""
@@ -261,7 +241,9 @@ def _table(path: Path, data: bytes, header: list[str], delimiter: str) -> pa.Tab
             f"{path}, row {number}: {cells} cells where the header has {len(header)}{more}.",
             advice=AGAIN,
         )
-    table = pa.table([pc.utf8_trim_whitespace(column) for column in table.columns], names=names)
+    table = pa.table(
+        [pc.utf8_trim_whitespace(column) for column in table.columns], names=table.column_names
+    )
     filled = pc.not_equal(table.column(0), "")
     for column in table.columns[1:]:
         if pc.all(filled).as_py():
@@ -273,6 +255,33 @@ def _table(path: Path, data: bytes, header: list[str], delimiter: str) -> pa.Tab
             f"{path} has a header and no posts.", advice="Export a period with posts in it."
         )
     return table
+
+
+def _cells(
+    data: bytes, columns: int, delimiter: str, *, threads: bool
+) -> tuple[pa.Table, list[tuple[int | None, int]]]:
+    """Cells by column; and rows with another number of cells: their number, and how many."""
+    wrong: list[tuple[int | None, int]] = []
+
+    def note(row: pyarrow.csv.InvalidRow) -> str:
+        if any(cell.strip('" \r') for cell in row.text.split(delimiter)):
+            wrong.append((row.number, row.actual_columns))
+        return "skip"
+
+    names = [f"{i}" for i in range(columns)]
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(data),
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=threads, block_size=1 << 22, column_names=names, skip_rows=1
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={name: pa.large_string() for name in names}, strings_can_be_null=False
+        ),
+    )
+    return table, wrong
 
 
 def _period_end(path: Path, frame: pd.DataFrame) -> pd.Timestamp:
