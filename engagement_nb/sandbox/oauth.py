@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
+from secrets import token_hex
 from typing import Any
 
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
@@ -180,7 +181,8 @@ class Validator(RequestValidator):
 
     def validate_verifier(self, client_key: str, token: str, verifier: str, request: Any) -> bool:
         known = self.pending.get(token)
-        pin = known.pin if known and known.pin else "0" * 8
+        # Without a PIN yet, nothing that could be guessed takes its place.
+        pin = known.pin if known and known.pin else token_hex()
         if not compare_digest(pin.encode(), verifier.encode("utf-8", "replace")):
             self.reason = self.reason or "Wrong PIN"
             return False

@@ -1,0 +1,232 @@
+"""Starting, stopping, the pages, and the command line."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from click.testing import CliRunner
+
+from engagement_nb.cli.sandbox import sandbox as command
+from engagement_nb.sandbox import KINDS, Sandbox
+from tests.sandbox.helpers import post
+
+PROGRAM = [sys.executable, "-m", "engagement_nb.sandbox"]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(command, list(arguments))
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_it_listens_on_loopback_only_and_stopping_leaves_nothing_behind() -> None:
+    before = set(threading.enumerate())
+    with Sandbox() as running:
+        url, port = running.url, urlsplit(running.url).port
+        assert requests.get(url).status_code == 200
+        # Linux: the whole of 127/8 is this machine; it listens on one address of it.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", port or 0), timeout=2).close()
+    assert set(threading.enumerate()) == before
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port or 0), timeout=2).close()
+    with Sandbox(port=port or 0) as again:
+        assert again.url == url
+
+
+def test_a_port_in_use_raises_oserror_and_the_same_keys_come_with_the_same_seed(
+    sandbox: Sandbox,
+) -> None:
+    with pytest.raises(OSError, match="in use"):
+        Sandbox(port=urlsplit(sandbox.url).port or 0).start()
+    with Sandbox() as twin:
+        addresses = {"ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"}
+        assert {k: v for k, v in twin.env.items() if k not in addresses} == {
+            k: v for k, v in sandbox.env.items() if k not in addresses
+        }
+        assert Sandbox(seed=2).bearer_token != twin.bearer_token
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = twin.url
+
+
+def test_the_index_page_shows_keys_calls_and_what_the_last_requests_got(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    running = make_sandbox(window="sliding")
+    assert "None yet" in requests.get(running.url).text
+    post(running, "28hr", running.ids("others", 1), ["favorites"])
+    post(running, "totals", running.ids("own", 3), ["favorites"])
+    text = requests.get(running.url).text
+    for needed in (
+        "SANDBOX", running.bearer_token, running.accounts[0].access_token, running.url,
+        "Forbidden to access tweets", "/insights/engagement/historical", "window = sliding",
+    ):  # fmt: skip
+        assert needed in text
+    assert text.index("engagement/totals</td>") < text.index("engagement/28hr</td>")
+
+
+def test_text_from_requests_is_escaped_on_the_page(make_sandbox: Callable[..., Sandbox]) -> None:
+    running = make_sandbox()
+    post(running, "totals", ["<script>alert(1)</script>"], ["favorites"])
+    text = requests.get(running.url).text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_the_example_call_of_the_page_works_as_copied(sandbox: Sandbox, tmp_path: Path) -> None:
+    import html
+    import shutil
+
+    if not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    text = html.unescape(requests.get(sandbox.url).text)
+    call = re.search(r"<pre>(curl .*?)</pre>", text, re.DOTALL)
+    assert call
+    done = subprocess.run(
+        ["sh", "-c", call[1]], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert '"mine"' in done.stdout
+
+
+def test_the_truth_is_told_apart_from_the_api(sandbox: Sandbox) -> None:
+    ids = [*sandbox.ids("own", 3), *sandbox.ids("never-existed", 1)]
+    truth = sandbox.world.truth(ids)
+    got = requests.get(sandbox.url + "/sandbox/truth", params={"ids": ",".join(ids)}).json()
+    assert got["sandbox"] is True
+    for place, row in enumerate(got["tweets"][:3]):
+        assert row["engagements"] == truth.engagements[place]
+        counted = sum(row["metrics"][name] for name in got["counted"])
+        assert row["engagements"] == counted + sum(row["hidden"].values())
+    assert got["tweets"][3] == {"tweet_id": ids[3], "exists": False}
+    posted = requests.post(sandbox.url + "/sandbox/truth", json={"ids": ids, "end": "2026-01-01"})
+    assert posted.status_code == 200
+    for bad in ("ids=x", "ids=1&start=soon", "ids=" + "9" * 30):
+        assert requests.get(sandbox.url + "/sandbox/truth?" + bad).status_code == 400
+
+
+def test_ids_accounts_and_log_are_told_over_http(sandbox: Sandbox) -> None:
+    url = sandbox.url + "/sandbox/"
+    assert requests.get(url + "ids?kind=video&count=3").json() == sandbox.ids("video", 3)
+    assert requests.get(url + "ids?kind=weekly").status_code == 400
+    assert requests.get(url + "ids?count=many").status_code == 400
+    told = requests.get(url + "accounts").json()
+    assert [row["access_token"] for row in told["accounts"]] == [
+        account.access_token for account in sandbox.accounts
+    ]
+    post(sandbox, "totals", ["x"], ["favorites"])
+    latest = requests.get(url + "log").json()[0]
+    assert (latest["status"], latest["path"]) == (400, "/insights/engagement/totals")
+    assert sandbox.requests_seen["totals 400"] >= 1
+
+
+@pytest.mark.parametrize("kind", ["own", "over-90-days", "never-existed"])
+def test_ids_come_one_a_line_the_same_as_from_the_sandbox(kind: str, sandbox: Sandbox) -> None:
+    code, out, _ = run("ids", "--kind", kind, "--count", "5")
+    assert (code, out.split()) == (0, sandbox.ids(kind, 5))
+    assert run("ids", "--kind", kind, "--count", "5", "--seed", "2")[1] != out
+
+
+def test_ids_says_when_there_are_no_more_and_refuses_kinds_it_does_not_know() -> None:
+    code, out, talk = run("ids", "--count", "900", "--tweets", "100")
+    assert code == 0
+    assert 0 < len(out.split()) < 100
+    assert "only" in talk
+    code, _, talk = run("ids", "--kind", "weekly")
+    assert code == 2
+    assert all(kind in talk for kind in KINDS)
+
+
+def test_serve_prints_keys_writes_them_to_a_file_and_stops_at_a_signal(tmp_path: Path) -> None:
+    file = tmp_path / "keys.env"
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", "--env-file", str(file), "--limit", "7"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line.strip())
+        if line.startswith("SANDBOX ready"):
+            break
+    env = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    assert file.stat().st_mode & 0o777 == 0o600
+    for name, value in env.items():
+        assert f"export {name}='{value}'" in printed
+    answer = requests.post(
+        env["ENGAGEMENT_API_URL"] + "/insights/engagement/totals",
+        headers={"Authorization": "Bearer " + env["TWITTER_BEARER_TOKEN"]},
+    )
+    assert answer.headers["x-per-minute-limit"] == "7"
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not file.exists()
+    process.communicate()
+
+
+def test_serve_ends_with_the_one_who_started_it() -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdin is not None
+    while not process.stdout.readline().startswith(b"SANDBOX ready"):
+        pass
+    process.stdin.close()
+    assert process.wait(20) == 0
+    process.stdout.close()
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+def test_a_port_in_use_is_one_sentence(sandbox: Sandbox) -> None:
+    code, out, talk = run("serve", "--port", str(urlsplit(sandbox.url).port))
+    assert code == 1
+    assert out == ""
+    assert re.fullmatch(r"Error: Port \d+ of 127\.0\.0\.1 is in use: .*\n", talk)
+
+
+def test_an_env_file_with_other_keys_is_never_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "mine.env"
+    file.write_text("TWITTER_CONSUMER_KEY=real\n")
+    code, _, talk = run("serve", "--port", "0", "--env-file", str(file))
+    assert code == 2
+    assert "not a sandbox's" in talk
+    assert file.read_text() == "TWITTER_CONSUMER_KEY=real\n"
+    assert run("serve", "--env-file", str(tmp_path / "no" / "x.env"))[0] == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--tweets", "0"], ["--fault", "503"], ["--fault", "503=x"], ["--script", "boom"],
+        ["--now", "soon"], ["--rate", "likes=2"], ["--window", "rolling"], ["--port", "99999"],
+        ["--bare-numbers", "3"], ["--fault-at", "/x=boom"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_options_that_cannot_be_used_are_usage_errors(arguments: list[str]) -> None:
+    code, _, talk = run("serve", *arguments)
+    assert code == 2
+    assert "Error: " in talk
+
+
+def test_the_sandbox_imports_nothing_of_the_client() -> None:
+    package = Path(__import__("engagement_nb.sandbox").__file__).parent / "sandbox"
+    for file in package.glob("*.py"):
+        if file.name == "__main__.py":
+            continue
+        for line in file.read_text().splitlines():
+            found = re.match(r"\s*(?:from|import) (engagement_nb[\w.]*)", line)
+            if found:
+                name = found[1]
+                assert name.startswith("engagement_nb.sandbox") or name.endswith(".vocabulary")

@@ -1,0 +1,188 @@
+"""The PIN flow with its pages, bearer tokens, and what revocation does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from requests_oauthlib import OAuth1, OAuth1Session
+from requests_oauthlib.oauth1_session import TokenRequestDenied
+
+from engagement_nb.sandbox import Sandbox
+from tests.sandbox.helpers import post
+
+Make = Callable[..., Sandbox]
+
+
+def session(sandbox: Sandbox, **options: Any) -> OAuth1Session:
+    return OAuth1Session(sandbox.consumer_key, sandbox.consumer_secret, **options)
+
+
+def start(sandbox: Sandbox) -> dict[str, str]:
+    answer: dict[str, str] = session(sandbox, callback_uri="oob").fetch_request_token(
+        sandbox.url + "/oauth/request_token"
+    )
+    return answer
+
+
+def authorize(sandbox: Sandbox, token: str, account: int = 0) -> str:
+    form = {"oauth_token": token, "account": str(account)}
+    text = requests.post(sandbox.url + "/oauth/authorize", data=form).text
+    found = re.search(r'id="pin">([0-9]{7})<', text)
+    assert found, text
+    return found[1]
+
+
+def finish(sandbox: Sandbox, request_token: dict[str, str], pin: str) -> dict[str, str]:
+    last = session(
+        sandbox,
+        resource_owner_key=request_token["oauth_token"],
+        resource_owner_secret=request_token["oauth_token_secret"],
+        verifier=pin,
+    )
+    answer: dict[str, str] = last.fetch_access_token(sandbox.url + "/oauth/access_token")
+    return answer
+
+
+def test_the_pin_flow_ends_with_the_tokens_of_the_account_chosen(sandbox: Sandbox) -> None:
+    token = start(sandbox)
+    assert token["oauth_callback_confirmed"] == "true"
+    shown = requests.get(
+        sandbox.url + "/oauth/authorize", params={"oauth_token": token["oauth_token"]}
+    )
+    assert shown.status_code == 200
+    assert "SANDBOX" in shown.text
+    assert all(account.handle in shown.text for account in sandbox.accounts)
+    mine = finish(sandbox, token, authorize(sandbox, token["oauth_token"], 1))
+    second = sandbox.accounts[1]
+    assert mine["user_id"] == second.user_id
+    assert mine["screen_name"] == second.handle
+    assert mine["oauth_token"].startswith(second.user_id + "-")
+    auth = OAuth1(
+        sandbox.consumer_key,
+        sandbox.consumer_secret,
+        mine["oauth_token"],
+        mine["oauth_token_secret"],
+    )
+    answer = requests.post(
+        sandbox.url + "/insights/engagement/28hr",
+        auth=auth,
+        json={
+            "tweet_ids": sandbox.ids("own", 2, 1),
+            "engagement_types": ["impressions"],
+            "groupings": {"g": {"group_by": ["tweet.id"]}},
+        },
+    )
+    assert answer.status_code == 200
+
+
+def test_a_wrong_pin_gets_nothing_and_the_right_one_still_works_once(sandbox: Sandbox) -> None:
+    token = start(sandbox)
+    for guess in ("0000000", "00000000"):
+        with pytest.raises(TokenRequestDenied) as denied:
+            finish(sandbox, token, guess)
+        assert denied.value.status_code == 401
+    pin = authorize(sandbox, token["oauth_token"])
+    with pytest.raises(TokenRequestDenied):
+        finish(sandbox, token, str((int(pin) + 1) % 10**7))
+    assert finish(sandbox, token, pin)["oauth_token"]
+    with pytest.raises(TokenRequestDenied):
+        finish(sandbox, token, pin)
+
+
+def test_a_request_token_needs_a_good_signature_and_the_pin_callback(sandbox: Sandbox) -> None:
+    url = sandbox.url + "/oauth/request_token"
+    with pytest.raises(TokenRequestDenied) as denied:
+        OAuth1Session(sandbox.consumer_key, "wrong", callback_uri="oob").fetch_request_token(url)
+    assert denied.value.status_code == 401
+    with pytest.raises(TokenRequestDenied):
+        session(sandbox, callback_uri="http://127.0.0.1/back").fetch_request_token(url)
+    assert requests.post(url).status_code == 401
+    assert requests.post(url, headers={"Authorization": "OAuth ü"}).status_code == 401
+
+
+def test_a_request_token_can_be_cancelled_and_grows_old(make_sandbox: Make) -> None:
+    moment = {"now": 1_790_000_000.0}
+    sandbox = make_sandbox(auth_clock=lambda: moment["now"], timestamp_tolerance=10**6)
+    from time import time
+
+    moment["now"] = time()
+    token = start(sandbox)["oauth_token"]
+    form = {"oauth_token": token, "account": "0", "cancel": "1"}
+    assert "Cancelled" in requests.post(sandbox.url + "/oauth/authorize", data=form).text
+    old = start(sandbox)["oauth_token"]
+    moment["now"] += 1000
+    start(sandbox)
+    for gone in (token, old, "nonsense", ""):
+        answer = requests.get(sandbox.url + "/oauth/authorize", params={"oauth_token": gone})
+        assert answer.status_code == 404
+        assert "Start the login again" in answer.text
+
+
+def test_the_bearer_endpoint_checks_key_secret_and_grant(sandbox: Sandbox) -> None:
+    url, good = sandbox.url + "/oauth2/token", (sandbox.consumer_key, sandbox.consumer_secret)
+    grant = {"grant_type": "client_credentials"}
+    answer = requests.post(url, auth=good, data=grant)
+    assert answer.json() == {"token_type": "bearer", "access_token": sandbox.bearer_token}
+    assert requests.post(url, auth=(good[0], "wrong"), data=grant).status_code == 403
+    assert requests.post(url, auth=("nobody", good[1]), data=grant).status_code == 403
+    assert requests.post(url, data=grant).status_code == 403
+    assert requests.post(url, auth=good, data={"grant_type": "password"}).status_code == 400
+    assert requests.post(url, auth=good).status_code == 400
+    headers = {"Authorization": "Basic \xff\xff"}
+    assert requests.post(url, data=grant, headers=headers).status_code == 403
+
+
+def test_a_revoked_user_token_is_a_401_until_a_new_login(make_sandbox: Make) -> None:
+    sandbox = make_sandbox()
+    ids, token = sandbox.ids("own", 1), sandbox.accounts[0].access_token
+    assert post(sandbox, "totals", ids, ["favorites"]).status_code == 200
+    assert requests.post(sandbox.url + "/sandbox/revoke", json={"token": token}).ok
+    answer = post(sandbox, "totals", ids, ["favorites"])
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0].endswith("Reason: Access token not found")
+    assert requests.post(sandbox.url + "/sandbox/revoke", json={"token": token}).status_code == 400
+    request_token = start(sandbox)
+    new = finish(sandbox, request_token, authorize(sandbox, request_token["oauth_token"]))
+    assert new["oauth_token"] != token
+    assert new["user_id"] == sandbox.accounts[0].user_id
+    assert requests.post(sandbox.url + "/sandbox/restore").ok
+    assert post(sandbox, "totals", ids, ["favorites"]).status_code == 200
+
+
+def test_an_invalidated_bearer_token_is_a_401(make_sandbox: Make) -> None:
+    sandbox = make_sandbox()
+    answer = requests.post(
+        sandbox.url + "/oauth2/invalidate_token",
+        auth=(sandbox.consumer_key, sandbox.consumer_secret),
+        data="access_token=" + sandbox.bearer_token,
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert answer.json() == {"access_token": sandbox.bearer_token}
+    answer = post(sandbox, "totals", ["1"], ["favorites"], account=None)
+    assert answer.status_code == 401
+
+
+def test_tokens_of_one_app_are_no_good_with_the_keys_of_another(sandbox: Sandbox) -> None:
+    blocked, first = sandbox.service.keys.app_without_access, sandbox.accounts[0]
+    auth = OAuth1(
+        blocked.consumer_key,
+        blocked.consumer_secret,
+        first.access_token,
+        first.access_token_secret,
+    )
+    answer = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
+    assert answer.status_code == 401
+    assert answer.json()["errors"][0].endswith("Access token not found")
+
+
+def test_user_tokens_of_an_app_without_the_product_are_told_so(make_sandbox: Make) -> None:
+    sandbox = make_sandbox()
+    blocked = sandbox.service.keys.app_without_access
+    token, secret = sandbox.service.keys.issue(blocked.consumer_key, 0)
+    auth = OAuth1(blocked.consumer_key, blocked.consumer_secret, token, secret)
+    answer = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
+    assert answer.json() == {"errors": ["Your application id is not authorized."]}
