@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOLERANCE
 from engagement_nb.gap.judge import Verdict, find_and_judge
-from engagement_nb.gap.read import read_counts
+from engagement_nb.gap.read import gathered, read_counts
 from engagement_nb.gap.result import Gap
 from engagement_nb.gap.stability import DRAWS, stability
 from engagement_nb.handover import facts
@@ -17,8 +19,9 @@ __all__ = ["Gap", "Verdict", "explore_gap"]
 
 
 def explore_gap(
-    metrics: Metrics | pd.DataFrame,
+    metrics: Metrics | pd.DataFrame | Iterable[pd.DataFrame],
     *,
+    about: About | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
     resamples: int = 4000,
@@ -31,7 +34,11 @@ def explore_gap(
     ----------
     metrics
         `Metrics` of any source, or a frame like theirs: one row a Tweet, or a Tweet and hour
-        or day, with ``engagements`` and other metrics under their wire names.
+        or day, with ``engagements`` and other metrics under their wire names. Pieces of what
+        is larger than memory, such as ``Dataset.batches()``, are taken one after the other,
+        to the same answer; of a series only the sums a Tweet are kept then.
+    about
+        Where the figures come from, for a frame or pieces that do not tell.
     tolerance
         Share of the Tweets with a metric above zero that may contradict it all the same,
         because counters are not all read at one moment.
@@ -49,10 +56,13 @@ def explore_gap(
     AnalysisError
         The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
     """
+    told = None
     if isinstance(metrics, Metrics):
-        frame, about, told = metrics.frame, metrics.about, facts(metrics)
+        frame, told = metrics.frame, facts(metrics)
+        about = about or metrics.about
     else:
-        frame, about, told = metrics, About("frame", "frame"), None
+        frame = metrics if isinstance(metrics, pd.DataFrame) else gathered(metrics)
+        about = about or About("frame", "frame")
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     if not 0 < level < 1:

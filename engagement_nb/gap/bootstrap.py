@@ -4,8 +4,9 @@ The question an interval answers: were other Tweets drawn from where these came 
 might the share be? Engagements are heavy-tailed: a few Tweets can carry most of them, and then
 the plain percentile bootstrap is too narrow. So its limits are stretched, on the log-odds
 scale, by two factors that are 1 when no Tweet weighs much: the jackknife's correction of each
-Tweet's influence for its own weight (HC2), and Student's t for the effective number of Tweets
-``(sum w)^2 / sum w^2``. `engagement-nb study gap` measures the coverage.
+Tweet's influence for its own weight (HC2), and Student's t with half as many degrees of freedom
+as the effective number of Tweets, ``(sum w)^2 / sum w^2``. `engagement-nb study gap` measures the
+coverage.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def stretch(part: np.ndarray, whole: np.ndarray, level: float) -> float:
         return 1.0
     leverage = float((influence**2 / (1 - np.minimum(weights, 0.95))).sum()) / spread
     effective = 1 / float((weights**2).sum())
-    return leverage**0.5 * student(level, effective - 1) / student(level, np.inf)
+    return leverage**0.5 * student(level, effective / 2) / student(level, np.inf)
 
 
 def stretched(limits: np.ndarray, share: float, factor: float) -> tuple[float, float]:

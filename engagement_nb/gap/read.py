@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,7 +130,7 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if twice.any():
         ids = [str(tweet_id) for tweet_id in once.loc[twice, "tweet_id"].unique()]
         raise AnalysisError(
-            f"{len(ids):,} Tweets come more than once with different figures, {ids[0]} first.",
+            f"{_tweets(ids)} more than once, with different figures.",
             advice="Keep one row a Tweet, or give the column read_at so that the last one counts.",
             tweet_ids=ids,
         )
@@ -143,17 +143,58 @@ def sum_series(frame: pd.DataFrame) -> pd.DataFrame:
     if repeats.any():
         ids = [str(tweet_id) for tweet_id in frame.loc[repeats, "tweet_id"].unique()]
         raise AnalysisError(
-            f"{len(ids):,} Tweets have an hour or day more than once, {ids[0]} first.",
+            f"{_tweets(ids)} more than once for the same hour or day.",
             advice="Keep one row a Tweet and hour or day.",
             tweet_ids=ids,
         )
+    return _summed(frame.drop(columns="time"))
+
+
+def _summed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Sums a Tweet; missing where one of the figures is."""
     metrics = metric_columns(frame)
-    facts = [c for c in frame.columns if c not in {*metrics, "tweet_id", "time"}]
+    frame = frame.astype(dict.fromkeys(metrics, "Int64"))
+    facts = [c for c in frame.columns if c not in {*metrics, "tweet_id"}]
     grouped = frame.groupby("tweet_id", sort=False)
     summed = grouped[metrics].sum(min_count=1)
-    holes = frame[metrics].isna().groupby(frame["tweet_id"], sort=False).any()
-    summed = summed.astype("Int64").mask(holes)
+    if frame[metrics].isna().any(axis=None):
+        summed = summed.mask(frame[metrics].isna().groupby(frame["tweet_id"], sort=False).any())
     return pd.concat([grouped[facts].first(), summed], axis=1).reset_index()
+
+
+def gathered(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Pieces of a large dataset as one frame with a row a Tweet, small in memory.
+
+    A series is summed piece by piece, so what is kept grows with the Tweets and not with their
+    hours; a Tweet may come in several pieces. Texts are not kept.
+    """
+    pieces, series = [], False
+    for frame in frames:
+        series |= "time" in frame.columns
+        piece, _ = one_row_a_tweet(frame.drop(columns="text", errors="ignore"))
+        pieces.append(_small(piece))
+    if not pieces:
+        return pd.DataFrame({"tweet_id": pd.array([], dtype="string")})
+    whole = pd.concat(pieces, ignore_index=True)
+    if series and whole["tweet_id"].duplicated().any():
+        whole = _summed(whole)
+    return whole
+
+
+def _small(frame: pd.DataFrame) -> pd.DataFrame:
+    """Counts in 32 bits where they fit."""
+    fits = {
+        name: "Int32"
+        for name in metric_columns(frame)
+        if str(frame[name].dtype) == "Int64" and frame[name].abs().max() < 2**31
+    }
+    return frame.astype(fits)
+
+
+def _tweets(ids: list[str]) -> str:
+    if len(ids) == 1:
+        return f"Tweet {ids[0]} comes"
+    return f"{len(ids):,} Tweets, {ids[0]} the first, come"
 
 
 def _refuse(frame: pd.DataFrame, wrong: np.ndarray, name: str, what: str) -> None:

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engagement_nb.charts import Chart, alt_text
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap import explore_gap
+from engagement_nb.metrics import About, Metrics, problems_frame
+
+COUNTED = ["favorites", "retweets", "replies", "url_clicks", "user_profile_clicks"]
+
+
+def account(tweets: int = 400, seed: int = 3) -> pd.DataFrame:
+    """Like a current export: five metrics count, bookmarks and shares do not, a part is hidden."""
+    rng = np.random.default_rng(seed)
+    reach = np.exp(rng.normal(5, 1.5, tweets))
+    frame = pd.DataFrame({name: rng.poisson(reach * 0.01) for name in COUNTED})
+    frame["hashtag_clicks"] = 0
+    frame["engagements"] = frame[COUNTED].sum(axis=1)
+    frame["engagements"] += rng.poisson(reach * 0.02) * (rng.random(tweets) < 0.5)
+    frame["bookmarks"] = rng.poisson(reach * 0.03)
+    frame["shares"] = rng.poisson(reach * 0.02)
+    frame["impressions"] = np.ceil(reach).astype(int) + frame["engagements"]
+    frame = frame.astype("Int64")
+    frame.insert(0, "tweet_id", pd.array([str(10**18 + k) for k in range(tweets)], dtype="string"))
+    moments = pd.date_range("2026-01-01", periods=tweets, freq="5h", tz="UTC")
+    frame.insert(1, "created_at", moments.astype("datetime64[ms, UTC]"))
+    frame["has_url"] = pd.array(rng.random(tweets) < 0.7, dtype="boolean")
+    return frame
+
+
+def as_metrics(frame: pd.DataFrame, **about: object) -> Metrics:
+    told = {"source": "export", "endpoint": "export", **about}
+    return Metrics(frame, problems_frame(), About(**told))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return account()
+
+
+def test_the_figures_add_up_and_are_those_of_the_columns(frame):
+    gap = explore_gap(frame)
+    assert gap.counted == COUNTED
+    assert gap.not_counted == ["bookmarks", "shares"]
+    assert gap.undetermined == ["hashtag_clicks"]
+    columns = [*COUNTED, "hashtag_clicks", "bookmarks", "shares"]
+    assert gap.posts == 400
+    assert gap.engagements == frame["engagements"].sum()
+    assert gap.sum_of_metrics == frame[columns].sum().sum()
+    assert gap.over_count == frame[["bookmarks", "shares"]].sum().sum()
+    assert gap.hidden == frame["engagements"].sum() - frame[COUNTED].sum().sum()
+    assert gap.naive_gap == gap.hidden - gap.over_count
+    assert gap.sum_of_metrics - gap.over_count + gap.hidden == gap.engagements
+    assert gap.contradictions == 0
+    assert gap.hidden_interval.low < gap.hidden_share < gap.hidden_interval.high
+
+
+def test_each_tweet_adds_up(frame):
+    tweets = explore_gap(frame).tweets
+    assert tweets["naive_gap"].equals(tweets["engagements"] - tweets["sum_of_metrics"])
+    assert tweets["naive_gap"].equals(tweets["hidden"] - tweets["over_count"])
+    assert (tweets["hidden"] >= 0).all()
+    assert tweets["tweet_id"].tolist() == frame["tweet_id"].tolist()
+
+
+def test_the_table_counts_contradictions_among_tweets_that_have_the_metric(frame):
+    row = explore_gap(frame).table.loc["bookmarks"]
+    left = frame["engagements"] - frame[COUNTED].sum(axis=1)
+    used = frame["bookmarks"] > 0
+    assert row["posts_above_zero"] == used.sum()
+    assert row["contradictions"] == (used & (frame["bookmarks"] > left)).sum()
+    assert row["contradicted_share"] == row["contradictions"] / row["posts_above_zero"]
+    likes = explore_gap(frame).table.loc["favorites"]
+    assert likes["tight"] == ((frame["favorites"] > 0) & (left == 0)).sum()
+    assert likes["stability"] > 0.9
+
+
+def test_the_sentence_says_the_figures(frame):
+    gap = explore_gap(frame)
+    assert f"Engagements of 400 Tweets: {gap.engagements:,}." in gap.sentence
+    assert "Five metrics are part of it" in gap.sentence
+    assert f"{gap.hidden:,} (" in gap.sentence
+    assert f"Bookmarks and shares ({gap.over_count:,})" in gap.sentence
+
+
+def test_the_answer_as_json_has_wire_names_and_survives_a_round_trip(frame):
+    told = explore_gap(as_metrics(frame)).to_dict()
+    assert json.loads(json.dumps(told)) == told
+    for key in ("posts", "engagements", "sum_of_metrics", "naive_gap", "counted", "not_counted",
+                "undetermined", "hidden", "over_count", "contradictions"):  # fmt: skip
+        assert key in told
+    assert told["not_counted"] == ["bookmarks", "shares"]
+    assert told["metrics"]["shares"]["verdict"] == "not counted"
+
+
+def test_a_display_hands_the_answer_over_to_reports(frame):
+    bundle = explore_gap(as_metrics(frame))._repr_mimebundle_()
+    (handed,) = [value for key, value in bundle.items() if key.endswith("+json")]
+    assert handed["gap"]["posts"] == 400
+    assert handed["metrics"]["source"] == "export"
+    assert "alt=" in bundle["text/html"]
+    assert "Engagements of 400 Tweets" in bundle["text/plain"]
+
+
+def test_the_same_figures_give_the_same_answer(frame):
+    assert explore_gap(frame).to_dict() == explore_gap(frame).to_dict()
+
+
+def test_the_order_of_rows_and_columns_does_not_matter(frame):
+    mixed = frame.sample(frac=1, random_state=1)[sorted(frame.columns)]
+    first, second = explore_gap(frame), explore_gap(mixed)
+    assert (first.counted, first.hidden) == (second.counted, second.hidden)
+
+
+def test_what_is_missing_is_unknown_and_not_zero(frame):
+    holes = frame.copy()
+    holes.loc[:9, "favorites"] = pd.NA
+    gap = explore_gap(holes)
+    assert (gap.posts, gap.posts_left_out) == (390, 10)
+    assert gap.counted == COUNTED
+    assert gap.hidden == explore_gap(frame.iloc[10:]).hidden
+
+
+def test_a_missing_figure_still_contradicts_by_what_is_known():
+    frame = pd.DataFrame(
+        {"engagements": [10] * 30, "video_views": [500] * 30, "favorites": [pd.NA] * 30}
+    ).astype("Int64")
+    assert explore_gap(frame).not_counted == ["video_views"]
+
+
+def test_tweets_without_engagements_say_nothing(frame):
+    holes = frame.copy()
+    holes.loc[:99, "engagements"] = pd.NA
+    gap = explore_gap(holes)
+    assert gap.posts == 300
+    assert gap.table.at["favorites", "posts_above_zero"] == (frame["favorites"][100:] > 0).sum()
+
+
+def test_huge_counts_are_exact():
+    frame = pd.DataFrame({"tweet_id": [str(k) for k in range(200)], "favorites": 10**15})
+    frame["engagements"] = frame["favorites"] + 1
+    frame["views"] = 1
+    gap = explore_gap(frame.astype({"favorites": "Int64", "engagements": "Int64"}))
+    assert gap.hidden == 200
+    assert gap.engagements == 200 * (10**15 + 1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("favorites", -1, "likes (favorites) is below zero on 1 Tweet: 7."),
+        ("engagements", 10**18, "is above 100,000,000,000,000,000"),
+    ],
+)
+def test_an_impossible_count_is_one_clear_error(column, value, words):
+    frame = pd.DataFrame({"tweet_id": ["6", "7"], "favorites": [1, 2], "engagements": [2, 2]})
+    frame.loc[1, column] = value
+    with pytest.raises(AnalysisError) as caught:
+        explore_gap(frame)
+    assert words in str(caught.value)
+    assert caught.value.tweet_ids == ("7",)
+
+
+def test_a_count_that_is_not_whole_is_one_clear_error():
+    with pytest.raises(AnalysisError, match="is not a whole number on 1 Tweet"):
+        explore_gap(pd.DataFrame({"favorites": [1.5], "engagements": [2]}))
+
+
+def test_floats_with_nan_are_read_as_counts_with_gaps():
+    gap = explore_gap(pd.DataFrame({"favorites": [1.0, np.nan], "engagements": [2.0, 3.0]}))
+    assert (gap.posts, gap.hidden) == (1, 1)
+
+
+def test_a_tweet_that_comes_twice_alike_is_counted_once(frame):
+    twice = pd.concat([frame, frame.head(3)])
+    assert explore_gap(twice).to_dict() == explore_gap(frame).to_dict()
+
+
+def test_a_tweet_that_comes_twice_with_other_figures_is_one_clear_error(frame):
+    other = frame.head(1).assign(favorites=frame["favorites"].head(1) + 1)
+    with pytest.raises(AnalysisError, match="comes more than once, with different"):
+        explore_gap(pd.concat([frame, other]))
+
+
+def test_of_several_snapshots_the_last_counts(frame):
+    early = frame.assign(read_at=pd.Timestamp("2026-02-01", tz="UTC"))
+    late = frame.assign(read_at=pd.Timestamp("2026-03-01", tz="UTC"))
+    early["favorites"] = 0
+    assert explore_gap(pd.concat([late, early])).hidden == explore_gap(frame).hidden
+
+
+def test_a_series_gives_the_answer_of_its_sums(frame):
+    gap = explore_gap(in_two_days(frame))
+    assert gap.hidden == explore_gap(frame).hidden
+    assert gap.posts == 400
+    assert gap.by("day")["hidden"].sum() == gap.hidden
+    assert gap.daily_interval is not None
+
+
+def in_two_days(frame: pd.DataFrame) -> pd.DataFrame:
+    """A series whose sums are a frame's: half of each count on each of two days."""
+    names = [c for c in frame.columns if str(frame[c].dtype) == "Int64"]
+    first = frame.assign(time=pd.Timestamp("2026-05-01", tz="UTC"))
+    second = frame.assign(time=pd.Timestamp("2026-05-02", tz="UTC"))
+    first[names] = frame[names] // 2
+    second[names] = frame[names] - first[names]
+    return pd.concat([first, second], ignore_index=True)
+
+
+def test_pieces_give_the_answer_of_the_whole(frame):
+    whole = explore_gap(frame).to_dict()
+    assert explore_gap(frame.iloc[k : k + 90] for k in range(0, 400, 90)).to_dict() == whole
+    series = in_two_days(frame)
+    series["favorites"] = series["favorites"].mask(series["tweet_id"] == frame["tweet_id"][5])
+    pieces = (series.iloc[k : k + 170] for k in range(0, 800, 170))
+    assert explore_gap(pieces).to_dict() == explore_gap(series).to_dict()
+
+
+def test_no_pieces_are_no_tweets():
+    assert explore_gap(iter([])).sentence == "There are no Tweets in these figures."
+
+
+DULL = {
+    "no Tweets": pd.DataFrame({"tweet_id": [], "engagements": [], "favorites": []}),
+    "one Tweet": pd.DataFrame({"tweet_id": ["1"], "engagements": [5], "favorites": [3]}),
+    "all zeros": pd.DataFrame({"engagements": [0, 0], "favorites": [0, 0]}),
+    "no engagements": pd.DataFrame({"favorites": [1, 0]}),
+    "unknown engagements": pd.DataFrame({"engagements": [pd.NA] * 2, "favorites": [1, 0]}),
+    "no metrics": pd.DataFrame({"engagements": [1, 2]}),
+    "unknown metrics": pd.DataFrame({"engagements": [1, 2], "favorites": [pd.NA] * 2}),
+    "no gap": pd.DataFrame({"engagements": range(40), "favorites": range(40)}),
+}
+SAID = {
+    "no Tweets": "There are no Tweets",
+    "one Tweet": "cannot tell which metrics are part of it",
+    "all zeros": "2 Tweets have no engagements at all",
+    "no engagements": "Engagements are not known for any of 2 Tweets",
+    "unknown engagements": "Engagements are not known",
+    "no metrics": "nothing to add up",
+    "unknown metrics": "cannot tell",
+    "no gap": "One metric is part of it and explains all of it: nothing is hidden.",
+}
+
+
+@pytest.mark.parametrize("case", DULL)
+def test_dull_and_extreme_figures_have_right_words_and_figures(case):
+    gap = explore_gap(DULL[case])
+    assert SAID[case] in gap.sentence
+    json.dumps(gap.to_dict())
+    for topic in ("columns", "evidence", "documents", "confidence", "meaning", "size",
+                  "definitions", "oddities"):  # fmt: skip
+        said = gap.reading(topic)
+        assert said
+        assert "nan" not in said.replace("tenant", "")
+    for chart in (gap.plot_bridge(), gap.plot_evidence(), gap.plot_tweets(), gap.plot_by("size"),
+                  gap.plot_definitions()):  # fmt: skip
+        assert isinstance(chart, Chart)
+        assert alt_text(chart)
+        assert chart.svg().startswith("<svg")
+
+
+def test_metrics_that_exceed_engagements_everywhere_are_said_not_to_belong():
+    frame = pd.DataFrame({"engagements": [1] * 50, "favorites": [2] * 50})
+    gap = explore_gap(frame)
+    assert gap.hidden >= 0
+    assert "favorites" not in gap.counted
+
+
+def test_the_interval_is_wider_where_few_tweets_weigh_most(frame):
+    plain = explore_gap(frame).hidden_interval
+    heavy = frame.copy()
+    numbers = [c for c in heavy.columns if str(heavy[c].dtype) == "Int64"]
+    heavy.loc[0, numbers] = heavy.loc[0, numbers] * 10_000
+    weighed = explore_gap(heavy).hidden_interval
+    assert weighed.high - weighed.low > plain.high - plain.low
+
+
+def test_options_out_of_range_are_refused(frame):
+    with pytest.raises(AnalysisError, match="tolerance"):
+        explore_gap(frame, tolerance=1)
+    with pytest.raises(AnalysisError, match="level"):
+        explore_gap(frame, level=95)
