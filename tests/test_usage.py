@@ -131,11 +131,13 @@ def test_the_forecast_expects_last_month_s_handles_again(ledger):
     assert summarize(ledger, NOW).forecast == 22
 
 
-def test_without_a_past_month_the_forecast_is_this_month_s_rate(ledger):
+def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(ledger):
     ledger.record(["1", "2", "3"], at("2026-11-10T00:00:00"))
-    found = summarize(ledger, at("2026-11-10T12:00:00"))
-    assert found.forecast == 9
-    assert "no month before" in found.forecast_from
+    assert summarize(ledger, at("2026-11-10T12:00:00")).forecast == 3
+    assert summarize(ledger, at("2026-11-25T12:00:00")).forecast == 3
+    ledger.record(["1", "4", "5"], at("2026-11-15T00:00:00"))
+    # Two newcomers in ten days, ten days left.
+    assert summarize(ledger, at("2026-11-20T12:00:00")).forecast == 7
 
 
 def test_an_empty_ledger_is_a_count_of_none(ledger):

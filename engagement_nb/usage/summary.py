@@ -85,7 +85,8 @@ class Usage:
         tail = f"; {new:,} new this month" if len(self.months) > 1 else ""
         beyond = self.contract.handles is not None and self.forecast > self.contract.handles
         over = ", over the contract" if beyond else ""
-        return f"{text}{tail}; forecast {self.forecast:,}{over} ({self.forecast_from})."
+        forecast = f"; forecast {self.forecast:,}{over} ({self.forecast_from})"
+        return f"{text}{tail}{forecast if self.forecast else ''}."
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values for JSON."""
@@ -182,8 +183,9 @@ def summarize(
     Notes
     -----
     The forecast expects the handles of last month that have not come yet to come again, and
-    newcomers at the past months' rate for the days that are left. Without a past month it goes
-    on at this month's rate, which overstates a count whose handles come back.
+    newcomers at the past months' rate for the days that are left. Without a past month, those
+    of this month's first day on record are taken for the ones that one works with, and
+    newcomers since then go on at their rate.
     """
     ledger = ledger or Ledger()
     contract = ledger.contract
@@ -198,7 +200,7 @@ def summarize(
     months = _months(found, contract, first)
     last_begins = contract.month_of(first - _DAY)[0]
     last = found[found["begins"] == last_begins]
-    forecast, how = _forecast(mine, last, months, (today - first).days + 1, (after - first).days)
+    forecast, how = _forecast(mine, last, months, today, after - _DAY)
     return Usage(
         contract=contract,
         begins=first,
@@ -256,15 +258,26 @@ def _by_day(records: pd.DataFrame, begins: date, days: int) -> pd.Series:
 
 
 def _forecast(
-    mine: pd.DataFrame, last: pd.DataFrame, months: pd.DataFrame, elapsed: int, length: int
+    mine: pd.DataFrame, last: pd.DataFrame, months: pd.DataFrame, today: date, ends: date
 ) -> tuple[int, str]:
     counted = set(mine["user_id"])
+    left = (ends - today).days
     if last.empty:
-        return round(len(counted) * length / elapsed), "at this month's rate, no month before it"
+        if mine.empty:
+            return 0, "nothing to go by"
+        # The first day's handles are those one works with; what comes after are newcomers.
+        first_days = mine.groupby("user_id")["day"].min()
+        opened = first_days.min()
+        newcomers = int((first_days > opened).sum())
+        rate = newcomers / (today - opened).days if newcomers else 0.0
+        return round(len(counted) + rate * left), "newcomers as this month so far"
     # The first month on record has nobody before it: all its handles are "new".
-    past = months.iloc[1:-1]["new"].tolist()
-    rate = sum(past) / len(past) if past else 0.0
-    expected = len(counted | set(last["user_id"])) + rate * (length - elapsed) / length
+    past = months.iloc[1:-1]
+    days = sum(
+        (end - begins).days + 1 for begins, end in zip(past["begins"], past["ends"], strict=True)
+    )
+    rate = int(past["new"].sum()) / days if days else 0.0
+    expected = len(counted | set(last["user_id"])) + rate * left
     return round(expected), "last month's handles again, and newcomers as before"
 
 
