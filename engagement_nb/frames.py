@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,13 @@ class _Numbers(dict[Any, int]):
         if isinstance(text, float) and not text.is_integer():
             raise ValueError(text)
         value = int(text)
-        if len(self) < 100_000:
+        if len(self) < _MOST_REMEMBERED:
             self[text] = value
         return value
+
+
+_MOST_REMEMBERED = 100_000
+_NUMBERS = _Numbers()
 
 
 def answer_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
@@ -128,14 +133,26 @@ def _counts(values: Mapping[str, Any], name: str) -> Any:
 
 def _integers(values: list[Any]) -> pa.Array:
     """Counts as texts, numbers or None -> nullable 64-bit integers."""
-    numbers = _Numbers()
     if None not in values:
-        return pa.array(np.fromiter(map(numbers.__getitem__, values), np.int64, len(values)))
-    return pa.array([None if value is None else numbers[value] for value in values], pa.int64())
+        return pa.array(_numbers(values))
+    return pa.array([None if value is None else _NUMBERS[value] for value in values], pa.int64())
+
+
+def _numbers(values: list[Any]) -> np.ndarray:
+    return np.fromiter(map(_NUMBERS.__getitem__, values), np.int64, len(values))
 
 
 def _sums(groups: Groups, metrics: Sequence[str]) -> dict[str, Any]:
     columns: dict[str, Any] = {"tweet_id": pa.array(list(groups), pa.string())}
+    names = set(map(tuple, groups.values()))
+    order = names.pop() if len(names) == 1 else ()
+    flat = list(chain.from_iterable(map(dict.values, groups.values())))
+    if None not in flat and set(metrics) <= set(order):
+        # All Tweets list the same metrics, as the API does.
+        table = _numbers(flat).reshape(len(groups), len(order))
+        for name in metrics:
+            columns[name] = pa.array(table[:, order.index(name)].copy())
+        return columns
     for name in metrics:
         columns[name] = _integers([_counts(values, name) for values in groups.values()])
     return columns
@@ -146,7 +163,7 @@ def _regular_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str,
 
     That is what the API sends. None when it is not so: `_any_series` takes everything.
     """
-    shape: list[Any] | None = None
+    shape: tuple[Any, ...] | None = None
     flat: list[Any] = []
     for values in groups.values():
         for name in metrics:
@@ -154,21 +171,20 @@ def _regular_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str,
             if not days:
                 return None
             if by == "day":
-                this: list[Any] = list(days)
+                this: tuple[Any, ...] = (tuple(days), None)
                 flat.extend(days.values())
             else:
-                this = [(day, *hours) for day, hours in days.items()]
-                for hours in days.values():
-                    flat.extend(hours.values())
+                hours = days.values()
+                this = (tuple(days), tuple(map(tuple, hours)))
+                flat.extend(chain.from_iterable(map(dict.values, hours)))
             if shape is None:
                 shape = this
             elif shape != this:
                 return None
-    if not shape or None in flat:
+    if shape is None or None in flat:
         return None
-    times = _times(shape, by)
-    numbers = np.fromiter(map(_Numbers().__getitem__, flat), np.int64, len(flat))
-    cube = numbers.reshape(len(groups), len(metrics), len(times))
+    times = _times(*shape)
+    cube = _numbers(flat).reshape(len(groups), len(metrics), len(times))
     columns: dict[str, Any] = {
         "tweet_id": pa.array(np.repeat(np.array(list(groups), object), len(times)), pa.string()),
         "time": pa.array(np.tile(times, len(groups)), pa.timestamp("ms")).cast(TIME),
@@ -178,13 +194,13 @@ def _regular_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str,
     return columns
 
 
-def _times(shape: Sequence[Any], by: By) -> np.ndarray:
-    """Starts of days, or of the hours in ``(day, hour, hour, ...)``, as milliseconds."""
-    if by == "day":
-        return np.array(shape, "datetime64[D]").astype("datetime64[ms]")
+def _times(days: Sequence[str], hours: Sequence[Sequence[str]] | None) -> np.ndarray:
+    """Starts of days, or of the hours of each day, as milliseconds."""
+    if hours is None:
+        return np.array(days, "datetime64[D]").astype("datetime64[ms]")
     starts = [
-        np.datetime64(day, "h") + np.array([int(hour) for hour in hours], "timedelta64[h]")
-        for day, *hours in shape
+        np.datetime64(day, "h") + np.array([int(hour) for hour in of_day], "timedelta64[h]")
+        for day, of_day in zip(days, hours, strict=True)
     ]
     return np.concatenate(starts).astype("datetime64[ms]")
 
@@ -199,7 +215,11 @@ def _any_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any
         moments = sorted(set().union(*by_metric.values()))
         ids += [tweet_id] * len(moments)
         if moments:
-            times.append(_moments(moments, by))
+            times.append(
+                _times(moments, None)
+                if by == "day"
+                else _times([day for day, _ in moments], [[hour] for _, hour in moments])
+            )
         for name, found in by_metric.items():
             cells[name] += [found.get(moment) for moment in moments]
     stamps = np.concatenate(times) if times else np.array([], "datetime64[ms]")
@@ -218,10 +238,6 @@ def _flatten(days: Mapping[str, Any], by: By) -> dict[Any, Any]:
     return {
         (day, hour): count for day, hours in days.items() for hour, count in (hours or {}).items()
     }
-
-
-def _moments(moments: Sequence[Any], by: By) -> np.ndarray:
-    return _times(moments, by)
 
 
 def _listed(table: pa.Table, ids: Iterable[str]) -> pa.Array | None:

@@ -1,0 +1,118 @@
+"""Answers to frames: ours against ``json.loads`` + ``pandas.json_normalize`` + reshaping.
+
+Usage: ``python -m benchmarks.frames_parse [TOTALS_ANSWERS HISTORICAL_ANSWERS]``. 1,000 totals
+answers (250 Tweets × 7 metrics) and 100 historical answers (25 × 17 × 672 hours) by default;
+the other side does a tenth of the historical answers, and its rate counts.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import orjson
+import pandas as pd
+import pyarrow as pa
+
+from engagement_nb.frames import answer_table, to_frame
+from engagement_nb.vocabulary import ENDPOINTS
+
+START = datetime(2026, 10, 1, tzinfo=UTC)
+HOURS = [START + timedelta(hours=n) for n in range(672)]
+
+
+def counts(rng: np.random.Generator, size: int) -> list[str]:
+    """Counts as the API has them: mostly zeros, some small, few large."""
+    values = rng.poisson(rng.choice([0.0, 0.3, 5.0, 400.0], size, p=[0.6, 0.25, 0.1, 0.05]))
+    return values.astype(str).tolist()
+
+
+def totals_answer(rng: np.random.Generator, number: int) -> bytes:
+    names = ENDPOINTS["totals"].metrics
+    groups = {
+        str(2_000_000_000_000_000_000 + number * 250 + n): dict(
+            zip(names, counts(rng, len(names)), strict=True)
+        )
+        for n in range(250)
+    }
+    return orjson.dumps({"metrics": groups})
+
+
+def historical_answer(rng: np.random.Generator, number: int) -> bytes:
+    names = ENDPOINTS["historical"].metrics
+    groups = {}
+    for n in range(25):
+        groups[str(2_000_000_000_000_000_000 + number * 25 + n)] = metrics = {}
+        for name in names:
+            days: dict[str, dict[str, str]] = {}
+            for hour, count in zip(HOURS, counts(rng, 672), strict=True):
+                days.setdefault(f"{hour:%Y-%m-%d}", {})[f"{hour:%H}"] = count
+            metrics[name] = days
+    return orjson.dumps({"metrics": groups, "start": "x", "end": "x"})
+
+
+def ours(answers: list[bytes], repeat: int, endpoint: str, by: str | None) -> tuple[int, float]:
+    names = ENDPOINTS[endpoint].metrics
+    began = time.perf_counter()
+    tables = [
+        answer_table(orjson.loads(answers[n % len(answers)])["metrics"], names, by)  # type: ignore[arg-type]
+        for n in range(repeat)
+    ]
+    frame = to_frame(pa.concat_tables(tables))
+    return len(frame), time.perf_counter() - began
+
+
+def theirs(answers: list[bytes], repeat: int, endpoint: str, by: str | None) -> tuple[int, float]:
+    began = time.perf_counter()
+    frames = []
+    for n in range(repeat):
+        groups = json.loads(answers[n % len(answers)])["metrics"]
+        # One record a Tweet: many times quicker than normalizing the answer as one record.
+        records = [{"tweet_id": tweet_id, **values} for tweet_id, values in groups.items()]
+        frame = pd.json_normalize(records, sep="|").set_index("tweet_id")
+        if by:
+            frame.columns = frame.columns.str.split("|", expand=True)
+            frame.columns.names = ["metric", "day", "hour"]
+            frame = frame.stack(["day", "hour"]).reset_index()
+            frame["time"] = pd.to_datetime(frame["day"] + "T" + frame["hour"] + ":00Z")
+        names = list(ENDPOINTS[endpoint].metrics)
+        frame[names] = frame[names].astype("int64")
+        frames.append(frame)
+    frame = pd.concat(frames, ignore_index=True)
+    return len(frame), time.perf_counter() - began
+
+
+def main() -> None:
+    given = [int(word) for word in sys.argv[1:]] or [1_000, 100]
+    rng = np.random.default_rng(1)
+    for endpoint, by, repeat, make in (
+        ("totals", None, given[0], totals_answer),
+        ("historical", "hour", given[1], historical_answer),
+    ):
+        answers = [make(rng, number) for number in range(min(10, repeat))]
+        rows, seconds = ours(answers, repeat, endpoint, by)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        fewer = max(1, repeat // 10)
+        other_rows, other_seconds = theirs(answers, fewer, endpoint, by)
+        mine, other = rows / seconds, other_rows / other_seconds
+        print(
+            json.dumps(
+                {
+                    "name": f"frames: {repeat:,} {endpoint} answers, rows a second",
+                    "ours": round(mine),
+                    "theirs": round(other),
+                    "ratio": round(mine / other, 1),
+                    "peak_mb": round(peak),
+                    "against": "json.loads + pandas.json_normalize + unstack",
+                }
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
