@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagement_nb.sandbox.hashing import normal, uniform
-from engagement_nb.sandbox.kinds import HIDDEN, KINDS, NAMES, RATES, SPREADS
+from engagement_nb.sandbox.kinds import CONTENT, HIDDEN, KINDS, NAMES, RATES, SPREADS
 from engagement_nb.sandbox.timeline import HOUR_MS, I64, Timeline, Tweets
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS
 
@@ -135,12 +135,13 @@ class Counters:
         moved = low + np.clip(share, 0.0, 1.0) * (high - low)
         return np.where(hours <= posted, posted, moved)
 
-    def shared_video_views(self, tweets: Tweets, hour: float) -> I64:
-        """Video views of all Tweets that carry the same video: what ``totals`` shows."""
-        members, same = self.world.same_video(tweets.index)
-        views = np.zeros(members.shape, dtype=np.int64)
+    def others_video_views(self, tweets: Tweets, hour: float) -> I64:
+        """Video views of the other Tweets that carry a Tweet's video, by a moment."""
+        views = np.zeros(len(tweets), dtype=np.int64)
+        rows = np.flatnonzero(tweets.has(CONTENT.index("video")))
+        members, same = self.world.same_video(tweets.index[rows], hour * HOUR_MS)
         if same.any():
             carriers = self.world.tweets(members[same])
-            shown = self.cumulative(carriers, np.array([hour]), ["video_views"])
-            views[same] = shown[:, 0, 0]
-        return views.sum(axis=1)
+            shown = self.cumulative(carriers, np.array([hour]), ["video_views"])[:, 0, 0]
+            np.add.at(views, rows[np.nonzero(same)[0]], shown)
+        return views

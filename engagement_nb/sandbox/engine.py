@@ -138,7 +138,7 @@ class Engine:
             counts = self.counters.cumulative(tweets, np.array([present]), question.metrics)
             if "video_views" in question.metrics:
                 place = question.metrics.index("video_views")
-                counts[:, place, 0] = self.counters.shared_video_views(tweets, present)
+                counts[:, place, 0] += self.counters.others_video_views(tweets, present)
             return counts
         first = question.start.timestamp() / 3600.0
         hours = round((question.end - question.start) / timedelta(hours=1))

@@ -63,8 +63,9 @@ class Validator(RequestValidator):
         self.tolerance = tolerance
         self.reason = ""
         self.pending: dict[str, Pending] = {}
-        self._seen: set[tuple[str, str, str, str]] = set()
-        self._order: deque[tuple[float, tuple[str, str, str, str]]] = deque()
+        # Their hashes: ten minutes of busy clients should not fill the memory.
+        self._seen: set[int] = set()
+        self._order: deque[tuple[float, int]] = deque()
 
     # oauthlib compares timestamps with the machine's clock; the sandbox has its own.
     timestamp_lifetime = _ANY_AGE
@@ -108,9 +109,9 @@ class Validator(RequestValidator):
         return True
 
     @staticmethod
-    def _nonce_key(request: Any) -> tuple[str, str, str, str]:
+    def _nonce_key(request: Any) -> int:
         token = request.resource_owner_key or ""
-        return (request.client_key, token, request.timestamp, request.nonce)
+        return hash((request.client_key, token, request.timestamp, request.nonce))
 
     def remember(self, request: Any) -> None:
         """Note the nonce of a request that was accepted, and forget stale ones."""

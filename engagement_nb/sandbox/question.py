@@ -25,7 +25,6 @@ KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
 _HOUR = timedelta(hours=1)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?")
-_DIGITS = re.compile(r"[0-9]{1,19}")
 
 
 class RefusedError(Exception):
@@ -111,7 +110,8 @@ def _id(item: Any, settings: Settings) -> int:
     number = item if type(item) is int and settings.lenient_ids else None
     if isinstance(item, str):
         text = item.strip() if settings.lenient_ids else item
-        number = int(text) if _DIGITS.fullmatch(text) else None
+        digits = text.isascii() and text.isdigit() and len(text) <= 19
+        number = int(text) if digits else None
     if number is None or not 0 < number < 2**63:
         raise RefusedError(400, f"Invalid Tweet ID: {_shown(item)}")
     return number

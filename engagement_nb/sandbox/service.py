@@ -143,7 +143,7 @@ class Service:
             seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
         if not seen.note and "errors" in body:
             seen.note = "; ".join(body["errors"])[:300]
-        headers = {"content-type": _JSON, **self._limit_headers(key)}
+        headers = {"content-type": _JSON, **self.limit_headers(key)}
         response = await self.send(request, orjson.dumps(body), seen, headers)
         seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
         self.note(seen, endpoint.name)
@@ -169,7 +169,8 @@ class Service:
         if not take(limits, key):
             raise RefusedError(429, "Too many requests: the rate limit has been exceeded.")
 
-    def _limit_headers(self, key: str) -> dict[str, str]:
+    def limit_headers(self, key: str) -> dict[str, str]:
+        """What an answer tells of the quota of an app (or of a stranger: "")."""
         headers = {}
         minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
         second = (self.second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
@@ -284,18 +285,22 @@ def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
-async def refuse(request: Request, error: Exception) -> Response:
-    """404, 405 and so on, in the API's shape."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    text = error.detail if isinstance(error, HTTPException) else "internal server error"
-    if status == 500:
-        _LOG.error("The sandbox failed at %s", request.url.path, exc_info=error)
-    headers = {"content-type": _JSON, **(getattr(error, "headers", None) or {})}
-    content = zipped(request, orjson.dumps({"errors": [text]}), headers)
-    return Response(content, status, headers)
-
-
 def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
     """The ASGI application of a sandbox."""
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        """404, 405 and so on, in the API's shape."""
+        status, text = 500, "internal server error"
+        headers = {"content-type": _JSON, **service.limit_headers("")}
+        if isinstance(error, HTTPException):
+            status, text = error.status_code, str(error.detail)
+            headers |= dict(error.headers or {})
+        else:
+            _LOG.error("The sandbox failed at %s", request.url.path, exc_info=error)
+        path = request.url.path[:200]
+        service.log.append(Seen(service.now(), request.method, path, "nobody", status, text))
+        content = zipped(request, orjson.dumps({"errors": [text]}), headers)
+        return Response(content, status, headers)
+
     routes = [*service.routes(), *(more or [])]
     return Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})

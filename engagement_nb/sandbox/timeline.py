@@ -205,20 +205,24 @@ class Timeline:
         """Hour of the day (UTC) at which an account's readers are busiest."""
         return 19.0 - np.floor(uniform(self.seed, _SALT_PHASE, account) * 9.0)
 
-    def same_video(self, index: I64) -> tuple[I64, Flags]:
-        """Numbers of the Tweets that may carry the same video, and whether they do.
+    def same_video(self, index: I64, at_ms: float) -> tuple[I64, Flags]:
+        """Numbers of other Tweets that may carry the video of a Tweet, and whether they do.
+
+        Parameters
+        ----------
+        index
+            Numbers of Tweets with a video.
+        at_ms
+            The moment by which the others were posted.
 
         Returns
         -------
         arrays of shape (Tweets, 8)
-            The Tweet itself is among them if it has a video.
         """
         blocks = index // VIDEO_BLOCK
         members = blocks[:, None] * VIDEO_BLOCK + np.arange(VIDEO_BLOCK)
-        shared = uniform(self.seed, _VIDEO, blocks) < 0.5
-        itself = members == index[:, None]
+        shared = (uniform(self.seed, _VIDEO, blocks) < 0.5)[:, None] & (members != index[:, None])
         flat = members.ravel()
         has_video = self._content(flat)[:, 5].reshape(members.shape) > 0
-        own_video = (has_video & itself).any(axis=1)
-        posted = self.posted_ms(flat).reshape(members.shape) <= self.now_ms()
-        return members, own_video[:, None] & has_video & posted & (shared[:, None] | itself)
+        posted = self.posted_ms(flat).reshape(members.shape) <= at_ms
+        return members, shared & has_video & posted

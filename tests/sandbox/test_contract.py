@@ -444,7 +444,10 @@ def test_a_forbidden_metric_can_be_a_403(make_sandbox: Make) -> None:
 
 def test_other_paths_are_404_and_other_methods_405(frozen: Sandbox) -> None:
     for path in ("/insights/engagement", "/insights/engagement/weekly", "/%00", "/insights//x"):
-        assert requests.post(frozen.url + path, json={}).status_code == 404
+        answer = requests.post(frozen.url + path, json={})
+        assert answer.status_code == 404
+        assert answer.headers["x-per-minute-limit"] == str(10**6)
+        assert frozen.log[-1].status == 404
     url = f"{frozen.url}/insights/engagement/totals"
     for method in ("GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"):
         answer = requests.request(method, url)
