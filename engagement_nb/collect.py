@@ -6,8 +6,8 @@ The running itself (threads, retries, refusals) is in `engagement_nb.running`, w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -76,7 +76,7 @@ def collect(
     }
     if dataset is not None:
         ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
-        return dataset.read_run(ended.record, plan.tweet_ids)
+        return ended.read(dataset, plan.tweet_ids)
     memory = Memory()
     run = Run(plan, client, memory, **options)
     outcome = run.go()
@@ -131,6 +131,11 @@ class Collected:
     def missing(self) -> int:
         """Tweets without figures."""
         return sum(row["tweets"] for row in self.problems.counts() if row["scope"] == "tweet")
+
+    def read(self, dataset: Dataset, tweet_ids: Sequence[str]) -> Metrics:
+        """The figures from the dataset, in the order of the Tweets asked for."""
+        found = dataset.read_run(self.record, tweet_ids)
+        return replace(found, problems=self.problems.frame())
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON."""

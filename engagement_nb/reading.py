@@ -294,7 +294,7 @@ def _read_runs(
     schema = _schema(names, by)
     keep = None
     if tweet_ids is not None:
-        keep = ds.field("tweet_id").isin(tweet_ids)
+        keep = ds.field("tweet_id").isin(pa.array(tweet_ids, pa.string()))
     if by and start is not None:
         later = ds.field("time") >= pa.scalar(start, TIME)
         keep = later if keep is None else keep & later

@@ -340,7 +340,7 @@ class ApiSource(Source):
             dataset = Dataset(self._dataset, self.figures)
             ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
             ended = self.fetch_into(dataset, endpoint, ids, **options)
-            return dataset.read_run(ended.record, ids.ids)
+            return ended.read(dataset, ids.ids)
         plan = self.plan(tweet_ids, endpoint, **options)
         return self._stopping_client(
             lambda: collect(
