@@ -92,7 +92,8 @@ class ForkServer:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._folder: Path | None = None
+        self._folder = Path()
+        self._listens = False
 
     def kernel(self, argv: list[str], env: dict[str, str], cwd: str) -> ForkedKernel:
         """A new kernel process, its sockets bound."""
@@ -116,29 +117,37 @@ class ForkServer:
         """Process id of the server, where it runs."""
         return self._process.pid if self._process else None
 
-    def _running(self) -> Path:
+    def warm(self) -> None:
+        """Start the server, without waiting until it has imported everything."""
         with self._lock:
-            if self._folder is None or self._process is None or self._process.poll() is not None:
-                self._clean()
-                self._folder = self._start()
+            self._start()
+
+    def _running(self) -> Path:
+        """The server's folder, once it listens."""
+        with self._lock:
+            self._start()
+            if not self._listens and self._process is not None and self._process.stdout is not None:
+                if self._process.stdout.readline() != b"listening\n":
+                    code = self._process.wait()
+                    self._clean()
+                    raise OSError(f"The process that forks kernels ended (exit code {code}).")
+                self._listens = True
             return self._folder
 
-    def _start(self) -> Path:
-        folder = Path(short_folder())
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._clean()
+        self._folder = Path(short_folder())
+        socket_path = str(self._folder / "fork")
         env = {key: value for key, value in os.environ.items() if key != "JPY_PARENT_PID"}
         self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
-            [sys.executable, "-P", "-m", "engagement_nb.forkserver", str(folder / "fork")],
+            [sys.executable, "-P", "-m", "engagement_nb.forkserver", socket_path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=env,
             start_new_session=True,
         )
-        said = self._process.stdout.readline() if self._process.stdout else b""
-        if said != b"listening\n":
-            code = self._process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
-            raise OSError(f"The process that forks kernels ended at its start (exit code {code}).")
-        return folder
 
     def close(self) -> None:
         """End the server, and with it every kernel that it forked."""
@@ -146,19 +155,14 @@ class ForkServer:
             self._clean()
 
     def _clean(self) -> None:
-        process, self._process = self._process, None
-        folder, self._folder = self._folder, None
+        process, self._process, self._listens = self._process, None, False
         if process is not None:
+            process.kill()
+            process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe is not None:
                     pipe.close()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 SERVER = ForkServer()

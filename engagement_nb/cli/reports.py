@@ -40,6 +40,14 @@ _parameters = click.option(
 _pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome.")
 
 
+def _warm(engine: str) -> None:
+    """Let the process that forks kernels import things while this one does."""
+    from engagement_nb.engine import SERVER, can_fork
+
+    if engine == "fast" and can_fork():
+        SERVER.warm()
+
+
 @click.command()
 @click.option(
     "--source", default="sandbox", show_default=True, metavar="sandbox|api|PATH",
@@ -75,6 +83,7 @@ def report(
     Without options it reports on the sandbox. OUT gets report.html, gap.json and the executed
     notebooks.
     """
+    _warm(engine)
     from engagement_nb.report import make_report
 
     click.echo(f"Making a report of {source} ...", err=True)
@@ -140,6 +149,8 @@ def batch(
     dataset; or export; and any parameter of the notebook. Cut off and run again, it goes on.
     Exit codes: 0 all made; 1 some failed; 2 the manifest cannot be used.
     """
+    if scheduler is None:
+        _warm(engine)
     from engagement_nb.report.batch import make_batch
 
     made = make_batch(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import version as _look_up
 from typing import Any
 
 import nbformat
@@ -13,6 +14,8 @@ import nbformat
 from engagement_nb.handover import handed_over
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
+
+version = cache(_look_up)
 
 _SOURCES = {
     "sandbox": "the sandbox: a copy of the API on this machine, whose figures are made up",

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
+from nbconvert.filters import DataTypeFilter, Highlight2HTML
 
 _TEMPLATE = Path(__file__).parent / "template"
 _CONTENTS = "<!--contents-->"
@@ -81,6 +82,28 @@ class Page:
     contents_place: str = _CONTENTS
 
 
+class _Exporter(HTMLExporter):
+    """nbconvert's, without what it does to the finished page.
+
+    It parses all of that, code and pictures too, to find the few places that `_accessible` finds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            template_name=_TEMPLATE.name,
+            extra_template_basedirs=[str(_TEMPLATE.parent)],
+            exclude_anchor_links=True,
+        )
+        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3"))
+        self.register_filter("filter_data_type", DataTypeFilter(parent=self))
+        self.register_filter("readable_tables", _readable_tables)
+
+    def from_notebook_node(
+        self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+
+
 _threads = threading.local()
 
 
@@ -94,15 +117,10 @@ def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
     page
         What stands around it.
     """
-    exporter = getattr(_threads, "exporter", None)
-    if exporter is None:
+    if not hasattr(_threads, "exporter"):
         # Making one takes ten times as long as using it, and one is not safe for two threads.
-        exporter = _threads.exporter = HTMLExporter(
-            template_name=_TEMPLATE.name,
-            extra_template_basedirs=[str(_TEMPLATE.parent)],
-            exclude_anchor_links=True,
-        )
-    html, _ = exporter.from_notebook_node(_readable(notebook), {"page": page})
+        _threads.exporter = _Exporter()
+    html, _ = _threads.exporter.from_notebook_node(_readable(notebook), {"page": page})
     return _accessible(html)
 
 
@@ -157,70 +175,89 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def _accessible(html: str) -> str:
-    """The page with a table of contents, and tables that can be read and scrolled by anybody."""
-    soup = BeautifulSoup(html, "html.parser")
-    main = soup.select("main")[0]
-    _unique_ids(main)
-    for style in main.find_all("style", string=re.compile(r"\.dataframe")):
-        style.decompose()  # pandas' own, which the page's replaces
-    for number, table in enumerate(main.find_all("table"), start=1):
-        _table(soup, table, number)
-    for pre in main.find_all("pre"):
-        pre["tabindex"] = "0"
-    contents = soup.new_tag("ol")
-    for heading in main.find_all("h2"):
-        if heading["id"] == "contents":
-            continue
-        item, link = soup.new_tag("li"), soup.new_tag("a", href=f"#{heading['id']}")
-        link.string = heading.get_text(strip=True)
-        item.append(link)
-        contents.append(item)
-    return str(soup).replace(_CONTENTS, str(contents), 1)
+    """The page with a table of contents, headings in order, and nothing nameless."""
+    start = html.index("<main")
+    return html[:start] + _contents(_named(html[start:]))
 
 
-def _unique_ids(main: Tag) -> None:
-    """Headings with an id each, none twice, and no level left out."""
+_HEADING = re.compile(r"<h([1-6])([^>]*)>(.*?)</h\1>", re.DOTALL)
+_ID = re.compile(r'\sid="([^"]*)"')
+_TABLE = re.compile(r'(<div [^>]*aria-label=")Table(")')
+
+
+def _named(html: str) -> str:
+    """Headings with an id each and no level left out; tables named after theirs."""
     used: set[str] = set()
-    level = 1
-    for heading in main.find_all(re.compile("^h[1-6]$")):
-        level = min(max(int(heading.name[1]), 2), level + 1)
-        heading.name = f"h{level}"
-    for tag in main.find_all(id=True):
-        if tag["id"] in used:
-            del tag["id"]
-        else:
-            used.add(str(tag["id"]))
-    for number, heading in enumerate(main.find_all(re.compile("^h[1-6]$")), start=1):
-        if not heading.get("id"):
-            heading["id"] = f"section-{number}"
+    level, number, heading = 1, 0, ""
+
+    def name(found: re.Match[str]) -> str:
+        nonlocal level, number, heading
+        if found[1] is None:
+            number += 1
+            return f"{found[4]}Table {number}{': ' + heading if heading else ''}{found[5]}"
+        level = min(max(int(found[1]), 2), level + 1)
+        heading = re.sub(r"<[^>]*>|\s+", " ", found[3]).strip()
+        known = _ID.search(found[2])
+        identity = known[1] if known else re.sub(r"\W+", "-", heading.lower()).strip("-")
+        while identity in used:
+            identity += "-"
+        used.add(identity)
+        others = _ID.sub("", found[2])
+        return f'<h{level} id="{identity}"{others}>{found[3]}</h{level}>'
+
+    html = re.sub(f"{_HEADING.pattern}|{_TABLE.pattern}", name, html, flags=re.DOTALL)
+    html = re.sub(r"<img(?![^>]*\balt=)", '<img alt="Figure without a description"', html)
+    return html.replace("<pre>", '<pre tabindex="0">')
 
 
-def _table(soup: BeautifulSoup, table: Tag, number: int) -> None:
+def _contents(html: str) -> str:
+    items = []
+    for found in _HEADING.finditer(html):
+        known = _ID.search(found[2])
+        if found[1] == "2" and known and known[1] != "contents":
+            text = re.sub(r"<[^>]*>", "", found[3]).strip()
+            items.append(f'<li><a href="#{known[1]}">{text}</a></li>')
+    return html.replace(_CONTENTS, f"<ol>{''.join(items)}</ol>", 1)
+
+
+def _readable_tables(html: str) -> str:
+    """HTML of an output, its tables such that anybody can read and scroll them."""
+    if "<table" not in html:
+        return html
+    soup = BeautifulSoup(html, "html.parser")
+    for style in soup.find_all("style", string=re.compile(r"\.dataframe")):
+        style.decompose()  # pandas' own, which the page's replaces
+    for table in soup.find_all("table"):
+        _table(soup, table)
+    return str(soup)
+
+
+def _table(soup: BeautifulSoup, table: Tag) -> None:
     """Scroll a table by itself, by keyboard too, and say which cells are headings."""
     _join_index_names(table)
     table.attrs = {k: v for k, v in table.attrs.items() if k not in ("border", "width")}
-    for cell in table.select("thead th, thead td"):
-        if cell.get_text(strip=True):
-            cell.name = "th"
-            cell["scope"] = "colgroup" if int(str(cell.get("colspan") or 1)) > 1 else "col"
-        else:
-            cell.name = "td"
-    for cell in table.select("tbody th"):
-        cell["scope"] = "row"
+    for row in table.find_all("tr"):
+        row.attrs.pop("style", None)
+        in_head = row.parent is not None and row.parent.name == "thead"
+        for cell in row.find_all(["th", "td"], recursive=False):
+            if in_head and cell.get_text(strip=True):
+                cell.name = "th"
+                cell["scope"] = "colgroup" if int(str(cell.get("colspan") or 1)) > 1 else "col"
+            elif in_head:
+                cell.name = "td"
+            elif cell.name == "th":
+                cell["scope"] = "row"
     _align(table)
-    caption = table.find("caption")
-    heading = table.find_previous(re.compile("^h[2-6]$"))
-    said = caption or heading
-    label = said.get_text(" ", strip=True) if said else ""
     region = soup.new_tag("div", role="region", tabindex="0")
     region["class"] = "scroll"
-    region["aria-label"] = f"Table {number}: {label}" if label else f"Table {number}"
+    region["aria-label"] = "Table"
     table.wrap(region)
 
 
 def _join_index_names(table: Tag) -> None:
     """One row of headings where pandas makes two, the second for the index's names only."""
-    rows = table.select("thead tr")
+    head = table.find("thead")
+    rows = head.find_all("tr") if isinstance(head, Tag) else []
     if len(rows) != 2:
         return
     above, below = (list(row.find_all(["th", "td"])) for row in rows)
@@ -238,12 +275,13 @@ _NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|No
 def _align(table: Tag) -> None:
     """Words to the left, numbers to the right, each heading as its column."""
     words: set[int] = set()
-    for row in table.select("tbody tr"):
+    for row in table.find_all("tr"):
+        if row.parent is not None and row.parent.name == "thead":
+            continue
         for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
             if not _NUMBER.fullmatch(cell.get_text(strip=True)):
                 words.add(column)
-    for row in table.select("tr"):
-        row.attrs.pop("style", None)
+    for row in table.find_all("tr"):
         for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
             if column in words:
                 cell["class"] = "text"
