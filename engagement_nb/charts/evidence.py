@@ -19,7 +19,7 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.result.Gap.table`.
+        `engagement_nb.gap.shown.Gap.table`.
     sandbox
         Whether to stamp it.
     """

@@ -28,7 +28,7 @@ def hidden_by(
     Parameters
     ----------
     table
-        `engagement_nb.gap.result.Gap.by`.
+        `engagement_nb.gap.shown.Gap.by`.
     what
         What the groups are, as a title says it: "by size of the Tweet".
     overall
@@ -91,7 +91,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.result.Gap.by` with "hours_since_posting" or "days_since_posting".
+        `engagement_nb.gap.shown.Gap.by` with "hours_since_posting" or "days_since_posting".
     sandbox
         Whether to stamp it.
     """
@@ -144,7 +144,7 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.result.Gap.definitions`.
+        `engagement_nb.gap.shown.Gap.definitions`.
     sandbox
         Whether to stamp it.
     """

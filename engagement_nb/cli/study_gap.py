@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import click
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from engagement_nb.gap import Gap, explore_gap
 from engagement_nb.sandbox.kinds import COUNTED, HIDDEN, KINDS, NAMES, RATES, SPREADS
@@ -107,7 +108,7 @@ def look_at(seed: int) -> Outcome:
 def analyse(columns: dict[str, np.ndarray], ids: list[str]) -> Gap:
     """The analysis of columns of counts."""
     frame = pd.DataFrame(columns).astype("Int64")
-    frame.insert(0, "tweet_id", pd.array(ids, dtype="string"))
+    frame["tweet_id"] = pd.Series(ids, dtype="string")
     return explore_gap(frame, redraws=0, resamples=1000)
 
 
@@ -162,9 +163,8 @@ def summary(outcomes: list[Outcome]) -> dict[str, float | int]:
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON on stdout.")
 def gap(worlds: int, seed: int, as_json: bool) -> None:
     """The gap analysis on worlds of the sandbox whose truth is known."""
-    outcomes = []
-    with click.progressbar(range(seed, seed + worlds), file=click.get_text_stream("stderr")) as bar:
-        outcomes = [look_at(number) for number in bar]
+    numbers = tqdm(range(seed, seed + worlds), unit="world", disable=None)
+    outcomes = [look_at(number) for number in numbers]
     told = summary(outcomes)
     if as_json:
         click.echo(json.dumps({"summary": told, "worlds": [asdict(o) for o in outcomes]}))

@@ -10,7 +10,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOLERANCE
 from engagement_nb.gap.judge import Verdict, find_and_judge
 from engagement_nb.gap.read import gathered, read_counts
-from engagement_nb.gap.result import Gap
+from engagement_nb.gap.shown import Gap
 from engagement_nb.gap.stability import DRAWS, stability
 from engagement_nb.handover import facts
 from engagement_nb.metrics import About, Metrics

@@ -30,7 +30,7 @@ from engagement_nb.vocabulary import ENDPOINTS, label
 
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart
-    from engagement_nb.gap.result import Gap
+    from engagement_nb.gap.result import Findings
 
 LONGEST_WAIT = timedelta(hours=2)
 """Totals read longer than this after the window's end are of another life."""
@@ -110,7 +110,9 @@ class Asked:
         return self.sentence
 
 
-def split_gap(gap: Gap, totals: Metrics | pd.DataFrame, start: datetime | None = None) -> Asked:
+def split_gap(
+    gap: Findings, totals: Metrics | pd.DataFrame, start: datetime | None = None
+) -> Asked:
     """Split the gap that totals show, with the help of a windowed analysis of the same Tweets.
 
     Parameters
@@ -172,7 +174,7 @@ def _counts_in_totals(name: str) -> bool:
     return name in ENDPOINTS["totals"].metrics and name != "video_views"
 
 
-def _pairs(gap: Gap, lifetime: Counts) -> pd.DataFrame:
+def _pairs(gap: Findings, lifetime: Counts) -> pd.DataFrame:
     """Positions of the Tweets that both have with all figures: ``there`` in totals, ``here``."""
     names = [n for n in lifetime.names if n != "video_views"]
     there = np.flatnonzero(lifetime.complete(names))

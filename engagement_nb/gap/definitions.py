@@ -25,7 +25,7 @@ class _Definition:
 
 
 def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
-    """One row a definition; see `engagement_nb.gap.result.Gap.definitions`."""
+    """One row a definition; see `engagement_nb.gap.shown.Gap.definitions`."""
     have = counts.names
     wanted = [
         _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES),

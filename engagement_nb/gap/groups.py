@@ -52,7 +52,7 @@ class Units:
     seed: int
 
     def by(self, key: str) -> pd.DataFrame:
-        """Engagements and hidden by group: see `engagement_nb.gap.result.Gap.by`."""
+        """Engagements and hidden by group: see `engagement_nb.gap.shown.Gap.by`."""
         if key == "content":
             return self._by_content()
         special: dict[str, Callable[[], tuple[pd.Series, list[str] | None]]] = {

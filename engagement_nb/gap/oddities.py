@@ -19,7 +19,7 @@ EXAMPLES = 5
 def find_oddities(
     counts: Counts, summed: list[str], earlier: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """One row an oddity that there is; see `engagement_nb.gap.result.Gap.oddities`."""
+    """One row an oddity that there is; see `engagement_nb.gap.shown.Gap.oddities`."""
     rows = [
         found
         for look in (_without_url, _more_than_seen, _unseen, _too_large, _before_2017)

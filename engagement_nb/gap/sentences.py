@@ -12,10 +12,10 @@ from engagement_nb.gap.words import counted, interval, listed, number, percent, 
 from engagement_nb.vocabulary import label
 
 if TYPE_CHECKING:
-    from engagement_nb.gap.result import Gap
+    from engagement_nb.gap.result import Findings
 
 
-def answer(gap: Gap) -> str:
+def answer(gap: Findings) -> str:
     """What a report says first: engagements, what explains them, what is hidden, what is not."""
     if (nothing := no_answer(gap)) is not None:
         return nothing
@@ -32,7 +32,7 @@ def answer(gap: Gap) -> str:
     return " ".join(parts)
 
 
-def no_answer(gap: Gap) -> str | None:
+def no_answer(gap: Findings) -> str | None:
     """Why there is nothing to say; None when there is."""
     tweets = len(gap.counts)
     if not tweets:
@@ -56,7 +56,7 @@ def no_answer(gap: Gap) -> str | None:
     return None
 
 
-def _explained(gap: Gap) -> str:
+def _explained(gap: Findings) -> str:
     spread = gap.hidden_interval
     between = (
         f"; {gap.level * 100:g} % interval {interval(spread.low, spread.high)}"
@@ -80,7 +80,7 @@ def _explained(gap: Gap) -> str:
     return f"{part} {verb} {percent(1 - share)}; {hidden}"
 
 
-def columns(gap: Gap) -> str:
+def columns(gap: Findings) -> str:
     """What somebody finds who adds up every column."""
     gaps = gap.tweets["naive_gap"].to_numpy()
     above, below = int(np.count_nonzero(gaps > 0)), int(np.count_nonzero(gaps < 0))
@@ -112,7 +112,7 @@ def columns(gap: Gap) -> str:
     return f"{first} {second} {third}"
 
 
-def evidence(gap: Gap) -> str:
+def evidence(gap: Findings) -> str:
     """Which metrics are in and out, and why that is believed."""
     table = gap.table.to_dict("index")
     parts = []
@@ -147,7 +147,7 @@ def evidence(gap: Gap) -> str:
     return "\n\n".join(parts) or "There is no metric to judge."
 
 
-def documents(gap: Gap) -> str:
+def documents(gap: Findings) -> str:
     """The documented expectation against what the data say."""
     against = [v for v in gap.verdicts if {v.verdict, v.expected} == {"counted", "not counted"}]
     silent = [v for v in gap.verdicts if v.expected == "not said" and v.verdict != "undetermined"]
@@ -167,7 +167,7 @@ def documents(gap: Gap) -> str:
     return " ".join(parts) or "The data tell neither for nor against what the documents say."
 
 
-def confidence(gap: Gap) -> str:
+def confidence(gap: Findings) -> str:
     """How sure the share and the set are."""
     spread = gap.hidden_interval
     parts = []
@@ -252,7 +252,7 @@ def odd(table: pd.DataFrame) -> str:
     )
 
 
-def meaning(gap: Gap) -> str:
+def meaning(gap: Findings) -> str:
     """What to do with the answer: a list."""
     parts = []
     if gap.counted and gap.hidden > 0:
