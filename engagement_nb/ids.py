@@ -251,26 +251,32 @@ def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
 
 def _from_json(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:
     try:
-        documents = [orjson.loads(raw)]
+        document = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        documents = []
-        broken = []
-        for number, line in enumerate(raw.splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                documents.append(orjson.loads(line))
-            except orjson.JSONDecodeError:
-                broken.append(f"(line {number}: broken JSON)")
-        if not documents:
-            raise InputError(
-                f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
-                advice="Download it again.",
-            ) from None
-        yield from ((entry, None) for entry in broken)
-    for number, document in enumerate(documents, 1):
-        where = f"line {number}" if len(documents) > 1 else "the file"
-        yield from _from_document(document, where)
+        yield from _from_json_lines(raw, name)
+    else:
+        yield from _from_document(document, "the file")
+
+
+def _from_json_lines(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:
+    good = 0
+    broken = []
+    for number, line in enumerate(io.BytesIO(raw), 1):
+        if not line.strip():
+            continue
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            broken.append(f"(line {number}: broken JSON)")
+            continue
+        good += 1
+        yield from _from_document(document, f"line {number}")
+    if not good:
+        raise InputError(
+            f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
+            advice="Download it again.",
+        )
+    yield from ((entry, None) for entry in broken)
 
 
 def _from_document(document: Any, where: str) -> Iterator[tuple[Any, str | None]]:

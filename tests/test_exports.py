@@ -6,6 +6,8 @@ import os
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engagement_nb.errors import InputError
 from engagement_nb.exports import read_export
@@ -100,6 +102,27 @@ def test_cells_that_say_nothing_are_unknown_and_not_zero(tmp_path):
 def test_texts_with_newlines_quotes_and_commas_stay_whole(tmp_path):
     text = 'one, "two"\n\nthree; 😀'
     assert read(tmp_path, current([post(0, text), post(1)])).frame["text"][0] == text
+
+
+@given(
+    texts=st.lists(
+        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")), min_size=1,
+        max_size=5,
+    ),
+    figure=st.one_of(st.integers(0, 10**12), st.sampled_from(["", "-"])),
+    quoted=st.booleans(),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_texts_hold_rows_and_figures_stay_apart(
+    tmp_path_factory, texts, figure, quoted
+):
+    posts = [post(i, text, likes=figure) for i, text in enumerate(texts)]
+    data = (classic if quoted else current)(posts)
+    frame = read(tmp_path_factory.mktemp("x"), data).frame
+    assert frame["tweet_id"].tolist() == [p["id"] for p in posts]
+    unknown = figure in ("", "-")
+    assert frame["favorites"].isna().tolist() == [unknown] * len(posts)
+    assert unknown or set(frame["favorites"]) == {figure}
 
 
 def test_windows_1252_text_is_read_and_said(tmp_path):

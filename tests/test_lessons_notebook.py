@@ -66,7 +66,7 @@ def test_all_lessons_run_unanswered_and_every_claim_is_seen(tmp_path):
     text = "\n".join(shown(cell) for cell in cells if cell.cell_type == "code")
     assert text.count("seen: ") == claims > 25
     assert text.count("Not answered yet.") == len(EXERCISES)
-    assert text.count("folded cell above") == len(EXERCISES)
+    assert text.count("Solution. In the folded cell above.") == len(EXERCISES)
     assert "SANDBOX" in text
 
 

@@ -51,10 +51,13 @@ class Verdict:
         None where nothing was answered.
     text
         The hint, or what a right answer has shown.
+    unanswered
+        The first word where nothing was answered.
     """
 
     right: bool | None
     text: str
+    unanswered: str = "Exercise."
 
     def __repr__(self) -> str:
         return f"{self._mark} {self.text}"
@@ -68,7 +71,7 @@ class Verdict:
 
     @property
     def _mark(self) -> str:
-        return {True: "Right.", False: "Not yet.", None: "Exercise."}[self.right]
+        return {True: "Right.", False: "Not yet.", None: self.unanswered}[self.right]
 
 
 @dataclass(frozen=True)

@@ -218,7 +218,7 @@ class Room:
         verdict = self.check(lesson, answer)
         if not verdict.right:
             raise AssertionError(f"The solution of {lesson} is wrong: {verdict.text}")
-        return Verdict(None, "A solution is in the folded cell above.")
+        return Verdict(None, "In the folded cell above.", "Solution.")
 
 
 def open_room(where: str = "sandbox", lessons: str = "all", ids: str | None = None) -> Room:
