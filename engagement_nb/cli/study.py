@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-STUDIES = {"gap": "study_gap:gap"}
+STUDIES = {"gap": "study_gap:gap", "kills": "study_kills:kills"}
 """Study -> "module:command" in this package."""
 
 
