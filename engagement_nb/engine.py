@@ -9,37 +9,33 @@ notebook wants another kernel than this Python's, the kernel is started the usua
 from __future__ import annotations
 
 import asyncio
-import atexit
-import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client.asynchronous import AsyncKernelClient
-from jupyter_client.client import KernelClient
-from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import LocalProvisioner
-from papermill.engines import NBClientEngine, NotebookExecutionManager
-from traitlets import Type
-
 ENGINE = "engagement-nb"
 """The name under which papermill knows this engine."""
 
-_READY_SECONDS = 60
+ForkedEngine: Any = None
+# Papermill loads this module by its entry point while it is imported itself, perhaps by the
+# lines below; it is given the engine at the end.
 
+from jupyter_client.asynchronous import AsyncKernelClient  # noqa: E402
+from jupyter_client.client import KernelClient  # noqa: E402
+from jupyter_client.manager import AsyncKernelManager  # noqa: E402
+from jupyter_client.provisioning import LocalProvisioner  # noqa: E402
+from papermill.engines import (  # noqa: E402
+    NBClientEngine,
+    NotebookExecutionManager,
+    papermill_engines,
+)
+from traitlets import Type  # noqa: E402
 
-def can_fork() -> bool:
-    """Whether kernels can be forked here; elsewhere the engine starts them the usual way."""
-    return sys.platform == "linux"
+from engagement_nb.kernels import READY_SECONDS, SERVER, can_fork, short_folder  # noqa: E402
 
 
 class _SeldomSaved(NotebookExecutionManager):
@@ -54,7 +50,7 @@ class _SeldomSaved(NotebookExecutionManager):
             super().save(**kwargs)
 
 
-class ForkedEngine(NBClientEngine):
+class _ForkedEngine(NBClientEngine):
     """Papermill's own engine, with kernels from the fork server."""
 
     @classmethod
@@ -86,156 +82,6 @@ class ForkedEngine(NBClientEngine):
         return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
 
 
-class ForkServer:
-    """The server's process, as its owner sees it; started when the first kernel is asked for."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path()
-        self._listens = False
-
-    def kernel(self, argv: list[str], env: dict[str, str], cwd: str) -> ForkedKernel:
-        """A new kernel process, its sockets bound."""
-        asked = json.dumps({"argv": argv, "env": env, "cwd": cwd})
-        for attempt in (1, 2):
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.connect(str(self._running() / "fork"))
-                connection.sendall(asked.encode() + b"\n")
-                return ForkedKernel(connection)
-            except OSError:
-                # The server was lost (killed, out of memory): a new one is as good.
-                connection.close()
-                self.close()
-                if attempt == 2:
-                    raise
-        raise AssertionError("unreachable")
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the server, where it runs."""
-        return self._process.pid if self._process else None
-
-    def warm(self) -> None:
-        """Start the server, without waiting until it has imported everything."""
-        with self._lock:
-            self._start()
-
-    def _running(self) -> Path:
-        """The server's folder, once it listens."""
-        with self._lock:
-            self._start()
-            if not self._listens and self._process is not None and self._process.stdout is not None:
-                if self._process.stdout.readline() != b"listening\n":
-                    code = self._process.wait()
-                    self._clean()
-                    raise OSError(f"The process that forks kernels ended (exit code {code}).")
-                self._listens = True
-            return self._folder
-
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            return
-        self._clean()
-        self._folder = Path(short_folder())
-        socket_path = str(self._folder / "fork")
-        env = {key: value for key, value in os.environ.items() if key != "JPY_PARENT_PID"}
-        self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
-            [sys.executable, "-P", "-m", "engagement_nb.forkserver", socket_path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=env,
-            start_new_session=True,
-        )
-
-    def close(self) -> None:
-        """End the server, and with it every kernel that it forked."""
-        with self._lock:
-            self._clean()
-
-    def _clean(self) -> None:
-        process, self._process, self._listens = self._process, None, False
-        if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-
-SERVER = ForkServer()
-"""The fork server of this process."""
-atexit.register(SERVER.close)
-
-
-class ForkedKernel:
-    """What jupyter_client asks of a `subprocess.Popen`, for a kernel that is not our child."""
-
-    stdin = stdout = stderr = None
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._buffer = b""
-        self.returncode: int | None = None
-        connection.settimeout(_READY_SECONDS)
-        said: dict[str, Any] = {}
-        while "ready" not in said and "status" not in said:
-            for line in self._lines():
-                said.update(line)
-        self.pid: int = said["pid"]
-        connection.setblocking(False)
-
-    def _lines(self) -> list[dict[str, Any]]:
-        """What the server has said since; an end of it means the kernel's end."""
-        received = self._connection.recv(4096)
-        if not received:
-            if self.returncode is None:
-                self.returncode = -int(signal.SIGKILL)
-            raise ConnectionError("The process that forks kernels is gone.")
-        *lines, self._buffer = (self._buffer + received).split(b"\n")
-        said = [json.loads(line) for line in lines]
-        for line in said:
-            if "status" in line:
-                self.returncode = line["status"]
-        return said
-
-    def poll(self) -> int | None:
-        """Exit code, or None while it runs."""
-        try:
-            while self.returncode is None:
-                self._lines()
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.returncode = -int(signal.SIGKILL)
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Exit code, once it has ended."""
-        deadline = time.monotonic() + (timeout or _READY_SECONDS)
-        while (code := self.poll()) is None:
-            if time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("kernel", timeout or _READY_SECONDS)
-            time.sleep(0.005)
-        self._connection.close()
-        return code
-
-    def send_signal(self, number: int) -> None:
-        """Signal the kernel and what it started."""
-        if self.poll() is None:
-            os.killpg(self.pid, number)
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        """SIGTERM."""
-        self.send_signal(signal.SIGTERM)
-
-
 class ForkedProvisioner(LocalProvisioner):
     """The local provisioner, whose process is a fork."""
 
@@ -260,7 +106,7 @@ class ForkedKernelClient(AsyncKernelClient):
     """A client that is ready when the kernel is, without fixed waits."""
 
     async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
-        deadline = time.monotonic() + (timeout or _READY_SECONDS)
+        deadline = time.monotonic() + (timeout or READY_SECONDS)
         while time.monotonic() < deadline:
             asked = self.kernel_info()
             try:
@@ -279,7 +125,7 @@ class ForkedKernelClient(AsyncKernelClient):
                 pass
             if not await self._async_is_alive():
                 raise RuntimeError("Kernel died before replying to kernel_info")
-        raise RuntimeError(f"Kernel didn't respond in {timeout or _READY_SECONDS:g} seconds")
+        raise RuntimeError(f"Kernel didn't respond in {timeout or READY_SECONDS:g} seconds")
 
     wait_for_ready = _async_wait_for_ready
 
@@ -344,7 +190,5 @@ class ForkedKernelManager(AsyncKernelManager):
     cleanup_resources = _async_cleanup_resources
 
 
-def short_folder() -> str:
-    """A new private folder, short enough that the path of a Unix socket in it is legal."""
-    where = tempfile.gettempdir()
-    return tempfile.mkdtemp(prefix="enb-", dir=where if len(where) < 60 else "/tmp")  # noqa: S108
+ForkedEngine = _ForkedEngine
+papermill_engines.register(ENGINE, ForkedEngine)

@@ -16,11 +16,11 @@ import papermill
 import pytest
 from nbclient.exceptions import DeadKernelError
 
-from engagement_nb import engine
-from engagement_nb.engine import ENGINE, SERVER
+from engagement_nb.engine import ENGINE
+from engagement_nb.kernels import SERVER, can_fork
 from tests.notebook_cells import notebook, write
 
-pytestmark = pytest.mark.skipif(not engine.can_fork(), reason="kernels are forked on Linux only")
+pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux only")
 
 VARIED = notebook(
     "import matplotlib.pyplot as plt, numpy as np, pandas as pd",
@@ -189,3 +189,14 @@ def wait_for(happens, seconds=20.0):
     while not happens():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_engine_can_be_imported_before_papermill():
+    """Papermill loads it by its entry point, whichever of the two comes first."""
+    for first in ("engagement_nb.engine", "papermill"):
+        code = (
+            f"import {first}; from papermill.engines import papermill_engines as known;"
+            f"from engagement_nb.engine import ForkedEngine; import sys;"
+            f"sys.exit(known.get_engine({ENGINE!r}) is not ForkedEngine)"
+        )
+        assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -17,9 +17,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engagement_nb import engine as forked
 from engagement_nb.dataset import Dataset, Store
 from engagement_nb.errors import EngagementError, ReportError
+from engagement_nb.kernels import SERVER
 from engagement_nb.report.index import index_html
 from engagement_nb.report.manifest import Fetch, Row, fingerprint, read_manifest, slug
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
@@ -321,7 +321,7 @@ def _pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Exe
         except BaseException:
             # Kernels that run are of no use any more; their threads end with them.
             pool.shutdown(wait=False, cancel_futures=True)
-            forked.SERVER.close()
+            SERVER.close()
             raise
         pool.shutdown()
         return

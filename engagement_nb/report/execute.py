@@ -15,21 +15,19 @@ from typing import Any
 import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from zmq import ZMQError
 
-from engagement_nb import engine as forked
 from engagement_nb import errors
+from engagement_nb.engine import ENGINE
 from engagement_nb.report.notebooks import NotebookFile
 
-ENGINES = {"fast": forked.ENGINE, "stock": "nbclient"}
+ENGINES = {"fast": ENGINE, "stock": "nbclient"}
 """``fast`` forks kernels (see `engagement_nb.engine`); ``stock`` is papermill's own engine."""
 
 KERNEL_STARTS = 3
 """Attempts to start a kernel: stock ones now and then find their port taken."""
 
-papermill_engines.register(forked.ENGINE, forked.ForkedEngine)
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
