@@ -1,0 +1,1 @@
+"""Speed and memory against named alternatives, run by ``make bench``; never part of the tests."""
