@@ -125,6 +125,11 @@ def peak_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     from engagement_nb.sandbox import Settings
     from engagement_nb.sandbox.world import World
@@ -142,7 +147,9 @@ def main() -> None:
                 one = {"Authorization": headers.pop(), "Accept-Encoding": "identity"}
                 answer = post(url, data=body, headers=one, timeout=60)
                 answer.raise_for_status()
+                before = cpu_seconds(pid)
                 rate, median = wrk(url, body, headers, SECONDS)
+                busy = cpu_seconds(pid) - before
                 peak = peak_mb(pid)
             with canned(answer.content) as plain:
                 theirs, _ = wrk(plain, body, ["-"], min(2.0, SECONDS))
@@ -154,6 +161,8 @@ def main() -> None:
                 "ratio": round(rate / theirs, 3),
                 "peak_mb": round(peak, 1),
                 "aim": aim,
+                # What one core of its own would give, whoever else is on the machine.
+                "per_cpu_second": round(rate * SECONDS / busy, 1),
                 "median_ms": median,
                 "answer_bytes": len(answer.content),
                 "ids": len(ids),

@@ -148,7 +148,7 @@ def _hourly(
     active = counts.any(axis=-1)
     rows = iter(texts(counts[active]).tolist())
 
-    def nest(flags: list[Any], outer: list[str]) -> dict[str, Any]:
+    def nest(flags: Any, outer: list[str]) -> dict[str, Any]:
         if outer:
             keys = zip(axes[outer[0]], flags, strict=True)
             return {key: nest(inner, outer[1:]) for key, inner in keys}
