@@ -1,0 +1,270 @@
+"""Sources: the sandbox, the API, export files and datasets are used alike."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from engagement_nb import open_source
+from engagement_nb.cli import run
+from engagement_nb.dataset import Dataset
+from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.usage import Ledger
+from engagement_nb.vocabulary import ENDPOINTS
+from tests.collecting import account_for_each, same
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No keys and no files of the person who runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("ENGAGEMENT_LEDGER", str(tmp_path / "ledger"))
+    for name in ("CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET",
+                 "BEARER_TOKEN"):  # fmt: skip
+        monkeypatch.delenv(f"TWITTER_{name}", raising=False)
+    monkeypatch.delenv("ENGAGEMENT_API_URL", raising=False)
+
+
+@pytest.fixture
+def with_keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Keys in the environment, as a person has them."""
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def test_three_lines_give_a_frame_to_trust() -> None:
+    source = open_source("sandbox", tweets=2_000)
+    ids = source.tweet_ids(count=50)
+    metrics = source.totals(ids)
+    assert metrics.about.sandbox
+    assert list(metrics.frame["tweet_id"]) == ids
+    assert metrics.metric_names == list(ENDPOINTS["totals"].metrics)
+    assert "SANDBOX" in repr(metrics)
+    assert "SANDBOX" in repr(source)
+    source.close()
+
+
+def test_the_sandbox_offers_a_sample_for_every_call() -> None:
+    with open_source("sandbox") as source:
+        totals = source.totals()
+        assert len(totals) == len(source.tweet_ids()) == 500
+        assert totals.frame[totals.metric_names].notna().all(axis=None)
+        day = source.historical(by="day")
+        assert day.frame["time"].nunique() == 28
+        assert len(day.problems) == 0 or set(day.problems["reason"]) == {"posted later"}
+        recent = source.last_28_hours(by="hour")
+        assert recent.about.start is not None
+        assert (recent.frame["time"] >= recent.about.start).all()
+
+
+def test_it_works_within_a_running_event_loop() -> None:
+    """As in Jupyter, whose kernel runs one."""
+
+    async def cell() -> int:
+        with open_source("sandbox", tweets=2_000) as source:
+            return len(source.last_28_hours(source.tweet_ids(count=30)))
+
+    assert asyncio.run(cell()) == 30
+
+
+def test_a_running_sandbox_named_by_the_environment_is_used(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGAGEMENT_API_URL", sandbox.url)
+    with open_source("sandbox") as source:
+        assert source.url == sandbox.url
+    monkeypatch.setenv("ENGAGEMENT_API_URL", "http://127.0.0.1:9")
+    with open_source("sandbox", tweets=100) as source:
+        assert source.url != "http://127.0.0.1:9"
+
+
+def test_the_api_without_keys_says_what_to_do() -> None:
+    with pytest.raises(CredentialsError, match="auth login"):
+        open_source("api")
+
+
+def test_figures_from_this_machine_are_labelled_whatever_the_source_is_called(
+    with_keys: Sandbox,
+) -> None:
+    with open_source("api") as source:
+        assert source.totals(with_keys.ids("own", 3)).about.sandbox
+        with pytest.raises(InputError, match="cannot tell which"):
+            source.totals()
+
+
+@pytest.mark.parametrize("kind", ["nowhere.csv", "apis", "no/such/folder"])
+def test_what_is_no_source_is_one_clear_error(kind: str) -> None:
+    with pytest.raises(InputError, match="no source"):
+        open_source(kind)
+
+
+def test_options_are_the_sandboxs_only() -> None:
+    with pytest.raises(InputError, match="options of the sandbox"):
+        open_source("api", seed=3)
+    with pytest.raises(InputError, match="cannot start"):
+        open_source("sandbox", colour="red")
+    with pytest.raises(InputError, match="no account"):
+        open_source("sandbox", profile="nobody", tweets=100)
+
+
+def test_a_source_with_a_dataset_keeps_what_it_fetches(tmp_path: Path) -> None:
+    with open_source("sandbox", dataset=tmp_path / "ds", tweets=2_000) as source:
+        ids = source.tweet_ids(count=30)
+        given = [*ids, "not an id"]
+        metrics = source.historical(given, by="day")
+        account_for_each(metrics, given)
+        assert list(metrics.frame["tweet_id"].unique()) == ids
+    with open_source(tmp_path / "ds") as kept:
+        assert kept.sandbox
+        again = kept.historical(by="day")
+        same(again.frame, metrics.frame)
+        assert set(kept.tweet_ids()) == set(ids)
+        some = kept.historical([*ids[:3], "1234567890123456789"], by="day")
+        assert some.frame["tweet_id"].nunique() == 3
+        assert list(some.problems["reason"]) == ["not in this source"]
+
+
+def test_an_export_file_is_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "account_analytics_content_2026-01-01_2026-01-31.csv"
+    header = ["Post id", "Date", "Post text", "Post Link", "Impressions", "Likes", "Engagements",
+              "Bookmarks", "Shares", "New follows", "Replies", "Reposts", "Profile visits",
+              "Detail Expands", "URL Clicks", "Hashtag Clicks", "Permalink Clicks"]  # fmt: skip
+    rows = [[f"201000000000000000{n}", "Mon Jan 05 2026", "words", "https://x.com/i/status/1",
+             "100", "5", "9", *["1"] * 10] for n in range(4)]  # fmt: skip
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    with open_source(path) as source:
+        assert source.name == "export"
+        assert not source.sandbox
+        whole = source.totals()
+        assert len(whole) == 4
+        some = source.totals([rows[1][0], "999"], metrics=["favorites"])
+        assert list(some.frame["tweet_id"]) == [rows[1][0]]
+        assert some.metric_names == ["favorites"]
+        assert list(some.problems["reason"]) == ["not in this source"]
+        with pytest.raises(InputError, match="no figures of a period"):
+            source.historical()
+        with pytest.raises(InputError, match="has no app_opens"):
+            source.totals(metrics=["app_opens"])
+
+
+def test_owners_are_counted_as_they_are_queried(with_keys: Sandbox, tmp_path: Path) -> None:
+    """User tokens count their owner; the bearer token counts nobody."""
+    with open_source("api") as source:
+        source.totals(with_keys.ids("own", 3), metrics=["favorites"])
+        assert not len(Ledger(tmp_path / "ledger").records())
+        source.totals(with_keys.ids("own", 3))
+    records = Ledger(tmp_path / "ledger").records()
+    assert list(records["user_id"]) == [with_keys.accounts[0].user_id]
+    assert list(records["sandbox"]) == [True]
+
+
+# --- the command line
+
+
+def ids_file(tmp_path: Path, ids: list[str]) -> str:
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join(ids))
+    return str(path)
+
+
+def test_plan_tells_the_price_and_spends_nothing(
+    with_keys: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = with_keys.requests_seen.total()
+    file = ids_file(tmp_path, [*with_keys.ids("own", 60), "oops"])
+    arguments = ["plan", "28hr", "--ids", file, "--source", "api"]
+    assert run(arguments) == 0
+    talk = capsys.readouterr().out
+    assert "SANDBOX" in talk
+    assert "3" in talk
+    assert "not a Tweet id" in talk
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["requests"], found["tweets"], found["sandbox"]) == (3, 60, True)
+    assert found["handles_new"] == [with_keys.accounts[0].user_id]
+    assert with_keys.requests_seen.total() == before
+
+
+def test_fetch_writes_a_dataset_and_says_what_is_missing(
+    with_keys: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, gone = with_keys.ids("own", 30), with_keys.ids("deleted", 2)
+    file = ids_file(tmp_path, [*own, *gone])
+    arguments = ["fetch", "totals", "--ids", file, "--source", "api", "-o", str(tmp_path / "ds")]
+    assert run([*arguments, "--json"]) == 0
+    out, talk = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["tweets"], found["missing"], found["done"]) == (30, 2, True)
+    assert "2 Tweets: unavailable" in talk
+    assert run([*arguments, "--strict"]) == 3
+    assert len(Dataset(tmp_path / "ds").snapshots) >= 1
+    frame = Dataset(tmp_path / "ds").read("totals").frame
+    assert set(frame["tweet_id"]) == set(own)
+
+
+def test_fetch_goes_on_where_it_was_cut_off(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Tokens die in the middle: exit 1; mended, the same command asks only for the rest."""
+    sandbox = make_sandbox()
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    account = sandbox.accounts[1]
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN__TWO", account.access_token)
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET__TWO", account.access_token_secret)
+    one, two = sandbox.ids("own", 30, 0), sandbox.ids("own", 30, 1)
+    sandbox.service.keys.revoke(account.access_token)
+    arguments = ["fetch", "28hr", "--ids", ids_file(tmp_path, [*one, *two]), "--source", "api",
+                 "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 1
+    talk = capsys.readouterr().err
+    assert "30 Tweets: not authenticated" in talk
+    assert "Run the same command again" in talk
+    sandbox.service.keys.restore()
+    before = sandbox.requests_seen["28hr"]
+    assert run(arguments) == 0
+    assert sandbox.requests_seen["28hr"] - before <= 3
+    dataset = Dataset(tmp_path / "ds")
+    assert len(dataset.snapshots) == 1
+    assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["plan", "totals", "--ids", "missing.txt"], 2, "no such file"),
+        (["plan", "totals", "--source", "api"], 2, "needs --ids"),
+        (["plan", "weekly"], 2, "weekly"),
+        (["plan", "historical", "--start", "soon"], 2, "not a date"),
+        (["fetch", "totals", "-o", "/proc/none", "--source", "sandbox"], 1, "cannot be written"),
+        (["plan", "totals", "--max-handles", "0"], 2, "max-handles"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_an_exit_code(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    talk = capsys.readouterr().err
+    assert words in talk
+    assert "Traceback" not in talk
+
+
+def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) -> None:
+    """Whoever has no Python package reads the files as they are."""
+    with open_source("api", dataset=tmp_path / "ds") as source:
+        source.totals(with_keys.ids("own", 20))
+    frame = pd.read_parquet(tmp_path / "ds" / "parts" / "totals")
+    assert len(frame) == 20
+    assert {"tweet_id", "read_at", "favorites"} <= set(frame.columns)
