@@ -26,7 +26,6 @@ from engagement_nb.credentials import Profile, redact
 from engagement_nb.errors import ApiError, ConnectionTroubleError, ServerTroubleError
 from engagement_nb.pacing import Pacer, Pacers, Ticket, server_time
 from engagement_nb.refusals import error_for
-from engagement_nb.usage.ledger import record_use
 from engagement_nb.vocabulary import (
     ENDPOINTS,
     UNAVAILABLE,
@@ -242,8 +241,6 @@ class Client:
             No answer, or one that was cut off.
         CredentialsError
             The profile lacks the tokens that the request needs.
-        EngagementError
-            The use of a live profile's tokens cannot be entered (`engagement_nb.usage`).
         WaitStoppedError
             The client was stopped while the request waited for the quota.
         """
@@ -255,8 +252,6 @@ class Client:
             content=orjson.dumps(request.body()),
             headers={"Content-Type": "application/json"},
         )
-        if request.auth == "user":
-            record_use(profile)
         pacer = self.pacer(profile)
         ticket = pacer.acquire(request.endpoint)
         outcome = _Outcome(request, time.monotonic())

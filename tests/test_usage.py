@@ -5,24 +5,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 import pytest
 
 from engagement_nb.cli import run
-from engagement_nb.client import Client, Request
-from engagement_nb.credentials import Profile
-from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.hosts import LIVE, hosts_at
+from engagement_nb.errors import InputError
+from engagement_nb.sources import open_source
 from engagement_nb.usage import (
     ENV_LEDGER,
     Contract,
     Ledger,
     export_csv,
     import_csv,
-    record_use,
     summarize,
 )
 
@@ -163,40 +159,34 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
     assert summarize(ledger, NOW).count == 2
 
 
-def request_of(profile, sandbox, auth):
-    kind = "own" if auth == "user" else "others"
-    return Request("totals", tuple(sandbox.ids(kind, 2)), ("favorites",), profile, auth=auth)
-
-
-def profile_of(sandbox):
-    account = sandbox.accounts[0]
-    return Profile(
-        account.handle, hosts_at(sandbox.url), sandbox.consumer_key, sandbox.consumer_secret,
-        account.access_token, account.access_token_secret, sandbox.bearer_token,
-    )  # fmt: skip
-
-
-def test_every_request_with_user_tokens_enters_their_owner(tmp_path, monkeypatch, sandbox):
+def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, monkeypatch):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path))
-    profile = profile_of(sandbox)
-    with Client() as client:
-        client.send(request_of(profile, sandbox, "app"))
+    with open_source("sandbox", tweets=2000) as source:
+        source.totals(source.tweet_ids("others", 5), metrics=["favorites"])
         assert summarize(sandbox=True).count == 0
-        client.send(request_of(profile, sandbox, "user"))
-        client.send(request_of(profile, sandbox, "user"))
+        # Its owner is not known beforehand, so that other profiles may be refused it first.
+        source.historical(source.tweet_ids("own", 3))
+        source.totals(source.tweet_ids("own", 3))
+        owner = source.profiles[0]
     found = summarize(sandbox=True)
-    assert found.handles["user_id"].tolist() == [profile.user_id]
-    assert found.handles["handle"].tolist() == [profile.name]
+    assert found.handles["user_id"].tolist() == [owner.user_id]
+    assert found.handles["handle"].tolist() == [owner.name]
     assert summarize().count == 0
 
 
-def test_what_cannot_be_entered_is_not_asked_of_the_live_api(tmp_path, monkeypatch, sandbox):
-    (tmp_path / "ledger").write_text("a file where the folder should be")
+def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys, sandbox):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
-    profile = profile_of(sandbox)
-    record_use(profile)
-    with pytest.raises(EngagementError, match="nothing was asked"):
-        record_use(replace(profile, hosts=LIVE))
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
+    asked = ["totals", "--ids", str(tmp_path / "ids.txt"), "--max-handles", "0"]
+    seen = sandbox.requests_seen["totals"]
+    assert run(["plan", *asked]) == 2
+    assert run(["fetch", *asked, "-o", str(tmp_path / "data")]) == 2
+    assert "over the 0 of --max-handles; nothing was asked" in capsys.readouterr().err
+    assert sandbox.requests_seen["totals"] == seen
+    assert run(["plan", *asked[:-2]]) == 0
+    assert "adds 1 handle" in capsys.readouterr().out
 
 
 def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):

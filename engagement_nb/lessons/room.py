@@ -33,7 +33,7 @@ from engagement_nb.lessons.exercises_more import (
 from engagement_nb.lessons.wire import Exchange, Shown, send
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource
-from engagement_nb.usage import record_use
+from engagement_nb.usage import Ledger
 
 LESSONS = {
     "endpoints": "Which endpoint gives what",
@@ -176,9 +176,10 @@ class Room:
             **more,
         }
         profile = self.profiles[account] if to is None else self.profile_at(to)
-        if auth == "user" and header is None:
-            record_use(profile)
-        return send(profile, endpoint, body, auth=auth, header=header)
+        asked = send(profile, endpoint, body, auth=auth, header=header)
+        if asked.groups and auth == "user":
+            Ledger().record({profile.user_id: profile.name}, sandbox=profile.hosts.sandbox)
+        return asked
 
     def claim(self, text: str, holds: object) -> None:
         """Show a sentence about the API, once what stands above has shown that it holds.

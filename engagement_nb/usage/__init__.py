@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, record_use
+from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger
 
 if TYPE_CHECKING:
     from engagement_nb.usage.summary import Usage, summarize
@@ -24,7 +24,6 @@ __all__ = [
     "Usage",
     "export_csv",
     "import_csv",
-    "record_use",
     "summarize",
 ]
 
@@ -37,7 +36,7 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    # The client enters what it asks, and need not load what counts and shows.
+    # A fetch enters whom it asks for, and need not load what counts and shows.
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

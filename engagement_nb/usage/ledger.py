@@ -28,13 +28,11 @@ from typing import TYPE_CHECKING, Any
 import fsspec
 import platformdirs
 
-from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.errors import InputError
 from engagement_nb.usage.contract import Contract
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from engagement_nb.credentials import Profile
 
 ENV_LEDGER = "ENGAGEMENT_LEDGER"
 """Folder or fsspec address of the ledger, where it is not the user's own."""
@@ -172,6 +170,20 @@ class Ledger:
                 )
             self._enter(f"{_KINDS[sandbox]}/{day}/{user}", handle, moment)
 
+    def _enter(self, name: str, handle: str, moment: datetime) -> None:
+        if name in self._written:
+            return
+        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
+        try:
+            self._create(name, json.dumps(about).encode())
+        except OSError:
+            raise
+        except Exception as error:
+            # File systems of other makers raise errors of their own.
+            raise OSError(f"{self.address}: {type(error).__name__}") from error
+        self._written.add(name)
+
     def records(self, *, details: bool = True) -> pd.DataFrame:
         """All records, by day and user.
 
@@ -271,22 +283,17 @@ class Ledger:
                 self._contract = self.contract
             return self._contract
 
-    def _enter(self, name: str, handle: str, moment: datetime) -> None:
-        if name in self._written:
-            return
+    def _create(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"
-        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
         if self._local:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             try:
                 with Path(path).open("xb") as file:
-                    file.write(json.dumps(about).encode())
+                    file.write(content)
             except FileExistsError:
                 pass
         elif not self._fs.exists(path):
-            self._publish(name, json.dumps(about).encode())
-        self._written.add(name)
+            self._publish(name, content)
 
     def _read(self, paths: list[str]) -> dict[str, Any]:
         if self._local:
@@ -307,41 +314,6 @@ class Ledger:
         draft = Path(f"{path}.{os.getpid()}")
         draft.write_bytes(content)
         draft.replace(path)
-
-
-_own: dict[str, Ledger] = {}
-
-
-def record_use(profile: Profile) -> None:
-    """Enter the owner of a profile's tokens into the user's ledger, before they are used.
-
-    Before, not after: a request that a kill cuts off may have been counted at the other side.
-
-    Parameters
-    ----------
-    profile
-        Whose user tokens a request is about to carry.
-
-    Raises
-    ------
-    EngagementError
-        The ledger of live use cannot be written; that of the sandbox may be.
-    """
-    address = os.environ.get(ENV_LEDGER, "")
-    ledger = _own.get(address) or _own.setdefault(address, Ledger())
-    user = profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20]
-    try:
-        ledger.record({user: profile.name}, sandbox=profile.hosts.sandbox)
-    except EngagementError:
-        raise
-    except Exception as error:
-        # File systems of other makers raise errors of their own.
-        if not profile.hosts.sandbox:
-            raise EngagementError(
-                f"The count of handles at {ledger.address} cannot be written"
-                f" ({type(error).__name__}), so nothing was asked.",
-                advice=f"Make it writable, or name another place with {ENV_LEDGER}.",
-            ) from None
 
 
 def _details(content: Any) -> dict[str, str]:
