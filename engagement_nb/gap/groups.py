@@ -168,9 +168,11 @@ class Units:
         return labels.astype("string").where(pd.Series(places >= 0, index=self.frame.index))
 
     def _posted(self) -> pd.Series:
-        if "created_at" not in self.frame.columns or self.frame["created_at"].isna().all():
+        if len(self.frame) and (
+            "created_at" not in self.frame.columns or self.frame["created_at"].isna().all()
+        ):
             raise AnalysisError("It is not known when these Tweets were posted.")
-        return self.frame["created_at"]
+        return self.frame.get("created_at", pd.Series([], dtype="datetime64[ms, UTC]"))
 
     def _time(self) -> pd.Series:
         if "time" not in self.frame.columns:

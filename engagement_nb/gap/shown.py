@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
 from engagement_nb.gap.result import Findings
 from engagement_nb.handover import bundle
@@ -62,9 +63,16 @@ class Gap(Findings):
     def plot_by(self, key: str) -> Chart:
         """Hidden share by group, with intervals: see `by` for the keys."""
         from engagement_nb.charts.shares import hidden_by
+        from engagement_nb.charts.style import nothing
 
         what = _TITLES.get(key, f"by {key.replace('_', ' ')}")
-        return hidden_by(self.by(key), what, overall=self.hidden_share, sandbox=self.sandbox)
+        try:
+            table = self.by(key)
+        except AnalysisError as error:
+            if key not in _TITLES:
+                raise
+            return nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox)
+        return hidden_by(table, what, overall=self.hidden_share, sandbox=self.sandbox)
 
     def plot_growth(self) -> Chart:
         """How engagements grow after posting, of a series: what has come, what is hidden."""
@@ -102,7 +110,12 @@ class Gap(Findings):
             return sentences.usual(self.definitions())
         if topic == "oddities":
             return sentences.odd(self.oddities())
-        return sentences.where(self.by(topic), _TITLES.get(topic, f"by {topic}"))
+        try:
+            return sentences.where(self.by(topic), _TITLES.get(topic, f"by {topic}"))
+        except AnalysisError as error:
+            if topic not in _TITLES:
+                raise
+            return str(error)
 
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
