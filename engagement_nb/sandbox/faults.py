@@ -21,6 +21,9 @@ KEYS = ("rates", "script", "paths", "latency", "slow_seconds", "clock_skew", "se
 class Faults:
     """Decides what goes wrong; the same decisions for the same seed and order of requests.
 
+    Rates and scripts concern the three endpoints; the auth host's paths fail by ``paths`` only,
+    so that a login between two requests does not use up the script.
+
     Parameters
     ----------
     seed
