@@ -15,7 +15,9 @@ counted ones: beyond doubt, or more often than reading times could explain.
 All else is **undetermined**: zero everywhere, too few Tweets, or nothing but silence.
 
 **What enters the sums.** An undetermined metric that nothing contradicts is taken as part of
-engagements, as the largest set has it, unless the documents say that it is not (media views).
+engagements, as the largest set has it, unless more is known of it: what the documents say is
+not counted stays out, and so do views, which are no interaction, and what the exports that we
+know of have outside (`OUTSIDE_ELSEWHERE`).
 """
 
 from __future__ import annotations
@@ -62,6 +64,15 @@ class Verdict:
         return self.contradictions / self.users if self.users else None
 
 
+OUTSIDE_ELSEWHERE = frozenset({"video_views", "media_views", "bookmarks", "shares"})
+"""Not part of engagements in any real export whose Tweets could tell."""
+
+
+def kept_out(name: str) -> bool:
+    """Whether a metric stays out of the sums when the Tweets at hand cannot tell."""
+    return expected(name) == "not counted" or name in OUTSIDE_ELSEWHERE
+
+
 def expected(name: str) -> str:
     """What the documents say of a metric's part in engagements."""
     return METRICS[name].expected if name in METRICS else "not said"
@@ -99,7 +110,7 @@ def judge(counts: Counts, members: tuple[int, ...], tolerance: float) -> list[Ve
             verdict, why = UNDETERMINED, "too few Tweets need it"
         else:
             verdict, why = UNDETERMINED, "nothing contradicts it, and no Tweet needs it"
-        in_sums = sure or expected(counts.names[j]) != "not counted"
+        in_sums = sure or not kept_out(counts.names[j])
         verdicts[j] = speaking.verdict(counts.names[j], verdict, in_sums, why)
     core = [counts.names[j] for j in members if verdicts[j].verdict == COUNTED]
     left_by_core = counts.engagements - counts.sums(core)
