@@ -1,0 +1,300 @@
+"""How much of the quota the pacer uses in steady state, and how often it is refused.
+
+A minute is shortened to `WINDOW` seconds; the latency is not, so that more is on its way at once,
+and chance weighs more, than at the real thing. ``ours`` is the share of the quota used, where 1 is
+the whole. ``theirs`` is a serial client that sleeps a second after each request, as known clients
+do; for it the second and the latency are shortened like the minute, so that the ratio is that of a
+real minute. Requests refused with 429 are counted as ``refused`` (and theirs).
+
+Run as ``python -m benchmarks.pacing_quota [NAME...]``; each NAME keeps the lines that contain it.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+import httpx
+
+from engagement_nb.client import Client, Request, Sent
+from engagement_nb.credentials import find_profile
+from engagement_nb.errors import EngagementError
+from engagement_nb.pacing import Pacers
+from engagement_nb.vocabulary import ENDPOINTS
+
+MINUTE = 60.0
+WINDOW = {10: 3.0, 60: 3.0, 600: 6.0}
+WINDOWS = {10: 6, 60: 6, 600: 4}
+LATENCIES = (0.05, 0.5, 2.0)
+KINDS = ("fixed", "sliding")
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one client saw: when each answer with data came, and how many were refused."""
+
+    accepted: list[float]
+    refused: int
+
+    @property
+    def sent(self) -> int:
+        return len(self.accepted) + self.refused
+
+
+# -- the other side, in processes of their own ---------------------------------------------------
+
+
+def _serve(pipe: Connection, options: dict[str, Any]) -> None:
+    from engagement_nb.sandbox import Sandbox
+
+    with Sandbox(tweets=300, **options) as sandbox:
+        pipe.send((sandbox.env, sandbox.ids("own", 1)))
+        pipe.recv()
+
+
+@contextmanager
+def serving(**options: Any) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """A sandbox in a process of its own: its variables and the id of a Tweet."""
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_serve, args=(theirs, options), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send("stop")
+        process.join(10)
+
+
+def _work(pipe: Connection, *arguments: Any) -> None:
+    pipe.send(paced(*arguments))
+
+
+def in_process(*arguments: Any) -> Callable[[], Run]:
+    """Start `paced` in a process of its own; the result waits for it."""
+    ours, theirs = _SPAWN.Pipe()
+    process = _SPAWN.Process(target=_work, args=(theirs, *arguments), daemon=True)
+    process.start()
+
+    def result() -> Run:
+        run: Run = ours.recv()
+        process.join(10)
+        return run
+
+    return result
+
+
+# -- clients -------------------------------------------------------------------------------------
+
+
+def paced(
+    env: dict[str, str],
+    ids: list[str],
+    limit: int,
+    latency: float,
+    directory: str,
+    windows: float,
+    start: float = 0.0,
+) -> Run:
+    """Send with our client from as many threads as fill the quota, for so many windows."""
+    window = WINDOW[limit]
+    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    request = Request("totals", tuple(ids), ("favorites",), profile)
+    accepted: list[float] = []
+    refused: list[Sent] = []
+
+    def note(sent: Sent) -> None:
+        if sent.status == 200:
+            accepted.append(time.time())
+        elif sent.status == 429:
+            refused.append(sent)
+
+    threads = min(limit, max(4, int(1.5 * limit / window * (latency + 0.05)) + 2))
+    pacers = Pacers(window=window, directory=directory)
+    time.sleep(max(0.0, start - time.time()))
+    end = time.time() + windows * window
+
+    with Client(pacer_for=pacers, on_event=note) as client:
+
+        def keep_sending() -> None:
+            while time.time() < end:
+                with suppress(EngagementError):
+                    client.send(request)
+
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in range(threads):
+                pool.submit(keep_sending)
+            time.sleep(max(0.0, end - time.time()))
+            client.stop()
+    return Run(sorted(accepted), len(refused))
+
+
+def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) -> Run:
+    """Send one after another, sleeping after each; what is refused is lost."""
+    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    body = Request("totals", tuple(ids), ("favorites",), profile).body()
+    url = profile.hosts.api + ENDPOINTS["totals"].path
+    accepted, refused = [], 0
+    end = time.time() + seconds
+    with httpx.Client(auth=profile.user_auth()) as http:
+        while time.time() < end:
+            status = http.post(url, json=body).status_code
+            if status == 200:
+                accepted.append(time.time())
+            else:
+                refused += 1
+            time.sleep(sleep)
+    return Run(accepted, refused)
+
+
+def strange(env: dict[str, str], ids: list[str], every: float, seconds: float) -> Run:
+    """Somebody else: a request at each beat, whatever becomes of the one before."""
+    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    body = Request("totals", tuple(ids), ("favorites",), profile).body()
+    url = profile.hosts.api + ENDPOINTS["totals"].path
+    statuses: list[tuple[float, int]] = []
+    with httpx.Client(auth=profile.user_auth()) as http, ThreadPoolExecutor(32) as pool:
+
+        def one() -> None:
+            statuses.append((time.time(), http.post(url, json=body).status_code))
+
+        began = time.time()
+        for beat in range(int(seconds / every)):
+            time.sleep(max(0.0, began + beat * every - time.time()))
+            pool.submit(one)
+    accepted = sorted(moment for moment, status in statuses if status == 200)
+    return Run(accepted, len(statuses) - len(accepted))
+
+
+# -- measures ------------------------------------------------------------------------------------
+
+
+def share(accepted: list[float], limit: int) -> float:
+    """Share of the quota used from the second window's worth to the last whole one."""
+    last = (len(accepted) - 1) // limit * limit
+    if last < 2 * limit:
+        return float("nan")
+    return (last - limit) / (accepted[last] - accepted[limit]) * WINDOW[limit] / limit
+
+
+def alone(kind: str, limit: int, latency: float) -> dict[str, Any]:
+    window = WINDOW[limit]
+    pace = window / MINUTE
+    options = {"per_minute": limit, "window": kind, "window_seconds": window}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(**options, latency=latency) as (env, ids),
+        serving(**options, latency=latency * pace) as (their_env, their_ids),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        their_run = pool.submit(serial, their_env, their_ids, 1.0 * pace, 3 * window)
+        run = paced(env, ids, limit, latency, directory, WINDOWS[limit] + 0.5)
+        theirs = their_run.result()
+    return line(
+        f"pacing alone, {kind}, {limit} a minute, latency {latency:g} s",
+        share(run.accepted, limit),
+        min(1.0, len(theirs.accepted) / 3 / limit),
+        refused=run.refused,
+        theirs_refused=theirs.refused,
+    )
+
+
+def two_processes(kind: str, limit: int, latency: float) -> dict[str, Any]:
+    window = WINDOW[limit]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(per_minute=limit, window=kind, window_seconds=window, latency=latency) as (
+            env,
+            ids,
+        ),
+    ):
+        windows = WINDOWS[limit] + 0.5
+        start = time.time() + 4.0
+        arguments = (env, ids, limit, latency, directory, windows, start)
+        results = [in_process(*arguments) for _ in range(2)]
+        runs = [result() for result in results]
+    accepted = sorted(runs[0].accepted + runs[1].accepted)
+    refused = sum(run.refused for run in runs)
+    return line(
+        f"pacing by two processes, {kind}, {limit} a minute, latency {latency:g} s",
+        share(accepted, limit),
+        None,
+        refused=refused,
+        refused_a_minute=round(refused / windows, 2),
+    )
+
+
+def beside_a_stranger(kind: str, limit: int, latency: float) -> dict[str, Any]:
+    window = WINDOW[limit]
+    windows = 2 * WINDOWS[limit]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(per_minute=limit, window=kind, window_seconds=window, latency=latency) as (
+            env,
+            ids,
+        ),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        stranger = pool.submit(strange, env, ids, 2 * window / limit, windows * window)
+        run = paced(env, ids, limit, latency, directory, windows)
+        other = stranger.result()
+    return line(
+        f"pacing beside a stranger who takes half, {kind}, {limit} a minute, latency {latency:g} s",
+        len(run.accepted) / windows / limit,
+        None,
+        refused=run.refused,
+        refused_percent=round(100 * run.refused / max(1, run.sent), 2),
+        stranger_got=round(len(other.accepted) / windows / limit, 3),
+        stranger_refused=other.refused,
+    )
+
+
+def line(name: str, ours: float, theirs: float | None, **more: Any) -> dict[str, Any]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {
+        "name": name,
+        "ours": round(ours, 4),
+        "theirs": None if theirs is None else round(theirs, 4),
+        "ratio": None if not theirs else round(ours / theirs, 2),
+        "peak_mb": round(peak),
+        **more,
+    }
+
+
+def main(wanted: list[str]) -> None:
+    def run(
+        side_by_side: int, jobs: list[tuple[Callable[..., dict[str, Any]], str, int, float]]
+    ) -> None:
+        chosen = [j for j in jobs if all(w in f"{j[0].__name__} {j[1:]}" for w in wanted)]
+        with ThreadPoolExecutor(side_by_side) as pool:
+            for done in [pool.submit(function, *cell) for function, *cell in chosen]:
+                print(json.dumps(done.result()), flush=True)
+
+    # Small quotas leave the machine idle: four at a time. Large ones are measured one by one.
+    few = [
+        (alone, kind, limit, latency)
+        for kind in KINDS
+        for limit in (10, 60)
+        for latency in LATENCIES
+    ]
+    many = [(alone, kind, 600, latency) for kind in KINDS for latency in LATENCIES]
+    run(4, few)
+    run(2, [(two_processes, kind, 60, 0.5) for kind in KINDS])
+    run(4, [(beside_a_stranger, kind, limit, 0.05) for kind in KINDS for limit in (10, 60)])
+    run(1, many)
+    run(1, [(two_processes, kind, 600, 0.5) for kind in KINDS])
+    run(1, [(beside_a_stranger, kind, 600, 0.05) for kind in KINDS])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
