@@ -37,7 +37,6 @@ def collect(
     workers: int | None = None,
     progress: bool | None = None,
     on_event: Callable[[Event], None] | None = None,
-    on_owner: Callable[[str, str], None] | None = None,
 ) -> Metrics:
     """Run a plan and give what came, with what did not.
 
@@ -53,7 +52,7 @@ def collect(
         Where finished requests are kept as they come, and found again; in memory without it.
     snapshot
         For a dataset: see `engagement_nb.dataset`.
-    workers, progress, on_event, on_owner
+    workers, progress, on_event
         See `engagement_nb.running.Run`.
 
     Returns
@@ -72,7 +71,6 @@ def collect(
         "workers": workers,
         "progress": progress,
         "on_event": on_event,
-        "on_owner": on_owner,
     }
     if dataset is not None:
         ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
@@ -164,13 +162,12 @@ def collect_into(
     workers: int | None = None,
     progress: bool | None = None,
     on_event: Callable[[Event], None] | None = None,
-    on_owner: Callable[[str, str], None] | None = None,
 ) -> Collected:
     """Run a plan into a dataset, in bounded memory, going on where an earlier run stopped.
 
     Parameters
     ----------
-    dataset, plan, client, snapshot, workers, progress, on_event, on_owner
+    dataset, plan, client, snapshot, workers, progress, on_event
         As for `collect`.
     ask
         Digest of the question as it was put, see `engagement_nb.dataset.ask_digest`; of the
@@ -199,7 +196,6 @@ def collect_into(
         workers=workers,
         progress=progress,
         on_event=on_event,
-        on_owner=on_owner,
     )
     try:
         run.go()

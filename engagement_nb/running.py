@@ -8,10 +8,8 @@ nothing is outstanding, or nobody is left to ask.
 
 from __future__ import annotations
 
-import logging
 import math
 import queue
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -36,10 +34,10 @@ from engagement_nb.meter import Meter
 from engagement_nb.outcome import Outcome, part_of, part_of_refusal
 from engagement_nb.pacing import WaitStoppedError, backoff
 from engagement_nb.parts import Part, request_key
-from engagement_nb.planning import Plan, Window, requests_for
+from engagement_nb.periods import Window
+from engagement_nb.planning import Plan
 from engagement_nb.retries import WORTH_A_RETRY, retry_for
-
-_log = logging.getLogger(__name__)
+from engagement_nb.routing import requests_for
 
 MOST_WORKERS = 64
 _MOST_IN_VAIN = 2
@@ -136,9 +134,6 @@ class Run:
         Whether to show a bar; None to show it where somebody can see it.
     on_event
         Called with an `Event`, one at a time.
-    on_owner
-        Called with user id (or ``@name``) and name of the profile, when its own Tweets have
-        answered and before the answer is kept: for the count of handles.
     sleep
         Waits some seconds, or less when the run is stopped; for tests.
     """
@@ -152,7 +147,6 @@ class Run:
         workers: int | None = None,
         progress: bool | None = None,
         on_event: Callable[[Event], None] | None = None,
-        on_owner: Callable[[str, str], None] | None = None,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self.plan = plan
@@ -165,7 +159,6 @@ class Run:
         self._workers = workers
         self._progress = progress
         self._on_event = on_event
-        self._on_owner = on_owner
         self._stop = threading.Event()
         self._sleep = sleep or self._stop.wait
         self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -375,7 +368,6 @@ class Run:
                 if self._stop.is_set():
                     return None
                 continue
-            self._count_owner(request, part)
             self._sink.put(part)
             self._live_windows.add(window)
             with self._lock:
@@ -384,15 +376,6 @@ class Run:
                 self.outcome.requests += 1
             self._tell("refused" if part.refused else "done", request, attempt)
             return part
-
-    def _count_owner(self, request: Request, part: Part) -> None:
-        if self._on_owner is None or request.auth != "user" or not part.table:
-            return
-        name = request.profile.name
-        try:
-            self._on_owner(request.profile.user_id or "@" + re.sub(r"\W", "_", name)[:20], name)
-        except OSError as error:
-            _log.warning("The ledger of handles cannot be written: %s", error)
 
     def _wait_after(self, error: EngagementError, attempt: int) -> float | None:
         """Seconds to wait before asking again; None if that is not worth it."""

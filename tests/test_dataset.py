@@ -20,7 +20,7 @@ import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.collect import collect, collect_into
-from engagement_nb.dataset import STALE_AFTER, Dataset, Store, encode
+from engagement_nb.dataset import Dataset, encode
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME
 from engagement_nb.metrics import Metrics
@@ -28,6 +28,7 @@ from engagement_nb.parts import Part
 from engagement_nb.planning import make_plan
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
+from engagement_nb.store import STALE_AFTER, Store
 from tests.collecting import Asked, account_for_each, fetch, same
 
 NOW = datetime.now(UTC)

@@ -16,7 +16,6 @@ from engagement_nb.cli import run
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.usage import Ledger
 from engagement_nb.vocabulary import ENDPOINTS
 from tests.collecting import account_for_each, same
 
@@ -27,7 +26,6 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("ENGAGEMENT_LEDGER", str(tmp_path / "ledger"))
     for name in ("CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET",
                  "BEARER_TOKEN"):  # fmt: skip
         monkeypatch.delenv(f"TWITTER_{name}", raising=False)
@@ -158,17 +156,6 @@ def test_an_export_file_is_a_source(tmp_path: Path) -> None:
             source.totals(metrics=["app_opens"])
 
 
-def test_owners_are_counted_as_they_are_queried(with_keys: Sandbox, tmp_path: Path) -> None:
-    """User tokens count their owner; the bearer token counts nobody."""
-    with open_source("api") as source:
-        source.totals(with_keys.ids("own", 3), metrics=["favorites"])
-        assert not len(Ledger(tmp_path / "ledger").records())
-        source.totals(with_keys.ids("own", 3))
-    records = Ledger(tmp_path / "ledger").records()
-    assert list(records["user_id"]) == [with_keys.accounts[0].user_id]
-    assert list(records["sandbox"]) == [True]
-
-
 # --- the command line
 
 
@@ -192,7 +179,7 @@ def test_plan_tells_the_price_and_spends_nothing(
     assert run([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["requests"], found["tweets"], found["sandbox"]) == (3, 60, True)
-    assert found["handles_new"] == [with_keys.accounts[0].user_id]
+    assert found["handles"] == [with_keys.accounts[0].user_id]
     assert with_keys.requests_seen.total() == before
 
 

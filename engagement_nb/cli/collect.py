@@ -38,7 +38,6 @@ def _question(command: _Command) -> _Command:
                 help="The copy of the API on this machine, or the API.",
             ),
             click.option("--max-handles", type=int, help="Refuse to go over so many a month."),
-            click.option("--ledger", help="Folder or address of the ledger of handles."),
             click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
         )
     ):
@@ -58,7 +57,7 @@ def plan(as_json: bool, **asked: Any) -> None:
 
     with closing(_open(asked)) as source:
         planned = source.plan(_ids(asked), asked["endpoint"], **_options(asked))
-        check = Ledger(asked["ledger"]).check(
+        check = Ledger().check(
             planned.handles, max_handles=asked["max_handles"], sandbox=source.sandbox
         )
         found = planned.to_dict() | {
@@ -100,8 +99,7 @@ def fetch(
     from engagement_nb.usage import Ledger
 
     with closing(_open(asked, progress)) as source:
-        ledger = Ledger(asked["ledger"])
-        source.use_ledger(ledger)
+        ledger = Ledger()
 
         def tell(planned: Plan) -> None:
             check = ledger.check(

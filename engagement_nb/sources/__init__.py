@@ -1,0 +1,88 @@
+"""Where metrics come from: the sandbox, the API, an export file, a dataset; used alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engagement_nb.errors import InputError
+from engagement_nb.sources.api import ApiSource, api_profiles
+from engagement_nb.sources.base import Source
+from engagement_nb.sources.files import DatasetSource, ExportSource
+from engagement_nb.sources.sandbox import SAMPLE, SandboxSource, sandbox_profiles
+
+__all__ = [
+    "SAMPLE",
+    "ApiSource",
+    "DatasetSource",
+    "ExportSource",
+    "SandboxSource",
+    "Source",
+    "open_source",
+    "sandbox_profiles",
+]
+
+
+def open_source(
+    where: str | os.PathLike[str] = "sandbox",
+    *,
+    profile: str | Sequence[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> Source:
+    """Open a source of metrics.
+
+    Parameters
+    ----------
+    where
+        "sandbox" (made-up figures, no keys needed), "api" (with your keys), the path of an
+        export file or of a folder of them, or the path or address of a dataset.
+    profile
+        Whose tokens: one name or several; all that are found unless given.
+    dataset
+        Where the sandbox and the API keep what is fetched, so that a fetch can be cut off and
+        gone on with; in memory without it.
+    progress
+        Whether fetches show a bar; None to show it where somebody can see it.
+    **options
+        For the sandbox: ``seed``, ``tweets``, ``per_minute`` and the other fields of
+        `engagement_nb.sandbox.Settings`.
+
+    Returns
+    -------
+    Source
+
+    Raises
+    ------
+    CredentialsError
+        For the API: no keys are found.
+    InputError
+        There is no such source, or an option that it does not take.
+
+    Examples
+    --------
+    >>> with open_source("sandbox") as source:
+    ...     metrics = source.totals()
+    >>> metrics.about.sandbox
+    True
+    """
+    name = os.fspath(where)
+    if name == "sandbox":
+        return SandboxSource(profile=profile, dataset=dataset, progress=progress, **options)
+    if options:
+        raise InputError(
+            f"{', '.join(options)}: options of the sandbox, and {name!r} is another source."
+        )
+    if name == "api":
+        return ApiSource(api_profiles(profile), dataset=dataset, progress=progress)
+    if "://" in name or Path(name, "dataset.json").exists():
+        return DatasetSource(name)
+    if not Path(name).expanduser().exists():
+        raise InputError(
+            f"There is no source {name!r}.",
+            advice='Give "sandbox", "api", or the path of an export file, its folder or a dataset.',
+        )
+    return ExportSource(name)

@@ -1,0 +1,130 @@
+"""Export files and datasets as sources: nothing is asked of the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from engagement_nb.dataset import Dataset
+from engagement_nb.errors import InputError
+from engagement_nb.ids import read_ids
+from engagement_nb.metrics import Metrics, problems_frame
+from engagement_nb.periods import Moment
+from engagement_nb.sources.base import Source
+
+
+class ExportSource(Source):
+    """An export file of X, or a folder of them: see `engagement_nb.read_export`.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    """
+
+    name = "export"
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).expanduser()
+        self._metrics: Metrics | None = None
+
+    @property
+    def metrics(self) -> Metrics:
+        """All that the file has."""
+        if self._metrics is None:
+            # Imported here: not every source needs the readers.
+            from engagement_nb.exports import read_export
+
+            self._metrics = read_export(self.path)
+        return self._metrics
+
+    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
+        """Ids of the file's Tweets."""
+        return list(self.metrics.frame["tweet_id"].unique())[:count]
+
+    def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
+        """The file's figures: see `Source.totals`."""
+        return _only(self.metrics, tweet_ids, metrics)
+
+
+class DatasetSource(Source):
+    """A dataset that was fetched before; asks nothing of the network.
+
+    Parameters
+    ----------
+    where
+        Its path or address.
+    """
+
+    name = "dataset"
+
+    def __init__(self, where: str | os.PathLike[str]) -> None:
+        self.dataset = Dataset(where)
+        self.sandbox = self.dataset.sandbox
+
+    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
+        """Ids of the Tweets that the newest fetch has figures of."""
+        newest = self.dataset.runs()[-1]
+        frame = self.dataset.read(newest.endpoint, by=newest.by).frame
+        return list(frame["tweet_id"].unique())[:count]
+
+    def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
+        """The newest snapshot of totals: see `Source.totals`."""
+        return self._read("totals", tweet_ids, metrics)
+
+    def last_28_hours(
+        self,
+        tweet_ids: Any = None,
+        by: str | None = None,
+        metrics: Iterable[str] | None = None,
+    ) -> Metrics:
+        """The newest snapshot of 28hr: see `Source.last_28_hours`."""
+        return self._read("28hr", tweet_ids, metrics, by=by)
+
+    def historical(
+        self,
+        tweet_ids: Any = None,
+        start: Moment = None,
+        end: Moment = None,
+        by: str | None = None,
+        metrics: Iterable[str] | None = None,
+    ) -> Metrics:
+        """Figures of a period that was fetched: see `Source.historical`."""
+        return self._read("historical", tweet_ids, metrics, by=by, start=start, end=end)
+
+    def _read(
+        self, endpoint: str, tweet_ids: Any, metrics: Iterable[str] | None, **options: Any
+    ) -> Metrics:
+        wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
+        names = None if metrics is None else list(metrics)
+        found = self.dataset.read(endpoint, tweet_ids=wanted, metrics=names, **options)
+        return _only(found, wanted, None)
+
+
+def _only(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None) -> Metrics:
+    """The rows and columns asked for; ids that are not there become problems."""
+    frame, problems = found.frame, found.problems
+    if metrics is not None:
+        names = list(metrics)
+        unknown = [name for name in names if name not in found.metric_names]
+        if unknown:
+            raise InputError(
+                f"This source has no {', '.join(unknown)}.",
+                advice=f"It has: {', '.join(found.metric_names)}.",
+            )
+        drop = [name for name in found.metric_names if name not in names]
+        frame = frame.drop(columns=drop)
+    if tweet_ids is not None:
+        ids = read_ids(tweet_ids)
+        frame = frame[frame["tweet_id"].isin(ids.ids)].reset_index(drop=True)
+        problems = problems[problems["tweet_id"].isin(ids.ids)]
+        told = {*frame["tweet_id"], *problems.loc[problems["scope"] == "tweet", "tweet_id"]}
+        rows = [{"tweet_id": i, "reason": "not in this source"} for i in ids.ids if i not in told]
+        problems = pd.concat(
+            [problems, ids.problems, problems_frame(rows)], ignore_index=True
+        ).astype("string")
+    return Metrics(frame, problems, found.about)

@@ -1,0 +1,112 @@
+"""The sandbox as a source: the only module that knows both the client and the sandbox."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from engagement_nb.credentials import Profile
+from engagement_nb.errors import InputError
+from engagement_nb.hosts import hosts_at, is_loopback
+from engagement_nb.sources.api import ApiSource
+from engagement_nb.vocabulary import ENV_API_URL
+
+SAMPLE = 500
+"""Tweets that the sandbox offers unless told otherwise: those of the last two months."""
+
+
+class SandboxSource(ApiSource):
+    """The sandbox: one that is running, if the environment names it, or one of its own.
+
+    Parameters
+    ----------
+    profile
+        Handles of the sandbox's accounts, or profiles of the environment; all unless given.
+    dataset, progress, **options
+        See `open_source`.
+    """
+
+    name = "sandbox"
+
+    def __init__(
+        self,
+        *,
+        profile: str | Sequence[str] | None = None,
+        dataset: str | os.PathLike[str] | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> None:
+        running = os.environ.get(ENV_API_URL, "")
+        self._sandbox: Any = None
+        if not options and running and is_loopback(running) and _answers(running):
+            self.url = running.rstrip("/")
+        else:
+            # Imported here: who has keys need not load the sandbox.
+            from engagement_nb.sandbox import Sandbox
+
+            try:
+                self._sandbox = Sandbox(**options).start()
+            except (TypeError, ValueError) as error:
+                raise InputError(f"The sandbox cannot start: {error}") from error
+            self.url = self._sandbox.url
+            # A source that is dropped without being closed gives its port back.
+            weakref.finalize(self, self._sandbox.stop).atexit = False
+        profiles = sandbox_profiles(self.url)
+        if profile is not None:
+            names = [profile] if isinstance(profile, str) else list(profile)
+            profiles = [_named(profiles, name) for name in names]
+        super().__init__(profiles, dataset=dataset, progress=progress)
+        self.sandbox = True
+
+    def close(self) -> None:
+        """Close the connections, and stop the sandbox if it is this source's own."""
+        super().close()
+        if self._sandbox is not None:
+            self._sandbox.stop()
+            self._sandbox = None
+
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+        """Ids to try: see `Source.tweet_ids`; the newest ones of the first account."""
+        answer = httpx.get(
+            f"{self.url}/sandbox/ids", params={"kind": kind, "count": count or SAMPLE}
+        )
+        if answer.is_error:
+            raise InputError(f"The sandbox has no such ids: {answer.text.strip()}")
+        return list(answer.json())
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url.rstrip('/')}/sandbox/accounts", timeout=2.0).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def sandbox_profiles(url: str) -> list[Profile]:
+    """A profile for each account of a running sandbox."""
+    told: Mapping[str, Any] = httpx.get(f"{url}/sandbox/accounts", timeout=10.0).json()
+    app = {name: told["app"][name] for name in ("consumer_key", "consumer_secret", "bearer_token")}
+    hosts = hosts_at(url)
+    return [
+        Profile(
+            account["handle"],
+            hosts,
+            access_token=account["access_token"],
+            access_token_secret=account["access_token_secret"],
+            found_in="the sandbox",
+            **app,
+        )
+        for account in told["accounts"]
+    ]
+
+
+def _named(profiles: Sequence[Profile], name: str) -> Profile:
+    found = next((p for p in profiles if p.name.lower() == name.lower().lstrip("@")), None)
+    if found is None:
+        have = ", ".join(p.name for p in profiles)
+        raise InputError(f"The sandbox has no account {name!r}.", advice=f"It has: {have}.")
+    return found
