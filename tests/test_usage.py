@@ -174,6 +174,14 @@ def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, mo
     assert summarize().count == 0
 
 
+def test_an_answer_is_not_lost_because_it_cannot_be_counted(tmp_path, monkeypatch, caplog):
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    with open_source("sandbox", tweets=2000) as source:
+        assert len(source.totals(source.tweet_ids("own", 3))) == 3
+    assert "is not counted" in caplog.text
+
+
 def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys, sandbox):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     for name, value in sandbox.env.items():

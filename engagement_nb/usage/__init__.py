@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger
+from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, record_use
 
 if TYPE_CHECKING:
     from engagement_nb.usage.summary import Usage, summarize
@@ -24,6 +24,7 @@ __all__ = [
     "Usage",
     "export_csv",
     "import_csv",
+    "record_use",
     "summarize",
 ]
 

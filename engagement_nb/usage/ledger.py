@@ -16,6 +16,7 @@ two of them writing the same record make one, and any address of fsspec will do 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import threading
@@ -33,6 +34,10 @@ from engagement_nb.usage.contract import Contract
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from engagement_nb.credentials import Profile
+
+_log = logging.getLogger(__name__)
 
 ENV_LEDGER = "ENGAGEMENT_LEDGER"
 """Folder or fsspec address of the ledger, where it is not the user's own."""
@@ -314,6 +319,27 @@ class Ledger:
         draft = Path(f"{path}.{os.getpid()}")
         draft.write_bytes(content)
         draft.replace(path)
+
+
+_own: dict[str, Ledger] = {}
+
+
+def record_use(profile: Profile) -> None:
+    """Enter the owner of a profile's tokens into the user's ledger: their Tweets were queried.
+
+    Parameters
+    ----------
+    profile
+        Whose user tokens got an answer with data.
+    """
+    address = os.environ.get(ENV_LEDGER, "")
+    ledger = _own.get(address) or _own.setdefault(address, Ledger())
+    user = profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20]
+    try:
+        ledger.record({user: profile.name}, sandbox=profile.hosts.sandbox)
+    except (OSError, InputError) as error:
+        # The answer is paid for; it is not thrown away because it could not be counted.
+        _log.warning("The handle %s is not counted: %s", profile.name, error)
 
 
 def _details(content: Any) -> dict[str, str]:
