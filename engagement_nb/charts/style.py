@@ -69,6 +69,8 @@ class Chart(Figure):
         narrow: bool = False,
     ) -> None:
         size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
+        if sandbox:
+            size = (size[0], size[1] + 0.25)
         with matplotlib.rc_context(_RC):
             super().__init__(figsize=size, dpi=96, layout="constrained")
             self.title, self.draw_on = title, draw
@@ -149,10 +151,10 @@ def _uri(figure: Chart) -> str:
 
 
 def _stamp(figure: Figure) -> None:
-    figure.text(
-        0.995, 0.99, "SANDBOX DATA", ha="right", va="top", fontsize=8.5, color=RED, weight="bold",
+    # As the figure's title it has a strip of its own, so that it can hide nothing.
+    figure.suptitle(
+        "SANDBOX DATA", x=0.985, ha="right", fontsize=8.5, color=RED, weight="bold",
         bbox={"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": RED, "lw": 0.8},
-        zorder=10,
     )  # fmt: skip
 
 

@@ -80,6 +80,40 @@ def _explained(gap: Findings) -> str:
     return f"{part} {verb} {percent(1 - share)}; {hidden}"
 
 
+def figures(gap: Findings) -> str:
+    """What there is to look at, and what of it cannot be compared."""
+    frame, about = gap.counts.frame, gap.about
+    where = {
+        "sandbox": "made up by the sandbox, which is not X",
+        "api": "from the Engagement API",
+        "export": "from an export file",
+    }.get(about.source, "")
+    text = counted(len(frame), "Tweet")
+    posted = frame["created_at"].dropna() if "created_at" in frame.columns else frame.iloc[:0, 0]
+    if len(posted):
+        first, last = posted.min(), posted.max()
+        day = "%Y-%m-%d"
+        text += f", posted from {first:{day}} to {last:{day}}"
+    text += f", with {counted(len(gap.counts.names), 'metric')} beside engagements"
+    text += f"; the figures are {where}." if where else "."
+    if about.start is not None and about.end is not None:
+        moment = "%Y-%m-%d %H:%M"
+        text += (
+            f" They count what happened from {about.start:{moment}} to {about.end:{moment}} UTC."
+        )
+    unknown = len(frame) - int(gap.counts.judged.sum())
+    if unknown:
+        text += f" Engagements are not known for {counted(unknown, 'Tweet')}."
+    if gap.posts_left_out - unknown:
+        text += (
+            f" For {counted(gap.posts_left_out - unknown, 'Tweet')} a metric is not known that is"
+            " part of engagements: they are left out of the sums."
+        )
+    if gap.counts.dropped:
+        text += f" {counted(gap.counts.dropped, 'row')} came twice and were counted once."
+    return text
+
+
 def columns(gap: Findings) -> str:
     """What somebody finds who adds up every column."""
     gaps = gap.tweets["naive_gap"].to_numpy()
@@ -138,8 +172,9 @@ def evidence(gap: Findings) -> str:
         doubtful = sum(table[n]["sum"] for n in gap.undetermined)
         inside = sum(table[n]["sum"] for n in gap.undetermined if n in gap.summed)
         taken = (
-            f" Of their sum, {number(doubtful)}, the analysis takes {number(inside)} as part of"
-            " engagements; the Tweets cannot tell."
+            f" Of their sum, {number(doubtful)}, the analysis takes"
+            f" {'all' if inside == doubtful else number(inside) if inside else 'none'} as part of"
+            " engagements, though the Tweets cannot tell."
             if doubtful
             else ""
         )
@@ -219,8 +254,8 @@ def where(table: pd.DataFrame, what: str) -> str:
         return f"The hidden share does not clearly differ {what}: the intervals overlap."
     _, high, low = max(clear)
     return (
-        f"The hidden share differs {what}: {percent(rows[low]['hidden_share'])} for {low},"
-        f" {percent(rows[high]['hidden_share'])} for {high}."
+        f"The hidden share differs {what}: {percent(rows[low]['hidden_share'])} ({low})"
+        f" against {percent(rows[high]['hidden_share'])} ({high})."
     )
 
 
@@ -287,20 +322,19 @@ def meaning(gap: Findings) -> str:
 
 def table_html(table: pd.DataFrame) -> str:
     """The table of metrics for people: labels, separators, no wire names."""
-    head = ["metric", "sum", "verdict", "Tweets with any", "contradicted by", "fits exactly on",
-            "stays in", "documents say"]  # fmt: skip
+    head = ["metric", "sum", "verdict", "Tweets with any", "too large on", "exact on", "stable"]
     rows = [
         [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
          number(row["contradictions"]), number(row["tight"]),
-         "" if pd.isna(row["stability"]) else percent(float(row["stability"]), 0),
-         row["expected"]]
+         "" if pd.isna(row["stability"]) else percent(float(row["stability"]), 0)]
         for _, row in table.iterrows()
     ]  # fmt: skip
-    right = "style='text-align:right'"
+    right = " style='text-align:right'"
     cells = "".join(
-        f"<tr><th scope='row' style='text-align:left'>{html.escape(str(row[0]))}</th>"
+        "<tr><th scope='row' style='text-align:left;white-space:nowrap'>"
+        f"{html.escape(str(row[0]))}</th>"
         + "".join(
-            f"<td {right if i in (0, 2, 3, 4, 5) else ''}>{html.escape(str(cell))}</td>"
+            f"<td{'' if i == 1 else right}>{html.escape(str(cell))}</td>"
             for i, cell in enumerate(row[1:])
         )
         + "</tr>"

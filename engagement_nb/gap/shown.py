@@ -92,12 +92,14 @@ class Gap(Findings):
         Parameters
         ----------
         topic
-            "columns", "evidence", "documents", "confidence", "meaning", "definitions",
+            "figures", "columns", "evidence", "documents", "confidence", "meaning", "definitions",
             "oddities", or a key of `by`.
         """
-        if (nothing := sentences.no_answer(self)) is not None and topic != "oddities":
+        nothing = sentences.no_answer(self)
+        if nothing is not None and topic not in ("figures", "oddities"):
             return nothing
         whole = {
+            "figures": sentences.figures,
             "columns": sentences.columns,
             "evidence": sentences.evidence,
             "documents": sentences.documents,
