@@ -65,6 +65,7 @@ def run(
     tells_reset: bool = False,
     second: Quota | None = None,
     endpoints: tuple[str, ...] = ("totals",),
+    own_quotas: dict[str, Quota] | None = None,
     seed: int = 1,
 ) -> tuple[Traffic, Ledger]:
     """Let workers send as fast as a ledger lets them.
@@ -85,6 +86,8 @@ def run(
         Whether refusals tell when the quota is whole again.
     endpoints
         Asked in turn.
+    own_quotas
+        By endpoint, where they don't share ``quota``.
     """
     rng = random.Random(seed)
     ledger, traffic = Ledger(quota.window), Traffic()
@@ -107,9 +110,12 @@ def run(
         if what == "look":
             asleep = False
             while free:
-                endpoint = endpoints[next(turn) % len(endpoints)]
                 ledger.prune(now)
-                wait = ledger.wait(endpoint, now)
+                first = next(turn)
+                rotated = [endpoints[(first + k) % len(endpoints)] for k in range(len(endpoints))]
+                wait, endpoint = min((ledger.wait(e, now), k, e) for k, e in enumerate(rotated))[
+                    ::2
+                ]
                 if wait > 0:
                     asleep = True
                     at(now + min(wait, 0.2) + 0.001 * rng.random(), "look")
@@ -117,21 +123,22 @@ def run(
                 free -= 1
                 at(now + way(), "arrive", endpoint, ledger.enter(endpoint, now))
         elif what == "arrive":
+            own = own_quotas[data[0]] if own_quotas else quota
             if (
                 second is not None
                 and len([m for m in second.moments if m > now - 1]) >= second.limit
             ):
                 let_in, left = False, max(0, quota.limit - len(quota.moments))
             else:
-                let_in, left = quota.take(now)
+                let_in, left = own.take(now)
             left2 = second.take(now)[1] if second is not None else None
             (traffic.accepted if let_in else traffic.refused).append(now)
-            at(now + way(), "answer", *data, let_in, left, left2, quota.resets_in(now))
+            at(now + way(), "answer", *data, let_in, left, left2, own.resets_in(now))
         elif what == "answer":
             endpoint, number, let_in, left, left2, reset = data
             reading = Reading(
                 status=200 if let_in else 429,
-                limit=quota.limit,
+                limit=own_quotas[endpoint].limit if own_quotas else quota.limit,
                 remaining=left,
                 second_limit=second.limit if second else None,
                 second_remaining=left2,

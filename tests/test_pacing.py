@@ -133,6 +133,37 @@ def test_three_endpoints_that_share_the_quota_are_paced_together() -> None:
     assert traffic.share_of(quota) >= 0.95
 
 
+@KINDS
+@pytest.mark.parametrize("limit", [10, 60, 600])
+@pytest.mark.parametrize("latency", [0.05, 2.0])
+def test_endpoints_that_share_the_quota_are_never_taken_to_have_their_own(
+    kind: str, limit: int, latency: float
+) -> None:
+    quota = Quota(limit, 60.0, kind, phase=17.0)
+    traffic, ledger = run(
+        quota, 4, latency=latency, jitter=latency / 5, endpoints=("totals", "28hr", "historical")
+    )
+    assert traffic.refused == []
+    assert not ledger.sharing.apart
+
+
+@KINDS
+@pytest.mark.parametrize("limits", [(60, 60, 60), (60, 20, 10)])
+def test_quotas_of_their_own_are_found_out_and_used_whole(
+    kind: str, limits: tuple[int, int, int]
+) -> None:
+    """By limits that differ, or by requests that cost the other endpoints nothing."""
+    names = ("totals", "28hr", "historical")
+    own = {name: Quota(n, 60.0, kind, phase=17.0) for name, n in zip(names, limits, strict=True)}
+    traffic, ledger = run(
+        own["totals"], 8, latency=0.2, jitter=0.02, workers=8, endpoints=names, own_quotas=own
+    )
+    assert ledger.sharing.apart
+    late = [moment for moment in traffic.accepted if moment > 240.0]
+    assert len(late) >= 0.95 * 4 * sum(limits)
+    assert len(traffic.refused) <= 2
+
+
 def test_until_the_limit_is_known_requests_go_one_by_one() -> None:
     ledger = Ledger()
     first = ledger.enter("totals", 0.0)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagement_nb.pacing.others import Others
+from engagement_nb.pacing.sharing import Anchor, Sharing
 
 GUARD = 0.004
 """Share of a window added to it, for ways that turn out shorter than any seen before."""
@@ -103,7 +104,9 @@ class Ledger:
         left, when their answer began to arrive (0: not yet), and their endpoint's index in
         ``endpoints``.
     quotas
-        By group of endpoints, the minute's quota and the second's.
+        By endpoint, or under `ALL` while they share them: the minute's and the second's.
+    sharing
+        Whether they share them.
     blocked_since, blocked_until
         No request leaves before, after a 429.
     refused_in_row, refused
@@ -121,6 +124,7 @@ class Ledger:
         self.endpoints: list[str] = []
         self.next_number = 0
         self.quotas: dict[str, tuple[Quota, Quota]] = {}
+        self.sharing = Sharing()
         self.blocked_since = 0.0
         self.blocked_until = 0.0
         self.refused_in_row = 0
@@ -134,9 +138,9 @@ class Ledger:
         if now < self.blocked_until:
             return self.blocked_until - now
         group, minute, second = self._of(endpoint)
-        if minute.limit is None:
-            # The first request goes alone: its answer tells the limit.
-            return LOOK_AGAIN if (self.received[group] == 0).any() else 0.0
+        if minute.limit is None or endpoint not in self.sharing.told:
+            # The first request of an endpoint goes alone: its answer tells the limit.
+            return LOOK_AGAIN if (self.received[self._mine(endpoint)] == 0).any() else 0.0
         arrivals = self._arrivals(now)[group]
         due = now
         for quota in (minute, second):
@@ -196,6 +200,7 @@ class Ledger:
         known = at < len(self.number) and self.number[at] == number
         if known:
             self.received[at] = now
+            self._judge_sharing(endpoint, at, reading, now)
             group, minute, second = self._of(endpoint)
             arrivals = self._arrivals(now)
             told = (
@@ -258,15 +263,43 @@ class Ledger:
         if not len(self.number):
             # A limit that was told long ago may have changed since.
             self.quotas.clear()
+            self.sharing = Sharing()
 
     # -- arithmetic ------------------------------------------------------------------------
 
     def _of(self, endpoint: str) -> tuple[NDArray[np.bool_], Quota, Quota]:
         """The requests that share an endpoint's quotas, and the quotas."""
-        group = np.ones(len(self.number), np.bool_)
-        if ALL not in self.quotas:
-            self.quotas[ALL] = (Quota(self.window), Quota(SECOND))
-        return group, *self.quotas[ALL]
+        apart = self.sharing.apart
+        where = endpoint if apart else ALL
+        group = self._mine(endpoint) if apart else np.ones(len(self.number), np.bool_)
+        if where not in self.quotas:
+            self.quotas[where] = (Quota(self.window), Quota(SECOND))
+        return group, *self.quotas[where]
+
+    def _mine(self, endpoint: str) -> NDArray[np.bool_]:
+        known = endpoint in self.endpoints
+        index = self.endpoints.index(endpoint) if known else -1
+        mine: NDArray[np.bool_] = self.where == index
+        return mine
+
+    def _judge_sharing(self, endpoint: str, at: int, reading: Reading, now: float) -> None:
+        if not reading.limit or reading.remaining is None:
+            return
+        sharing, before = self.sharing, self.sharing.apart
+        sharing.told[endpoint] = reading.limit
+        number = int(self.number[at])
+        anchor = sharing.anchor(endpoint, number, reading.remaining, now)
+        if anchor is not None:
+            mine = self._mine(endpoint)
+            between = (self.number > anchor.number) & (self.number <= number)
+            # Of the others only those that surely came after the one and before the other.
+            surely = (self.sent >= anchor.at) & (self.received > 0)
+            surely &= self.received <= self.sent[at]
+            same = int(np.count_nonzero(mine & between))
+            others = int(np.count_nonzero(~mine & between & surely))
+            sharing.judge(endpoint, number, reading.remaining, now, same, others)
+        if sharing.apart != before:
+            self.quotas.clear()
 
     def _arrivals(self, now: float) -> NDArray[np.float64]:
         """The latest that each request can have arrived, less the shortest way there."""
@@ -317,6 +350,9 @@ class Ledger:
             setattr(ledger, name, np.array(data[name], np.float64))
         for name in _PLAIN:
             setattr(ledger, name, data[name])
+        told, anchors = data["sharing"]["told"], data["sharing"]["anchors"]
+        anchors = {name: Anchor(**anchor) for name, anchor in anchors.items()}
+        ledger.sharing = Sharing(told, anchors, data["sharing"]["rounds"])
         for name, (minute, second) in data["quotas"].items():
             ledger.quotas[name] = (_quota(minute), _quota(second))
         if not len(ledger.number) == len(ledger.sent) == len(ledger.received) == len(ledger.where):
