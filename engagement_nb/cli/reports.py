@@ -119,6 +119,7 @@ def report(
     help="Reports at a time here; by default one a processor.",
 )  # fmt: skip
 @click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers make them.")
+@click.option("--title", default="", help="Title of the index.")
 @click.option("--only-failed", is_flag=True, help="Only those that failed or were never made.")
 @click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
@@ -134,6 +135,7 @@ def batch(
     out: str,
     workers: int | None,
     scheduler: str | None,
+    title: str,
     only_failed: bool,
     strict: bool,
     as_json: bool,
@@ -159,6 +161,7 @@ def batch(
         workers=workers,
         scheduler=scheduler,
         only_failed=only_failed,
+        title=title,
         notebooks=notebooks,
         engine=engine,
         cell_timeout=cell_timeout or 600,

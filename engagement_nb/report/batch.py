@@ -17,7 +17,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engagement_nb.dataset import Dataset, Store
+from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.kernels import SERVER
 from engagement_nb.report.index import index_html
@@ -25,6 +25,7 @@ from engagement_nb.report.manifest import Fetch, Row, fingerprint, read_manifest
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.render import DONE, FAILED, Job, read_record, render, write_record
+from engagement_nb.store import Store
 
 INDEX, SUMMARY, STATE = "index.html", "summary.json", "batch.json"
 REPORTS, DATASETS = "reports", "datasets"
@@ -96,6 +97,7 @@ def make_batch(
     workers: int | None = None,
     scheduler: str | None = None,
     only_failed: bool = False,
+    title: str = "",
     notebooks: str | Path | None = None,
     engine: str = "fast",
     cell_timeout: int | None = 600,
@@ -121,6 +123,8 @@ def make_batch(
         and the inputs must be where they can reach them.
     only_failed
         Only the reports that failed last time or were never made; fetch only for those.
+    title
+        Of the index.
     notebooks, engine, cell_timeout, pdf
         See `engagement_nb.report.make_report`.
     progress
@@ -168,8 +172,10 @@ def make_batch(
         seconds=(datetime.now(UTC) - begun).total_seconds(),
         fetched=state.fetched,
     )  # fmt: skip
-    title = Path(manifest).stem.replace("_", " ")
-    store.publish(INDEX, index_html(batch.records, title=title, made_at=begun).encode())
+    index = index_html(
+        batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=begun
+    )
+    store.publish(INDEX, index.encode())
     store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())
     state.end()
     return batch

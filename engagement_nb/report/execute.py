@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -89,6 +90,8 @@ def run_notebook(
                     engine_name=ENGINES[engine],
                     progress_bar=False,
                     execution_timeout=cell_timeout,
+                    # Kernels complain of TCP on every start; it is the loopback's.
+                    extra_arguments=["--log-level=ERROR"],
                     resources={"metadata": {"path": str(cwd or Path.cwd())}},
                 )
             except PapermillExecutionError as failed:
@@ -130,12 +133,9 @@ def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.Engag
 def _of_the_kernel(
     stopped: Exception, name: str, executed: nbformat.NotebookNode
 ) -> errors.ReportError:
-    running = [
-        number
-        for number, cell in enumerate(executed.cells, start=1)
-        if cell.metadata.get("papermill", {}).get("status") in ("running", "failed")
-    ]
-    where = f" at cell {running[0]}" if running else ""
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    begun = sum(bool(cell.metadata.get("papermill", {}).get("start_time")) for cell in code)
+    where = f" at cell {begun}" if begun else ""
     if isinstance(stopped, CellTimeoutError):
         return errors.ReportError(
             f"{name} took too long{where} and was stopped.",
@@ -163,11 +163,13 @@ def _read(path: Path) -> nbformat.NotebookNode:
 def _tidy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     """The notebook without credentials and without this machine's paths to itself."""
     notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
-    text = _redact(json.dumps(notebook, ensure_ascii=False))
-    home = str(Path.home())
-    if len(home) > 1:
-        text = text.replace(home + "/", "~/")
-    return nbformat.from_dict(json.loads(text))
+    return nbformat.from_dict(json.loads(scrub(json.dumps(notebook, ensure_ascii=False))))
+
+
+def scrub(text: str) -> str:
+    """A text that may be sent: known credentials masked, the user's home not told."""
+    text, home = _redact(text), str(Path.home())
+    return text.replace(home + os.sep, "~" + os.sep) if len(home) > 1 else text
 
 
 def _redact(text: str) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from engagement_nb.report.page import style
+
 _TEMPLATE = Path(__file__).parent / "template"
 _COLUMNS = (
     ("Report", True), ("Tweets", False), ("Engagements", False), ("Hidden share", False),
@@ -42,19 +44,21 @@ def index_html(
     """
     script = (_TEMPLATE / "batch.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    sandbox = any(record.get("sandbox") for record in records)
     rows = [_row(record, reports) for record in records]
     failed = [row for row in rows if row["error"]]
     environment = Environment(loader=FileSystemLoader(_TEMPLATE), autoescape=True)
     return environment.get_template("batch.html.j2").render(
         title=title,
         headline=_headline(len(rows), len(failed), made_at),
-        sandbox=any(record.get("sandbox") for record in records),
+        sandbox=sandbox,
+        mixed=len({bool(r.get("sandbox")) for r in records if _has_figures(r)}) > 1,
         columns=[{"title": name, "words": words} for name, words in _COLUMNS],
         rows=rows,
         failed=failed,
         pictures=[_picture(record, reports) for record in records if _has_figures(record)],
         # Both are files of ours, not input.
-        style=Markup((_TEMPLATE / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        style=Markup(style(sandbox)),  # noqa: S704
         script=Markup(script),  # noqa: S704
         script_digest=digest,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This page asks nothing of the"
@@ -84,6 +88,7 @@ def _row(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
         "href": f"{folder}/report.html" if "report.html" in files else "",
         "notebook": f"{folder}/{notebook}" if notebook else "",
         "error": record.get("error", ""),
+        "sandbox": bool(record.get("sandbox")),
         "cells": [
             _cell(figures.get("posts")),
             _cell(figures.get("engagements"), _change(figures, before, "engagements")),

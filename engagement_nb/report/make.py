@@ -11,14 +11,14 @@ from typing import Any
 
 import nbformat
 
-from engagement_nb.dataset import Store
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.compose import compose
-from engagement_nb.report.execute import Run, run_notebook
+from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.notebooks import EXPLORE, FETCH, NotebookFile, find_notebook
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
+from engagement_nb.store import Store
 
 HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
 
@@ -164,7 +164,7 @@ def publish(
         notebook, title=title, subtitle=subtitle, parameters=parameters, fetched=fetched,
         failure=failure,
     )  # fmt: skip
-    html = to_html(notebook, page).encode()
+    html = scrub(to_html(notebook, page)).encode()
     if pdf:
         with tempfile.TemporaryDirectory(prefix="enb-pdf-") as folder:
             source, printed = Path(folder) / HTML, Path(folder) / PDF

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 @cache
-def _style() -> str:
-    return (_TEMPLATE / "style.css").read_text(encoding="utf-8")
+def style(sandbox: bool) -> str:
+    """The style sheet; that of the stamp only where there is one, so that no other names it."""
+    names = ("style.css", "sandbox.css") if sandbox else ("style.css",)
+    return "\n".join((_TEMPLATE / name).read_text(encoding="utf-8") for name in names)
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,12 @@ class Page:
     failure: str = ""
     footer: str = ""
     lang: str = "en"
-    style: str = field(default_factory=_style, repr=False)
     contents_place: str = _CONTENTS
+
+    @property
+    def style(self) -> str:
+        """Its style sheet."""
+        return style(self.sandbox)
 
 
 class _Exporter(HTMLExporter):

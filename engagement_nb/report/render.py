@@ -15,12 +15,12 @@ from typing import Any
 
 import nbformat
 
-from engagement_nb.dataset import Store
 from engagement_nb.errors import EngagementError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.make import GAP, HTML, PDF, publish
 from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.store import Store
 
 RECORD = "made.json"
 DONE, FAILED = "done", "failed"
