@@ -234,3 +234,24 @@ def test_a_small_study_keeps_its_promises():
     assert told["wrong_while_certain"] == 0
     assert told["hidden_within_1_percent_even"] == 1
     assert all(outcome.counted for outcome in outcomes if outcome.tweets > 1000)
+
+
+def test_an_earlier_snapshot_is_found_in_a_dataset(tmp_path):
+    import engagement_nb as enb
+    from engagement_nb.gap.gather import earlier_snapshot
+
+    folder = str(tmp_path / "dataset")
+    with enb.open_source("sandbox", dataset=folder) as source:
+        ids = source.tweet_ids(count=30)
+        first = source.totals(ids)
+        assert earlier_snapshot(source, "totals") is None
+    with enb.open_source(folder) as kept:
+        assert earlier_snapshot(kept, "totals") is None
+        assert kept.totals().frame["favorites"].sum() == first.frame["favorites"].sum()
+
+
+def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
+    frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
+    gap = explore_gap(frame)
+    assert (gap.hidden, gap.hidden_at_most) == (10, 13)
+    assert "without it, hidden would be 13." in gap.reading("evidence")

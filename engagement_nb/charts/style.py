@@ -102,6 +102,10 @@ class Chart(Figure):
     def svg(self) -> str:
         """The figure as SVG, text as text."""
         with matplotlib.rc_context(_RC), io.StringIO() as buffer:
+            if (layout := self.get_layout_engine()) is not None:
+                # Laid out once: savefig would draw everything an extra time to do it.
+                layout.execute(self)
+                self.set_layout_engine("none")
             self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
             text = buffer.getvalue()
         return text[text.index("<svg") :]

@@ -66,5 +66,17 @@ def gather(
         return figures, None
 
 
+def earlier_snapshot(source: Any, endpoint: str) -> Metrics | None:
+    """The snapshot before the last that a dataset has of an endpoint; None where there is none."""
+    if not _is_kept(source):
+        return None
+    runs = [run for run in source.dataset.runs() if run.endpoint == endpoint and run.snapshot]
+    labels = list(dict.fromkeys(run.snapshot for run in runs))
+    if len(labels) < 2:
+        return None
+    found: Metrics = source.dataset.read(endpoint, by=runs[-1].by, snapshot=labels[-2])
+    return found
+
+
 def _is_kept(source: Any) -> bool:
     return source.name == "dataset"

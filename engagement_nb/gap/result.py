@@ -15,7 +15,7 @@ from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.bootstrap import Interval, share_interval
 from engagement_nb.gap.definitions import compare_definitions
 from engagement_nb.gap.groups import Units, series_rows
-from engagement_nb.gap.identify import exact_sum
+from engagement_nb.gap.identify import SLACK, exact_sum
 from engagement_nb.gap.judge import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.read import Counts
@@ -153,6 +153,12 @@ class Findings:
     def hidden(self) -> int:
         """Engagements that have no metric of their own."""
         return self.engagements - self.sum_of_metrics + self.over_count
+
+    @property
+    def hidden_at_most(self) -> int:
+        """What would be hidden if no undetermined metric were part of engagements."""
+        doubtful = [name for name in self.undetermined if name in self.summed]
+        return self.hidden + exact_sum(self.counts.sums(doubtful)[self.compared])
 
     @property
     def hidden_share(self) -> float | None:
@@ -316,11 +322,13 @@ class Findings:
             "summed": self.summed,
             "hidden": self.hidden,
             "hidden_share": self.hidden_share,
+            "hidden_at_most": self.hidden_at_most,
             "interval": None if spread.low is None else [spread.low, spread.high],
             "level": self.level,
             "over_count": self.over_count,
             "contradictions": self.contradictions,
             "tolerance": self.tolerance,
+            "slack": SLACK,
             "metrics": {
                 name: {key: _plain(value) for key, value in row.items()}
                 for name, row in self.table.to_dict("index").items()

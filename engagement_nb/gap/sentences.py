@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from engagement_nb.gap.identify import SLACK
 from engagement_nb.gap.words import counted, interval, listed, number, percent, sentence, spelled
 from engagement_nb.vocabulary import label
 
@@ -109,6 +110,8 @@ def figures(gap: Findings) -> str:
             f" For {counted(gap.posts_left_out - unknown, 'Tweet')} a metric is not known that is"
             " part of engagements: they are left out of the sums."
         )
+    if any(str(name).startswith("promoted_") for name in frame.columns):
+        text += " Promoted figures stand in columns of their own and are not looked at."
     if gap.counts.dropped:
         text += f" {counted(gap.counts.dropped, 'row')} came twice and were counted once."
     return text
@@ -174,7 +177,8 @@ def evidence(gap: Findings) -> str:
         taken = (
             f" Of their sum, {number(doubtful)}, the analysis takes"
             f" {'all' if inside == doubtful else number(inside) if inside else 'none'} as part of"
-            " engagements, though the Tweets cannot tell."
+            " engagements, though the Tweets cannot tell"
+            f"{f'; without it, hidden would be {number(gap.hidden_at_most)}.' if inside else '.'}"
             if doubtful
             else ""
         )
@@ -229,8 +233,9 @@ def confidence(gap: Findings) -> str:
             + "."
         )
     parts.append(
-        f"Contradictions of up to {percent(gap.tolerance)} of the Tweets that have a metric are"
-        " borne."
+        f"Counters may be read at different moments: a set of metrics is given up when it exceeds"
+        f" engagements by more than {percent(SLACK, 0)} on more than {percent(gap.tolerance)} of"
+        " the Tweets that have one of them, or when it exceeds more Tweets than it fits."
     )
     return " ".join(parts)
 

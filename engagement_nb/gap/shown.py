@@ -12,6 +12,7 @@ from engagement_nb.handover import bundle
 
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart
+    from engagement_nb.metrics import Metrics
 
 _TITLES = {
     "size": "by engagements of the Tweet",
@@ -86,7 +87,7 @@ class Gap(Findings):
 
         return definitions(self.definitions(), sandbox=self.sandbox)
 
-    def reading(self, topic: str) -> str:
+    def reading(self, topic: str, earlier: Metrics | None = None) -> str:
         """What the numbers say on a topic, in sentences (Markdown).
 
         Parameters
@@ -94,6 +95,8 @@ class Gap(Findings):
         topic
             "figures", "columns", "evidence", "documents", "confidence", "meaning", "definitions",
             "oddities", or a key of `by`.
+        earlier
+            For "oddities": an earlier snapshot of the same Tweets.
         """
         nothing = sentences.no_answer(self)
         if nothing is not None and topic not in ("figures", "oddities"):
@@ -111,7 +114,7 @@ class Gap(Findings):
         if topic == "definitions":
             return sentences.usual(self.definitions())
         if topic == "oddities":
-            return sentences.odd(self.oddities())
+            return sentences.odd(self.oddities(earlier))
         try:
             return sentences.where(self.by(topic), _TITLES.get(topic, f"by {topic}"))
         except AnalysisError as error:
