@@ -213,7 +213,10 @@ class Client:
             http.close()
 
     def stop(self) -> None:
-        """End all waits for the quota with `WaitStoppedError`; requests on their way go on."""
+        """End the waits for the quota with `WaitStoppedError`; requests on their way go on.
+
+        The client can be used again afterwards.
+        """
         with self._pacers_lock:
             for pacer in self._pacers.values():
                 pacer.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -337,6 +338,7 @@ def test_stopping_ends_the_wait_for_the_quota(make_sandbox: MakeSandbox) -> None
     with quick_client() as client, ThreadPoolExecutor(3) as pool:
         client.send(request)
         waiting = [pool.submit(client.send, request) for _ in range(3)]
+        time.sleep(0.05)
         client.stop()
         for one in waiting:
             with pytest.raises(WaitStoppedError):

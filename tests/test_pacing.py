@@ -335,10 +335,17 @@ def test_a_wait_can_be_stopped() -> None:
     pacer.acquire()
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(pacer.acquire) for _ in range(2)]
+        time.sleep(0.05)
         pacer.stop()
         for one in waiting:
             with pytest.raises(WaitStoppedError):
                 one.result(timeout=5)
+
+
+def test_after_a_stop_a_pacer_can_be_used_again() -> None:
+    pacer = Pacer()
+    pacer.stop()
+    assert pacer.acquire().endpoint == "totals"
 
 
 # -- the file that processes share ---------------------------------------------------------------
@@ -457,6 +464,7 @@ def test_a_pacer_of_many_threads_lets_no_more_through_than_the_limit() -> None:
     deadline = time.monotonic() + 5
     while len(let_through) < 24 and time.monotonic() < deadline:
         time.sleep(0.001)
+    time.sleep(0.05)
     pacer.stop()
     for thread in threads:
         thread.join()

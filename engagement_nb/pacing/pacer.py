@@ -111,7 +111,7 @@ class Pacer:
         self._clock = clock
         self._sleep = sleep
         self._turn = threading.Lock()
-        self._stopped = threading.Event()
+        self._stops = 0
 
     def acquire(self, endpoint: str = "totals") -> Ticket:
         """Wait until one request may leave, and count it.
@@ -122,11 +122,12 @@ class Pacer:
             `stop` was called.
         """
         # One thread a process watches the ledger; the others queue for its place.
+        before = self._stops
         while not self._turn.acquire(timeout=LONGEST_NAP):
-            self._check()
+            self._check(before)
         try:
             while True:
-                self._check()
+                self._check(before)
                 with self._store.open(self.window) as ledger:
                     now = self._clock()
                     ledger.prune(now)
@@ -156,8 +157,8 @@ class Pacer:
         return reading
 
     def stop(self) -> None:
-        """End every wait, now and later, with `WaitStoppedError`."""
-        self._stopped.set()
+        """End every wait that is under way with `WaitStoppedError`."""
+        self._stops += 1
 
     def state(self, endpoint: str = "totals") -> PacerState:
         """What is known of the quota now."""
@@ -171,8 +172,8 @@ class Pacer:
                 refused=ledger.refused,
             )
 
-    def _check(self) -> None:
-        if self._stopped.is_set():
+    def _check(self, before: int) -> None:
+        if self._stops != before:
             raise WaitStoppedError("Stopped while waiting for the quota.")
 
     def _backoff(self, attempt: int) -> float:
