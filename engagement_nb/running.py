@@ -40,6 +40,8 @@ from engagement_nb.retries import WORTH_A_RETRY, retry_for
 from engagement_nb.routing import requests_for
 
 MOST_WORKERS = 64
+MOST_WORKERS_BY_HOUR = 24
+"""Each may hold an answer of some 40 MB while it is read; one core reads about ten a second."""
 _MOST_IN_VAIN = 2
 """Requests given up one after the other, with no answer to any: then the run halts."""
 _PATIENCE = 0.7
@@ -303,7 +305,8 @@ class Run:
             if limit and self._answers:
                 # The quickest, as the others may have waited for the quota too.
                 wanted = max(wanted, math.ceil(2 * limit / 60 * self._latency) + 2)
-        for _ in range(min(wanted, pending, MOST_WORKERS) - len(self._threads)):
+        most = MOST_WORKERS_BY_HOUR if self.plan.by == "hour" else MOST_WORKERS
+        for _ in range(min(wanted, pending, most) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="collect", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -350,8 +353,8 @@ class Run:
             attempt += 1
             began = time.monotonic()
             try:
-                answer = self._client.send(request)
-                part = part_of(answer)
+                # In one breath: an answer by hour takes a hundred times the room of its table.
+                part = part_of(self._client.send(request))
             except (ForbiddenTweetsError, UnavailableTweetsError) as error:
                 part = part_of_refusal(request, error, datetime.now(UTC))
             except EngagementError as error:

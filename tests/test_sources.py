@@ -26,6 +26,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("ENGAGEMENT_LEDGER", str(tmp_path / "ledger"))
     for name in ("CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET",
                  "BEARER_TOKEN"):  # fmt: skip
         monkeypatch.delenv(f"TWITTER_{name}", raising=False)
