@@ -25,7 +25,7 @@ def explore_gap(
     tolerance: float = TOLERANCE,
     level: float = 0.95,
     resamples: int = 4000,
-    seed: int = 0,
+    seed: int = 4,
     redraws: int = DRAWS,
 ) -> Gap:
     """Find which metrics are part of engagements, and how much has no metric at all.

@@ -38,7 +38,7 @@ def share_interval(
     *,
     level: float = 0.95,
     resamples: int = 4000,
-    seed: int = 0,
+    seed: int = 4,
 ) -> Interval:
     """Share ``sum(part) / sum(whole)`` with an interval by bootstrap over units.
 
@@ -60,7 +60,9 @@ def share_interval(
     share = float(part.sum(dtype=np.float64)) / total
     if units < 2:
         return Interval(share, None, None, level, units, 0)
-    parts, wholes = in_groups(part, seed), in_groups(whole, seed)
+    # In an order of their own, so that the order in which Tweets came changes nothing.
+    order = np.lexsort((part, whole))
+    parts, wholes = in_groups(part[order], seed), in_groups(whole[order], seed)
     shares = resampled_shares(parts, wholes, resamples, seed)
     tail = (1 - level) / 2
     drawn = np.nanquantile(shares, [tail, 1 - tail])

@@ -20,8 +20,9 @@ def stability(
     if len(rows) < 2 or not draws:
         return None
     rng = np.random.default_rng(seed)
+    rows = rows[np.argsort(fingerprints(counts)[rows], kind="stable")]
     if len(rows) > TWEETS_DRAWN:
-        rows = np.sort(rng.choice(rows, TWEETS_DRAWN, replace=False))
+        rows = rows[rng.choice(len(rows), TWEETS_DRAWN, replace=False)]
     values, engagements = counts.values[:, rows], counts.engagements[rows]
     gain = gains(counts.names, values)
     times = np.zeros(len(counts.names))
@@ -30,3 +31,13 @@ def stability(
         evidence = Evidence(values, engagements, tolerance, weights)
         times[list(largest_allowed(evidence, gain) or ())] += 1
     return dict(zip(counts.names, (times / draws).tolist(), strict=True))
+
+
+def fingerprints(counts: Counts) -> np.ndarray:
+    """A number a Tweet that depends on its figures only, so that their order changes nothing."""
+    mixed = counts.engagements.astype(np.uint64)
+    with np.errstate(over="ignore"):
+        for row in counts.values:
+            mixed = (mixed ^ row.astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(29)
+    return mixed
