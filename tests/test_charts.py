@@ -57,8 +57,9 @@ def test_the_bridge_says_its_figures(gap):
 
 
 def test_sandbox_figures_are_stamped_and_others_are_not(gap):
+    sandbox = gap_of("sandbox")
     for name, plot in PLOTS.items():
-        made_up = plot(gap_of("sandbox"))
+        made_up = plot(sandbox)
         assert "SANDBOX DATA" in made_up.svg(), name
         assert alt_text(made_up).startswith("SANDBOX DATA. ")
         assert "SANDBOX" not in plot(gap).svg()
