@@ -111,11 +111,11 @@ def test_a_window_is_not_a_lifetime():
     split = explore_gap(old).against_totals(as_metrics(frame))
     assert (split.tweets, split.not_compared) == (0, 5)
     assert "No Tweet's whole life lies in the window" in split.sentence
-    late = as_metrics(
-        frame, start=datetime(2025, 1, 1, tzinfo=UTC), end=datetime(2026, 6, 1, tzinfo=UTC)
-    )
-    read = as_metrics(frame, read_at=datetime(2026, 6, 2, tzinfo=UTC))
-    assert explore_gap(late).against_totals(read).tweets == 0
+    grown = frame.copy()
+    grown.loc[:1, "engagements"] += 1
+    young = as_metrics(frame, start=datetime(2025, 1, 1, tzinfo=UTC))
+    split = explore_gap(young).against_totals(as_metrics(grown))
+    assert (split.tweets, split.not_compared) == (3, 2)
     with pytest.raises(AnalysisError, match="not known when the window"):
         explore_gap(frame).against_totals(frame)
 

@@ -6,16 +6,17 @@ gap that totals show falls into three parts that add up to it:
 
 - *not asked for*: counted metrics that only the window has (URL clicks, profile visits, ...);
 - *hidden*: what no metric of either endpoint explains;
-- *drift*: what came between the two readings.
+- *drift*: other counters that changed between the two readings.
 
-A window is not a lifetime: a Tweet posted before it began, or read in totals long after it
-ended, is not compared, and said to be not.
+A window is not a lifetime. Compared are the Tweets whose whole life lies in it: posted since it
+began, and with the same engagements in both, so that nothing came after it ended. The others
+are counted, and said to be left out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,15 +26,12 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import exact_sum
 from engagement_nb.gap.read import Counts, read_counts
 from engagement_nb.gap.words import counted, listed, number, percent
-from engagement_nb.metrics import About, Metrics
+from engagement_nb.metrics import Metrics
 from engagement_nb.vocabulary import ENDPOINTS, label
 
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart
     from engagement_nb.gap.result import Findings
-
-LONGEST_WAIT = timedelta(hours=2)
-"""Totals read longer than this after the window's end are of another life."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ class Asked:
     def sentence(self) -> str:
         """The split in words."""
         left = (
-            f" {counted(self.not_compared, 'Tweet')} lived partly outside the window and"
+            f" {counted(self.not_compared, 'Tweet')} that lived before or after the window too"
             f" {'is' if self.not_compared == 1 else 'are'} left out."
             if self.not_compared
             else ""
@@ -90,7 +88,7 @@ class Asked:
             f" {number(self.not_asked)} of them ({percent(share)}) are only not asked for"
             f"{' (most: ' + listed([label(n) for n in largest]) + ')' if largest else ''};"
             f" {number(self.hidden)} have no metric anywhere"
-            f"{f'; {number(self.drift)} came between the two readings' if self.drift else ''}."
+            f"{f'; {number(self.drift)} changed between the two readings' if self.drift else ''}."
             + left
         )
 
@@ -124,7 +122,7 @@ def split_gap(
     start
         Where the window began; by default as the figures say.
     """
-    frame, about = (totals.frame, totals.about) if isinstance(totals, Metrics) else (totals, None)
+    frame = totals.frame if isinstance(totals, Metrics) else totals
     start = start or gap.about.start
     if start is None:
         raise AnalysisError(
@@ -138,7 +136,8 @@ def split_gap(
     if not len(pairs):
         return Asked(0, 0, 0, 0, 0, 0, 0, {}, gap.sandbox)
     whole = (pairs["created_at"] >= pd.Timestamp(start)).fillna(False).to_numpy(dtype=bool)
-    whole = whole & _read_in_time(pairs, gap.about, about)
+    same = lifetime.engagements[pairs["there"]] == gap.counts.engagements[pairs["here"]]
+    whole = whole & same
     there = pairs["there"].to_numpy()[whole]
     here = pairs["here"].to_numpy()[whole]
     given = [n for n in lifetime.names if n in gap.summed or n not in gap.counts.names]
@@ -183,18 +182,7 @@ def _pairs(gap: Findings, lifetime: Counts) -> pd.DataFrame:
     second = lifetime.frame.iloc[there]
     columns = [c for c in ("tweet_id", "created_at") if c in first.columns]
     left = first[columns].assign(here=here)
-    right = second[[c for c in ("tweet_id", "read_at") if c in second.columns]].assign(there=there)
+    right = second[["tweet_id"]].assign(there=there)
     if "created_at" not in left.columns:
         raise AnalysisError("It is not known when these Tweets were posted.")
     return left.merge(right, on="tweet_id")
-
-
-def _read_in_time(pairs: pd.DataFrame, window: About, totals: About | None) -> np.ndarray:
-    end = window.end
-    if end is None:
-        return np.ones(len(pairs), dtype=bool)
-    latest = pd.Timestamp(end) + LONGEST_WAIT
-    if "read_at" in pairs.columns:
-        return (pairs["read_at"] <= latest).fillna(True).to_numpy(dtype=bool)
-    read_at = totals.read_at if totals else None
-    return np.full(len(pairs), read_at is None or pd.Timestamp(read_at) <= latest)
