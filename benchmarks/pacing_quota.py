@@ -187,29 +187,27 @@ def share(accepted: list[float], limit: int) -> float:
     return (last - limit) / (accepted[last] - accepted[limit]) * WINDOW[limit] / limit
 
 
-def alone(kind: str, limit: int, latency: float) -> dict[str, Any]:
+def theirs(
+    kind: str, limit: int, latency: float, *, clients: int = 1, stranger: bool = False
+) -> Run:
+    """What serial clients get of such a quota, in the same minute at their own pace."""
     window = WINDOW[limit]
-    pace = window / MINUTE
+    pace, seconds = window / MINUTE, 3 * window
     options = {"per_minute": limit, "window": kind, "window_seconds": window}
     with (
-        tempfile.TemporaryDirectory() as directory,
-        serving(**options, latency=latency) as (env, ids),
-        serving(**options, latency=latency * pace) as (their_env, their_ids),
-        ThreadPoolExecutor(1) as pool,
+        serving(**options, latency=latency * pace) as (env, ids),
+        ThreadPoolExecutor(clients + 1) as pool,
     ):
-        their_run = pool.submit(serial, their_env, their_ids, 1.0 * pace, 3 * window)
-        run = paced(env, ids, limit, latency, directory, WINDOWS[limit] + 0.5)
-        theirs = their_run.result()
-    return line(
-        f"pacing alone, {kind}, {limit} a minute, latency {latency:g} s",
-        share(run.accepted, limit),
-        min(1.0, len(theirs.accepted) / 3 / limit),
-        refused=run.refused,
-        theirs_refused=theirs.refused,
+        if stranger:
+            pool.submit(strange, env, ids, 2 * window / limit, seconds)
+        runs = [pool.submit(serial, env, ids, pace, seconds) for _ in range(clients)]
+        done = [run.result() for run in runs]
+    return Run(
+        [moment for run in done for moment in run.accepted], sum(run.refused for run in done)
     )
 
 
-def two_processes(kind: str, limit: int, latency: float) -> dict[str, Any]:
+def alone(kind: str, limit: int, latency: float) -> dict[str, Any]:
     window = WINDOW[limit]
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -217,21 +215,45 @@ def two_processes(kind: str, limit: int, latency: float) -> dict[str, Any]:
             env,
             ids,
         ),
+        ThreadPoolExecutor(1) as pool,
     ):
-        windows = WINDOWS[limit] + 0.5
+        serial_run = pool.submit(theirs, kind, limit, latency)
+        run = paced(env, ids, limit, latency, directory, WINDOWS[limit] + 0.5)
+        return line(
+            f"pacing alone, {kind}, {limit} a minute, latency {latency:g} s",
+            share(run.accepted, limit),
+            serial_run.result(),
+            limit,
+            refused=run.refused,
+        )
+
+
+def two_processes(kind: str, limit: int, latency: float) -> dict[str, Any]:
+    window = WINDOW[limit]
+    windows = WINDOWS[limit] + 0.5
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        serving(per_minute=limit, window=kind, window_seconds=window, latency=latency) as (
+            env,
+            ids,
+        ),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        serial_run = pool.submit(theirs, kind, limit, latency, clients=2)
         start = time.time() + 4.0
-        arguments = (env, ids, limit, latency, directory, windows, start)
-        results = [in_process(*arguments) for _ in range(2)]
+        results = [
+            in_process(env, ids, limit, latency, directory, windows, start) for _ in range(2)
+        ]
         runs = [result() for result in results]
-    accepted = sorted(runs[0].accepted + runs[1].accepted)
-    refused = sum(run.refused for run in runs)
-    return line(
-        f"pacing by two processes, {kind}, {limit} a minute, latency {latency:g} s",
-        share(accepted, limit),
-        None,
-        refused=refused,
-        refused_a_minute=round(refused / windows, 2),
-    )
+        refused = sum(run.refused for run in runs)
+        return line(
+            f"pacing by two processes, {kind}, {limit} a minute, latency {latency:g} s",
+            share(sorted(runs[0].accepted + runs[1].accepted), limit),
+            serial_run.result(),
+            limit,
+            refused=refused,
+            refused_a_minute=round(refused / windows, 2),
+        )
 
 
 def beside_a_stranger(kind: str, limit: int, latency: float) -> dict[str, Any]:
@@ -243,31 +265,35 @@ def beside_a_stranger(kind: str, limit: int, latency: float) -> dict[str, Any]:
             env,
             ids,
         ),
-        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(2) as pool,
     ):
+        serial_run = pool.submit(theirs, kind, limit, latency, stranger=True)
         stranger = pool.submit(strange, env, ids, 2 * window / limit, windows * window)
         run = paced(env, ids, limit, latency, directory, windows)
         other = stranger.result()
-    return line(
-        f"pacing beside a stranger who takes half, {kind}, {limit} a minute, latency {latency:g} s",
-        len(run.accepted) / windows / limit,
-        None,
-        refused=run.refused,
-        refused_percent=round(100 * run.refused / max(1, run.sent), 2),
-        stranger_got=round(len(other.accepted) / windows / limit, 3),
-        stranger_refused=other.refused,
-    )
+        return line(
+            f"pacing beside a stranger who takes half, {kind}, {limit} a minute,"
+            f" latency {latency:g} s",
+            len(run.accepted) / windows / limit,
+            serial_run.result(),
+            limit,
+            refused=run.refused,
+            refused_percent=round(100 * run.refused / max(1, run.sent), 2),
+            stranger_got=round(len(other.accepted) / windows / limit, 3),
+            stranger_refused=other.refused,
+        )
 
 
-def line(name: str, ours: float, theirs: float | None, **more: Any) -> dict[str, Any]:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def line(name: str, ours: float, serial_run: Run, limit: int, **more: Any) -> dict[str, Any]:
+    their_share = min(1.0, len(serial_run.accepted) / 3 / limit)
     return {
         "name": name,
         "ours": round(ours, 4),
-        "theirs": None if theirs is None else round(theirs, 4),
-        "ratio": None if not theirs else round(ours / theirs, 2),
-        "peak_mb": round(peak),
+        "theirs": round(their_share, 4),
+        "ratio": round(ours / their_share, 2) if their_share else None,
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         **more,
+        "theirs_refused": serial_run.refused,
     }
 
 

@@ -24,7 +24,8 @@ from typing import Any, Literal, Self
 import httpx
 import orjson
 
-from engagement_nb.credentials import Profile, redact
+from engagement_nb.credentials import Profile
+from engagement_nb.credentials.secret import redact
 from engagement_nb.errors import ApiError, ConnectionTroubleError, ServerTroubleError
 from engagement_nb.pacing import Pacer, Pacers, Ticket, server_time
 from engagement_nb.refusals import error_for
@@ -333,8 +334,13 @@ class Client:
             error=error,
         )
         _log.debug("%s", sent)
-        if self._on_event is not None:
+        if self._on_event is None:
+            return
+        try:
             self._on_event(sent)
+        except Exception:
+            # The answer has been paid for, whatever becomes of who listens.
+            _log.warning("A hook for requests failed.", exc_info=True)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from textwrap import shorten
 
 from engagement_nb.errors import (
     ApiError,
@@ -77,6 +78,8 @@ def _row(
 
 
 _AUTH = (401, 403)
+_LONGEST_TEXT = 200
+"""Characters; a refusal can name 250 Tweets, which the error has in ``tweet_ids``."""
 _TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
 
@@ -314,7 +317,8 @@ def error_for(
     what = f"{where}: {refusal.cause}" if where else refusal.cause
     advice = refusal.advice
     if texts:
-        what += f" The API says: {'; '.join(text.strip() for text in texts)!r} (status {status})."
+        said = shorten("; ".join(texts), _LONGEST_TEXT, placeholder=" ...")
+        what += f" The API says: {said!r} (status {status})."
     elif status:
         what += f" (status {status})"
     if refusal.error is UnauthenticatedError and clock_off and abs(clock_off) > CLOCK_TOLERANCE:

@@ -289,6 +289,15 @@ def test_hooks_are_told_of_every_request_without_tokens(make_sandbox: MakeSandbo
         told[0].status = 1  # type: ignore[misc]
 
 
+def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
+    def fail(sent: Sent) -> None:
+        raise RuntimeError("a hook of somebody's")
+
+    request = Request("totals", tuple(sandbox.ids("own", 1)), ("favorites",), profile_of(sandbox))
+    with quick_client(on_event=fail) as client:
+        assert client.send(request).groups
+
+
 def test_a_wrong_clock_is_named_where_the_answer_shows_it() -> None:
     """The Date header is the only sign of it; the text is the same as for a wrong token."""
 

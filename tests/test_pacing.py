@@ -193,6 +193,13 @@ def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
     assert ledger.wait("totals", 1.0) == pytest.approx(7.0)
 
 
+def test_a_wait_beyond_all_reason_is_not_believed() -> None:
+    ledger = Ledger()
+    number = ledger.enter("totals", 0.0)
+    ledger.learn("totals", number, Reading(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
+    assert ledger.wait("totals", 1.0) <= 3.0
+
+
 def test_a_killed_process_does_not_hold_its_places_for_ever() -> None:
     ledger = Ledger()
     first = ledger.enter("totals", 0.0)

@@ -106,6 +106,17 @@ def test_tokens_of_the_environment_are_known_before_anybody_asks_for_a_profile(
     assert Secret("short").reveal() not in known_secrets()
 
 
+def test_stored_tokens_are_known_before_anybody_asks_for_a_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path))
+    path = tmp_path / "credentials.toml"
+    path.write_text('[profiles.a]\nbearer_token = "PLANTED-stored"\n')
+    assert "PLANTED-stored" not in known_secrets()  # Others may read it: it is refused.
+    path.chmod(0o600)
+    assert "PLANTED-stored" in known_secrets()
+
+
 def test_nothing_that_can_fail_says_a_secret(
     everything_said: Callable[[], str], tmp_path: Path
 ) -> None:

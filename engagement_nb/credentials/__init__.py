@@ -4,10 +4,12 @@ from engagement_nb.credentials.lookup import (
     config_file,
     find_profile,
     find_profiles,
+    known_secrets,
     places,
+    redact,
 )
 from engagement_nb.credentials.profiles import Profile
-from engagement_nb.credentials.secret import Secret, known_secrets, redact
+from engagement_nb.credentials.secret import Secret
 
 __all__ = [
     "Profile",

@@ -28,6 +28,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,10 @@ from typing import Any
 import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
+from engagement_nb.credentials import secret
 from engagement_nb.credentials.profiles import TOKEN_FIELDS, Profile
 from engagement_nb.credentials.secret import SECRET_VARIABLES, Secret
-from engagement_nb.errors import CredentialsError
+from engagement_nb.errors import CredentialsError, EngagementError
 from engagement_nb.hosts import LIVE, Hosts, hosts_at, hosts_from_env
 from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL
 
@@ -168,6 +170,26 @@ def places(
     file = Path(config) if config is not None else config_file()
     in_file = Place(str(file), _from_file(file, hosts))
     return [in_env, in_dotenv, in_file]
+
+
+def known_secrets() -> frozenset[str]:
+    """Every secret that this process has met, or that any place of the lookup holds.
+
+    Returns
+    -------
+    frozenset of str
+        For comparing only, for instance to refuse a notebook parameter that holds one of them.
+    """
+    with suppress(EngagementError):
+        # Looking there makes them known; what can't be read can't be compared with either.
+        places()
+    return secret.known_secrets()
+
+
+def redact(text: str) -> str:
+    """A text with every known secret masked: those met, and those that any place holds."""
+    known_secrets()
+    return secret.redact(text)
 
 
 def _read_dotenv(path: str) -> dict[str, str]:

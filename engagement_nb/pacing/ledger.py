@@ -30,6 +30,8 @@ GUARD = 0.004
 SHORTEST_GUARD = 0.005
 LOOK_AGAIN = 0.02
 """Seconds between looks for an answer that has to come first."""
+LONGEST_TOLD = 900.0
+"""Seconds; a longer wait than X's longest window is a misread header, and not believed."""
 ALL = "all"
 SECOND = 1.0
 
@@ -325,8 +327,9 @@ class Ledger:
             return  # It left before we knew: the same refusal, told again.
         self.refused_in_row += 1
         self.blocked_since = now
-        wait = reading.wait if reading.wait is not None else backoff(self.refused_in_row)
-        self.blocked_until = max(self.blocked_until, now + min(wait, 2 * self.window))
+        told = reading.wait is not None and reading.wait <= LONGEST_TOLD
+        wait = reading.wait if told else backoff(self.refused_in_row)
+        self.blocked_until = max(self.blocked_until, now + (wait or 0.0))
 
     # -- as plain data ---------------------------------------------------------------------
 
