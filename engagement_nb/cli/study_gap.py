@@ -154,6 +154,16 @@ def summary(outcomes: list[Outcome]) -> dict[str, float | int]:
         "hidden_within_5_percent_skewed": share([o.error <= 0.05 for o in skewed]),
         "intervals": len(covered),
         "coverage_of_95_percent": share([bool(c) for c in covered]),
+        **{
+            f"coverage_{low}_to_{high}_tweets": share(
+                [
+                    bool(o.covered)
+                    for o in outcomes
+                    if o.covered is not None and low <= o.tweets < high
+                ]
+            )
+            for low, high in ((SMALLEST, 100), (100, 1000), (1000, LARGEST + 1))
+        },
     }
 
 
