@@ -167,7 +167,7 @@ def _read_file(path: Path) -> _File:
         file.notes.append(f"{path.name} is not UTF-8; its text was read as Windows-1252.")
     if encoding == "damaged utf-8":
         file.notes.append(f"{path.name} holds broken characters; they were replaced.")
-    unknown = [cell.strip() for i, cell in enumerate(header) if columns[i] == ""]
+    unknown = [cell.strip() for i, cell in enumerate(header) if not columns[i] and cell.strip()]
     if unknown:
         file.notes.append(
             f"Columns of {path.name} that are not understood and left out: {', '.join(unknown)}."

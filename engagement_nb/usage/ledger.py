@@ -48,6 +48,7 @@ COLUMNS = ["day", "user_id", "handle", "first_queried", "sandbox"]
 _SETTINGS = "settings.json"
 _KINDS = {False: "live", True: "sandbox"}
 USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RECORD = re.compile(r"/(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})$", re.ASCII)
 
 
@@ -189,13 +190,8 @@ class Ledger:
             raise OSError(f"{self.address}: {type(error).__name__}") from error
         self._written.add(name)
 
-    def records(self, *, details: bool = True) -> pd.DataFrame:
+    def records(self) -> pd.DataFrame:
         """All records, by day and user.
-
-        Parameters
-        ----------
-        details
-            Whether handles and moments are read too, which takes one small read a record.
 
         Returns
         -------
@@ -212,7 +208,7 @@ class Ledger:
         except FileNotFoundError:
             paths = []
         found = [(path, match) for path in paths if (match := _RECORD.search("/" + path))]
-        read = self._read([path for path, _ in found]) if details else {}
+        read = self._read([path for path, _ in found])
         rows = []
         for path, match in found:
             about = _details(read.get(path, b""))
@@ -233,9 +229,19 @@ class Ledger:
 
     def users(self, first: date, after: date, *, sandbox: bool = False) -> set[str]:
         """User ids queried from a day on, up to but without another."""
-        found = self.records(details=False)
-        inside = (found["day"] >= first) & (found["day"] < after) & (found["sandbox"] == sandbox)
-        return set(found.loc[inside, "user_id"])
+        found: set[str] = set()
+        root = f"{self._root}/{_KINDS[sandbox]}"
+        for name in self._names(root):
+            if _DAY.fullmatch(name) and first <= date.fromisoformat(name) < after:
+                found |= {user for user in self._names(f"{root}/{name}") if USER.fullmatch(user)}
+        return found
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            self._fs.invalidate_cache(folder)
+            return [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(folder, detail=False)]
+        except FileNotFoundError:
+            return []
 
     def check(
         self,
