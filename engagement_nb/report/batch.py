@@ -24,10 +24,20 @@ from engagement_nb.report.index import index_html
 from engagement_nb.report.manifest import Fetch, Row, fingerprint, read_manifest, slug
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
 from engagement_nb.report.pdf import require_browser
-from engagement_nb.report.render import DONE, FAILED, Job, read_record, render, write_record
+from engagement_nb.report.render import (
+    DONE,
+    FAILED,
+    STOPPED,
+    Job,
+    read_record,
+    render,
+    write_record,
+)
 from engagement_nb.store import Store
 
 INDEX, SUMMARY, STATE = "index.html", "summary.json", "batch.json"
+SCHEDULER_SECONDS = 20
+"""How long a Dask scheduler may take to answer."""
 REPORTS, DATASETS = "reports", "datasets"
 
 
@@ -321,11 +331,13 @@ def _pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Exe
     """
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+        STOPPED.clear()
         pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
         try:
             yield pool
         except BaseException:
             # Kernels that run are of no use any more; their threads end with them.
+            STOPPED.set()
             pool.shutdown(wait=False, cancel_futures=True)
             SERVER.close()
             raise
@@ -339,7 +351,7 @@ def _pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Exe
             advice="pip install 'engagement-nb[dask]'",
         ) from None
     try:
-        client = Client(scheduler, timeout=20)
+        client = Client(scheduler, timeout=SCHEDULER_SECONDS)
     except (OSError, ValueError) as error:
         raise ReportError(
             f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",

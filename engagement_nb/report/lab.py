@@ -40,9 +40,12 @@ def lab_command(
     folder: Path, *, port: int = 8888, browser: bool = True, more: Sequence[str] = ()
 ) -> list[str]:
     """The command that opens JupyterLab on a folder, reachable from this machine only."""
+    # In a container root is often the only user there is; loopback and a token guard the server.
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [
         sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]), *more,
+        f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
+        *as_root, *more,
     ]  # fmt: skip
 
 

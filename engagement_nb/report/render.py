@@ -6,8 +6,10 @@ import contextlib
 import json
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,8 @@ from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.store import Store
 
 RECORD = "made.json"
+STOPPED = threading.Event()
+"""Set when a batch is interrupted: kernels are killed then, and no report failed for that."""
 DONE, FAILED = "done", "failed"
 _FIGURES = (
     "posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "hidden_share", "interval",
@@ -135,6 +139,8 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if STOPPED.is_set():
+        raise CancelledError
     # What an earlier run left must not stand beside what this one makes.
     for name in (RECORD, HTML, GAP, PDF):
         with contextlib.suppress(FileNotFoundError):

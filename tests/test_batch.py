@@ -1,0 +1,364 @@
+"""Batches: checked whole, fetched once, rendered whatever fails, gone on with, told apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+
+from engagement_nb import cli
+from engagement_nb.report.batch import make_batch
+from engagement_nb.report.notebooks import EXPLORE
+from tests.report_inputs import export, quick_notebooks, without_times
+
+FAILS = "raise enb.EngagementError('The figures of this account end early.')"
+
+
+@pytest.fixture
+def inputs(tmp_path) -> Path:
+    """A folder with an export file and quick notebooks."""
+    export(tmp_path)
+    quick_notebooks(tmp_path / "notebooks")
+    return tmp_path
+
+
+def manifest(folder: Path, *rows: str, header: str = "name,export,then") -> Path:
+    path = folder / "manifest.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def run(folder: Path, path: Path, *words: str) -> int:
+    given = [
+        "batch",
+        str(path),
+        "-o",
+        str(folder / "out"),
+        "--notebooks",
+        str(folder / "notebooks"),
+    ]
+    return cli.run([*given, "--no-progress", *words])
+
+
+def record(folder: Path, name: str) -> dict:
+    return json.loads((folder / "out" / "reports" / name / "made.json").read_text())
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "out" / "summary.json").read_text())
+
+
+def test_one_failure_stops_no_other_report(inputs, capsys):
+    """It says why on the index, keeps its notebook, and the exit code tells a scheduler."""
+    path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"',
+                    'Third,export.csv,"import os; os._exit(1)"', "Fourth one,export.csv,")  # fmt: skip
+    assert run(inputs, path, "--json", "--title", "Week <1>") == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["done"], told["failed"], told["resumed"]) == (2, 2, 0)
+    assert [each["status"] for each in told["each"]] == ["done", "failed", "failed", "done"]
+    assert told["each"][0]["posts"] == 60
+    assert "Traceback" not in said.err
+    assert told == summary(inputs)
+
+    reports = inputs / "out" / "reports"
+    assert {path.name for path in reports.iterdir()} == {"first", "second", "third", "fourth-one"}
+    assert {path.name for path in (reports / "first").iterdir()} == {
+        EXPLORE, "gap.json", "report.html", "made.json",
+    }  # fmt: skip
+    assert "explore_gap" in (reports / "second" / EXPLORE).read_text()
+
+    page = BeautifulSoup((inputs / "out" / "index.html").read_text(), "html.parser")
+    assert page.h1.text == "Week <1>"
+    assert "The figures of this account end early." in page.find(class_="failure").text
+    assert "died at cell" in page.find(class_="failure").text
+    assert [row.th.text for row in page.tbody.find_all("tr")] == [
+        "First",
+        "Second",
+        "Third",
+        "Fourth one",
+    ]
+    for link in page.find_all("a", href=True):
+        if not link["href"].startswith("#"):
+            assert (inputs / "out" / link["href"]).is_file(), link
+    assert len(page.find(class_="multiples").find_all("svg")) == 2
+
+
+def test_only_failed_makes_just_those_again(inputs):
+    """What was made stays as it was; the index is of all."""
+    path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"')
+    assert run(inputs, path) == 1
+    first = record(inputs, "first")
+    manifest(inputs, "First,export.csv,", "Second,export.csv,", "New,export.csv,")
+    assert run(inputs, path, "--only-failed") == 0
+    assert record(inputs, "first") == first
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done"] * 3
+
+
+def test_a_report_is_made_again_only_when_something_it_is_made_of_changed(inputs):
+    """Files lost, another parameter, another input, another notebook: each of its own."""
+    path = manifest(inputs, "First,export.csv,", "Second,export.csv,")
+    assert run(inputs, path) == 0
+
+    def made() -> list[str]:
+        return [record(inputs, name)["made_at"] + str(record(inputs, name)["seconds"])
+                for name in ("first", "second")]  # fmt: skip
+
+    before = made()
+    assert run(inputs, path) == 0
+    assert made() == before
+    assert summary(inputs)["resumed"] == 2
+
+    (inputs / "out" / "reports" / "first" / "report.html").unlink()
+    assert run(inputs, path) == 0
+    after = made()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+    manifest(inputs, "First,export.csv,x = 1", "Second,export.csv,")
+    assert run(inputs, path) == 0
+    assert (made()[0] != after[0], made()[1] == after[1]) == (True, True)
+
+    export(inputs, posts=70)
+    assert run(inputs, path) == 0
+    assert summary(inputs)["resumed"] == 0
+    now = record(inputs, "second")
+    assert (now["figures"]["posts"], now["previous"]["posts"]) == (70, 60)
+    page = BeautifulSoup((inputs / "out" / "index.html").read_text(), "html.parser")
+    assert "%" in page.tbody.find(class_="note").text
+
+
+def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
+    """Old figures next to a new failure would be taken for new ones."""
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path) == 0
+    manifest(inputs, f'First,export.csv,"{FAILS}"')
+    assert run(inputs, path) == 1
+    folder = inputs / "out" / "reports" / "first"
+    assert "not complete" in (folder / "report.html").read_text()
+    assert record(inputs, "first")["previous"]["posts"] == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is empty"),
+        ("name,export\n", "asks for no reports"),
+        ("name,export\n,export.csv\n", "row 2: a report needs a name"),
+        ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: the name 'A' is that of row 2 too"),
+        ("name,export\na,lost.csv\n", "row 2:"),
+        ("name,export\na,export.csv,3\n", "row 2 has 3 cells, the header 2"),
+        ("name,name\na,b\n", "columns twice: 'name'"),
+        ("name,exprt\na,export.csv\n", "Did you mean 'export'?"),
+        ("name,export,tolerance\na,export.csv,lots\n", "is float, and 'lots' is not"),
+        ("name,export,dataset\na,export.csv,there\n", "dataset and export do not go together"),
+        ("name,title\na,b\n", "nothing says what it is about"),
+        ("name,ids\na,ids.txt\n", "it has no source"),
+        ("name,source,endpoint\na,sandbox,total\n", "there is no endpoint 'total'"),
+        ("name,source,start\na,sandbox,yesterday\n", "'yesterday' is not a date"),
+        ("name,source,start,end\na,sandbox,2026-02-01,2026-01-01\n", "ends before it starts"),
+        ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "takes no period"),
+        ("name,source,endpoint,by\na,sandbox,totals,day\n", "not given by 'day'"),
+        ("name,source\na,api\n", "does not list Tweets"),
+        ("name,source,ids\na,sandbox,lost.txt\n", "lost.txt"),
+        ("name,export,then\na,export.csv,key is s3cret-of-somebody\n", "holds a credential"),
+    ],
+)  # fmt: skip
+def test_a_manifest_is_checked_whole_before_anything_starts(
+    inputs, capsys, monkeypatch, text, told
+):
+    """Exit 2, each fault with its row, and no output folder."""
+    monkeypatch.setenv("TWITTER_BEARER_TOKEN", "s3cret-of-somebody")
+    path = inputs / "manifest.csv"
+    path.write_text(text)
+    assert run(inputs, path) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert "s3cret" not in said
+    assert not (inputs / "out").exists()
+
+
+def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
+    """Nobody mends one row at a time."""
+    path = manifest(inputs, "a,lost.csv,", ",export.csv,", "c,export.csv,", "C,export.csv,")
+    assert run(inputs, path) == 2
+    said = capsys.readouterr().err
+    assert all(f"row {number}: " in said for number in (2, 3, 5))
+    assert "row 4: " not in said
+
+
+def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
+    """A name of digits stays one, defaults are overridden, faults are told by number."""
+    path = inputs / "manifest.yaml"
+    path.write_text(
+        "defaults: {export: export.csv, tolerance: 0.01}\n"
+        "reports:\n  - name: 0123\n  - {name: other, tolerance: 0.02, title: A title}\n"
+    )
+    assert run(inputs, path) == 0
+    assert [each["name"] for each in summary(inputs)["each"]] == ["0123", "other"]
+    assert "tolerance = 0.02" in (inputs / "out/reports/other/report.html").read_text()
+    path.write_text("reports:\n  - name: a\n   export: b\n")
+    assert run(inputs, path) == 2
+    path.write_text("- just text\n")
+    assert run(inputs, path) == 2
+    assert "Begin each with a dash" in capsys.readouterr().err
+
+
+def test_figures_are_fetched_once_and_rendered_without_the_network(
+    inputs, make_sandbox, monkeypatch
+):
+    """Rows that share Tweets share requests; a batch run again after a cut fetches nothing."""
+    sandbox = make_sandbox(tweets=120)
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    own = sandbox.ids("own", 50)
+    (inputs / "some.txt").write_text("\n".join(own[:30]))
+    (inputs / "others.txt").write_text("\n".join(own[20:]))
+    quick_notebooks(inputs / "notebooks")
+    path = manifest(inputs, "one,sandbox,totals,some.txt", "two,sandbox,totals,others.txt",
+                    header="name,source,endpoint,ids")  # fmt: skip
+    assert run(inputs, path) == 0
+    asked = len([entry for entry in sandbox.log if "insights" in str(entry)])
+    assert asked == 1
+    assert [each["posts"] for each in summary(inputs)["each"]] == [30, 30]
+    assert all(record(inputs, name)["sandbox"] for name in ("one", "two"))
+    assert "SANDBOX DATA" in (inputs / "out" / "index.html").read_text()
+
+    # A run that was cut off after the fetch: what is missing is rendered from the dataset.
+    state = inputs / "out" / "batch.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "ended": False}))
+    shutil.rmtree(inputs / "out" / "reports" / "two")
+    sandbox.stop()
+    assert run(inputs, path) == 0
+    assert summary(inputs)["resumed"] == 1
+
+
+def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeypatch):
+    """Tokens that are not taken are told on the index; the other reports are made."""
+    sandbox = make_sandbox(tweets=120)
+    (inputs / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
+    for name, value in {**sandbox.env, "TWITTER_ACCESS_TOKEN_SECRET": "not-the-one"}.items():
+        monkeypatch.setenv(name, value)
+    path = manifest(inputs, "one,api,totals,ids.txt,", "two,,,,export.csv",
+                    header="name,source,endpoint,ids,export")  # fmt: skip
+    assert run(inputs, path) == 1
+    one, two = summary(inputs)["each"]
+    assert (one["status"], two["status"]) == ("failed", "done")
+    assert one["error"].startswith("Nothing could be fetched.")
+    assert record(inputs, "one")["error"] == one["error"]
+
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET", sandbox.env["TWITTER_ACCESS_TOKEN_SECRET"])
+    assert run(inputs, path, "--only-failed") == 0
+    assert summary(inputs)["each"][0]["posts"] == 5
+
+
+def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(folder / "out"),
+               "--notebooks", str(folder / "notebooks"), "--no-progress", *words]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def finished(folder: Path) -> dict[str, float]:
+    """Reports that are there, by when they were."""
+    return {path.parent.name: path.stat().st_mtime_ns
+            for path in (folder / "out" / "reports").glob("*/made.json")}  # fmt: skip
+
+
+def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(process.stderr.read())
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_batch_that_was_killed_goes_on(inputs, number):
+    """Nothing is rendered twice, nothing is missing, and no kernel is left behind."""
+    pause = "import time; time.sleep(0.2)"
+    path = manifest(inputs, *[f"r{n},export.csv,{pause}" for n in range(8)])
+    batch = start(inputs, path)
+    wait_for(lambda: len(finished(inputs)) >= 2, batch)
+    batch.send_signal(number)
+    batch.communicate(timeout=20)
+    assert batch.returncode == (130 if number == signal.SIGINT else -number)
+    before = finished(inputs)
+    assert 2 <= len(before) < 8
+    again = start(inputs, path)
+    again.communicate()
+    assert again.returncode == 0
+    after = finished(inputs)
+    assert len(after) == 8
+    assert {name: after[name] for name in before} == before
+    assert summary(inputs)["resumed"] == len(before)
+    assert not list((inputs / "out").rglob(".tmp-*"))
+
+
+def test_addresses_of_fsspec_will_do(inputs):
+    """Outputs and their records on any file system that fsspec knows."""
+    path = manifest(inputs, "First,export.csv,")
+    made = make_batch(path, "memory://batch/out", notebooks=inputs / "notebooks", progress=False)
+    assert not made.failed
+    import fsspec
+
+    files = fsspec.filesystem("memory").find("/batch/out")
+    assert "/batch/out/index.html" in files
+    assert "/batch/out/reports/first/report.html" in files
+    again = make_batch(path, "memory://batch/out", notebooks=inputs / "notebooks", progress=False)
+    assert again.resumed == ["First"]
+
+
+def worker(address: str, folder: Path, name: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "2",
+               "--no-nanny", "--host", "127.0.0.1", "--no-dashboard", "--name", name,
+               "--local-directory", str(folder / name)]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
+    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.5)"' for n in range(10)])
+    told = inputs / "scheduler.json"
+    scheduler = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port",
+         "0", "--no-dashboard", "--no-jupyter", "--scheduler-file", str(told)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    workers = []
+    try:
+        wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
+        address = json.loads(told.read_text())["address"]
+        workers = [worker(address, inputs, name) for name in ("a", "b")]
+        batch = start(inputs, path, "--scheduler", address)
+        wait_for(lambda: len(finished(inputs)) >= 2, batch)
+        os.kill(workers[0].pid, signal.SIGKILL)
+        batch.communicate(timeout=120)
+        assert batch.returncode == 0
+    finally:
+        for process in [*workers, scheduler]:
+            process.kill()
+            process.wait()
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done"] * 10
+    assert len(list((inputs / "out" / "reports").iterdir())) == 10
+    there = without_times((inputs / "out/reports/r3/report.html").read_text())
+    shutil.rmtree(inputs / "out")
+    assert run(inputs, path) == 0
+    assert without_times((inputs / "out/reports/r3/report.html").read_text()) == there
+
+
+def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
+    """One sentence, exit 1."""
+    monkeypatch.setattr("engagement_nb.report.batch.SCHEDULER_SECONDS", 1)
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
