@@ -16,9 +16,11 @@ import pyarrow.compute as pc
 
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
+from engagement_nb.errors import EngagementError
 from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.outcome import Outcome
+from engagement_nb.periods import answered_window
 from engagement_nb.planning import Plan
 from engagement_nb.problems import ProblemLog
 from engagement_nb.running import Event, Memory, Run
@@ -79,6 +81,7 @@ def collect(
     run = Run(plan, client, memory, **options)
     outcome = run.go()
     parts = [part for part in memory.kept if part.table is not None and not part.refused]
+    start, end, notes = answered_window([part.answered for part in parts if part.answered])
     return Metrics(
         frame=_frame(outcome, [part.table for part in parts]),
         problems=outcome.problems().frame(),
@@ -86,11 +89,11 @@ def collect(
             source=source,
             endpoint=plan.endpoint.name,
             by=plan.by,
-            start=plan.start or min((p.answered[0] for p in parts if p.answered), default=None),
-            end=plan.end or max((p.answered[1] for p in parts if p.answered), default=None),
+            start=plan.start or start,
+            end=plan.end or end,
             read_at=max((p.read_at for p in parts), default=None),
             requests=outcome.requests,
-            notes=plan.notes,
+            notes=(*plan.notes, *(notes if plan.start is None else ())),
         ),
     )
 
@@ -199,7 +202,7 @@ def collect_into(
     )
     try:
         run.go()
-    except BaseException:
+    except EngagementError:
         _close(writer, run)
         raise
     return _close(writer, run)

@@ -33,6 +33,8 @@ class Meter:
                 delay=DELAY,
                 disable=None if self._show is None else False,
                 leave=False,
+                # The quota comes in bursts: only the average over all tells the time to finish.
+                smoothing=0,
             )
         return self
 

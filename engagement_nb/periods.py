@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -144,3 +145,14 @@ def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: lis
             " that this is refused."
         )
     return Window(first, last)
+
+
+def answered_window(
+    windows: Sequence[tuple[datetime, datetime]],
+) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
+    """From the first to the last hour of the windows that answers name, and what to note."""
+    if not windows:
+        return None, None, ()
+    note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."
+    start, end = min(w[0] for w in windows), max(w[1] for w in windows)
+    return start, end, (note,) if len(set(windows)) > 1 else ()

@@ -220,6 +220,8 @@ def make_plan(
             advice="Leave them out, or ask historical.",
         )
     windows = cut(window, grouping) if window else (None,)
+    if grouping == "day" and (window is None or window.start.hour or window.end.hour):
+        notes.append("The first and the last day are not whole ones.")
     if ids.duplicates:
         notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
     log, accepted = _not_obtainable(ids, spec, wanted, window, now)
@@ -262,7 +264,8 @@ def _priced(plan: Plan) -> Plan:
     if len(signing) > 1 and unknown and any(r.auth == "user" for r in requests):
         hints.append(
             f"The owner of {unknown:,} Tweets is not known beforehand: what one profile is refused"
-            " is asked again with the next, which takes further requests."
+            " is asked again with the next, which takes further requests. A column of user ids"
+            " or handles beside the ids saves them."
         )
     return replace(plan, requests=tuple(requests), hints=tuple(hints))
 

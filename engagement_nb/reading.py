@@ -17,7 +17,7 @@ from engagement_nb.dataset import Dataset, RunRecord, described_parts, part_name
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics, problems_frame
-from engagement_nb.periods import Moment, parse_moment
+from engagement_nb.periods import Moment, answered_window, parse_moment
 from engagement_nb.vocabulary import By
 
 ALL = "all"
@@ -116,15 +116,16 @@ def _read(
     ]
     if newest.windows:
         starts, ends = [r.start for r in runs if r.start], [r.end for r in runs if r.end]
-        window = (parse_moment(min(starts), "start"), parse_moment(max(ends), "end"))
+        first, last = parse_moment(min(starts), "start"), parse_moment(max(ends), "end")
     else:
-        window = _answered(dataset, runs) if newest.endpoint == "28hr" else (None, None)
+        first, last, more = _answered(dataset, runs)
+        notes += more
     about = About(
         source=dataset.source,
         endpoint=newest.endpoint,
         by=newest.by if not coarser else "day" if coarser == "day" else None,
-        start=window[0],
-        end=window[1],
+        start=first,
+        end=last,
         read_at=pc.max(stamps).as_py() if len(stamps) else None,
         requests=files,
         notes=tuple(dict.fromkeys(notes)),
@@ -135,11 +136,13 @@ def _read(
 
 def _answered(
     dataset: Dataset, runs: Sequence[RunRecord]
-) -> tuple[datetime | None, datetime | None]:
-    """From the first to the last hour that 28hr answered for."""
+) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
+    """From the first to the last hour that 28hr answered for; totals are of no window."""
+    if runs[-1].endpoint != "28hr":
+        return None, None, ()
     sets = dict.fromkeys(folder for run in runs for folder in run.sets)
-    windows = [p.answered for p in described_parts(dataset.store, sets) if p.answered]
-    return min((w[0] for w in windows), default=None), max((w[1] for w in windows), default=None)
+    parts = described_parts(dataset.store, sets)
+    return answered_window([part.answered for part in parts if part.answered])
 
 
 def read_batches(
