@@ -241,7 +241,7 @@ SAID = {
     "no engagements": "Engagements are not known for any of 2 Tweets",
     "unknown engagements": "Engagements are not known",
     "no metrics": "nothing to add up",
-    "unknown metrics": "cannot tell",
+    "unknown metrics": "Besides engagements no metric is known for any of 2 Tweets",
     "no gap": "One metric is part of it and explains all of it: nothing is hidden.",
 }
 

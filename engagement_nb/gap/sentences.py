@@ -49,6 +49,11 @@ def no_answer(gap: Findings) -> str | None:
             " to compare the metrics with: it takes the owner's tokens or an export file, and"
             " totals know them for 90 days only."
         )
+    if gap.counts.known is not None and not gap.counts.known.any():
+        return (
+            f"Besides engagements no metric is known for any of {counted(tweets, 'Tweet')}, so"
+            " there is nothing to add up."
+        )
     if not gap.posts:
         return "No Tweet has both engagements and all the metrics to compare them with."
     if not gap.engagements:
