@@ -17,124 +17,26 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Self
 
 import httpx
 import orjson
 
 from engagement_nb.credentials import Profile
 from engagement_nb.credentials.secret import redact
-from engagement_nb.errors import ApiError, ConnectionTroubleError, ServerTroubleError
-from engagement_nb.pacing import Pacer, Pacers, Ticket, server_time
-from engagement_nb.refusals import error_for
+from engagement_nb.errors import ConnectionTroubleError
+from engagement_nb.pacing import Pacer, Pacers, Ticket
 from engagement_nb.usage.ledger import record_use
-from engagement_nb.vocabulary import (
-    ENDPOINTS,
-    UNAVAILABLE,
-    UNSUPPORTED_IMPRESSIONS,
-    UNSUPPORTED_VIDEO,
-    By,
-    EndpointName,
-)
+from engagement_nb.wire import GROUPING, Answer, Request, read_answer
 
-GROUPING = "metrics"
-"""Name of the one grouping that every request of ours has; no reserved key is called so."""
+__all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
+
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 _JSON = {"Content-Type": "application/json"}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request, as it goes over the wire.
-
-    Parameters
-    ----------
-    endpoint
-        "totals", "28hr" or "historical".
-    tweet_ids
-        At most 250 on totals, 25 on the others.
-    metrics
-        Wire names.
-    by
-        "day" or "hour" for a series, None for one figure a Tweet and metric.
-    start, end
-        Aware datetimes, for historical; ``end`` is exclusive. None for the 4 weeks just past.
-    auth
-        "user" to sign with the user's tokens, "app" for the bearer token.
-    profile
-        Whose tokens.
-    """
-
-    endpoint: EndpointName
-    tweet_ids: tuple[str, ...]
-    metrics: tuple[str, ...]
-    profile: Profile
-    by: By | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-    auth: Literal["user", "app"] = "user"
-
-    @property
-    def url(self) -> str:
-        """Where it goes."""
-        return self.profile.hosts.api + ENDPOINTS[self.endpoint].path
-
-    def body(self) -> dict[str, Any]:
-        """The JSON body."""
-        group_by = ["tweet.id", "engagement.type"]
-        if self.by is not None:
-            group_by.append("engagement.day")
-        if self.by == "hour":
-            group_by.append("engagement.hour")
-        body: dict[str, Any] = {
-            "tweet_ids": list(self.tweet_ids),
-            "engagement_types": list(self.metrics),
-            "groupings": {GROUPING: {"group_by": group_by}},
-        }
-        if self.start is not None:
-            body["start"] = _wire_time(self.start)
-        if self.end is not None:
-            body["end"] = _wire_time(self.end)
-        return body
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Data that came back for one request.
-
-    Parameters
-    ----------
-    request
-        What was asked.
-    raw
-        The body's bytes, unzipped.
-    groups
-        Tweet id → metric → count (text or number); with ``by``, → day [→ hour "00".."23"] → count.
-    start, end
-        The window that the API says it took; None on totals.
-    unavailable, unsupported_impressions, unsupported_video
-        Tweet ids that the answer lists as such.
-    texts
-        The API's words beside the data.
-    read_at
-        When it came, UTC.
-    """
-
-    request: Request
-    raw: bytes = field(repr=False)
-    groups: dict[str, Any] = field(repr=False)
-    start: datetime | None
-    end: datetime | None
-    unavailable: tuple[str, ...]
-    unsupported_impressions: tuple[str, ...]
-    unsupported_video: tuple[str, ...]
-    texts: tuple[str, ...]
-    read_at: datetime
 
 
 @dataclass(frozen=True)
@@ -320,7 +222,7 @@ class Client:
         finally:
             if not learned:
                 pacer.learn(ticket, None)
-        return _answer(request, response, raw)
+        return read_answer(request, response, raw)
 
     def _tell(self, outcome: _Outcome, error: str) -> None:
         sent = Sent(
@@ -352,57 +254,6 @@ class _Outcome:
     remaining: int | None = None
 
 
-def _answer(request: Request, response: httpx.Response, raw: bytes) -> Answer:
-    read_at = datetime.now(UTC)
-    where = f"{request.endpoint}, profile {request.profile.name!r}"
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict):
-        if response.is_success:
-            raise ServerTroubleError(
-                f"{where}: the API's answer is not JSON (status {response.status_code}).",
-                advice="Try again in a while; if it stays so, a proxy may stand in between.",
-                status=response.status_code,
-            )
-        document = {}
-    texts = _texts(document.get("errors"))
-    groups = document.get(GROUPING)
-    if not response.is_success or not isinstance(groups, dict):
-        raise _refusal(request, response, texts, where)
-    return Answer(
-        request=request,
-        raw=raw,
-        groups=groups,
-        start=_read_time(document.get("start")),
-        end=_read_time(document.get("end")),
-        unavailable=_ids(document.get(UNAVAILABLE)),
-        unsupported_impressions=_ids(document.get(UNSUPPORTED_IMPRESSIONS)),
-        unsupported_video=_ids(document.get(UNSUPPORTED_VIDEO)),
-        texts=texts,
-        read_at=read_at,
-    )
-
-
-def _refusal(
-    request: Request, response: httpx.Response, texts: tuple[str, ...], where: str
-) -> ApiError:
-    there = server_time(response.headers)
-    off = None if there is None else timedelta(seconds=time.time() - there)
-    if response.is_redirect:
-        target = response.headers.get("location", "")
-        host = httpx.URL(target).host if target.startswith("http") else ""
-        texts = (f"redirect to {host or 'another address'}",)
-    return error_for(
-        response.status_code,
-        texts,
-        where=where,
-        tweet_ids=request.tweet_ids,
-        clock_off=off,
-    )
-
-
 def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
     host = httpx.URL(request.url).host
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
@@ -415,31 +266,3 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
         what = f"The answer of {host} was cut off or garbled ({type(error).__name__})."
         advice = "Try again."
     return ConnectionTroubleError(what, advice=advice, tweet_ids=request.tweet_ids)
-
-
-def _texts(errors: object) -> tuple[str, ...]:
-    """The API's words; documented as an array of texts, and taken however they come."""
-    if isinstance(errors, str):
-        errors = [errors]
-    if not isinstance(errors, list):
-        return ()
-    words = (e.get("message", e) if isinstance(e, dict) else e for e in errors)
-    return tuple(redact(str(word)) for word in words)
-
-
-def _ids(listed: object) -> tuple[str, ...]:
-    return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
-
-
-def _wire_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _read_time(text: object) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
