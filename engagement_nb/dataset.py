@@ -15,7 +15,8 @@ file. A part appears under its name by an atomic rename, whole and on disk, or n
 Names that begin with ``.tmp-`` are unfinished and read by nobody.
 
 A fetch belongs to a snapshot. Its label is given, or else is the moment when the fetch began;
-a fetch that was cut off and is asked for again goes on in the snapshot that it began.
+a fetch that was cut off and is asked for again within a day goes on in the snapshot that it
+began. Later it begins a new one: figures read a week apart are not one snapshot.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from engagement_nb.parts import METADATA_KEY, Part
 from engagement_nb.store import Store
 
 FORMAT = 1
+GO_ON_WITHIN = timedelta(days=1)
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -196,9 +198,9 @@ class Dataset:
             The present moment; for tests.
         """
         self.store.remove_stale()
-        record = self.unfinished(ask, snapshot)
+        moment = now or datetime.now(UTC)
+        record = self.unfinished(ask, snapshot, moment)
         if record is None:
-            moment = now or datetime.now(UTC)
             label = check_snapshot(snapshot)
             if not label and not windows:
                 label = moment.strftime("%Y%m%dT%H%M%SZ")
@@ -218,11 +220,26 @@ class Dataset:
             self.store.publish(f"runs/{record.id}.json", _json(record))
         return RunWriter(self.store, record)
 
-    def unfinished(self, ask: str, snapshot: str | None = None) -> RunRecord | None:
-        """The newest run of this ask that has something left to ask, if any."""
+    def unfinished(
+        self, ask: str, snapshot: str | None = None, now: datetime | None = None
+    ) -> RunRecord | None:
+        """The newest run of this ask that has something left to ask, if any to go on with.
+
+        Parameters
+        ----------
+        ask
+            Digest of what was asked.
+        snapshot
+            Its label; without one, only runs begun within `GO_ON_WITHIN` are gone on with.
+        now
+            The present moment; for tests.
+        """
+        since = str(iso((now or datetime.now(UTC)) - GO_ON_WITHIN))
         for record in reversed(self.runs()):
-            if record.ask == ask and not record.done and snapshot in (None, record.snapshot):
-                return record
+            if record.ask == ask and not record.done:
+                label_fits = record.snapshot == snapshot
+                if label_fits or (snapshot is None and record.started_at >= since):
+                    return record
         return None
 
     def runs(self) -> list[RunRecord]:

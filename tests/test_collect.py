@@ -335,3 +335,22 @@ def test_nothing_is_asked_twice_within_a_run(make_sandbox: Callable[..., Sandbox
     ids = [i for account in range(3) for i in sandbox.ids("own", 40, account)]
     fetch(sandbox, ids, "historical", start=days_ago(50), end=days_ago(1))
     assert max(asked.pairs.values()) == 1
+
+
+def test_the_bar_tells_requests_tweets_and_the_minute(
+    make_sandbox: Callable[..., Sandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A bar for whoever waits; none for short runs, and none where it is not wanted."""
+    sandbox = make_sandbox(per_minute=600, latency=0.12)
+    plan = make_plan(sandbox.ids("own", 150), "28hr", profiles=sandbox_profiles(sandbox.url))
+    with Client() as client:
+        collect(plan, client, source="sandbox", progress=True)
+        assert "request" not in capsys.readouterr().err
+        monkeypatch.setattr("engagement_nb.meter.DELAY", 0.0)
+        collect(plan, client, source="sandbox", progress=True, workers=1)
+        talk = capsys.readouterr().err
+        assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
+        collect(plan, client, source="sandbox", progress=False)
+        assert not capsys.readouterr().err

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engagement_nb.client import Client
-from engagement_nb.collect import collect, collect_into
+from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, encode
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME
@@ -113,23 +113,35 @@ def test_snapshots_of_totals_are_kept_apart_and_show_growth(
         into(dataset, sandbox, ids, snapshot="../x")
 
 
-def test_a_fetch_without_label_makes_a_snapshot_of_its_own(
+def begin(dataset: Dataset, now: datetime, snapshot: str | None = None) -> str:
+    """The snapshot of a fetch that begins at a moment."""
+    writer = dataset.begin(
+        "the same question", endpoint="totals", by=None, metrics=("favorites",), windows=(),
+        start=None, end=None, snapshot=snapshot, now=now,
+    )  # fmt: skip
+    return writer.record.snapshot
+
+
+def test_a_fetch_that_was_cut_off_goes_on_in_its_snapshot_for_a_day(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    monday = datetime(2026, 11, 2, 6, tzinfo=UTC)
+    assert begin(dataset, monday) == "20261102T060000Z"
+    assert begin(dataset, monday + timedelta(hours=23)) == "20261102T060000Z"
+    week_later = monday + timedelta(days=7)
+    assert begin(dataset, week_later) == "20261109T060000Z"
+    assert begin(dataset, week_later, "mine") == "mine"
+    assert begin(dataset, week_later + timedelta(days=9), "mine") == "mine"
+    assert len(dataset.runs()) == 3
+
+
+def test_a_fetch_that_came_to_its_end_is_followed_by_a_new_snapshot(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
-    plan = make_plan(sandbox.ids("own", 5), profiles=sandbox_profiles(sandbox.url))
-    for day in (1, 2):
-        with Client() as client:
-            from engagement_nb.collect import digest_of
-
-            writer = dataset.begin(
-                digest_of(plan), endpoint="totals", by=None, metrics=plan.metrics, windows=(),
-                start=None, end=None, now=datetime(2026, 11, day, tzinfo=UTC),
-            )  # fmt: skip
-            collect_into(dataset, plan, client, progress=False)
-        assert writer.record.snapshot == f"2026110{day}T000000Z"
-    assert dataset.snapshots == ["20261101T000000Z", "20261102T000000Z"]
-    assert len(dataset.read("totals", snapshot="all").frame) == 10
+    into(dataset, sandbox, sandbox.ids("own", 5))
+    (first,) = dataset.runs()
+    assert first.done
+    assert dataset.unfinished(first.ask) is None
 
 
 def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
