@@ -10,7 +10,12 @@ from engagement_nb.hosts import LIVE, Hosts, hosts_at, hosts_from_env, is_loopba
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:8642", "http://localhost:1", "http://[::1]:9", "https://data-api.twitter.com"],
+    [
+        "http://127.0.0.1:8642",
+        "http://localhost:1",
+        "http://[::1]:9",
+        "https://data-api.twitter.com",
+    ],
 )
 def test_tokens_may_go_to_https_and_to_this_machine(url: str) -> None:
     assert Hosts("any", url, url).api == url
