@@ -5,8 +5,8 @@
     DATASET/
       dataset.json                  what this is, and whether its figures are the sandbox's
       parts/KIND/SET/KEY.parquet    one finished request; its description is in the footer
-      runs/STARTED-ASK.json         what a run asked for; .done.json when nothing is missing
-      runs/STARTED-ASK.problems.parquet
+      runs/STARTED-RANDOM.json      what a run asked for; .done.json when nothing is missing
+      runs/STARTED-RANDOM.problems.parquet
 
 KIND is the endpoint and grouping (``totals``, ``historical-hour``); SET is the snapshot for
 totals and 28hr, whose figures are of the moment when they are read, and the window for
@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class RunRecord:
     Parameters
     ----------
     id
-        Name of the run's files: when it started, and a digest of what it asked.
+        Name of the run's files: when it started, and something random.
     ask
         The digest: the same for the same question.
     endpoint, by, metrics, windows, start, end
@@ -205,7 +206,7 @@ class Dataset:
             if not label and not windows:
                 label = moment.strftime("%Y%m%dT%H%M%SZ")
             record = RunRecord(
-                id=f"{moment.strftime('%Y%m%dT%H%M%S.%fZ')}-{ask[:12]}",
+                id=f"{moment.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}",
                 ask=ask,
                 endpoint=endpoint,
                 by=by,
