@@ -20,10 +20,11 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.outcome import Outcome
+from engagement_nb.parts import Memory
 from engagement_nb.periods import answered_window
 from engagement_nb.planning import Plan
 from engagement_nb.problems import ProblemLog
-from engagement_nb.running import Event, Memory, Run
+from engagement_nb.running import Event, Run
 
 UNFINISHED = frozenset({"request failed", "not authenticated"})
 """Reasons for which a run is not done: asked again, it goes on."""

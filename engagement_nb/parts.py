@@ -1,12 +1,12 @@
-"""One finished request: its rows, and what the API said beside them."""
+"""One finished request: its rows, what the API said beside them, and where it is kept."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import pyarrow as pa
@@ -113,3 +113,35 @@ def request_key(
     window = [None if moment is None else moment.astimezone(UTC) for moment in (start, end)]
     question = [endpoint, list(tweet_ids), sorted(metrics), *window, by, auth, owner]
     return hashlib.sha256(orjson.dumps(question)).hexdigest()[:32]
+
+
+class Sink(Protocol):
+    """Where a run puts what is finished, and finds what was finished before."""
+
+    def put(self, part: Part) -> None:
+        """Keep a finished request."""
+
+    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
+        """A finished request by its key."""
+
+    def parts(self) -> Iterator[Part]:
+        """All finished requests."""
+
+
+class Memory:
+    """A sink that keeps parts in memory."""
+
+    def __init__(self) -> None:
+        self.kept: list[Part] = []
+
+    def put(self, part: Part) -> None:
+        """Keep a finished request."""
+        self.kept.append(part)
+
+    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
+        """Nothing is asked twice within a run."""
+        return None
+
+    def parts(self) -> Iterator[Part]:
+        """All finished requests."""
+        return iter(list(self.kept))

@@ -12,10 +12,10 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from engagement_nb.client import Client, Request
 from engagement_nb.errors import (
@@ -33,7 +33,7 @@ from engagement_nb.errors import (
 from engagement_nb.meter import Meter
 from engagement_nb.outcome import Outcome, part_of, part_of_refusal
 from engagement_nb.pacing import WaitStoppedError, backoff
-from engagement_nb.parts import Part, request_key
+from engagement_nb.parts import Part, Sink, request_key
 from engagement_nb.periods import Window
 from engagement_nb.planning import Plan
 from engagement_nb.retries import WORTH_A_RETRY, retry_for
@@ -77,38 +77,6 @@ class Event:
     attempt: int = 1
     wait: float = 0.0
     error: str = ""
-
-
-class Sink(Protocol):
-    """Where a run puts what is finished, and finds what was finished before."""
-
-    def put(self, part: Part) -> None:
-        """Keep a finished request."""
-
-    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
-        """A finished request by its key."""
-
-    def parts(self) -> Iterator[Part]:
-        """All finished requests."""
-
-
-class Memory:
-    """A sink that keeps parts in memory."""
-
-    def __init__(self) -> None:
-        self.kept: list[Part] = []
-
-    def put(self, part: Part) -> None:
-        """Keep a finished request."""
-        self.kept.append(part)
-
-    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
-        """Nothing is asked twice within a run."""
-        return None
-
-    def parts(self) -> Iterator[Part]:
-        """All finished requests."""
-        return iter(list(self.kept))
 
 
 @dataclass(frozen=True)

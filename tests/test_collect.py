@@ -22,8 +22,9 @@ from engagement_nb.errors import (
 )
 from engagement_nb.hosts import hosts_at
 from engagement_nb.pacing import Pacer
+from engagement_nb.parts import Memory
 from engagement_nb.planning import make_plan
-from engagement_nb.running import Event, Memory, Run
+from engagement_nb.running import Event, Run
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.vocabulary import METRICS, PUBLIC_COUNTS_KNOWN_FROM, tweet_time
