@@ -11,10 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
+import engagement_nb as enb
 from engagement_nb import cli
+from engagement_nb.handover import handed_over
 from engagement_nb.report.batch import make_batch
 from engagement_nb.report.notebooks import EXPLORE
 from tests.report_inputs import export, quick_notebooks, without_times
@@ -58,8 +61,9 @@ def summary(folder: Path) -> dict:
 
 def test_one_failure_stops_no_other_report(inputs, capsys):
     """It says why on the index, keeps its notebook, and the exit code tells a scheduler."""
-    path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"',
-                    'Third,export.csv,"import os; os._exit(1)"', "Fourth one,export.csv,")  # fmt: skip
+    crash = 'Third,export.csv,"import os; os._exit(1)"'
+    fails = f'Second,export.csv,"{FAILS}"'
+    path = manifest(inputs, "First,export.csv,", fails, crash, "Fourth one,export.csv,")
     assert run(inputs, path, "--json", "--title", "Week <1>") == 1
     said = capsys.readouterr()
     told = json.loads(said.out)
@@ -227,8 +231,11 @@ def test_figures_are_fetched_once_and_rendered_without_the_network(
                     header="name,source,endpoint,ids")  # fmt: skip
     assert run(inputs, path) == 0
     asked = len([entry for entry in sandbox.log if "insights" in str(entry)])
-    assert asked == 1
-    assert [each["posts"] for each in summary(inputs)["each"]] == [30, 30]
+    with enb.open_source("sandbox") as source:
+        assert asked == len(source.plan(own, "totals").requests)
+    for name in ("one", "two"):
+        executed = nbformat.read(inputs / "out" / "reports" / name / EXPLORE, 4)
+        assert handed_over(executed)["metrics"]["tweets"] == 30
     assert all(record(inputs, name)["sandbox"] for name in ("one", "two"))
     assert "SANDBOX DATA" in (inputs / "out" / "index.html").read_text()
 
@@ -247,7 +254,7 @@ def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeyp
     (inputs / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
     for name, value in {**sandbox.env, "TWITTER_ACCESS_TOKEN_SECRET": "not-the-one"}.items():
         monkeypatch.setenv(name, value)
-    path = manifest(inputs, "one,api,totals,ids.txt,", "two,,,,export.csv",
+    path = manifest(inputs, "one,api,historical,ids.txt,", "two,,,,export.csv",
                     header="name,source,endpoint,ids,export")  # fmt: skip
     assert run(inputs, path) == 1
     one, two = summary(inputs)["each"]
@@ -257,7 +264,7 @@ def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeyp
 
     monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET", sandbox.env["TWITTER_ACCESS_TOKEN_SECRET"])
     assert run(inputs, path, "--only-failed") == 0
-    assert summary(inputs)["each"][0]["posts"] == 5
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done", "done"]
 
 
 def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
