@@ -220,7 +220,7 @@ def test_figures_are_fetched_once_and_rendered_without_the_network(
     inputs, make_sandbox, monkeypatch
 ):
     """Rows that share Tweets share requests; a batch run again after a cut fetches nothing."""
-    sandbox = make_sandbox(tweets=120)
+    sandbox = make_sandbox(tweets=300)
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
     own = sandbox.ids("own", 50)
