@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -52,19 +53,19 @@ class MemoryStore:
 class FileStore:
     """A ledger in a file that processes of one user share.
 
-    The lock is the operating system's and ends with the process that holds it; the file is
-    replaced whole. It holds times and counts, no tokens. Where it cannot be used, this process
-    keeps pace on its own, and says so once.
+    The lock is the operating system's and ends with the process that holds it. The file is
+    written in place, which is many times quicker than replacing it; one torn by a kill is
+    noticed and begun anew. It holds times and counts, no tokens. Where it cannot be used, this
+    process keeps pace on its own, and says so once.
 
     Parameters
     ----------
     path
-        The file; beside it lie a ``.lock`` and, for moments, a ``.new``.
+        The file; beside it lies a ``.lock``.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._new = path.with_suffix(".new")
         self._threads = threading.Lock()
         # A soft lock would outlive a killed process.
         self._processes = FileLock(
@@ -75,35 +76,34 @@ class FileStore:
             fallback_to_soft=False,
             preserve_lock_file=True,
         )
+        self._name = secrets.token_hex(8)
         self._ledger: Ledger | None = None
-        self._seen: tuple[int, int, int] | None = None
+        self._version = b""
         self._alone = False
 
     @contextmanager
     def open(self, window: float) -> Iterator[Ledger]:
         """The ledger, for the length of a ``with``."""
-        with self._threads:
-            locked = self._lock()
-            try:
-                ledger = self._load(window)
-                before = ledger.changes
-                yield ledger
-                if locked and ledger.changes != before:
-                    self._save(ledger)
-            finally:
-                if locked:
-                    self._processes.release()
+        with self._threads, ExitStack() as stack:
+            file = None if self._alone else self._lock(stack)
+            ledger = self._load(file, window)
+            before = ledger.changes
+            yield ledger
+            if file is not None and ledger.changes != before:
+                self._save(file, ledger)
 
-    def _lock(self) -> bool:
-        if self._alone:
-            return False
+    def _lock(self, stack: ExitStack) -> int | None:
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._ledger is None:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._processes.acquire()
+            stack.callback(self._processes.release)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+            stack.callback(os.close, file)
         except (OSError, NotImplementedError, Timeout) as error:
             self._give_up(error)
-            return False
-        return True
+            return None
+        return file
 
     def _give_up(self, error: Exception) -> None:
         self._alone = True
@@ -113,43 +113,41 @@ class FileStore:
             type(error).__name__,
         )
 
-    def _load(self, window: float) -> Ledger:
-        state = self._state()
-        stale = not self._alone and (state is None or state != self._seen)
-        if self._ledger is None or stale or self._ledger.window != window:
-            self._ledger = self._read(window)
-            self._seen = state
+    def _load(self, file: int | None, window: float) -> Ledger:
+        changed = file is not None and self._read(file, len(self._version)) != self._version
+        if self._ledger is None or changed or self._ledger.window != window:
+            content = b"" if file is None else self._read(file, os.fstat(file).st_size)
+            version, _, document = content.partition(b"\n")
+            self._version = version + b"\n"
+            self._ledger = self._parse(document, window)
         return self._ledger
 
-    def _read(self, window: float) -> Ledger:
+    @staticmethod
+    def _read(file: int, size: int) -> bytes:
+        os.lseek(file, 0, os.SEEK_SET)
+        return os.read(file, size)
+
+    @staticmethod
+    def _parse(document: bytes, window: float) -> Ledger:
         try:
-            ledger = Ledger.from_dict(orjson.loads(self._path.read_bytes()))
-        except FileNotFoundError:
-            return Ledger(window)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            _log.debug("%s could not be read and is begun anew", self._path)
-            return Ledger(window)
+            ledger = Ledger.from_dict(orjson.loads(document))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return Ledger(window)  # New, torn, or of another release.
         # Times of tomorrow are of a clock that has since been set back.
         in_future = len(ledger.sent) > 0 and float(ledger.sent.max()) > time.time() + window
         return Ledger(window) if ledger.window != window or in_future else ledger
 
-    def _save(self, ledger: Ledger) -> None:
-        content = orjson.dumps(
-            ledger.to_dict(), option=orjson.OPT_SERIALIZE_NUMPY, default=lambda o: vars(o)
+    def _save(self, file: int, ledger: Ledger) -> None:
+        self._version = f"{self._name} {ledger.changes}\n".encode()
+        content = self._version + orjson.dumps(
+            ledger.to_dict(), option=orjson.OPT_SERIALIZE_NUMPY, default=vars
         )
         try:
-            self._new.write_bytes(content)
-            self._new.replace(self._path)
+            os.lseek(file, 0, os.SEEK_SET)
+            os.write(file, content)
+            os.ftruncate(file, len(content))
         except OSError as error:
             self._give_up(error)
-        self._seen = self._state()
-
-    def _state(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except OSError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def state_directory() -> Path:
