@@ -8,6 +8,7 @@ nothing is outstanding, or nobody is left to ask.
 
 from __future__ import annotations
 
+import logging
 import math
 import queue
 import threading
@@ -38,6 +39,8 @@ from engagement_nb.periods import Window
 from engagement_nb.planning import Plan
 from engagement_nb.retries import WORTH_A_RETRY, retry_for
 from engagement_nb.routing import requests_for
+
+_log = logging.getLogger(__name__)
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 24
@@ -266,15 +269,16 @@ class Run:
 
     def _staff(self, pending: int) -> None:
         """Start threads: as many as fill the quota at the latency seen, by Little's law."""
-        wanted = self._workers
-        if wanted is None:
-            wanted = 4
-            _, limit = self._left_of_minute()
-            if limit and self._answers:
-                # The quickest, as the others may have waited for the quota too.
-                wanted = max(wanted, math.ceil(2 * limit / 60 * self._latency) + 2)
         most = MOST_WORKERS_BY_HOUR if self.plan.by == "hour" else MOST_WORKERS
-        for _ in range(min(wanted, pending, most) - len(self._threads)):
+        most = min(most, pending, self._workers or most)
+        if len(self._threads) >= most:
+            return
+        wanted = self._workers or 4
+        if self._workers is None and self._answers:
+            _, limit = self._left_of_minute()
+            # The quickest answer, as the others may have waited for the quota too.
+            wanted = max(wanted, math.ceil(2 * (limit or 0) / 60 * self._latency) + 2)
+        for _ in range(min(wanted, most) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="collect", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -366,12 +370,17 @@ class Run:
         wait: float = 0.0,
         error: Exception | None = None,
     ) -> None:
-        if self._on_event:
-            name = type(error).__name__ if error else ""
-            event = Event(kind, request.endpoint, request.auth, request.profile.name,
-                          len(request.tweet_ids), attempt, wait, name)  # fmt: skip
+        if self._on_event is None:
+            return
+        name = type(error).__name__ if error else ""
+        event = Event(kind, request.endpoint, request.auth, request.profile.name,
+                      len(request.tweet_ids), attempt, wait, name)  # fmt: skip
+        try:
             with self._lock:
                 self._on_event(event)
+        except Exception:
+            # The answer has been paid for, whatever becomes of who listens.
+            _log.warning("A hook for events failed.", exc_info=True)
 
 
 def _key(request: Request) -> str:

@@ -355,3 +355,10 @@ def test_the_bar_tells_requests_tweets_and_the_minute(
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
         collect(plan, client, source="sandbox", progress=False)
         assert not capsys.readouterr().err
+
+
+def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
+    def hook(event: Event) -> None:
+        raise RuntimeError("mine")
+
+    assert len(fetch(sandbox, sandbox.ids("own", 30), "28hr", on_event=hook)) == 30
