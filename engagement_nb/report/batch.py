@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,17 +15,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from engagement_nb.dataset import Dataset
-from engagement_nb.errors import EngagementError, ReportError
-from engagement_nb.kernels import SERVER
+from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
 from engagement_nb.report.index import index_html
-from engagement_nb.report.manifest import Fetch, Row, fingerprint, read_manifest, slug
+from engagement_nb.report.manifest import Row, fingerprint, read_manifest, slug
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
 from engagement_nb.report.pdf import require_browser
+from engagement_nb.report.pool import open_pool
 from engagement_nb.report.render import (
     DONE,
     FAILED,
-    STOPPED,
     Job,
     read_record,
     render,
@@ -35,10 +31,7 @@ from engagement_nb.report.render import (
 )
 from engagement_nb.store import Store
 
-INDEX, SUMMARY, STATE = "index.html", "summary.json", "batch.json"
-SCHEDULER_SECONDS = 20
-"""How long a Dask scheduler may take to answer."""
-REPORTS, DATASETS = "reports", "datasets"
+INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
 
 
 @dataclass(frozen=True)
@@ -151,13 +144,13 @@ def make_batch(
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
     store = Store(out)
-    state = _State(store)
+    state = RunState(store)
     if only_failed:
         chosen = [row for row in rows if read_record(_folder(store, row)).get("status") != DONE]
     else:
         chosen = rows
         state.begin(begun)
-    troubles = _fetch_all(chosen, store, state, progress)
+    troubles = fetch_all(chosen, store, state, progress)
     jobs, records = [], {}
     options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf}
     for row in chosen:
@@ -168,7 +161,7 @@ def make_batch(
             )
         else:
             jobs.append(_job(row, store, notebook, state, options))
-    with _pool(workers, scheduler, len(jobs)) as pool:
+    with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress)
     resumed = [
         name for name, record in records.items()
@@ -191,108 +184,11 @@ def make_batch(
     return batch
 
 
-class _State:
-    """What a batch has fetched, so that one that was cut off does not fetch it again."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._said: dict[str, Any] = {"fetched": {}, "ended": False}
-        if store.exists(STATE):
-            self._said |= json.loads(store.read(STATE))
-
-    @property
-    def fetched(self) -> dict[str, Any]:
-        """What was fetched in this run, by dataset."""
-        return dict(self._said["fetched"])
-
-    def begin(self, now: datetime) -> None:
-        """A new run, unless the last one was cut off."""
-        if self._said["ended"] or "started_at" not in self._said:
-            self._said = {"started_at": now.isoformat(), "fetched": {}, "ended": False}
-        self._keep()
-
-    def has(self, dataset: str) -> bool:
-        """Whether this run has fetched it."""
-        return dataset in self._said["fetched"]
-
-    def add(self, dataset: str, found: Mapping[str, Any]) -> None:
-        """Note a finished fetch."""
-        self._said["fetched"][dataset] = dict(found)
-        self._keep()
-
-    def end(self) -> None:
-        """The run has come to its end."""
-        self._said["ended"] = True
-        self._keep()
-
-    def _keep(self) -> None:
-        self._store.publish(STATE, json.dumps(self._said, indent=1).encode())
-
-
-def dataset_name(fetch: Fetch) -> str:
-    """Folder of what is fetched for rows that share it: the same in every run."""
-    digest = hashlib.sha256(json.dumps(asdict(fetch), sort_keys=True).encode()).hexdigest()[:8]
-    parts = (fetch.source, fetch.profile, fetch.endpoint, digest)
-    return f"{DATASETS}/{slug('-'.join(part for part in parts if part))}"
-
-
-def _fetch_all(
-    rows: Sequence[Row], store: Store, state: _State, progress: bool | None
-) -> dict[Fetch, str]:
-    """Fetch what rows want, each Tweet once; what went wrong, by what was wanted."""
-    wanted: dict[Fetch, list[Row]] = {}
-    for row in rows:
-        if row.fetch is not None:
-            wanted.setdefault(row.fetch, []).append(row)
-    troubles = {}
-    for fetch, sharing in wanted.items():
-        name = dataset_name(fetch)
-        if state.has(name):
-            continue
-        try:
-            state.add(
-                name, _fetch_one(fetch, sharing, f"{store.where.rstrip('/')}/{name}", progress)
-            )
-        except (EngagementError, OSError) as error:
-            troubles[fetch] = str(error)
-    return troubles
-
-
-def _fetch_one(
-    fetch: Fetch, rows: Sequence[Row], where: str, progress: bool | None
-) -> dict[str, Any]:
-    from engagement_nb.ids import read_ids
-    from engagement_nb.sources import ApiSource, open_source
-
-    with closing(
-        open_source(fetch.source, profile=fetch.profile or None, progress=progress)
-    ) as source:
-        if not isinstance(source, ApiSource):
-            raise ReportError(f"Nothing is fetched from {fetch.source}.")
-        ids: dict[str, None] = {}
-        for row in rows:
-            listed = read_ids(row.ids).ids if row.ids else source.tweet_ids()
-            ids |= dict.fromkeys(listed)
-        dataset = Dataset(where, source.figures)
-        period: dict[str, Any] = {
-            name: getattr(fetch, name) or None for name in ("start", "end", "by")
-        }
-        ended = source.fetch_into(dataset, fetch.endpoint, list(ids), **period)
-        if fetch.endpoint == "historical":
-            source.fetch_into(dataset, "totals", list(ids))
-    if not ended.done:
-        raise ReportError(
-            f"The fetch did not come to its end: {ended.trouble or 'see its dataset'}",
-            advice="Run the same command again: it asks only for what is missing.",
-        )
-    return ended.to_dict()
-
-
 def _job(
     row: Row,
     store: Store,
     notebook: NotebookFile,
-    state: _State,
+    state: RunState,
     options: Mapping[str, Any],
 ) -> Job:
     from engagement_nb.ids import read_ids
@@ -320,45 +216,6 @@ def _job(
         key=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32],
         **options,
     )
-
-
-@contextmanager
-def _pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
-    """Where reports are made: threads of this process, or the workers of a Dask cluster.
-
-    Both are `concurrent.futures.Executor`. Threads do here: the work is in the kernels, which
-    are processes of their own.
-    """
-    if scheduler is None:
-        count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
-        STOPPED.clear()
-        pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
-        try:
-            yield pool
-        except BaseException:
-            # Kernels that run are of no use any more; their threads end with them.
-            STOPPED.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            SERVER.close()
-            raise
-        pool.shutdown()
-        return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ReportError(
-            "Dask is not installed, and --scheduler needs it.",
-            advice="pip install 'engagement-nb[dask]'",
-        ) from None
-    try:
-        client = Client(scheduler, timeout=SCHEDULER_SECONDS)
-    except (OSError, ValueError) as error:
-        raise ReportError(
-            f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
-            advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
-        ) from None
-    with client:
-        yield client.get_executor(pure=False)
 
 
 def _render_all(

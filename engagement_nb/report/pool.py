@@ -1,0 +1,54 @@
+"""Where reports are made: on this machine, or on a Dask cluster; to a caller it is the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from engagement_nb.errors import ReportError
+from engagement_nb.kernels import SERVER
+from engagement_nb.report.render import STOPPED
+
+SCHEDULER_SECONDS = 20
+"""How long a Dask scheduler may take to answer."""
+
+
+@contextmanager
+def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
+    """Where reports are made: threads of this process, or the workers of a Dask cluster.
+
+    Both are `concurrent.futures.Executor`. Threads do here: the work is in the kernels, which
+    are processes of their own.
+    """
+    if scheduler is None:
+        count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+        STOPPED.clear()
+        pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
+        try:
+            yield pool
+        except BaseException:
+            # Kernels that run are of no use any more; their threads end with them.
+            STOPPED.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            SERVER.close()
+            raise
+        pool.shutdown()
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ReportError(
+            "Dask is not installed, and --scheduler needs it.",
+            advice="pip install 'engagement-nb[dask]'",
+        ) from None
+    try:
+        client = Client(scheduler, timeout=SCHEDULER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
+            advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
+        ) from None
+    with client:
+        yield client.get_executor(pure=False)

@@ -1,0 +1,137 @@
+"""The wheel alone, in an empty folder, away from any checkout, does the main job."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from engagement_nb.report.lab import lab_command, working_folder
+from engagement_nb.report.notebooks import notebooks_folder
+from tests.report_inputs import export
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder), "."]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def program(wheel, tmp_path_factory):
+    """The program of a fresh environment that has the wheel, and the libraries of this one.
+
+    They come from here by a path file, so that nothing is downloaded; this package's own
+    editable install is left out.
+    """
+    folder = tmp_path_factory.mktemp("env")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(subprocess.check_output([python, "-c", where], text=True).strip())
+    here = Path(subprocess.check_output([sys.executable, "-c", where], text=True).strip())
+    # A plain path: .pth files in there, that of the editable install too, are not read.
+    (site / "libraries.pth").write_text(f"{here}\n")
+    # Of Jupyter's libraries, what they keep beside their code: templates, kernel specifications.
+    (folder / "share").symlink_to(Path(sys.prefix) / "share")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+
+    def run(*words: str, cwd: Path) -> subprocess.CompletedProcess:
+        return subprocess.run([python, "-m", "engagement_nb", *words], cwd=cwd, env=environment,
+                              capture_output=True, text=True)  # fmt: skip
+
+    run.python, run.site, run.env = python, site, environment
+    return run
+
+
+def test_the_wheel_holds_the_notebooks_and_nothing_that_is_not_ours(wheel):
+    """Notebooks, templates, the typing marker; no tests, no data, no caches."""
+    names = zipfile.ZipFile(wheel).namelist()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert f"engagement_nb/notebooks/{path.name}" in names
+    for name in (
+        "index.html.j2",
+        "batch.html.j2",
+        "batch.js",
+        "style.css",
+        "sandbox.css",
+        "conf.json",
+    ):
+        assert f"engagement_nb/report/template/{name}" in names
+    assert "engagement_nb/py.typed" in names
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.startswith("engagement_nb")} == set()
+    assert not [name for name in names if name.endswith((".csv", ".pyc", ".parquet"))]
+
+
+def test_it_reports_and_makes_batches_in_an_empty_folder(program, tmp_path):
+    """What is imported is the wheel's, and its own notebooks are run, by its fast engine too."""
+    code = "import engagement_nb as e, papermill.engines as p; print(e.__file__, p.papermill_engines.get_engine('engagement-nb').__module__)"  # noqa: E501
+    told = subprocess.check_output(
+        [program.python, "-c", code], cwd=tmp_path, env=program.env, text=True
+    )
+    assert told.startswith(str(program.site))
+    assert told.split()[1] == "engagement_nb.engine"
+
+    source = export(tmp_path)
+    made = program("report", "--source", source.name, "-o", "out", "--json", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["gap"]["posts"] == 60
+    assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
+
+    (tmp_path / "manifest.csv").write_text(f"name,export\none,{source.name}\n")
+    batch = program("batch", "manifest.csv", "-o", "batch", cwd=tmp_path)
+    assert batch.returncode == 0, batch.stderr
+    assert (tmp_path / "batch" / "index.html").exists()
+
+
+def test_lab_works_on_copies_that_stay_as_they_are(program, tmp_path):
+    """A copy that the user has changed is not overwritten."""
+    code = "from engagement_nb.report.lab import working_folder; print(working_folder())"
+    command = [program.python, "-c", code]
+    folder = Path(
+        subprocess.check_output(command, cwd=tmp_path, env=program.env, text=True).strip()
+    )
+    assert folder == tmp_path / "engagement-notebooks"
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted(path.name for path in notebooks_folder().glob("*.ipynb"))
+    (folder / names[0]).write_text("changed")
+    subprocess.check_output(command, cwd=tmp_path, env=program.env)
+    assert (folder / names[0]).read_text() == "changed"
+
+
+def test_lab_opens_the_notebooks_of_a_checkout_on_loopback(capsys):
+    """And nobody else's machine reaches it."""
+    assert working_folder() == ROOT / "notebooks"
+    command = lab_command(ROOT / "notebooks", port=0, browser=False)
+    assert "--ServerApp.ip=127.0.0.1" in command
+    from engagement_nb import cli
+
+    assert cli.run(["lab", "--ip=0.0.0.0"]) == 2
+    assert "listens on this machine only" in capsys.readouterr().err
+
+
+def test_lab_answers_on_loopback(tmp_path):
+    """JupyterLab really starts, and ends when it is told to."""
+    command = [sys.executable, "-m", "engagement_nb", "lab", "--port", "0", "--no-browser",
+               "--folder", str(tmp_path / "mine"), "--ServerApp.token=t"]  # fmt: skip
+    lab = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    try:
+        address = next(line for line in lab.stderr if "http://127.0.0.1:" in line)
+        assert "0.0.0.0" not in address
+    finally:
+        lab.terminate()
+        lab.communicate(timeout=30)
+    assert (tmp_path / "mine" / "02_explore_gap.ipynb").exists()
