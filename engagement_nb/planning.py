@@ -161,7 +161,8 @@ class Plan:
     def _time(self) -> str:
         if self.minutes is None:
             return "; the limit a minute shows with the first answer"
-        return f"; {self.minutes:.1f} minutes at {self.limit:g} a minute"
+        time = "less than a minute" if self.minutes < 1 else f"{self.minutes:.1f} minutes"
+        return f"; {time} at {self.limit:g} a minute"
 
 
 def make_plan(
@@ -221,7 +222,7 @@ def make_plan(
         )
     windows = cut(window, grouping) if window else (None,)
     if grouping == "day" and (window is None or window.start.hour or window.end.hour):
-        notes.append("The first and the last day are not whole ones.")
+        notes.append("Days at the borders of the period are not whole ones.")
     if ids.duplicates:
         notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
     log, accepted = _not_obtainable(ids, spec, wanted, window, now)

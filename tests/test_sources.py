@@ -66,6 +66,14 @@ def test_the_sandbox_offers_a_sample_for_every_call() -> None:
         assert (recent.frame["time"] >= recent.about.start).all()
 
 
+def test_a_profile_of_the_sandbox_brings_its_own_tweets() -> None:
+    with open_source("sandbox", tweets=2_000, profile="sandbox_birch_2") as source:
+        ids = source.tweet_ids(count=20)
+        metrics = source.last_28_hours(ids)
+        assert list(metrics.frame["tweet_id"]) == ids
+        assert not source.plan(ids, "28hr").hints
+
+
 def test_it_works_within_a_running_event_loop() -> None:
     """As in Jupyter, whose kernel runs one."""
 

@@ -48,6 +48,7 @@ class ApiSource(Source):
         self._dataset = dataset
         self._progress = progress
         self._client: Client | None = None
+        self._owners: dict[str, str] = {}
         self._lock = threading.Lock()
 
     @property
@@ -108,9 +109,8 @@ class ApiSource(Source):
         if tweet_ids is None:
             tweet_ids = self.tweet_ids()
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
-        return make_plan(
-            tweet_ids, endpoint, **{"profiles": self.profiles, "limit": limit, **options}
-        )
+        known = {"profiles": self.profiles, "limit": limit, "owners": self._owners}
+        return make_plan(tweet_ids, endpoint, **{**known, **options})
 
     def fetch_into(
         self,

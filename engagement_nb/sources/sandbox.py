@@ -17,6 +17,7 @@ from engagement_nb.vocabulary import ENV_API_URL
 
 SAMPLE = 500
 """Tweets that the sandbox offers unless told otherwise: those of the last two months."""
+_NOT_OWN = frozenset({"others", "protected", "never-existed", "mixed"})
 
 
 class SandboxSource(ApiSource):
@@ -56,9 +57,11 @@ class SandboxSource(ApiSource):
             # A source that is dropped without being closed gives its port back.
             weakref.finalize(self, self._sandbox.stop).atexit = False
         profiles = sandbox_profiles(self.url)
+        everybody = profiles
         if profile is not None:
             names = [profile] if isinstance(profile, str) else list(profile)
-            profiles = [_named(profiles, name) for name in names]
+            profiles = [_named(everybody, name) for name in names]
+        self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress)
         self.sandbox = True
 
@@ -70,13 +73,15 @@ class SandboxSource(ApiSource):
             self._sandbox = None
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
-        """Ids to try: see `Source.tweet_ids`; the newest ones of the first account."""
-        answer = httpx.get(
-            f"{self.url}/sandbox/ids", params={"kind": kind, "count": count or SAMPLE}
-        )
+        """Ids to try: see `Source.tweet_ids`; the newest ones of the first profile's account."""
+        asked = {"kind": kind, "count": count or SAMPLE, "account": self._account}
+        answer = httpx.get(f"{self.url}/sandbox/ids", params=asked)
         if answer.is_error:
             raise InputError(f"The sandbox has no such ids: {answer.text.strip()}")
-        return list(answer.json())
+        ids = list(answer.json())
+        if kind not in _NOT_OWN:
+            self._owners.update(dict.fromkeys(ids, self.profiles[0].user_id))
+        return ids
 
 
 def _answers(url: str) -> bool:
