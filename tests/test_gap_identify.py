@@ -5,11 +5,11 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from engagement_nb.gap import explore_gap
+from engagement_nb.gap import explore_gap, identify
 from engagement_nb.gap.identify import (
     Evidence,
     borne,
@@ -19,7 +19,7 @@ from engagement_nb.gap.identify import (
     slack,
 )
 from engagement_nb.gap.judge import at_least
-from tests.gap_worlds import known_world
+from tests.gap_worlds import CANDIDATES, known_world
 
 
 def brute_force(values, engagements, gains, tolerance, *, strict=False):
@@ -38,7 +38,12 @@ def brute_force(values, engagements, gains, tolerance, *, strict=False):
     return best[0]
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("many", [0, 1, 100])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(
     data=st.data(),
     metrics=st.integers(1, 7),
@@ -46,7 +51,10 @@ def brute_force(values, engagements, gains, tolerance, *, strict=False):
     strict=st.booleans(),
     tolerance=st.sampled_from([0.0, 0.002, 0.1]),
 )
-def test_the_set_found_is_the_best_of_all_sets(data, metrics, tweets, strict, tolerance):
+def test_the_set_found_is_the_best_of_all_sets(
+    many, data, metrics, tweets, strict, tolerance, monkeypatch
+):
+    monkeypatch.setattr(identify, "MANY_CONFLICTS", many)
     values = data.draw(arrays(np.int64, (metrics, tweets), elements=st.integers(0, 6)))
     engagements = data.draw(arrays(np.int64, tweets, elements=st.integers(0, 20)))
     gains = [int(row.sum()) * 1000 + 10 for row in values]
@@ -65,6 +73,14 @@ def test_the_cheapest_hitting_set_is_the_cheapest_of_all(conflicts):
     found = cheapest_hitting_set(conflicts, costs)
     assert sum(costs[j] for j in found) == min(sum(costs[j] for j in s) for s in hitting)
     assert found in hitting
+
+
+def test_figures_that_contradict_nearly_every_set_take_no_longer():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.integers(0, 100, (300, 15)), columns=CANDIDATES[:15])
+    frame["engagements"] = rng.integers(500, 1500, 300)
+    gap = explore_gap(frame, resamples=10, redraws=3)
+    assert not gap.counted
 
 
 def test_weights_count_a_tweet_as_often_as_drawn():

@@ -36,6 +36,10 @@ TOLERANCE = 0.002
 """Share of the Tweets with a metric above zero that may contradict a set which holds it."""
 SPARE_FROM = 10
 """One contradiction more is borne from so many Tweets on: a wrong row must not decide."""
+MANY_CONFLICTS = 100
+"""Beyond so many the conflicts are no help any more, and sets are tried one after the other."""
+FIRST = 128
+"""Tweets that are asked first whether they refuse a set."""
 SLACK = 0.02
 """Share of engagements by which counters read at different moments may differ."""
 
@@ -69,6 +73,7 @@ class Evidence:
         metrics = len(values)
         above = values > 0
         self.weights = weights
+        self.tried = 0
         if weights is None:
             self.users = above.sum(axis=1)
         else:
@@ -79,7 +84,10 @@ class Evidence:
         alone = [self._weigh(values[j] > engagements) > self.allowed[j] for j in range(metrics)]
         viable = np.flatnonzero(~np.array(alone, dtype=bool) & (self.users > 0))
         self.viable = tuple(int(j) for j in viable)
-        speaking = values[viable].sum(axis=0, dtype=np.int64) > engagements
+        most = values[viable].sum(axis=0, dtype=np.int64)
+        speaking = np.flatnonzero(most > engagements)
+        # The Tweets that are exceeded most come first: see `allows_sum`.
+        speaking = speaking[np.argsort(engagements[speaking] / most[speaking], kind="stable")]
         self.values = values[:, speaking]
         self.engagements = engagements[speaking]
         self.above = above[:, speaking]
@@ -96,17 +104,26 @@ class Evidence:
         total = np.zeros(len(self.engagements), dtype=np.int64)
         for j in members:
             total += self.values[j]
-        over = total > self.engagements
-        if not over.any():
+        return self._against(members, total)
+
+    def _against(self, members: Sequence[int], total: np.ndarray) -> np.ndarray:
+        over = np.flatnonzero(total > self.engagements[: len(total)])
+        self.tried += 1
+        if not len(over):
             return np.zeros(len(members), dtype=np.int64)
-        above = self.above[list(members)][:, over]
-        if self.weights is None:
-            return above.sum(axis=1)
-        return above @ self.weights[over]
+        above = self.above[np.array(members)[:, None], over]
+        return above.sum(axis=1) if self.weights is None else above @ self.weights[over]
 
     def allows(self, members: Sequence[int]) -> bool:
         """Whether a set is allowed: see the rule at the top."""
         return bool((self.violations(members) <= self.allowed[list(members)]).all())
+
+    def allows_sum(self, members: Sequence[int], total: np.ndarray) -> bool:
+        """The same for a set whose sums are known; the first Tweets alone often refuse it."""
+        bearable = self.allowed[list(members)]
+        if len(total) > 2 * FIRST and (self._against(members, total[:FIRST]) > bearable).any():
+            return False
+        return bool((self._against(members, total) <= bearable).all())
 
 
 def largest_allowed(
@@ -132,7 +149,7 @@ def largest_allowed(
     if not (set(force) <= set(everything) and evidence.allows(force)):
         return None
     conflicts: list[frozenset[int]] = []
-    while True:
+    while len(conflicts) < MANY_CONFLICTS:
         left_out = cheapest_hitting_set(conflicts, gains, keep=force)
         if left_out is None:
             return None
@@ -140,6 +157,35 @@ def largest_allowed(
         if evidence.allows(members):
             return members
         conflicts.append(minimal_conflict(evidence.allows, members))
+    return best_by_trying(evidence, gains, force)
+
+
+def best_by_trying(
+    evidence: Evidence, gains: Sequence[int], force: Sequence[int]
+) -> tuple[int, ...]:
+    """The same by depth-first search: for figures of which most sets are contradicted."""
+    free = sorted((j for j in evidence.viable if j not in force), key=lambda j: -gains[j])
+    to_come = [sum(gains[j] for j in free[k:]) for k in range(len(free) + 1)]
+    best, best_members = -1, tuple(force)
+
+    def search(at: int, members: list[int], total: np.ndarray, gain: int) -> None:
+        nonlocal best, best_members
+        if gain > best:
+            best, best_members = gain, tuple(members)
+        if gain + to_come[at] <= best:
+            return
+        # The next metric that is left out comes after those that are taken before it.
+        for k in range(at, len(free)):
+            if gain + to_come[k] <= best:
+                return
+            j = free[k]
+            further = total + evidence.values[j]
+            if evidence.allows_sum([*members, j], further):
+                search(k + 1, [*members, j], further, gain + gains[j])
+
+    start = evidence.values[list(force)].sum(axis=0, dtype=np.int64)
+    search(0, list(force), start, sum(gains[j] for j in force))
+    return tuple(sorted(best_members))
 
 
 def minimal_conflict(

@@ -8,6 +8,9 @@ from engagement_nb.gap.identify import Evidence, gains, largest_allowed
 from engagement_nb.gap.read import Counts
 
 DRAWS = 100
+MOST_WORK = 40_000_000
+"""Sets tried times Tweets, beyond which no further draw is made: of figures that contradict
+nearly every set, fewer draws have to do."""
 TWEETS_DRAWN = 5000
 """A draw is of at most so many Tweets: more only repeat the same answer."""
 
@@ -26,11 +29,14 @@ def stability(
     values, engagements = counts.values[:, rows], counts.engagements[rows]
     gain = gains(counts.names, values)
     times = np.zeros(len(counts.names))
-    for _ in range(draws):
+    done = spent = 0
+    while done < draws and spent < MOST_WORK:
         weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)))
         evidence = Evidence(values, engagements, tolerance, weights)
         times[list(largest_allowed(evidence, gain) or ())] += 1
-    return dict(zip(counts.names, (times / draws).tolist(), strict=True))
+        done += 1
+        spent += evidence.tried * max(len(evidence.engagements), 500)
+    return dict(zip(counts.names, (times / done).tolist(), strict=True))
 
 
 def fingerprints(counts: Counts) -> np.ndarray:
