@@ -15,7 +15,8 @@ too large without it is too large with it.
 Every part of an allowed set is allowed, which makes an exact search quick: keep a list of
 minimal sets that are not allowed, take the best set that holds none of them, and either it is
 allowed, and then it is the best, or it holds one more such set, which joins the list (an
-implicit hitting set).
+implicit hitting set). Where nearly every set is contradicted, the list grows without end, and
+sets are tried one after the other instead, best metrics first, with the same result.
 
 **The second look.** What small counts hide in the slack shows in how Tweets fit: a metric that
 belongs to the set makes more of them fit exactly than it makes too large, however counters
