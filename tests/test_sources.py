@@ -90,6 +90,9 @@ def test_a_running_sandbox_named_by_the_environment_is_used(
     monkeypatch.setenv("ENGAGEMENT_API_URL", sandbox.url)
     with open_source("sandbox") as source:
         assert source.url == sandbox.url
+        assert source.tweet_ids("deleted", 3) == sandbox.ids("deleted", 3)
+        with pytest.raises(InputError, match="rubbish"):
+            source.tweet_ids("rubbish")
     monkeypatch.setenv("ENGAGEMENT_API_URL", "http://127.0.0.1:9")
     with open_source("sandbox", tweets=100) as source:
         assert source.url != "http://127.0.0.1:9"

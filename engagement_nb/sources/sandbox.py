@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -74,14 +75,22 @@ class SandboxSource(ApiSource):
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """Ids to try: see `Source.tweet_ids`; the newest ones of the first profile's account."""
-        asked = {"kind": kind, "count": count or SAMPLE, "account": self._account}
-        answer = httpx.get(f"{self.url}/sandbox/ids", params=asked)
-        if answer.is_error:
-            raise InputError(f"The sandbox has no such ids: {answer.text.strip()}")
-        ids = list(answer.json())
+        ids = self._pick(kind, count or SAMPLE)
         if kind not in _NOT_OWN:
             self._owners.update(dict.fromkeys(ids, self.profiles[0].user_id))
         return ids
+
+    def _pick(self, kind: str, count: int) -> list[str]:
+        if self._sandbox is not None:
+            try:
+                return list(self._sandbox.ids(kind, count, self._account))
+            except ValueError as error:
+                raise InputError(str(error)) from error
+        words = f"kind={quote(kind)}&count={count}&account={self._account}"
+        answer = httpx.get(f"{self.url}/sandbox/ids?{words}")
+        if answer.is_error:
+            raise InputError(f"The sandbox has no such ids: {answer.text.strip()}")
+        return list(answer.json())
 
 
 def _answers(url: str) -> bool:
