@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -28,7 +29,6 @@ from engagement_nb.vocabulary import (
     ZERO_BEFORE_KNOWN,
     By,
     snowflake,
-    tweet_time,
 )
 
 TIME = pa.timestamp("ms", tz="UTC")
@@ -290,10 +290,14 @@ def _blank_before_known(table: pa.Table, start: datetime | None) -> pa.Table:
     return _blank(table, ZERO_BEFORE_KNOWN, where)
 
 
-def posted_before(tweet_id: str, moment: datetime, unknown: bool = True) -> bool:
-    """Whether a Tweet was posted before a moment; ``unknown`` where its id does not tell."""
-    posted = tweet_time(tweet_id)
-    return unknown if posted is None else posted < moment
+def posted_before(tweet_id: str, moment: datetime) -> bool:
+    """Whether a Tweet was posted before a moment; so are ids from before 2010-11-04."""
+    return int(tweet_id) < _first_id_of(moment)
+
+
+@lru_cache(maxsize=256)
+def _first_id_of(moment: datetime) -> int:
+    return snowflake(moment)
 
 
 def too_old(tweet_id: str, max_age: timedelta | None, now: datetime) -> bool:
