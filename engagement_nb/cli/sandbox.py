@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import CHOICES, system_clock
 from engagement_nb.sandbox.world import World
@@ -159,13 +161,13 @@ def serve(
     try:
         running = Sandbox(port=port, **options)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise InputError(_by_flag(str(error))) from None
     _check_env_file(env_file)
     stopped = _stop_event(until_stdin_closes)
     try:
         running.start()
     except OSError as error:
-        raise click.ClickException(_why_no_port(port, error)) from None
+        raise _no_port(port, error) from None
     try:
         if env_file:
             _write_env(env_file, running.env)
@@ -214,10 +216,21 @@ def _stop_event(until_stdin_closes: bool) -> threading.Event:
     return stopped
 
 
-def _why_no_port(port: int, error: OSError) -> str:
+def _no_port(port: int, error: OSError) -> EngagementError:
+    why = f"cannot be used: {error.strerror}"
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} of 127.0.0.1 is in use: choose another with --port, or 0 for any."
-    return f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}."
+        why = "is in use"
+    advice = "Choose another with --port, or 0 for any."
+    return EngagementError(f"Port {port} of 127.0.0.1 {why}.", advice=advice)
+
+
+def _by_flag(sentence: str) -> str:
+    """What `Settings` says of a field, with the name that it has on the command line."""
+    name, _, rest = sentence.partition(" ")
+    if name not in {"fault", *(field.name for field in fields(Settings))}:
+        return sentence
+    flags = {"per_minute": "--limit", "rates": "--rate", "fault": "--fault"}
+    return f"{flags.get(name, '--' + name.replace('_', '-'))} {rest}"
 
 
 def _is_ours(text: str) -> bool:
@@ -232,22 +245,15 @@ def _check_env_file(path: Path | None) -> None:
         text = path.read_text("utf-8", "replace")
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise click.UsageError(f"--env-file: there is no folder {path.parent}.") from None
+            raise InputError(f"--env-file: there is no folder {path.parent}.") from None
         return
-    except OSError as error:
-        raise click.ClickException(f"--env-file {path}: {error.strerror}.") from None
     if text.strip() and not _is_ours(text):
-        raise click.UsageError(
-            f"--env-file: {path} exists and is not a sandbox's; name another file."
-        )
+        raise InputError(f"--env-file: {path} exists and is not a sandbox's; name another file.")
 
 
 def _write_env(path: Path, env: dict[str, str]) -> None:
-    try:
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{name}={value}\n" for name, value in env.items()), "utf-8")
-    except OSError as error:
-        raise click.ClickException(f"--env-file {path}: {error.strerror}.") from None
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name}={value}\n" for name, value in env.items()), "utf-8")
 
 
 def _remove_env(path: Path, consumer_key: str) -> None:
@@ -263,8 +269,10 @@ def _clock(now: str | None) -> Callable[[], datetime]:
     try:
         start = datetime.fromisoformat(now)
     except ValueError:
-        raise click.UsageError(f"--now: {now!r} is not an ISO 8601 moment.") from None
+        raise InputError(f"--now: {now!r} is not an ISO 8601 moment.") from None
     start = start if start.tzinfo else start.replace(tzinfo=UTC)
+    if not 2014 <= start.year <= 2100:
+        raise InputError(f"--now: {now} is not within 2014 to 2100, when this world has Tweets.")
     offset: timedelta = start - system_clock()
     return lambda: system_clock() + offset
 
@@ -272,16 +280,19 @@ def _clock(now: str | None) -> Callable[[], datetime]:
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise click.UsageError(f"{option}: {text!r} is not of the form NAME=VALUE.")
+        raise InputError(f"{option}: {text!r} is not of the form NAME=VALUE.")
     return name.strip(), value.strip()
 
 
 def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
-    pairs = [_pair(text, option) for text in texts]
-    try:
-        return {name: float(value) for name, value in pairs}
-    except ValueError as error:
-        raise click.UsageError(f"{option}: {error}.") from None
+    found = {}
+    for text in texts:
+        name, value = _pair(text, option)
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise InputError(f"{option}: {value!r} in {text!r} is not a number.") from None
+    return found
 
 
 @sandbox.command()
@@ -312,7 +323,7 @@ def ids(
         settings = Settings(seed=seed, tweets=tweets, accounts=accounts, clock=_clock(now))
         found = World(settings).pick(kind, count, account)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise InputError(_by_flag(str(error))) from None
     click.echo(json.dumps(found) if as_json else "\n".join(found), nl=as_json or bool(found))
     if len(found) < count:
         click.echo(f"This world has only {len(found):,} of this kind; try more --tweets.", err=True)

@@ -1,6 +1,8 @@
 """``python -m engagement_nb.sandbox serve``: the same commands as ``engagement-nb sandbox``."""
 
-from engagement_nb.cli.sandbox import sandbox
+import sys
+
+from engagement_nb.cli import main
 
 if __name__ == "__main__":
-    sandbox(prog_name="python -m engagement_nb.sandbox")
+    main(["sandbox", *sys.argv[1:]])

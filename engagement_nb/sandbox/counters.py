@@ -40,7 +40,9 @@ class Counters:
         settings = world.settings
         unknown = set(settings.rates) - set(NAMES)
         if unknown:
-            raise ValueError(f"rates has unknown names: {', '.join(sorted(unknown))}.")
+            raise ValueError(
+                f"rates has unknown names: {', '.join(sorted(unknown))}; known: {', '.join(NAMES)}."
+            )
         factors = np.array([settings.rates.get(name, 1.0) for name in NAMES])
         if not settings.hidden:
             factors[[NAMES.index(name) for name in HIDDEN]] = 0.0

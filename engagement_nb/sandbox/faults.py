@@ -65,9 +65,12 @@ class Faults:
             raise ValueError(f"Unknown: {', '.join(sorted(unknown))}; known: {', '.join(KEYS)}.")
         rates, script, paths = (wanted.get(k) for k in ("rates", "script", "paths"))
         if rates is not None:
-            rates = {_fault(name): _number(rate, 1.0) for name, rate in _mapping(rates).items()}
+            rates = {
+                _fault(name): _number(f"fault {name}", rate, 1.0)
+                for name, rate in _mapping(rates).items()
+            }
             if sum(rates.values()) > 1.0 + 1e-9:
-                raise ValueError("rates must not add up to more than 1.")
+                raise ValueError("fault rates must not add up to more than 1.")
         if script is not None:
             if isinstance(script, (str, bytes)) or not isinstance(script, Sequence):
                 raise ValueError("script must be a list of faults.")
@@ -75,14 +78,14 @@ class Faults:
         if paths is not None:
             paths = {str(path): _fault(name) for path, name in _mapping(paths).items()}
         seconds = {
-            key: _number(wanted[key], 3600.0)
+            key: _number(key, wanted[key], 3600.0)
             for key in ("latency", "slow_seconds")
             if key in wanted
         }
         if "clock_skew" in wanted:
-            seconds["clock_skew"] = _number(wanted["clock_skew"], 1e9, -1e9)
+            seconds["clock_skew"] = _number("clock_skew", wanted["clock_skew"], 1e9, -1e9)
         if "seed" in wanted:
-            self._random = random.Random(int(_number(wanted["seed"], 2.0**63)))  # noqa: S311
+            self._random = random.Random(int(_number("seed", wanted["seed"], 2.0**63)))  # noqa: S311
         self.rates = self.rates if rates is None else rates
         self.script = self.script if script is None else script
         self.paths = self.paths if paths is None else paths
@@ -134,8 +137,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _number(value: Any, most: float, least: float = 0.0) -> float:
+def _number(name: str, value: Any, most: float, least: float = 0.0) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not least <= value <= most:
-        raise ValueError(f"Expected a number from {least:g} to {most:g}, not {str(value)[:40]!r}.")
+        shown = str(value)[:40]
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, not {shown}.")
     return float(value)

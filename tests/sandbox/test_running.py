@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import signal
 import socket
@@ -9,14 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from click.testing import CliRunner
 
-from engagement_nb.cli.sandbox import sandbox as command
+from engagement_nb import cli
 from engagement_nb.sandbox import KINDS, Sandbox
 from tests.sandbox.helpers import post
 
@@ -24,8 +25,10 @@ PROGRAM = [sys.executable, "-m", "engagement_nb.sandbox"]
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(command, list(arguments))
-    return result.exit_code, result.stdout, result.stderr
+    out, talk = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(talk):
+        code = cli.run(["sandbox", *arguments])
+    return code, out.getvalue(), talk.getvalue()
 
 
 def test_it_listens_on_loopback_only_and_stopping_leaves_nothing_behind() -> None:
@@ -72,6 +75,18 @@ def test_the_index_page_shows_keys_calls_and_what_the_last_requests_got(
     ):  # fmt: skip
         assert needed in text
     assert text.index("engagement/totals</td>") < text.index("engagement/28hr</td>")
+
+
+def test_counts_under_a_grouping_named_errors_are_no_reason_in_the_log(sandbox: Sandbox) -> None:
+    headers = {"Authorization": f"Bearer {sandbox.bearer_token}"}
+    body = {
+        "tweet_ids": sandbox.ids("own", 1),
+        "engagement_types": ["favorites"],
+        "groupings": {"errors": {"group_by": ["engagement.type"]}},
+    }
+    url = sandbox.url + "/insights/engagement/totals"
+    assert "favorites" in requests.post(url, json=body, headers=headers).json()["errors"]
+    assert sandbox.log[-1].note == ""
 
 
 def test_text_from_requests_is_escaped_on_the_page(make_sandbox: Callable[..., Sandbox]) -> None:
@@ -192,7 +207,7 @@ def test_a_port_in_use_is_one_sentence(sandbox: Sandbox) -> None:
     code, out, talk = run("serve", "--port", str(urlsplit(sandbox.url).port))
     assert code == 1
     assert out == ""
-    assert re.fullmatch(r"Error: Port \d+ of 127\.0\.0\.1 is in use: .*\n", talk)
+    assert re.fullmatch(r"error: Port \d+ of 127\.0\.0\.1 is in use\. Choose another .*\n", talk)
 
 
 def test_an_env_file_with_other_keys_is_never_written_over(tmp_path: Path) -> None:
@@ -208,16 +223,30 @@ def test_an_env_file_with_other_keys_is_never_written_over(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--tweets", "0"], ["--fault", "503"], ["--fault", "503=x"], ["--script", "boom"],
-        ["--now", "soon"], ["--rate", "likes=2"], ["--window", "rolling"], ["--port", "99999"],
-        ["--bare-numbers", "3"], ["--fault-at", "/x=boom"],
+        ["--tweets", "0"], ["--fault", "503"], ["--fault", "503=x"], ["--fault", "503=7"],
+        ["--now", "soon"], ["--rate", "likes=2"], ["--limit", "-4"], ["--window-seconds", "0"],
+        ["--bare-numbers", "3"], ["--latency", "-1"], ["--accounts", "0"],
+        ["--now", "0001-01-01"], ["--now", "9999-12-31"],
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_options_that_cannot_be_used_are_usage_errors(arguments: list[str]) -> None:
+def test_an_option_that_cannot_be_used_is_named_in_one_sentence(arguments: list[str]) -> None:
+    code, out, talk = run("serve", "--port", "0", *arguments)
+    assert (code, out) == (2, "")
+    assert re.fullmatch(rf"error: .*{arguments[0]}\b.*\n", talk)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--script", "boom"], "boom"), (["--fault-at", "/x=boom"], "boom"),
+        (["--window", "rolling"], "--window"), (["--port", "99999"], "--port"),
+    ],
+)  # fmt: skip
+def test_choices_that_do_not_exist_are_wrong_use(arguments: list[str], named: str) -> None:
     code, _, talk = run("serve", *arguments)
     assert code == 2
-    assert "Error: " in talk
+    assert named in talk
 
 
 def test_the_sandbox_imports_nothing_of_the_client() -> None:
