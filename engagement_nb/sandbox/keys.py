@@ -104,7 +104,7 @@ class Keys:
 
     def number_of(self, user_id: str) -> int | None:
         """The account with this user id, if it gave tokens."""
-        number = int(user_id) % 1000 if user_id.isdigit() else -1
+        number = int(user_id) % 1000 if user_id.isdecimal() and len(user_id) < 20 else -1
         for candidate in range(number, self._account_count, 1000) if number >= 0 else ():
             if self.user_id(candidate) == user_id:
                 return candidate

@@ -40,7 +40,19 @@ class Pending:
 
 
 class UnauthenticatedError(Exception):
-    """A request that is not authenticated; the text is the real reason."""
+    """A request that is not authenticated.
+
+    Parameters
+    ----------
+    reason
+        The real one.
+    app_key
+        Consumer key of the app that it says it comes from, if there is such an app.
+    """
+
+    def __init__(self, reason: str, app_key: str = "") -> None:
+        super().__init__(reason)
+        self.app_key = app_key
 
 
 class Validator(RequestValidator):
@@ -289,7 +301,9 @@ class Gate:
             # oauthlib trips over some malformed headers instead of refusing them.
             raise UnauthenticatedError("Malformed Authorization header") from None
         if not good:
-            raise UnauthenticatedError(self.validator.reason or _why_not(request))
+            claimed = getattr(request, "client_key", None)
+            app_key = claimed if claimed in self.keys.apps else ""
+            raise UnauthenticatedError(self.validator.reason or _why_not(request), app_key)
         self.validator.remember(request)
         found = self.keys.find_token(request.resource_owner_key)
         if found is None:

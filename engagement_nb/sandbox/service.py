@@ -124,7 +124,7 @@ class Service:
             raw = await read_body(request)
             caller = self._caller(request, raw)
             seen.who = self._who(caller)
-            key = caller.app.consumer_key + ("" if self.settings.shared else endpoint.name)
+            key = self._quota(caller.app.consumer_key, endpoint)
             self._spend(key)
             if not caller.app.has_access:
                 raise RefusedError(self.settings.no_access_status, _NO_ACCESS)
@@ -138,10 +138,13 @@ class Service:
                 body, seen.status = self.engine.answer(question, caller, now), 200
         except UnauthenticatedError as error:
             seen.status, seen.note = 401, str(error)
+            # It costs nothing, and tells what the app has left.
+            key = self._quota(error.app_key, endpoint) if error.app_key else ""
             body = {"errors": [self._unauthenticated(str(error))]}
         except RefusedError as error:
             seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
-        if not seen.note and "errors" in body:
+        # A grouping may be named "errors" too.
+        if not seen.note and isinstance(body.get("errors"), list):
             seen.note = "; ".join(body["errors"])[:300]
         headers = {"content-type": _JSON, **self.limit_headers(key)}
         response = await self.send(request, orjson.dumps(body), seen, headers)
@@ -152,6 +155,9 @@ class Service:
     def _caller(self, request: Request, raw: bytes) -> Caller:
         headers = {name.lower(): value for name, value in request.headers.items()}
         return self.gate.caller(called_url(request), request.method, raw, headers)
+
+    def _quota(self, app_key: str, endpoint: Endpoint) -> str:
+        return app_key + ("" if self.settings.shared else endpoint.name)
 
     def _who(self, caller: Caller) -> str:
         if caller.account is None:
@@ -303,4 +309,7 @@ def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
         return Response(content, status, headers)
 
     routes = [*service.routes(), *(more or [])]
-    return Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})
+    # A path with a slash too many is a wrong path, not an address to go on to.
+    app.router.redirect_slashes = False
+    return app

@@ -132,11 +132,14 @@ class SignIn:
         if request.method == "POST" and form.get("cancel"):
             validator.pending.pop(token, None)
             return HTMLResponse(page("gone.html", minutes=None), 200)
-        if not (chosen.isdecimal() and int(chosen) < self.service.settings.accounts):
-            first = [(n, keys.account(n)) for n in range(min(50, self.service.settings.accounts))]
+        count = self.service.settings.accounts
+        # Nine digits at most: int() refuses thousands of them.
+        number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else count
+        if number >= count:
+            first = [(n, keys.account(n)) for n in range(min(50, count))]
             return HTMLResponse(page("authorize.html", token=token, accounts=first))
-        self._grant(pending, int(chosen))
-        handle = keys.account(int(chosen)).handle
+        self._grant(pending, number)
+        handle = keys.account(number).handle
         return HTMLResponse(page("pin.html", pin=pending.pin, handle=handle))
 
     @staticmethod

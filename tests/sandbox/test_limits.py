@@ -61,6 +61,16 @@ def test_refused_requests_count_and_unauthenticated_ones_do_not(make_sandbox: Ma
     assert ask(sandbox) == (200, 2)
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_bad_token_is_told_what_its_app_has_left(make_sandbox: Make, shared: bool) -> None:
+    sandbox = make_sandbox(per_minute=5, monotonic=Hand(), shared=shared)
+    assert ask(sandbox) == (200, 4)
+    token = sandbox.accounts[0].access_token
+    sandbox.service.keys.revoke(token)
+    assert ask(sandbox) == (401, 4)
+    assert ask(sandbox) == (401, 4)
+
+
 def test_a_fixed_window_gives_all_back_at_once_and_a_sliding_one_bit_by_bit() -> None:
     for kind, expected in (("fixed", [1, 0, 0, 2]), ("sliding", [1, 0, 0, 1])):
         hand = Hand()

@@ -87,8 +87,9 @@ def test_a_forbidden_metric_can_be_a_403(make_sandbox: Make) -> None:
 
 
 def test_other_paths_are_404_and_other_methods_405(frozen: Sandbox) -> None:
-    for path in ("/insights/engagement", "/insights/engagement/weekly", "/%00", "/insights//x"):
-        answer = requests.post(frozen.url + path, json={})
+    for path in ("/insights/engagement", "/insights/engagement/weekly", "/%00", "/insights//x",
+                 "/insights/engagement/totals/"):  # fmt: skip
+        answer = requests.post(frozen.url + path, json={}, allow_redirects=False)
         assert answer.status_code == 404
         assert answer.headers["x-per-minute-limit"] == str(10**6)
         assert frozen.log[-1].status == 404

@@ -122,6 +122,15 @@ def test_a_request_token_can_be_cancelled_and_grows_old(make_sandbox: Make) -> N
         assert "Start the login again" in answer.text
 
 
+@pytest.mark.parametrize("account", ["99", "9" * 5000, "-1", "²", "x"])
+def test_an_account_that_does_not_exist_is_asked_for_again(sandbox: Sandbox, account: str) -> None:
+    form = {"oauth_token": start(sandbox)["oauth_token"], "account": account}
+    answer = requests.post(sandbox.url + "/oauth/authorize", data=form)
+    assert answer.status_code == 200
+    assert "Authorize the app" in answer.text
+    assert 'id="pin"' not in answer.text
+
+
 def test_the_bearer_endpoint_checks_key_secret_and_grant(sandbox: Sandbox) -> None:
     url, good = sandbox.url + "/oauth2/token", (sandbox.consumer_key, sandbox.consumer_secret)
     grant = {"grant_type": "client_credentials"}
