@@ -36,10 +36,14 @@ class ForkServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path()
         self._listens = False
+        self.refuses = False
+        """Whether no kernel is given any more: the work that wants them is being stopped."""
 
     def kernel(self, argv: list[str], env: dict[str, str], cwd: str) -> ForkedKernel:
         """A new kernel process, its sockets bound."""
         asked = json.dumps({"argv": argv, "env": env, "cwd": cwd})
+        if self.refuses:
+            raise OSError("No kernels are started any more.")
         for attempt in (1, 2):
             connection = socket.socket(socket.AF_UNIX)
             try:
@@ -50,7 +54,7 @@ class ForkServer:
                 # The server was lost (killed, out of memory): a new one is as good.
                 connection.close()
                 self.close()
-                if attempt == 2:
+                if attempt == 2 or self.refuses:
                     raise
         raise AssertionError("unreachable")
 

@@ -13,6 +13,7 @@ import nbformat
 
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
+from engagement_nb.kernels import SERVER
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.notebooks import EXPLORE, FETCH, NotebookFile, find_notebook
@@ -101,6 +102,7 @@ def make_report(
     """
     if pdf:
         require_browser()
+    SERVER.refuses = False
     fetches = source in ("sandbox", "api")
     check_source(source, ids)
     explore = find_notebook(EXPLORE, notebooks)

@@ -25,12 +25,14 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
         STOPPED.clear()
+        SERVER.refuses = False
         pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
         try:
             yield pool
         except BaseException:
             # Kernels that run are of no use any more; their threads end with them.
             STOPPED.set()
+            SERVER.refuses = True
             pool.shutdown(wait=False, cancel_futures=True)
             SERVER.close()
             raise
