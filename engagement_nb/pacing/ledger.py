@@ -153,7 +153,7 @@ class Ledger:
             if len(counting) >= ours:
                 nth = len(counting) - ours
                 due = max(due, float(np.partition(counting, nth)[nth]) + _length(quota.window))
-            if quota.others.seen and quota.remaining is not None:
+            if quota.others.about(now, quota.window) and quota.remaining is not None:
                 # Spread over the window: a burst would leave us blind, and them refused.
                 due = max(due, float(self.sent[group].max(initial=0.0)) + 0.9 * quota.window / ours)
                 # With others about, no more are on their way than the newest answer leaves.

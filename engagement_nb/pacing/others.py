@@ -11,6 +11,9 @@ REMEMBERED_WINDOWS = 2
 MARGIN = 0.03
 """Share of the limit that is left over when others are about: they may come before we hear."""
 
+LONG_AGO = -1e12
+"""Seconds; JSON has no infinity."""
+
 
 @dataclass
 class Others:
@@ -22,6 +25,8 @@ class Others:
         When each of their requests was noticed, as long as it counts.
     peaks
         The most that counted at once, by number of the window, for the last windows.
+    noticed
+        When an answer last showed more spent than ours.
     reserve
         What is left free for them beyond what they were seen to take: it grows while the quota
         runs out all the same, up to half of it, since who is refused is not seen.
@@ -31,6 +36,7 @@ class Others:
 
     times: list[float] = field(default_factory=list)
     peaks: dict[str, int] = field(default_factory=dict)
+    noticed: float = LONG_AGO
     reserve: float = 0.0
     grown: float = 0.0
 
@@ -38,6 +44,10 @@ class Others:
     def seen(self) -> bool:
         """Whether anybody was noticed in the last windows."""
         return bool(self.peaks or self.times)
+
+    def about(self, now: float, window: float) -> bool:
+        """Whether answers showed them lately; a stray refusal of ours is no such sign."""
+        return now - self.noticed < (REMEMBERED_WINDOWS + 1) * window
 
     @staticmethod
     def margin(limit: int) -> int:
@@ -71,11 +81,12 @@ class Others:
         more = unexplained - len(self.times)
         if more > 0:
             self.times += [now] * more
+            self.noticed = now
             # What was spent before we came may be somebody's last: it counts for its window
             # and isn't taken for what they spend in each.
             if not first:
                 self._note_peak(now, window)
-        if not self.seen:
+        if not self.about(now, window):
             self.reserve = 0.0
         elif remaining < self.margin(limit) and now - self.grown > window / 10:
             self.reserve = min(limit / 2, max(self.reserve, self._peak()) + limit / 20)
@@ -95,7 +106,8 @@ class Others:
         self._prune(now, window)
         if not self.seen:
             return 0
-        return math.ceil(max(self._peak() + self.margin(limit), self.reserve))
+        margin = self.margin(limit) if self.about(now, window) else 0
+        return math.ceil(max(self._peak() + margin, self.reserve))
 
     def _peak(self) -> int:
         return max(len(self.times), *self.peaks.values(), 0)
