@@ -51,6 +51,10 @@ class Known:
     proven: dict[str, int] = field(default_factory=dict)
     denied: dict[str, set[str]] = field(default_factory=dict)
 
+    def owned(self, tweet_id: str) -> bool:
+        """Whether it is known whose tokens to ask with."""
+        return tweet_id in self.owners or tweet_id in self.proven
+
 
 def requests_for(
     plan: Plan,
@@ -70,7 +74,7 @@ def requests_for(
     outstanding
         Tweets still to ask for, by window.
     probe
-        Whether Tweets of unproven owner are asked for in one window only, so that a refusal
+        Whether Tweets of unknown owner are asked for in one window only, so that a refusal
         costs one request, not one a window. It is the last window, which all Tweets are in.
 
     Returns
@@ -90,7 +94,7 @@ def requests_for(
             lane, reason = route(tweet_id)
             if lane is None:
                 hopeless[tweet_id] = reason
-            elif probe and lane.auth == "user" and tweet_id not in known.proven:
+            elif probe and lane.auth == "user" and not known.owned(tweet_id):
                 if tweet_id not in probed:
                     probed.add(tweet_id)
                     lanes.setdefault(lane, []).append(tweet_id)
