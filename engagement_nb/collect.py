@@ -240,7 +240,9 @@ def _frame(outcome: Outcome, tables: list[pa.Table]) -> pd.DataFrame:
     tables = [_with_columns(table, schema) for table in tables]
     table = pa.concat_tables([schema.empty_table(), *tables])
     wanted = outcome.in_frame()
-    table = table.filter(pc.is_in(table["tweet_id"], pa.array(wanted, pa.string())))
+    if not {*table["tweet_id"].unique().to_pylist()} <= {*wanted}:
+        # Sums that lack a window are left out.
+        table = table.filter(pc.is_in(table["tweet_id"], pa.array(wanted, pa.string())))
     if len(plan.windows) > 1 and plan.by != "hour":
         table = sum_windows(table)
     table = in_order(table, wanted)
