@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, log10
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
           "eleven", "twelve")  # fmt: skip
@@ -44,10 +45,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """An interval of shares: ``24.3–30.1 %``."""
+    """An interval of shares: ``24.3–30.1 %``; more digits where one would say 0.0 to 0.0."""
     if low is None or high is None:
         return "not known"
-    return f"{low * 100:.1f}–{high * 100:.1f} %"
+    digits = max(1, min(6, ceil(-log10(high * 100)))) if high > 0 else 1
+    return f"{low * 100:.{digits}f}–{high * 100:.{digits}f} %"
 
 
 def sentence(text: str) -> str:
