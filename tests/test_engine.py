@@ -194,7 +194,8 @@ def wait_for(happens, seconds=20.0):
 def test_the_engine_can_be_imported_before_papermill():
     """Papermill loads it by its entry point while it is itself being imported."""
     code = (
-        "import engagement_nb.engine, sys; from papermill.engines import papermill_engines as known;"
+        "import engagement_nb.engine, sys\n"
+        "from papermill.engines import papermill_engines as known\n"
         f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.engine.ForkedEngine)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
