@@ -95,7 +95,8 @@ class Metrics:
         return f"{self._headline()}\n{self._shown!r}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._headline())}</p>{self._shown._repr_html_()}"  # type: ignore[operator]
+        table = self._shown.to_html(max_rows=6, max_cols=10, show_dimensions=True)
+        return f"<p>{html.escape(self._headline())}</p>{table}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return handover.bundle(metrics=handover.facts(self))
