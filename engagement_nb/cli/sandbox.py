@@ -168,15 +168,16 @@ def serve(
         running.start()
     except OSError as error:
         raise _no_port(port, error) from None
+    lines = "".join(f"{name}={value}\n" for name, value in running.env.items())
     try:
         if env_file:
-            _write_env(env_file, running.env)
+            _write_env(env_file, lines)
         _say_ready(running, env_file)
         stopped.wait()
     finally:
         running.stop()
         if env_file:
-            _remove_env(env_file, running.service.keys.app.consumer_key)
+            _remove_env(env_file, lines)
     click.echo("SANDBOX stopped.", err=True)
 
 
@@ -251,14 +252,15 @@ def _check_env_file(path: Path | None) -> None:
         raise InputError(f"--env-file: {path} exists and is not a sandbox's; name another file.")
 
 
-def _write_env(path: Path, env: dict[str, str]) -> None:
+def _write_env(path: Path, lines: str) -> None:
     path.touch(mode=0o600)
-    path.write_text("".join(f"{name}={value}\n" for name, value in env.items()), "utf-8")
+    path.write_text(lines, "utf-8")
 
 
-def _remove_env(path: Path, consumer_key: str) -> None:
+def _remove_env(path: Path, lines: str) -> None:
+    """Remove the file, unless somebody has written something else there since."""
     with suppress(OSError):
-        if f"{ENV_CONSUMER_KEY}={consumer_key}\n" in path.read_text("utf-8"):
+        if path.read_text("utf-8") == lines:
             path.unlink()
 
 

@@ -187,6 +187,22 @@ def test_serve_prints_keys_writes_them_to_a_file_and_stops_at_a_signal(tmp_path:
     process.communicate()
 
 
+def test_an_env_file_that_a_later_sandbox_took_over_is_left_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "keys.env"
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", "--env-file", str(file), "--until-stdin-closes"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("SANDBOX ready"):
+        pass
+    later = file.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:1")
+    file.write_text(later)
+    process.communicate()
+    assert process.returncode == 0
+    assert file.read_text() == later
+
+
 def test_serve_ends_with_the_one_who_started_it() -> None:
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes"],
