@@ -14,6 +14,8 @@ import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.collect import collect
+from engagement_nb.collect.running import Event, Run
+from engagement_nb.dataset.parts import Memory
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
@@ -22,9 +24,7 @@ from engagement_nb.errors import (
 )
 from engagement_nb.hosts import hosts_at
 from engagement_nb.pacing import Pacer
-from engagement_nb.parts import Memory
 from engagement_nb.planning import make_plan
-from engagement_nb.running import Event, Run
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.vocabulary import METRICS, PUBLIC_COUNTS_KNOWN_FROM, tweet_time
@@ -349,7 +349,7 @@ def test_the_bar_tells_requests_tweets_and_the_minute(
     with Client() as client:
         collect(plan, client, source="sandbox", progress=True)
         assert "request" not in capsys.readouterr().err
-        monkeypatch.setattr("engagement_nb.meter.DELAY", 0.0)
+        monkeypatch.setattr("engagement_nb.collect.meter.DELAY", 0.0)
         collect(plan, client, source="sandbox", progress=True, workers=1)
         talk = capsys.readouterr().err
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)

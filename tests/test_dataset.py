@@ -21,10 +21,10 @@ import pytest
 from engagement_nb.client import Client
 from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, encode
+from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME
 from engagement_nb.metrics import Metrics
-from engagement_nb.parts import Part
 from engagement_nb.planning import make_plan
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles

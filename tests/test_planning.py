@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from engagement_nb.credentials import Profile
 from engagement_nb.errors import InputError
 from engagement_nb.hosts import SANDBOX
-from engagement_nb.periods import Window, cut, parse_moment
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.routing import Known, requests_for
+from engagement_nb.planning.periods import Window, cut, parse_moment
+from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.vocabulary import MAX_WINDOW, snowflake
 
 NOW = datetime(2026, 11, 23, 10, 17, 30, tzinfo=UTC)

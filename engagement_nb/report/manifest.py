@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.periods import parse_moment
+from engagement_nb.planning.periods import parse_moment
 from engagement_nb.report.make import check_source
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.store import Store

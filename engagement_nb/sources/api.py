@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 
 from engagement_nb.client import Client
 from engagement_nb.collect import Collected, collect, collect_into
+from engagement_nb.collect.running import Event
 from engagement_nb.credentials import Profile, find_profiles
 from engagement_nb.dataset import Dataset, ask_digest
 from engagement_nb.errors import CredentialsError
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
-from engagement_nb.periods import Moment
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.running import Event
+from engagement_nb.planning.periods import Moment
 from engagement_nb.sources.base import Source
 
 _Result = TypeVar("_Result")
@@ -136,7 +136,7 @@ class ApiSource(Source):
         before
             Called with the plan before anything is asked; may raise to refuse it.
         on_event
-            See `engagement_nb.running.Run`.
+            See `engagement_nb.collect.running.Run`.
         **options
             ``start``, ``end``, ``by``, ``metrics``, as for `historical`.
         """

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.periods import Moment
+from engagement_nb.planning.periods import Moment
 
 
 class Source:

@@ -13,7 +13,7 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
-from engagement_nb.periods import Moment
+from engagement_nb.planning.periods import Moment
 from engagement_nb.sources.base import Source
 
 

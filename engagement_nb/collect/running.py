@@ -19,6 +19,10 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from engagement_nb.client import Client, Request
+from engagement_nb.collect.meter import Meter
+from engagement_nb.collect.outcome import Outcome, part_of, part_of_refusal
+from engagement_nb.collect.retries import WORTH_A_RETRY, retry_for
+from engagement_nb.dataset.parts import Part, Sink, request_key
 from engagement_nb.errors import (
     ApiError,
     BadRequestError,
@@ -31,14 +35,10 @@ from engagement_nb.errors import (
     UnauthenticatedError,
     UnavailableTweetsError,
 )
-from engagement_nb.meter import Meter
-from engagement_nb.outcome import Outcome, part_of, part_of_refusal
 from engagement_nb.pacing import WaitStoppedError, backoff
-from engagement_nb.parts import Part, Sink, request_key
-from engagement_nb.periods import Window
 from engagement_nb.planning import Plan
-from engagement_nb.retries import WORTH_A_RETRY, retry_for
-from engagement_nb.routing import requests_for
+from engagement_nb.planning.periods import Window
+from engagement_nb.planning.routing import requests_for
 
 _log = logging.getLogger(__name__)
 

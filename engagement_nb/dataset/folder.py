@@ -37,9 +37,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engagement_nb.dataset.parts import METADATA_KEY, Part
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.parts import METADATA_KEY, Part
 from engagement_nb.store import Store
 
 FORMAT = 1
@@ -255,23 +255,23 @@ class Dataset:
                 found.append(RunRecord(**{**values, "done": run_id in done}))
         return found
 
-    # --- reading: see engagement_nb.reading
+    # --- reading: see engagement_nb.dataset.reading
 
     def read(self, endpoint: str | None = None, **options: Any) -> Metrics:
-        """Read metrics back: see `engagement_nb.reading.read_dataset`."""
-        from engagement_nb.reading import read_dataset
+        """Read metrics back: see `engagement_nb.dataset.reading.read_dataset`."""
+        from engagement_nb.dataset.reading import read_dataset
 
         return read_dataset(self, endpoint, **options)
 
     def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
-        """What one run gave: see `engagement_nb.reading.read_one_run`."""
-        from engagement_nb.reading import read_one_run
+        """What one run gave: see `engagement_nb.dataset.reading.read_one_run`."""
+        from engagement_nb.dataset.reading import read_one_run
 
         return read_one_run(self, record, tweet_ids)
 
     def batches(self, endpoint: str | None = None, **options: Any) -> Iterator[pd.DataFrame]:
-        """Read frames piece by piece: see `engagement_nb.reading.read_batches`."""
-        from engagement_nb.reading import read_batches
+        """Read frames piece by piece: see `engagement_nb.dataset.reading.read_batches`."""
+        from engagement_nb.dataset.reading import read_batches
 
         return read_batches(self, endpoint, **options)
 

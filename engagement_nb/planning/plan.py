@@ -1,6 +1,6 @@
 """Ids × period × metrics × tokens -> requests: what a fetch will cost, and what it cannot get.
 
-Nothing here is sent or spent. The requests are formed by `engagement_nb.routing`.
+Nothing here is sent or spent. The requests are formed by `engagement_nb.planning.routing`.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from engagement_nb.credentials import Profile
 from engagement_nb.errors import InputError
 from engagement_nb.frames import posted_before, too_old
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.periods import Moment, Window, cut, resolve
+from engagement_nb.planning.periods import Moment, Window, cut, resolve
+from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
-from engagement_nb.routing import Known, requests_for
 from engagement_nb.vocabulary import (
     ENDPOINTS,
     FIRST_MOMENT,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from engagement_nb.client import Request
 from engagement_nb.frames import too_old
-from engagement_nb.periods import Window
+from engagement_nb.planning.periods import Window
 from engagement_nb.vocabulary import METRICS
 
 if TYPE_CHECKING:
-    from engagement_nb.planning import Plan
+    from engagement_nb.planning.plan import Plan
 
 
 class Lane(NamedTuple):

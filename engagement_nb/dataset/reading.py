@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from engagement_nb.dataset import Dataset, RunRecord, described_parts, part_names
+from engagement_nb.dataset.folder import Dataset, RunRecord, described_parts, part_names
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics, problems_frame
-from engagement_nb.periods import Moment, answered_window, parse_moment
+from engagement_nb.planning.periods import Moment, answered_window, parse_moment
 from engagement_nb.vocabulary import By
 
 ALL = "all"

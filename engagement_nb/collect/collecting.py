@@ -1,7 +1,6 @@
 """Plan in, metrics out: runs a plan, in memory or into a dataset.
 
-The running itself (threads, retries, refusals) is in `engagement_nb.running`, what it learns in
-`engagement_nb.outcome`.
+The running itself (threads, retries, refusals) is in `running`, what it learns in `outcome`.
 """
 
 from __future__ import annotations
@@ -15,16 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_nb.client import Client
+from engagement_nb.collect.outcome import Outcome
+from engagement_nb.collect.running import Event, Run
 from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
+from engagement_nb.dataset.parts import Memory
 from engagement_nb.errors import EngagementError
 from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics
-from engagement_nb.outcome import Outcome
-from engagement_nb.parts import Memory
-from engagement_nb.periods import answered_window
 from engagement_nb.planning import Plan
+from engagement_nb.planning.periods import answered_window
 from engagement_nb.problems import ProblemLog
-from engagement_nb.running import Event, Run
 
 UNFINISHED = frozenset({"request failed", "not authenticated"})
 """Reasons for which a run is not done: asked again, it goes on."""
@@ -56,7 +55,7 @@ def collect(
     snapshot
         For a dataset: see `engagement_nb.dataset`.
     workers, progress, on_event
-        See `engagement_nb.running.Run`.
+        See `engagement_nb.collect.running.Run`.
 
     Returns
     -------

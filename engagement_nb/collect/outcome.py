@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 
 from engagement_nb.client import Answer, Request
+from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
 from engagement_nb.frames import TIME, answer_table, posted_before, too_old
-from engagement_nb.parts import Part
-from engagement_nb.periods import Window
 from engagement_nb.planning import Plan
+from engagement_nb.planning.periods import Window
+from engagement_nb.planning.routing import Known
 from engagement_nb.problems import ProblemLog
-from engagement_nb.routing import Known
 from engagement_nb.vocabulary import (
     METRIC_ALIASES,
     METRICS,

@@ -1,0 +1,21 @@
+"""What was fetched, as Parquet on local disk or any fsspec address."""
+
+from engagement_nb.dataset.folder import (
+    Dataset,
+    RunRecord,
+    RunWriter,
+    ask_digest,
+    described_parts,
+    encode,
+    part_names,
+)
+
+__all__ = [
+    "Dataset",
+    "RunRecord",
+    "RunWriter",
+    "ask_digest",
+    "described_parts",
+    "encode",
+    "part_names",
+]
