@@ -255,7 +255,8 @@ def _table(soup: BeautifulSoup, table: Tag) -> None:
                 cell["scope"] = "row"
     _align(table)
     region = soup.new_tag("div", role="region", tabindex="0")
-    region["class"] = "scroll"
+    columns = max((len(row.find_all(["th", "td"])) for row in table.find_all("tr")), default=0)
+    region["class"] = "scroll wide" if columns > 11 else "scroll"
     region["aria-label"] = "Table"
     table.wrap(region)
 
