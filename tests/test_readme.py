@@ -1,0 +1,200 @@
+"""Every command and code block of the README does what it says, in a directory of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engagement_nb.sandbox import Sandbox
+from tests.export_files import current, post, write
+from tests.test_credentials import pin_from
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.M | re.S)
+COMMANDS = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
+
+# What waits for a person or another program has a test of its own below; `make` has, too.
+APART = (
+    "make report",
+    "make test",
+    "source .venv/bin/activate",
+    "engagement-nb lab",
+    "engagement-nb auth login",
+    "engagement-nb sandbox serve --env-file sandbox.env",
+)
+
+pytestmark = pytest.mark.xdist_group("readme")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory as a reader of the README would have it: the notebooks, an export file."""
+    place = tmp_path_factory.mktemp("reader")
+    shutil.copytree(ROOT / "notebooks", place / "notebooks")
+    posts = [
+        post(n, likes=n, replies=n % 3, engagements=2 * n + 3, bookmarks=n + 9, impressions=90 * n)
+        for n in range(40)
+    ]
+    write(place, current(posts), "my-export.csv")
+    (manifest,) = (text for language, text in BLOCKS if language == "csv")
+    (place / "manifest.csv").write_text(manifest, encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="module")
+def environment(place: Path) -> dict[str, str]:
+    """No keys, and nothing of whoever runs the tests."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TWITTER_", "ENGAGEMENT_"))}
+    return {
+        **kept,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(place / "home"),
+        "ENGAGEMENT_LEDGER": str(place / "ledger"),
+        "ENGAGEMENT_STATE_DIR": str(place / "state"),
+        "ENGAGEMENT_CONFIG_DIR": str(place / "config"),
+        "BROWSER": "true",
+    }
+
+
+@pytest.fixture
+def start(place: Path, environment: dict[str, str]) -> Iterator[object]:
+    """Start a command that goes on by itself; it ends with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def begin(command: str, **more: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command.split(),
+            cwd=place,
+            env={**environment, **more},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield begin
+    for process in running:
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Read what a command says until it says this."""
+    said = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        said += line
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError(f"{process.args} ended without {pattern!r}:\n{said}")
+
+
+def test_every_block_is_of_a_language_that_is_tested():
+    """A block in another language would be a claim that nobody checks."""
+    assert {language for language, _ in BLOCKS} == {"sh", "python", "csv", "text"}
+    assert set(APART) <= set(COMMANDS)
+
+
+def test_the_commands_run_as_they_stand(place: Path, environment: dict[str, str]):
+    """Without keys, in an empty directory with an export file, each command exits with 0."""
+    script = "\n".join(line for line in COMMANDS if line not in APART)
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for made in (
+        "my-report/report.html",
+        "my-report/gap.json",
+        "explored.ipynb",
+        "metrics-report/report.html",
+        "monday/index.html",
+        "monday/summary.json",
+    ):
+        assert (place / made).stat().st_size, made
+
+
+def test_the_notebook_lines_run_as_they_stand(place: Path, environment: dict[str, str]):
+    """The README's Python is one session, and its last line draws a figure."""
+    code = "\n".join(text for language, text in BLOCKS if language == "python")
+    check = "assert len(metrics.frame) and gap.sentence and 'SANDBOX' in repr(metrics)"
+    subprocess.run(
+        [sys.executable, "-c", f"{code}\n{check}"],
+        cwd=place,
+        env=environment,
+        check=True,
+        timeout=120,
+    )
+
+
+@pytest.mark.skipif(not (ROOT / ".venv/.run").exists(), reason="the tests run outside of .venv")
+def test_make_report_writes_a_report_and_installs_nothing_again(tmp_path: Path):
+    """The main job is one command, and a second run of it is quick."""
+    made = subprocess.run(
+        ["make", "report", f"OUT={tmp_path}"], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "report.html").stat().st_size
+    again = subprocess.run(["make", "-n", "report"], cwd=ROOT, capture_output=True, text=True)
+    assert "engagement-nb report" in again.stdout
+    assert "pip install" not in again.stdout
+
+
+def test_make_knows_its_targets():
+    """`make test` is what CI calls, and what the README names exists."""
+    for target in ("test", "lint", "bench", "study", "lab"):
+        planned = subprocess.run(
+            ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert planned.stdout
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_the_sandbox_serves_and_writes_its_keys(place: Path, start):
+    """`sandbox serve --env-file` says when it is ready, and its keys open it."""
+    serving = start("engagement-nb sandbox serve --env-file sandbox.env --port 0")
+    address = until(serving, r"http://127\.0\.0\.1:\d+")[0]
+    keys = dict(line.split("=", 1) for line in (place / "sandbox.env").read_text().splitlines())
+    assert keys["ENGAGEMENT_API_URL"] == address
+    assert httpx.get(address, timeout=10).status_code == 200
+
+
+def test_logging_in_asks_for_a_pin_and_stores_the_tokens(place: Path, start, sandbox: Sandbox):
+    """`auth login` shows an address, takes the PIN read there, and `auth check` then passes."""
+    keys = {
+        name: value
+        for name, value in sandbox.env.items()
+        if name.startswith(("TWITTER_CONSUMER", "ENGAGEMENT_"))
+    }
+    asking = start("engagement-nb auth login", **keys)
+    page = until(asking, r"http\S+oauth_token=\S+")[0]
+    said, _ = asking.communicate(pin_from(page) + "\n", timeout=30)
+    assert asking.returncode == 0, said
+    assert (place / "config" / "credentials.toml").stat().st_mode & 0o777 == 0o600
+    checking = start("engagement-nb auth check", **keys)
+    said, _ = checking.communicate(timeout=30)
+    assert checking.returncode == 0, said
+
+
+def test_the_lab_opens_on_the_notebooks(start):
+    """`lab` serves JupyterLab on loopback."""
+    lab = start("engagement-nb lab --port 0 --no-browser")
+    address = until(lab, r"http://(?:127\.0\.0\.1|localhost):\d+/\S*")[0]
+    with httpx.Client(transport=httpx.HTTPTransport(retries=6), follow_redirects=True) as browser:
+        assert browser.get(address, timeout=20).status_code == 200
