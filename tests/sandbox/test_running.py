@@ -77,6 +77,20 @@ def test_the_index_page_shows_keys_calls_and_what_the_last_requests_got(
     assert text.index("engagement/totals</td>") < text.index("engagement/28hr</td>")
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"per_minute": 1200}, "Limit: 1,200 requests every 60 seconds"),
+        ({"per_minute": None}, "No limit of requests a minute."),
+        ({"per_second": 9}, "No more than 9 a second."),
+    ],
+)
+def test_the_index_page_tells_the_limits(
+    make_sandbox: Callable[..., Sandbox], options: dict[str, int | None], told: str
+) -> None:
+    assert told in requests.get(make_sandbox(**options).url).text
+
+
 def test_counts_under_a_grouping_named_errors_are_no_reason_in_the_log(sandbox: Sandbox) -> None:
     headers = {"Authorization": f"Bearer {sandbox.bearer_token}"}
     body = {
