@@ -42,5 +42,10 @@ lint: $(VENV)/.test
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
+study: $(VENV)/.test
+	$(BIN)/engagement-nb study gap
+	$(BIN)/engagement-nb study kills
+	$(BIN)/python -m tests.sandbox.fuzz 10000
+
 clean:
 	rm -rf $(VENV) $(OUT) build dist
