@@ -228,9 +228,9 @@ def _no_port(port: int, error: OSError) -> EngagementError:
 def _by_flag(sentence: str) -> str:
     """What `Settings` says of a field, with the name that it has on the command line."""
     name, _, rest = sentence.partition(" ")
-    if name not in {"fault", *(field.name for field in fields(Settings))}:
+    if name not in {"fault", "account", *(field.name for field in fields(Settings))}:
         return sentence
-    flags = {"per_minute": "--limit", "rates": "--rate", "fault": "--fault"}
+    flags = {"per_minute": "--limit", "rates": "--rate"}
     return f"{flags.get(name, '--' + name.replace('_', '-'))} {rest}"
 
 

@@ -169,6 +169,7 @@ def test_ids_says_when_there_are_no_more_and_refuses_kinds_it_does_not_know() ->
     assert code == 0
     assert 0 < len(out.split()) < 100
     assert "only" in talk
+    assert run("ids", "--account", "9") == (2, "", "error: --account must be 0 to 2, not 9.\n")
     code, _, talk = run("ids", "--kind", "weekly")
     assert code == 2
     assert all(kind in talk for kind in KINDS)
