@@ -163,10 +163,7 @@ def make_batch(
             jobs.append(_job(row, store, notebook, state, options))
     with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress)
-    resumed = [
-        name for name, record in records.items()
-        if record["status"] == DONE and record["made_at"] < begun.isoformat(timespec="seconds")
-    ]  # fmt: skip
+    resumed = [name for name, record in records.items() if record.get("resumed")]
     every = [records.get(row.name) or read_record(_folder(store, row)) for row in rows]
     batch = Batch(
         folder=str(out),

@@ -94,7 +94,7 @@ def is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
 
 
 def render(job: Job) -> dict[str, Any]:
-    """Make a report, unless it is there already; its record, also when it failed.
+    """Make a report, unless it is there already (``resumed``); its record, also when it failed.
 
     Nothing of the network is touched but the addresses of source and folder. The record is
     written last: a report without one is not finished, whatever files it has.
@@ -102,7 +102,7 @@ def render(job: Job) -> dict[str, Any]:
     store = Store(job.folder)
     before = read_record(store)
     if is_done(store, before, job.key):
-        return before
+        return {**before, "resumed": True}
     _learn_secrets()
     begun = time.monotonic()
     record: dict[str, Any] = {
