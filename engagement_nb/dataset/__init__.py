@@ -1,14 +1,7 @@
 """What was fetched, as Parquet on local disk or any fsspec address."""
 
-from engagement_nb.dataset.folder import (
-    Dataset,
-    RunRecord,
-    RunWriter,
-    ask_digest,
-    described_parts,
-    encode,
-    part_names,
-)
+from engagement_nb.dataset.folder import Dataset, ask_digest
+from engagement_nb.dataset.run import RunRecord, RunWriter, described_parts, encode, part_names
 
 __all__ = [
     "Dataset",

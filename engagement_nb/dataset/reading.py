@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +12,19 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from engagement_nb.dataset.folder import Dataset, RunRecord, described_parts, part_names
+from engagement_nb.dataset.folder import Dataset
+from engagement_nb.dataset.run import RunRecord, described_parts
+from engagement_nb.dataset.tables import (
+    guarded,
+    once,
+    opened,
+    part_files,
+    schema_of,
+    tables_of,
+    unseen,
+)
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
+from engagement_nb.frames import TIME, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics, problems_frame
 from engagement_nb.planning.periods import Moment, answered_window, parse_moment
 from engagement_nb.vocabulary import By
@@ -104,7 +113,7 @@ def _read(
     newest = runs[-1]
     table, files = _read_runs(dataset, runs, names, wanted, start, end, every)
     if coarser:
-        table = _coarser(table, coarser)
+        table = made_coarser(table, coarser)
     table = in_order(table, wanted)
     stamps = table["read_at"]
     frame = _finish(table, keep_read_at="time" not in table.column_names)
@@ -181,12 +190,12 @@ def read_batches(
         for at in range(0, len(whole.frame), rows):
             yield whole.frame.iloc[at : at + rows].reset_index(drop=True)
         return
-    schema = _schema(names, run.by)
+    schema = schema_of(names, run.by)
     for folder in run.sets:
         seen: set[int] = set()
         waiting: list[pa.Table] = []
-        for table in _tables(dataset, _files(dataset, [folder]), schema):
-            waiting.append(_unseen(table, seen))
+        for table in tables_of(dataset, part_files(dataset, [folder]), schema):
+            waiting.append(unseen(table, seen))
             if sum(map(len, waiting)) >= rows:
                 yield _finish(pa.concat_tables(waiting), keep_read_at=not run.by)
                 waiting = []
@@ -252,37 +261,6 @@ def _metric_names(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> l
     return [name for name in have if name in metrics]
 
 
-def _schema(names: Sequence[str], by: By | str | None) -> pa.Schema:
-    schema = answer_schema(names, by)  # type: ignore[arg-type]
-    return schema.append(pa.field("read_at", TIME))
-
-
-def _files(dataset: Dataset, sets: Iterable[str]) -> list[str]:
-    return [dataset.store.path(name) for name in part_names(dataset.store, sets)]
-
-
-def _arrow(dataset: Dataset, files: list[str], schema: pa.Schema) -> ds.Dataset:
-    filesystem = None if dataset.store.local else pa.fs.PyFileSystem(
-        pa.fs.FSSpecHandler(dataset.store.fs)
-    )  # fmt: skip
-    return ds.dataset(files, schema=schema, format="parquet", filesystem=filesystem)
-
-
-def _tables(dataset: Dataset, files: Iterable[str], schema: pa.Schema) -> Iterator[pa.Table]:
-    for path in files:
-        yield _guarded(lambda path=path: _arrow(dataset, [path], schema).to_table())
-
-
-def _guarded(read: Any) -> pa.Table:
-    try:
-        return read()
-    except (OSError, pa.ArrowException) as error:
-        raise DatasetError(
-            f"A part of the dataset is damaged: {error}.",
-            advice="Remove that file and fetch again: only its Tweets are asked for.",
-        ) from error
-
-
 def _read_runs(
     dataset: Dataset,
     runs: Sequence[RunRecord],
@@ -294,7 +272,7 @@ def _read_runs(
 ) -> tuple[pa.Table, int]:
     """The rows of all runs, each Tweet and time once, and the number of files."""
     by = runs[-1].by
-    schema = _schema(names, by)
+    schema = schema_of(names, by)
     keep = None
     if tweet_ids is not None:
         keep = ds.field("tweet_id").isin(pa.array(tweet_ids, pa.string()))
@@ -312,9 +290,9 @@ def _read_runs(
         read.update(run.sets)
         tables = []
         for folder in run.sets:
-            files = _files(dataset, [folder])
-            source = _arrow(dataset, files, schema)
-            rows = _guarded(lambda source=source: source.to_table(filter=keep))
+            files = part_files(dataset, [folder])
+            source = opened(dataset, files, schema)
+            rows = guarded(lambda source=source: source.to_table(filter=keep))
             tables.append(once(rows))
         table = pa.concat_tables(tables)
         if len(tables) > 1 and (not by or _splits_days(run)):
@@ -326,7 +304,7 @@ def _read_runs(
     table = pa.concat_tables(found)
     if len(found) > 1 and not every_snapshot:
         table = once(table)
-    return table, len(_files(dataset, sorted(read)))
+    return table, len(part_files(dataset, sorted(read)))
 
 
 def _ends(run: RunRecord) -> list[datetime]:
@@ -336,36 +314,6 @@ def _ends(run: RunRecord) -> list[datetime]:
 def _splits_days(run: RunRecord) -> bool:
     """Whether a day's figures can be in two of a run's windows."""
     return run.by == "day" and any("T00:" not in start for start, _ in run.windows[1:])
-
-
-def once(table: pa.Table) -> pa.Table:
-    """Each Tweet (and time) once; of several readings, the last that knows counts."""
-    keys = [name for name in ("tweet_id", "time") if name in table.column_names]
-    if table.group_by(keys).aggregate([]).num_rows == len(table):
-        return table
-    ordered = table.sort_by("read_at")
-    frame = ordered.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    merged = frame.groupby(keys, sort=False, as_index=False).last()
-    return pa.Table.from_pandas(merged, preserve_index=False).cast(table.schema)
-
-
-def _unseen(table: pa.Table, seen: set[int]) -> pa.Table:
-    """The rows of Tweets that no earlier part of the same window had."""
-    ids = table["tweet_id"].unique().to_pylist()
-    fresh = [tweet_id for tweet_id in ids if int(tweet_id) not in seen]
-    seen.update(map(int, fresh))
-    if len(fresh) == len(ids):
-        return table
-    return table.filter(pc.is_in(table["tweet_id"], pa.array(fresh, pa.string())))
-
-
-def _coarser(table: pa.Table, by: str) -> pa.Table:
-    """Days from hours, or sums from a series."""
-    index = table.column_names.index("time")
-    if by == "day":
-        days = pc.floor_temporal(table["time"], unit="day").cast(TIME)
-        return sum_windows(table.set_column(index, "time", days))
-    return sum_windows(table.remove_column(index))
 
 
 def _finish(table: pa.Table, *, keep_read_at: bool) -> pd.DataFrame:
@@ -386,7 +334,7 @@ def _problems(
         name = f"runs/{run.id}.problems.parquet"
         if dataset.store.exists(name):
             buffer = pa.BufferReader(dataset.store.read(name))
-            found.append(_guarded(lambda buffer=buffer: pq.read_table(buffer)).to_pandas())
+            found.append(guarded(lambda buffer=buffer: pq.read_table(buffer)).to_pandas())
     if not found:
         return problems_frame()
     problems = pd.concat(found, ignore_index=True).astype("string")
