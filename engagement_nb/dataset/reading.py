@@ -16,6 +16,7 @@ from engagement_nb.dataset.folder import Dataset
 from engagement_nb.dataset.run import RunRecord, described_parts
 from engagement_nb.dataset.tables import (
     guarded,
+    made_coarser,
     once,
     opened,
     part_files,
