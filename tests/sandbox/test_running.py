@@ -118,7 +118,7 @@ def test_the_example_call_of_the_page_works_as_copied(sandbox: Sandbox, tmp_path
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     text = html.unescape(requests.get(sandbox.url).text)
-    call = re.search(r"<pre>(curl .*?)</pre>", text, re.DOTALL)
+    call = re.search(r"<pre[^>]*>(curl .*?)</pre>", text, re.DOTALL)
     assert call
     done = subprocess.run(
         ["sh", "-c", call[1]], capture_output=True, text=True, timeout=30, check=True
