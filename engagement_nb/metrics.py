@@ -88,6 +88,38 @@ class Metrics:
         """The metric columns of the frame, in the vocabulary's order."""
         return metric_columns(self.frame)
 
+    def facts(self) -> dict[str, Any]:
+        """Where the figures are from and what could not be had, as plain JSON.
+
+        Returns
+        -------
+        dict
+            ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
+            ``notes``, ``tweets``, and ``problems``: one entry a reason, scope and metrics, with
+            ``tweets`` and ``advice``.
+        """
+        groups = ["reason", "scope", "metrics"]
+        problems = [
+            {
+                **dict(zip(groups, key, strict=True)),
+                "tweets": int(rows["tweet_id"].nunique()),
+                "advice": str(rows["advice"].iloc[0]),
+            }
+            for key, rows in self.problems.groupby(groups, sort=False)
+        ]
+        return {
+            "source": self.about.source,
+            "endpoint": self.about.endpoint,
+            "by": self.about.by,
+            "start": _iso(self.about.start),
+            "end": _iso(self.about.end),
+            "read_at": _iso(self.about.read_at),
+            "requests": self.about.requests,
+            "notes": list(self.about.notes),
+            "tweets": int(self.frame["tweet_id"].nunique()) if len(self.frame) else 0,
+            "problems": problems,
+        }
+
     def __len__(self) -> int:
         return len(self.frame)
 
@@ -99,7 +131,7 @@ class Metrics:
         return f"<p>{html.escape(self._headline())}</p>{table}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return handover.bundle(metrics=handover.facts(self))
+        return handover.bundle(metrics=self.facts())
 
     @property
     def _shown(self) -> pd.DataFrame:
@@ -115,6 +147,10 @@ class Metrics:
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
         return f"{where}: {self.about.endpoint}, {tweets:,} Tweets{period}{tail}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds")
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:

@@ -28,7 +28,6 @@ from engagement_nb.gap.judge import Verdict, find_and_judge
 from engagement_nb.gap.read import gathered, read_counts
 from engagement_nb.gap.shown import Gap
 from engagement_nb.gap.stability import DRAWS, stability
-from engagement_nb.handover import facts
 from engagement_nb.metrics import About, Metrics
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
@@ -74,7 +73,7 @@ def explore_gap(
     """
     told = None
     if isinstance(metrics, Metrics):
-        frame, told = metrics.frame, facts(metrics)
+        frame, told = metrics.frame, metrics.facts()
         about = about or metrics.about
     else:
         frame = metrics if isinstance(metrics, pd.DataFrame) else gathered(metrics)

@@ -45,7 +45,7 @@ def compose(
     parameters
         What was passed to the notebook.
     fetched
-        Facts of the fetch (`engagement_nb.handover.facts`) where another notebook did that.
+        Facts of the fetch (`Metrics.facts`) where another notebook did that.
     failure
         Why the notebook stopped, where it did.
     """
