@@ -188,7 +188,7 @@ class Client:
         except Exception as error:
             self._tell(outcome, type(error).__name__)
             raise
-        if request.auth == "user" and answer.groups:
+        if request.auth == "user" and answer.counts:
             # Here, where every answer passes: what is billed is Tweets that were had.
             record_use(profile)
         self._tell(outcome, "")

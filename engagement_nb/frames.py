@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.cubes import Cube, starts
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.metrics import created_at
 from engagement_nb.vocabulary import (
@@ -63,7 +64,7 @@ def answer_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
 
 
 def answer_table(
-    groups: Groups,
+    groups: Groups | Cube,
     metrics: Sequence[str],
     by: By | None = None,
     *,
@@ -79,7 +80,8 @@ def answer_table(
     ----------
     groups
         ``{tweet id: {metric: count}}``, with ``{day: count}`` or ``{day: {hour: count}}`` in
-        the place of the count for a series. Counts are texts or bare numbers.
+        the place of the count for a series. Counts are texts or bare numbers. Or the same as
+        a cube, which has all the metrics.
     metrics
         The columns wanted, by wire name; what the answer has none of is null.
     by
@@ -102,7 +104,9 @@ def answer_table(
         If the groups are not shaped as the API's contract says.
     """
     try:
-        if by is None:
+        if isinstance(groups, Cube):
+            columns = _cube_columns(groups, metrics)
+        elif by is None:
             columns = _sums(groups, metrics)
         else:
             columns = _regular_series(groups, metrics, by) or _any_series(groups, metrics, by)
@@ -183,26 +187,20 @@ def _regular_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str,
                 return None
     if shape is None or None in flat:
         return None
-    times = _times(*shape)
-    cube = _numbers(flat).reshape(len(groups), len(metrics), len(times))
-    columns: dict[str, Any] = {
-        "tweet_id": pa.array(np.repeat(np.array(list(groups), object), len(times)), pa.string()),
-        "time": pa.array(np.tile(times, len(groups)), pa.timestamp("ms")).cast(TIME),
-    }
-    for index, name in enumerate(metrics):
-        columns[name] = pa.array(cube[:, index, :].reshape(-1))
+    times = starts(*shape)
+    counts = _numbers(flat).reshape(len(groups), len(metrics), len(times))
+    return _cube_columns(Cube(tuple(groups), tuple(metrics), times, counts), metrics)
+
+
+def _cube_columns(cube: Cube, metrics: Sequence[str]) -> dict[str, Any]:
+    ids = pa.array(cube.tweet_ids, pa.string())
+    columns: dict[str, Any] = {"tweet_id": ids}
+    if cube.times is not None:
+        columns["tweet_id"] = ids.take(pa.array(np.repeat(np.arange(len(ids)), len(cube.times))))
+        columns["time"] = pa.array(np.tile(cube.times, len(ids)), pa.timestamp("ms")).cast(TIME)
+    for name in metrics:
+        columns[name] = pa.array(cube.counts[:, cube.metrics.index(name)].reshape(-1))
     return columns
-
-
-def _times(days: Sequence[str], hours: Sequence[Sequence[str]] | None) -> np.ndarray:
-    """Starts of days, or of the hours of each day, as milliseconds."""
-    if hours is None:
-        return np.array(days, "datetime64[D]").astype("datetime64[ms]")
-    starts = [
-        np.datetime64(day, "h") + np.array([int(hour) for hour in of_day], "timedelta64[h]")
-        for day, of_day in zip(days, hours, strict=True)
-    ]
-    return np.concatenate(starts).astype("datetime64[ms]")
 
 
 def _any_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any]:
@@ -216,9 +214,9 @@ def _any_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any
         ids += [tweet_id] * len(moments)
         if moments:
             times.append(
-                _times(moments, None)
+                starts(moments, None)
                 if by == "day"
-                else _times([day for day, _ in moments], [[hour] for _, hour in moments])
+                else starts([day for day, _ in moments], [[hour] for _, hour in moments])
             )
         for name, found in by_metric.items():
             cells[name] += [found.get(moment) for moment in moments]

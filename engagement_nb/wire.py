@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 
 import httpx
@@ -12,6 +13,7 @@ import orjson
 
 from engagement_nb.credentials import Profile
 from engagement_nb.credentials.secret import redact
+from engagement_nb.cubes import Cube, read_cube
 from engagement_nb.errors import ApiError, ServerTroubleError
 from engagement_nb.pacing import server_time
 from engagement_nb.refusals import error_for
@@ -93,8 +95,8 @@ class Answer:
         What was asked.
     raw
         The body's bytes, unzipped.
-    groups
-        Tweet id → metric → count (text or number); with ``by``, → day [→ hour "00".."23"] → count.
+    counts
+        The counts of a regular answer as a cube, of any other as `groups`.
     start, end
         The window that the API says it took; None on totals.
     unavailable, unsupported_impressions, unsupported_video
@@ -107,7 +109,7 @@ class Answer:
 
     request: Request
     raw: bytes = field(repr=False)
-    groups: dict[str, Any] = field(repr=False)
+    counts: Cube | dict[str, Any] = field(repr=False)
     start: datetime | None
     end: datetime | None
     unavailable: tuple[str, ...]
@@ -115,6 +117,14 @@ class Answer:
     unsupported_video: tuple[str, ...]
     texts: tuple[str, ...]
     read_at: datetime
+
+    @cached_property
+    def groups(self) -> dict[str, Any]:
+        """Tweet id → metric → count (text or number); by day, → day → count; by hour deeper."""
+        if isinstance(self.counts, Cube):
+            groups: dict[str, Any] = orjson.loads(self.raw)[GROUPING]
+            return groups
+        return self.counts
 
 
 def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answer:
@@ -136,10 +146,10 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
     """
     read_at = datetime.now(UTC)
     where = f"{request.endpoint}, profile {request.profile.name!r}"
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        document = None
+    regular = None
+    if response.is_success:
+        regular = read_cube(raw, GROUPING, request.metrics, request.by)
+    document, counts = regular or _read_any(raw)
     if not isinstance(document, dict):
         if response.is_success:
             raise ServerTroubleError(
@@ -149,13 +159,12 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
             )
         document = {}
     texts = _texts(document.get("errors"))
-    groups = document.get(GROUPING)
-    if not response.is_success or not isinstance(groups, dict):
+    if not response.is_success or not isinstance(counts, Cube | dict):
         raise _refusal(request, response, texts, where)
     return Answer(
         request=request,
         raw=raw,
-        groups=groups,
+        counts=counts,
         start=_read_time(document.get("start")),
         end=_read_time(document.get("end")),
         unavailable=_ids(document.get(UNAVAILABLE)),
@@ -164,6 +173,15 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
         texts=texts,
         read_at=read_at,
     )
+
+
+def _read_any(raw: bytes) -> tuple[Any, Any]:
+    """An answer's document and groups; None in the place of what it has not."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None, None
+    return document, document.get(GROUPING) if isinstance(document, dict) else None
 
 
 def _refusal(

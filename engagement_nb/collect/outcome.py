@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from engagement_nb.client import Answer, Request
+from engagement_nb.cubes import Cube
 from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
 from engagement_nb.frames import TIME, answer_table, posted_before, too_old
@@ -226,10 +227,14 @@ def part_of(answer: Answer) -> Part:
     request = answer.request
     asked = set(request.tweet_ids)
     gone = asked.intersection(answer.unavailable)
-    groups = {t: v for t, v in ((i.strip(), v) for i, v in answer.groups.items())
-              if t in asked and t not in gone}  # fmt: skip
+    counts = answer.counts
+    if isinstance(counts, Cube):
+        counts = counts.only(asked - gone)
+    else:
+        counts = {t: v for t, v in ((i.strip(), v) for i, v in counts.items())
+                  if t in asked and t not in gone}  # fmt: skip
     table = answer_table(
-        groups,
+        counts,
         request.metrics,
         request.by,
         endpoint=request.endpoint,
@@ -238,19 +243,20 @@ def part_of(answer: Answer) -> Part:
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
     )
-    if request.by:
-        groups = {t: groups[t] for t in table["tweet_id"].unique().to_pylist()}
-    stamp = pa.array([answer.read_at] * len(table), TIME)
+    came = dict.fromkeys(table["tweet_id"].unique().to_pylist())
+    stamp = pa.repeat(pa.scalar(answer.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
     return Part(
         **_asked(request),
         read_at=answer.read_at,
         answered=(answer.start, answer.end) if answer.start and answer.end else (),
         unavailable=tuple(t for t in request.tweet_ids if t in gone),
-        silent=tuple(t for t in request.tweet_ids if t not in groups and t not in gone),
+        silent=tuple(t for t in request.tweet_ids if t not in came and t not in gone),
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
-        missing=_missing(groups, request.metrics),
+        missing={}
+        if isinstance(counts, Cube)
+        else _missing({t: counts[t] for t in came}, request.metrics),
         texts=answer.texts,
         table=table,
     )
