@@ -16,8 +16,8 @@ import papermill
 import pytest
 from nbclient.exceptions import DeadKernelError
 
-from engagement_nb.engine import ENGINE
-from engagement_nb.kernels import SERVER, can_fork
+from engagement_nb.engine.forked import ENGINE
+from engagement_nb.engine.kernels import SERVER, can_fork
 from tests.notebook_cells import notebook, write
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux only")
@@ -194,8 +194,8 @@ def wait_for(happens, seconds=20.0):
 def test_the_engine_can_be_imported_before_papermill():
     """Papermill loads it by its entry point while it is itself being imported."""
     code = (
-        "import engagement_nb.engine, sys\n"
+        "import engagement_nb.engine.forked, sys\n"
         "from papermill.engines import papermill_engines as known\n"
-        f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.engine.ForkedEngine)"
+        f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.engine.forked.ForkedEngine)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

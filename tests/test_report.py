@@ -13,7 +13,7 @@ from papermill.engines import papermill_engines
 
 import engagement_nb as enb
 from engagement_nb import cli
-from engagement_nb.engine import ENGINE, ForkedEngine
+from engagement_nb.engine.forked import ENGINE, ForkedEngine
 from engagement_nb.errors import InputError, ReportError
 from engagement_nb.report import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder

@@ -42,7 +42,7 @@ _pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chr
 
 def _warm(engine: str) -> None:
     """Let the process that forks kernels import things while this one does."""
-    from engagement_nb.kernels import SERVER, can_fork
+    from engagement_nb.engine.kernels import SERVER, can_fork
 
     if engine == "fast" and can_fork():
         SERVER.warm()

@@ -20,11 +20,11 @@ from papermill.exceptions import PapermillExecutionError
 from zmq import ZMQError
 
 from engagement_nb import errors
-from engagement_nb.engine import ENGINE
+from engagement_nb.engine.forked import ENGINE
 from engagement_nb.report.notebooks import NotebookFile
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
-"""``fast`` forks kernels (see `engagement_nb.engine`); ``stock`` is papermill's own engine."""
+"""``fast`` forks kernels (see `engagement_nb.engine.forked`); ``stock`` is papermill's own."""
 
 KERNEL_STARTS = 3
 """Attempts to start a kernel: stock ones now and then find their port taken."""

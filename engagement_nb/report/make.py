@@ -11,9 +11,9 @@ from typing import Any
 
 import nbformat
 
+from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
-from engagement_nb.kernels import SERVER
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.notebooks import EXPLORE, FETCH, NotebookFile, find_notebook

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
+from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import ReportError
-from engagement_nb.kernels import SERVER
 from engagement_nb.report.render import STOPPED
 
 SCHEDULER_SECONDS = 20

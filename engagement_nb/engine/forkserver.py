@@ -4,9 +4,9 @@ Most of what a notebook costs is starting Python and importing pandas and matplo
 over. This process does it once; each kernel is then a copy of it, made before anything of a
 notebook has run, so that nothing passes from one notebook to the next. Linux only.
 
-Run as ``python -m engagement_nb.forkserver SOCKET``: it listens on that Unix socket. A client
-connects once a kernel, sends one line of JSON (``argv``, ``env``, ``cwd``) and reads lines of
-JSON: ``{"pid": 1}``, then ``{"ready": true}`` from the kernel when its own sockets are bound,
+Run as ``python -m engagement_nb.engine.forkserver SOCKET``: it listens on that Unix socket. A
+client connects once a kernel, sends one line of JSON (``argv``, ``env``, ``cwd``) and reads lines
+of JSON: ``{"pid": 1}``, then ``{"ready": true}`` from the kernel when its own sockets are bound,
 then ``{"status": 0}`` when it has ended. A client that goes away takes its kernel with it; when
 the server's stdin closes, it ends with all its kernels.
 

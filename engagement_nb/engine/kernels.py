@@ -88,7 +88,7 @@ class ForkServer:
         socket_path = str(self._folder / "fork")
         env = {key: value for key, value in os.environ.items() if key != "JPY_PARENT_PID"}
         self._process = subprocess.Popen(  # noqa: S603 - this Python, and a module of ours
-            [sys.executable, "-P", "-m", "engagement_nb.forkserver", socket_path],
+            [sys.executable, "-P", "-m", "engagement_nb.engine.forkserver", socket_path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=env,

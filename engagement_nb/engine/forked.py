@@ -35,7 +35,7 @@ from papermill.engines import (  # noqa: E402
 )
 from traitlets import Type  # noqa: E402
 
-from engagement_nb.kernels import READY_SECONDS, SERVER, can_fork, short_folder  # noqa: E402
+from engagement_nb.engine.kernels import READY_SECONDS, SERVER, can_fork, short_folder  # noqa: E402
 
 
 class _SeldomSaved(NotebookExecutionManager):
