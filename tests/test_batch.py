@@ -158,7 +158,6 @@ def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
         ("name,export\n", "asks for no reports"),
         ("name,export\n,export.csv\n", "row 2: a report needs a name"),
         ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: the name 'A' is that of row 2 too"),
-        ("name,export\na,lost.csv\n", "row 2:"),
         ("name,export\na,export.csv,3\n", "row 2 has 3 cells, the header 2"),
         ("name,name\na,b\n", "columns twice: 'name'"),
         ("name,exprt\na,export.csv\n", "Did you mean 'export'?"),
@@ -172,7 +171,6 @@ def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
         ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "takes no period"),
         ("name,source,endpoint,by\na,sandbox,totals,day\n", "not given by 'day'"),
         ("name,source\na,api\n", "does not list Tweets"),
-        ("name,source,ids\na,sandbox,lost.txt\n", "lost.txt"),
         ("name,export,then\na,export.csv,key is s3cret-of-somebody\n", "holds a credential"),
     ],
 )  # fmt: skip
@@ -192,11 +190,35 @@ def test_a_manifest_is_checked_whole_before_anything_starts(
 
 def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
     """Nobody mends one row at a time."""
-    path = manifest(inputs, "a,lost.csv,", ",export.csv,", "c,export.csv,", "C,export.csv,")
+    path = manifest(inputs, "a b,,", ",export.csv,", "c,export.csv,", "C,export.csv,")
     assert run(inputs, path) == 2
     said = capsys.readouterr().err
     assert all(f"row {number}: " in said for number in (2, 3, 5))
     assert "row 4: " not in said
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "told"),
+    [
+        ("name,export", "lost,lost.csv", "lost.csv: there is no such file"),
+        ("name,source,ids", "lost,sandbox,lost.txt", "lost.txt"),
+        ("name,source,ids,profile", "lost,api,ids.txt,nobody", "No keys were found"),
+    ],
+)
+def test_an_input_that_is_missing_fails_its_own_report_only(inputs, capsys, header, row, told):
+    """One account's lost file costs no other account its report, and the index says why."""
+    (inputs / "ids.txt").write_text("1886483849795768598\n")
+    path = inputs / "manifest.csv"
+    columns = header.split(",")
+    good = dict.fromkeys([*columns, "export"], "") | {"name": "good", "export": "export.csv"}
+    bad = dict.fromkeys(good, "") | dict(zip(columns, row.split(","), strict=True))
+    lines = [",".join(good), ",".join(good.values()), ",".join(bad.values())]
+    path.write_text("\n".join(lines) + "\n")
+    assert run(inputs, path, "--json") == 1
+    first, lost = json.loads(capsys.readouterr().out)["each"]
+    assert (first["status"], lost["status"]) == ("done", "failed")
+    assert told in lost["error"]
+    assert str(inputs) not in (inputs / "out" / "index.html").read_text()
 
 
 def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):

@@ -150,15 +150,13 @@ def make_batch(
     else:
         chosen = rows
         state.begin(begun)
-    troubles = fetch_all(chosen, store, state, progress)
+    troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress)
     jobs, records = [], {}
     options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf}
     for row in chosen:
-        trouble = troubles.get(row.fetch) if row.fetch else None
-        if trouble:
-            records[row.name] = _note_failure(
-                _folder(store, row), row.name, row.title, f"Nothing could be fetched. {trouble}"
-            )
+        unfetched = troubles.get(row.fetch) if row.fetch else None
+        if trouble := row.broken or (unfetched and f"Nothing could be fetched. {unfetched}"):
+            records[row.name] = _note_failure(_folder(store, row), row.name, row.title, trouble)
         else:
             jobs.append(_job(row, store, notebook, state, options))
     with open_pool(workers, scheduler, len(jobs)) as pool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,6 +68,8 @@ class Row:
         What is to be fetched for it, or None.
     parameters
         Of the notebook, as given.
+    broken
+        Why its inputs cannot be read, found before anything is started; empty if they can.
     """
 
     place: str
@@ -76,6 +79,7 @@ class Row:
     ids: str
     fetch: Fetch | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    broken: str = ""
 
     @property
     def folder(self) -> str:
@@ -90,6 +94,9 @@ def slug(name: str) -> str:
 
 def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     """Rows of a manifest, each checked.
+
+    What is written wrong refuses the manifest; an input that is missing or cannot be read is
+    the trouble of its own row, because one account's file must not cost all others theirs.
 
     Parameters
     ----------
@@ -110,15 +117,17 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
         raise InputError(f"{path} asks for no reports.", advice="Write one row a report.")
     rows, wrong = [], []
     seen: dict[str, str] = {}
-    checked: dict[tuple[str, str], str] = {}
+    checked: dict[tuple[str, str, str], str] = {}
     for place, values in given:
         try:
             row = _row(place, values, path.parent, notebook)
             if row.folder in seen:
                 raise InputError(f"the name {row.name!r} is that of {seen[row.folder]} too.")
             seen[row.folder] = place
-            _check_inputs(row, checked)
-            rows.append(row)
+            trouble = _trouble_with_inputs(row, checked)
+            # The index is mailed, and shows paths as the manifest has them.
+            shown = trouble.replace(f"{path.parent.absolute()}{os.sep}", "")
+            rows.append(replace(row, broken=shown))
         except EngagementError as error:
             wrong.append(f"{place}: {error}")
     if wrong:
@@ -249,22 +258,22 @@ def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
     return Fetch(source, profile, endpoint, known.get("start", ""), known.get("end", ""), by)
 
 
-def _check_inputs(row: Row, checked: dict[tuple[str, str], str]) -> None:
-    """Whether the files and profiles of a row are there, each looked at once."""
+def _trouble_with_inputs(row: Row, checked: dict[tuple[str, str, str], str]) -> str:
+    """What is wrong with the files and profiles of a row, each looked at once."""
     source = row.source or (row.fetch.source if row.fetch else "")
-    key = (source, row.ids)
+    profile = row.fetch.profile if row.fetch and row.fetch.source == "api" else ""
+    key = (source, row.ids, profile)
     if key not in checked:
         checked[key] = ""
         try:
             check_source(source, row.ids or None)
-        except EngagementError as error:
-            checked[key] = str(error)
-    if checked[key]:
-        raise InputError(checked[key])
-    if row.fetch and row.fetch.source == "api" and row.fetch.profile:
-        from engagement_nb.credentials import find_profile
+            if profile:
+                from engagement_nb.credentials import find_profile
 
-        find_profile(row.fetch.profile)
+                find_profile(profile)
+        except (EngagementError, OSError) as error:
+            checked[key] = str(error)
+    return checked[key]
 
 
 def _beside(folder: Path, given: str) -> str:
