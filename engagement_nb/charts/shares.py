@@ -17,7 +17,10 @@ from engagement_nb.charts.style import (
     nothing,
     percents_on,
 )
-from engagement_nb.gap.words import interval, number, percent
+from engagement_nb.gap.words import counted, interval, number, percent
+
+FEWEST = 20
+"""Engagements below which a share of them is noise, and not drawn."""
 
 
 def hidden_by(
@@ -57,12 +60,12 @@ def hidden_by(
         reach = np.nanmax(np.concatenate([high, shares, [0.02, overall or 0]]))
         for y, share, end, tweets in zip(places, shares, high, rows["tweets"], strict=True):
             text = percent(share, 0 if narrow else 1)
-            text += "" if narrow else f"  ({number(tweets)} Tweets)"
+            text += "" if narrow else f"  ({counted(int(tweets), 'Tweet')})"
             right = share if np.isnan(end) else max(share, end)
             axes.annotate(
                 text, (right, y), xytext=(7, 0), textcoords="offset points", va="center",
                 color=INK, fontsize=9,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             )  # fmt: skip
         axes.set_yticks(places, [str(name) for name in rows.index])
         axes.tick_params(axis="y", length=0)
@@ -103,6 +106,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     whole = max(int(table["engagements"].sum()), 1)
     come = table["engagements"].cumsum().to_numpy() / whole
     hidden = table["hidden_share"].to_numpy(dtype=float, na_value=np.nan)
+    hidden = np.where(table["engagements"].to_numpy() < FEWEST, np.nan, hidden)
     names = [str(name) for name in table.index]
 
     def draw(axes: Axes, narrow: bool) -> None:
@@ -110,12 +114,16 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.bar(places, come, color=BLUE, alpha=0.8, width=0.8, label="engagements come so far")
         axes.plot(
             places, hidden, color=ORANGE, marker="o", lw=1.8, ms=5,
-            label="hidden share of what came in that time",
+            label=f"hidden share of what came then (of {FEWEST} or more)",
         )  # fmt: skip
-        axes.set_xticks(
-            places, names, rotation=60 if narrow else 35, ha="right", rotation_mode="anchor",
-            fontsize=9,
-        )  # fmt: skip
+        if unit == "days":
+            step = max(1, len(names) // (6 if narrow else 14))
+            axes.set_xticks(places[::step], [name.removeprefix("day ") for name in names[::step]])
+        else:
+            axes.set_xticks(
+                places, names, rotation=60 if narrow else 35, ha="right", rotation_mode="anchor",
+                fontsize=9,
+            )  # fmt: skip
         axes.set_ylim(0, 1.04)
         percents_on(axes.yaxis)
         axes.set_xlabel(f"{unit} since posting")

@@ -110,7 +110,7 @@ class Units:
         rows = {}
         for column, word in facts.items():
             given = self.frame[column].astype("boolean")
-            rows[f"with {word}"] = self._row(given)
+            rows[f"{'a' if word == 'reply' else 'with'} {word}"] = self._row(given)
             rows[f"no {word}"] = self._row(~given)
         return _table({label: row for label, row in rows.items() if row}, "content")
 

@@ -199,16 +199,16 @@ def documents(gap: Findings) -> str:
     parts = []
     if against:
         said = [f"{label(v.name)} (said to be {v.expected}, found {v.verdict})" for v in against]
-        parts.append(f"The data disagree with the documents on {listed(said)}.")
+        parts.append(f"The data disagree with the vendor's documents on {listed(said)}.")
     elif agreed:
         parts.append(
-            f"Of {counted(len(agreed), 'metric')} the data say what the documents say, and of none"
-            " the opposite."
+            f"On {counted(len(agreed), 'metric')} the data agree with the vendor's documents, and"
+            " on none do they say the opposite."
         )
-    if silent:
-        said = [f"{label(v.name)} are {v.verdict}" for v in silent]
-        parts.append(f"The documents leave open what the data tell: {listed(said)}.")
-    return " ".join(parts) or "The data tell neither for nor against what the documents say."
+    for verdict in dict.fromkeys(v.verdict for v in silent):
+        names = listed([label(v.name) for v in silent if v.verdict == verdict])
+        parts.append(f"Of {names} the documents say nothing; here they are {verdict}.")
+    return " ".join(parts) or "The data speak neither for nor against what the documents say."
 
 
 def confidence(gap: Findings) -> str:
@@ -254,11 +254,13 @@ def where(table: pd.DataFrame, what: str) -> str:
     }
     if len(rows) < 2:
         return f"There are not two groups {what} to compare."
+    # Groups by content overlap: "with URL" is compared with "no URL", not with "no hashtag".
+    parted = table.index.name != "content"
     clear = [
         (rows[high]["hidden_share"] - rows[low]["hidden_share"], high, low)
         for high in rows
         for low in rows
-        if rows[high]["low"] > rows[low]["high"]
+        if rows[high]["low"] > rows[low]["high"] and (parted or high.split()[-1] == low.split()[-1])
     ]
     if not clear:
         return f"The hidden share does not clearly differ {what}: the intervals overlap."
@@ -275,12 +277,12 @@ def usual(table: pd.DataFrame) -> str:
     for name, row in table.to_dict("index").items():
         if pd.isna(row["share_of_engagements"]):
             continue
-        text = f"- **{name}**: {percent(row['share_of_engagements'], 0)} of engagements"
+        text = f"- **{name}**: the sum is {percent(row['share_of_engagements'], 0)} of engagements"
         if pd.notna(row["top_agreement"]):
-            text += f", {percent(row['top_agreement'], 0)} of the top tenth of Tweets"
+            text += f"; it finds {percent(row['top_agreement'], 0)} of the top tenth of Tweets"
         if pd.notna(row.get("rate")):
             text += (
-                f"; {percent(row['rate'], 2)} per impression instead of"
+                f"; its rate per impression is {percent(row['rate'], 2)} instead of"
                 f" {percent(row['engagement_rate'], 2)}"
             )
         parts.append(text + ".")
@@ -316,11 +318,11 @@ def meaning(gap: Findings) -> str:
             f"The naive gap, {number(gap.naive_gap)}, is not a measure of what is hidden: it nets"
             f" {number(gap.hidden)} against {number(gap.over_count)}."
         )
-    known = sum(v.users > 0 for v in gap.verdicts if v.name in gap.undetermined)
-    if known:
+    in_use = [label(v.name) for v in gap.verdicts if v.users and v.name in gap.undetermined]
+    if in_use:
         parts.append(
-            f"Of {counted(known, 'metric')} in use these Tweets cannot tell; more Tweets, above all"
-            " small ones, would."
+            f"These Tweets cannot tell whether {listed(in_use)} are part of engagements; more"
+            " Tweets that have them, above all small ones, could."
         )
     spread = gap.hidden_interval
     if spread.low is not None and spread.high is not None and spread.high - spread.low > 0.2:
@@ -336,7 +338,8 @@ def table_html(table: pd.DataFrame) -> str:
     rows = [
         [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
          number(row["contradictions"]), number(row["tight"]),
-         "" if pd.isna(row["stability"]) else percent(float(row["stability"]), 0)]
+         "" if pd.isna(row["stability"]) or not row["posts_above_zero"]
+         else percent(float(row["stability"]), 0)]
         for _, row in table.iterrows()
     ]  # fmt: skip
     right = " style='text-align:right'"
