@@ -16,9 +16,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import httpx
 import orjson
@@ -35,6 +36,11 @@ __all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 
 _JSON = {"Content-Type": "application/json"}
+
+_LARGE = 500_000
+"""Bytes of an answer from which on `Client.reading` takes it to the one thread."""
+
+_T = TypeVar("_T")
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +108,7 @@ class Client:
         self._trust = httpx.create_ssl_context()
         self._idle: deque[httpx.Client] = deque()
         self._opened: list[httpx.Client] = []
+        self._reader = ThreadPoolExecutor(1, "read-answers")
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +119,19 @@ class Client:
     def close(self) -> None:
         """End all waits for the quota and close all connections."""
         self.stop()
+        self._reader.shutdown(wait=False)
         for http in self._opened:
             http.close()
+
+    def reading(self, raw: bytes, make: Callable[..., _T], *given: Any) -> _T:
+        """Make something of an answer's bytes: of a large answer, in the one thread for that.
+
+        Each thread keeps the memory that it once needed, and a large answer needs much: so the
+        threads that wait for answers, which are many, leave the reading to one.
+        """
+        if len(raw) < _LARGE:
+            return make(*given)
+        return self._reader.submit(make, *given).result()
 
     def stop(self) -> None:
         """End the waits for the quota with `WaitStoppedError`; requests on their way go on.
@@ -222,7 +240,7 @@ class Client:
         finally:
             if not learned:
                 pacer.learn(ticket, None)
-        return read_answer(request, response, raw)
+        return self.reading(raw, read_answer, request, response, raw)
 
     def _tell(self, outcome: _Outcome, error: str) -> None:
         sent = Sent(

@@ -332,6 +332,10 @@ def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
     return summed.select(table.column_names)
 
 
+_LONG_RUN = 100
+"""Rows that stay together, on average, from which on they are not copied to be put in order."""
+
+
 def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Table:
     """The rows in the order of these Tweets, or of posting, and then of time."""
     codes = pa.chunked_array([table["tweet_id"].combine_chunks().dictionary_encode()])
@@ -345,8 +349,13 @@ def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Tabl
     keys = {"place": pa.array(places, pa.int64()).take(codes.indices)}
     if "time" in table.column_names:
         keys["time"] = table["time"].combine_chunks()
-    order = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-    return table.take(order)
+    sort_keys = [(name, "ascending") for name in keys]
+    order = pc.sort_indices(pa.table(keys), sort_keys=sort_keys).to_numpy().astype(np.int64)
+    jumps = np.flatnonzero(np.diff(order) != 1) + 1
+    if len(jumps) * _LONG_RUN >= len(order):
+        return table.take(order)
+    runs = np.split(order, jumps)
+    return pa.concat_tables([table.slice(int(run[0]), len(run)) for run in runs])
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
