@@ -16,6 +16,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -103,10 +104,10 @@ class Chart(Figure):
         """The figure as SVG, text as text."""
         with matplotlib.rc_context(_RC), io.StringIO() as buffer:
             if (layout := self.get_layout_engine()) is not None:
-                # Laid out once: savefig would draw everything an extra time to do it.
                 layout.execute(self)
                 self.set_layout_engine("none")
-            self.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+            # Not by savefig, which draws everything an extra time before.
+            FigureCanvasSVG(self).print_svg(buffer, metadata={"Date": None, "Creator": None})
             text = buffer.getvalue()
         return text[text.index("<svg") :]
 
