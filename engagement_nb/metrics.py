@@ -127,7 +127,9 @@ class Metrics:
         return f"{self._headline()}\n{self._shown!r}"
 
     def _repr_html_(self) -> str:
-        table = self._shown.to_html(max_rows=6, max_cols=10, show_dimensions=True)
+        frame = self._shown
+        moments: Any = dict.fromkeys(frame.select_dtypes("datetimetz").columns, _to_the_minute)
+        table = frame.to_html(max_rows=6, max_cols=10, show_dimensions=True, formatters=moments)
         return f"<p>{html.escape(self._headline())}</p>{table}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
@@ -147,6 +149,10 @@ class Metrics:
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
         return f"{where}: {self.about.endpoint}, {tweets:,} Tweets{period}{tail}"
+
+
+def _to_the_minute(moment: datetime) -> str:
+    return "" if pd.isna(moment) else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _iso(moment: datetime | None) -> str | None:

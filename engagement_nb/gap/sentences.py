@@ -81,6 +81,11 @@ def _explained(gap: Findings) -> str:
     noun = "metric is" if len(gap.counted) == 1 else "metrics are"
     part = sentence(f"{spelled(len(gap.counted))} {noun} part of it and")
     verb = "explains" if len(gap.counted) == 1 else "explain"
+    doubtful = [name for name in gap.undetermined if name in gap.summed and gap.table["sum"][name]]
+    if percent(1 - share) != percent(1 - gap.hidden_at_most / gap.engagements):
+        part = part.removesuffix(" and")
+        part += f"; with {spelled(len(doubtful))} that these Tweets leave undetermined,"
+        part += " it" if len(gap.counted) == 1 else " they"
     if not gap.hidden:
         return f"{part} {verb} all of it: nothing is hidden."
     return f"{part} {verb} {percent(1 - share)}; {hidden}"
@@ -260,7 +265,8 @@ def where(table: pd.DataFrame, what: str) -> str:
         (rows[high]["hidden_share"] - rows[low]["hidden_share"], high, low)
         for high in rows
         for low in rows
-        if rows[high]["low"] > rows[low]["high"] and (parted or high.split()[-1] == low.split()[-1])
+        if rows[high]["low"] > rows[low]["high"]
+        and (parted or str(high).split()[-1] == str(low).split()[-1])
     ]
     if not clear:
         return f"The hidden share does not clearly differ {what}: the intervals overlap."

@@ -32,7 +32,7 @@ def _unknown(answer: Any) -> str:
         return ""
     if abs(given - 240) < 0.5:
         return (
-            "That takes all five zeros and counts at their word. Two of the Tweets are listed in"
+            "That takes all five figures at their word. Two of the Tweets are listed in"
             " unsupported_for_video_views_tweet_ids: their zero means not known."
         )
     if abs(given - 600) < 0.5:
