@@ -53,11 +53,9 @@ class Hosts:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL's host is this machine, by its address or the name ``localhost``."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host).is_loopback
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
 

@@ -39,6 +39,8 @@ def test_tokens_may_go_to_https_and_to_this_machine(url: str) -> None:
 )
 def test_tokens_go_nowhere_else(url: str) -> None:
     with pytest.raises(InputError):
+        hosts_at(url)
+    with pytest.raises(InputError):
         Hosts("any", url, LIVE.auth)
     with pytest.raises(InputError):
         Hosts("any", LIVE.api, url)
