@@ -127,6 +127,24 @@ def test_each_owner_is_asked_for_with_the_owners_tokens() -> None:
     assert found.handles == ("1", "2")
 
 
+def test_tweets_of_unknown_owner_count_for_all_whose_tokens_may_be_tried() -> None:
+    """A limit on handles is kept even where the run will learn whose Tweets they are."""
+    profiles = [owner(1), owner(2), APP]
+    found = plan(ids(3), "28hr", profiles=profiles)
+    assert found.handles == ("1", "2")
+    assert "up to 2 counted" in str(found)
+    told = plan(ids(3), "28hr", profiles=profiles, owners=dict.fromkeys(ids(3), "2"))
+    assert told.handles == ("2",)
+    assert plan(ids(3), profiles=profiles, metrics=["favorites"]).handles == ()
+
+
+def test_a_metric_by_the_name_that_reports_use_is_told_its_wire_name() -> None:
+    with pytest.raises(InputError, match="Did you mean favorites"):
+        plan(ids(1), metrics=["likes"])
+    with pytest.raises(InputError, match="Did you mean url_clicks"):
+        plan(ids(1), "28hr", metrics=["url_click"])
+
+
 def test_bearer_alone_asks_for_public_metrics_only() -> None:
     found = plan(ids(3), profiles=[APP])
     assert [r.auth for r in found.requests] == ["app"]

@@ -150,6 +150,7 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
     assert (fine.before, fine.after, fine.added, fine.over) == (2, 3, ("3",), False)
     over = ledger.check(["3", "4"], when=NOW)
     assert over.over
+    assert "adds up to 2 handles" in over.sentence
     assert "4 where the contract has 3" in over.sentence
     assert ledger.check(["1", "2"], when=NOW).added == ()
     assert ledger.check(["9"] * 3, when=NOW, sandbox=True).contracted is None
@@ -194,7 +195,7 @@ def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys,
     assert "over the 0 of --max-handles; nothing was asked" in capsys.readouterr().err
     assert sandbox.requests_seen["totals"] == seen
     assert run(["plan", *asked[:-2]]) == 0
-    assert "adds 1 handle" in capsys.readouterr().out
+    assert "adds up to 3 handles" in capsys.readouterr().out
 
 
 def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):

@@ -94,10 +94,21 @@ class Plan:
 
     @property
     def handles(self) -> tuple[str, ...]:
-        """User ids of the owners that the requests would count for this billing month."""
-        signed = [r.profile for r in self.requests if r.auth == "user"]
-        found = {profile.user_id or profile.name: None for profile in signed}
-        return tuple(found)
+        """User ids of the owners that the requests count for this billing month, at most.
+
+        A Tweet of unknown owner may be anybody's whose tokens there are, so that it counts all
+        of them: better a warning too many than a bill.
+        """
+        asked = [r for r in self.requests if r.auth == "user"]
+        signing = [r.profile for r in asked]
+        if any(t not in self.owners for r in asked for t in r.tweet_ids):
+            signing += [profile for profile in self.profiles if profile.has_user]
+        return tuple(dict.fromkeys(profile.user_id or profile.name for profile in signing))
+
+    @property
+    def _unknown(self) -> int:
+        """How many Tweets have an owner that nobody told."""
+        return sum(1 for tweet_id in self.tweet_ids if tweet_id not in self.owners)
 
     @property
     def minutes(self) -> float | None:
@@ -151,7 +162,8 @@ class Plan:
             tokens = "user tokens" if row["auth"] == "user" else "bearer, public metrics"
             lines.append(f"            {row['requests']:,} by {row['profile']} ({tokens})")
         if self.handles:
-            lines.append(f"  handles   {len(self.handles):,} counted for this billing month")
+            most = "up to " if len(self.handles) > 1 and self._unknown else ""
+            lines.append(f"  handles   {most}{len(self.handles):,} counted for this billing month")
         for row in self.log.counts():
             some = "" if row["scope"] == "tweet" else ", some metrics"
             lines.append(f"  not to be had  {row['tweets']:,} Tweets: {row['reason']}{some}")
@@ -261,12 +273,11 @@ def _priced(plan: Plan) -> Plan:
             reasons[reason] = reasons.get(reason, 0) + 1
         hints += [f"{n:,} Tweets cannot be asked for: {reason}." for reason, n in reasons.items()]
     signing = [p for p in plan.profiles if p.has_user]
-    unknown = sum(1 for t in plan.tweet_ids if t not in plan.owners)
-    if len(signing) > 1 and unknown and any(r.auth == "user" for r in requests):
+    if len(signing) > 1 and plan._unknown and any(r.auth == "user" for r in requests):
         hints.append(
-            f"The owner of {unknown:,} Tweets is not known beforehand: what one profile is refused"
-            " is asked again with the next, which takes further requests. A column of user ids"
-            " or handles beside the ids saves them."
+            f"The owner of {plan._unknown:,} Tweets is not known beforehand: what one profile is"
+            " refused is asked again with the next, which takes further requests and may count"
+            " its handle. A column of user ids or handles beside the ids tells, and saves them."
         )
     return replace(plan, requests=tuple(requests), hints=tuple(hints))
 
@@ -296,7 +307,7 @@ def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
     wanted = {METRIC_ALIASES.get(name, name) for name in names}
     for name in wanted:
         if name not in METRICS:
-            near = difflib.get_close_matches(str(name), METRICS, 1)
+            near = _named_so(str(name)) or difflib.get_close_matches(str(name), METRICS, 1)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(METRICS)}."
             raise InputError(f"{name!r} is not a metric.", advice=hint)
     found = tuple(name for name in METRICS if name in wanted)
@@ -306,6 +317,12 @@ def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
             advice=f"It gives: {', '.join(spec.metrics)}.",
         )
     return found
+
+
+def _named_so(name: str) -> list[str]:
+    """The metric that readers of reports call so: "likes" are favorites."""
+    words = name.lower().replace("_", " ")
+    return [metric.name for metric in METRICS.values() if metric.label.lower() == words]
 
 
 def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[str, str]:

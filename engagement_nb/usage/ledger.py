@@ -79,7 +79,10 @@ class Check:
     @property
     def sentence(self) -> str:
         """What a person must know before the fetch; one sentence or two."""
-        handles = f"{len(self.added):,} handles" if len(self.added) != 1 else "1 handle"
+        # Up to: a plan counts everybody who may own a Tweet of unknown owner.
+        handles = {0: "0 handles", 1: "1 handle"}.get(
+            len(self.added), f"up to {len(self.added):,} handles"
+        )
         text = f"This adds {handles} to the {self.before:,} of this billing month"
         if self.contracted is None:
             return f"{text}."

@@ -80,7 +80,8 @@ class Usage:
         )
         if self.left is not None:
             text += f", of {self.contract.handles:,} in the contract"
-            text += f": {self.left:,} left" if self.left >= 0 else f": {-self.left:,} over, billed"
+            over = f"{-self.left:,} over" if self.sandbox else f"{-self.left:,} over, billed"
+            text += f": {self.left:,} left" if self.left >= 0 else f": {over}"
         new = int(self.handles["new"].sum())
         tail = f"; {new:,} new this month" if len(self.months) > 1 else ""
         beyond = self.contract.handles is not None and self.forecast > self.contract.handles

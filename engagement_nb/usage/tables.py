@@ -69,8 +69,7 @@ def import_csv(ledger: Ledger, source: str | Path) -> int:
     columns = {name.strip().lower() for name in reader.fieldnames or ()}
     if not ({"user_id", "handle"} & columns and {"day", "first_queried"} & columns):
         raise InputError(
-            f"{path} has the columns {', '.join(sorted(columns)) or 'none'}; needed are user_id"
-            " (or handle) and day (or first_queried).",
+            f"{path} lacks columns: needed are user_id (or handle) and day (or first_queried).",
             advice="engagement-nb usage --export writes a file of that form.",
         )
     contract = ledger.contract
