@@ -240,6 +240,20 @@ def test_fetch_goes_on_where_it_was_cut_off(
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
 
+def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
+    with_keys: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engagement_nb.sources.api.collect_into", interrupt)
+    file = ids_file(tmp_path, with_keys.ids("own", 3))
+    assert run(["fetch", "totals", "--ids", file, "-o", str(tmp_path / "ds")]) == 130
+    talk = capsys.readouterr().err
+    assert f"What was finished is kept in {tmp_path / 'ds'}. Run the same command again" in talk
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -249,6 +263,7 @@ def test_fetch_goes_on_where_it_was_cut_off(
         (["plan", "historical", "--start", "soon"], 2, "not a date"),
         (["fetch", "totals", "-o", "/proc/none", "--source", "sandbox"], 1, "cannot be written"),
         (["plan", "totals", "--max-handles", "0"], 2, "max-handles"),
+        (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
     ],
 )
 def test_mistakes_are_one_sentence_and_an_exit_code(

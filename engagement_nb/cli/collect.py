@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from engagement_nb.planning import Plan
     from engagement_nb.sources import ApiSource
 
+_AGAIN = "Run the same command again: it asks only for what is missing."
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -37,7 +39,11 @@ def _question(command: _Command) -> _Command:
                 show_default=True,
                 help="The copy of the API on this machine, or the API.",
             ),
-            click.option("--max-handles", type=int, help="Refuse to go over so many a month."),
+            click.option(
+                "--max-handles",
+                type=click.IntRange(0),
+                help="Refuse to add handles beyond so many a month.",
+            ),
             click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
         )
     ):
@@ -109,14 +115,18 @@ def fetch(
             if check.added:
                 click.echo(f"  {check.sentence}", err=True)
 
-        ended = source.fetch_into(
-            Dataset(out, source.figures),
-            asked["endpoint"],
-            _ids(asked),
-            snapshot=snapshot,
-            before=tell,
-            **_options(asked),
-        )
+        try:
+            ended = source.fetch_into(
+                Dataset(out, source.figures),
+                asked["endpoint"],
+                _ids(asked),
+                snapshot=snapshot,
+                before=tell,
+                **_options(asked),
+            )
+        except KeyboardInterrupt:
+            click.echo(f"\nWhat was finished is kept in {out}. {_AGAIN}", err=True)
+            raise
     if as_json:
         found = ended.to_dict() | {"dataset": out, "sandbox": source.sandbox}
         click.echo(json.dumps(found, indent=1))
@@ -143,7 +153,7 @@ def _summary(ended: Collected, out: str) -> str:
     if not ended.done:
         why = f" {ended.trouble}" if ended.trouble else ""
         lines.append(f"error: Not everything could be fetched.{why}")
-        lines.append("Run the same command again: it asks only for what is missing.")
+        lines.append(_AGAIN)
     return "\n".join(lines)
 
 
