@@ -19,8 +19,9 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from engagement_nb.cubes import read_cube
 from engagement_nb.frames import answer_table, to_frame
-from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOURS = [START + timedelta(hours=n) for n in range(672)]
@@ -56,13 +57,16 @@ def historical_answer(rng: np.random.Generator, number: int) -> bytes:
     return orjson.dumps({"metrics": groups, "start": "x", "end": "x"})
 
 
-def ours(answers: list[bytes], repeat: int, endpoint: str, by: str | None) -> tuple[int, float]:
+def ours(
+    answers: list[bytes], repeat: int, endpoint: EndpointName, by: By | None
+) -> tuple[int, float]:
     names = ENDPOINTS[endpoint].metrics
     began = time.perf_counter()
-    tables = [
-        answer_table(orjson.loads(answers[n % len(answers)])["metrics"], names, by)  # type: ignore[arg-type]
-        for n in range(repeat)
-    ]
+    tables = []
+    for n in range(repeat):
+        regular = read_cube(answers[n % len(answers)], "metrics", names, by)
+        assert regular
+        tables.append(answer_table(regular[1], names, by))
     frame = to_frame(pa.concat_tables(tables))
     return len(frame), time.perf_counter() - began
 

@@ -22,6 +22,8 @@ from engagement_nb.vocabulary import By
 _DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
 _MOST_DIGITS = 18
 """More may not fit into 64 bits."""
+_PIECE = 150_000
+"""Bytes at a time: what fits the processor's cache is done in half the time."""
 
 
 @dataclass(frozen=True)
@@ -83,64 +85,77 @@ def read_cube(
     if begin < len(grouping) + 3 or end <= begin or b"\\" in raw:
         # Without backslashes every second quote ends a text.
         return None
+    rest = raw[:begin] + b"{}" + raw[end:]
     try:
-        beside = orjson.loads(raw[:begin] + b"{}" + raw[end:])
+        beside = orjson.loads(rest)
     except orjson.JSONDecodeError:
         return None
     if not isinstance(beside, dict) or beside.get(grouping) != {}:
         return None
-    cube = _cube(np.frombuffer(raw, np.uint8)[begin:end], by)
+    if rest.count(b'"%s"' % grouping.encode()) > 1:
+        return None
+    cube = _cube(raw, begin, end, by)
     if cube is None or not set(metrics) <= set(cube.metrics):
         return None
     return beside, cube
 
 
-def _cube(text: np.ndarray, by: By | None) -> Cube | None:
-    found = _take_out_counts(text)
-    if found is None:
-        return None
-    counts, left = found
+def _cube(raw: bytes, begin: int, end: int, by: By | None) -> Cube | None:
+    texts, numbers = [], []
+    while begin < end:
+        until = raw.find(b"}", begin + _PIECE, end) + 1 or end
+        piece = _take_out_counts(np.frombuffer(raw, np.uint8, until - begin, begin))
+        if piece is None:
+            return None
+        numbers.append(piece[0])
+        texts.append(piece[1])
+        begin = until
+    left = b"".join(texts)
     closing = b"}" * _DEPTH[by]
-    begin, end = left.find(b'":{'), left.find(closing) + len(closing)
-    if begin < 0 or end <= begin:
+    first, after = left.find(b'":{'), left.find(closing) + len(closing)
+    if not 0 < first < after:
         return None
-    of_each = left[begin:end]
-    shape = _shape(of_each, by)
-    # What every Tweet repeats; what stands between is the next Tweet's id.
-    *between, last = left.split(of_each)
-    ids = [text[2:] for text in between]
-    if (
-        shape is None
-        or last != b"}"
-        or between != [b'{"' + ids[0], *(b',"' + tweet_id for tweet_id in ids[1:])]
-        or len(set(ids)) != len(ids)
-        or not all(map(bytes.isdigit, ids))
-    ):
+    of_each = left[first:after]
+    shape, ids = _shape(of_each, by), _ids(left, of_each)
+    if shape is None or not ids or len(set(ids)) != len(ids) or not all(map(bytes.isdigit, ids)):
         return None
     names, times = shape
-    cube = counts.reshape(len(ids), len(names), 1 if times is None else len(times))
-    return Cube(tuple(tweet_id.decode() for tweet_id in ids), names, times, cube)
+    shape_of_all = (len(ids), len(names), 1 if times is None else len(times))
+    counts = np.concatenate(numbers).reshape(shape_of_all)
+    return Cube(tuple(b",".join(ids).decode().split(",")), names, times, counts)
 
 
 def _take_out_counts(text: np.ndarray) -> tuple[np.ndarray, bytes] | None:
     """All texts of digits that follow a colon, as integers, and the text without them."""
-    starts = np.flatnonzero((text[:-1] == ord(":")) & (text[1:] == ord('"'))) + 2
-    counts = np.zeros(len(starts), np.int64)
+    places = np.flatnonzero((text[:-1] == ord(":")) & (text[1:] == ord('"'))) + 2
+    counts = np.zeros(len(places), np.int64)
     kept = np.ones(len(text), bool)
-    going, places = np.arange(len(starts)), starts
-    for _ in range(_MOST_DIGITS):
+    going = np.arange(len(places))
+    for _ in range(_MOST_DIGITS + 1):
+        if not len(going):
+            return counts, text[kept].tobytes()
         # Below "0", these bytes wrap around and are above 9 too.
         digits = text[places] - np.uint8(ord("0"))
-        if not len(digits) or digits.max() > 9:
+        if digits.max() > 9:
             return None
         counts[going] = counts[going] * 10 + digits
         kept[places] = False
         places = places + 1
         more = text[places] != ord('"')
-        if not more.any():
-            return counts, text[kept].tobytes()
         going, places = going[more], places[more]
     return None
+
+
+def _ids(left: bytes, of_each: bytes) -> list[bytes]:
+    """The Tweets' ids; none unless all that is ``left`` is these and what each repeats."""
+    ids = []
+    place = 2
+    while left.startswith(of_each, end := left.find(b'"', place)):
+        ids.append(left[place:end])
+        place = end + len(of_each) + 2
+        if left[place - 2 : place] != b',"':
+            return ids if left[:2] == b'{"' and left[place - 2 :] == b"}" else []
+    return []
 
 
 @lru_cache(maxsize=8)
@@ -151,7 +166,7 @@ def _shape(of_each: bytes, by: By | None) -> tuple[tuple[str, ...], np.ndarray |
         leaves, times = _leaves(tree, by)
     except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
         return None
-    if not leaves or set(leaves) != {""} or len(leaves) != of_each.count(b'""'):
+    if not leaves or any(leaf != "" for leaf in leaves) or len(leaves) != of_each.count(b'""'):
         return None
     return tuple(tree), times
 
@@ -160,7 +175,7 @@ def _leaves(tree: dict[str, Any], by: By | None) -> tuple[list[Any], np.ndarray 
     if by is None:
         return list(tree.values()), None
     if by == "day":
-        ((*days,),) = {tuple(of_metric) for of_metric in tree.values()}
+        (days,) = {tuple(of_metric) for of_metric in tree.values()}
         return [n for of_metric in tree.values() for n in of_metric.values()], starts(days, None)
     (shape,) = {
         (tuple(of_metric), tuple(map(tuple, of_metric.values()))) for of_metric in tree.values()
