@@ -17,6 +17,7 @@ from engagement_nb.charts.style import (
     SKY,
     Chart,
     counts_on,
+    label,
     nothing,
 )
 from engagement_nb.gap.words import number
@@ -44,10 +45,7 @@ def bridge(
         for position, (_, low, high, colour, text) in enumerate(steps):
             y = len(steps) - 1 - position
             axes.barh(y, high - low, left=low, height=0.62, color=colour)
-            axes.annotate(
-                text, (high, y), xytext=(5, 0), textcoords="offset points", va="center",
-                color=INK, weight="bold" if position in (0, 3) else "normal",
-            )  # fmt: skip
+            label(axes, text, (high, y), 5, weight="bold" if position in (0, 3) else "normal")
             if position < 3:
                 x = levels[position]
                 axes.plot([x, x], [y - 0.31, y - 1 + 0.31], color=GREY, lw=0.9, ls=":")
@@ -143,17 +141,11 @@ def asked(split: Asked) -> Chart:
             axes.barh(y, count, left=level, height=0.62, color=colour)
             level += count
             sign = "+" if count > 0 and y < len(parts) else ""
-            axes.annotate(
-                sign + number(count), (max(level, level - count), y), xytext=(5, 0),
-                textcoords="offset points", va="center", color=INK,
-            )  # fmt: skip
+            label(axes, sign + number(count), (max(level, level - count), y), 5)
             axes.plot([level, level], [y - 0.31, y - 0.69], color=GREY, lw=0.9, ls=":")
             y -= 1
         axes.barh(0, split.engagements, height=0.62, color=BLUE)
-        axes.annotate(
-            number(split.engagements), (split.engagements, 0), xytext=(5, 0),
-            textcoords="offset points", va="center", color=INK, weight="bold",
-        )  # fmt: skip
+        label(axes, number(split.engagements), (split.engagements, 0), 5, weight="bold")
         axes.set_yticks(range(len(parts), -1, -1), [*(part[0] for part in parts), "engagements"])
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, ORANGE, Chart, nothing, percents_on
+from engagement_nb.charts.style import (
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    ORANGE,
+    Chart,
+    label,
+    nothing,
+    percents_on,
+)
 from engagement_nb.gap.words import counted, listed, number, percent
 
 _COLOURS = {"counted": BLUE, "not counted": ORANGE, "undetermined": GREY}
@@ -34,20 +45,16 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     against = rows["contradictions"].to_numpy() / users
 
     def draw(axes: Axes, narrow: bool) -> None:
-        for y, (_, row) in enumerate(rows[::-1].iterrows()):
-            at = len(rows) - 1 - y
-            colour = _COLOURS[str(row["verdict"])]
-            axes.barh(y, fits[at], color=colour, height=0.66)
-            axes.barh(y, -against[at], color=colour, height=0.66, hatch="////", edgecolor="white")
-            for share, count, side in ((fits[at], row["tight"], 1),
-                                       (-against[at], row["contradictions"], -1)):  # fmt: skip
-                if count or side > 0:
-                    axes.annotate(
-                        number(count), (share, y), xytext=(4 * side, 0),
-                        textcoords="offset points", va="center", color=INK, fontsize=9,
-                        ha="left" if side > 0 else "right",
-                    )  # fmt: skip
-        axes.set_yticks(range(len(rows)), [str(text) for text in rows["label"][::-1]])
+        places = np.arange(len(rows))[::-1]
+        colours = [_COLOURS[str(verdict)] for verdict in rows["verdict"]]
+        axes.barh(places, fits, color=colours, height=0.66)
+        axes.barh(places, -against, color=colours, height=0.66, hatch="////", edgecolor="white")
+        for y, share, count in zip(places, fits, rows["tight"], strict=True):
+            label(axes, number(count), (share, y), 4, fontsize=9)
+        for y, share, count in zip(places, against, rows["contradictions"], strict=True):
+            if count:
+                label(axes, number(count), (-share, y), -4, fontsize=9)
+        axes.set_yticks(places, [str(text) for text in rows["label"]])
         axes.tick_params(axis="y", length=0)
         axes.axvline(0, color=INK, lw=0.9)
         room = 0.22 if narrow else 0.1

@@ -14,6 +14,7 @@ from engagement_nb.charts.style import (
     INK,
     ORANGE,
     Chart,
+    label,
     nothing,
     percents_on,
 )
@@ -62,11 +63,8 @@ def hidden_by(
             text = percent(share, 0 if narrow else 1)
             text += "" if narrow else f"  ({counted(int(tweets), 'Tweet')})"
             right = share if np.isnan(end) else max(share, end)
-            axes.annotate(
-                text, (right, y), xytext=(7, 0), textcoords="offset points", va="center",
-                color=INK, fontsize=9,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-            )  # fmt: skip
+            behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+            label(axes, text, (right, y), 7, fontsize=9, bbox=behind)
         axes.set_yticks(places, [str(name) for name in rows.index])
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -174,11 +172,8 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         )  # fmt: skip
         for offset, values in ((0.19, shares), (-0.19, tops)):
             for y, value in zip(places, values, strict=True):
-                axes.annotate(
-                    "not known" if np.isnan(value) else percent(float(value), 0),
-                    (0 if np.isnan(value) else value, y + offset), xytext=(4, 0),
-                    textcoords="offset points", va="center", color=INK, fontsize=9,
-                )  # fmt: skip
+                text = "not known" if np.isnan(value) else percent(float(value), 0)
+                label(axes, text, (float(np.nan_to_num(value)), y + offset), 4, fontsize=9)
         axes.axvline(1, color=GREY, lw=1, ls=":")
         labels = [str(name) for name in table.index]
         axes.set_yticks(places, [wrapped(name) for name in labels] if narrow else labels)

@@ -15,10 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
+from matplotlib.transforms import Bbox
 
 from engagement_nb.gap.words import number
 
@@ -28,6 +30,8 @@ SKY, RED, GREY, INK, FAINT = "#56B4E9", "#D55E00", "#8A8A8A", "#222222", "#D9D9D
 
 WIDE, NARROW = 8.6, 4.1
 """Widths in inches (at 96 pixels an inch on screen): of a page, and of a phone."""
+PAD, STAMP = 0.05, 0.25
+"""In inches: what stays free at the edges, and the height of the stamp's strip."""
 
 _RC: Any = {
     "font.family": "sans-serif",
@@ -71,9 +75,9 @@ class Chart(Figure):
     ) -> None:
         size = (NARROW, narrow_height or height) if narrow else (WIDE, height)
         if sandbox:
-            size = (size[0], size[1] + 0.25)
+            size = (size[0], size[1] + STAMP)
         with matplotlib.rc_context(_RC):
-            super().__init__(figsize=size, dpi=96, layout="constrained")
+            super().__init__(figsize=size, dpi=96)
             self.title, self.draw_on = title, draw
             self.sandbox = sandbox
             self._heights = (height, narrow_height or height)
@@ -103,13 +107,32 @@ class Chart(Figure):
     def svg(self) -> str:
         """The figure as SVG, text as text."""
         with matplotlib.rc_context(_RC), io.StringIO() as buffer:
-            if (layout := self.get_layout_engine()) is not None:
-                layout.execute(self)
-                self.set_layout_engine("none")
             # Not by savefig, which draws everything an extra time before.
             FigureCanvasSVG(self).print_svg(buffer, metadata={"Date": None, "Creator": None})
             text = buffer.getvalue()
         return text[text.index("<svg") :]
+
+    def draw(self, renderer: Any) -> None:
+        """As matplotlib's, after placing the axes so that what is around them just fits."""
+        self._fit(renderer)
+        super().draw(renderer)
+
+    def _fit(self, renderer: Any) -> None:
+        # matplotlib's own layouts measure every text four times, which takes longer than drawing.
+        axes, extra = self.axes[0], self.axes[0].get_default_bbox_extra_artists()
+        room = np.array([PAD, PAD, PAD, STAMP if self.sandbox else PAD])
+        size, needed = self.get_size_inches(), np.zeros(4)
+        # The vertical axis first: the width that it leaves decides how far all else stands out.
+        for axis, others in ((axes.yaxis, ()), (axes.xaxis, extra)):
+            inner = axes.get_window_extent(renderer)
+            boxes = [other.get_tightbbox(renderer) for other in others]
+            if axes.axison:
+                boxes.append(axis.get_tightbbox(renderer, for_layout_only=True))
+            around = Bbox.union([inner, *(box for box in boxes if box is not None and box.width)])
+            out = np.abs(np.subtract(inner.extents, around.extents)) / self.dpi
+            needed = np.maximum(needed, out)
+            low, high = (needed + room)[:2] / size, 1 - (needed + room)[2:] / size
+            axes.set_position(Bbox([low, high]))
 
     def _ipython_display_(self) -> None:
         show(self)
@@ -156,11 +179,21 @@ def _uri(figure: Chart) -> str:
 
 
 def _stamp(figure: Figure) -> None:
-    # As the figure's title it has a strip of its own, so that it can hide nothing.
+    # It has a strip of its own, so that it can hide nothing.
     figure.suptitle(
-        "SANDBOX DATA", x=0.985, ha="right", fontsize=8.5, color=RED, weight="bold",
+        "SANDBOX DATA", x=0.985, y=1 - 0.06 / figure.get_figheight(), ha="right", va="top",
+        fontsize=8.5, color=RED, weight="bold",
         bbox={"boxstyle": "square,pad=0.25", "facecolor": "white", "edgecolor": RED, "lw": 0.8},
     )  # fmt: skip
+
+
+def label(axes: Axes, text: str, at: tuple[float, float], away: float, **style: Any) -> None:
+    """A few words beside a point, so many points to the right of it (less: to the left)."""
+    style = {"ha": "left" if away > 0 else "right", "color": INK, "va": "center", **style}
+    # Not clipped: whether the point is within the axes need not be found out for each.
+    axes.annotate(
+        text, at, xytext=(away, 0), textcoords="offset points", annotation_clip=False, **style
+    )
 
 
 def counts_on(axis: Any) -> None:

@@ -63,7 +63,7 @@ _PR_SET_PDEATHSIG = 1
 def _rehearse() -> None:
     """Make one small report's results, so that what is loaded on first use is loaded.
 
-    Fonts, layout engines, lazy imports: a third of what figures cost a new process. Pure
+    Fonts, measures of digits, lazy imports: a third of what figures cost a new process. Pure
     functions of ours on made-up numbers; what they leave behind are caches of libraries.
     """
     import numpy as np

@@ -245,7 +245,13 @@ class Findings:
             One row a group: ``tweets``, ``engagements``, ``hidden``, ``hidden_share`` with its
             interval ``low`` and ``high`` (over Tweets), ``over_count``.
         """
-        return self._units.by(key)
+        if key not in self._groups:
+            self._groups[key] = self._units.by(key)
+        return self._groups[key].copy()
+
+    @cached_property
+    def _groups(self) -> dict[str, pd.DataFrame]:
+        return {}
 
     def growth(self) -> pd.DataFrame:
         """A series by time since posting, of Tweets posted within it: as `by`."""
