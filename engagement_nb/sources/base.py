@@ -72,7 +72,10 @@ class Source:
         by
             "day" or "hour" for a series.
         """
-        raise InputError(f"The {self.name} source has no figures of the last 28 hours.")
+        raise InputError(
+            f"The {self.name} source has no figures of the last 28 hours.",
+            advice="What it has is in totals().",
+        )
 
     def historical(
         self,
@@ -93,4 +96,7 @@ class Source:
         by
             "day" or "hour" for a series.
         """
-        raise InputError(f"The {self.name} source has no figures of a period.")
+        raise InputError(
+            f"The {self.name} source has no figures of a period.",
+            advice="What it has is in totals().",
+        )
