@@ -240,6 +240,34 @@ def test_fetch_goes_on_where_it_was_cut_off(
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
 
+def test_totals_of_dead_user_tokens_are_not_taken_for_somebody_elses(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Public metrics come by bearer, exit 1 says why no more; mended, the rest is asked for."""
+    sandbox = make_sandbox()
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    own, others = sandbox.ids("own", 30), sandbox.ids("others", 20)
+    sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+    arguments = ["fetch", "totals", "--ids", ids_file(tmp_path, [*own, *others]), "--source",
+                 "api", "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 1
+    talk = capsys.readouterr().err
+    assert "50 Tweets: not authenticated (some metrics)" in talk
+    assert "access token" in talk
+    sandbox.service.keys.restore()
+    assert run(arguments) == 0
+    assert "20 Tweets: needs the owner's tokens (some metrics)" in capsys.readouterr().err
+    dataset = Dataset(tmp_path / "ds")
+    assert len(dataset.snapshots) == 1
+    frame = dataset.read().frame.set_index("tweet_id")
+    assert len(frame) == 50
+    assert frame.loc[own, "engagements"].notna().all()
+    assert frame.loc[others, "engagements"].isna().all()
+    assert frame["favorites"].notna().all()
+
+
 def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
     with_keys: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

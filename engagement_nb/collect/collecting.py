@@ -218,7 +218,7 @@ def _close(writer: RunWriter, run: Run) -> Collected:
         rate_limited=run.rate_limited,
         problems=problems,
         done=done,
-        trouble=str(run.halted or ""),
+        trouble="" if done else str(run.halted or run.error or ""),
     )
     writer.close(problems.frame(), done=done, summary=ended.to_dict())
     return ended

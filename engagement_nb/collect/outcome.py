@@ -16,7 +16,7 @@ from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
 from engagement_nb.frames import TIME, answer_table, posted_before, too_old
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import Window
-from engagement_nb.planning.routing import Known
+from engagement_nb.planning.routing import Known, router, wants_private
 from engagement_nb.problems import ProblemLog
 from engagement_nb.vocabulary import (
     METRIC_ALIASES,
@@ -67,9 +67,15 @@ class Outcome:
         gone = {*part.unavailable, *part.silent}
         profile = self._by_name.get(part.owner or part.profile)
         came: list[str] = []
+        route = router(self.plan, self.known)
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
+            if part.auth == "app" and wants_private(self.plan, tweet_id):
+                lane, _ = route(tweet_id)
+                if lane and lane.auth == "user":
+                    # Of an earlier run, whose user tokens were dead: they may be good again.
+                    continue
             if tweet_id in gone:
                 detail = "" if tweet_id in part.unavailable else "The answer has no figures of it."
                 self.give_up([tweet_id], "unavailable", detail)
@@ -133,15 +139,16 @@ class Outcome:
             self._note_not_asked(part, came, not_asked)
 
     def _note_not_asked(self, part: Part, came: list[str], names: list[str]) -> None:
+        route = router(self.plan, self.known)
         for tweet_id in came:
             aged = [n for n in names if too_old(tweet_id, METRICS[n].max_age, part.read_at)]
             if aged:
                 self._metrics.add([tweet_id], "older than 90 days", "metrics", ", ".join(aged))
             rest = [n for n in names if n not in aged]
             if rest and part.auth == "app":
-                self._metrics.add(
-                    [tweet_id], "needs the owner's tokens", "metrics", ", ".join(rest)
-                )
+                dead = route(tweet_id)[1] == "not authenticated"
+                reason = "not authenticated" if dead else "needs the owner's tokens"
+                self._metrics.add([tweet_id], reason, "metrics", ", ".join(rest))
             elif rest:
                 self._metrics.add([tweet_id], "metric not offered", "metrics", ", ".join(rest))
 

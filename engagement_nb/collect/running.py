@@ -47,7 +47,7 @@ MOST_WORKERS_BY_HOUR = 40
 """Each may hold an answer of some 3 MB, and one core reads about fifty a second."""
 _MOST_IN_VAIN = 2
 """Requests given up one after the other, with no answer to any: then the run halts."""
-_PATIENCE = 0.7
+_PATIENCE = 0.5
 """Seconds that an interrupted run waits for requests on their way."""
 
 
@@ -155,7 +155,8 @@ class Run:
         KeyboardInterrupt
             After what was finished within a second is kept.
         """
-        for part in self._sink.parts():
+        # Refusals first: they tell which answers without private metrics are the last word.
+        for part in sorted(self._sink.parts(), key=lambda part: not part.refused):
             self.outcome.take(part)
         found = self.outcome.tweets
         with Meter(self._progress) as meter:

@@ -86,7 +86,7 @@ def requests_for(
     """
     hopeless: dict[str, str] = {}
     requests: list[Request] = []
-    route = _router(plan, known)
+    route = router(plan, known)
     probed: set[str] = set()
     for window in reversed(plan.windows):
         lanes: dict[Lane, list[str]] = {}
@@ -118,8 +118,8 @@ def requests_for(
     return requests, hopeless
 
 
-def _router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]:
-    """A function that tells the lane of a Tweet, or why there is none."""
+def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]:
+    """A function that tells the lane of a Tweet, and why it is none or not its owner's."""
     users = [i for i, p in enumerate(plan.profiles) if p.has_user]
     apps = [i for i, p in enumerate(plan.profiles) if p.has_app and (i, "app") not in known.dead]
     mine = {plan.profiles[i].user_id: i for i in reversed(users)}
@@ -156,7 +156,7 @@ def _router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]
             if candidates:
                 return Lane(candidates[0], "user", offered), ""
         if public and apps:
-            return Lane(apps[0], "app", public), ""
+            return Lane(apps[0], "app", public), reason
         if public and not reason:
             candidates, reason = users_for(tweet_id)
             if candidates:
