@@ -130,7 +130,8 @@ class Metrics:
         frame = self._shown
         moments: Any = dict.fromkeys(frame.select_dtypes("datetimetz").columns, _to_the_minute)
         table = frame.to_html(max_rows=6, max_cols=10, show_dimensions=True, formatters=moments)
-        return f"<p>{html.escape(self._headline())}</p>{table}"
+        scrolled = f"<div style='overflow-x:auto;white-space:nowrap'>{table}</div>"
+        return f"<p>{html.escape(self._headline())}</p>{scrolled}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return handover.bundle(metrics=self.facts())

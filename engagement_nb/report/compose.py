@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import version as _look_up
 from typing import Any
@@ -21,6 +21,11 @@ _SOURCES = {
     "sandbox": "the sandbox: a copy of the API on this machine, whose figures are made up",
     "api": "the Engagement API of X",
     "export": "an export file of X",
+}
+_FROM = {
+    "sandbox": "made up by the sandbox",
+    "api": "from the Engagement API",
+    "export": "from an export file",
 }
 _VERSIONS = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
@@ -77,7 +82,8 @@ def _tells(notebook: nbformat.NotebookNode) -> bool:
 
 def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     posts = gap.get("posts", facts.get("tweets"))
-    parts = [f"{posts:,} Tweets" if posts is not None else "", _period(facts)]
+    tweets = "" if posts is None else f"{posts:,} Tweet{'' if posts == 1 else 's'}"
+    parts = [tweets, _period(facts), _FROM.get(str(facts.get("source")), "")]
     return ", ".join(part for part in parts if part)
 
 
@@ -156,6 +162,10 @@ def _by(facts: Mapping[str, Any]) -> str:
 def _period(facts: Mapping[str, Any]) -> str:
     if not (facts.get("start") and facts.get("end")):
         return ""
+    start, end = (datetime.fromisoformat(facts[key]) for key in ("start", "end"))
+    if start.time() == end.time() == time() and start < end:
+        last = end - timedelta(days=1)
+        return f"{start:%Y-%m-%d} to {last:%Y-%m-%d} (UTC days)"
     return f"{_moment(facts['start'])} to {_moment(facts['end'])}"
 
 

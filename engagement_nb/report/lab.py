@@ -45,6 +45,9 @@ def lab_command(
     return [
         sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
+        # Nothing is asked of the network that nobody asked for.
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *as_root, *more,
     ]  # fmt: skip
 
