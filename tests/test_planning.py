@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.credentials import Profile
+from engagement_nb.credentials.secret import Secret
 from engagement_nb.errors import InputError
 from engagement_nb.hosts import SANDBOX
 from engagement_nb.planning import Plan, make_plan
@@ -136,6 +138,16 @@ def test_tweets_of_unknown_owner_count_for_all_whose_tokens_may_be_tried() -> No
     told = plan(ids(3), "28hr", profiles=profiles, owners=dict.fromkeys(ids(3), "2"))
     assert told.handles == ("2",)
     assert plan(ids(3), profiles=profiles, metrics=["favorites"]).handles == ()
+
+
+def test_a_profile_that_lacks_a_part_of_its_tokens_is_named() -> None:
+    """Its Tweets seem to need an owner's tokens, and the person thinks they are there."""
+    found = plan(ids(3), "28hr", profiles=[replace(owner(), consumer_secret=Secret())])
+    assert not found.requests
+    assert any("'owner1' has an access token but no consumer secret:" in h for h in found.hints)
+    assert not any(
+        "cannot sign" in h for p in (owner(), APP) for h in plan([*ids(3)], profiles=[p]).hints
+    )
 
 
 def test_a_metric_by_the_name_that_reports_use_is_told_its_wire_name() -> None:

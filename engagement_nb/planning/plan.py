@@ -15,6 +15,7 @@ import pandas as pd
 
 from engagement_nb.client import Request
 from engagement_nb.credentials import Profile
+from engagement_nb.credentials.profiles import USER_FIELDS
 from engagement_nb.errors import InputError
 from engagement_nb.frames import posted_before, too_old
 from engagement_nb.ids import IdList, read_ids
@@ -272,6 +273,13 @@ def _priced(plan: Plan) -> Plan:
         for reason in hopeless.values():
             reasons[reason] = reasons.get(reason, 0) + 1
         hints += [f"{n:,} Tweets cannot be asked for: {reason}." for reason, n in reasons.items()]
+    for profile in plan.profiles:
+        missing = [part.replace("_", " ") for part in USER_FIELDS if not getattr(profile, part)]
+        if profile.access_token and missing:
+            hints.append(
+                f"Profile {profile.name!r} has an access token but no {' and no '.join(missing)}:"
+                " it cannot sign for its user."
+            )
     signing = [p for p in plan.profiles if p.has_user]
     if len(signing) > 1 and plan._unknown and any(r.auth == "user" for r in requests):
         hints.append(
