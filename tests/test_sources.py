@@ -292,6 +292,8 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
         (["fetch", "totals", "-o", "/proc/none", "--source", "sandbox"], 1, "cannot be written"),
         (["plan", "totals", "--max-handles", "0"], 2, "max-handles"),
         (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
+        (["plan", "totals", "--ids", ""], 2, "'--ids': it is empty"),
+        (["fetch", "totals", "-o", ""], 2, "'-o' / '--out': it is empty"),
     ],
 )
 def test_mistakes_are_one_sentence_and_an_exit_code(

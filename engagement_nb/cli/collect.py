@@ -21,12 +21,21 @@ _AGAIN = "Run the same command again: it asks only for what is missing."
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
+def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """What a script's unset variable leaves is a mistake, not a default."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty.")
+    return value
+
+
 def _question(command: _Command) -> _Command:
     """What both commands ask for."""
     for decorate in reversed(
         (
             click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
-            click.option("--ids", help="File of Tweet ids, or - for standard input."),
+            click.option(
+                "--ids", callback=_named, help="File of Tweet ids, or - for standard input."
+            ),
             click.option("--start", help="Date or time, UTC unless it says otherwise."),
             click.option("--end", help="Date or time; not included itself."),
             click.option("--by", type=click.Choice(["day", "hour"]), help="A series."),
@@ -82,7 +91,9 @@ def plan(as_json: bool, **asked: Any) -> None:
 
 @click.command()
 @_question
-@click.option("-o", "--out", required=True, help="Folder or address of the dataset.")
+@click.option(
+    "-o", "--out", required=True, callback=_named, help="Folder or address of the dataset."
+)
 @click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets are missing.")
 @click.option("--progress/--no-progress", default=None, help="A bar; else where one can be seen.")
