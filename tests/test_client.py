@@ -363,3 +363,12 @@ def test_every_metric_of_every_endpoint_is_accepted(client: Client, sandbox: San
     for endpoint in ("28hr", "historical"):
         answer = client.send(Request(endpoint, (tweet_id,), windows, profile))
         assert set(answer.groups[tweet_id]) == set(windows)
+
+
+def test_large_answers_are_read_by_one_thread_and_small_ones_where_they_came(
+    client: Client,
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        large = pool.map(lambda _: client.reading(bytes(1_000_000), threading.get_ident), range(8))
+        assert len(set(large)) == 1
+    assert client.reading(b"{}", threading.get_ident) == threading.get_ident()
