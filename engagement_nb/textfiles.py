@@ -118,4 +118,6 @@ def _not_text(name: str) -> InputError:
 
 
 def _empty(name: str) -> InputError:
-    return InputError(f"{name} is empty.", advice="Export or download it again.")
+    return InputError(
+        f"{name} is empty.", advice="Check that it is the right one, or export it again."
+    )

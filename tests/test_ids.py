@@ -180,7 +180,7 @@ def test_files_of_rounded_ids_are_refused_with_the_reason(tmp_path, text):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "is empty"),
+        (b"", "is empty. Check that it is the right one"),
         (b"\n\n", "is empty"),
         (b"# nothing but words\n", "no Tweet id"),
         (b"hello\nworld\n", 'no Tweet id: "hello" is none'),
