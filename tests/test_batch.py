@@ -322,9 +322,7 @@ def test_a_batch_that_was_killed_goes_on(inputs, number):
     assert batch.returncode == (130 if number == signal.SIGINT else -number)
     before = finished(inputs)
     assert 2 <= len(before) < 8
-    again = start(inputs, path)
-    again.communicate()
-    assert again.returncode == 0
+    assert run(inputs, path) == 0
     after = finished(inputs)
     assert len(after) == 8
     assert {name: after[name] for name in before} == before

@@ -215,9 +215,15 @@ def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value)
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("end", ["pass", "raise ValueError(f'refused: {key}')",
-                                 "raise enb.EngagementError(f'refused: {key}')"])  # fmt: skip
-@pytest.mark.parametrize("engine", ["fast", "stock"])
+@pytest.mark.parametrize(
+    ("end", "engine"),
+    [
+        ("pass", "fast"),
+        ("raise enb.EngagementError(f'refused: {key}')", "fast"),
+        ("raise ValueError(f'refused: {key}')", "fast"),
+        ("raise ValueError(f'refused: {key}')", "stock"),
+    ],
+)
 def test_no_credential_gets_into_what_is_written(tmp_path, capsys, secret, end, engine):
     """Printed, displayed, raised, percent-encoded: in no notebook, HTML, JSON or message."""
     leak = (
