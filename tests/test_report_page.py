@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from importlib import resources
 from itertools import pairwise
 
 import pytest
@@ -200,3 +201,15 @@ def test_a_browser_prints_it(browser, files):
     printed = (files["sandbox"].parent / "report.pdf").read_bytes()
     assert printed.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 2
+
+
+def test_the_style_sheet_is_whole():
+    """A brace too many would silently take the next rule with it."""
+    sheets = resources.files("engagement_nb.report") / "template"
+    for sheet in ("style.css", "sandbox.css"):
+        text = (sheets / sheet).read_text(encoding="utf-8")
+        depth = 0
+        for sign in re.findall(r"[{}]", text):
+            depth += 1 if sign == "{" else -1
+            assert depth >= 0, sheet
+        assert depth == 0, sheet
