@@ -331,7 +331,7 @@ def test_a_second_login_takes_the_app_that_is_there(files: Path, sandbox: Sandbo
 def test_what_else_the_file_holds_stays(files: Path) -> None:
     text = '# mine\n[profiles.other]\naccess_token = "1-x"  # hers\n'
     path = write_private(config_file(), text)
-    profile = Profile("new", LIVE, "key", "secret", "2-y", "z")  # type: ignore[arg-type]
+    profile = Profile("new", LIVE, "key-of-app", "part-of-app", "2-y", "z")  # type: ignore[arg-type]
     for _ in range(2):
         store_profile(profile)
     kept = path.read_text()

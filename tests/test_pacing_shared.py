@@ -251,7 +251,7 @@ def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path)
 
 def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path) -> None:
     pacers = Pacers(directory=tmp_path)
-    one = Profile("one", SANDBOX, "key", "secret", "1-token", "token secret")
+    one = Profile("one", SANDBOX, "key-of-app", "part-of-app", "1-token", "token secret")
     other_user = replace(one, name="two", access_token="2-token")
     other_app = replace(one, consumer_key="another key")
     assert pacers(one) is pacers(other_user)

@@ -213,3 +213,14 @@ def test_the_command_line_says_no_secret(
             secrets = [environ[name] for name in PLANTED]
             assert leaks_in(result.output, secrets) == []
     assert leaks_in(everything_said(), [*PLANTED.values(), *sandbox.env.values()][:10]) == []
+
+
+def test_a_secret_that_the_mask_spells_does_not_garble_the_mask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Masking twice is masking once, whatever the secrets are."""
+    monkeypatch.setattr("engagement_nb.credentials.secret._seen", set())
+    Secret("secret")
+    once = redact("a secret, and another secret")
+    assert once == "a [secret], and another [secret]"
+    assert redact(once) == once

@@ -109,7 +109,8 @@ def redact(text: str) -> str:
         forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
         forms.add(base64.b64encode(value.encode()).decode())
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, MASK)
+        # A secret that is part of the mask itself must not be found in masks set before.
+        text = MASK.join(part.replace(form, MASK) for part in text.split(MASK))
     return text
 
 
