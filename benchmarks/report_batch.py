@@ -102,9 +102,14 @@ def by_pool(folder: Path, dataset: Path, reports: int) -> None:
     folder.mkdir()
     notebook = str(notebooks_folder() / EXPLORE)
     work = [(notebook, str(folder / f"{n}.ipynb"), str(dataset)) for n in range(reports)]
-    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(WORKERS, get_context("spawn"), initializer=silence) as pool:
         list(pool.map(convert, work))
     assert len(list(folder.glob("*.html"))) == reports
+
+
+def silence() -> None:
+    # Each kernel warns on the terminal that it shares with its parent.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def convert(work: tuple[str, str, str]) -> None:

@@ -152,8 +152,9 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
     document, counts = regular or _read_any(raw)
     if not isinstance(document, dict):
         if response.is_success:
+            kind = "JSON" if document is None else "a JSON object"
             raise ServerTroubleError(
-                f"{where}: the API's answer is not JSON (status {response.status_code}).",
+                f"{where}: the API's answer is not {kind} (status {response.status_code}).",
                 advice="Try again in a while; if it stays so, a proxy may stand in between.",
                 status=response.status_code,
             )
