@@ -255,3 +255,47 @@ def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     gap = explore_gap(frame)
     assert (gap.hidden, gap.hidden_at_most) == (10, 13)
     assert "without it, hidden would be 13." in gap.reading("evidence")
+
+
+def figures_of(**columns):
+    base = {"tweet_id": ["1", "2"], "favorites": [3, 4], "engagements": [5, 9]}
+    return pd.DataFrame({**base, **columns})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (figures_of(tweet_id=[6.49e17, 6.5e17]), "floats, which lose the last digits"),
+        (figures_of(created_at=["yesterday", "today?"]), "created_at holds what is no time"),
+        (figures_of(favorites=pd.to_datetime(["2026-01-01", "2026-01-02"])), "and no counts"),
+        (figures_of(favorites=[True, False]), "bool and no counts"),
+        (pd.concat([figures_of(), figures_of()[["favorites"]]], axis=1), "favorites comes twice"),
+        ("export.csv", "takes figures, not a str"),
+        ({"favorites": [1]}, "takes figures, not a dict"),
+        ([{"favorites": 1}], "not as dict"),
+    ],
+)
+def test_what_is_no_figures_is_refused_in_a_sentence(given, words):
+    with pytest.raises(AnalysisError, match=words):
+        explore_gap(given)
+
+
+def test_ids_as_numbers_times_as_text_and_counts_as_text_are_read_exactly():
+    """Counts beyond 2^53 keep their last unit, ids match those of other frames."""
+    large = 2**53 + 1
+    times = ["2026-01-31T12:00:00Z", "2026-02-01"]
+    frame = figures_of(
+        tweet_id=[1, 2], favorites=[str(large), "4"], engagements=[str(large), "9"],
+        created_at=times,
+    )  # fmt: skip
+    gap = explore_gap(frame, resamples=10, redraws=0)
+    assert gap.hidden == 5
+    assert gap.tweets["tweet_id"].tolist() == ["1", "2"]
+    split = gap.against_totals(figures_of(), start="2026-01-01")
+    assert split.tweets == 1
+    assert len(gap.oddities(figures_of(tweet_id=[1, 2], favorites=[3, 7])))
+
+
+def test_an_interval_takes_a_resample():
+    with pytest.raises(AnalysisError, match="one resample"):
+        explore_gap(figures_of(), resamples=0)

@@ -20,22 +20,32 @@ from engagement_nb.charts.style import (
     label,
     nothing,
 )
-from engagement_nb.gap.words import number
+from engagement_nb.gap.words import counted, number
 
 if TYPE_CHECKING:
     from engagement_nb.gap.asked import Asked
 
 
 def bridge(
-    sum_of_metrics: int, over_count: int, hidden: int, engagements: int, *, sandbox: bool = False
+    sum_of_metrics: int,
+    over_count: int,
+    hidden: int,
+    engagements: int,
+    *,
+    doubtful: bool = False,
+    sandbox: bool = False,
 ) -> Chart:
-    """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements."""
+    """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements.
+
+    ``doubtful``: whether the over-count holds metrics that may be part of engagements.
+    """
+    part = "taken as part" if doubtful else "part"
     inside = sum_of_metrics - over_count
     after = inside + hidden
-    plus = ("+" if hidden >= 0 else "") + number(hidden)
+    plus = ("+" if hidden > 0 else "") + number(hidden)
     steps: list[tuple[str, int, int, str, str]] = [
         ("sum of all columns", 0, sum_of_metrics, GREY, number(sum_of_metrics)),
-        ("not part of\nengagements", inside, sum_of_metrics, ORANGE, number(-over_count)),
+        (f"not {part} of\nengagements", inside, sum_of_metrics, ORANGE, number(-over_count)),
         ("hidden: no metric\nof its own", min(inside, after), max(inside, after), SKY, plus),
         ("engagements", 0, engagements, BLUE, number(engagements)),
     ]
@@ -54,14 +64,14 @@ def bridge(
         axes.spines["left"].set_visible(False)
         top = max(sum_of_metrics, engagements, 1)
         axes.set_xlim(min(0, inside, after), top * (1.32 if narrow else 1.14))
-        axes.locator_params(axis="x", nbins=3 if narrow else 6)
+        axes.locator_params(axis="x", nbins=3 if narrow else 6, integer=True)
         counts_on(axes.xaxis)
         axes.grid(axis="x", color=FAINT, lw=0.6)
         axes.set_axisbelow(True)
 
     alt = (
         f"Bridge from the sum of all columns to engagements: {number(sum_of_metrics)} in all"
-        f" columns, less {number(over_count)} that are not part of engagements, plus"
+        f" columns, less {number(over_count)} that are not {part} of engagements, plus"
         f" {number(hidden)} hidden, gives {number(engagements)} engagements."
     )
     title = "From the sum of all columns to engagements"
@@ -112,7 +122,7 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
         axes.legend(frameon=False, loc="upper left", fontsize=9.5, handletextpad=0.2)
 
     alt = (
-        f"Engagements against the sum of all columns for {number(len(sums))} Tweets: engagements"
+        f"Engagements against the sum of all columns for {counted(len(sums), 'Tweet')}: engagements"
         f" are above the sum on {number(above)}, below it on {number(below)} and equal on"
         f" {number(equal)}."
     )

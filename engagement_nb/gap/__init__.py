@@ -9,16 +9,18 @@ The modules, in the order in which figures pass through them:
 
 - `read`: frames become arrays, one row a Tweet; what is wrong is refused in a sentence;
 - `identify`: the largest set that the Tweets allow, by exact search;
+- `choose`: that set, or one that more Tweets bear out;
 - `judge`: a verdict on each metric, and on what evidence;
 - `stability`, `bootstrap`: how sure the set and the share are;
 - `result`, `groups`, `definitions`, `oddities`, `asked`: what follows from it;
-- `sentences`, `words`, `shown`: the same in words, tables and figures;
+- `answer`, `sentences`, `words`, `shown`: the same in words, tables and figures;
 - `gather`: the figures to look at, from any source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
@@ -72,6 +74,11 @@ def explore_gap(
         The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
     """
     told = None
+    if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
+        raise AnalysisError(
+            f"explore_gap takes figures, not a {type(metrics).__name__}.",
+            advice="Read them first: enb.open_source(path).totals(), or a DataFrame of your own.",
+        )
     if isinstance(metrics, Metrics):
         frame, told = metrics.frame, metrics.facts()
         about = about or metrics.about
@@ -82,11 +89,15 @@ def explore_gap(
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     if not 0 < level < 1:
         raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
+    if resamples < 1:
+        raise AnalysisError(f"An interval takes one resample at least, not {resamples}.")
     counts = read_counts(frame)
+    verdicts, choice = find_and_judge(counts, tolerance)
     return Gap(
         counts=counts,
-        verdicts=find_and_judge(counts, tolerance),
-        stability=stability(counts, tolerance, draws=redraws, seed=seed),
+        verdicts=verdicts,
+        strict=choice.strict,
+        stability=stability(counts, choice, tolerance, draws=redraws, seed=seed),
         about=about,
         facts=told,
         tolerance=tolerance,

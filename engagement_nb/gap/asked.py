@@ -40,8 +40,9 @@ class Asked:
 
     Parameters
     ----------
-    tweets, not_compared
-        Tweets compared; Tweets that both sources have but whose life is not in the window.
+    tweets, not_compared, not_known
+        Tweets compared; Tweets that both sources have but whose life is not in the window;
+        Tweets of which totals lack a figure.
     engagements
         Lifetime engagements of the Tweets compared, by totals.
     gap_in_totals
@@ -56,6 +57,7 @@ class Asked:
 
     tweets: int
     not_compared: int
+    not_known: int
     engagements: int
     gap_in_totals: int
     not_asked: int
@@ -73,6 +75,8 @@ class Asked:
             if self.not_compared
             else ""
         )
+        if self.not_known:
+            left += f" Of {counted(self.not_known, 'Tweet')} totals do not know all figures."
         if not self.tweets:
             return "No Tweet's whole life lies in the window, so totals cannot be compared." + left
         if not self.gap_in_totals:
@@ -109,7 +113,7 @@ class Asked:
 
 
 def split_gap(
-    gap: Findings, totals: Metrics | pd.DataFrame, start: datetime | None = None
+    gap: Findings, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
 ) -> Asked:
     """Split the gap that totals show, with the help of a windowed analysis of the same Tweets.
 
@@ -120,7 +124,7 @@ def split_gap(
     totals
         Totals of (some of) the same Tweets.
     start
-        Where the window began; by default as the figures say.
+        When the window began, UTC unless it says otherwise; by default as the figures say.
     """
     frame = totals.frame if isinstance(totals, Metrics) else totals
     start = start or gap.about.start
@@ -133,9 +137,11 @@ def split_gap(
     if "tweet_id" not in lifetime.frame or "tweet_id" not in gap.counts.frame:
         raise AnalysisError("Both sources need the column tweet_id to be compared.")
     pairs = _pairs(gap, lifetime)
+    both = np.isin(gap.counts.frame["tweet_id"][gap.compared], lifetime.frame["tweet_id"])
+    not_known = int(np.count_nonzero(both)) - len(pairs)
     if not len(pairs):
-        return Asked(0, 0, 0, 0, 0, 0, 0, {}, gap.sandbox)
-    whole = (pairs["created_at"] >= pd.Timestamp(start)).fillna(False).to_numpy(dtype=bool)
+        return Asked(0, 0, not_known, 0, 0, 0, 0, 0, {}, gap.sandbox)
+    whole = (pairs["created_at"] >= _moment(start)).fillna(False).to_numpy(dtype=bool)
     same = lifetime.engagements[pairs["there"]] == gap.counts.engagements[pairs["here"]]
     whole = whole & same
     there = pairs["there"].to_numpy()[whole]
@@ -158,6 +164,7 @@ def split_gap(
     return Asked(
         tweets=int(whole.sum()),
         not_compared=int((~whole).sum()),
+        not_known=not_known,
         engagements=engagements,
         gap_in_totals=engagements - lives(given),
         not_asked=sum(clicks.values()),
@@ -166,6 +173,16 @@ def split_gap(
         clicks={name: count for name, count in clicks.items() if count},
         sandbox=gap.sandbox,
     )
+
+
+def _moment(start: datetime | str) -> pd.Timestamp:
+    try:
+        moment = pd.Timestamp(start)
+    except ValueError:
+        raise AnalysisError(
+            f"start is no time: {start}.", advice="Give it as 2026-01-31T12:00:00Z."
+        ) from None
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment
 
 
 def _counts_in_totals(name: str) -> bool:

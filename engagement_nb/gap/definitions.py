@@ -31,7 +31,7 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
         _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES),
         _Definition("all public metrics", tuple(n for n in have if n in PUBLIC)),
         _Definition("every column", tuple(have)),
-        _Definition("the counted metrics", tuple(summed)),
+        _Definition("the metrics taken as part", tuple(summed)),
     ]
     impressions: np.ndarray | None = None
     if "impressions" in counts.frame.columns:

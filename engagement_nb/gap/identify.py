@@ -18,10 +18,7 @@ allowed, and then it is the best, or it holds one more such set, which joins the
 implicit hitting set). Where nearly every set is contradicted, the list grows without end, and
 sets are tried one after the other instead, best metrics first, with the same result.
 
-**The second look.** What small counts hide in the slack shows in how Tweets fit: a metric that
-belongs to the set makes more of them fit exactly than it makes too large, however counters
-were read. So a metric that is the cause of more contradictions (small ones too) than exact
-fits leaves the set, the worst first, until none is left.
+What a rule about single contradictions cannot see is judged in `choose`.
 """
 
 from __future__ import annotations
@@ -30,7 +27,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from engagement_nb.gap.read import Counts
 from engagement_nb.vocabulary import METRICS
 
 TOLERANCE = 0.002
@@ -232,55 +228,6 @@ def slack(engagements: np.ndarray) -> np.ndarray:
 def borne(users: np.ndarray, tolerance: float) -> np.ndarray:
     """How many contradictions are borne, by the number of Tweets that have any of a metric."""
     return np.floor(tolerance * users + 1e-9).astype(np.int64) + (users >= SPARE_FROM)
-
-
-def identify(
-    counts: Counts, tolerance: float = TOLERANCE, core: Sequence[int] | None = None
-) -> tuple[int, ...]:
-    """The counted set of some Tweets, as positions in ``counts.names``: see the rule at the top.
-
-    Parameters
-    ----------
-    counts
-        The Tweets.
-    tolerance
-        As `TOLERANCE`.
-    core
-        Metrics that are sure to be in it, when no Tweet contradicts them: then counters were
-        read together, and the search is strict.
-    """
-    judged = counts.judged
-    values = counts.values if judged.all() else counts.values[:, judged]
-    engagements = counts.engagements if judged.all() else counts.engagements[judged]
-    evidence = Evidence(values, engagements, tolerance, strict=core is not None)
-    members = largest_allowed(evidence, gains(counts.names, values), core or ()) or ()
-    return members if core is not None else second_look(counts, members, tolerance)
-
-
-def second_look(counts: Counts, members: tuple[int, ...], tolerance: float) -> tuple[int, ...]:
-    """Leave out, the worst first, what makes more Tweets too large than it makes fit."""
-    while members:
-        left = counts.engagements - counts.sums([counts.names[j] for j in members])
-        complete = counts.complete([counts.names[j] for j in members])
-        near = np.flatnonzero(counts.judged & (left <= 0))
-        left, complete = left[near], complete[near]
-        if not (left < 0).any():
-            return members
-        worst, excess = -1, 0.0
-        for j in members:
-            figures = counts.values[j][near]
-            above = figures > 0
-            tips = int(np.count_nonzero(above & (left < 0) & (left + figures >= 0)))
-            fits = int(np.count_nonzero(above & (left == 0) & complete))
-            users = np.count_nonzero((counts.values[j] > 0) & counts.judged)
-            too_many = max(fits, int(borne(np.array(users), tolerance)))
-            strength = (tips - fits) / (tips + fits) ** 0.5 if tips > too_many else 0.0
-            if strength > excess:
-                worst, excess = j, strength
-        if worst < 0:
-            return members
-        members = tuple(j for j in members if j != worst)
-    return members
 
 
 def gains(names: Sequence[str], values: np.ndarray) -> list[int]:

@@ -26,7 +26,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engagement_nb.gap.identify import borne, identify, slack
+from engagement_nb.gap.choose import Choice, choose, fit_of, grown
+from engagement_nb.gap.identify import borne, slack
 from engagement_nb.gap.read import Counts
 from engagement_nb.vocabulary import METRICS
 
@@ -78,21 +79,20 @@ def expected(name: str) -> str:
     return METRICS[name].expected if name in METRICS else "not said"
 
 
-def find_and_judge(counts: Counts, tolerance: float) -> list[Verdict]:
+def find_and_judge(counts: Counts, tolerance: float) -> tuple[list[Verdict], Choice]:
     """Find the set, tolerantly, then strictly where the Tweets allow it; a verdict on each metric.
 
     Where the counted metrics fit `TOGETHER` Tweets or more exactly and exceed engagements on
     none, counters were read together, and nothing is put down to reading times.
     """
-    members = identify(counts, tolerance)
-    verdicts = judge(counts, members, tolerance)
+    choice = choose(counts, tolerance)
+    verdicts = judge(counts, choice.members, tolerance)
     core = [j for j, v in enumerate(verdicts) if v.verdict == COUNTED]
-    names = [counts.names[j] for j in core]
-    left = counts.engagements - counts.sums(names)
-    fits = np.count_nonzero(counts.complete(names) & (left == 0) & (counts.engagements > 0))
-    if core and fits >= TOGETHER and not (counts.judged & (left < 0)).any():
-        verdicts = judge(counts, identify(counts, tolerance, core), tolerance)
-    return verdicts
+    fit = fit_of(counts, core)
+    if core and fit.exact >= TOGETHER and not fit.small + fit.beyond:
+        choice = Choice(grown(counts, core), choice.wrong, strict=True)
+        verdicts = judge(counts, choice.members, tolerance)
+    return verdicts, choice
 
 
 def judge(counts: Counts, members: tuple[int, ...], tolerance: float) -> list[Verdict]:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.read import Counts, column_counts, one_row_a_tweet
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.read import Counts, checked, column_counts, one_row_a_tweet
 from engagement_nb.gap.words import counted, number
 from engagement_nb.metrics import metric_columns
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS, label
@@ -114,8 +115,10 @@ def _before_2017(counts: Counts, _: list[str]) -> dict[str, object]:
 
 def fallen(counts: Counts, earlier: pd.DataFrame) -> list[dict[str, object]]:
     """Counters that are lower than in an earlier snapshot of the same Tweets, one row a metric."""
-    before, _ = one_row_a_tweet(earlier)
+    before, _ = one_row_a_tweet(checked(earlier))
     now = counts.frame
+    if "tweet_id" not in before.columns or "tweet_id" not in now.columns:
+        raise AnalysisError("Two snapshots need the column tweet_id to be compared.")
     shared = [name for name in metric_columns(before) if name in now.columns]
     pairs = now[["tweet_id", *shared]].merge(
         before[["tweet_id", *shared]], on="tweet_id", suffixes=("", " before")

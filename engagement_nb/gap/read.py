@@ -82,6 +82,7 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         A count below zero, too large or not whole, or a Tweet that comes twice with different
         figures.
     """
+    frame = checked(frame)
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
     frame, dropped = one_row_a_tweet(frame)
@@ -98,10 +99,59 @@ def read_counts(frame: pd.DataFrame) -> Counts:
     return Counts(frame, names, values, everything, engagements, judged, dropped, series)
 
 
+def checked(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same frame, with ids as text, posting times in UTC and counts as numbers.
+
+    Raises
+    ------
+    AnalysisError
+        It is no frame, a column comes twice, ids are floats, or times cannot be read.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise AnalysisError(
+            f"Figures come as a DataFrame, not as {type(frame).__name__}.",
+            advice="See engagement_nb.open_source for what gives one.",
+        )
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise AnalysisError(
+            f"The column {twice[0]} comes twice.", advice="Keep the one that is meant."
+        )
+    frame = _with_text_ids(frame)
+    zoned = pd.DatetimeTZDtype
+    if "created_at" in frame.columns and not isinstance(frame["created_at"].dtype, zoned):
+        try:
+            moments = pd.to_datetime(frame["created_at"], utc=True, format="ISO8601")
+        except (ValueError, TypeError):
+            raise AnalysisError(
+                "The column created_at holds what is no time.",
+                advice="Give times as 2026-01-31T12:00:00Z, or leave the column out.",
+            ) from None
+        frame = frame.assign(created_at=moments)
+    texts = [n for n in metric_columns(frame) if not pd.api.types.is_numeric_dtype(frame[n])]
+    return frame.assign(**{name: _whole_numbers(frame[name]) for name in texts}) if texts else frame
+
+
+def _with_text_ids(frame: pd.DataFrame) -> pd.DataFrame:
+    if "tweet_id" not in frame.columns or pd.api.types.is_string_dtype(frame["tweet_id"]):
+        return frame
+    if len(frame) and pd.api.types.is_float_dtype(frame["tweet_id"]):
+        raise AnalysisError(
+            "The column tweet_id holds floats, which lose the last digits of an id.",
+            advice='Read it as text: dtype={"tweet_id": "string"}.',
+        )
+    return frame.assign(tweet_id=frame["tweet_id"].astype("string"))
+
+
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
     """One column as int64 with 0 for unknown, and which are known."""
     column = frame[name]
     known = column.notna().to_numpy(dtype=bool, copy=True)
+    if pd.api.types.is_bool_dtype(column.dtype) or column.dtype.kind in "mM":
+        raise AnalysisError(
+            f"The column {name} holds {column.dtype} and no counts.",
+            advice="Leave it out, or give it another name.",
+        )
     if pd.api.types.is_integer_dtype(column.dtype):
         numbers = column.fillna(0).to_numpy(dtype=np.int64)
     else:
@@ -112,6 +162,16 @@ def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarra
     _refuse(frame, numbers < 0, name, "is below zero")
     _refuse(frame, numbers > LARGEST, name, f"is above {LARGEST:,}")
     return numbers, known
+
+
+def _whole_numbers(column: pd.Series) -> pd.Series:
+    """Texts as exact integers where they are such: a float would round the large ones."""
+    if column.dtype.kind in "mM":
+        return column
+    try:
+        return column.astype("string").astype("Int64")
+    except (ValueError, TypeError, OverflowError):
+        return column
 
 
 def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -169,10 +229,11 @@ def gathered(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
     hours; a Tweet may come in several pieces. Texts are not kept.
     """
     pieces, series = [], False
-    for frame in frames:
+    for piece in frames:
+        frame = checked(piece)
         series |= "time" in frame.columns
-        piece, _ = one_row_a_tweet(frame.drop(columns="text", errors="ignore"))
-        pieces.append(_small(piece))
+        once, _ = one_row_a_tweet(frame.drop(columns="text", errors="ignore"))
+        pieces.append(_small(once))
     if not pieces:
         return pd.DataFrame({"tweet_id": pd.array([], dtype="string")})
     whole = pd.concat(pieces, ignore_index=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap import sentences
+from engagement_nb.gap.answer import answer
 from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.bootstrap import Interval, share_interval
 from engagement_nb.gap.definitions import compare_definitions
@@ -36,6 +36,8 @@ class Findings:
         The figures, one row a Tweet.
     verdicts
         What the Tweets say of each metric.
+    strict
+        Whether counters were read together, so that no Tweet may contradict what is counted.
     stability
         How often each metric is in the largest set when Tweets are drawn anew; None where no
         Tweets were drawn.
@@ -49,6 +51,7 @@ class Findings:
 
     counts: Counts
     verdicts: list[Verdict]
+    strict: bool
     stability: dict[str, float] | None
     about: About
     facts: dict[str, Any] | None
@@ -161,6 +164,12 @@ class Findings:
         return self.hidden + exact_sum(self.counts.sums(doubtful)[self.compared])
 
     @property
+    def doubtful_outside(self) -> int:
+        """Sum of the undetermined metrics that `over_count` has, and `hidden` might have."""
+        doubtful = [name for name in self.undetermined if name not in self.summed]
+        return exact_sum(self.counts.sums(doubtful)[self.compared])
+
+    @property
     def hidden_share(self) -> float | None:
         """`hidden` as a share of engagements; None without any."""
         return self.hidden / self.engagements if self.engagements else None
@@ -185,7 +194,7 @@ class Findings:
     @property
     def sentence(self) -> str:
         """The answer in a sentence or two."""
-        return sentences.answer(self)
+        return answer(self)
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -300,7 +309,7 @@ class Findings:
         return find_oddities(self.counts, self.summed, before)
 
     def against_totals(
-        self, totals: Metrics | pd.DataFrame, start: datetime | None = None
+        self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
     ) -> Asked:
         """Split the gap of totals into what was not asked for and what is hidden.
 
@@ -309,7 +318,7 @@ class Findings:
         totals
             Totals of the same Tweets as these figures of 28hr or historical.
         start
-            Where the window began; by default as the figures say.
+            When the window began, UTC unless it says otherwise; by default as the figures say.
         """
         return split_gap(self, totals, start)
 
@@ -329,6 +338,7 @@ class Findings:
             "hidden": self.hidden,
             "hidden_share": self.hidden_share,
             "hidden_at_most": self.hidden_at_most,
+            "doubtful_outside": self.doubtful_outside,
             "interval": None if spread.low is None else [spread.low, spread.high],
             "level": self.level,
             "over_count": self.over_count,

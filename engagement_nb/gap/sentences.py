@@ -1,4 +1,4 @@
-"""The answer in words, from the numbers: what is said of a gap, and only what is true of it."""
+"""Readings of a gap for each part of a report, from the numbers: only what is true of them."""
 
 from __future__ import annotations
 
@@ -9,86 +9,11 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.gap.identify import SLACK
-from engagement_nb.gap.words import counted, interval, listed, number, percent, sentence, spelled
+from engagement_nb.gap.words import counted, listed, number, percent, sentence
 from engagement_nb.vocabulary import label
 
 if TYPE_CHECKING:
     from engagement_nb.gap.result import Findings
-
-
-def answer(gap: Findings) -> str:
-    """What a report says first: engagements, what explains them, what is hidden, what is not."""
-    if (nothing := no_answer(gap)) is not None:
-        return nothing
-    parts = [f"Engagements of {counted(gap.posts, 'Tweet')}: {number(gap.engagements)}."]
-    parts.append(_explained(gap))
-    if gap.over_count and gap.not_counted:
-        names = listed([label(name) for name in gap.not_counted])
-        of_them = gap.table.loc[gap.not_counted, "sum"].sum()
-        parts.append(
-            sentence(f"{names} ({number(of_them)}) look like engagement and are not part of it.")
-        )
-    if gap.about.endpoint == "totals" and gap.hidden:
-        parts.append("Totals give no clicks, so much of that is only not asked for.")
-    return " ".join(parts)
-
-
-def no_answer(gap: Findings) -> str | None:
-    """Why there is nothing to say; None when there is."""
-    tweets = len(gap.counts)
-    if not tweets:
-        return "There are no Tweets in these figures."
-    if not gap.counts.names:
-        return (
-            "These figures have no metric besides engagements, so there is nothing to add up:"
-            " ask for favorites, replies, url_clicks and so on."
-        )
-    if not gap.counts.judged.any():
-        return (
-            f"Engagements are not known for any of {counted(tweets, 'Tweet')}, so there is nothing"
-            " to compare the metrics with: it takes the owner's tokens or an export file, and"
-            " totals know them for 90 days only."
-        )
-    if gap.counts.known is not None and not gap.counts.known.any():
-        return (
-            f"Besides engagements no metric is known for any of {counted(tweets, 'Tweet')}, so"
-            " there is nothing to add up."
-        )
-    if not gap.posts:
-        return "No Tweet has both engagements and all the metrics to compare them with."
-    if not gap.engagements:
-        noun = "Tweet has" if gap.posts == 1 else "Tweets have"
-        return f"{number(gap.posts)} {noun} no engagements at all: there is no gap to explain."
-    return None
-
-
-def _explained(gap: Findings) -> str:
-    spread = gap.hidden_interval
-    between = (
-        f"; {gap.level * 100:g} % interval {interval(spread.low, spread.high)}"
-        if spread.low is not None and gap.hidden
-        else ""
-    )
-    share = gap.hidden_share or 0.0
-    hidden = f"{number(gap.hidden)} ({percent(share)}{between}) have no metric of their own."
-    if gap.hidden < 0:
-        return (
-            f"The metrics taken as part of it sum to {number(-gap.hidden)} more than that: these"
-            " figures do not belong together."
-        )
-    if not gap.counted:
-        return f"These Tweets cannot tell which metrics are part of it; as far as known, {hidden}"
-    noun = "metric is" if len(gap.counted) == 1 else "metrics are"
-    part = sentence(f"{spelled(len(gap.counted))} {noun} part of it and")
-    verb = "explains" if len(gap.counted) == 1 else "explain"
-    doubtful = [name for name in gap.undetermined if name in gap.summed and gap.table["sum"][name]]
-    if percent(1 - share) != percent(1 - gap.hidden_at_most / gap.engagements):
-        part = part.removesuffix(" and")
-        part += f"; with {spelled(len(doubtful))} that these Tweets leave undetermined,"
-        part += " it" if len(gap.counted) == 1 else " they"
-    if not gap.hidden:
-        return f"{part} {verb} all of it: nothing is hidden."
-    return f"{part} {verb} {percent(1 - share)}; {hidden}"
 
 
 def figures(gap: Findings) -> str:
@@ -145,13 +70,14 @@ def columns(gap: Findings) -> str:
         f"The sum is above engagements on {counted(below, 'Tweet')}, below on {number(above)},"
         f" equal on {number(equal)}."
     )
+    belong = "are not taken as part of them" if gap.doubtful_outside else "do not belong"
     if gap.hidden > 0 and gap.over_count > 0:
         third = (
-            f"Two things are mixed up in it: {number(gap.over_count)} that do not belong and"
+            f"Two things are mixed up in it: {number(gap.over_count)} that {belong} and"
             f" {number(gap.hidden)} that no metric shows."
         )
     elif gap.over_count > 0:
-        third = f"All of it comes from {number(gap.over_count)} that do not belong."
+        third = f"All of it comes from {number(gap.over_count)} that {belong}."
     elif gap.hidden > 0:
         third = "All of it is engagement that no metric shows."
     else:
@@ -192,6 +118,11 @@ def evidence(gap: Findings) -> str:
             if doubtful
             else ""
         )
+        if gap.doubtful_outside:
+            taken += (
+                f" Were what is left out part of it too, hidden would be up to"
+                f" {number(gap.doubtful_outside)} less."
+            )
         parts.append(f"**Undetermined:** {'; '.join(said)}.{taken}")
     return "\n\n".join(parts) or "There is no metric to judge."
 
@@ -220,16 +151,18 @@ def confidence(gap: Findings) -> str:
     """How sure the share and the set are."""
     spread = gap.hidden_interval
     parts = []
-    if spread.low is not None and spread.share is not None and spread.low != spread.high:
+    if gap.posts == 1:
+        parts.append("One Tweet says nothing about others: no interval can be given.")
+    elif not gap.counted:
+        parts.append("As these Tweets cannot tell the set, no interval of the share is of use.")
+    elif spread.low is not None and spread.share is not None and spread.low != spread.high:
         parts.append(
             f"Were other Tweets drawn from where these came from, the hidden share, here"
             f" {percent(spread.share)}, would lie between {percent(spread.low)} and"
             f" {percent(spread.high)} ({spread.level * 100:g} % interval, bootstrap over"
             f" {counted(gap.posts, 'Tweet')})."
         )
-    elif gap.posts == 1:
-        parts.append("One Tweet says nothing about others: no interval can be given.")
-    if (daily := gap.daily_interval) is not None and daily.low is not None:
+    if gap.counted and (daily := gap.daily_interval) is not None and daily.low is not None:
         parts.append(
             f"Drawn by day instead, between {percent(daily.low)} and {percent(daily.high)}."
         )
@@ -242,11 +175,19 @@ def confidence(gap: Findings) -> str:
             + listed([f"{label(n)} ({percent(gap.stability[n], 0)})" for n in shaky])
             + "."
         )
-    parts.append(
-        f"Counters may be read at different moments: a set of metrics is given up when it exceeds"
-        f" engagements by more than {percent(SLACK, 0)} on more than {percent(gap.tolerance)} of"
-        " the Tweets that have one of them, or when it exceeds more Tweets than it fits."
-    )
+    if gap.strict:
+        parts.append(
+            "The counted metrics fit many Tweets exactly and exceed none, so counters were read"
+            " together: a metric is left out when one Tweet contradicts it."
+        )
+    else:
+        parts.append(
+            "Counters may be read at different moments, and a row may be wrong: a set of metrics"
+            f" is given up when it exceeds engagements by more than {percent(SLACK, 0)} on more"
+            f" than {percent(gap.tolerance)} of the Tweets that have one of them (and on more than"
+            " one), or when it exceeds more Tweets than it fits; but not when ten times as many"
+            " fit it exactly."
+        )
     return " ".join(parts)
 
 
@@ -309,12 +250,17 @@ def meaning(gap: Findings) -> str:
     """What to do with the answer: a list."""
     parts = []
     if gap.counted and gap.hidden > 0:
+        nowhere = (
+            "is not explained by the metrics that are taken as part of it."
+            if gap.doubtful_outside
+            else "is in no other column, and cannot be made up from the others."
+        )
         parts.append(
             f"Take engagements as X gives them where all of it matters: {percent(gap.hidden_share)}"
-            " is in no other column, and cannot be made up from the others."
+            f" {nowhere}"
         )
     elif gap.counted and not gap.hidden:
-        names = listed([label(n) for n in gap.counted])
+        names = listed([label(n) for n in gap.summed if gap.table["sum"][n]])
         parts.append(f"Here engagements can be made up from the others: they are {names}.")
     if gap.not_counted:
         names = listed([label(n) for n in gap.not_counted])
@@ -331,7 +277,8 @@ def meaning(gap: Findings) -> str:
             " Tweets that have them, above all small ones, could."
         )
     spread = gap.hidden_interval
-    if spread.low is not None and spread.high is not None and spread.high - spread.low > 0.2:
+    limits = (spread.low, spread.high) if gap.counted else (None, None)
+    if limits[0] is not None and limits[1] is not None and limits[1] - limits[0] > 0.2:
         parts.append("The interval is wide: do not carry the hidden share over to other Tweets.")
     if gap.sandbox:
         parts.append("These are figures of the sandbox: they say nothing about X.")

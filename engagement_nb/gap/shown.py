@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
+from engagement_nb.gap.answer import no_answer
 from engagement_nb.gap.result import Findings
 from engagement_nb.handover import bundle
 
@@ -42,6 +43,7 @@ class Gap(Findings):
             self.over_count,
             self.hidden,
             self.engagements,
+            doubtful=self.doubtful_outside > 0,
             sandbox=self.sandbox,
         )
 
@@ -98,7 +100,7 @@ class Gap(Findings):
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
         """
-        nothing = sentences.no_answer(self)
+        nothing = no_answer(self)
         if nothing is not None and topic not in ("figures", "oddities"):
             return nothing
         whole = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engagement_nb.gap.choose import Choice
 from engagement_nb.gap.identify import Evidence, gains, largest_allowed
 from engagement_nb.gap.read import Counts
 
@@ -16,10 +17,14 @@ TWEETS_DRAWN = 5000
 
 
 def stability(
-    counts: Counts, tolerance: float, *, draws: int = DRAWS, seed: int = 1
+    counts: Counts, choice: Choice, tolerance: float, *, draws: int = DRAWS, seed: int = 1
 ) -> dict[str, float] | None:
-    """Share of the draws in which each metric is in the set; None without any."""
-    rows = np.flatnonzero(counts.judged)
+    """Share of the draws in which each metric is in the set; None without any.
+
+    The set of a draw is the largest that its Tweets allow, strictly where the choice was strict
+    and without the rows that were found to be wrong; the documents have no say in it.
+    """
+    rows = np.flatnonzero(counts.judged & ~choice.wrong)
     if len(rows) < 2 or not draws:
         return None
     rng = np.random.default_rng(seed)
@@ -32,7 +37,7 @@ def stability(
     done = spent = 0
     while done < draws and spent < MOST_WORK:
         weights = rng.multinomial(len(rows), np.full(len(rows), 1 / len(rows)))
-        evidence = Evidence(values, engagements, tolerance, weights)
+        evidence = Evidence(values, engagements, tolerance, weights, strict=choice.strict)
         times[list(largest_allowed(evidence, gain) or ())] += 1
         done += 1
         spent += evidence.tried * max(len(evidence.engagements), 500)

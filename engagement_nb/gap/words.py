@@ -49,7 +49,7 @@ def interval(low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return "not known"
     digits = max(1, min(6, ceil(-log10(high * 100)))) if high > 0 else 1
-    return f"{low * 100:.{digits}f}–{high * 100:.{digits}f} %"
+    return f"{low * 100:.{digits}f}–{high * 100:.{digits}f} %".replace("-", "−")
 
 
 def sentence(text: str) -> str:

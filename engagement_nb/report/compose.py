@@ -93,10 +93,14 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
     share = ""
     if gap.get("hidden_share") is not None:
         share = f"{gap['hidden_share']:.1%} of engagements".replace("%", " %")
-        if gap.get("interval"):
+        if gap.get("interval") and gap["counted"]:
             low, high = gap["interval"]
             share += f" ({low * 100:.1f} to {high * 100:.1f} %)"
-    left_out = [label(name) for name in gap["not_counted"]]
+    left_out = [
+        label(name) + ("" if name in gap["not_counted"] else " (undetermined)")
+        for name, found in gap["metrics"].items()
+        if found["sum"] and not found["in_hidden"]
+    ]
     return [
         KeyFigure("Tweets", f"{gap['posts']:,}"),
         KeyFigure("Engagements", f"{gap['engagements']:,}"),
