@@ -112,7 +112,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.bar(places, come, color=BLUE, alpha=0.8, width=0.8, label="engagements come so far")
         axes.plot(
             places, hidden, color=ORANGE, marker="o", lw=1.8, ms=5,
-            label=f"hidden share of what came then (of {FEWEST} or more)",
+            label=f"hidden share of what came then (of {FEWEST} engagements or more)",
         )  # fmt: skip
         if unit == "days":
             step = max(1, len(names) // (6 if narrow else 14))

@@ -22,6 +22,7 @@ CONTENT = {
     "is_reply": "reply",
 }
 """Facts that a source can tell of a text, and what a reader calls them."""
+NOT_TOLD = "not told:"
 
 _AGES = ((1, "under a day"), (7, "1 to 6 days"), (28, "7 to 27 days"), (90, "28 to 89 days"),
          (365, "90 to 364 days"), (np.inf, "a year or more"))  # fmt: skip
@@ -112,6 +113,8 @@ class Units:
             given = self.frame[column].astype("boolean")
             rows[f"{'a' if word == 'reply' else 'with'} {word}"] = self._row(given)
             rows[f"no {word}"] = self._row(~given)
+            # The last link of a text may be that of a picture: then it is not told.
+            rows[f"{NOT_TOLD} {word}"] = self._row(given.isna())
         return _table({label: row for label, row in rows.items() if row}, "content")
 
     def _sizes(self) -> tuple[pd.Series, list[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from engagement_nb.gap.groups import NOT_TOLD
 from engagement_nb.gap.identify import SLACK
 from engagement_nb.gap.words import counted, listed, number, percent, sentence
 from engagement_nb.vocabulary import label
@@ -196,7 +197,9 @@ def where(table: pd.DataFrame, what: str) -> str:
     rows = {
         name: row
         for name, row in table.to_dict("index").items()
-        if pd.notna(row["hidden_share"]) and pd.notna(row["low"])
+        if pd.notna(row["hidden_share"])
+        and pd.notna(row["low"])
+        and not str(name).startswith(NOT_TOLD)
     }
     if len(rows) < 2:
         return f"There are not two groups {what} to compare."
