@@ -261,6 +261,35 @@ def test_dead_tokens_of_one_owner_leave_the_others_their_figures(
     assert sandbox.requests_seen["28hr 401"] <= 4
 
 
+def test_no_handle_is_used_that_the_plan_did_not_count(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """Where the bearer dies or an owner was told wrong, other owners' tokens would cost money."""
+    sandbox = make_sandbox()
+    sandbox.service.keys.revoke(sandbox.bearer_token)
+    own = sandbox.ids("under-90-days", 3, 0)
+    old = {account: sandbox.ids("over-90-days", 3, account) for account in (0, 1)}
+    ids = [*own, *old[0], *old[1]]
+    owners = {i: sandbox.accounts[a].user_id for a in (0, 1) for i in [*own * (not a), *old[a]]}
+    events: list[Event] = []
+    metrics = fetch(sandbox, ids, owners=owners, on_event=events.append)
+    account_for_each(metrics, ids)
+    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+    assert reasons(metrics)["not authenticated/tweet"] == set(old[1])
+    told = metrics.problems.set_index("tweet_id")["detail"][old[1][0]]
+    assert f"tokens of {sandbox.accounts[1].handle}" in told
+    assert "the plan counts no handle" in told
+    with pytest.raises(UnauthenticatedError):
+        fetch(sandbox, [*old[0], *old[1]])
+    wrong = {
+        **dict.fromkeys(own, sandbox.accounts[0].user_id),
+        old[1][0]: sandbox.accounts[0].user_id,
+    }
+    metrics = fetch(sandbox, list(wrong), "28hr", owners=wrong, on_event=events.append)
+    assert reasons(metrics)["not yours/tweet"] == {old[1][0]}
+    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+
+
 def test_nothing_but_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
     """With no figure at all to show, the API's refusal is raised, not an empty frame given."""
     sandbox = make_sandbox()

@@ -39,7 +39,7 @@ class Outcome:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.known = Known(dict(plan.owners))
+        self.known = Known(dict(plan.owners), counted=frozenset(plan.handles))
         self.outstanding: dict[Window | None, dict[str, None]] = {
             window: dict.fromkeys(
                 t for t in plan.tweet_ids if window is None or posted_before(t, window.end)
@@ -160,6 +160,23 @@ class Outcome:
                     del waiting[tweet_id]
                     self._gap(tweet_id, reason, window, detail)
             self._lost.setdefault(tweet_id, (reason, detail))
+
+    def uncounted(self, tweet_id: str) -> str:
+        """Whose tokens might have got a Tweet and were left alone, in a sentence."""
+        owner = self.known.owners.get(tweet_id)
+        unused = [
+            profile.name
+            for profile in self.plan.profiles
+            if profile.has_user
+            and not self.known.may_count(profile)
+            and owner in (None, profile.user_id)
+        ]
+        if not unused:
+            return ""
+        return (
+            f"The user tokens of {', '.join(unused)} were not used: the plan counts no handle for"
+            " them."
+        )
 
     def fail(self, request: Request, reason: str, detail: str) -> None:
         """One request is given up; its Tweets may have more in other windows."""

@@ -166,7 +166,7 @@ class Run:
                         self.plan, self.outcome.known, self.outcome.outstanding, probe=True
                     )
                     for tweet_id, reason in hopeless.items():
-                        self.outcome.give_up([tweet_id], reason, self._auth_words(reason))
+                        self.outcome.give_up([tweet_id], reason, self._why(tweet_id, reason))
                     if not requests:
                         break
                     before = self._mark()
@@ -193,8 +193,9 @@ class Run:
         denied = sum(map(len, known.denied.values()))
         return self.outcome.left, refused, len(known.dead), denied, len(known.owners)
 
-    def _auth_words(self, reason: str) -> str:
-        return str(self.error.what) if reason == "not authenticated" and self.error else ""
+    def _why(self, tweet_id: str, reason: str) -> str:
+        what = str(self.error.what) if reason == "not authenticated" and self.error else ""
+        return f"{what} {self.outcome.uncounted(tweet_id)}".strip()
 
     # --- the main thread
 

@@ -22,6 +22,7 @@ from engagement_nb.ids import IdList, read_ids
 from engagement_nb.planning.periods import Moment, Window, cut, resolve
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
+from engagement_nb.usage import user_of
 from engagement_nb.vocabulary import (
     ENDPOINTS,
     FIRST_MOMENT,
@@ -94,17 +95,23 @@ class Plan:
         return tuple(name for name in self.metrics if name in self.endpoint.metrics)
 
     @property
-    def handles(self) -> tuple[str, ...]:
-        """User ids of the owners that the requests count for this billing month, at most.
+    def signers(self) -> dict[str, str]:
+        """User id and profile of those that the requests count this billing month, at most.
 
         A Tweet of unknown owner may be anybody's whose tokens there are, so that it counts all
-        of them: better a warning too many than a bill.
+        of them: better a warning too many than a bill. Where the user id is not known, it is
+        "@" and the profile's name, as in the ledger.
         """
         asked = [r for r in self.requests if r.auth == "user"]
         signing = [r.profile for r in asked]
         if any(t not in self.owners for r in asked for t in r.tweet_ids):
             signing += [profile for profile in self.profiles if profile.has_user]
-        return tuple(dict.fromkeys(profile.user_id or profile.name for profile in signing))
+        return {user_of(profile): profile.name for profile in signing}
+
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """User ids of the owners that the requests count for this billing month, at most."""
+        return tuple(self.signers)
 
     @property
     def _unknown(self) -> int:

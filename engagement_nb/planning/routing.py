@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from engagement_nb.client import Request
 from engagement_nb.frames import too_old
 from engagement_nb.planning.periods import Window
+from engagement_nb.usage import user_of
 from engagement_nb.vocabulary import METRICS
 
 if TYPE_CHECKING:
+    from engagement_nb.credentials import Profile
     from engagement_nb.planning.plan import Plan
 
 
@@ -43,6 +45,9 @@ class Known:
         Tweets that a profile's tokens were accepted for, so that no trial is needed.
     denied
         Metrics that the API refused to give, by kind of authentication.
+    counted
+        The plan's handles: user tokens of no other are used, as whoever agreed to the plan
+        agreed to these. None while it is made.
     """
 
     owners: dict[str, str] = field(default_factory=dict)
@@ -50,10 +55,15 @@ class Known:
     dead: set[tuple[int, str]] = field(default_factory=set)
     proven: dict[str, int] = field(default_factory=dict)
     denied: dict[str, set[str]] = field(default_factory=dict)
+    counted: Collection[str] | None = None
 
     def owned(self, tweet_id: str) -> bool:
         """Whether it is known whose tokens to ask with."""
         return tweet_id in self.owners or tweet_id in self.proven
+
+    def may_count(self, profile: Profile) -> bool:
+        """Whether a profile's user tokens may be used without counting a handle unannounced."""
+        return self.counted is None or user_of(profile) in self.counted
 
 
 def requests_for(
@@ -120,7 +130,7 @@ def requests_for(
 
 def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]:
     """A function that tells the lane of a Tweet, and why it is none or not its owner's."""
-    users = [i for i, p in enumerate(plan.profiles) if p.has_user]
+    users = [i for i, p in enumerate(plan.profiles) if p.has_user and known.may_count(p)]
     apps = [i for i, p in enumerate(plan.profiles) if p.has_app and (i, "app") not in known.dead]
     mine = {plan.profiles[i].user_id: i for i in reversed(users)}
     of_unknown_user = [i for i in users if not plan.profiles[i].user_id]

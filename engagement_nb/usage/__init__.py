@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, record_use
+from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, record_use, user_of
 
 if TYPE_CHECKING:
     from engagement_nb.usage.summary import Usage, summarize
@@ -26,6 +26,7 @@ __all__ = [
     "import_csv",
     "record_use",
     "summarize",
+    "user_of",
 ]
 
 _HOME = {

@@ -330,6 +330,11 @@ class Ledger:
         draft.replace(path)
 
 
+def user_of(profile: Profile) -> str:
+    """The user that a profile's tokens count for: the id, else "@" and the profile's name."""
+    return profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20].lower()
+
+
 _own: dict[str, Ledger] = {}
 
 
@@ -343,9 +348,8 @@ def record_use(profile: Profile) -> None:
     """
     address = os.environ.get(ENV_LEDGER, "")
     ledger = _own.get(address) or _own.setdefault(address, Ledger())
-    user = profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20]
     try:
-        ledger.record({user: profile.name}, sandbox=profile.hosts.sandbox)
+        ledger.record({user_of(profile): profile.name}, sandbox=profile.hosts.sandbox)
     except (OSError, InputError) as error:
         # The answer is paid for; it is not thrown away because it could not be counted.
         _log.warning("The handle %s is not counted: %s", profile.name, error)
