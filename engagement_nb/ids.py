@@ -204,10 +204,9 @@ def _from_text(text: str, name: str) -> Iterator[tuple[Any, str | None]]:
 
 
 def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
-    first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
-    while first.startswith("#"):
+    lines = (line for line in text.splitlines() if line.strip(" ,;\t"))
+    while (first := next(lines, "")).startswith("#"):
         text = text.split(first, 1)[1]
-        first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
     delimiter = max(",;\t", key=first.count)
     header = [_plain(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
     column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
@@ -216,17 +215,18 @@ def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
         return
     owner = next((header.index(cell) for cell in _OWNER_COLUMNS if cell in header), None)
     link = next((i for i, cell in enumerate(header) if cell in _LINK_COLUMNS), None)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = (row for row in table if any(cell.strip() for cell in row))
+    next(rows, None)
     for row in rows:
-        if any(cell.strip() for cell in row):
-            break
-    for row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
         whose = row[owner].strip() if owner is not None and owner < len(row) else None
         if whose is None and link is not None and link < len(row):
             whose = _parse(row[link])[1]
-        yield row[column] if column < len(row) else ",".join(row), whose or None
+        entry = row[column] if column < len(row) else ",".join(row)
+        halves = ",".join(row[column : column + 2])
+        if len(row) > len(header) and ROUNDED.fullmatch(halves):
+            entry = halves  # 6,49E+17: its comma is none between columns.
+        yield entry, whose or None
 
 
 def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
@@ -235,7 +235,7 @@ def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
         line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
         if not line:
             continue
-        if _ID.fullmatch(line):
+        if _ID.fullmatch(line) or ROUNDED.fullmatch(line):
             yield line, None
             continue
         cells = [cell for cell in re.split(r"[,;\t ]+", line) if cell]
@@ -364,7 +364,7 @@ def _collect(entries: Iterable[tuple[Any, str | None]], name: str) -> IdList:
         if tweet_id is None:
             shown = str(value).strip()[:80]
             duplicates += shown in wrong
-            rounded += bool(why) and shown not in wrong
+            rounded += bool(why)  # Each entry: rounding makes many ids one number.
             wrong[shown] = why
             continue
         duplicates += tweet_id in seen

@@ -171,7 +171,15 @@ def test_floats_and_rounded_ids_are_refused_with_the_reason(source):
         read_ids(source)
 
 
-@pytest.mark.parametrize("text", ["id\n6.49E+17\n6.50E+17\n", "[1.886483849795768e18]", "6.49E+17"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id\n6.49E+17\n6.50E+17\n", "[1.886483849795768e18]", "6.49E+17",
+        "tweet_id\n6,49E+17\n6,50E+17\n7,12E+17\n", "6,49E+17\n6,50E+17\n",
+        "tweet_id,likes\n6,49E+17,3\n", "tweet_id;likes\n6,49E+17;3\n",
+        "tweet_id\n" + "6.49E+17\n" * 9 + A,
+    ],
+)  # fmt: skip
 def test_files_of_rounded_ids_are_refused_with_the_reason(tmp_path, text):
     with pytest.raises(InputError, match=r"lost.*spreadsheet"):
         read_ids(write(tmp_path, text))
