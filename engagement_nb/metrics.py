@@ -20,7 +20,8 @@ from engagement_nb.vocabulary import (
 )
 
 PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
-"""``scope`` is "tweet" (it is not in the frame at all) or "metrics" (those are ``<NA>``)."""
+"""``scope`` is "tweet" (it is not in the frame at all), "period" (it has no row for a part of
+the period, named in ``detail``) or "metrics" (those are ``<NA>``)."""
 
 
 @dataclass(frozen=True)

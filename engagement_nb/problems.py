@@ -10,6 +10,9 @@ import pandas as pd
 from engagement_nb.metrics import PROBLEM_COLUMNS, problems_frame
 from engagement_nb.vocabulary import REASONS
 
+SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"}
+"""What is missing of a Tweet, in words; empty for all of it."""
+
 
 class Kind(NamedTuple):
     """What problems of many Tweets have in common: see `PROBLEM_COLUMNS`."""
@@ -50,12 +53,25 @@ class ProblemLog:
 
     def counts(self) -> list[dict[str, Any]]:
         """How many Tweets each reason and scope concerns, as plain values for JSON."""
-        found: dict[tuple[str, str], int] = {}
+        found: dict[tuple[str, str], set[str]] = {}
         for kind, ids in self._ids.items():
-            found[kind.reason, kind.scope] = found.get((kind.reason, kind.scope), 0) + len(ids)
+            found.setdefault((kind.reason, kind.scope), set()).update(ids)
         return [
-            {"reason": reason, "scope": scope, "tweets": n} for (reason, scope), n in found.items()
+            {"reason": reason, "scope": scope, "tweets": len(ids)}
+            for (reason, scope), ids in found.items()
         ]
+
+    def lines(self) -> list[str]:
+        """The counts in words: ``"2 Tweets: not yours (some metrics)"``."""
+        counted = [(row, SCOPES[row["scope"]]) for row in self.counts()]
+        return [
+            f"{row['tweets']:,} Tweets: {row['reason']}{f' ({some})' if some else ''}"
+            for row, some in counted
+        ]
+
+    def of_scope(self, scope: str) -> set[str]:
+        """The Tweets that have a problem of this scope."""
+        return {i for kind, ids in self._ids.items() if kind.scope == scope for i in ids}
 
     def frame(self) -> pd.DataFrame:
         """All as a frame of problems."""

@@ -308,7 +308,7 @@ def test_a_period_that_the_api_refuses_is_asked_once(make_sandbox: Callable[...,
     period = {"start": days_ago(378), "end": days_ago(330)}
     metrics = fetch(sandbox, ids[:25], "historical", by="day", **period)
     account_for_each(metrics, ids[:25])
-    assert reasons(metrics)["refused/metrics"] == set(ids[:25])
+    assert reasons(metrics)["refused/period"] == set(ids[:25])
     assert (metrics.frame["time"] >= days_ago(358)).all()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from engagement_nb.cli import run
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.vocabulary import ENDPOINTS, tweet_time
 from tests.collecting import account_for_each, same
 
 
@@ -210,6 +211,35 @@ def test_fetch_writes_a_dataset_and_says_what_is_missing(
     assert len(Dataset(tmp_path / "ds").snapshots) >= 1
     frame = Dataset(tmp_path / "ds").read("totals").frame
     assert set(frame["tweet_id"]) == set(own)
+
+
+@pytest.mark.parametrize("by", ["day", None])
+def test_a_part_of_the_period_that_the_api_refuses_is_missing(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], by: str | None,
+) -> None:  # fmt: skip
+    """Days that no Tweet has are no detail: --strict says 3, and sums without them are none."""
+    sandbox = make_sandbox(lookback_days=365)
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    now = datetime.now(UTC)
+    start, end = (str((now - timedelta(days=days)).date()) for days in (430, 330))
+    ids = [i for i in sandbox.ids("over-90-days", 4_000) if tweet_time(i) < now - timedelta(430)]
+    period = ["--start", start, "--end", end, *(["--by", by] if by else [])]
+    arguments = ["fetch", "historical", "--ids", ids_file(tmp_path, ids[:10]), *period, "--source",
+                 "api", "--json", "--strict", "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 3
+    out, talk = capsys.readouterr()
+    found = json.loads(out)
+    read = Dataset(tmp_path / "ds").read()
+    scope, counts = ("period", (10, 0, 10)) if by else ("tweet", (0, 10, 0))
+    assert (found["tweets"], found["missing"], found["partial"]) == counts
+    assert read.frame["tweet_id"].nunique() == counts[0]
+    assert found["problems"] == [{"reason": "refused", "scope": scope, "tweets": 10}]
+    assert set(read.problems["scope"]) == {scope}
+    # Three of the four windows reach back too far, and each is named.
+    assert len(read.problems) == (30 if by else 10)
+    assert talk.rstrip().endswith(f"10 Tweets: refused{' (part of the period)' if by else ''}")
 
 
 def test_fetch_goes_on_where_it_was_cut_off(

@@ -19,7 +19,7 @@ import click
 from engagement_nb.errors import EngagementError, InputError
 
 DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes; 3 is for done, but with Tweets missing, where ``--strict`` was asked for."""
+"""Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
 
 COMMANDS = {
     "report": ("reports:report", "The main job: fetch, explore the gap, one HTML file."),
@@ -59,7 +59,8 @@ def cli() -> None:
     """Engagement metrics of X (Twitter) Posts, and what engagements hide.
 
     Without keys everything runs on the sandbox: a copy of the API on this machine, with made-up
-    figures. Exit codes: 0 done; 1 failed; 2 wrong use; 3 done, but with Tweets missing (--strict).
+    figures. Exit codes: 0 done; 1 failed; 2 wrong use; 3 done, but with Tweets or days missing
+    (--strict).
     """
 
 

@@ -95,7 +95,7 @@ def plan(as_json: bool, **asked: Any) -> None:
     "-o", "--out", required=True, callback=_named, help="Folder or address of the dataset."
 )
 @click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
-@click.option("--strict", is_flag=True, help="Exit code 3 if Tweets are missing.")
+@click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--progress/--no-progress", default=None, help="A bar; else where one can be seen.")
 @click.pass_context
 def fetch(
@@ -144,7 +144,7 @@ def fetch(
     click.echo(_stamped(_summary(ended, out), source.sandbox), err=True)
     if not ended.done:
         ctx.exit(1)
-    if strict and ended.missing:
+    if strict and (ended.missing or ended.partial):
         ctx.exit(3)
 
 
@@ -158,9 +158,7 @@ def _summary(ended: Collected, out: str) -> str:
         + (f", snapshot {ended.record.snapshot}" if ended.record.snapshot else "")
         + f"; {ended.requests:,} requests, {ended.rate_limited:,} answered 429"
     ]
-    for row in ended.problems.counts():
-        some = "" if row["scope"] == "tweet" else " (some metrics)"
-        lines.append(f"  {row['tweets']:,} Tweets: {row['reason']}{some}")
+    lines += [f"  {line}" for line in ended.problems.lines()]
     if not ended.done:
         why = f" {ended.trouble}" if ended.trouble else ""
         lines.append(f"error: Not everything could be fetched.{why}")

@@ -131,7 +131,12 @@ class Collected:
     @property
     def missing(self) -> int:
         """Tweets without figures."""
-        return sum(row["tweets"] for row in self.problems.counts() if row["scope"] == "tweet")
+        return len(self.problems.of_scope("tweet"))
+
+    @property
+    def partial(self) -> int:
+        """Tweets with figures of a part of the period only."""
+        return len(self.problems.of_scope("period"))
 
     def read(self, dataset: Dataset, tweet_ids: Sequence[str]) -> Metrics:
         """The figures from the dataset, in the order of the Tweets asked for."""
@@ -148,6 +153,7 @@ class Collected:
             "snapshot": self.record.snapshot or None,
             "tweets": self.tweets,
             "missing": self.missing,
+            "partial": self.partial,
             "requests": self.requests,
             "rate_limited": self.rate_limited,
             "done": self.done,
@@ -213,7 +219,7 @@ def _close(writer: RunWriter, run: Run) -> Collected:
     done = not any(row["reason"] in UNFINISHED for row in problems.counts())
     ended = Collected(
         record=writer.record,
-        tweets=run.outcome.tweets,
+        tweets=len(run.outcome.in_frame()),
         requests=run.outcome.requests,
         rate_limited=run.rate_limited,
         problems=problems,

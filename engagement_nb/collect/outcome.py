@@ -223,7 +223,6 @@ class Outcome:
     def problems(self) -> ProblemLog:
         """Every Tweet that has no row, once, and what is not known of those that have."""
         log = ProblemLog()
-        offered = ", ".join(self.plan.offered)
         kept = set(self.in_frame())
         for kind, ids in (*self.plan.log.items(), *self._metrics.items()):
             log.add(ids if kind.scope == "tweet" else [t for t in ids if t in kept], *kind)
@@ -231,7 +230,7 @@ class Outcome:
             gaps = self._gaps.get(tweet_id, [])
             if tweet_id in kept:
                 for reason, detail in gaps:
-                    log.add([tweet_id], reason, "metrics", offered, detail)
+                    log.add([tweet_id], reason, "period", detail=detail)
             elif gaps or tweet_id in self._lost:
                 reason, detail = gaps[0] if gaps else self._lost[tweet_id]
                 log.add([tweet_id], reason, detail=detail)

@@ -339,7 +339,9 @@ def _problems(
     if not found:
         return problems_frame()
     problems = pd.concat(found, ignore_index=True).astype("string")
-    problems = problems.drop_duplicates(["tweet_id", "reason", "scope", "metrics"])
+    keys = problems[["tweet_id", "reason", "scope", "metrics"]]
+    parts = problems["detail"].where(problems["scope"] == "period", "")
+    problems = problems[~keys.assign(part=parts).duplicated()]
     has_rows = problems["tweet_id"].isin(frame["tweet_id"].unique())
     keep = np.where(problems["scope"] == "tweet", ~has_rows, has_rows)
     if tweet_ids is not None:

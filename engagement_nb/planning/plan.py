@@ -172,9 +172,7 @@ class Plan:
         if self.handles:
             most = "up to " if len(self.handles) > 1 and self._unknown else ""
             lines.append(f"  handles   {most}{len(self.handles):,} counted for this billing month")
-        for row in self.log.counts():
-            some = "" if row["scope"] == "tweet" else ", some metrics"
-            lines.append(f"  not to be had  {row['tweets']:,} Tweets: {row['reason']}{some}")
+        lines += [f"  not to be had  {line}" for line in self.log.lines()]
         lines += [f"  note      {note}" for note in (*self.notes, *self.hints)]
         return "\n".join(lines)
 
