@@ -198,6 +198,44 @@ def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys,
     assert "adds up to 3 handles" in capsys.readouterr().out
 
 
+def test_who_is_on_record_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, capsys, sandbox):
+    """What a fetch is checked against is what `usage` shows, whichever name the record has."""
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ENGAGEMENT_API_URL")
+    (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 3)))
+    today = datetime.now(UTC).date()
+    (tmp_path / "l.csv").write_text(f"handle,day,sandbox\nSandbox_Amber_1,{today},true\n")
+    assert run(["usage", "--import", str(tmp_path / "l.csv")]) == 0
+    fetch = ["fetch", "28hr", "--profile", sandbox.accounts[0].handle, "--ids",
+             str(tmp_path / "ids.txt"), "--max-handles", "1"]  # fmt: skip
+    assert run([*fetch, "-o", str(tmp_path / "one")]) == 0
+    assert run([*fetch, "-o", str(tmp_path / "two")]) == 0
+    assert "This adds" not in capsys.readouterr().err
+    assert summarize(sandbox=True).handles["user_id"].tolist() == [sandbox.accounts[0].user_id]
+    fetch[3] = sandbox.accounts[1].handle
+    assert run([*fetch, "-o", str(tmp_path / "three")]) == 2
+    assert "This adds 1 handle to the 1" in capsys.readouterr().err
+
+
+def test_a_limit_needs_a_ledger_that_can_be_written(tmp_path, monkeypatch, capsys):
+    """What is not counted would stay under any limit for ever."""
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    asked = ["fetch", "totals", "-o", str(tmp_path / "data"), "--max-handles", "9"]
+    assert run(asked) == 2
+    told = capsys.readouterr().err
+    assert "cannot be written to (File exists)" in told
+    assert "nothing was asked" in told
+    assert not (tmp_path / "data").exists()
+
+
+def test_looking_whether_a_ledger_can_be_written_leaves_nothing_there(ledger):
+    ledger.must_count()
+    assert list(ledger._fs.find(ledger._root)) == []
+
+
 def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.record({"7": "ann"}, NOW)

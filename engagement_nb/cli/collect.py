@@ -73,7 +73,7 @@ def plan(as_json: bool, **asked: Any) -> None:
     with closing(_open(asked)) as source:
         planned = source.plan(_ids(asked), asked["endpoint"], **_options(asked))
         check = Ledger().check(
-            planned.handles, max_handles=asked["max_handles"], sandbox=source.sandbox
+            planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
         )
         found = planned.to_dict() | {
             "sandbox": source.sandbox,
@@ -117,10 +117,12 @@ def fetch(
 
     with closing(_open(asked, progress)) as source:
         ledger = Ledger()
+        if asked["max_handles"] is not None:
+            ledger.must_count()
 
         def tell(planned: Plan) -> None:
             check = ledger.check(
-                planned.handles, max_handles=asked["max_handles"], sandbox=source.sandbox
+                planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
             )
             click.echo(_stamped(planned, source.sandbox), err=True)
             if check.added:

@@ -20,6 +20,7 @@ import logging
 import os
 import re
 import threading
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -31,6 +32,7 @@ import platformdirs
 
 from engagement_nb.errors import InputError
 from engagement_nb.usage.contract import Contract
+from engagement_nb.usage.people import ids_of_handles, one_each
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,7 +250,7 @@ class Ledger:
 
     def check(
         self,
-        users: Iterable[str],
+        users: Mapping[str, str] | Iterable[str],
         *,
         max_handles: int | None = None,
         when: datetime | None = None,
@@ -259,7 +261,8 @@ class Ledger:
         Parameters
         ----------
         users
-            User ids of the owners that the fetch would count for, as in ``Plan.handles``.
+            User ids of the owners that the fetch would count for, or a mapping of them to
+            handles, as in ``Plan.signers``: who is on record by handle alone counts once.
         max_handles
             The most handles that this billing month may come to.
         when
@@ -275,7 +278,13 @@ class Ledger:
         contract = self.contract
         month = contract.month_of(contract.day_of(when or datetime.now(UTC)))
         counted = self.users(*month, sandbox=sandbox)
-        added = tuple(user for user in dict.fromkeys(users) if user not in counted)
+        asked = dict.fromkeys(users)
+        if any(user.startswith("@") for user in (*counted, *asked)):
+            records = self.records()
+            named = [*zip(records["user_id"], records["handle"], strict=True)]
+            ids = ids_of_handles([*named, *(users.items() if isinstance(users, Mapping) else ())])
+            counted, asked = set(one_each(counted, ids)), dict.fromkeys(one_each(asked, ids))
+        added = tuple(user for user in asked if user not in counted)
         check = Check(
             before=len(counted),
             after=len(counted) + len(added),
@@ -318,6 +327,27 @@ class Ledger:
     @property
     def _local(self) -> bool:
         return "file" in self._fs.protocol
+
+    def must_count(self) -> None:
+        """Make sure that records can be entered: a limit on what is not counted is none.
+
+        Raises
+        ------
+        InputError
+            They cannot.
+        """
+        probe = f".probe-{uuid.uuid4().hex}"
+        try:
+            self._publish(probe, b"")
+            self._fs.rm_file(f"{self._root}/{probe}")
+        except Exception as error:
+            # File systems of other makers raise errors of their own.
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise InputError(
+                f"The ledger {self.address} cannot be written to ({reason}), so that --max-handles"
+                " would not hold; nothing was asked.",
+                advice=f"Check the environment variable {ENV_LEDGER}.",
+            ) from None
 
     def _publish(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from engagement_nb.usage.contract import Contract
 from engagement_nb.usage.ledger import Ledger
+from engagement_nb.usage.people import ids_of_handles, one_each
 
 if TYPE_CHECKING:
     from engagement_nb.charts import Chart
@@ -219,9 +220,8 @@ def summarize(
 
 def _same_people(records: pd.DataFrame) -> pd.DataFrame:
     """Records by handle alone under the user id that another record gives that handle."""
-    known = records[records["handle"].ne("") & ~records["user_id"].str.startswith("@")]
-    ids = {f"@{h.lower()}": u for h, u in zip(known["handle"], known["user_id"], strict=True)}
-    return records.assign(user_id=records["user_id"].map(lambda user: ids.get(user, user)))
+    ids = ids_of_handles(zip(records["user_id"], records["handle"], strict=True))
+    return records.assign(user_id=one_each(records["user_id"], ids))
 
 
 def _handles(mine: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
