@@ -33,8 +33,13 @@ class Store:
         self.where = str(where)
         try:
             self.fs, root = fsspec.core.url_to_fs(os.fspath(where))
-        except (ValueError, ImportError) as error:
-            raise DatasetError(f"{self.where} cannot be used: {error}.") from error
+        except Exception as error:
+            # File systems of other makers raise errors of their own, not all of them for people.
+            why = f": {error}" if isinstance(error, ValueError | ImportError) else ""
+            raise DatasetError(
+                f"{self.where} cannot be used as an address{why.rstrip('.')}.",
+                advice="Give a folder, or an address such as s3://bucket/folder.",
+            ) from error
         self.root = str(root).rstrip("/")
         self.local = isinstance(self.fs, LocalFileSystem)
 
@@ -83,8 +88,14 @@ class Store:
                 self.fs.rm_file(self.path(temporary))
             raise DatasetError(
                 f"{self.where} cannot be written to: {error.strerror or error}.",
-                advice=_write_advice(error),
+                advice=_write_advice(error, kept=self._holds_anything()),
             ) from error
+
+    def _holds_anything(self) -> bool:
+        with contextlib.suppress(Exception):
+            names = (PurePosixPath(str(path)).name for path in self.fs.find(self.root))
+            return not all(name.startswith(_TEMPORARY) for name in names)
+        return False
 
     def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
         target = Path(self.path(name))
@@ -113,8 +124,11 @@ class Store:
                         self.fs.rm_file(path)
 
 
-def _write_advice(error: OSError) -> str:
-    kept = "What was fetched so far is kept."
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{kept} Make room and run the same command again: it goes on from there."
-    return f"{kept} Choose a place that can be written to."
+def _write_advice(error: OSError, *, kept: bool) -> str:
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        advice = "Choose a place that can be written to."
+    elif kept:
+        advice = "Make room and run the same command again: it goes on from there."
+    else:
+        advice = "Make room and run the same command again."
+    return f"What is there already is kept. {advice}" if kept else advice

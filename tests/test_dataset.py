@@ -317,7 +317,7 @@ def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> No
     message = errors.get(timeout=20)
     process.join(20)
     assert "cannot be written to" in message
-    assert "fetched so far is kept" in message
+    assert "is there already is kept" in message
     files = [path.name for path in (tmp_path / "ds").rglob("*") if path.is_file()]
     assert files == ["0.parquet"]
     assert pq.read_table(tmp_path / "ds/parts/totals/one/0.parquet").num_rows == 3

@@ -324,6 +324,15 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
         (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
         (["plan", "totals", "--ids", ""], 2, "'--ids': it is empty"),
         (["fetch", "totals", "-o", ""], 2, "'-o' / '--out': it is empty"),
+        (["fetch", "totals", "-o", "memory://x"], 2, "gone when the command ends"),
+        (
+            ["fetch", "totals", "-o", "dir:///tmp/x"],
+            1,
+            "dir:///tmp/x cannot be used as an address. Give",
+        ),
+        (["plan", "historical", "--start", "0001-01-01T00:00+09:00"], 2, "outside of the years"),
+        (["usage", "--ledger", "dir:///tmp/x"], 2, "no address for a ledger. Check"),
+        (["usage", "--json", "--export", "-"], 2, "choose one"),
     ],
 )
 def test_mistakes_are_one_sentence_and_an_exit_code(
@@ -333,6 +342,7 @@ def test_mistakes_are_one_sentence_and_an_exit_code(
     talk = capsys.readouterr().err
     assert words in talk
     assert "Traceback" not in talk
+    assert "is kept" not in talk
 
 
 def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) -> None:

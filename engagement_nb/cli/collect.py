@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +26,14 @@ def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     """What a script's unset variable leaves is a mistake, not a default."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty.")
+    return value
+
+
+def _lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A place that is still there when the command has ended."""
+    _named(ctx, param, value)
+    if re.search(r"(^|::)memory:", value):
+        raise click.BadParameter("what is in memory is gone when the command ends; give a folder.")
     return value
 
 
@@ -92,7 +101,7 @@ def plan(as_json: bool, **asked: Any) -> None:
 @click.command()
 @_question
 @click.option(
-    "-o", "--out", required=True, callback=_named, help="Folder or address of the dataset."
+    "-o", "--out", required=True, callback=_lasting, help="Folder or address of the dataset."
 )
 @click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")

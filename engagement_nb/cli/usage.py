@@ -40,6 +40,8 @@ def usage(
     Every fetch with user tokens enters whose Tweets it asks for. The contract's number, day and
     zone are stored with the ledger, for all who share it.
     """
+    if as_json and export_to == "-":
+        raise click.UsageError("--json and --export - both write to stdout: choose one.")
     from engagement_nb.usage import Ledger, export_csv, import_csv, summarize
 
     ledger = Ledger(address)

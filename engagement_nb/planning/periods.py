@@ -77,7 +77,13 @@ def parse_moment(value: Moment, name: str) -> datetime | None:
         value = value.to_pydatetime()
     if pd.isna(value):
         return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise InputError(
+            f"{name}={value} is outside of the years 1 to 9999 in UTC.",
+            advice="Choose a period that the API knows: from 2014-09-01 on.",
+        ) from None
 
 
 def _floor(moment: datetime) -> datetime:
@@ -119,6 +125,11 @@ def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: lis
         if last > full_hour:
             last = full_hour
             notes.append(f"The present hour is not over: the period ends at {last:%H:%M} UTC.")
+    if last <= FIRST_MOMENT:
+        raise InputError(
+            f"The period ends before {FIRST_MOMENT:%Y-%m-%d}, and the API knows nothing earlier.",
+            advice="Choose a later period.",
+        )
     first = _floor(first) if first is not None else last - MAX_WINDOW
     if first > now:
         raise InputError(
@@ -130,11 +141,6 @@ def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: lis
             f"The period is empty: it starts at {first:%Y-%m-%d %H:%M} and ends at"
             f" {last:%Y-%m-%d %H:%M} UTC.",
             advice="Choose an end after the start; the end itself is not included.",
-        )
-    if last <= FIRST_MOMENT:
-        raise InputError(
-            f"The period ends before {FIRST_MOMENT:%Y-%m-%d}, and the API knows nothing earlier.",
-            advice="Choose a later period.",
         )
     if first < FIRST_MOMENT:
         first = FIRST_MOMENT

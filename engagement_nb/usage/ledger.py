@@ -113,9 +113,11 @@ class Ledger:
         self.address = str(address or os.environ.get(ENV_LEDGER) or default)
         try:
             self._fs, root = fsspec.core.url_to_fs(self.address, **options)
-        except (ValueError, ImportError) as error:
+        except Exception as error:
+            # File systems of other makers raise errors of their own, not all of them for people.
+            why = f": {error}" if isinstance(error, ValueError | ImportError) else ""
             raise InputError(
-                f"{self.address} is no address for a ledger: {error}.",
+                f"{self.address} is no address for a ledger{why.rstrip('.')}.",
                 advice=f"Check the option or the environment variable {ENV_LEDGER}.",
             ) from None
         self._root = str(root).rstrip("/")
