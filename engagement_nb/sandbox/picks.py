@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[_Test | None, tuple[float, float | None]]] = {
     "promoted": (lambda t: t.promoted, (0, None)),
     "repost": (lambda t: t.repost, (0, None)),
     "others": (None, (0, None)),
+    "outsider": (None, (0, None)),
     "deleted": (None, (0, None)),
     "protected": (None, (0, None)),
     "never-existed": (None, (0, None)),
@@ -43,7 +44,7 @@ KINDS: dict[str, tuple[_Test | None, tuple[float, float | None]]] = {
 """Every kind that `pick` takes."""
 _MIXTURE = (
     "own", "over-90-days", "video", "others", "own", "over-1800-days", "own", "deleted",
-    "own", "never-existed", "url", "protected",
+    "outsider", "never-existed", "url", "protected",
 )  # fmt: skip
 
 
@@ -55,8 +56,9 @@ def pick(world: Timeline, kind: str, count: int, account: int = 0) -> list[str]:
     world
         Whose Tweets.
     kind
-        A key of `KINDS`. All but "others", "protected" and "never-existed" are Tweets of the
-        account; "others" are those that are not; "mixed" has some of everything.
+        A key of `KINDS`. All but "others", "outsider", "protected" and "never-existed" are
+        Tweets of the account; "others" are those that are not, "outsider" those of somebody
+        who gave the app no tokens; "mixed" has some of everything.
     count
         How many at most; fewer if the world has no more.
     account
@@ -94,6 +96,8 @@ def _matches(world: Timeline, tweets: Tweets, kind: str, account: int) -> Flags:
         return tweets.protected & ~tweets.deleted
     if kind == "others":
         return tweets.available & (tweets.account != account)
+    if kind == "outsider":
+        return tweets.available & (tweets.account == world.outsider)
     own = tweets.available & (tweets.account == account)
     if kind != "repost":
         own &= ~tweets.repost

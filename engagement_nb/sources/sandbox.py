@@ -18,7 +18,7 @@ from engagement_nb.vocabulary import ENV_API_URL
 
 SAMPLE = 500
 """Tweets that the sandbox offers unless told otherwise: those of the last two months."""
-_NOT_OWN = frozenset({"others", "protected", "never-existed", "mixed"})
+_NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed"})
 
 
 class SandboxSource(ApiSource):

@@ -257,6 +257,7 @@ def test_every_kind_of_id_is_what_its_name_says(kind: str) -> None:
         "deleted": found.deleted & mine,
         "protected": found.protected & ~found.deleted,
         "others": fine & ~mine,
+        "outsider": fine & (found.account == world.outsider),
         "recent": fine & mine & (age <= 28 / 24),
         "under-90-days": fine & mine & (age < 90),
         "over-90-days": fine & mine & (age > 90) & (age < 1800),
@@ -274,7 +275,15 @@ def test_every_kind_of_id_is_what_its_name_says(kind: str) -> None:
     }
     assert checks[kind].all()
     if kind == "mixed":
-        assert all(some.any() for some in (~truth.exists, truth.deleted, ~mine & fine))
+        assert all(
+            some.any()
+            for some in (
+                ~truth.exists,
+                truth.deleted,
+                ~mine & fine,
+                found.account == world.outsider,
+            )
+        )
 
 
 def test_a_kind_or_account_that_is_not_there_is_refused_by_name() -> None:
