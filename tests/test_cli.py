@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from types import ModuleType
@@ -73,6 +74,22 @@ def test_wrong_use_is_exit_2_with_the_way_to_the_help(say, capsys, words):
     say(lambda: None)
     assert cli.run(words) == 2
     assert "--help" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no pseudo-terminals")
+def test_talk_on_a_terminal_breaks_between_words_only(tmp_path):
+    """Written to a file it is not broken at all: who searches for a sentence finds it."""
+    command = [sys.executable, "-m", "engagement_nb", "usage", "--ledger", str(tmp_path)]
+    environment = {**os.environ, "COLUMNS": "30"}
+    plain = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    ours, theirs = os.openpty()
+    subprocess.run(command, env=environment, stdout=theirs, check=True)
+    shown = os.read(ours, 9999).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert max(map(len, shown.splitlines())) <= 30
+    assert plain.stdout.count("\n") == 1
+    assert shown.split() == plain.stdout.split()
 
 
 def test_the_help_lists_every_command_that_is_not_hidden(capsys):

@@ -11,7 +11,9 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 import click
@@ -124,5 +126,20 @@ def _of_the_system(error: OSError) -> str:
     return f"{where}{what}. {_WHAT_TO_DO.get(error.errno or 0, '')}".rstrip()
 
 
+def say(text: str, *, err: bool = False) -> None:
+    """Write lines for a person: on a terminal, broken between words and not within them."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        width = shutil.get_terminal_size().columns
+        text = "\n".join(_fitted(line, width) for line in text.split("\n"))
+    click.echo(text, err=err)
+
+
+def _fitted(line: str, width: int) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.fill(
+        line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _complain(sentence: str) -> None:
-    click.echo(f"error: {sentence}", err=True)
+    say(f"error: {sentence}", err=True)

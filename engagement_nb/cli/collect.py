@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from engagement_nb.cli import say
 from engagement_nb.vocabulary import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -93,9 +94,9 @@ def plan(as_json: bool, **asked: Any) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
-    click.echo(_stamped(planned, source.sandbox))
+    say(_stamped(planned, source.sandbox))
     if planned.handles:
-        click.echo(f"  {check.sentence}")
+        say(f"  {check.sentence}")
 
 
 @click.command()
@@ -133,9 +134,9 @@ def fetch(
             check = ledger.check(
                 planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
             )
-            click.echo(_stamped(planned, source.sandbox), err=True)
+            say(_stamped(planned, source.sandbox), err=True)
             if check.added:
-                click.echo(f"  {check.sentence}", err=True)
+                say(f"  {check.sentence}", err=True)
 
         try:
             ended = source.fetch_into(
@@ -147,12 +148,12 @@ def fetch(
                 **_options(asked),
             )
         except KeyboardInterrupt:
-            click.echo(f"\nWhat was finished is kept in {out}. {_AGAIN}", err=True)
+            say(f"\nWhat was finished is kept in {out}. {_AGAIN}", err=True)
             raise
     if as_json:
         found = ended.to_dict() | {"dataset": out, "sandbox": source.sandbox}
         click.echo(json.dumps(found, indent=1))
-    click.echo(_stamped(_summary(ended, out), source.sandbox), err=True)
+    say(_stamped(_summary(ended, out), source.sandbox), err=True)
     if not ended.done:
         ctx.exit(1)
     if strict and (ended.missing or ended.partial):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from engagement_nb.cli import say
+
 
 @click.command()
 @click.option("--ledger", "address", help="Folder or address of the ledger; else your own.")
@@ -66,7 +68,7 @@ def usage(
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
         return
-    click.echo(found.sentence)
+    say(found.sentence)
     if len(found.months) > 1:
         click.echo(found.months.to_string(index=False))
     if show_handles and found.count:
