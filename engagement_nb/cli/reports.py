@@ -173,7 +173,8 @@ def batch(
         click.echo(json.dumps(summary, ensure_ascii=False))
     for record in made.failed:
         click.echo(f"failed: {record['name']}: {record['error']}", err=True)
-    there = f" ({len(made.resumed)} were there already)" if made.resumed else ""
+    resumed = len(made.resumed)
+    there = f" ({resumed:,} {'was' if resumed == 1 else 'were'} there already)" if resumed else ""
     click.echo(
         f"{summary['done']:,} of {summary['reports']:,} reports made{there} in"
         f" {made.seconds:.0f} s: {out.rstrip('/')}/index.html",

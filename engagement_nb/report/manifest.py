@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,7 +18,6 @@ from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import parse_moment
 from engagement_nb.report.make import check_source
 from engagement_nb.report.notebooks import NotebookFile
-from engagement_nb.store import Store
 from engagement_nb.vocabulary import ENDPOINTS
 
 COLUMNS = {
@@ -286,22 +285,3 @@ def _beside(folder: Path, given: str) -> str:
 
 def _known(columns: Iterable[str] = COLUMNS) -> str:
     return ", ".join(columns)
-
-
-def name_of(source: str) -> str:
-    """The last part of a path or address, for a reader."""
-    return PurePosixPath(source.rstrip("/")).name
-
-
-def fingerprint(source: str) -> list[Any]:
-    """What tells whether an input has changed: names, sizes, and times or checksums."""
-    store = Store(source)
-    if not store.exists("") and not store.fs.exists(store.root):
-        return []
-    found = store.fs.find(store.root, detail=True) or {store.root: store.fs.info(store.root)}
-    return [
-        [PurePosixPath(str(name)).name, info.get("size"),
-         str(info.get("ETag") or info.get("mtime") or info.get("created") or "")]
-        for name, info in sorted(found.items())
-        if not PurePosixPath(str(name)).name.startswith(".tmp-")
-    ]  # fmt: skip
