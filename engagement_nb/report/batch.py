@@ -19,7 +19,7 @@ from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
 from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
 from engagement_nb.report.manifest import Row, read_manifest, slug
-from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
+from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.pool import open_pool
 from engagement_nb.report.render import (
@@ -143,6 +143,7 @@ def make_batch(
     begun = datetime.now(UTC)
     if pdf:
         require_browser()
+    refuse_secrets({"title": title}, "option")
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
     store = Store(out)
