@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -205,7 +206,9 @@ def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeyp
 def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(folder / "out"),
                "--notebooks", str(folder / "notebooks"), "--no-progress", *words]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "TMPDIR": str(folder / "tmp")})  # fmt: skip
 
 
 def finished(folder: Path) -> dict[str, float]:
@@ -223,19 +226,28 @@ def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_batch_that_was_killed_goes_on(inputs, number):
-    """Nothing is rendered twice, nothing is missing, and no kernel is left behind."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
+    """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""
     pause = "import time; time.sleep(0.2)"
     path = manifest(inputs, *[f"r{n},export.csv,{pause}" for n in range(8)])
     batch = start(inputs, path)
     wait_for(lambda: len(finished(inputs)) >= 2, batch)
     batch.send_signal(number)
-    batch.communicate(timeout=20)
-    assert batch.returncode == (130 if number == signal.SIGINT else -number)
+    _, said = batch.communicate(timeout=20)
+    assert batch.returncode == code
+    assert "Traceback" not in said
     before = finished(inputs)
     assert 2 <= len(before) < 8
+    left = list((inputs / "tmp").iterdir())
+    assert bool(left) == (number == signal.SIGKILL)
+    for thing in (inputs / "tmp").rglob("*"):
+        os.utime(thing, (0, 0), follow_symlinks=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(inputs / "tmp"))
     assert run(inputs, path) == 0
+    assert not any(folder.exists() for folder in left)
     after = finished(inputs)
     assert len(after) == 8
     assert {name: after[name] for name in before} == before

@@ -31,6 +31,7 @@ from engagement_nb.report.render import (
     render,
     write_record,
 )
+from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
@@ -141,6 +142,7 @@ def make_batch(
         The manifest cannot be used: found before anything is started.
     """
     begun = datetime.now(UTC)
+    sweep()
     if pdf:
         require_browser()
     refuse_secrets({"title": title}, "option")

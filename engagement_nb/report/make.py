@@ -25,6 +25,7 @@ from engagement_nb.report.notebooks import (
 )
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
+from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
@@ -110,6 +111,7 @@ def make_report(
         require_browser()
     refuse_secrets({"title": title}, "option")
     SERVER.refuses = False
+    sweep()
     fetches = source in ("sandbox", "api")
     check_source(source, ids)
     explore = find_notebook(EXPLORE, notebooks)
