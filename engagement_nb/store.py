@@ -114,7 +114,6 @@ class Store:
 
 
 def _write_advice(error: OSError) -> str:
-    kept = "What was fetched so far is kept."
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"{kept} Make room and run the same command again: it goes on from there."
-    return f"{kept} Choose a place that can be written to."
+        return "Make room and run the same command again: it goes on from there."
+    return "Choose a place that can be written to."

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from engagement_nb.client import Client
 from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, encode
 from engagement_nb.dataset.parts import Part
+from engagement_nb.dataset.run import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME
 from engagement_nb.metrics import Metrics
@@ -296,14 +298,14 @@ def test_a_part_says_all_about_itself() -> None:
 def _fill_up(folder: str, errors: Any) -> None:
     """Write parts until the system refuses more, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = Store(folder)
+    writer = RunWriter(Store(folder), SimpleNamespace(kind="totals", snapshot="one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
     try:
         for number in range(3):
             part = some_part(number)
             small = part if number else Part(**{**vars(part), "table": part.table.slice(0, 3),
                                                 "tweet_ids": part.tweet_ids[:3]})  # fmt: skip
-            store.publish(f"parts/totals/one/{number}.parquet", encode(small))
+            writer.put(small)
     except DatasetError as error:
         errors.put(str(error))
 
@@ -318,6 +320,5 @@ def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> No
     process.join(20)
     assert "cannot be written to" in message
     assert "fetched so far is kept" in message
-    files = [path.name for path in (tmp_path / "ds").rglob("*") if path.is_file()]
-    assert files == ["0.parquet"]
-    assert pq.read_table(tmp_path / "ds/parts/totals/one/0.parquet").num_rows == 3
+    (written,) = [path for path in (tmp_path / "ds").rglob("*") if path.is_file()]
+    assert pq.read_table(written).num_rows == 3

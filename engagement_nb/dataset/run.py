@@ -91,7 +91,11 @@ class RunWriter:
 
     def put(self, part: Part) -> None:
         """Write a finished request, once and whole."""
-        self._store.publish(self._name(part.start, part.end, part.key), encode(part))
+        try:
+            self._store.publish(self._name(part.start, part.end, part.key), encode(part))
+        except DatasetError as error:
+            error.advice = f"What was fetched so far is kept. {error.advice}"
+            raise
 
     def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
         """A request that was finished before, by this run or another; without its rows."""
