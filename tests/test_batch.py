@@ -276,20 +276,24 @@ def worker(address: str, folder: Path, name: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
-    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
-    pytest.importorskip("distributed")
-    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
-    told = inputs / "scheduler.json"
-    scheduler = subprocess.Popen(
+def dask_scheduler(folder: Path) -> tuple[subprocess.Popen, str]:
+    told = folder / "scheduler.json"
+    process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port",
          "0", "--no-dashboard", "--no-jupyter", "--scheduler-file", str(told)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
+    return process, json.loads(told.read_text())["address"]
+
+
+def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
+    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
+    scheduler, address = dask_scheduler(inputs)
     workers = []
     try:
-        wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
-        address = json.loads(told.read_text())["address"]
         workers = [worker(address, inputs, name) for name in ("a", "b")]
         batch = start(inputs, path, "--scheduler", address)
         wait_for(lambda: len(finished(inputs)) >= 2, batch)
@@ -315,3 +319,28 @@ def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_cluster_without_workers_and_one_that_is_lost_are_told(inputs):
+    """Nobody waits for nothing unawares; each report says what became of it."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, "First,export.csv,")
+    hasty = (
+        "import engagement_nb.report.pool as pool, engagement_nb.cli as cli;"
+        "pool.WORKERS_SECONDS, pool.SCHEDULER_SECONDS = 0.1, 2; cli.main()"
+    )
+    scheduler, address = dask_scheduler(inputs)
+    said = inputs / "said.txt"
+    words = ["batch", str(path), "-o", str(inputs / "out"), "--scheduler", address]
+    with said.open("w") as errors:
+        batch = subprocess.Popen([sys.executable, "-c", hasty, *words], stderr=errors)
+    try:
+        wait_for(lambda: f"{address} has no workers" in said.read_text())
+        scheduler.kill()
+        assert batch.wait(60) == 1
+    finally:
+        for process in (batch, scheduler):
+            process.kill()
+            process.wait()
+    assert "failed: First: The scheduler was lost" in said.read_text()
+    assert "Traceback" not in said.read_text()

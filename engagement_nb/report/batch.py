@@ -243,13 +243,23 @@ def _render_all(
             try:
                 record = future.result()
             except Exception as error:
-                told = f"Its worker was lost or broke: {type(error).__name__}: {error}"
-                record = _note_failure(Store(job.folder), job.name, job.title, told)
+                record = _note_failure(Store(job.folder), job.name, job.title, _lost(error))
             records[job.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
     return records
+
+
+def _lost(error: Exception) -> str:
+    """Why a report came to nothing outside of its own work."""
+    # Dask has a class of its own for it besides the one of the standard library.
+    if "Cancelled" in type(error).__name__:
+        return (
+            "The scheduler was lost before this report was made. Run the same command again when"
+            " it is back."
+        )
+    return f"Its worker was lost or broke: {type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _folder(store: Store, row: Row) -> Store:
