@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -151,93 +152,6 @@ def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
     assert record(inputs, "first")["previous"]["posts"] == 60
 
 
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "is empty"),
-        ("name,export\n", "asks for no reports"),
-        ("name,export\n,export.csv\n", "row 2: a report needs a name"),
-        ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: the name 'A' is that of row 2 too"),
-        ("name,export\na,export.csv,3\n", "row 2 has 3 cells, the header 2"),
-        ("name,name\na,b\n", "columns twice: 'name'"),
-        ("name,exprt\na,export.csv\n", "Did you mean 'export'?"),
-        ("name,export,tolerance\na,export.csv,lots\n", "is float, and 'lots' is not"),
-        ("name,export,dataset\na,export.csv,there\n", "dataset and export do not go together"),
-        ("name,title\na,b\n", "nothing says what it is about"),
-        ("name,ids\na,ids.txt\n", "it has no source"),
-        ("name,source,endpoint\na,sandbox,total\n", "there is no endpoint 'total'"),
-        ("name,source,start\na,sandbox,yesterday\n", "'yesterday' is not a date"),
-        ("name,source,start,end\na,sandbox,2026-02-01,2026-01-01\n", "ends before it starts"),
-        ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "takes no period"),
-        ("name,source,endpoint,by\na,sandbox,totals,day\n", "not given by 'day'"),
-        ("name,source\na,api\n", "does not list Tweets"),
-        ("name,export,then\na,export.csv,key is s3cret-of-somebody\n", "holds a credential"),
-    ],
-)  # fmt: skip
-def test_a_manifest_is_checked_whole_before_anything_starts(
-    inputs, capsys, monkeypatch, text, told
-):
-    """Exit 2, each fault with its row, and no output folder."""
-    monkeypatch.setenv("TWITTER_BEARER_TOKEN", "s3cret-of-somebody")
-    path = inputs / "manifest.csv"
-    path.write_text(text)
-    assert run(inputs, path) == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert "s3cret" not in said
-    assert not (inputs / "out").exists()
-
-
-def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
-    """Nobody mends one row at a time."""
-    path = manifest(inputs, "a b,,", ",export.csv,", "c,export.csv,", "C,export.csv,")
-    assert run(inputs, path) == 2
-    said = capsys.readouterr().err
-    assert all(f"row {number}: " in said for number in (2, 3, 5))
-    assert "row 4: " not in said
-
-
-@pytest.mark.parametrize(
-    ("header", "row", "told"),
-    [
-        ("name,export", "lost,lost.csv", "lost.csv: there is no such file"),
-        ("name,source,ids", "lost,sandbox,lost.txt", "lost.txt"),
-        ("name,source,ids,profile", "lost,api,ids.txt,nobody", "No keys were found"),
-    ],
-)
-def test_an_input_that_is_missing_fails_its_own_report_only(inputs, capsys, header, row, told):
-    """One account's lost file costs no other account its report, and the index says why."""
-    (inputs / "ids.txt").write_text("1886483849795768598\n")
-    path = inputs / "manifest.csv"
-    columns = header.split(",")
-    good = dict.fromkeys([*columns, "export"], "") | {"name": "good", "export": "export.csv"}
-    bad = dict.fromkeys(good, "") | dict(zip(columns, row.split(","), strict=True))
-    lines = [",".join(good), ",".join(good.values()), ",".join(bad.values())]
-    path.write_text("\n".join(lines) + "\n")
-    assert run(inputs, path, "--json") == 1
-    first, lost = json.loads(capsys.readouterr().out)["each"]
-    assert (first["status"], lost["status"]) == ("done", "failed")
-    assert told in lost["error"]
-    assert str(inputs) not in (inputs / "out" / "index.html").read_text()
-
-
-def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
-    """A name of digits stays one, defaults are overridden, faults are told by number."""
-    path = inputs / "manifest.yaml"
-    path.write_text(
-        "defaults: {export: export.csv, tolerance: 0.01}\n"
-        "reports:\n  - name: 0123\n  - {name: other, tolerance: 0.02, title: A title}\n"
-    )
-    assert run(inputs, path) == 0
-    assert [each["name"] for each in summary(inputs)["each"]] == ["0123", "other"]
-    assert "tolerance = 0.02" in (inputs / "out/reports/other/report.html").read_text()
-    path.write_text("reports:\n  - name: a\n   export: b\n")
-    assert run(inputs, path) == 2
-    path.write_text("- just text\n")
-    assert run(inputs, path) == 2
-    assert "Begin each with a dash" in capsys.readouterr().err
-
-
 def test_figures_are_fetched_once_and_rendered_without_the_network(
     inputs, make_sandbox, monkeypatch
 ):
@@ -292,7 +206,9 @@ def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeyp
 def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(folder / "out"),
                "--notebooks", str(folder / "notebooks"), "--no-progress", *words]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "TMPDIR": str(folder / "tmp")})  # fmt: skip
 
 
 def finished(folder: Path) -> dict[str, float]:
@@ -310,19 +226,28 @@ def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_a_batch_that_was_killed_goes_on(inputs, number):
-    """Nothing is rendered twice, nothing is missing, and no kernel is left behind."""
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
+    """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""
     pause = "import time; time.sleep(0.2)"
     path = manifest(inputs, *[f"r{n},export.csv,{pause}" for n in range(8)])
     batch = start(inputs, path)
     wait_for(lambda: len(finished(inputs)) >= 2, batch)
     batch.send_signal(number)
-    batch.communicate(timeout=20)
-    assert batch.returncode == (130 if number == signal.SIGINT else -number)
+    _, said = batch.communicate(timeout=20)
+    assert batch.returncode == code
+    assert "Traceback" not in said
     before = finished(inputs)
     assert 2 <= len(before) < 8
+    left = list((inputs / "tmp").iterdir())
+    assert bool(left) == (number == signal.SIGKILL)
+    for thing in (inputs / "tmp").rglob("*"):
+        os.utime(thing, (0, 0), follow_symlinks=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(inputs / "tmp"))
     assert run(inputs, path) == 0
+    assert not any(folder.exists() for folder in left)
     after = finished(inputs)
     assert len(after) == 8
     assert {name: after[name] for name in before} == before
@@ -351,20 +276,24 @@ def worker(address: str, folder: Path, name: str) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
-    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
-    pytest.importorskip("distributed")
-    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
-    told = inputs / "scheduler.json"
-    scheduler = subprocess.Popen(
+def dask_scheduler(folder: Path) -> tuple[subprocess.Popen, str]:
+    told = folder / "scheduler.json"
+    process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port",
          "0", "--no-dashboard", "--no-jupyter", "--scheduler-file", str(told)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
+    return process, json.loads(told.read_text())["address"]
+
+
+def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
+    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
+    scheduler, address = dask_scheduler(inputs)
     workers = []
     try:
-        wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
-        address = json.loads(told.read_text())["address"]
         workers = [worker(address, inputs, name) for name in ("a", "b")]
         batch = start(inputs, path, "--scheduler", address)
         wait_for(lambda: len(finished(inputs)) >= 2, batch)
@@ -390,3 +319,28 @@ def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_cluster_without_workers_and_one_that_is_lost_are_told(inputs):
+    """Nobody waits for nothing unawares; each report says what became of it."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, "First,export.csv,")
+    hasty = (
+        "import engagement_nb.report.pool as pool, engagement_nb.cli as cli;"
+        "pool.WORKERS_SECONDS, pool.SCHEDULER_SECONDS = 0.1, 2; cli.main()"
+    )
+    scheduler, address = dask_scheduler(inputs)
+    said = inputs / "said.txt"
+    words = ["batch", str(path), "-o", str(inputs / "out"), "--scheduler", address]
+    with said.open("w") as errors:
+        batch = subprocess.Popen([sys.executable, "-c", hasty, *words], stderr=errors)
+    try:
+        wait_for(lambda: f"{address} has no workers" in said.read_text())
+        scheduler.kill()
+        assert batch.wait(60) == 1
+    finally:
+        for process in (batch, scheduler):
+            process.kill()
+            process.wait()
+    assert "failed: First: The scheduler was lost" in said.read_text()
+    assert "Traceback" not in said.read_text()

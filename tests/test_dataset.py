@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -22,6 +23,7 @@ from engagement_nb.client import Client
 from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, encode
 from engagement_nb.dataset.parts import Part
+from engagement_nb.dataset.run import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.frames import TIME
 from engagement_nb.metrics import Metrics
@@ -296,14 +298,14 @@ def test_a_part_says_all_about_itself() -> None:
 def _fill_up(folder: str, errors: Any) -> None:
     """Write parts until the system refuses more, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    store = Store(folder)
+    writer = RunWriter(Store(folder), SimpleNamespace(kind="totals", snapshot="one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
     try:
         for number in range(3):
             part = some_part(number)
             small = part if number else Part(**{**vars(part), "table": part.table.slice(0, 3),
                                                 "tweet_ids": part.tweet_ids[:3]})  # fmt: skip
-            store.publish(f"parts/totals/one/{number}.parquet", encode(small))
+            writer.put(small)
     except DatasetError as error:
         errors.put(str(error))
 

@@ -130,7 +130,17 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path, capsys):
     (tmp_path / "taken").write_text("")
     words = ["report", "--source", str(export(tmp_path)), "-o", str(tmp_path / "taken")]
     assert cli.run(words) == 1
-    assert "taken" in complaint(capsys)
+    said = complaint(capsys)
+    assert "taken" in said
+    assert "fetched" not in said
+
+
+@pytest.mark.parametrize("command", [["report"], ["batch", "manifest.csv"]])
+@pytest.mark.parametrize(("out", "told"), [("", "it is empty"), ("memory://x", "is gone when")])
+def test_a_place_that_keeps_nothing_is_refused(capsys, command, out, told):
+    """What a script's unset variable leaves, and what ends with the process: exit 2."""
+    assert cli.run([*command, "-o", out]) == 2
+    assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

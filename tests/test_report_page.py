@@ -196,6 +196,27 @@ def test_the_index_is_sorted_by_a_click(browser, files):
     assert browser.complaints == []
 
 
+@pytest.mark.parametrize(("width", "figures"), [(1280, 7), (390, 2)])
+def test_a_long_title_leaves_figures_in_sight(browser, tmp_path, width, figures):
+    """It is folded, what stands above the table too; the reports sort by the titles shown."""
+    first, second, _ = records()
+    first["title"] = "The quarterly engagement report of our main account, January to March"
+    second["title"] = "Another account"
+    index = tmp_path / "index.html"
+    made_at = datetime(2026, 1, 5, tzinfo=UTC)
+    index.write_text(index_html([first, second], title="Week", made_at=made_at))
+    browser.open(index, width=width)
+    edge = "x.getBoundingClientRect().right <= document.documentElement.clientWidth"
+    seen = f"[...document.querySelectorAll('tbody tr:first-child td')].filter(x => {edge}).length"
+    assert browser.evaluate(seen) == figures
+    told = (
+        "document.getElementById(document.querySelector('table').getAttribute('aria-describedby'))"
+    )
+    assert browser.evaluate(f"(x => {edge} && x.scrollWidth <= x.clientWidth)({told})")
+    browser.evaluate("document.querySelector('th button').click()")
+    assert browser.evaluate("document.querySelector('tbody th').textContent") == "Another account"
+
+
 def test_a_browser_prints_it(browser, files):
     """PDF beside the HTML, several pages of it."""
     printed = (files["sandbox"].parent / "report.pdf").read_bytes()

@@ -93,7 +93,8 @@ def test_texts_are_cleaned_of_tokens_in_every_form_the_wire_has() -> None:
     find_profile(environ=PLANTED, dotenv="", config="/nonexistent")
     once = "PLANTED%2Fconsumer%2Bsecret%3D"
     twice = "PLANTED%252Fconsumer%252Bsecret%253D"
-    clean = redact(f"oauth: PLANTED/consumer+secret= {once} {twice}; the rest")
+    bearer = "PLANTED%2Fbearer%3D PLANTED/bearer="
+    clean = redact(f"oauth: PLANTED/consumer+secret= {once} {twice} {bearer}; the rest")
     assert "PLANTED" not in clean
     assert clean.endswith("; the rest")
 

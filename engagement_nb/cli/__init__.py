@@ -12,6 +12,7 @@ import errno
 import importlib
 import os
 import shutil
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ import click
 
 from engagement_nb.errors import EngagementError, InputError
 
-DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 """Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
 
 COMMANDS = {
@@ -84,7 +85,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except click.Abort as abort:
-        interrupted = isinstance(abort.__cause__ or abort.__context__, KeyboardInterrupt)
+        cause = abort.__cause__ or abort.__context__
+        if isinstance(cause, _Terminated):
+            _complain("stopped by SIGTERM.")
+            return TERMINATED
+        interrupted = isinstance(cause, KeyboardInterrupt)
         _complain("interrupted." if interrupted else "stopped: no answer was given.")
         return INTERRUPTED if interrupted else FAILED
     except EngagementError as error:
@@ -102,7 +107,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(run(arguments))
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ``timeout`` and a shutdown send: cleaned up after as after Ctrl-C."""
+
+
+def _terminate(number: int, _: object) -> None:
+    # Whoever sends it again does not want to wait.
+    signal.signal(number, signal.SIG_DFL)
+    raise _Terminated
 
 
 _WHAT_TO_DO = {

@@ -21,6 +21,15 @@ def _pairs(
     return dict(given)
 
 
+def _place(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Where to write: what a script's unset variable leaves is a mistake, not a default."""
+    if not given.strip():
+        raise click.BadParameter("it is empty.")
+    if given.startswith("memory://"):
+        raise click.BadParameter(f"{given} is gone when this command ends. Give another place.")
+    return given
+
+
 _notebooks = click.option(
     "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
     help="Your own copies of the notebooks; those missing there are the package's.",
@@ -54,7 +63,10 @@ def _warm(engine: str) -> None:
     help="Where figures come from: the sandbox, the API, an export file or folder, a dataset.",
 )  # fmt: skip
 @click.option("--ids", type=click.Path(), help="File with Tweet ids.")
-@click.option("-o", "--out", default="reports", show_default=True, metavar="DIR", help="Where to.")
+@click.option(
+    "-o", "--out", default="reports", show_default=True, metavar="DIR", callback=_place,
+    help="Where to.",
+)  # fmt: skip
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
@@ -113,7 +125,10 @@ def report(
 
 @click.command()
 @click.argument("manifest", type=click.Path())
-@click.option("-o", "--out", required=True, metavar="DIR", help="Where to: folder or address.")
+@click.option(
+    "-o", "--out", required=True, metavar="DIR", callback=_place,
+    help="Where to: folder or address.",
+)  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
     help="Reports at a time here; by default one a processor.",
@@ -173,7 +188,8 @@ def batch(
         click.echo(json.dumps(summary, ensure_ascii=False))
     for record in made.failed:
         click.echo(f"failed: {record['name']}: {record['error']}", err=True)
-    there = f" ({len(made.resumed)} were there already)" if made.resumed else ""
+    resumed = len(made.resumed)
+    there = f" ({resumed:,} {'was' if resumed == 1 else 'were'} there already)" if resumed else ""
     click.echo(
         f"{summary['done']:,} of {summary['reports']:,} reports made{there} in"
         f" {made.seconds:.0f} s: {out.rstrip('/')}/index.html",

@@ -16,19 +16,22 @@ from typing import Any
 from tqdm import tqdm
 
 from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
+from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
-from engagement_nb.report.manifest import Row, fingerprint, read_manifest, slug
-from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook
+from engagement_nb.report.manifest import Row, read_manifest, slug
+from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.pool import open_pool
 from engagement_nb.report.render import (
     DONE,
     FAILED,
     Job,
+    figures_before,
     read_record,
     render,
     write_record,
 )
+from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
@@ -139,8 +142,10 @@ def make_batch(
         The manifest cannot be used: found before anything is started.
     """
     begun = datetime.now(UTC)
+    sweep()
     if pdf:
         require_browser()
+    refuse_secrets({"title": title}, "option")
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
     store = Store(out)
@@ -153,12 +158,13 @@ def make_batch(
     troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress)
     jobs, records = [], {}
     options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf}
+    fingerprints: dict[str, list[Any]] = {}
     for row in chosen:
-        unfetched = troubles.get(row.fetch) if row.fetch else None
+        unfetched = troubles.get(row.name)
         if trouble := row.broken or (unfetched and f"Nothing could be fetched. {unfetched}"):
             records[row.name] = _note_failure(_folder(store, row), row.name, row.title, trouble)
         else:
-            jobs.append(_job(row, store, notebook, state, options))
+            jobs.append(_job(row, store, notebook, fingerprints, options))
     with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress)
     resumed = [name for name, record in records.items() if record.get("resumed")]
@@ -183,7 +189,7 @@ def _job(
     row: Row,
     store: Store,
     notebook: NotebookFile,
-    state: RunState,
+    fingerprints: dict[str, list[Any]],
     options: Mapping[str, Any],
 ) -> Job:
     from engagement_nb.ids import read_ids
@@ -191,9 +197,11 @@ def _job(
     root = store.where if "://" in store.where else str(Path(store.where).absolute())
     source = row.source or f"{root.rstrip('/')}/{dataset_name(row.fetch)}"  # type: ignore[arg-type]
     ids = tuple(read_ids(row.ids).ids) if row.ids else None
+    if source not in fingerprints:
+        fingerprints[source] = fingerprint(source)
     made_of = {
         "notebook": hashlib.sha256(json.dumps(notebook.node, sort_keys=True).encode()).hexdigest(),
-        "source": fingerprint(source),
+        "source": fingerprints[source],
         "ids": ids,
         "parameters": dict(row.parameters),
         "title": row.title,
@@ -235,13 +243,23 @@ def _render_all(
             try:
                 record = future.result()
             except Exception as error:
-                told = f"Its worker was lost or broke: {type(error).__name__}: {error}"
-                record = _note_failure(Store(job.folder), job.name, job.title, told)
+                record = _note_failure(Store(job.folder), job.name, job.title, _lost(error))
             records[job.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
     return records
+
+
+def _lost(error: Exception) -> str:
+    """Why a report came to nothing outside of its own work."""
+    # Dask has a class of its own for it besides the one of the standard library.
+    if "Cancelled" in type(error).__name__:
+        return (
+            "The scheduler was lost before this report was made. Run the same command again when"
+            " it is back."
+        )
+    return f"Its worker was lost or broke: {type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _folder(store: Store, row: Row) -> Store:
@@ -250,8 +268,6 @@ def _folder(store: Store, row: Row) -> Store:
 
 def _note_failure(store: Store, name: str, title: str, error: str) -> dict[str, Any]:
     """The record of a report that nobody could begin; what it was before is kept in it."""
-    last = read_record(store)
-    before = last if last.get("status") == DONE else {}
     record: dict[str, Any] = {
         "name": name,
         "title": title,
@@ -261,8 +277,7 @@ def _note_failure(store: Store, name: str, title: str, error: str) -> dict[str, 
         "files": {},
         "figures": {},
         "problems": [],
-        "previous": {"made_at": before.get("made_at"), **before.get("figures", {})}
-        if before else last.get("previous", {}),
+        "previous": figures_before(read_record(store)),
     }  # fmt: skip
     write_record(store, record)
     return record

@@ -125,9 +125,8 @@ def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.Engag
     if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
         return kind(said)
     first = said.splitlines()[0] if said else "no message"
-    return errors.ReportError(
-        f"{name} stopped at cell {failed.exec_count}: {failed.ename}: {first}"
-    )
+    kind_of = _redact(str(failed.ename))
+    return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {kind_of}: {first}")
 
 
 def _of_the_kernel(

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from engagement_nb.dataset import Dataset
+from engagement_nb.dataset.folder import GO_ON_WITHIN
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.manifest import Fetch, Row, slug
 from engagement_nb.store import Store
 
 STATE, DATASETS = "batch.json", "datasets"
+ASKED = ".asked.txt"
+"""Beside a dataset: the Tweets that the run has asked for, with figures or without."""
+EVERY = "every"
+"""Stands in there for all Tweets of a source that lists its own."""
 
 
 class RunState:
@@ -38,12 +43,22 @@ class RunState:
             self._said = {"started_at": now.isoformat(), "fetched": {}, "ended": False}
         self._keep()
 
-    def has(self, dataset: str) -> bool:
-        """Whether this run has fetched it."""
-        return dataset in self._said["fetched"]
+    def began_at(self) -> datetime | None:
+        """When this run began; None where there was none."""
+        began = self._said.get("started_at")
+        return datetime.fromisoformat(began) if began else None
 
-    def add(self, dataset: str, found: Mapping[str, Any]) -> None:
-        """Note a finished fetch."""
+    def asked(self, dataset: str) -> set[str]:
+        """Tweets that this run has asked for, and `EVERY` where all of the source were."""
+        name = f"{dataset}{ASKED}"
+        if dataset not in self._said["fetched"] or not self._store.exists(name):
+            return set()
+        return set(self._store.read(name).decode().split())
+
+    def add(self, dataset: str, found: Mapping[str, Any], asked: Iterable[str]) -> None:
+        """Note a finished fetch, and all that was asked for until now."""
+        # In a file of its own: the state is written again after each fetch of hundreds.
+        self._store.publish(f"{dataset}{ASKED}", "\n".join(sorted(asked)).encode())
         self._said["fetched"][dataset] = dict(found)
         self._keep()
 
@@ -65,30 +80,49 @@ def dataset_name(fetch: Fetch) -> str:
 
 def fetch_all(
     rows: Sequence[Row], store: Store, state: RunState, progress: bool | None
-) -> dict[Fetch, str]:
-    """Fetch what rows want, each Tweet once; what went wrong, by what was wanted."""
+) -> dict[str, str]:
+    """Fetch what rows want and this run has not, each Tweet once; what went wrong, by row."""
     wanted: dict[Fetch, list[Row]] = {}
     for row in rows:
         if row.fetch is not None:
             wanted.setdefault(row.fetch, []).append(row)
-    troubles = {}
+    began = state.began_at()
+    recent = began is not None and datetime.now(UTC) - began < GO_ON_WITHIN
+    troubles: dict[str, str] = {}
     for fetch, sharing in wanted.items():
         name = dataset_name(fetch)
-        if state.has(name):
+        asked = state.asked(name)
+        wants = {row.name: _wanted(row) for row in sharing}
+        short = [row for row, ids in wants.items() if not ids.keys() <= asked]
+        if not short:
             continue
+        # Figures read days apart are not one snapshot: then all are read again.
+        before = state.fetched.get(name, {}) if recent else {}
+        if not before:
+            short, asked = list(wants), set()
+        ids = {tweet: None for row in short for tweet in wants[row] if tweet not in asked}
+        where = f"{store.where.rstrip('/')}/{name}"
         try:
-            state.add(
-                name, _fetch_one(fetch, sharing, f"{store.where.rstrip('/')}/{name}", progress)
-            )
+            state.add(name, _fetch_one(fetch, ids, where, before, progress), asked | ids.keys())
         except (EngagementError, OSError) as error:
-            troubles[fetch] = str(error)
+            troubles |= dict.fromkeys(short, str(error))
     return troubles
 
 
-def _fetch_one(
-    fetch: Fetch, rows: Sequence[Row], where: str, progress: bool | None
-) -> dict[str, Any]:
+def _wanted(row: Row) -> dict[str, None]:
     from engagement_nb.ids import read_ids
+
+    return dict.fromkeys(read_ids(row.ids).ids if row.ids else [EVERY])
+
+
+def _fetch_one(
+    fetch: Fetch,
+    ids: Mapping[str, None],
+    where: str,
+    before: Mapping[str, Any],
+    progress: bool | None,
+) -> dict[str, Any]:
+    """Fetch Tweets into a dataset, beside those that this run has fetched ``before``."""
     from engagement_nb.sources import ApiSource, open_source
 
     with closing(
@@ -96,20 +130,28 @@ def _fetch_one(
     ) as source:
         if not isinstance(source, ApiSource):
             raise ReportError(f"Nothing is fetched from {fetch.source}.")
-        ids: dict[str, None] = {}
-        for row in rows:
-            listed = read_ids(row.ids).ids if row.ids else source.tweet_ids()
-            ids |= dict.fromkeys(listed)
+        every = source.tweet_ids() if EVERY in ids else []
+        listed = dict.fromkeys([tweet for tweet in [*ids, *every] if tweet != EVERY])
         dataset = Dataset(where, source.figures)
         period: dict[str, Any] = {
-            name: getattr(fetch, name) or None for name in ("start", "end", "by")
+            name: before.get(name) or getattr(fetch, name) or None for name in ("start", "end")
         }
-        ended = source.fetch_into(dataset, fetch.endpoint, list(ids), **period)
+        options: dict[str, Any] = {"by": fetch.by or None, "snapshot": before.get("snapshot")}
         if fetch.endpoint == "historical":
-            source.fetch_into(dataset, "totals", list(ids))
+            options |= period
+        ended = source.fetch_into(dataset, fetch.endpoint, list(listed), **options)
+        found = ended.to_dict()
+        if fetch.endpoint == "historical":
+            label = before.get("totals_snapshot")
+            beside = source.fetch_into(dataset, "totals", list(listed), snapshot=label)
+            found["totals_snapshot"] = beside.record.snapshot
+            found["requests"] += beside.requests
+            found["rate_limited"] += beside.rate_limited
     if not ended.done:
         raise ReportError(
             f"The fetch did not come to its end: {ended.trouble or 'see its dataset'}",
             advice="Run the same command again: it asks only for what is missing.",
         )
-    return ended.to_dict()
+    for name in ("tweets", "missing", "requests", "rate_limited", "problems"):
+        found[name] = before[name] + found[name] if before else found[name]
+    return found

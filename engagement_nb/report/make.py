@@ -16,9 +16,16 @@ from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
-from engagement_nb.report.notebooks import EXPLORE, FETCH, NotebookFile, find_notebook
+from engagement_nb.report.notebooks import (
+    EXPLORE,
+    FETCH,
+    NotebookFile,
+    find_notebook,
+    refuse_secrets,
+)
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
+from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
@@ -102,7 +109,9 @@ def make_report(
     """
     if pdf:
         require_browser()
+    refuse_secrets({"title": title}, "option")
     SERVER.refuses = False
+    sweep()
     fetches = source in ("sandbox", "api")
     check_source(source, ids)
     explore = find_notebook(EXPLORE, notebooks)

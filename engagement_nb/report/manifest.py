@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
+from engagement_nb.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import parse_moment
 from engagement_nb.report.make import check_source
-from engagement_nb.report.notebooks import NotebookFile
-from engagement_nb.store import Store
+from engagement_nb.report.notebooks import NotebookFile, refuse_secrets
 from engagement_nb.vocabulary import ENDPOINTS
 
 COLUMNS = {
@@ -36,6 +37,8 @@ COLUMNS = {
     "by": "day or hour, for a series",
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
+_LONGEST_NAME = 120
+"""In bytes; file systems take from 140 on."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     if wrong:
         told = "\n  ".join(wrong[:20])
         more = f"\n  and {len(wrong) - 20} more" if len(wrong) > 20 else ""
-        raise InputError(f"{path} cannot be used; nothing was started.\n  {told}{more}")
+        raise InputError(redact(f"{path} cannot be used; nothing was started.\n  {told}{more}"))
     return rows
 
 
@@ -154,40 +157,84 @@ def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _read_csv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = [name.strip() for name in next(reader, [])]
-    if not any(header):
-        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
-    if twice := sorted({name for name in header if header.count(name) > 1}):
-        raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
+    # Spreadsheets of half the world write semicolons, and none has them in a header.
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header: list[str] = []
     found = []
-    for number, cells in enumerate(reader, start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) > len(header):
+    for number in itertools.count(1):
+        try:
+            cells = [cell.strip() for cell in next(reader)]
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise InputError(
+                f"{path}, row {number} cannot be read ({error}).",
+                advice="Close every quote, and write a quote within a cell twice.",
+            ) from None
+        if number == 1:
+            header = _header(path, cells)
+        elif any("\n" in cell for cell in cells):
+            raise InputError(
+                f"{path}, row {number} goes over several lines.",
+                advice="Close its quotes: the rows after it would be lost.",
+            )
+        elif len(cells) > len(header):
             raise InputError(
                 f"{path}, row {number} has {len(cells)} cells, the header {len(header)}.",
-                advice="Quote cells that hold commas.",
+                advice=f"Quote cells that hold {separator!r}.",
             )
-        values = {k: v.strip() for k, v in zip(header, cells, strict=False) if v.strip()}
-        found.append((f"row {number}", values))
+        elif any(cells):
+            values = {k: v for k, v in zip(header, cells, strict=False) if v}
+            found.append((f"row {number}", values))
+    if not header:
+        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
     return found
+
+
+def _header(path: Path, cells: list[str]) -> list[str]:
+    if not any(cells):
+        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
+    if twice := sorted({name for name in cells if cells.count(name) > 1}):
+        raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
+    return cells
+
+
+class _Loader(yaml.BaseLoader):
+    """Every scalar stays text, and no key counts twice.
+
+    Text, so that no id becomes a number and no date another type; parameters are read by the
+    types that the notebook declares.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """As PyYAML, which lets the last of two win."""
+        keys = [key.value for key, _ in node.value]
+        for at, key in enumerate(keys):
+            if key in keys[:at]:
+                mark = node.value[at][0].start_mark
+                raise InputError(f"line {mark.line + 1} has {key!r} a second time.")
+        return super().construct_mapping(node, deep)
 
 
 def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
-        # Every scalar stays text, so that no id becomes a number and no date another type;
-        # parameters are read by the types that the notebook declares.
-        whole = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - it makes nothing but text
+        whole = yaml.load(text, _Loader)  # noqa: S506 - it makes nothing but text
+    except InputError as error:
+        raise InputError(f"{path}, {error}", advice="Write each once.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{where} is not YAML.", advice="Mind the indentation.") from None
-    defaults: Mapping[str, Any] = {}
+    defaults: Any = {}
     if isinstance(whole, dict):
         if unknown := sorted(set(whole) - {"reports", "defaults"}):
             raise InputError(f"{path} has {', '.join(unknown)} beside reports and defaults.")
         defaults, whole = whole.get("defaults") or {}, whole.get("reports")
+    if not isinstance(defaults, dict):
+        raise InputError(
+            f"The defaults of {path} are no columns with values.", advice="As in 'by: day'."
+        )
     if whole in (None, ""):
         return []
     if not isinstance(whole, list) or not all(isinstance(item, dict) for item in whole):
@@ -199,7 +246,11 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: NotebookFile) -> Row:
-    known = {name: str(values[name]) for name in COLUMNS if name in values}
+    refuse_secrets(values, "column")
+    known = {name: values[name] for name in COLUMNS if name in values}
+    for column, value in known.items():
+        if not isinstance(value, str):
+            raise InputError(f"its {column} is not text.", advice="Give one value.")
     others = {name: value for name, value in values.items() if name not in COLUMNS}
     for name in others:
         if name not in notebook.parameters:
@@ -211,6 +262,11 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
     name = known.get("name", "")
     if not slug(name):
         raise InputError("a report needs a name.", advice="Letters or digits, each name once.")
+    if len(slug(name).encode()) > _LONGEST_NAME:
+        raise InputError(
+            f"the name {name[:20]!r}... is too long for a folder's.",
+            advice=f"Take up to {_LONGEST_NAME} letters; a title may be longer.",
+        )
     profile = known.get("profile") or known.get("account", "")
     if "profile" in known and "account" in known and known["profile"] != known["account"]:
         raise InputError("profile and account are two names of one thing, and differ.")
@@ -286,22 +342,3 @@ def _beside(folder: Path, given: str) -> str:
 
 def _known(columns: Iterable[str] = COLUMNS) -> str:
     return ", ".join(columns)
-
-
-def name_of(source: str) -> str:
-    """The last part of a path or address, for a reader."""
-    return PurePosixPath(source.rstrip("/")).name
-
-
-def fingerprint(source: str) -> list[Any]:
-    """What tells whether an input has changed: names, sizes, and times or checksums."""
-    store = Store(source)
-    if not store.exists("") and not store.fs.exists(store.root):
-        return []
-    found = store.fs.find(store.root, detail=True) or {store.root: store.fs.info(store.root)}
-    return [
-        [PurePosixPath(str(name)).name, info.get("size"),
-         str(info.get("ETag") or info.get("mtime") or info.get("created") or "")]
-        for name, info in sorted(found.items())
-        if not PurePosixPath(str(name)).name.startswith(".tmp-")
-    ]  # fmt: skip

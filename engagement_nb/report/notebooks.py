@@ -188,22 +188,26 @@ def _read_text(notebook: str, name: str, wanted: str, text: str) -> Any:
         ) from None
 
 
-def refuse_secrets(given: Mapping[str, Any]) -> None:
-    """Refuse parameters that are or hold a known credential: papermill writes them down.
+def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
+    """Refuse values that are or hold a known credential: they are written into the report.
 
     Raises
     ------
     InputError
-        A value holds a credential; the sentence names the parameter, not the value.
+        A value holds a credential; the sentence names what it is for, not the value.
     """
-    from engagement_nb.credentials import known_secrets
+    from engagement_nb.credentials import redact
 
-    secrets = known_secrets()
-    for name, value in given.items():
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
-        if any(secret in text for secret in secrets):
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in given.items()
+    }
+    if (whole := "\n".join(texts.values())) == redact(whole):
+        return
+    for name, text in texts.items():
+        if redact(text) != text:
             raise InputError(
-                f"Parameter {name!r} holds a credential, and parameters are written into the"
-                " report.",
+                f"{what.capitalize()} {name!r} holds a credential, and {what}s are written into"
+                " the report.",
                 advice="Keep credentials in the environment or in the profiles file.",
             )

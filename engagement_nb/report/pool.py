@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import ReportError
@@ -13,6 +17,8 @@ from engagement_nb.report.render import STOPPED
 
 SCHEDULER_SECONDS = 20
 """How long a Dask scheduler may take to answer."""
+WORKERS_SECONDS = 5.0
+"""How long it may be without workers until that is told; then every tenfold of it."""
 
 
 @contextmanager
@@ -45,6 +51,8 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
             "Dask is not installed, and --scheduler needs it.",
             advice="pip install 'engagement-nb[dask]'",
         ) from None
+    # What it logs with a traceback when the scheduler is lost, each report's record says.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=SCHEDULER_SECONDS)
     except (OSError, ValueError) as error:
@@ -52,5 +60,28 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
             f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
             advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
         ) from None
+    ended = threading.Event()
+    watch = threading.Thread(target=_tell_of_none, args=(client, scheduler, ended), daemon=True)
     with client:
-        yield client.get_executor(pure=False)
+        watch.start()
+        try:
+            yield client.get_executor(pure=False)
+        finally:
+            ended.set()
+
+
+def _tell_of_none(client: Any, scheduler: str, ended: threading.Event) -> None:
+    """Say that nobody works, again and again: some clusters start workers only when asked."""
+    pause = WORKERS_SECONDS
+    while not ended.wait(pause):
+        pause = 10 * WORKERS_SECONDS
+        try:
+            workers = client.scheduler_info()["workers"]
+        except (OSError, RuntimeError):
+            continue  # lost, or closed: the reports say so
+        if not workers:
+            print(
+                f"The Dask scheduler at {scheduler} has no workers, so nothing is made yet. Start"
+                f" some with dask worker {scheduler}, or stop this with Ctrl-C.",
+                file=sys.stderr,
+            )

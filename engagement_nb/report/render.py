@@ -28,9 +28,9 @@ RECORD = "made.json"
 STOPPED = threading.Event()
 """Set when a batch is interrupted: kernels are killed then, and no report failed for that."""
 DONE, FAILED = "done", "failed"
+_COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
 _FIGURES = (
-    "posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "hidden_share", "interval",
-    "over_count", "sentence",
+    *_COUNTS, "hidden_share", "interval", "sentence",
 )  # fmt: skip
 
 
@@ -111,12 +111,13 @@ def render(job: Job) -> dict[str, Any]:
         "folder": job.folder.rpartition("/")[2],
         "key": job.key,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "previous": _figures_before(before, job.key),
     }
     try:
         record |= _make(store, job)
     except (EngagementError, OSError) as error:
         record |= {"status": FAILED, "error": str(error), "files": {}}
+    figures = record.get("figures") if record["status"] == DONE else None
+    record["previous"] = figures_before(before, figures)
     record["seconds"] = round(time.monotonic() - begun, 3)
     write_record(store, record)
     return record
@@ -130,12 +131,15 @@ def write_record(store: Store, record: Mapping[str, Any]) -> None:
 def _make(store: Store, job: Job) -> dict[str, Any]:
     scratch = Path(tempfile.mkdtemp(prefix="enb-job-"))
     try:
-        given = {"source": _at_hand(job.source, scratch), **job.parameters}
+        # Ids stand beside the kernel's folder: in it is the source, by whatever name it has.
+        here = scratch / "here"
+        here.mkdir()
+        given = {"source": _at_hand(job.source, here), **job.parameters}
         if job.ids is not None:
             (scratch / "ids.txt").write_text("\n".join(job.ids) + "\n")
-            given["ids_file"] = "ids.txt"
+            given["ids_file"] = "../ids.txt"
         run = run_notebook(
-            job.notebook, given, engine=job.engine, cwd=scratch, cell_timeout=job.cell_timeout
+            job.notebook, given, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
         )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -179,11 +183,22 @@ def _at_hand(source: str, scratch: Path) -> str:
     return here.name
 
 
-def _figures_before(record: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Figures of the report that this one takes the place of."""
-    if record.get("status") == DONE and record.get("key") != key:
-        return {"made_at": record["made_at"], **record.get("figures", {})}
-    return dict(record.get("previous", {}))
+def figures_before(
+    record: Mapping[str, Any], figures: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The last figures before those of a report that takes the place of a record's.
+
+    Figures of a report that was only made again are not another run's: those before them are.
+    A failed report has none, and keeps what the next one needs to tell.
+    """
+    last = dict(record.get("previous") or {})
+    if record.get("status") == DONE:
+        last = {"made_at": record["made_at"], **record.get("figures", {}), "previous": last}
+    if not figures:
+        return last
+    if all(last.get(name) == figures.get(name) for name in _COUNTS):
+        last = last.get("previous", {})
+    return {name: value for name, value in last.items() if name != "previous"}
 
 
 def _learn_secrets() -> None:
