@@ -14,6 +14,11 @@ SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"
 """What is missing of a Tweet, in words; empty for all of it."""
 
 
+def tweets_missing(rows: Iterable[Mapping[str, Any]]) -> int:
+    """Tweets without figures for all or a part of the period, of counts as in `Metrics.facts`."""
+    return sum(row["tweets"] for row in rows if row["scope"] in ("tweet", "period"))
+
+
 class Kind(NamedTuple):
     """What problems of many Tweets have in common: see `PROBLEM_COLUMNS`."""
 

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 
@@ -226,6 +228,16 @@ def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 
         time.sleep(0.02)
 
 
+def at_work_in(folder) -> list[int]:
+    """Processes whose working directory is in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process.pid)
+    return found
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
@@ -239,6 +251,8 @@ def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
     _, said = batch.communicate(timeout=20)
     assert batch.returncode == code
     assert "Traceback" not in said
+    # Kernels die with their parent, and a moment after it.
+    wait_for(lambda: not at_work_in(inputs / "tmp"))
     before = finished(inputs)
     assert 2 <= len(before) < 8
     left = list((inputs / "tmp").iterdir())

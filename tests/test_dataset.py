@@ -320,6 +320,5 @@ def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> No
     process.join(20)
     assert "cannot be written to" in message
     assert "is there already is kept" in message
-    files = [path.name for path in (tmp_path / "ds").rglob("*") if path.is_file()]
-    assert files == ["0.parquet"]
-    assert pq.read_table(tmp_path / "ds/parts/totals/one/0.parquet").num_rows == 3
+    (written,) = [path for path in (tmp_path / "ds").rglob("*") if path.is_file()]
+    assert pq.read_table(written).num_rows == 3

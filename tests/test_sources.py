@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from nbformat.v4 import new_notebook
 
 from engagement_nb import open_source
 from engagement_nb.cli import run
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.problems import tweets_missing
+from engagement_nb.report.compose import compose
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.vocabulary import ENDPOINTS, tweet_time
 from tests.collecting import account_for_each, same
@@ -240,6 +243,10 @@ def test_a_part_of_the_period_that_the_api_refuses_is_missing(
     # Three of the four windows reach back too far, and each is named.
     assert len(read.problems) == (30 if by else 10)
     assert talk.rstrip().endswith(f"10 Tweets: refused{' (part of the period)' if by else ''}")
+    facts = read.facts()
+    assert tweets_missing(facts["problems"]) == 10
+    (told,) = compose(new_notebook(), parameters={}, fetched=facts).problems
+    assert told.missing == ("part of the period" if by else "everything")
 
 
 def test_fetch_goes_on_where_it_was_cut_off(

@@ -68,7 +68,7 @@ def _warm(engine: str) -> None:
     help="Where to.",
 )  # fmt: skip
 @click.option("--title", default="", help="Title of the report.")
-@click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
+@click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
 @_parameters
 @_notebooks
@@ -119,7 +119,7 @@ def report(
         others = ", ".join(name for name in made.files if name != "report.html")
         click.echo(f"Report: {made.html} (beside it: {others})")
     if made.missing_tweets and strict:
-        click.echo(f"{made.missing_tweets:,} Tweets are missing from it.", err=True)
+        click.echo(f"{made.missing_tweets:,} Tweets are missing from it, or lack days.", err=True)
         ctx.exit(3)
 
 
@@ -136,7 +136,7 @@ def report(
 @click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers make them.")
 @click.option("--title", default="", help="Title of the index.")
 @click.option("--only-failed", is_flag=True, help="Only those that failed or were never made.")
-@click.option("--strict", is_flag=True, help="Exit with 3 when Tweets are missing.")
+@click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--progress/--no-progress", default=None, help="Show a bar; a log gets lines.")
 @_notebooks
@@ -199,7 +199,7 @@ def batch(
         click.echo("Run it again with --only-failed once the cause is gone.", err=True)
         ctx.exit(1)
     if strict and made.missing_tweets:
-        click.echo(f"{made.missing_tweets:,} Tweets are missing from them.", err=True)
+        click.echo(f"{made.missing_tweets:,} Tweets are missing from them, or lack days.", err=True)
         ctx.exit(3)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from engagement_nb.problems import tweets_missing
 from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
 from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
@@ -68,9 +69,8 @@ class Batch:
 
     @property
     def missing_tweets(self) -> int:
-        """Tweets that were asked for and are in no report."""
-        rows = [row for record in self.records for row in record.get("problems", ())]
-        return sum(row["tweets"] for row in rows if row["scope"] == "tweet")
+        """Tweets that were asked for and are in no report, or for a part of the period only."""
+        return sum(tweets_missing(record.get("problems", ())) for record in self.records)
 
     def to_dict(self) -> dict[str, Any]:
         """For a scheduler: counts, and a line a report."""

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 
 from engagement_nb.handover import handed_over
+from engagement_nb.problems import SCOPES
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
 
@@ -125,6 +126,7 @@ def _problems(facts: Mapping[str, Any]) -> list[Missing]:
             reason=row["reason"],
             tweets=f"{row['tweets']:,}",
             missing=", ".join(label(name.strip()) for name in row["metrics"].split(",") if name)
+            or SCOPES[row["scope"]]
             or "everything",
             advice=row["advice"],
         )

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from engagement_nb.problems import tweets_missing
 from engagement_nb.report.page import style
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -80,7 +81,7 @@ def _row(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
     files = record.get("files", {})
     folder = f"{reports}/{record['folder']}" if record.get("folder") else ""
     notebook = next((name for name in files if name.endswith(".ipynb")), "")
-    missing = sum(row["tweets"] for row in record.get("problems", ()) if row["scope"] == "tweet")
+    missing = tweets_missing(record.get("problems", ()))
     counted = "engagements" in figures
     return {
         "name": record["name"],

@@ -14,6 +14,7 @@ import nbformat
 from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
+from engagement_nb.problems import tweets_missing
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.notebooks import (
@@ -59,9 +60,8 @@ class Report:
 
     @property
     def missing_tweets(self) -> int:
-        """Tweets that were asked for and are not in it."""
-        rows = self.facts.get("problems", ())
-        return sum(row["tweets"] for row in rows if row["scope"] == "tweet")
+        """Tweets that were asked for and are not in it, or for a part of the period only."""
+        return tweets_missing(self.facts.get("problems", ()))
 
 
 def make_report(
