@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engagement_nb.cli import say
+from engagement_nb.cli.places import lasting, named
 from engagement_nb.vocabulary import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -23,28 +23,13 @@ _AGAIN = "Run the same command again: it asks only for what is missing."
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def _named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """What a script's unset variable leaves is a mistake, not a default."""
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty.")
-    return value
-
-
-def _lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """A place that is still there when the command has ended."""
-    _named(ctx, param, value)
-    if re.search(r"(^|::)memory:", value):
-        raise click.BadParameter("what is in memory is gone when the command ends; give a folder.")
-    return value
-
-
 def _question(command: _Command) -> _Command:
     """What both commands ask for."""
     for decorate in reversed(
         (
             click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
             click.option(
-                "--ids", callback=_named, help="File of Tweet ids, or - for standard input."
+                "--ids", callback=named, help="File of Tweet ids, or - for standard input."
             ),
             click.option("--start", help="Date or time, UTC unless it says otherwise."),
             click.option("--end", help="Date or time; not included itself."),
@@ -102,7 +87,7 @@ def plan(as_json: bool, **asked: Any) -> None:
 @click.command()
 @_question
 @click.option(
-    "-o", "--out", required=True, callback=_lasting, help="Folder or address of the dataset."
+    "-o", "--out", required=True, callback=lasting, help="Folder or address of the dataset."
 )
 @click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")

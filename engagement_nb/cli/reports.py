@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from engagement_nb.cli.places import lasting
 from engagement_nb.errors import InputError
 
 
@@ -19,15 +20,6 @@ def _pairs(
     if twice := {name for name in names if names.count(name) > 1}:
         raise click.BadParameter(f"{', '.join(sorted(twice))} is given twice.")
     return dict(given)
-
-
-def _place(_: click.Context, __: click.Parameter, given: str) -> str:
-    """Where to write: what a script's unset variable leaves is a mistake, not a default."""
-    if not given.strip():
-        raise click.BadParameter("it is empty.")
-    if given.startswith("memory://"):
-        raise click.BadParameter(f"{given} is gone when this command ends. Give another place.")
-    return given
 
 
 _notebooks = click.option(
@@ -64,7 +56,7 @@ def _warm(engine: str) -> None:
 )  # fmt: skip
 @click.option("--ids", type=click.Path(), help="File with Tweet ids.")
 @click.option(
-    "-o", "--out", default="reports", show_default=True, metavar="DIR", callback=_place,
+    "-o", "--out", default="reports", show_default=True, metavar="DIR", callback=lasting,
     help="Where to.",
 )  # fmt: skip
 @click.option("--title", default="", help="Title of the report.")
@@ -126,7 +118,7 @@ def report(
 @click.command()
 @click.argument("manifest", type=click.Path())
 @click.option(
-    "-o", "--out", required=True, metavar="DIR", callback=_place,
+    "-o", "--out", required=True, metavar="DIR", callback=lasting,
     help="Where to: folder or address.",
 )  # fmt: skip
 @click.option(
