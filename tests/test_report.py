@@ -216,11 +216,14 @@ def secret(monkeypatch):
 
 @pytest.mark.parametrize("value", [SECRET, f"Bearer {SECRET} and more"])
 def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value):
-    """Papermill writes parameters down; the refusal names the parameter and not the value."""
+    """Papermill writes parameters down; the refusal names what holds it and not the value."""
     notebooks = quick_notebooks(tmp_path / "notebooks")
     with pytest.raises(InputError, match="'then' holds a credential") as refused:
         make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=notebooks,
                     parameters={"then": value})  # fmt: skip
+    assert SECRET not in str(refused.value)
+    with pytest.raises(InputError, match="'title' holds a credential") as refused:
+        make_report(str(export(tmp_path)), out=tmp_path / "out", title=value)
     assert SECRET not in str(refused.value)
     assert not (tmp_path / "out").exists()
 
@@ -231,6 +234,7 @@ def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value)
         ("pass", "fast"),
         ("raise enb.EngagementError(f'refused: {key}')", "fast"),
         ("raise ValueError(f'refused: {key}')", "fast"),
+        ("raise type(key, (ValueError,), {})('refused')", "fast"),
         ("raise ValueError(f'refused: {key}')", "stock"),
     ],
 )
