@@ -145,5 +145,5 @@ def _picture(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
         "over": round(_WIDTH / _WIDEST * min(times, _WIDEST), 2),
         "cut": times > _WIDEST,
         "alt": f"{name}: hidden {share:.1%} of {whole:,} engagements, over-count {over:,}",
-        "text": f"{whole:,} engagements, {share * 100:.1f} % hidden",
+        "text": f"{whole:,} engagements, {share * 100:.1f}\N{NO-BREAK SPACE}% hidden",
     }
