@@ -171,7 +171,9 @@ def _serve(connection: socket.socket, others: list[socket.socket], libc: Any) ->
         pid = os.fork()
     if pid == 0:
         _be_kernel(connection, others, asked, os.getppid(), libc)
-    connection.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+    # Who asked may be dead by now: then the connection's end tells it, and the kernel is killed.
+    with contextlib.suppress(OSError):
+        connection.sendall(json.dumps({"pid": pid}).encode() + b"\n")
     connection.setblocking(False)
     return pid
 
