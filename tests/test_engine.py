@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import papermill
+import psutil
 import pytest
 from nbclient.exceptions import DeadKernelError
 
@@ -140,6 +143,21 @@ def test_a_lost_fork_server_is_started_again():
     os.kill(lost, signal.SIGKILL)
     assert run(cells) == ["fine\n"]
     assert SERVER.pid != lost
+
+
+def test_a_client_that_is_gone_when_its_kernel_is_there_is_borne():
+    """The server goes on, and no kernel stays that nobody wants."""
+    run(notebook("print('fine')"))
+    server = SERVER.pid
+    for _ in range(3):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(SERVER._running() / "fork"))
+        asked = {"argv": ["kernel", "-f", "/nowhere.json"], "env": {}, "cwd": "/"}
+        connection.sendall(json.dumps(asked).encode() + b"\n")
+        connection.close()
+    assert run(notebook("print('fine')")) == ["fine\n"]
+    assert SERVER.pid == server
+    wait_for(lambda: not psutil.Process(server).children())
 
 
 def test_kernels_end_with_a_killed_runner(tmp_path):
