@@ -43,8 +43,8 @@ bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
 
 study: $(VENV)/.test
-	$(BIN)/engagement-nb study gap
-	$(BIN)/engagement-nb study kills
+	$(BIN)/python -m studies.gap_worlds
+	$(BIN)/python -m studies.kills
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 
 clean:

@@ -85,12 +85,12 @@ def serial(env: dict[str, str], endpoint: str, ids: list[str], size: int, metric
 
 
 def main() -> None:
-    from engagement_nb import open_source
+    from engagement_nb import connect
     from engagement_nb.vocabulary import ENDPOINTS
 
     with serving() as env, tempfile.TemporaryDirectory() as state:
         os.environ.update(env | {"ENGAGEMENT_STATE_DIR": state, "ENGAGEMENT_LEDGER": state})
-        source = open_source("sandbox", progress=False)
+        source = connect("sandbox", progress=False)
         end = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         old = source.tweet_ids("over-90-days", 250)
         ids = source.tweet_ids("under-90-days", 10_000)

@@ -19,8 +19,8 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
-from engagement_nb.cubes import read_cube
-from engagement_nb.frames import answer_table, to_frame
+from engagement_nb.client.cubes import read_cube
+from engagement_nb.dataset.frames import answer_table, to_frame
 from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName
 
 START = datetime(2026, 10, 1, tzinfo=UTC)

@@ -27,9 +27,9 @@ from typing import Any
 import httpx
 
 from engagement_nb.client import Client, Request, Sent
-from engagement_nb.credentials import find_profile
+from engagement_nb.client.credentials import find_profile
+from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError
-from engagement_nb.pacing import Pacers
 from engagement_nb.vocabulary import ENDPOINTS
 
 MINUTE = 60.0

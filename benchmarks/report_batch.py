@@ -45,7 +45,7 @@ def main() -> Iterator[dict[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="enb-bench-"))
     try:
         dataset = folder / "dataset"
-        with enb.open_source("sandbox", dataset=dataset) as source:
+        with enb.connect("sandbox", dataset=dataset) as source:
             source.historical(source.tweet_ids("own", TWEETS))
         ours = measured(lambda: ours_batch(folder / "ours", dataset), REPORTS)
         for name, way, reports in (

@@ -4,7 +4,7 @@ In three lines::
 
     import engagement_nb as enb
 
-    source = enb.open_source("sandbox")  # or "api", or the path of an export file or folder
+    source = enb.connect("sandbox")  # or "api", or the path of an export file or folder
     gap = enb.explore_gap(source.totals())
 
 Names load on first use, so that the command line answers without importing pandas.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engagement_nb.ids import read_ids
     from engagement_nb.metrics import Metrics
     from engagement_nb.report import make_report
-    from engagement_nb.sources import open_source
+    from engagement_nb.sources import connect
 
 _HOME = {
     "Dataset": "dataset",
@@ -32,7 +32,7 @@ _HOME = {
     "Metrics": "metrics",
     "explore_gap": "gap",
     "make_report": "report",
-    "open_source": "sources",
+    "connect": "sources",
     "read_export": "exports",
     "read_ids": "ids",
 }
@@ -42,9 +42,9 @@ __all__ = [
     "EngagementError",
     "Gap",
     "Metrics",
+    "connect",
     "explore_gap",
     "make_report",
-    "open_source",
     "read_export",
     "read_ids",
 ]

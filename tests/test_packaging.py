@@ -60,7 +60,7 @@ def test_the_public_names_are_pinned():
         "Metrics",
         "explore_gap",
         "make_report",
-        "open_source",
+        "connect",
         "read_export",
         "read_ids",
     ]

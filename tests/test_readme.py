@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from engagement_nb.sandbox import Sandbox
-from tests.export_files import current, post, write
-from tests.test_credentials import pin_from
+from tests.client.test_credentials import pin_from
+from tests.exports.export_files import current, post, write
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

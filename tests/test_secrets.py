@@ -16,13 +16,13 @@ from click.testing import CliRunner
 
 from engagement_nb.cli.auth import auth
 from engagement_nb.client import Client, Request
-from engagement_nb.credentials import Profile, Secret, find_profile, known_secrets, redact
-from engagement_nb.credentials.login import login
+from engagement_nb.client.credentials import Profile, Secret, find_profile, known_secrets, redact
+from engagement_nb.client.credentials.login import login
+from engagement_nb.client.hosts import hosts_at
+from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError
-from engagement_nb.hosts import hosts_at
-from engagement_nb.pacing import Pacers
 from engagement_nb.sandbox import Sandbox
-from tests.test_credentials import Person, pin_from
+from tests.client.test_credentials import Person, pin_from
 
 PLANTED = {
     "TWITTER_CONSUMER_KEY": "PLANTED-consumer-key",
@@ -220,7 +220,7 @@ def test_a_secret_that_the_mask_spells_does_not_garble_the_mask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Masking twice is masking once, whatever the secrets are."""
-    monkeypatch.setattr("engagement_nb.credentials.secret._seen", set())
+    monkeypatch.setattr("engagement_nb.client.credentials.secret._seen", set())
     Secret("secret")
     once = redact("a secret, and another secret")
     assert once == "a [secret], and another [secret]"

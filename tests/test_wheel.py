@@ -13,7 +13,7 @@ import pytest
 
 from engagement_nb.report.lab import lab_command, working_folder
 from engagement_nb.report.notebooks import notebooks_folder
-from tests.report_inputs import export
+from tests.report.report_inputs import export
 
 ROOT = Path(__file__).parents[1]
 

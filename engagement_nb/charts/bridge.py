@@ -20,7 +20,7 @@ from engagement_nb.charts.style import (
     label,
     nothing,
 )
-from engagement_nb.gap.words import counted, number
+from engagement_nb.words import counted, number
 
 if TYPE_CHECKING:
     from engagement_nb.gap.asked import Asked

@@ -18,7 +18,7 @@ from engagement_nb.charts.style import (
     nothing,
     percents_on,
 )
-from engagement_nb.gap.words import counted, listed, number, percent
+from engagement_nb.words import counted, listed, number, percent
 
 _COLOURS = {"counted": BLUE, "not counted": ORANGE, "undetermined": GREY}
 _ORDER = ("counted", "undetermined", "not counted")

@@ -18,7 +18,7 @@ from engagement_nb.charts.style import (
     nothing,
     percents_on,
 )
-from engagement_nb.gap.words import counted, interval, number, percent
+from engagement_nb.words import counted, interval, number, percent
 
 FEWEST = 20
 """Engagements below which a share of them is noise, and not drawn."""

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import Bbox
 
-from engagement_nb.gap.words import number
+from engagement_nb.words import number
 
 # Okabe and Ito's colours: told apart by people with any colour vision, and in grey by lightness.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"

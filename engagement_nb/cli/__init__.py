@@ -33,7 +33,6 @@ COMMANDS = {
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
     "lab": ("reports:lab", "JupyterLab on the notebooks."),
-    "study": ("study:study", ""),
 }
 """Command -> ("module:attribute" in this package, help in one line; none: not listed)."""
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from engagement_nb.credentials import Profile, find_profiles, places
-from engagement_nb.credentials.profiles import TOKEN_FIELDS
+from engagement_nb.client.credentials import Profile, find_profiles, places
+from engagement_nb.client.credentials.profiles import TOKEN_FIELDS
 from engagement_nb.errors import InputError
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
@@ -26,7 +26,7 @@ def auth() -> None:
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def login(profile: str, opens: bool) -> None:
     """Log in with a PIN, and store the tokens in a file that only you can read."""
-    from engagement_nb.credentials.login import login as pin_login
+    from engagement_nb.client.credentials.login import login as pin_login
 
     pin_login(
         profile,
@@ -72,7 +72,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     Exit code 1 if any tokens that are there fail, or if it could not be told.
     """
     from engagement_nb.client import Client
-    from engagement_nb.credentials.checkup import Check, check_profile
+    from engagement_nb.client.credentials.checkup import Check, check_profile
 
     if tweet and not tweet.isdecimal():
         raise InputError(

@@ -164,12 +164,12 @@ def _summary(ended: Collected, out: str) -> str:
 
 
 def _open(asked: dict[str, Any], progress: bool | None = False) -> ApiSource:
-    from engagement_nb.sources import ApiSource, open_source
+    from engagement_nb.sources import ApiSource, connect
 
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     names = list(asked["profile"]) or None
-    source = open_source(asked["source"], profile=names, progress=progress)
+    source = connect(asked["source"], profile=names, progress=progress)
     assert isinstance(source, ApiSource)  # noqa: S101
     return source
 

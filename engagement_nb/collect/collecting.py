@@ -17,9 +17,9 @@ from engagement_nb.client import Client
 from engagement_nb.collect.outcome import Outcome
 from engagement_nb.collect.running import Event, Run
 from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
+from engagement_nb.dataset.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.dataset.parts import Memory
 from engagement_nb.errors import EngagementError
-from engagement_nb.frames import TIME, answer_schema, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import answered_window

@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from engagement_nb.availability import posted_before, too_old
 from engagement_nb.client import Answer, Request
-from engagement_nb.cubes import Cube
+from engagement_nb.client.cubes import Cube
+from engagement_nb.dataset.frames import TIME, answer_table
 from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
-from engagement_nb.frames import TIME, answer_table, posted_before, too_old
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import Window
 from engagement_nb.planning.routing import Known, router, wants_private

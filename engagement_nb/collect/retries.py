@@ -25,7 +25,7 @@ class Retry:
         How often a request is sent in all.
     base, cap
         Seconds before the second attempt, doubled at each further one up to the cap; half of
-        it is drawn by lot, see `engagement_nb.pacing.backoff`. None: the pacer does the waiting.
+        it is random, see `engagement_nb.client.pacing.backoff`. None: the pacer does the waiting.
     """
 
     attempts: int

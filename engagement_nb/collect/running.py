@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from engagement_nb.client import Client, Request
+from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
 from engagement_nb.collect.outcome import Outcome, part_of, part_of_refusal
 from engagement_nb.collect.retries import WORTH_A_RETRY, retry_for
@@ -35,7 +36,6 @@ from engagement_nb.errors import (
     UnauthenticatedError,
     UnavailableTweetsError,
 )
-from engagement_nb.pacing import WaitStoppedError, backoff
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import Window
 from engagement_nb.planning.routing import requests_for

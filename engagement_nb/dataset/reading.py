@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from engagement_nb.dataset.folder import Dataset
+from engagement_nb.dataset.frames import TIME, in_order, sum_windows, to_frame
 from engagement_nb.dataset.run import RunRecord, described_parts
 from engagement_nb.dataset.tables import (
     guarded,
@@ -25,7 +26,6 @@ from engagement_nb.dataset.tables import (
     unseen,
 )
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.frames import TIME, in_order, sum_windows, to_frame
 from engagement_nb.metrics import About, Metrics, problems_frame
 from engagement_nb.planning.periods import Moment, answered_window, parse_moment
 from engagement_nb.vocabulary import By

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from engagement_nb.dataset.folder import Dataset
+from engagement_nb.dataset.frames import TIME, answer_schema, sum_windows
 from engagement_nb.dataset.run import part_names
 from engagement_nb.errors import DatasetError
-from engagement_nb.frames import TIME, answer_schema, sum_windows
 from engagement_nb.vocabulary import By
 
 

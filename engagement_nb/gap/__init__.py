@@ -77,7 +77,7 @@ def explore_gap(
     if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
         raise AnalysisError(
             f"explore_gap takes figures, not a {type(metrics).__name__}.",
-            advice="Read them first: enb.open_source(path).totals(), or a DataFrame of your own.",
+            advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
     if isinstance(metrics, Metrics):
         frame, told = metrics.frame, metrics.facts()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engagement_nb.gap.words import counted, interval, listed, number, percent, sentence, spelled
 from engagement_nb.vocabulary import label
+from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
 
 if TYPE_CHECKING:
     from engagement_nb.gap.result import Findings

@@ -25,9 +25,9 @@ import pandas as pd
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import exact_sum
 from engagement_nb.gap.read import Counts, read_counts
-from engagement_nb.gap.words import counted, listed, number, percent
 from engagement_nb.metrics import Metrics
 from engagement_nb.vocabulary import ENDPOINTS, label
+from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:
     from engagement_nb.charts.style import Chart

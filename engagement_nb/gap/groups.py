@@ -12,7 +12,7 @@ import pandas as pd
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.bootstrap import share_interval
 from engagement_nb.gap.read import Counts, column_counts
-from engagement_nb.gap.words import number
+from engagement_nb.words import number
 
 CONTENT = {
     "has_url": "URL",

@@ -9,9 +9,9 @@ import pandas as pd
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, checked, column_counts, one_row_a_tweet
-from engagement_nb.gap.words import counted, number
 from engagement_nb.metrics import metric_columns
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS, label
+from engagement_nb.words import counted, number
 
 COLUMNS = ["oddity", "tweets", "of", "reading", "examples"]
 EXAMPLES = 5

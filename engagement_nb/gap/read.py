@@ -110,7 +110,7 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(frame, pd.DataFrame):
         raise AnalysisError(
             f"Figures come as a DataFrame, not as {type(frame).__name__}.",
-            advice="See engagement_nb.open_source for what gives one.",
+            advice="See engagement_nb.connect for what gives one.",
         )
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):

@@ -10,8 +10,8 @@ import pandas as pd
 
 from engagement_nb.gap.groups import NOT_TOLD
 from engagement_nb.gap.identify import SLACK
-from engagement_nb.gap.words import counted, listed, number, percent, sentence
 from engagement_nb.vocabulary import label
+from engagement_nb.words import counted, listed, number, percent, sentence
 
 if TYPE_CHECKING:
     from engagement_nb.gap.result import Findings

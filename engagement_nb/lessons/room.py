@@ -11,9 +11,9 @@ from typing import Any, Self
 import pandas as pd
 from IPython.display import display
 
-from engagement_nb.credentials import Profile, Secret, find_profile
+from engagement_nb.client.credentials import Profile, Secret, find_profile
+from engagement_nb.client.hosts import hosts_at
 from engagement_nb.errors import InputError
-from engagement_nb.hosts import hosts_at
 from engagement_nb.ids import read_ids
 from engagement_nb.lessons.check import Claim, Verdict
 from engagement_nb.lessons.exercises import (
@@ -84,7 +84,7 @@ class Room:
     ----------
     source
         The package's way to the same API, with the tokens of the first profile alone: see
-        `engagement_nb.open_source`.
+        `engagement_nb.connect`.
     """
 
     def __init__(

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from engagement_nb.credentials import Profile, redact
+from engagement_nb.client.credentials import Profile, redact
 from engagement_nb.vocabulary import ENDPOINTS
 
 LONGEST = 34

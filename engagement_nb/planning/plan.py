@@ -13,11 +13,11 @@ from typing import Any
 
 import pandas as pd
 
+from engagement_nb.availability import posted_before, too_old
 from engagement_nb.client import Request
-from engagement_nb.credentials import Profile
-from engagement_nb.credentials.profiles import USER_FIELDS
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials.profiles import USER_FIELDS
 from engagement_nb.errors import InputError
-from engagement_nb.frames import posted_before, too_old
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.planning.periods import Moment, Window, cut, resolve
 from engagement_nb.planning.routing import Known, requests_for

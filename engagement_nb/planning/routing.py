@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from engagement_nb.availability import too_old
 from engagement_nb.client import Request
-from engagement_nb.frames import too_old
 from engagement_nb.planning.periods import Window
 from engagement_nb.usage import user_of
 from engagement_nb.vocabulary import METRICS
 
 if TYPE_CHECKING:
-    from engagement_nb.credentials import Profile
+    from engagement_nb.client.credentials import Profile
     from engagement_nb.planning.plan import Plan
 
 

@@ -172,6 +172,6 @@ def scrub(text: str) -> str:
 
 
 def _redact(text: str) -> str:
-    from engagement_nb.credentials import redact
+    from engagement_nb.client.credentials import redact
 
     return redact(text)

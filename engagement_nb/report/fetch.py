@@ -123,11 +123,9 @@ def _fetch_one(
     progress: bool | None,
 ) -> dict[str, Any]:
     """Fetch Tweets into a dataset, beside those that this run has fetched ``before``."""
-    from engagement_nb.sources import ApiSource, open_source
+    from engagement_nb.sources import ApiSource, connect
 
-    with closing(
-        open_source(fetch.source, profile=fetch.profile or None, progress=progress)
-    ) as source:
+    with closing(connect(fetch.source, profile=fetch.profile or None, progress=progress)) as source:
         if not isinstance(source, ApiSource):
             raise ReportError(f"Nothing is fetched from {fetch.source}.")
         every = source.tweet_ids() if EVERY in ids else []

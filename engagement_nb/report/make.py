@@ -202,7 +202,7 @@ def check_source(source: str, ids: str | Path | None = None) -> None:
             raise InputError(f"{ids} holds no Tweet ids.", advice="Give one id a line.")
     if source in ("sandbox", "api"):
         if source == "api":
-            from engagement_nb.credentials import find_profile
+            from engagement_nb.client.credentials import find_profile
 
             find_profile()
         return

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from engagement_nb.credentials import redact
+from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import parse_moment
 from engagement_nb.report.make import check_source
@@ -324,7 +324,7 @@ def _trouble_with_inputs(row: Row, checked: dict[tuple[str, str, str], str]) -> 
         try:
             check_source(source, row.ids or None)
             if profile:
-                from engagement_nb.credentials import find_profile
+                from engagement_nb.client.credentials import find_profile
 
                 find_profile(profile)
         except (EngagementError, OSError) as error:

@@ -196,7 +196,7 @@ def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
     InputError
         A value holds a credential; the sentence names what it is for, not the value.
     """
-    from engagement_nb.credentials import redact
+    from engagement_nb.client.credentials import redact
 
     texts = {
         name: value if isinstance(value, str) else json.dumps(value, default=str)

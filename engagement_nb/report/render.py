@@ -203,7 +203,7 @@ def figures_before(
 
 def _learn_secrets() -> None:
     """Know the credentials of this machine, so that none of them gets into what is written."""
-    from engagement_nb.credentials import find_profiles
+    from engagement_nb.client.credentials import find_profiles
 
     with contextlib.suppress(EngagementError, OSError):
         find_profiles()

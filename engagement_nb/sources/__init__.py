@@ -20,12 +20,12 @@ __all__ = [
     "ExportSource",
     "SandboxSource",
     "Source",
-    "open_source",
+    "connect",
     "sandbox_profiles",
 ]
 
 
-def open_source(
+def connect(
     where: str | os.PathLike[str] = "sandbox",
     *,
     profile: str | Sequence[str] | None = None,
@@ -64,7 +64,7 @@ def open_source(
 
     Examples
     --------
-    >>> with open_source("sandbox") as source:
+    >>> with connect("sandbox") as source:
     ...     metrics = source.totals()
     >>> metrics.about.sandbox
     True

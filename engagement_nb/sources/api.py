@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from engagement_nb.client import Client
+from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.collect import Collected, collect, collect_into
 from engagement_nb.collect.running import Event
-from engagement_nb.credentials import Profile, find_profiles
 from engagement_nb.dataset import Dataset, ask_digest
 from engagement_nb.errors import CredentialsError
 from engagement_nb.ids import read_ids
@@ -30,7 +30,7 @@ class ApiSource(Source):
     profiles
         Whose tokens may be used.
     dataset, progress
-        See `open_source`.
+        See `connect`.
     """
 
     name = "api"

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import httpx
 
-from engagement_nb.credentials import Profile
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
-from engagement_nb.hosts import hosts_at, is_loopback
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.vocabulary import ENV_API_URL
 
@@ -29,7 +29,7 @@ class SandboxSource(ApiSource):
     profile
         Handles of the sandbox's accounts, or profiles of the environment; all unless given.
     dataset, progress, **options
-        See `open_source`.
+        See `connect`.
     """
 
     name = "sandbox"

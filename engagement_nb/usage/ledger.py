@@ -37,7 +37,7 @@ from engagement_nb.usage.people import ids_of_handles, one_each
 if TYPE_CHECKING:
     import pandas as pd
 
-    from engagement_nb.credentials import Profile
+    from engagement_nb.client.credentials import Profile
 
 _log = logging.getLogger(__name__)
 

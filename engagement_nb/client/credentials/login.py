@@ -1,0 +1,232 @@
+"""PIN login: a person lets the app read their Tweets' metrics, and the tokens are stored.
+
+::
+
+    from engagement_nb.client.credentials.login import login
+
+    login()  # in a notebook or a terminal: shows an address, asks for the PIN
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from getpass import getpass
+from pathlib import Path
+
+import requests
+import tomlkit
+from requests_oauthlib import OAuth1Session
+from requests_oauthlib.oauth1_session import TokenMissing, TokenRequestDenied
+
+from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
+from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, redact
+from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env, is_loopback
+from engagement_nb.errors import ConnectionTroubleError, CredentialsError, EngagementError
+from engagement_nb.refusals import error_for
+from engagement_nb.vocabulary import PATH_ACCESS_TOKEN, PATH_AUTHORIZE, PATH_REQUEST_TOKEN
+
+hush_signing_logs()
+
+TIMEOUT = 30.0
+
+
+def login(
+    name: str = "",
+    *,
+    consumer_key: str = "",
+    consumer_secret: str = "",
+    hosts: Hosts | None = None,
+    ask: Callable[[str], str] = input,
+    ask_secret: Callable[[str], str] = getpass,
+    show: Callable[[str], object] = print,
+    open_page: Callable[[str], object] | None = None,
+    config: str | Path | None = None,
+) -> Profile:
+    """Get the tokens of a person by PIN, and store them as a profile in the user's own file.
+
+    Parameters
+    ----------
+    name
+        The profile's name; the person's handle unless given.
+    consumer_key, consumer_secret
+        The app's pair; taken from the profiles there are, else asked for.
+    hosts
+        Where to log in; those of the app's profile, else of the environment.
+    ask, ask_secret, show
+        How the person is asked and told things.
+    open_page
+        Called with the address to authorize at, to open it for the person.
+    config
+        The file to store in; `config_file` unless given.
+
+    Returns
+    -------
+    Profile
+        As stored.
+
+    Raises
+    ------
+    CredentialsError
+        Nobody is there to answer, or the file cannot be used.
+    UnauthenticatedError
+        The app's pair or the PIN is not accepted.
+    ConnectionTroubleError
+        No answer.
+    """
+    path = Path(config) if config is not None else config_file()
+    read_file(path)  # A file that cannot be used is told before the person does any work.
+    key, secret, hosts = _app(name, consumer_key, consumer_secret, hosts, ask_secret, path)
+
+    session = OAuth1Session(key.reveal(), client_secret=secret.reveal(), callback_uri="oob")
+    if is_loopback(hosts.auth):
+        session.trust_env = False
+    with session:
+        token = _fetch(
+            "the request token",
+            lambda: session.fetch_request_token(
+                hosts.auth + PATH_REQUEST_TOKEN, allow_redirects=False, timeout=TIMEOUT
+            ),
+        )
+        # requests-oauthlib would log this address; it is made of two parts that are known.
+        page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={token['oauth_token']}"
+        show(f"Open this page as the owner of the Tweets, and allow the app:\n{page}")
+        if open_page is not None:
+            open_page(page)
+        pin = _answer(ask, "PIN shown there: ")
+        granted = _fetch(
+            "the PIN",
+            lambda: session.fetch_access_token(
+                hosts.auth + PATH_ACCESS_TOKEN, verifier=pin, allow_redirects=False, timeout=TIMEOUT
+            ),
+        )
+    screen_name = granted.get("screen_name", "")
+    profile = Profile(
+        (name or screen_name or "default").lower(),
+        hosts,
+        key,
+        secret,
+        Secret(granted["oauth_token"]),
+        Secret(granted["oauth_token_secret"]),
+        found_in=str(path),
+    )
+    store_profile(profile, path)
+    whose = f" (@{screen_name})" if screen_name else ""
+    show(f"Stored as profile {profile.name!r}{whose} in {path}.")
+    return profile
+
+
+def store_profile(profile: Profile, path: Path | None = None) -> Path:
+    """Write a profile's tokens into the user's file, which only the user can read.
+
+    Parameters
+    ----------
+    profile
+        What to store; a profile of the same name is replaced, all else in the file stays.
+    path
+        The file; `config_file` unless given.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CredentialsError
+        The file cannot be read or written, or others may read it.
+    """
+    path = path or config_file()
+    read_file(path)
+    try:
+        text = path.read_text("utf-8") if path.exists() else ""
+        document = tomlkit.parse(text)
+        profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
+        entry = tomlkit.table()
+        app = document.get("app")
+        if app is None and not profiles:
+            app = tomlkit.table()
+            app["consumer_key"] = profile.consumer_key.reveal()
+            app["consumer_secret"] = profile.consumer_secret.reveal()
+            document["app"] = app
+        if app is None or app.get("consumer_key") != profile.consumer_key.reveal():
+            entry["consumer_key"] = profile.consumer_key.reveal()
+            entry["consumer_secret"] = profile.consumer_secret.reveal()
+        entry["access_token"] = profile.access_token.reveal()
+        entry["access_token_secret"] = profile.access_token_secret.reveal()
+        if profile.hosts != LIVE:
+            entry["api_url"], entry["auth_url"] = profile.hosts.api, profile.hosts.auth
+        profiles[profile.name] = entry
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        # Created unreadable to others, rather than made so afterwards.
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(tomlkit.dumps(document))
+        new.replace(path)
+    except OSError as error:
+        raise CredentialsError(
+            f"{path} cannot be written ({error.strerror}).",
+            advice="Make its directory yours and writable, or name another in"
+            " ENGAGEMENT_CONFIG_DIR.",
+        ) from None
+    return path
+
+
+def _app(
+    name: str,
+    consumer_key: str,
+    consumer_secret: str,
+    hosts: Hosts | None,
+    ask_secret: Callable[[str], str],
+    path: Path,
+) -> tuple[Secret, Secret, Hosts]:
+    if consumer_key and consumer_secret:
+        return Secret(consumer_key), Secret(consumer_secret), hosts or hosts_from_env()
+    known = [p for p in find_profiles(config=path) if p.consumer_key and p.consumer_secret]
+    known.sort(key=lambda profile: profile.name != name.lower())
+    if known:
+        return known[0].consumer_key, known[0].consumer_secret, hosts or known[0].hosts
+    key = Secret(_answer(ask_secret, "Consumer key of the app: "))
+    secret = Secret(_answer(ask_secret, "Consumer secret: "))
+    return key, secret, hosts or hosts_from_env()
+
+
+def _answer(ask: Callable[[str], str], question: str) -> str:
+    try:
+        answer = ask(question).strip()
+    except (EOFError, NotImplementedError, RuntimeError):
+        # Jupyter's kernel raises a NotImplementedError of its own where nobody can answer.
+        raise CredentialsError(
+            "Nobody is there to answer the login's questions.",
+            advice="Log in once in a terminal: engagement-nb auth login.",
+        ) from None
+    if not answer:
+        raise CredentialsError("Nothing was entered.", advice="Start the login again.")
+    return answer
+
+
+def _fetch(what: str, fetch: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """One step of the login; its errors hold tokens and are made anew without them."""
+    trouble: EngagementError
+    try:
+        token = fetch()
+        for part in ("oauth_token", "oauth_token_secret"):
+            Secret(token[part])
+        return token
+    except TokenRequestDenied as error:
+        text = redact(error.response.text)[:200]
+        trouble = error_for(error.response.status_code, [text] if text else [], where=what)
+    except requests.RequestException as error:
+        trouble = ConnectionTroubleError(
+            f"{what}: the login host did not answer ({type(error).__name__}).",
+            advice="Check the network, and ENGAGEMENT_AUTH_URL if it is set.",
+        )
+    except (TokenMissing, ValueError, KeyError):
+        trouble = CredentialsError(
+            f"{what}: the login host's answer cannot be read.",
+            advice="Check ENGAGEMENT_AUTH_URL, and any proxy or sign-in page in between.",
+        )
+    raise trouble from None

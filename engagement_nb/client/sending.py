@@ -1,0 +1,286 @@
+"""One request to the Engagement API: build, wait for the quota, send, check, parse.
+
+::
+
+    with Client() as client:
+        answer = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
+        answer.groups  # {"1060976163948904448": {"favorites": "12"}}
+
+`Client.send` sends a request once. What is worth sending again is decided by who collects.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import httpx
+import orjson
+
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials.secret import redact
+from engagement_nb.client.pacing import Pacer, Pacers, Ticket
+from engagement_nb.client.wire import GROUPING, Answer, Request, read_answer
+from engagement_nb.errors import ConnectionTroubleError
+from engagement_nb.usage.ledger import record_use
+
+__all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
+
+DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+
+_JSON = {"Content-Type": "application/json"}
+
+_LARGE = 500_000
+"""Bytes of an answer from which on `Client.reading` takes it to the one thread."""
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one request, for hooks: no tokens, no ids.
+
+    Parameters
+    ----------
+    endpoint, auth
+        As asked.
+    tweets
+        How many Tweets it asked for.
+    status
+        HTTP status; 0 where no answer came.
+    seconds
+        From leaving to the whole answer; waiting for the quota is not in it.
+    limit, remaining
+        Of the minute, as the answer tells.
+    error
+        Name of the error's class; empty where data came.
+    """
+
+    endpoint: str
+    auth: str
+    tweets: int
+    status: int
+    seconds: float
+    limit: int | None
+    remaining: int | None
+    error: str
+
+
+class Client:
+    """Sends requests at the speed that the quota allows. May be shared by threads.
+
+    Parameters
+    ----------
+    pacer_for
+        Gives the pacer of a profile; by default one an app and host, shared by all processes
+        of this user on this machine.
+    timeout
+        Seconds, or an ``httpx.Timeout``.
+    on_event
+        Called with a `Sent` after each request, in the thread that sent it.
+    transport
+        For tests: an ``httpx.BaseTransport`` in place of the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        pacer_for: Callable[[Profile], Pacer] | None = None,
+        timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
+        on_event: Callable[[Sent], None] | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._pacer_for = pacer_for or Pacers()
+        self._on_event = on_event
+        self._pacers: dict[int, Pacer] = {}
+        self._pacers_lock = threading.Lock()
+        self._timeout = timeout
+        self._transport = transport
+        self._trust = httpx.create_ssl_context()
+        self._idle: deque[httpx.Client] = deque()
+        self._opened: list[httpx.Client] = []
+        self._reader = ThreadPoolExecutor(1, "read-answers")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all waits for the quota and close all connections."""
+        self.stop()
+        self._reader.shutdown(wait=False)
+        for http in self._opened:
+            http.close()
+
+    def reading(self, raw: bytes, make: Callable[..., _T], *given: Any) -> _T:
+        """Make something of an answer's bytes: of a large answer, in the one thread for that.
+
+        Each thread keeps the memory that it once needed, and a large answer needs much: so the
+        threads that wait for answers, which are many, leave the reading to one.
+        """
+        if len(raw) < _LARGE:
+            return make(*given)
+        return self._reader.submit(make, *given).result()
+
+    def stop(self) -> None:
+        """End the waits for the quota with `WaitStoppedError`; requests on their way go on.
+
+        The client can be used again afterwards.
+        """
+        with self._pacers_lock:
+            for pacer in self._pacers.values():
+                pacer.stop()
+
+    @contextmanager
+    def _connection(self) -> Iterator[httpx.Client]:
+        """A connection that is nobody else's meanwhile: the last used, which is still warm.
+
+        One httpx client for all threads would look through all of its connections, under one
+        lock, at each request: with hundreds on their way, that is slower than the quota.
+        """
+        try:
+            http = self._idle.pop()
+        except IndexError:
+            http = self._open()
+        try:
+            yield http
+        finally:
+            self._idle.append(http)
+
+    def _open(self) -> httpx.Client:
+        http = httpx.Client(
+            timeout=self._timeout,
+            transport=self._transport,
+            verify=self._trust,
+            limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=30.0),
+            follow_redirects=False,
+            # A proxy of the environment is never meant for this machine itself.
+            mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+            headers={"Accept": "application/json", "User-Agent": "engagement-nb"},
+        )
+        self._opened.append(http)
+        return http
+
+    def pacer(self, profile: Profile) -> Pacer:
+        """The pacer that this client's requests with a profile wait for."""
+        pacer = self._pacer_for(profile)
+        with self._pacers_lock:
+            self._pacers[id(pacer)] = pacer
+        return pacer
+
+    def send(self, request: Request) -> Answer:
+        """Wait for the quota, send one request once, and give its answer.
+
+        Raises
+        ------
+        ApiError
+            One of its kinds, when the API answers without data.
+        ConnectionTroubleError
+            No answer, or one that was cut off.
+        CredentialsError
+            The profile lacks the tokens that the request needs.
+        WaitStoppedError
+            The client was stopped while the request waited for the quota.
+        """
+        profile = request.profile
+        auth = profile.user_auth() if request.auth == "user" else profile.app_auth()
+        body = orjson.dumps(request.body())
+        pacer = self.pacer(profile)
+        ticket = pacer.acquire(request.endpoint)
+        outcome = _Outcome(request, time.monotonic())
+        try:
+            with self._connection() as http:
+                built = http.build_request("POST", request.url, content=body, headers=_JSON)
+                answer = self._exchange(http, request, built, auth, pacer, ticket, outcome)
+        except Exception as error:
+            self._tell(outcome, type(error).__name__)
+            raise
+        if request.auth == "user" and answer.counts:
+            # Here, where every answer passes: what is billed is Tweets that were had.
+            record_use(profile)
+        self._tell(outcome, "")
+        return answer
+
+    def _exchange(
+        self,
+        http: httpx.Client,
+        request: Request,
+        built: httpx.Request,
+        auth: httpx.Auth,
+        pacer: Pacer,
+        ticket: Ticket,
+        outcome: _Outcome,
+    ) -> Answer:
+        learned = False
+        try:
+            response = http.send(built, auth=auth, stream=True)
+            try:
+                # Before the body is read: the pacer takes this for the time of the answer.
+                reading = pacer.learn(ticket, response.headers, response.status_code)
+                learned = True
+                outcome.status = response.status_code
+                outcome.limit, outcome.remaining = reading.limit, reading.remaining
+                raw = response.read()
+            finally:
+                response.close()
+        except httpx.HTTPError as error:
+            # From None: httpx's error holds the request, and with it the signature.
+            raise _connection_trouble(error, request) from None
+        finally:
+            if not learned:
+                pacer.learn(ticket, None)
+        return self.reading(raw, read_answer, request, response, raw)
+
+    def _tell(self, outcome: _Outcome, error: str) -> None:
+        sent = Sent(
+            endpoint=outcome.request.endpoint,
+            auth=outcome.request.auth,
+            tweets=len(outcome.request.tweet_ids),
+            status=outcome.status,
+            seconds=time.monotonic() - outcome.began,
+            limit=outcome.limit,
+            remaining=outcome.remaining,
+            error=error,
+        )
+        _log.debug("%s", sent)
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(sent)
+        except Exception:
+            # The answer has been paid for, whatever becomes of who listens.
+            _log.warning("A hook for requests failed.", exc_info=True)
+
+
+@dataclass
+class _Outcome:
+    request: Request
+    began: float
+    status: int = 0
+    limit: int | None = None
+    remaining: int | None = None
+
+
+def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
+    host = httpx.URL(request.url).host
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
+        what = f"{host} could not be reached ({redact(str(error))})."
+        advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
+    elif isinstance(error, httpx.TimeoutException):
+        what = f"{host} did not answer in time."
+        advice = "Try again in a while."
+    else:
+        what = f"The answer of {host} was cut off or garbled ({type(error).__name__})."
+        advice = "Try again."
+    return ConnectionTroubleError(what, advice=advice, tweet_ids=request.tweet_ids)

@@ -1,0 +1,231 @@
+"""What goes over the wire: one request's body, and an answer read and checked."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+import httpx
+import orjson
+
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials.secret import redact
+from engagement_nb.client.cubes import Cube, read_cube
+from engagement_nb.client.pacing import server_time
+from engagement_nb.errors import ApiError, ServerTroubleError
+from engagement_nb.refusals import error_for
+from engagement_nb.vocabulary import (
+    ENDPOINTS,
+    UNAVAILABLE,
+    UNSUPPORTED_IMPRESSIONS,
+    UNSUPPORTED_VIDEO,
+    By,
+    EndpointName,
+)
+
+GROUPING = "metrics"
+"""Name of the one grouping that every request of ours has; no reserved key is called so."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as it goes over the wire.
+
+    Parameters
+    ----------
+    endpoint
+        "totals", "28hr" or "historical".
+    tweet_ids
+        At most 250 on totals, 25 on the others.
+    metrics
+        Wire names.
+    by
+        "day" or "hour" for a series, None for one figure a Tweet and metric.
+    start, end
+        Aware datetimes, for historical; ``end`` is exclusive. None for the 4 weeks just past.
+    auth
+        "user" to sign with the user's tokens, "app" for the bearer token.
+    profile
+        Whose tokens.
+    """
+
+    endpoint: EndpointName
+    tweet_ids: tuple[str, ...]
+    metrics: tuple[str, ...]
+    profile: Profile
+    by: By | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    auth: Literal["user", "app"] = "user"
+
+    @property
+    def url(self) -> str:
+        """Where it goes."""
+        return self.profile.hosts.api + ENDPOINTS[self.endpoint].path
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body."""
+        group_by = ["tweet.id", "engagement.type"]
+        if self.by is not None:
+            group_by.append("engagement.day")
+        if self.by == "hour":
+            group_by.append("engagement.hour")
+        body: dict[str, Any] = {
+            "tweet_ids": list(self.tweet_ids),
+            "engagement_types": list(self.metrics),
+            "groupings": {GROUPING: {"group_by": group_by}},
+        }
+        if self.start is not None:
+            body["start"] = _wire_time(self.start)
+        if self.end is not None:
+            body["end"] = _wire_time(self.end)
+        return body
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Data that came back for one request.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    raw
+        The body's bytes, unzipped.
+    counts
+        The counts of a regular answer as a cube, of any other as `groups`.
+    start, end
+        The window that the API says it took; None on totals.
+    unavailable, unsupported_impressions, unsupported_video
+        Tweet ids that the answer lists as such.
+    texts
+        The API's words beside the data.
+    read_at
+        When it came, UTC.
+    """
+
+    request: Request
+    raw: bytes = field(repr=False)
+    counts: Cube | dict[str, Any] = field(repr=False)
+    start: datetime | None
+    end: datetime | None
+    unavailable: tuple[str, ...]
+    unsupported_impressions: tuple[str, ...]
+    unsupported_video: tuple[str, ...]
+    texts: tuple[str, ...]
+    read_at: datetime
+
+    @cached_property
+    def groups(self) -> dict[str, Any]:
+        """Tweet id → metric → count (text or number); by day, → day → count; by hour deeper."""
+        if isinstance(self.counts, Cube):
+            groups: dict[str, Any] = orjson.loads(self.raw)[GROUPING]
+            return groups
+        return self.counts
+
+
+def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answer:
+    """The data in an answer.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    response
+        Its status and headers.
+    raw
+        Its body, unzipped.
+
+    Raises
+    ------
+    ApiError
+        One of its kinds, where there is no data.
+    """
+    read_at = datetime.now(UTC)
+    where = f"{request.endpoint}, profile {request.profile.name!r}"
+    regular = None
+    if response.is_success:
+        regular = read_cube(raw, GROUPING, request.metrics, request.by)
+    document, counts = regular or _read_any(raw)
+    if not isinstance(document, dict):
+        if response.is_success:
+            kind = "JSON" if document is None else "a JSON object"
+            raise ServerTroubleError(
+                f"{where}: the API's answer is not {kind} (status {response.status_code}).",
+                advice="Try again in a while; if it stays so, a proxy may stand in between.",
+                status=response.status_code,
+            )
+        document = {}
+    texts = _texts(document.get("errors"))
+    if not response.is_success or not isinstance(counts, Cube | dict):
+        raise _refusal(request, response, texts, where)
+    return Answer(
+        request=request,
+        raw=raw,
+        counts=counts,
+        start=_read_time(document.get("start")),
+        end=_read_time(document.get("end")),
+        unavailable=_ids(document.get(UNAVAILABLE)),
+        unsupported_impressions=_ids(document.get(UNSUPPORTED_IMPRESSIONS)),
+        unsupported_video=_ids(document.get(UNSUPPORTED_VIDEO)),
+        texts=texts,
+        read_at=read_at,
+    )
+
+
+def _read_any(raw: bytes) -> tuple[Any, Any]:
+    """An answer's document and groups; None in the place of what it has not."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None, None
+    return document, document.get(GROUPING) if isinstance(document, dict) else None
+
+
+def _refusal(
+    request: Request, response: httpx.Response, texts: tuple[str, ...], where: str
+) -> ApiError:
+    there = server_time(response.headers)
+    off = None if there is None else timedelta(seconds=time.time() - there)
+    if response.is_redirect:
+        target = response.headers.get("location", "")
+        host = httpx.URL(target).host if target.startswith("http") else ""
+        texts = (f"redirect to {host or 'another address'}",)
+    return error_for(
+        response.status_code,
+        texts,
+        where=where,
+        tweet_ids=request.tweet_ids,
+        clock_off=off,
+    )
+
+
+def _texts(errors: object) -> tuple[str, ...]:
+    """The API's words; documented as an array of texts, and taken however they come."""
+    if isinstance(errors, str):
+        errors = [errors]
+    if not isinstance(errors, list):
+        return ()
+    words = (e.get("message", e) if isinstance(e, dict) else e for e in errors)
+    return tuple(redact(str(word)) for word in words)
+
+
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
+
+
+def _wire_time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,1 @@
+"""Long studies of how well the package does; each prints a table."""

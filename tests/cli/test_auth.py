@@ -1,0 +1,185 @@
+"""``engagement-nb auth``: what is there, what it can do, and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from engagement_nb.cli.auth import auth
+from engagement_nb.client.credentials import config_file, find_profiles
+from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.vocabulary import ENV_ACCESS_TOKEN, ENV_BEARER_TOKEN, ENV_CONSUMER_SECRET
+from tests.client.test_credentials import pin_from
+
+MakeSandbox = Callable[..., Sandbox]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Call ``auth`` with the variables given, on a machine without keys."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
+    for name in list(os.environ):
+        if name.startswith("TWITTER_") or name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: str, env: dict[str, str] | None = None, typed: str = "") -> Result:
+        return CliRunner().invoke(auth, arguments, env=env, input=typed)
+
+    return run
+
+
+def checks_in(result: Result) -> list[dict[str, Any]]:
+    profiles = json.loads(result.stdout)["profiles"]
+    return [check for profile in profiles for check in profile["checks"]]
+
+
+@pytest.mark.parametrize("command", ["status", "check"])
+def test_without_keys_the_sandbox_is_named_and_nothing_is_wrong(
+    run: Callable[..., Result], command: str
+) -> None:
+    result = run(command)
+    assert result.exit_code == 0
+    assert "sandbox is used, and it needs none" in result.stdout
+    assert "auth login" in result.stdout
+    assert json.loads(run(command, "--json").stdout)["profiles"] == []
+
+
+def test_status_tells_which_tokens_are_there(run: Callable[..., Result], sandbox: Sandbox) -> None:
+    env = dict(sandbox.env)
+    del env[ENV_BEARER_TOKEN], env[ENV_ACCESS_TOKEN]
+    result = run("status", env=env)
+    assert result.exit_code == 0
+    lines = {" ".join(line.split()) for line in result.stdout.splitlines()}
+    assert {
+        "consumer key there",
+        "access token missing",
+        "bearer token fetched when needed",
+    } <= lines
+    (profile,) = json.loads(run("status", "--json", env=env).stdout)["profiles"]
+    assert profile["tokens"] == {
+        "consumer_key": True,
+        "consumer_secret": True,
+        "access_token": False,
+        "access_token_secret": True,
+        "bearer_token": False,
+    }
+
+
+def test_check_tries_each_kind_of_token_with_one_request(
+    run: Callable[..., Result], make_sandbox: MakeSandbox
+) -> None:
+    sandbox = make_sandbox(tweets=300)
+    result = run("check", "--json", env=sandbox.env)
+    assert result.exit_code == 0
+    assert [(c["tokens"], c["outcome"]) for c in checks_in(result)] == [
+        ("bearer token", "works"),
+        ("user tokens", "works"),
+    ]
+    assert len(sandbox.log) == 2
+
+
+def test_check_with_a_tweet_tries_the_three_endpoints(
+    run: Callable[..., Result], make_sandbox: MakeSandbox
+) -> None:
+    sandbox = make_sandbox(tweets=300)
+    (own,), (other,) = sandbox.ids("own", 1), sandbox.ids("others", 1)
+    result = run("check", "--json", "--tweet", own, env=sandbox.env)
+    assert [(c["endpoint"], c["outcome"]) for c in checks_in(result)] == [
+        ("totals", "works"),
+        ("totals", "works"),
+        ("28hr", "works"),
+        ("historical", "works"),
+    ]
+    result = run("check", "--tweet", other, env=sandbox.env)
+    assert result.exit_code == 1
+    assert "Tweets of somebody else" in result.stdout
+
+
+def test_check_says_cause_and_next_step(
+    run: Callable[..., Result], make_sandbox: MakeSandbox
+) -> None:
+    sandbox = make_sandbox(tweets=300, reasons="detailed")
+    env = {**sandbox.env, ENV_CONSUMER_SECRET: "wrong-secret"}
+    result = run("check", env=env)
+    assert result.exit_code == 1
+    assert "signature is not accepted" in result.stdout
+    assert "→ Copy both secrets again" in result.stdout
+    failing = [c for c in checks_in(run("check", "--json", env=env)) if c["outcome"] == "fails"]
+    assert [(c["tokens"], c["status"]) for c in failing] == [("user tokens", 401)]
+
+
+@pytest.mark.parametrize(
+    ("options", "outcome"),
+    [
+        ({"faults": {"rates": {"503": 1.0}}}, "unknown"),
+        ({"faults": {"rates": {"drop": 1.0}}}, "unknown"),
+        ({"per_minute": 1}, "unknown"),
+    ],
+)
+def test_check_tells_trouble_on_the_way_from_tokens_that_fail(
+    run: Callable[..., Result], make_sandbox: MakeSandbox, options: dict[str, Any], outcome: str
+) -> None:
+    sandbox = make_sandbox(tweets=300, **options)
+    if options.get("per_minute"):
+        sandbox.service.minute.spend(sandbox.consumer_key)  # type: ignore[union-attr]
+    env = {**sandbox.env, "TWITTER_BEARER_TOKEN": "", "TWITTER_ACCESS_TOKEN": ""}
+    result = run("check", "--json", env=env)
+    assert result.exit_code == 1
+    assert [c["outcome"] for c in checks_in(result)] == [outcome, "not tried"]
+
+
+def test_tokens_that_are_missing_are_not_tried_and_no_failure(
+    run: Callable[..., Result], make_sandbox: MakeSandbox
+) -> None:
+    sandbox = make_sandbox(tweets=300)
+    env = {**sandbox.env, "TWITTER_ACCESS_TOKEN": ""}
+    result = run("check", env=env)
+    assert result.exit_code == 0
+    assert "There is no access token." in result.stdout
+    assert len(sandbox.log) == 1
+
+
+def test_login_asks_shows_and_stores(run: Callable[..., Result], sandbox: Sandbox) -> None:
+    """The PIN is read at the sandbox's page between two questions, as a person does."""
+    import engagement_nb.client.credentials.login as module
+
+    pages: list[str] = []
+    env = {k: v for k, v in sandbox.env.items() if k.startswith("ENGAGEMENT_")}
+    original = module._answer
+
+    def answer(ask: Callable[[str], str], question: str) -> str:
+        # Only the PIN can't be typed beforehand: it is made while the login runs.
+        return pin_from(pages[-1]) if "PIN" in question else original(ask, question)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_answer", answer)
+        patch.setattr("click.launch", pages.append)
+        result = run(
+            "login",
+            "--profile",
+            "mine",
+            env=env,
+            typed=f"{sandbox.consumer_key}\n{sandbox.consumer_secret}\n",
+        )
+    assert result.exit_code == 0, result.output
+    assert "Open this page" in result.stderr
+    assert "Stored as profile 'mine'" in result.stderr
+    assert sandbox.consumer_secret not in result.output
+    (profile,) = find_profiles(environ={})
+    assert profile.user_id == sandbox.accounts[0].user_id
+    assert config_file().exists()
+
+
+def test_wrong_use_is_told(run: Callable[..., Result], sandbox: Sandbox) -> None:
+    assert isinstance(run("check", "--tweet", "6.49E+17", env=sandbox.env).exception, InputError)
+    unknown = run("check", "--profile", "nobody", env=sandbox.env).exception
+    assert isinstance(unknown, CredentialsError)
+    assert "there are: default" in str(unknown)

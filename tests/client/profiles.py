@@ -1,0 +1,30 @@
+"""Profiles of a sandbox's accounts, and a client that keeps its pace in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engagement_nb.client import Client
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import hosts_at
+from engagement_nb.client.pacing import Pacer
+from engagement_nb.sandbox import Sandbox
+
+
+def profile_of(sandbox: Sandbox, account: int = 0, **changes: Any) -> Profile:
+    """The profile of one account of a sandbox."""
+    tokens = sandbox.accounts[account]
+    parts = {
+        "consumer_key": sandbox.consumer_key,
+        "consumer_secret": sandbox.consumer_secret,
+        "access_token": tokens.access_token,
+        "access_token_secret": tokens.access_token_secret,
+        **changes,
+    }
+    return Profile(tokens.handle, hosts_at(sandbox.url), **parts)
+
+
+def quick_client(**options: Any) -> Client:
+    """A client whose pacer shares nothing with anybody."""
+    pacer = Pacer()
+    return Client(pacer_for=lambda profile: pacer, **options)

@@ -1,0 +1,161 @@
+"""A quota and the traffic on it, as events in made-up time: nothing here sleeps."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from engagement_nb.client.pacing import Ledger, Reading, backoff
+
+
+class Quota:
+    """So many requests a window, fixed or sliding, as the API counts them at arrival."""
+
+    def __init__(self, limit: int, window: float, kind: str, phase: float = 0.0) -> None:
+        self.limit, self.window, self.kind, self.phase = limit, window, kind, phase
+        self.moments: list[float] = []
+
+    def take(self, now: float) -> tuple[bool, int]:
+        """Whether a request is let in, and how many are left."""
+        if self.kind == "fixed":
+            began = math.floor((now + self.phase) / self.window) * self.window - self.phase
+            self.moments = [moment for moment in self.moments if moment >= began]
+        else:
+            self.moments = [moment for moment in self.moments if moment > now - self.window]
+        if len(self.moments) >= self.limit:
+            return False, 0
+        self.moments.append(now)
+        return True, self.limit - len(self.moments)
+
+    def resets_in(self, now: float) -> float:
+        """Seconds to the end of a fixed window."""
+        return self.window - (now + self.phase) % self.window
+
+
+@dataclass
+class Traffic:
+    """What became of a run."""
+
+    accepted: list[float] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    strangers: int = 0
+    strangers_refused: int = 0
+
+    def share_of(self, quota: Quota) -> float:
+        """Share of the quota that was used, between the second window's worth and the last."""
+        first, last = quota.limit, len(self.accepted) - 1
+        rate = (last - first) / (self.accepted[last] - self.accepted[first])
+        return rate * quota.window / quota.limit
+
+
+def run(
+    quota: Quota,
+    windows: float,
+    *,
+    latency: float,
+    jitter: float = 0.0,
+    workers: int = 48,
+    stranger: Callable[[random.Random], float] | None = None,
+    stranger_ends: float = math.inf,
+    tells_reset: bool = False,
+    second: Quota | None = None,
+    endpoints: tuple[str, ...] = ("totals",),
+    own_quotas: dict[str, Quota] | None = None,
+    seed: int = 1,
+) -> tuple[Traffic, Ledger]:
+    """Let workers send as fast as a ledger lets them.
+
+    Parameters
+    ----------
+    quota, second
+        The minute's, and the second's.
+    windows
+        How long, in windows of the quota.
+    latency, jitter
+        Seconds there and back, and what chance adds.
+    workers
+        Requests on their way at once.
+    stranger, stranger_ends
+        Gives the seconds to the next request of somebody else; until when they come.
+    tells_reset
+        Whether refusals tell when the quota is whole again.
+    endpoints
+        Asked in turn.
+    own_quotas
+        By endpoint, where they don't share ``quota``.
+    """
+    rng = random.Random(seed)
+    ledger, traffic = Ledger(quota.window), Traffic()
+    events: list[tuple[float, int, str, Any]] = []
+    order = count()
+    free, asleep, turn = workers, False, count()
+
+    def at(moment: float, what: str, *data: Any) -> None:
+        heapq.heappush(events, (moment, next(order), what, data))
+
+    def way() -> float:
+        return latency / 2 + rng.random() * jitter / 2
+
+    at(0.0, "look")
+    if stranger:
+        at(0.0, "stranger")
+    end = windows * quota.window
+    while events and events[0][0] <= end:
+        now, _, what, data = heapq.heappop(events)
+        if what == "look":
+            asleep = False
+            while free:
+                ledger.prune(now)
+                first = next(turn)
+                rotated = [endpoints[(first + k) % len(endpoints)] for k in range(len(endpoints))]
+                wait, endpoint = min((ledger.wait(e, now), k, e) for k, e in enumerate(rotated))[
+                    ::2
+                ]
+                if wait > 0:
+                    asleep = True
+                    at(now + min(wait, 0.2) + 0.001 * rng.random(), "look")
+                    break
+                free -= 1
+                at(now + way(), "arrive", endpoint, ledger.enter(endpoint, now))
+        elif what == "arrive":
+            own = own_quotas[data[0]] if own_quotas else quota
+            if (
+                second is not None
+                and len([m for m in second.moments if m > now - 1]) >= second.limit
+            ):
+                let_in, left = False, max(0, quota.limit - len(quota.moments))
+            else:
+                let_in, left = own.take(now)
+            left2 = second.take(now)[1] if second is not None else None
+            (traffic.accepted if let_in else traffic.refused).append(now)
+            at(now + way(), "answer", *data, let_in, left, left2, own.resets_in(now))
+        elif what == "answer":
+            endpoint, number, let_in, left, left2, reset = data
+            reading = Reading(
+                status=200 if let_in else 429,
+                limit=own_quotas[endpoint].limit if own_quotas else quota.limit,
+                remaining=left,
+                second_limit=second.limit if second else None,
+                second_remaining=left2,
+                wait=reset if tells_reset and not let_in else None,
+            )
+            ledger.learn(endpoint, number, reading, now, lambda n: _backoff(n, quota, rng))
+            free += 1
+            if not asleep:
+                asleep = True
+                at(now, "look")
+        elif what == "stranger" and stranger and now < stranger_ends:
+            let_in, _ = quota.take(now)
+            traffic.strangers += 1
+            traffic.strangers_refused += not let_in
+            at(now + stranger(rng), "stranger")
+    return traffic, ledger
+
+
+def _backoff(attempt: int, quota: Quota, rng: random.Random) -> float:
+    return backoff(attempt, base=quota.window / 20, cap=quota.window, rng=rng.random)

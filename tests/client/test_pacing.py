@@ -1,0 +1,188 @@
+"""Pacing: as fast as the quota allows and not faster, alone or beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement_nb.client.pacing import (
+    Ledger,
+    Reading,
+    backoff,
+)
+from engagement_nb.sandbox import Sandbox
+from tests.client.quota_model import Quota, run
+
+MakeSandbox = Callable[..., Sandbox]
+KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
+
+
+@KINDS
+@pytest.mark.parametrize("limit", [1, 10, 60, 600])
+@pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
+def test_alone_the_quota_is_used_whole_and_never_exceeded(
+    kind: str, limit: int, latency: float
+) -> None:
+    windows = 4 if limit == 600 else 6
+    quota = Quota(limit, 60.0, kind, phase=17.0)
+    traffic, _ = run(quota, windows, latency=latency, jitter=latency / 5)
+    assert traffic.refused == []
+    assert traffic.share_of(quota) >= 0.97
+
+
+@KINDS
+@settings(derandomize=True, max_examples=50, deadline=None)
+@given(
+    limit=st.integers(1, 80),
+    latency=st.floats(0.0, 5.0),
+    jitter=st.floats(0.0, 5.0),
+    phase=st.floats(0.0, 59.0),
+    workers=st.integers(1, 100),
+    seed=st.integers(0, 9),
+)
+def test_alone_nothing_is_ever_refused(
+    kind: str, limit: int, latency: float, jitter: float, phase: float, workers: int, seed: int
+) -> None:
+    """Whatever the latency and its wobble: arrivals are bounded, not guessed."""
+    quota = Quota(limit, 60.0, kind, phase)
+    traffic, _ = run(quota, 2.5, latency=latency, jitter=jitter, workers=workers, seed=seed)
+    # A way shorter than all before by more than the guard is the one thing that isn't bounded.
+    assert len(traffic.refused) <= (1 if jitter > 0.4 else 0)
+
+
+@KINDS
+@pytest.mark.parametrize("limit", [10, 60, 600])
+@pytest.mark.parametrize("latency", [0.05, 2.0])
+def test_a_stranger_who_takes_half_keeps_it_and_hardly_anything_of_ours_is_refused(
+    kind: str, limit: int, latency: float
+) -> None:
+    quota = Quota(limit, 60.0, kind, phase=17.0)
+    windows = 6 if limit == 600 else 12
+    traffic, _ = run(
+        quota, windows, latency=latency, jitter=latency / 5, stranger=lambda _: 120.0 / limit
+    )
+    ours = len(traffic.accepted) + len(traffic.refused)
+    assert len(traffic.refused) / ours <= 0.02
+    assert len(traffic.accepted) / windows >= 0.38 * limit
+    assert traffic.strangers_refused / traffic.strangers <= 0.1
+
+
+@KINDS
+def test_a_stranger_who_comes_at_random_is_noticed(kind: str) -> None:
+    quota = Quota(60, 60.0, kind)
+    traffic, ledger = run(quota, 10, latency=0.5, stranger=lambda rng: rng.expovariate(0.5), seed=3)
+    assert len(traffic.refused) <= 0.03 * len(traffic.accepted)
+    assert ledger.others("totals", 600.0) >= 20
+
+
+@KINDS
+def test_when_the_stranger_leaves_the_whole_quota_is_used_again(kind: str) -> None:
+    quota = Quota(60, 60.0, kind)
+    traffic, ledger = run(quota, 12, latency=0.1, stranger=lambda _: 2.0, stranger_ends=240.0)
+    late = [moment for moment in traffic.accepted if moment > 480.0]
+    assert len(late) >= 0.95 * 4 * 60
+    assert ledger.others("totals", 720.0) == 0
+
+
+@pytest.mark.parametrize("tells_reset", [True, False])
+def test_a_quota_that_somebody_emptied_before_is_waited_for(tells_reset: bool) -> None:
+    quota = Quota(30, 60.0, "fixed")
+    for _ in range(30):
+        quota.take(0.0)
+    traffic, _ = run(quota, 4, latency=0.1, tells_reset=tells_reset)
+    assert len(traffic.refused) <= (1 if tells_reset else 5)
+    assert len(traffic.accepted) >= 60
+
+
+def test_a_limit_by_second_is_kept_as_well() -> None:
+    minute, second = Quota(600, 60.0, "fixed"), Quota(5, 1.0, "sliding")
+    traffic, _ = run(minute, 0.5, latency=0.1, second=second)
+    assert traffic.refused == []
+    assert 130 <= len(traffic.accepted) <= 155
+
+
+def test_three_endpoints_that_share_the_quota_are_paced_together() -> None:
+    quota = Quota(60, 60.0, "sliding")
+    traffic, _ = run(quota, 5, latency=0.2, endpoints=("totals", "28hr", "historical"))
+    assert traffic.refused == []
+    assert traffic.share_of(quota) >= 0.95
+
+
+@KINDS
+@pytest.mark.parametrize("limit", [10, 60, 600])
+@pytest.mark.parametrize("latency", [0.05, 2.0])
+def test_endpoints_that_share_the_quota_are_never_taken_to_have_their_own(
+    kind: str, limit: int, latency: float
+) -> None:
+    quota = Quota(limit, 60.0, kind, phase=17.0)
+    traffic, ledger = run(
+        quota, 4, latency=latency, jitter=latency / 5, endpoints=("totals", "28hr", "historical")
+    )
+    assert traffic.refused == []
+    assert not ledger.sharing.apart
+
+
+@KINDS
+@pytest.mark.parametrize("limits", [(60, 60, 60), (60, 20, 10)])
+def test_quotas_of_their_own_are_found_out_and_used_whole(
+    kind: str, limits: tuple[int, int, int]
+) -> None:
+    """By limits that differ, or by requests that cost the other endpoints nothing."""
+    names = ("totals", "28hr", "historical")
+    own = {name: Quota(n, 60.0, kind, phase=17.0) for name, n in zip(names, limits, strict=True)}
+    traffic, ledger = run(
+        own["totals"], 8, latency=0.2, jitter=0.02, workers=8, endpoints=names, own_quotas=own
+    )
+    assert ledger.sharing.apart
+    late = [moment for moment in traffic.accepted if moment > 240.0]
+    assert len(late) >= 0.95 * 4 * sum(limits)
+    assert len(traffic.refused) <= 2
+
+
+def test_until_the_limit_is_known_requests_go_one_by_one() -> None:
+    ledger = Ledger()
+    first = ledger.enter("totals", 0.0)
+    assert ledger.wait("totals", 1.0) > 0
+    ledger.learn("totals", first, Reading(500), 2.0, backoff)
+    assert ledger.wait("totals", 2.0) == 0
+    second = ledger.enter("totals", 2.0)
+    ledger.learn("totals", second, Reading(200, 10, 8), 3.0, backoff)
+    assert ledger.left("totals", 3.0) == 8
+    assert ledger.limit("totals") == 10
+
+
+def test_a_limit_that_changes_is_followed() -> None:
+    ledger = Ledger()
+    for limit in (100, 5):
+        number = ledger.enter("totals", 1.0)
+        ledger.learn("totals", number, Reading(200, limit, limit - 1), 1.1, backoff)
+    assert ledger.left("totals", 1.2) == 3
+
+
+def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
+    ledger = Ledger()
+    numbers = [ledger.enter("totals", 0.0) for _ in range(5)]
+    for number in numbers:
+        ledger.learn("totals", number, Reading(429, 10, 0, wait=7.0), 1.0, backoff)
+    assert (ledger.refused, ledger.refused_in_row) == (5, 1)
+    assert ledger.wait("totals", 1.0) == pytest.approx(7.0)
+
+
+def test_a_wait_beyond_all_reason_is_not_believed() -> None:
+    ledger = Ledger()
+    number = ledger.enter("totals", 0.0)
+    ledger.learn("totals", number, Reading(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
+    assert ledger.wait("totals", 1.0) <= 3.0
+
+
+def test_a_killed_process_does_not_hold_its_places_for_ever() -> None:
+    ledger = Ledger()
+    first = ledger.enter("totals", 0.0)
+    ledger.learn("totals", first, Reading(200, 5, 4), 0.1, backoff)
+    for _ in range(4):
+        ledger.enter("totals", 1.0)
+    assert ledger.wait("totals", 2.0) > 0
+    assert ledger.wait("totals", 80.0) == 0

@@ -1,0 +1,309 @@
+"""Pacing: headers, backoff, and the pacer that threads and processes share."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement_nb.client import Client, Request
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import LIVE, SANDBOX
+from engagement_nb.client.pacing import (
+    FileStore,
+    MemoryStore,
+    Pacer,
+    Pacers,
+    Reading,
+    WaitStoppedError,
+    backoff,
+    read_headers,
+)
+from engagement_nb.client.pacing.shared import quota_key
+from engagement_nb.sandbox import Sandbox
+from tests.client.profiles import profile_of
+from tests.client.quota_model import Quota
+
+MakeSandbox = Callable[..., Sandbox]
+KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
+
+
+# -- headers -----------------------------------------------------------------------------------
+
+
+def test_headers_are_read_as_far_as_they_are_there() -> None:
+    assert read_headers({}, 200, 0.0) == Reading(200)
+    headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "59"}
+    assert read_headers(headers, 200, 0.0) == Reading(200, 60, 59)
+    headers |= {"x-per-second-limit": "5", "x-per-second-remaining": "4"}
+    assert read_headers(headers, 200, 0.0) == Reading(200, 60, 59, 5, 4)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"retry-after": "12"}, 12.0),
+        ({"retry-after": "-1"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"x-per-minute-reset": "1010"}, 10.0),
+        ({"x-per-minute-reset": "990"}, None),
+        ({"date": "Thu, 01 Jan 1970 00:20:00 GMT", "x-per-minute-reset": "1230"}, 30.0),
+        (
+            {
+                "date": "Thu, 01 Jan 1970 00:20:00 GMT",
+                "retry-after": "Thu, 01 Jan 1970 00:20:09 GMT",
+            },
+            9.0,
+        ),
+        (
+            {
+                "x-per-minute-remaining": "5",
+                "x-per-second-remaining": "0",
+                "x-per-second-reset": "1001",
+                "x-per-minute-reset": "1050",
+            },
+            1.0,
+        ),
+    ],
+)
+def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
+    headers: dict[str, str], wait: float | None
+) -> None:
+    assert read_headers(headers, 429, 1000.0).wait == wait
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["retry-after", "date", "x-per-minute-limit", "x-per-minute-reset"]),
+        st.text() | st.floats().map(str),
+    )
+)
+def test_headers_that_make_no_sense_are_passed_over(headers: dict[str, str]) -> None:
+    reading = read_headers(headers, 200, 1000.0)
+    assert reading.wait is None or reading.wait >= 0
+
+
+# -- backoff -----------------------------------------------------------------------------------
+
+
+@given(st.integers(-3, 5000), st.floats(0, 1))
+def test_backoff_stays_within_its_bounds(attempt: int, lot: float) -> None:
+    wait = backoff(attempt, base=1.0, cap=60.0, jitter=0.5, rng=lambda: lot)
+    assert 0.5 <= wait <= 60.0
+
+
+def test_backoff_doubles_up_to_its_cap() -> None:
+    waits = [backoff(n, base=1.0, cap=10.0, jitter=0.0) for n in range(1, 7)]
+    assert waits == [1, 2, 4, 8, 10, 10]
+
+
+# -- the pacer, with a clock of its own ----------------------------------------------------------
+
+
+@dataclass
+class Clock:
+    """Time that passes only when somebody sleeps."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+@pytest.mark.parametrize("store", ["memory", "file"])
+@KINDS
+def test_two_pacers_on_one_store_share_one_quota(store: str, kind: str, tmp_path: Path) -> None:
+    clock, quota = Clock(), Quota(20, 60.0, kind)
+    shared = MemoryStore()
+    pacers = [
+        Pacer(
+            shared if store == "memory" else FileStore(tmp_path / "quota.json"),
+            clock=clock,
+            sleep=clock.sleep,
+        )
+        for _ in range(2)
+    ]
+    began, refused = clock.now, 0
+    for number in range(140):
+        pacer = pacers[number % 2]
+        ticket = pacer.acquire()
+        clock.now += 0.02
+        let_in, left = quota.take(clock.now)
+        refused += not let_in
+        clock.now += 0.02
+        headers = {"x-per-minute-limit": "20", "x-per-minute-remaining": str(left)}
+        pacer.learn(ticket, headers, 200 if let_in else 429)
+    assert refused == 0
+    assert (clock.now - began) / 60 <= 6.0 / 0.97 + 0.1
+    assert pacers[0].state().others == 0
+
+
+def test_the_state_tells_limit_and_what_is_left() -> None:
+    clock = Clock()
+    pacer = Pacer(clock=clock, sleep=clock.sleep)
+    assert pacer.state().limit is None
+    ticket = pacer.acquire()
+    pacer.learn(ticket, {"x-per-minute-limit": "2", "x-per-minute-remaining": "1"}, 200)
+    state = pacer.state()
+    assert (state.limit, state.left, state.wait, state.others) == (2, 1, 0.0, 0)
+    pacer.acquire()
+    assert pacer.state().left == 0
+    assert 59 < pacer.state().wait < 61
+
+
+def test_a_wait_can_be_stopped() -> None:
+    pacer = Pacer()
+    pacer.acquire()
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(pacer.acquire) for _ in range(2)]
+        time.sleep(0.05)
+        pacer.stop()
+        for one in waiting:
+            with pytest.raises(WaitStoppedError):
+                one.result(timeout=5)
+
+
+def test_after_a_stop_a_pacer_can_be_used_again() -> None:
+    pacer = Pacer()
+    pacer.stop()
+    assert pacer.acquire().endpoint == "totals"
+
+
+# -- the file that processes share ---------------------------------------------------------------
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200) | st.sampled_from([b"{}", b"[]", b'{"window": 60.0}']))
+def test_a_torn_or_foreign_file_is_begun_anew(content: bytes) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "quota.json"
+        path.write_bytes(content)
+        assert Pacer(FileStore(path)).acquire().number == 0
+
+
+def test_the_ledger_survives_the_way_through_the_file(tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.json", Clock(time.time())
+    pacer = Pacer(FileStore(path), clock=clock, sleep=clock.sleep)
+    ticket = pacer.acquire("28hr")
+    headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "40"}
+    pacer.learn(ticket, headers, 200)
+    other = Pacer(FileStore(path), clock=clock, sleep=clock.sleep)
+    assert other.state("28hr") == pacer.state("28hr")
+    assert other.state("28hr").others > 0
+    other.acquire("28hr")
+    assert pacer.state("28hr").left == other.state("28hr").left
+
+
+def test_a_directory_that_cannot_be_used_is_told_once_and_pacing_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    pacer = Pacer(FileStore(tmp_path / "file" / "quota.json"))
+    with caplog.at_level(logging.WARNING):
+        for left in ("8", "7", "6"):
+            ticket = pacer.acquire()
+            pacer.learn(ticket, {"x-per-minute-limit": "9", "x-per-minute-remaining": left}, 200)
+    assert pacer.state().limit == 9
+    assert len(caplog.records) == 1
+
+
+def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path) -> None:
+    path = tmp_path / "quota.json"
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from engagement_nb.client.pacing import FileStore\n"
+        "with FileStore(Path(sys.argv[1])).open(60.0):\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    began = time.monotonic()
+    Pacer(FileStore(path)).acquire()
+    assert time.monotonic() - began < 5
+
+
+def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path) -> None:
+    pacers = Pacers(directory=tmp_path)
+    one = Profile("one", SANDBOX, "key-of-app", "part-of-app", "1-token", "token secret")
+    other_user = replace(one, name="two", access_token="2-token")
+    other_app = replace(one, consumer_key="another key")
+    assert pacers(one) is pacers(other_user)
+    assert pacers(one) is not pacers(other_app)
+    assert pacers(one) is not pacers(replace(one, hosts=LIVE))
+    assert "key" not in quota_key(one)
+
+
+# -- over a socket -------------------------------------------------------------------------------
+
+
+@KINDS
+def test_threads_fill_the_quota_of_a_real_server(
+    kind: str, make_sandbox: MakeSandbox, tmp_path: Path
+) -> None:
+    sandbox = make_sandbox(tweets=300, per_minute=30, window=kind, window_seconds=1.0, latency=0.05)
+    profile, ids = profile_of(sandbox), tuple(sandbox.ids("own", 1))
+    statuses: list[int] = []
+    pacers = Pacers(window=1.0, directory=tmp_path)
+    began = time.monotonic()
+    with (
+        Client(pacer_for=pacers, on_event=lambda sent: statuses.append(sent.status)) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        request = Request("totals", ids, ("favorites",), profile)
+        for done in [pool.submit(client.send, request) for _ in range(100)]:
+            done.result()
+    took = time.monotonic() - began
+    assert statuses == [200] * 100
+    assert took > 3.0  # More than three windows' worth cannot pass in three windows.
+
+
+def test_a_pacer_of_many_threads_lets_no_more_through_than_the_limit() -> None:
+    pacer = Pacer()
+    ticket = pacer.acquire()
+    pacer.learn(ticket, {"x-per-minute-limit": "25", "x-per-minute-remaining": "24"}, 200)
+    let_through = []
+
+    def ask() -> None:
+        with suppress(WaitStoppedError):
+            while True:
+                pacer.acquire()
+                let_through.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 5
+    while len(let_through) < 24 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    pacer.stop()
+    for thread in threads:
+        thread.join()
+    assert len(let_through) == 24

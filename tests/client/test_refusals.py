@@ -1,0 +1,255 @@
+"""Refusals: every failing case of the API's contract has its error, cause and next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from engagement_nb import errors
+from engagement_nb.client import Client, Request
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import Hosts
+from engagement_nb.refusals import REFUSALS, error_for, explain
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.vocabulary import ENDPOINTS, METRICS
+from tests.client.profiles import profile_of, quick_client
+
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"others": "200", "others_texts": "by author", "forbidden_metrics_status": 403},
+    {"reasons": "detailed", "no_access_status": 403, "lookback_days": 30},
+]
+
+
+@pytest.fixture(scope="module", params=range(len(OPTIONS)), ids=["published", "others", "detailed"])
+def world(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with Sandbox(tweets=300, per_minute=1_000_000, **OPTIONS[request.param]) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with quick_client() as client:
+        yield client
+
+
+def refusal_of(client: Client, request: Request) -> errors.ApiError:
+    with pytest.raises(errors.ApiError) as caught:
+        client.send(request)
+    assert caught.value.what
+    assert caught.value.advice.endswith(".")
+    return caught.value
+
+
+def test_somebody_elses_tweets(world: Sandbox, client: Client) -> None:
+    others = tuple(world.ids("others", 3))
+    for endpoint, metric in (
+        ("totals", "impressions"),
+        ("28hr", "replies"),
+        ("historical", "replies"),
+    ):
+        request = Request(endpoint, others, (metric,), profile_of(world))  # type: ignore[arg-type]
+        error = refusal_of(client, request)
+        assert type(error) is errors.ForbiddenTweetsError
+        assert set(error.tweet_ids) == set(others)
+        assert "owner's tokens" in error.advice
+
+
+def test_all_unavailable(world: Sandbox, client: Client) -> None:
+    request = Request("totals", tuple(world.ids("deleted", 2)), ("favorites",), profile_of(world))
+    error = refusal_of(client, request)
+    assert type(error) is errors.UnavailableTweetsError
+    assert error.tweet_ids == request.tweet_ids
+
+
+def test_metrics_that_the_endpoint_or_the_auth_does_not_give(
+    world: Sandbox, client: Client
+) -> None:
+    own = tuple(world.ids("own", 1))
+    for request in (
+        Request("totals", own, ("url_clicks",), profile_of(world)),
+        Request("totals", own, ("impressions",), profile_of(world), auth="app"),
+        Request("28hr", own, ("quote_tweets",), profile_of(world)),
+    ):
+        error = refusal_of(client, request)
+        assert type(error) is errors.ForbiddenMetricsError
+        assert error.metrics == request.metrics
+
+
+def test_a_grouping_that_the_endpoint_does_not_give(world: Sandbox, client: Client) -> None:
+    request = Request(
+        "totals", tuple(world.ids("own", 1)), ("favorites",), profile_of(world), "day"
+    )
+    error = refusal_of(client, request)
+    assert type(error) is errors.BadRequestError
+    assert "group by Tweet and metric only" in error.advice
+
+
+def test_tokens_that_are_not_accepted(world: Sandbox, client: Client) -> None:
+    own = tuple(world.ids("own", 1))
+    detailed = world.settings.reasons == "detailed"
+    cases = [
+        ({"access_token": "1-planted"}, "token"),
+        ({"access_token_secret": "planted"}, "signature" if detailed else "token"),
+        ({"consumer_key": "planted"}, "consumer key" if detailed else "token"),
+        ({"consumer_secret": "planted"}, "signature" if detailed else "token"),
+    ]
+    for change, word in cases:
+        error = refusal_of(
+            client, Request("totals", own, ("favorites",), profile_of(world, **change))
+        )
+        assert type(error) is errors.UnauthenticatedError
+        assert word in error.what.split("The API says")[0]
+        assert "planted" not in str(error)
+
+
+def test_a_revoked_token_is_recognised(client: Client) -> None:
+    with Sandbox(tweets=300, per_minute=1_000_000) as sandbox:
+        own = tuple(sandbox.ids("own", 1))
+        request = Request("totals", own, ("favorites",), profile_of(sandbox))
+        client.send(request)
+        sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+        error = refusal_of(client, request)
+    assert type(error) is errors.UnauthenticatedError
+    assert "revoked" in error.what
+    assert "auth login" in error.advice
+
+
+def test_a_wrong_kind_of_authorization(world: Sandbox, client: Client) -> None:
+    """The bearer token at 28hr, and a header that is neither kind."""
+    own = tuple(world.ids("own", 1))
+    error = refusal_of(client, Request("28hr", own, ("replies",), profile_of(world), auth="app"))
+    assert isinstance(error, errors.UnauthenticatedError | errors.ForbiddenMetricsError)
+    answer = httpx.post(
+        world.url + ENDPOINTS["totals"].path, headers={"Authorization": "Magic x"}, json={}
+    )
+    found = explain(answer.status_code, answer.json()["errors"])
+    assert found.refusal.key == "unknown authorization"
+
+
+def test_a_clock_that_is_off_is_named_where_the_api_says_so(client: Client) -> None:
+    with Sandbox(
+        tweets=300, per_minute=1_000_000, reasons="detailed", clock_skew=3600.0
+    ) as sandbox:
+        own = tuple(sandbox.ids("own", 1))
+        error = refusal_of(client, Request("totals", own, ("favorites",), profile_of(sandbox)))
+    assert type(error) is errors.UnauthenticatedError
+    assert "clock" in error.advice
+
+
+def test_an_app_without_the_product(world: Sandbox, client: Client) -> None:
+    app = world.service.keys.app_without_access
+    profile = profile_of(world, consumer_key=app.consumer_key, consumer_secret=app.consumer_secret)
+    request = Request("totals", tuple(world.ids("own", 1)), ("favorites",), profile, auth="app")
+    error = refusal_of(client, request)
+    assert type(error) is errors.NoAccessError
+    assert "account manager" in error.advice
+
+
+def test_a_key_and_secret_that_give_no_bearer_token(world: Sandbox, client: Client) -> None:
+    profile = profile_of(world, consumer_secret="planted")
+    error = refusal_of(client, Request("totals", ("1",), ("favorites",), profile, auth="app"))
+    assert type(error) is errors.UnauthenticatedError
+    assert "bearer token" in error.what
+    assert "Copy" in error.advice
+
+
+def test_requests_that_are_malformed(world: Sandbox) -> None:
+    """None of these is sent by the client; learners send them by hand."""
+    own = world.ids("own", 1)
+    groupings = {"g": {"group_by": ["tweet.id", "engagement.type"]}}
+    good = {"tweet_ids": own, "engagement_types": ["favorites"], "groupings": groupings}
+    many = {f"g{n}": groupings["g"] for n in range(4)}
+    window = {"start": "2026-01-01", "end": "2026-11-01"}
+    future = {"start": "2031-01-01", "end": "2031-01-02"}
+    cases: list[tuple[str, Any, str]] = [
+        ("totals", b"{", "bad json"),
+        ("totals", b"[]", "bad json"),
+        ("totals", {**good, "tweet_ids": own * 251}, "too many ids"),
+        ("totals", {**good, "groupings": many}, "too many groupings"),
+        ("historical", {**good, **window}, "period"),
+        ("historical", {**good, **future}, "period"),
+        ("historical", {**good, "start": "2013-01-01", "end": "2013-01-02"}, "period"),
+        ("historical", {**good, "start": "yesterday", "end": "today"}, "period"),
+    ]
+    auth = profile_of(world).user_auth()
+    for endpoint, body, key in cases:
+        url = world.url + ENDPOINTS[endpoint].path
+        if isinstance(body, bytes):
+            json_type = {"Content-Type": "application/json"}
+            answer = httpx.post(url, content=body, headers=json_type, auth=auth)
+        else:
+            answer = httpx.post(url, json=body, auth=auth)
+        found = explain(answer.status_code, answer.json()["errors"])
+        assert (found.refusal.key, found.refusal.error) == (key, errors.BadRequestError), body
+
+
+def test_too_many_requests(client: Client) -> None:
+    with Sandbox(tweets=300, per_minute=1) as sandbox:
+        own = tuple(sandbox.ids("own", 1))
+        request = Request("totals", own, ("favorites",), profile_of(sandbox))
+        httpx.post(
+            sandbox.url + ENDPOINTS["totals"].path, json={}, auth=profile_of(sandbox).user_auth()
+        )
+        with quick_client() as fresh:
+            error = refusal_of(fresh, request)
+    assert type(error) is errors.RateLimitedError
+
+
+def test_a_wrong_address(world: Sandbox, client: Client) -> None:
+    profile: Profile = profile_of(world)
+    elsewhere = replace(profile, hosts=Hosts("sandbox", world.url + "/nowhere", world.url))
+    error = refusal_of(client, Request("totals", ("1",), ("favorites",), elsewhere))
+    assert type(error) is errors.BadRequestError
+    assert "ENGAGEMENT_API_URL" in error.advice
+
+
+def test_partial_answers_say_why_they_are_partial() -> None:
+    texts = ["Impressions & engagements for tweets older than 90 days (...) are not supported"]
+    assert explain(400, texts).refusal.key == "impressions too old"
+    assert explain(200, ["2 Tweet ID(s) are unavailable"]).refusal.key == "unavailable"
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
+def test_server_trouble_is_told_by_status_whatever_it_says(status: int) -> None:
+    for texts in ([], ["internal server error"], ["Service unavailable"], ["<html>"]):
+        assert type(error_for(status, texts)) is errors.ServerTroubleError
+
+
+def test_every_answer_has_an_explanation() -> None:
+    for status in range(100, 600):
+        for texts in ([], ["some text nobody has seen"]):
+            error = error_for(status, texts)
+            assert error.what
+            assert error.advice
+            assert error.status == status
+
+
+def test_every_row_can_be_reached_and_speaks_in_sentences() -> None:
+    assert len({row.key for row in REFUSALS}) == len(REFUSALS)
+    for row in REFUSALS:
+        assert row.cause.endswith(".")
+        assert row.advice.endswith(".")
+
+
+def test_the_author_is_not_taken_for_a_tweet() -> None:
+    text = (
+        "Forbidden to access tweets for author id 18435372: 640026211712786432, 640026277605339136"
+    )
+    assert explain(403, [text]).tweet_ids == ("640026211712786432", "640026277605339136")
+
+
+def test_all_metrics_of_a_refusal_are_named() -> None:
+    text = f"Forbidden to access metrics: {', '.join(METRICS)}, media_clicks"
+    assert explain(400, [text]).metrics == (*METRICS, "media_clicks")
+
+
+def test_a_clock_a_little_off_is_not_blamed() -> None:
+    from datetime import timedelta
+
+    assert "clock is" not in error_for(401, [], clock_off=timedelta(seconds=5)).what
+    assert "5 minutes behind" in error_for(401, [], clock_off=-timedelta(minutes=5)).what

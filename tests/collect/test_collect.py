@@ -1,0 +1,393 @@
+"""Collecting, over a real socket, against the sandbox and its troubles."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import numpy as np
+import pytest
+
+from engagement_nb.client import Client
+from engagement_nb.client.hosts import hosts_at
+from engagement_nb.client.pacing import Pacer
+from engagement_nb.collect import collect
+from engagement_nb.collect.running import Event, Run
+from engagement_nb.dataset.parts import Memory
+from engagement_nb.errors import (
+    BadRequestError,
+    ConnectionTroubleError,
+    ServerTroubleError,
+    UnauthenticatedError,
+)
+from engagement_nb.planning import make_plan
+from engagement_nb.sandbox import FAULTS, Sandbox
+from engagement_nb.sources import sandbox_profiles
+from engagement_nb.vocabulary import METRICS, PUBLIC_COUNTS_KNOWN_FROM, tweet_time
+from tests.collect.collecting import Asked, account_for_each, equal_to_truth, fetch, reasons
+
+NOW = datetime.now(UTC)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def days_ago(days: int) -> datetime:
+    return MIDNIGHT - timedelta(days=days)
+
+
+def strangers(sandbox: Sandbox, count: int) -> list[str]:
+    """Tweets of accounts that gave no tokens."""
+    ids = sandbox.ids("others", 20_000)
+    authors = sandbox.truth(ids).account
+    return [i for i, author in zip(ids, authors, strict=True) if author >= 3][:count]
+
+
+def mixed_ids(sandbox: Sandbox) -> tuple[list[str], dict[str, set[str]]]:
+    """10,000 ids of every kind, shuffled, some twice, some no ids; and which are of which kind."""
+    kinds = {
+        "own": {i for account in range(3) for i in sandbox.ids("own", 1_700, account)},
+        "over-90-days": {i for a in range(3) for i in sandbox.ids("over-90-days", 500, a)},
+        "over-1800-days": {i for a in range(3) for i in sandbox.ids("over-1800-days", 400, a)},
+        "others": set(strangers(sandbox, 1_500)),
+        "deleted": set(sandbox.ids("deleted", 100)),
+        "protected": set(sandbox.ids("protected", 150)),
+        "never-existed": set(sandbox.ids("never-existed", 100)),
+        "malformed": {"12x", "6.49E+17", "no id"},
+    }
+    ids = sorted(set().union(*kinds.values()))
+    ids += ids[: 10_000 - len(ids)]
+    order = np.random.default_rng(1).permutation(len(ids))
+    return [ids[place] for place in order], kinds
+
+
+def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """Totals of 10,000 ids, 5 % faults of every kind: each id once, values true, unknown <NA>."""
+    rates = {fault: 0.05 / len(FAULTS) * (1 + (fault in ("cut", "drop"))) for fault in FAULTS}
+    sandbox = make_sandbox(
+        seed=5,
+        tweets=30_000,
+        clock=lambda: NOW,
+        faults={"rates": rates, "slow_seconds": 0.1, "script": list(FAULTS)},
+    )
+    ids, kinds = mixed_ids(sandbox)
+    assert len(ids) == 10_000
+    metrics = fetch(sandbox, ids)
+    account_for_each(metrics, ids)
+    # On totals the figure is that of all Tweets with the same video.
+    equal_to_truth(metrics, sandbox, skip=["video_views"])
+    why = reasons(metrics)
+    assert why["unavailable/tweet"] == (
+        kinds["deleted"] | kinds["protected"] | kinds["never-existed"]
+    )
+    assert why["not a Tweet id/tweet"] == kinds["malformed"]
+    assert "request failed/tweet" not in why
+    frame = metrics.frame.set_index("tweet_id")
+    assert frame.loc[sorted(kinds["over-1800-days"]), "video_views"].isna().all()
+    old = frame.loc[sorted(kinds["over-90-days"])]
+    assert old[["impressions", "engagements"]].isna().all(axis=None)
+    recent = {i for i in kinds["own"] if tweet_time(i) > NOW - timedelta(days=89)}
+    assert frame.loc[sorted(recent), list(metrics.metric_names)].notna().all(axis=None)
+    public = [i for i in kinds["others"] if tweet_time(i) > NOW - timedelta(days=89)]
+    assert why["needs the owner's tokens/metrics"] >= set(public)
+    assert frame.loc[public, "favorites"].notna().all()
+    assert any(seen.fault for seen in sandbox.log)
+
+
+def test_historical_of_many_owners_goes_to_the_right_tokens(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """Sums over two months of three owners' and others' Tweets, under faults, are the truth."""
+    rates = {fault: 0.05 / len(FAULTS) for fault in FAULTS}
+    sandbox = make_sandbox(faults={"rates": rates, "slow_seconds": 0.1}, others_texts="by author")
+    ids = [i for account in range(3) for i in sandbox.ids("own", 60, account)]
+    others = strangers(sandbox, 40)
+    given = [*ids, *others, *sandbox.ids("deleted", 5)]
+    metrics = fetch(sandbox, given, "historical", start=days_ago(60), end=days_ago(1))
+    account_for_each(metrics, given)
+    equal_to_truth(metrics, sandbox, start=days_ago(60), end=days_ago(1))
+    why = reasons(metrics)
+    later = {i for i in given if tweet_time(i) >= days_ago(1)}
+    assert why["posted later/tweet"] == later
+    assert why["not yours/tweet"] == set(others) - later
+    assert set(ids) - later <= set(metrics.frame["tweet_id"])
+
+
+@pytest.mark.parametrize("by", ["day", "hour"])
+def test_series_add_up_to_the_truth(sandbox: Sandbox, by: str) -> None:
+    """Days and hours over windows that touch: each moment once, and their sum is the truth."""
+    ids = sandbox.ids("own", 30)
+    start, end = days_ago(40) + timedelta(hours=5), days_ago(1) + timedelta(hours=7)
+    metrics = fetch(sandbox, ids, "historical", start=start, end=end, by=by)
+    frame = metrics.frame
+    assert not frame.duplicated(["tweet_id", "time"]).any()
+    assert str(frame["time"].dtype) == "datetime64[ms, UTC]"
+    sums = frame.groupby("tweet_id", sort=False)[metrics.metric_names].sum()
+    truth = sandbox.truth(list(sums.index), start, end)
+    for name in metrics.metric_names:
+        assert (sums[name].to_numpy(dtype="int64") == truth.of(name)).all(), name
+
+
+def test_zeros_that_mean_unknown_are_missing(make_sandbox: Callable[..., Sandbox]) -> None:
+    """Likes, replies and reposts of before 2015-09-15, and sums that reach back there, are <NA>."""
+    sandbox = make_sandbox(lookback_days=None, tweets=20_000)
+    ids = sandbox.ids("before-2015-09", 20)
+    border = PUBLIC_COUNTS_KNOWN_FROM
+    window = {"start": border - timedelta(days=5), "end": border + timedelta(days=5)}
+    series = fetch(sandbox, ids, "historical", by="day", **window)
+    early = series.frame["time"] < border
+    for name in ("favorites", "replies", "retweets"):
+        assert series.frame[name][early].isna().all()
+        assert series.frame[name][~early].notna().all()
+    assert series.frame["impressions"].notna().all()
+    sums = fetch(sandbox, ids, "historical", **window)
+    assert sums.frame[["favorites", "replies", "retweets"]].isna().all(axis=None)
+    assert reasons(sums)["before 2015-09-15/metrics"] == set(sums.frame["tweet_id"])
+    later = fetch(sandbox, ids, "historical", start=border, end=window["end"])
+    assert later.frame["favorites"].notna().all()
+
+
+def test_a_video_older_than_1800_days_has_no_count(sandbox: Sandbox) -> None:
+    """The zero that the API sends for old videos is <NA> on every endpoint."""
+    ids = sandbox.ids("over-1800-days", 30)
+    for endpoint in ("totals", "28hr"):
+        metrics = fetch(sandbox, ids, endpoint)
+        assert metrics.frame["video_views"].isna().all()
+        assert metrics.frame["favorites"].notna().all()
+        assert reasons(metrics)["older than 1800 days/metrics"] == set(ids)
+
+
+def test_one_tweet_of_somebody_else_takes_out_only_itself(sandbox: Sandbox) -> None:
+    """A refusal that names a Tweet loses that Tweet and no other."""
+    mine = sandbox.ids("own", 24)
+    stranger = next(i for i in sandbox.ids("others", 50, 0) if tweet_time(i) < days_ago(1))
+    metrics = fetch(sandbox, [*mine[:12], stranger, *mine[12:]], "28hr", accounts=[0])
+    assert list(metrics.frame["tweet_id"]) == mine
+    assert reasons(metrics) == {"not yours/tweet": {stranger}}
+
+
+class Unnamed(httpx.BaseTransport):
+    """Sends on to the sandbox, and takes the ids out of its refusals."""
+
+    def __init__(self) -> None:
+        self._real = httpx.HTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._real.handle_request(request)
+        raw = response.read()
+        if response.status_code != 403:
+            headers = [(k, v) for k, v in response.headers.items() if k != "content-encoding"]
+            return httpx.Response(response.status_code, headers=headers, content=raw)
+        return httpx.Response(403, content=re.sub(rb": [\d, ]+", b"", raw))
+
+
+def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:
+    """Where the refusal names nobody, halving finds the two Tweets of others among 25."""
+    mine = sandbox.ids("own", 23)
+    others = [i for i in sandbox.ids("others", 50) if tweet_time(i) < days_ago(1)][:2]
+    given = [*mine[:5], others[0], *mine[5:20], others[1], *mine[20:]]
+    events: Counter[str] = Counter()
+    metrics = fetch(
+        sandbox, given, "28hr", accounts=[0], transport=Unnamed(),
+        on_event=lambda event: events.update([event.kind]),
+    )  # fmt: skip
+    account_for_each(metrics, given)
+    assert set(metrics.frame["tweet_id"]) == set(mine)
+    assert reasons(metrics) == {"not yours/tweet": set(others)}
+    assert events["refused"] <= 2 * 5 + 1
+
+
+def test_user_tokens_never_ask_totals_for_what_everybody_may_see(sandbox: Sandbox) -> None:
+    """Public metrics go by bearer: nothing is refused, whoever's Tweets they are."""
+    before = sandbox.requests_seen["totals 403"]
+    ids = sandbox.ids("others", 300)
+    metrics = fetch(sandbox, ids, metrics=["favorites", "replies"])
+    assert len(metrics) == 300
+    assert list(metrics.metric_names) == ["favorites", "replies"]
+    assert sandbox.requests_seen["totals 403"] == before
+
+
+def test_the_answer_of_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> None:
+    """Six kinds of trouble in a row, then data: it is the data that counts."""
+    script = ["500", "502-html", "503-empty", "drop", "garble", "cut"]
+    sandbox = make_sandbox(faults={"script": script})
+    ids = sandbox.ids("own", 5)
+    waits: list[float] = []
+    plan = make_plan(ids, profiles=sandbox_profiles(sandbox.url))
+    with Client() as client:
+        run = Run(plan, client, Memory(), progress=False, sleep=waits.append)
+        outcome = run.go()
+    assert outcome.in_frame() == ids
+    assert len(waits) == len(script)
+    assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
+
+
+def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> None:
+    """Somebody else has spent the quota: the request waits and its Tweets come."""
+    sandbox = make_sandbox(per_minute=2, window_seconds=1.0)
+    ids = sandbox.ids("own", 60)
+    profiles = sandbox_profiles(sandbox.url)
+    stranger = make_plan(ids[:1], "28hr", profiles=profiles)
+    events: list[Event] = []
+    apart = Pacer(window=1.0), Pacer(window=1.0)
+    with (
+        Client(pacer_for=lambda profile: apart[0]) as other,
+        Client(pacer_for=lambda profile: apart[1]) as own,
+    ):
+        for _ in range(2):
+            other.send(stranger.requests[0])
+        plan = make_plan(ids, "28hr", profiles=profiles)
+        metrics = collect(plan, own, source="sandbox", progress=False, on_event=events.append)
+    assert len(metrics) == 60
+    assert any(event.error == "RateLimitedError" for event in events)
+
+
+def test_dead_tokens_of_one_owner_leave_the_others_their_figures(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """A revoked profile is not used again; its owner's Tweets say so, the others' are there."""
+    sandbox = make_sandbox()
+    sandbox.service.keys.revoke(sandbox.accounts[1].access_token)
+    ids = {account: sandbox.ids("own", 30, account) for account in range(3)}
+    owners = {i: sandbox.accounts[a].user_id for a, found in ids.items() for i in found}
+    metrics = fetch(sandbox, list(owners), "28hr", owners=owners)
+    account_for_each(metrics, list(owners))
+    assert set(metrics.frame["tweet_id"]) == {*ids[0], *ids[2]}
+    assert reasons(metrics) == {"not authenticated/tweet": set(ids[1])}
+    assert sandbox.requests_seen["28hr 401"] <= 4
+
+
+def test_no_handle_is_used_that_the_plan_did_not_count(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """Where the bearer dies or an owner was told wrong, other owners' tokens would cost money."""
+    sandbox = make_sandbox()
+    sandbox.service.keys.revoke(sandbox.bearer_token)
+    own = sandbox.ids("under-90-days", 3, 0)
+    old = {account: sandbox.ids("over-90-days", 3, account) for account in (0, 1)}
+    ids = [*own, *old[0], *old[1]]
+    owners = {i: sandbox.accounts[a].user_id for a in (0, 1) for i in [*own * (not a), *old[a]]}
+    events: list[Event] = []
+    metrics = fetch(sandbox, ids, owners=owners, on_event=events.append)
+    account_for_each(metrics, ids)
+    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+    assert reasons(metrics)["not authenticated/tweet"] == set(old[1])
+    told = metrics.problems.set_index("tweet_id")["detail"][old[1][0]]
+    assert f"tokens of {sandbox.accounts[1].handle}" in told
+    assert "the plan counts no handle" in told
+    with pytest.raises(UnauthenticatedError):
+        fetch(sandbox, [*old[0], *old[1]])
+    wrong = {
+        **dict.fromkeys(own, sandbox.accounts[0].user_id),
+        old[1][0]: sandbox.accounts[0].user_id,
+    }
+    metrics = fetch(sandbox, list(wrong), "28hr", owners=wrong, on_event=events.append)
+    assert reasons(metrics)["not yours/tweet"] == {old[1][0]}
+    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+
+
+def test_nothing_but_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
+    """With no figure at all to show, the API's refusal is raised, not an empty frame given."""
+    sandbox = make_sandbox()
+    sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+    with pytest.raises(UnauthenticatedError):
+        fetch(sandbox, sandbox.ids("own", 5), "28hr", accounts=[0])
+
+
+def test_a_period_that_the_api_refuses_is_asked_once(make_sandbox: Callable[..., Sandbox]) -> None:
+    """A window beyond the look-back is refused; it is not asked again for every 25 Tweets."""
+    sandbox = make_sandbox(lookback_days=365)
+    ids = [i for i in sandbox.ids("over-90-days", 4_000) if tweet_time(i) < days_ago(500)][:200]
+    with pytest.raises(BadRequestError):
+        fetch(sandbox, ids, "historical", start=days_ago(450), end=days_ago(430), workers=1)
+    assert sandbox.requests_seen["historical"] == 1
+    period = {"start": days_ago(378), "end": days_ago(330)}
+    metrics = fetch(sandbox, ids[:25], "historical", by="day", **period)
+    account_for_each(metrics, ids[:25])
+    assert reasons(metrics)["refused/period"] == set(ids[:25])
+    assert (metrics.frame["time"] >= days_ago(358)).all()
+
+
+def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> None:
+    """When nothing answers any more the run ends soon, with an error that says so."""
+    sandbox = make_sandbox(faults={"rates": {"503": 1.0}})
+    plan = make_plan(sandbox.ids("own", 2_500), "28hr", profiles=sandbox_profiles(sandbox.url))
+    with Client() as client:
+        run = Run(plan, client, Memory(), progress=False, sleep=lambda seconds: None)
+        with pytest.raises(ServerTroubleError):
+            run.go()
+    assert sandbox.requests_seen["28hr"] < 100
+
+
+def test_an_address_where_nobody_answers_is_one_clear_error(sandbox: Sandbox) -> None:
+    """No server at all: one sentence with what to check."""
+    profile = sandbox_profiles(sandbox.url)[0]
+    nowhere = replace(profile, hosts=hosts_at("http://127.0.0.1:9"))
+    plan = make_plan(sandbox.ids("own", 2), profiles=[nowhere])
+    with Client() as client:
+        run = Run(plan, client, Memory(), progress=False, sleep=lambda seconds: None)
+        with pytest.raises(ConnectionTroubleError, match="could not be reached"):
+            run.go()
+
+
+def test_metrics_not_asked_for_are_absent_and_those_not_offered_are_problems(
+    sandbox: Sandbox,
+) -> None:
+    """The frame has the columns asked for, and no other; what the endpoint has not is <NA>."""
+    ids = sandbox.ids("own", 3)
+    metrics = fetch(sandbox, ids, "28hr", metrics=["quote_tweets", "favorites"])
+    assert metrics.metric_names == ["favorites", "quote_tweets"]
+    assert metrics.frame["quote_tweets"].isna().all()
+    assert reasons(metrics) == {"metric not offered/metrics": set(ids)}
+
+
+def test_counts_come_as_integers_whichever_way_they_are_written(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    """Bare numbers among the texts make no difference."""
+    sandbox = make_sandbox(bare_numbers=0.5, clock=lambda: NOW)
+    ids = sandbox.ids("own", 50)
+    metrics = fetch(sandbox, ids)
+    equal_to_truth(metrics, sandbox, skip=["video_views"])
+    assert {str(metrics.frame[name].dtype) for name in metrics.metric_names} == {"Int64"}
+    assert list(metrics.frame["tweet_id"]) == ids
+    assert set(metrics.metric_names) == {n for n, metric in METRICS.items() if metric.on_totals}
+
+
+def test_nothing_is_asked_twice_within_a_run(make_sandbox: Callable[..., Sandbox]) -> None:
+    """However many owners and windows: every Tweet is answered for once a window."""
+    sandbox = make_sandbox()
+    asked = Asked(sandbox)
+    ids = [i for account in range(3) for i in sandbox.ids("own", 40, account)]
+    fetch(sandbox, ids, "historical", start=days_ago(50), end=days_ago(1))
+    assert max(asked.pairs.values()) == 1
+
+
+def test_the_bar_tells_requests_tweets_and_the_minute(
+    make_sandbox: Callable[..., Sandbox],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A bar for whoever waits; none for short runs, and none where it is not wanted."""
+    sandbox = make_sandbox(per_minute=600, latency=0.12)
+    plan = make_plan(sandbox.ids("own", 150), "28hr", profiles=sandbox_profiles(sandbox.url))
+    with Client() as client:
+        collect(plan, client, source="sandbox", progress=True)
+        assert "request" not in capsys.readouterr().err
+        monkeypatch.setattr("engagement_nb.collect.meter.DELAY", 0.0)
+        collect(plan, client, source="sandbox", progress=True, workers=1)
+        talk = capsys.readouterr().err
+        assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
+        collect(plan, client, source="sandbox", progress=False)
+        assert not capsys.readouterr().err
+
+
+def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
+    def hook(event: Event) -> None:
+        raise RuntimeError("mine")
+
+    assert len(fetch(sandbox, sandbox.ids("own", 30), "28hr", on_event=hook)) == 30

@@ -1,0 +1,64 @@
+"""Fetches that are killed, or interrupted, and gone on with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engagement_nb.dataset import Dataset
+from engagement_nb.sandbox import Sandbox
+from studies.kills import run_study
+
+
+def test_killed_fetches_go_on_and_end_as_if_nothing_had_been() -> None:
+    """A small version of ``python -m studies.kills``: the long one kills 50."""
+    result = run_study(4, per_dataset=2, tweets=80, latency=0.03, seed=2)
+    assert result.kills == 4
+    assert (result.unreadable, result.asked_again, result.different) == (0, 0, 0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_ends_within_a_second_and_keeps_what_was_finished(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    sandbox = make_sandbox(latency=0.5, per_minute=600)
+    ids = tmp_path / "ids.txt"
+    ids.write_text("\n".join(sandbox.ids("own", 1_000)))
+    command = [sys.executable, "-m", "engagement_nb", "fetch", "28hr", "--ids", str(ids),
+               "--source", "api", "-o", str(tmp_path / "ds"), "--no-progress"]  # fmt: skip
+    env = {
+        **os.environ,
+        **sandbox.env,
+        "ENGAGEMENT_CONFIG_DIR": str(tmp_path),
+        "ENGAGEMENT_LEDGER": str(tmp_path / "ledger"),
+        "ENGAGEMENT_STATE_DIR": str(tmp_path / "state"),
+    }
+    process = subprocess.Popen(
+        command, env=env, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        until = time.monotonic() + 30
+        while sandbox.requests_seen["28hr"] < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        time.sleep(0.1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=10)
+        seconds = time.monotonic() - began
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "interrupted" in talk
+    assert "Traceback" not in talk
+    # The promise is a second; the rest is for a busy machine.
+    assert seconds < 2.0
+    kept = Dataset(tmp_path / "ds").read()
+    assert 0 < len(kept) < 1_000
+    assert any("not come to its end" in note for note in kept.about.notes)

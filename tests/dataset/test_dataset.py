@@ -1,0 +1,324 @@
+"""The dataset: what is finished is kept whole, found again, read back, and never mixed up."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engagement_nb.client import Client
+from engagement_nb.collect import collect
+from engagement_nb.dataset import Dataset, encode
+from engagement_nb.dataset.frames import TIME
+from engagement_nb.dataset.parts import Part
+from engagement_nb.dataset.run import RunWriter
+from engagement_nb.errors import DatasetError, InputError
+from engagement_nb.metrics import Metrics
+from engagement_nb.planning import make_plan
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.sources import sandbox_profiles
+from engagement_nb.store import STALE_AFTER, Store
+from tests.collect.collecting import Asked, account_for_each, fetch, same
+
+NOW = datetime.now(UTC)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+MONTHS = {"start": MIDNIGHT - timedelta(days=45), "end": MIDNIGHT - timedelta(days=1)}
+
+
+def into(dataset: Dataset, sandbox: Sandbox, ids: list[str], endpoint: str = "totals",
+         snapshot: str | None = None, **options: Any) -> Metrics:  # fmt: skip
+    plan = make_plan(ids, endpoint, profiles=sandbox_profiles(sandbox.url), **options)
+    with Client() as client:
+        return collect(plan, client, source="sandbox", dataset=dataset, snapshot=snapshot,
+                       progress=False)  # fmt: skip
+
+
+@pytest.mark.parametrize("by", [None, "day", "hour"])
+def test_a_dataset_gives_what_memory_gives(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
+    ids = [*sandbox.ids("own", 40), *sandbox.ids("deleted", 3), *sandbox.ids("over-1800-days", 5)]
+    options = {**MONTHS, "by": by}
+    memory = fetch(sandbox, ids, "historical", **options)
+    kept = into(Dataset(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **options)
+    assert list(kept.frame["tweet_id"]) == list(memory.frame["tweet_id"])
+    same(kept.frame, memory.frame)
+    pd.testing.assert_frame_equal(kept.problems, memory.problems)
+    assert kept.about.sandbox
+    account_for_each(kept, ids)
+    again = Dataset(tmp_path / "ds").read("historical", by=by)
+    same(again.frame, memory.frame)
+    assert (again.about.start, again.about.end) == (memory.about.start, memory.about.end)
+
+
+def test_nothing_finished_is_asked_again(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    """The same period again costs nothing; more Tweets cost only themselves."""
+    sandbox = make_sandbox()
+    asked = Asked(sandbox)
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 60)
+    into(dataset, sandbox, ids[:50], "historical", **MONTHS)
+    before = len(asked.requests)
+    into(dataset, sandbox, ids[:50], "historical", **MONTHS)
+    assert len(asked.requests) == before
+    more = into(dataset, sandbox, ids, "historical", **MONTHS)
+    assert max(asked.pairs.values()) == 1
+    account_for_each(more, ids)
+
+
+def test_refusals_are_not_heard_twice(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+    sandbox = make_sandbox()
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = [i for account in range(3) for i in sandbox.ids("own", 20, account)]
+    one = into(dataset, sandbox, ids, "historical", **MONTHS)
+    before = sandbox.requests_seen["historical"]
+    two = into(dataset, sandbox, ids, "historical", **MONTHS)
+    assert sandbox.requests_seen["historical"] == before
+    same(one.frame, two.frame)
+
+
+def test_snapshots_of_totals_are_kept_apart_and_show_growth(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    """Each fetch that came to its end makes a snapshot; counters grow from one to the next."""
+    moment = [NOW - timedelta(hours=30)]
+    sandbox = make_sandbox(clock=lambda: moment[0], timestamp_tolerance=200_000)
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 40)
+    first = into(dataset, sandbox, ids, snapshot="monday")
+    moment[0] = NOW
+    second = into(dataset, sandbox, ids, snapshot="tuesday")
+    assert dataset.snapshots == ["monday", "tuesday"]
+    same(dataset.read("totals").frame, second.frame)
+    same(dataset.read("totals", snapshot="monday").frame, first.frame)
+    every = dataset.read("totals", snapshot="all").frame
+    assert len(every) == 80
+    wide = every.pivot(index="tweet_id", columns="snapshot", values="impressions")
+    assert (wide["tuesday"] >= wide["monday"]).all()
+    assert (wide["tuesday"] > wide["monday"]).any()
+    with pytest.raises(InputError, match="monday, tuesday"):
+        dataset.read("totals", snapshot="friday")
+    with pytest.raises(InputError, match="label"):
+        into(dataset, sandbox, ids, snapshot="../x")
+
+
+def begin(dataset: Dataset, now: datetime, snapshot: str | None = None) -> str:
+    """The snapshot of a fetch that begins at a moment."""
+    writer = dataset.begin(
+        "the same question", endpoint="totals", by=None, metrics=("favorites",), windows=(),
+        start=None, end=None, snapshot=snapshot, now=now,
+    )  # fmt: skip
+    return writer.record.snapshot
+
+
+def test_a_fetch_that_was_cut_off_goes_on_in_its_snapshot_for_a_day(tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    monday = datetime(2026, 11, 2, 6, tzinfo=UTC)
+    assert begin(dataset, monday) == "20261102T060000Z"
+    assert begin(dataset, monday + timedelta(hours=23)) == "20261102T060000Z"
+    week_later = monday + timedelta(days=7)
+    assert begin(dataset, week_later) == "20261109T060000Z"
+    assert begin(dataset, week_later, "mine") == "mine"
+    assert begin(dataset, week_later + timedelta(days=9), "mine") == "mine"
+    assert len(dataset.runs()) == 3
+
+
+def test_a_fetch_that_came_to_its_end_is_followed_by_a_new_snapshot(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    into(dataset, sandbox, sandbox.ids("own", 5))
+    (first,) = dataset.runs()
+    assert first.done
+    assert dataset.unfinished(first.ask) is None
+
+
+def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 30)
+    whole = into(dataset, sandbox, ids, "historical", by="hour", **MONTHS).frame
+    start = MONTHS["end"] - timedelta(days=3)
+    some = dataset.read(
+        "historical", by="hour", tweet_ids=ids[:4], metrics=["favorites"], start=start
+    ).frame
+    assert list(some.columns) == ["tweet_id", "created_at", "time", "favorites"]
+    expected = whole[whole["tweet_id"].isin(ids[:4]) & (whole["time"] >= start)]
+    same(some, expected[list(some.columns)])
+    with pytest.raises(InputError, match="not fetched"):
+        dataset.read("historical", by="hour", metrics=["quote_tweets"])
+    with pytest.raises(InputError, match="holds no totals"):
+        dataset.read("totals")
+
+
+def test_days_and_sums_are_made_from_hours(sandbox: Sandbox, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 20)
+    into(dataset, sandbox, ids, "historical", by="hour", **MONTHS)
+    same(dataset.read("historical", by="day").frame,
+         fetch(sandbox, ids, "historical", by="day", **MONTHS).frame)  # fmt: skip
+    same(dataset.read("historical").frame, fetch(sandbox, ids, "historical", **MONTHS).frame)
+
+
+def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Every Monday the last weeks: hours fetched twice are there once."""
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 10)
+    early, late = MONTHS["start"], MONTHS["end"]
+    week = timedelta(days=7)
+    into(dataset, sandbox, ids, "historical", by="day", start=early, end=late - week)
+    into(dataset, sandbox, ids, "historical", by="day", start=early + week, end=late)
+    same(dataset.read("historical", by="day").frame,
+         fetch(sandbox, ids, "historical", by="day", **MONTHS).frame)  # fmt: skip
+
+
+@pytest.mark.parametrize("by", [None, "day", "hour"])
+def test_batches_hold_what_the_whole_holds(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    whole = into(dataset, sandbox, sandbox.ids("own", 60), "historical", by=by, **MONTHS)
+    pieces = list(dataset.batches("historical", by=by, rows=30 if by is None else 500))
+    assert len(pieces) > 1
+    same(pd.concat(pieces, ignore_index=True), whole.frame)
+
+
+def test_a_dataset_at_an_fsspec_address(sandbox: Sandbox) -> None:
+    dataset = Dataset("memory://kept", "sandbox")
+    ids = sandbox.ids("own", 30)
+    kept = into(dataset, sandbox, ids, "historical", by="day", **MONTHS)
+    same(Dataset("memory://kept").read().frame, kept.frame)
+    assert not [name for name in dataset.store.fs.find("/kept") if ".tmp-" in name]
+
+
+def test_made_up_and_real_figures_are_not_mixed(tmp_path: Path) -> None:
+    Dataset(tmp_path / "ds", "sandbox")
+    assert Dataset(tmp_path / "ds").sandbox
+    with pytest.raises(DatasetError, match="not mixed"):
+        Dataset(tmp_path / "ds", "api")
+
+
+def test_what_is_no_dataset_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="not a dataset"):
+        Dataset(tmp_path / "none")
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="other files"):
+        Dataset(tmp_path, "sandbox")
+    with pytest.raises(DatasetError, match="is a file"):
+        Dataset(tmp_path / "notes.txt", "sandbox")
+    with pytest.raises(DatasetError, match="empty"):
+        Dataset(tmp_path / "new", "sandbox").read()
+
+
+def test_what_a_killed_writer_left_is_ignored_and_removed_when_stale(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 5)
+    into(dataset, sandbox, ids, snapshot="one")
+    folder = tmp_path / "ds/parts/totals/one"
+    fresh, stale = folder / ".tmp-fresh-x.parquet", folder / ".tmp-stale-x.parquet"
+    for path in (fresh, stale):
+        path.write_bytes(b"PAR1 torn")
+    long_ago = time.time() - 2 * STALE_AFTER
+    os.utime(stale, (long_ago, long_ago))
+    assert len(dataset.read("totals").frame) == 5
+    into(dataset, sandbox, ids, snapshot="one")
+    assert fresh.exists()
+    assert not stale.exists()
+
+
+def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
+    part = next((tmp_path / "ds/parts/totals/one").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:-20])
+    with pytest.raises(DatasetError, match=part.name):
+        dataset.read("totals")
+
+
+def test_two_runs_into_one_dataset_at_once(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    """Both come to their end, and the dataset is that of one run."""
+    sandbox = make_sandbox(latency=0.01)
+    ids = sandbox.ids("own", 200)
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    found: list[Metrics] = []
+
+    def run() -> None:
+        found.append(
+            into(Dataset(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **MONTHS)
+        )
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = fetch(sandbox, ids, "historical", **MONTHS)
+    same(found[0].frame, alone.frame)
+    same(found[1].frame, alone.frame)
+    same(dataset.read("historical").frame, alone.frame)
+
+
+def some_part(number: int = 0) -> Part:
+    table = pa.table(
+        {
+            "tweet_id": [str(10**18 + number * 1_000 + n) for n in range(1_000)],
+            "favorites": pa.array(range(number, number + 1_000), pa.int64()),
+            "read_at": pa.array([NOW] * 1_000, TIME),
+        }
+    )
+    return Part(
+        "totals", None, ("favorites",), tuple(table["tweet_id"].to_pylist()), None, None, "user",
+        "owner", "1", NOW, table=table,
+    )  # fmt: skip
+
+
+def test_a_part_says_all_about_itself() -> None:
+    part = some_part()
+    schema = pq.read_schema(pa.BufferReader(encode(part)))
+    back = Part.described(schema.metadata[b"engagement_nb"])
+    assert back.description() == part.description()
+    assert back.key == part.key
+    assert some_part(1).key != part.key
+
+
+def _fill_up(folder: str, errors: Any) -> None:
+    """Write parts until the system refuses more, as on a full disk."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    writer = RunWriter(Store(folder), SimpleNamespace(kind="totals", snapshot="one"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
+    try:
+        for number in range(3):
+            part = some_part(number)
+            small = part if number else Part(**{**vars(part), "table": part.table.slice(0, 3),
+                                                "tweet_ids": part.tweet_ids[:3]})  # fmt: skip
+            writer.put(small)
+    except DatasetError as error:
+        errors.put(str(error))
+
+
+def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> None:
+    """The system itself refuses to write more: one sentence, and only whole files are there."""
+    context = multiprocessing.get_context("fork")
+    errors = context.Queue()
+    process = context.Process(target=_fill_up, args=(str(tmp_path / "ds"), errors))
+    process.start()
+    message = errors.get(timeout=20)
+    process.join(20)
+    assert "cannot be written to" in message
+    assert "is there already is kept" in message
+    (written,) = [path for path in (tmp_path / "ds").rglob("*") if path.is_file()]
+    assert pq.read_table(written).num_rows == 3

@@ -1,0 +1,188 @@
+"""Answers to tables: every shape that the API is known to send, and the zeros that are none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engagement_nb.dataset.frames import (
+    TIME,
+    _any_series,
+    _regular_series,
+    answer_schema,
+    answer_table,
+    in_order,
+    sum_windows,
+    to_frame,
+)
+from engagement_nb.errors import ServerTroubleError
+from engagement_nb.vocabulary import snowflake
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+OLD = str(snowflake(NOW - timedelta(days=2_000)))
+NEW = str(snowflake(NOW - timedelta(days=2)))
+
+
+def test_totals_as_texts_and_bare_numbers() -> None:
+    groups = {NEW: {"favorites": "12", "replies": 3}, OLD: {"favorites": 10**15, "replies": "0"}}
+    frame = to_frame(answer_table(groups, ("favorites", "replies", "quote_tweets")))
+    assert list(frame.columns) == ["tweet_id", "created_at", "favorites", "replies", "quote_tweets"]
+    assert frame["favorites"].tolist() == [12, 10**15]
+    assert frame["replies"].tolist() == [3, 0]
+    assert frame["quote_tweets"].isna().all()
+    assert {str(frame[name].dtype) for name in ("favorites", "quote_tweets")} == {"Int64"}
+    assert str(frame["tweet_id"].dtype) == "string"
+    assert str(frame["created_at"].dtype) == "datetime64[ms, UTC]"
+    assert frame["created_at"][0] == pd.Timestamp(NOW - timedelta(days=2))
+
+
+def test_days_and_hours_become_rows_in_utc() -> None:
+    hours = {NEW: {"favorites": {"2026-11-21": {"22": "1", "23": 2}, "2026-11-22": {"00": "3"}}}}
+    frame = to_frame(answer_table(hours, ("favorites",), "hour"))
+    assert frame["time"].tolist() == [
+        pd.Timestamp("2026-11-21 22:00", tz="UTC"),
+        pd.Timestamp("2026-11-21 23:00", tz="UTC"),
+        pd.Timestamp("2026-11-22 00:00", tz="UTC"),
+    ]
+    assert frame["favorites"].tolist() == [1, 2, 3]
+    days = {NEW: {"favorites": {"2026-11-21": "4"}}}
+    assert to_frame(answer_table(days, ("favorites",), "day"))["favorites"].tolist() == [4]
+
+
+def test_a_series_with_holes_has_rows_for_what_is_there() -> None:
+    groups = {
+        NEW: {"favorites": {"2026-11-21": {"22": "1"}}, "replies": {"2026-11-21": {"23": "2"}}},
+        OLD: {"favorites": {}},
+    }
+    frame = to_frame(answer_table(groups, ("favorites", "replies"), "hour"))
+    assert frame["tweet_id"].tolist() == [NEW, NEW]
+    assert frame["favorites"].tolist() == [1, pd.NA]
+    assert frame["replies"].tolist() == [pd.NA, 2]
+
+
+@given(
+    st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(1, 24),
+    st.sampled_from(["day", "hour"]), st.randoms(use_true_random=False),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_the_quick_way_gives_what_the_general_one_gives(
+    tweets: int, metrics: int, days: int, hours: int, by: Any, random: Any
+) -> None:
+    def count() -> str | int:
+        value = random.choice([0, 0, 0, 1, 7, 12_345])
+        return value if random.random() < 0.2 else str(value)
+
+    names = tuple(f"m{n}" for n in range(metrics))
+    groups = {
+        str(snowflake(NOW, n)): {
+            name: {
+                f"2026-10-{day + 1:02}": (
+                    {f"{hour:02}": count() for hour in range(hours)} if by == "hour" else count()
+                )
+                for day in range(days)
+            }
+            for name in names
+        }
+        for n in range(tweets)
+    }
+    schema = answer_schema(names, by)
+    quick = _regular_series(groups, names, by)
+    assert quick is not None
+    assert pa.table(quick, schema=schema).equals(
+        pa.table(_any_series(groups, names, by), schema=schema)
+    )
+
+
+def test_an_old_name_of_a_metric_is_understood() -> None:
+    table = answer_table({NEW: {"media_clicks": "5"}}, ("media_engagements",))
+    assert table["media_engagements"].to_pylist() == [5]
+
+
+def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
+    groups = {NEW: {"video_views": "0"}, OLD: {"video_views": "0"}}
+    table = answer_table(groups, ("video_views",), read_at=NOW)
+    assert table["video_views"].to_pylist() == [0, None]
+    listed = answer_table(groups, ("video_views",), unsupported_video=[NEW])
+    assert listed["video_views"].to_pylist() == [None, 0]
+
+
+def test_impressions_listed_as_unsupported_are_unknown_even_if_a_zero_is_sent() -> None:
+    groups = {NEW: {"impressions": "0", "engagements": "0", "favorites": "1"}}
+    table = answer_table(
+        groups, ("impressions", "engagements", "favorites"), unsupported_impressions=[NEW]
+    )
+    assert [column.to_pylist() for column in table.columns[1:]] == [[None], [None], [1]]
+
+
+@pytest.mark.parametrize("by", [None, "day"])
+def test_likes_before_2015_09_15_are_unknown(by: Any) -> None:
+    early = str(snowflake(datetime(2015, 9, 1, tzinfo=UTC)))
+    late = str(snowflake(datetime(2015, 9, 15, tzinfo=UTC)))
+    value: Any = {"2015-09-14": "0", "2015-09-15": "2"} if by else "2"
+    groups = {i: {"favorites": value, "impressions": value} for i in (early, late)}
+    start = datetime(2015, 9, 14, tzinfo=UTC)
+    table = answer_table(
+        groups, ("favorites", "impressions"), by, endpoint="historical", start=start
+    )
+    assert table["favorites"].to_pylist() == ([None, 2, 0, 2] if by else [None, 2])
+    assert None not in table["impressions"].to_pylist()
+    elsewhere = answer_table(groups, ("favorites",), by, endpoint="28hr", start=start)
+    assert None not in elsewhere["favorites"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {NEW: {"favorites": "many"}},
+        {NEW: {"favorites": "1.5"}},
+        {NEW: {"favorites": 1.5}},
+        {NEW: {"favorites": [1]}},
+        {NEW: "favorites"},
+        {NEW: {"favorites": str(2**64)}},
+    ],
+)
+def test_an_answer_of_another_shape_is_trouble_worth_a_retry(groups: Any) -> None:
+    with pytest.raises(ServerTroubleError, match="not shaped"):
+        answer_table(groups, ("favorites",))
+
+
+@pytest.mark.parametrize("days", ["7", {"first": "7"}, {"2026-13-01": "7"}, ["7"]])
+def test_a_series_of_another_shape_is_trouble_too(days: Any) -> None:
+    with pytest.raises(ServerTroubleError, match="not shaped"):
+        answer_table({NEW: {"favorites": days}}, ("favorites",), "day")
+
+
+def test_a_sum_over_windows_is_unknown_where_any_part_is() -> None:
+    table = pa.table(
+        {"tweet_id": ["1", "1", "2", "2"], "favorites": pa.array([1, 2, 3, None], pa.int64())}
+    )
+    summed = sum_windows(table)
+    assert summed["favorites"].to_pylist() == [3, None]
+
+
+def test_a_sum_lacking_a_window_is_left_out_unless_the_tweet_was_not_posted_yet() -> None:
+    late = str(snowflake(datetime(2026, 10, 20, tzinfo=UTC)))
+    ends = [datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 29, tzinfo=UTC)]
+    table = pa.table({"tweet_id": [OLD, late], "favorites": pa.array([1, 2], pa.int64())})
+    assert sum_windows(table, ends)["tweet_id"].to_pylist() == [late]
+
+
+def test_rows_are_put_in_the_order_of_the_given_tweets_and_of_time() -> None:
+    times = pa.array([2, 1, 1, 2], pa.int64()).cast(TIME)
+    table = pa.table({"tweet_id": ["2", "2", "1", "1"], "time": times})
+    assert in_order(table, ["2", "1"])["tweet_id"].to_pylist() == ["2", "2", "1", "1"]
+    assert in_order(table)["tweet_id"].to_pylist() == ["1", "1", "2", "2"]
+    ordered = in_order(table)["time"].cast(pa.int64()).to_pylist()
+    assert ordered == [1, 2, 1, 2]
+
+
+def test_an_empty_answer_is_an_empty_frame_with_all_columns() -> None:
+    frame = to_frame(answer_table({}, ("favorites",), "hour"))
+    assert list(frame.columns) == ["tweet_id", "created_at", "time", "favorites"]
+    assert len(frame) == 0

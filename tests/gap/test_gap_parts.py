@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from engagement_nb.errors import AnalysisError, InputError
+from engagement_nb.gap import explore_gap
+from engagement_nb.gap.bootstrap import share_interval, student
+from engagement_nb.gap.definitions import rank_agreement, top_agreement
+from engagement_nb.sandbox.kinds import COUNTED, HIDDEN
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.world import World
+from engagement_nb.sources.gather import gather
+from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.words import listed, number, percent
+from tests.gap.test_gap import account, as_metrics, in_two_days
+
+NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
+START = datetime(2026, 9, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def gap():
+    return explore_gap(as_metrics(account()))
+
+
+@pytest.mark.parametrize("key", ["size", "month", "age"])
+def test_groups_add_up_to_the_whole(gap, key):
+    table = gap.by(key)
+    assert table["tweets"].sum() == gap.posts
+    assert table["engagements"].sum() == gap.engagements
+    assert table["hidden"].sum() == gap.hidden
+    shares = table[table["hidden_share"].notna()]
+    assert np.allclose(shares["hidden"] / shares["engagements"], shares["hidden_share"])
+    assert (shares["low"] <= shares["hidden_share"]).all()
+
+
+def test_content_is_told_with_and_without(gap):
+    table = gap.by("content")
+    assert table.index.tolist() == ["with URL", "no URL"]
+    assert table["hidden"].sum() == gap.hidden
+
+
+def test_any_column_can_group_and_an_unknown_one_is_refused():
+    frame = account()
+    frame["owner"] = ["a", "b"] * 200
+    gap = explore_gap(frame)
+    assert gap.by("owner")["tweets"].tolist() == [200, 200]
+    with pytest.raises(AnalysisError, match="no 'colour' to group"):
+        gap.by("colour")
+    with pytest.raises(AnalysisError, match="not a series"):
+        gap.by("day")
+
+
+def test_time_since_posting_leaves_out_tweets_from_before_the_series():
+    frame = account(10)
+    frame["created_at"] = pd.Timestamp("2026-05-01 07:30", tz="UTC")
+    frame.loc[:3, "created_at"] = pd.Timestamp("2026-03-01", tz="UTC")
+    gap = explore_gap(as_metrics(in_two_days(frame), by="day"))
+    table = gap.growth()
+    assert table.index.tolist() == ["day 0", "day 1"]
+    assert table["tweets"].tolist() == [6, 6]
+    assert table["engagements"].sum() == frame["engagements"][4:].sum()
+
+
+def test_the_gap_of_totals_splits_into_asked_for_and_hidden_as_the_world_knows():
+    world = World(Settings(tweets=20_000), now=lambda: NOW)
+    ids = world.pick("own", 700)
+    life, window = world.truth(ids), world.truth(ids, START, NOW)
+
+    def frame_of(truth, endpoint):
+        names = [n for n in ENDPOINTS[endpoint].metrics if n != "impressions"]
+        frame = pd.DataFrame({n: truth.of(n) for n in names}).astype("Int64")
+        frame.insert(0, "tweet_id", pd.array(ids, dtype="string"))
+        tweets = world.tweets(world.find(np.array(ids, dtype=np.int64)))
+        posted = pd.to_datetime(tweets.posted_ms, unit="ms", utc=True)
+        frame.insert(1, "created_at", posted.astype("datetime64[ms, UTC]"))
+        return frame
+
+    historical = as_metrics(
+        frame_of(window, "historical"),
+        source="sandbox",
+        endpoint="historical",
+        start=START,
+        end=NOW,
+    )
+    totals = as_metrics(frame_of(life, "totals"), source="sandbox", read_at=NOW)
+    gap = explore_gap(historical)
+    split = gap.against_totals(totals)
+
+    whole = (historical.frame["created_at"] >= pd.Timestamp(START)).to_numpy()
+    assert (split.tweets, split.not_compared) == (whole.sum(), (~whole).sum())
+    assert 0 < split.tweets < 700
+    hidden = sum(int(life.of(kind)[whole].sum()) for kind in HIDDEN)
+    asked = set(ENDPOINTS["totals"].metrics)
+    clicks = {n: int(life.of(n)[whole].sum()) for n in COUNTED if n not in {*asked, *HIDDEN}}
+    assert split.hidden == hidden
+    assert split.not_asked == sum(clicks.values())
+    assert split.drift == 0
+    assert split.gap_in_totals == split.not_asked + split.hidden + split.drift
+    assert f"{split.not_asked:,} of them" in split.sentence
+    assert split.plot().svg()
+
+
+def test_a_window_is_not_a_lifetime():
+    frame = account(5)
+    old = as_metrics(frame, endpoint="historical", start=datetime(2027, 1, 1, tzinfo=UTC))
+    split = explore_gap(old).against_totals(as_metrics(frame))
+    assert (split.tweets, split.not_compared) == (0, 5)
+    assert "No Tweet's whole life lies in the window" in split.sentence
+    grown = frame.copy()
+    grown.loc[:1, "engagements"] += 1
+    young = as_metrics(frame, start=datetime(2025, 1, 1, tzinfo=UTC))
+    split = explore_gap(young).against_totals(as_metrics(grown))
+    assert (split.tweets, split.not_compared) == (3, 2)
+    with pytest.raises(AnalysisError, match="not known when the window"):
+        explore_gap(frame).against_totals(frame)
+
+
+def test_definitions_are_compared_with_engagements(gap):
+    table = gap.definitions()
+    frame = account()
+    row = table.loc["likes + reposts + replies"]
+    likes = frame[["favorites", "retweets", "replies"]].sum(axis=1)
+    assert row["sum"] == likes.sum()
+    assert row["share_of_engagements"] == likes.sum() / frame["engagements"].sum()
+    assert row["rate"] == likes.sum() / frame["impressions"].sum()
+    assert row["engagement_rate"] == frame["engagements"].sum() / frame["impressions"].sum()
+    assert table.loc["every column", "sum"] == gap.sum_of_metrics
+
+
+def test_rank_agreement_is_spearmans_with_ties():
+    assert rank_agreement(np.array([1, 2, 3, 4]), np.array([10, 20, 30, 40])) == pytest.approx(1)
+    assert rank_agreement(np.array([1, 2, 3]), np.array([3, 2, 1])) == pytest.approx(-1)
+    tied = rank_agreement(np.array([1, 1, 2, 3]), np.array([1, 2, 3, 4]))
+    assert tied == pytest.approx(0.9486833)
+    assert rank_agreement(np.array([1, 1, 1]), np.array([1, 2, 3])) is None
+
+
+def test_top_agreement_is_the_overlap_of_the_top_tenth():
+    engagements = np.arange(100)
+    assert top_agreement(engagements, engagements) == 1
+    assert top_agreement(-engagements, engagements) == 0
+
+
+def test_oddities_are_found_counted_and_said():
+    frame = account(50)
+    frame["has_url"] = False
+    first, second = frame["engagements"].nlargest(2).index
+    frame.loc[first, "impressions"] = 0
+    frame.loc[second, "impressions"] = 1
+    odd = explore_gap(frame).oddities().set_index("oddity")
+    clicked = (frame["url_clicks"] > 0).sum()
+    assert odd.at["URL clicks without a URL", "tweets"] == clicked
+    assert odd.at["engagements without impressions", "tweets"] == 1
+    assert odd.at["more engagements than impressions", "tweets"] == 1
+    assert frame["tweet_id"][second] in odd.at["more engagements than impressions", "examples"]
+    assert "impossible rows" not in odd.index
+
+
+def test_counters_that_fell_between_snapshots_are_told():
+    now = account(50)
+    earlier = now.copy()
+    earlier.loc[:2, "favorites"] += 4
+    odd = explore_gap(now).oddities(earlier)
+    row = odd[odd["oddity"] == "likes fell"].iloc[0]
+    assert (row["tweets"], row["of"]) == (3, 50)
+    assert "fell by 12 in all on 3 Tweets" in row["reading"]
+
+
+def test_the_interval_of_equal_tweets_is_the_share_itself():
+    spread = share_interval(np.full(50, 2), np.full(50, 10))
+    assert spread.share == spread.low == spread.high == 0.2
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = []
+    for seed in range(150):
+        size = np.exp(rng.normal(4, 1.2, 200))
+        share = rng.beta(2, 6, 200)
+        whole = rng.poisson(size) + 1
+        spread = share_interval(rng.binomial(whole, share), whole, resamples=400, seed=seed)
+        covered.append(spread.low <= 0.25 <= spread.high)
+    assert 0.9 <= np.mean(covered) <= 0.99
+
+
+def test_students_t_is_that_of_the_tables():
+    assert student(0.95, np.inf) == pytest.approx(1.959964)
+    assert student(0.95, 10) == pytest.approx(2.228, abs=0.002)
+    assert student(0.95, 30) == pytest.approx(2.042, abs=0.001)
+
+
+def test_words_are_those_that_people_read():
+    assert number(-94817) == "−94,817"
+    assert percent(0.2726) == "27.3 %"
+    assert percent(0.0001) == "under 0.1 %"
+    assert percent(0.99999) == "over 99.9 %"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+class Offers:
+    """A source that says what it was asked for."""
+
+    def __init__(self, name):
+        self.name, self.asked = name, []
+
+    def totals(self, ids):
+        self.asked.append("totals")
+        return "totals"
+
+    def historical(self, ids, start, end, by):
+        self.asked.append(f"historical by {by}")
+        return "historical"
+
+
+def test_what_is_gathered_is_what_tells_most():
+    sandbox = Offers("sandbox")
+    assert gather(sandbox, by="hour") == ("historical", "totals")
+    assert sandbox.asked == ["historical by hour", "totals"]
+    assert gather(Offers("export")) == ("totals", None)
+    with pytest.raises(InputError, match="no endpoint 'weekly'"):
+        gather(sandbox, endpoint="weekly")
+
+
+def test_a_small_study_keeps_its_promises():
+    from studies.gap_worlds import look_at, summary
+
+    outcomes = [look_at(seed) for seed in range(12)]
+    told = summary(outcomes)
+    assert told["wrong_while_certain"] == 0
+    assert told["hidden_within_1_percent_even"] >= 0.8
+    assert all(outcome.counted for outcome in outcomes if outcome.tweets > 1000)
+
+
+def test_an_earlier_snapshot_is_found_in_a_dataset(tmp_path):
+    import engagement_nb as enb
+    from engagement_nb.sources.gather import earlier_snapshot
+
+    folder = str(tmp_path / "dataset")
+    with enb.connect("sandbox", dataset=folder) as source:
+        ids = source.tweet_ids(count=30)
+        first = source.totals(ids)
+        assert earlier_snapshot(source, "totals") is None
+    with enb.connect(folder) as kept:
+        assert earlier_snapshot(kept, "totals") is None
+        assert kept.totals().frame["favorites"].sum() == first.frame["favorites"].sum()
+
+
+def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
+    frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
+    gap = explore_gap(frame)
+    assert (gap.hidden, gap.hidden_at_most) == (10, 13)
+    assert "without it, hidden would be 13." in gap.reading("evidence")
+
+
+def figures_of(**columns):
+    base = {"tweet_id": ["1", "2"], "favorites": [3, 4], "engagements": [5, 9]}
+    return pd.DataFrame({**base, **columns})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (figures_of(tweet_id=[6.49e17, 6.5e17]), "floats, which lose the last digits"),
+        (figures_of(created_at=["yesterday", "today?"]), "created_at holds what is no time"),
+        (figures_of(favorites=pd.to_datetime(["2026-01-01", "2026-01-02"])), "and no counts"),
+        (figures_of(favorites=[True, False]), "bool and no counts"),
+        (pd.concat([figures_of(), figures_of()[["favorites"]]], axis=1), "favorites comes twice"),
+        ("export.csv", "takes figures, not a str"),
+        ({"favorites": [1]}, "takes figures, not a dict"),
+        ([{"favorites": 1}], "not as dict"),
+    ],
+)
+def test_what_is_no_figures_is_refused_in_a_sentence(given, words):
+    with pytest.raises(AnalysisError, match=words):
+        explore_gap(given)
+
+
+def test_ids_as_numbers_times_as_text_and_counts_as_text_are_read_exactly():
+    """Counts beyond 2^53 keep their last unit, ids match those of other frames."""
+    large = 2**53 + 1
+    times = ["2026-01-31T12:00:00Z", "2026-02-01"]
+    frame = figures_of(
+        tweet_id=[1, 2], favorites=[str(large), "4"], engagements=[str(large), "9"],
+        created_at=times,
+    )  # fmt: skip
+    gap = explore_gap(frame, resamples=10, redraws=0)
+    assert gap.hidden == 5
+    assert gap.tweets["tweet_id"].tolist() == ["1", "2"]
+    split = gap.against_totals(figures_of(), start="2026-01-01")
+    assert split.tweets == 1
+    assert len(gap.oddities(figures_of(tweet_id=[1, 2], favorites=[3, 7])))
+
+
+def test_an_interval_takes_a_resample():
+    with pytest.raises(AnalysisError, match="one resample"):
+        explore_gap(figures_of(), resamples=0)

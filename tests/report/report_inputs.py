@@ -1,0 +1,61 @@
+"""Made-up inputs of reports: an export file, a quick notebook in place of the real one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from engagement_nb.report.notebooks import EXPLORE
+from tests.exports import export_files
+from tests.notebooks import notebook_cells
+
+PARAMETERS = """
+source: str = "sandbox"  # where figures are from
+ids_file: str = ""  # Tweets
+tolerance: float = 0.002  # a share
+then: str = "pass"  # what to do at the end
+""".strip()
+
+
+def export(folder: Path, posts: int = 60, seed: int = 1, name: str = "export.csv") -> Path:
+    """An export whose engagements are likes, replies, clicks and something hidden."""
+    rng = np.random.default_rng(seed)
+    likes, replies, clicks, hidden, bookmarks = rng.poisson([[9], [2], [5], [3], [4]], (5, posts))
+    engagements = likes + replies + clicks + hidden * (np.arange(posts) % 3)
+    rows = [
+        export_files.post(
+            number,
+            impressions=1000,
+            likes=likes[number],
+            replies=replies[number],
+            url_clicks=clicks[number],
+            bookmarks=bookmarks[number],
+            engagements=engagements[number],
+        )
+        for number in range(posts)
+    ]  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+    return export_files.write(folder, export_files.current(rows), name)
+
+
+def quick_notebooks(folder: Path, *more: str) -> Path:
+    """A folder with a notebook that explores in no time, then does what a parameter says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook_cells.write(
+        folder / EXPLORE,
+        "# A quick look\n\n## What there is",
+        "import engagement_nb as enb\nmetrics = enb.connect(source).totals(ids_file or None)\n"
+        "metrics",
+        "gap = enb.explore_gap(metrics, tolerance=tolerance)\ngap",
+        "exec(then)",
+        *more,
+        parameters=PARAMETERS,
+    )
+    return folder
+
+
+def without_times(html: str) -> str:
+    """A report without what differs from one run to the next: moments."""
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT", html)

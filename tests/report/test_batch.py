@@ -1,0 +1,360 @@
+"""Batches: checked whole, fetched once, rendered whatever fails, gone on with, told apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+from bs4 import BeautifulSoup
+
+import engagement_nb as enb
+from engagement_nb import cli
+from engagement_nb.handover import handed_over
+from engagement_nb.report.batch import make_batch
+from engagement_nb.report.notebooks import EXPLORE
+from tests.report.report_inputs import export, quick_notebooks, without_times
+
+FAILS = "raise enb.EngagementError('The figures of this account end early.')"
+
+
+@pytest.fixture
+def inputs(tmp_path) -> Path:
+    """A folder with an export file and quick notebooks."""
+    export(tmp_path)
+    quick_notebooks(tmp_path / "notebooks")
+    return tmp_path
+
+
+def manifest(folder: Path, *rows: str, header: str = "name,export,then") -> Path:
+    path = folder / "manifest.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def run(folder: Path, path: Path, *words: str) -> int:
+    given = [
+        "batch",
+        str(path),
+        "-o",
+        str(folder / "out"),
+        "--notebooks",
+        str(folder / "notebooks"),
+    ]
+    return cli.run([*given, "--no-progress", *words])
+
+
+def record(folder: Path, name: str) -> dict:
+    return json.loads((folder / "out" / "reports" / name / "made.json").read_text())
+
+
+def summary(folder: Path) -> dict:
+    return json.loads((folder / "out" / "summary.json").read_text())
+
+
+def test_one_failure_stops_no_other_report(inputs, capsys):
+    """It says why on the index, keeps its notebook, and the exit code tells a scheduler."""
+    crash = 'Third,export.csv,"import os; os._exit(1)"'
+    fails = f'Second,export.csv,"{FAILS}"'
+    path = manifest(inputs, "First,export.csv,", fails, crash, "Fourth one,export.csv,")
+    assert run(inputs, path, "--json", "--title", "Week <1>") == 1
+    said = capsys.readouterr()
+    told = json.loads(said.out)
+    assert (told["done"], told["failed"], told["resumed"]) == (2, 2, 0)
+    assert [each["status"] for each in told["each"]] == ["done", "failed", "failed", "done"]
+    assert told["each"][0]["posts"] == 60
+    assert "Traceback" not in said.err
+    assert told == summary(inputs)
+
+    reports = inputs / "out" / "reports"
+    assert {path.name for path in reports.iterdir()} == {"first", "second", "third", "fourth-one"}
+    assert {path.name for path in (reports / "first").iterdir()} == {
+        EXPLORE, "gap.json", "report.html", "made.json",
+    }  # fmt: skip
+    assert "explore_gap" in (reports / "second" / EXPLORE).read_text()
+
+    page = BeautifulSoup((inputs / "out" / "index.html").read_text(), "html.parser")
+    assert page.h1.text == "Week <1>"
+    assert "The figures of this account end early." in page.find(class_="failure").text
+    assert "died at cell" in page.find(class_="failure").text
+    assert [row.th.text for row in page.tbody.find_all("tr")] == [
+        "First",
+        "Second",
+        "Third",
+        "Fourth one",
+    ]
+    for link in page.find_all("a", href=True):
+        if not link["href"].startswith("#"):
+            assert (inputs / "out" / link["href"]).is_file(), link
+    assert len(page.find(class_="multiples").find_all("svg")) == 2
+
+
+def test_only_failed_makes_just_those_again(inputs):
+    """What was made stays as it was; the index is of all."""
+    path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"')
+    assert run(inputs, path) == 1
+    first = record(inputs, "first")
+    manifest(inputs, "First,export.csv,", "Second,export.csv,", "New,export.csv,")
+    assert run(inputs, path, "--only-failed") == 0
+    assert record(inputs, "first") == first
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done"] * 3
+
+
+def test_a_report_is_made_again_only_when_something_it_is_made_of_changed(inputs):
+    """Files lost, another parameter, another input, another notebook: each of its own."""
+    path = manifest(inputs, "First,export.csv,", "Second,export.csv,")
+    assert run(inputs, path) == 0
+
+    def made() -> list[str]:
+        return [record(inputs, name)["made_at"] + str(record(inputs, name)["seconds"])
+                for name in ("first", "second")]  # fmt: skip
+
+    before = made()
+    assert run(inputs, path) == 0
+    assert made() == before
+    assert summary(inputs)["resumed"] == 2
+
+    (inputs / "out" / "reports" / "first" / "report.html").unlink()
+    assert run(inputs, path) == 0
+    after = made()
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+
+    manifest(inputs, "First,export.csv,x = 1", "Second,export.csv,")
+    assert run(inputs, path) == 0
+    assert (made()[0] != after[0], made()[1] == after[1]) == (True, True)
+
+    export(inputs, posts=70)
+    assert run(inputs, path) == 0
+    assert summary(inputs)["resumed"] == 0
+    now = record(inputs, "second")
+    assert (now["figures"]["posts"], now["previous"]["posts"]) == (70, 60)
+    page = BeautifulSoup((inputs / "out" / "index.html").read_text(), "html.parser")
+    assert "%" in page.tbody.find(class_="note").text
+
+
+def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
+    """Old figures next to a new failure would be taken for new ones."""
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path) == 0
+    manifest(inputs, f'First,export.csv,"{FAILS}"')
+    assert run(inputs, path) == 1
+    folder = inputs / "out" / "reports" / "first"
+    assert "not complete" in (folder / "report.html").read_text()
+    assert record(inputs, "first")["previous"]["posts"] == 60
+
+
+def test_figures_are_fetched_once_and_rendered_without_the_network(
+    inputs, make_sandbox, monkeypatch
+):
+    """Rows that share Tweets share requests; a batch run again after a cut fetches nothing."""
+    sandbox = make_sandbox(tweets=300)
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    own = sandbox.ids("own", 50)
+    (inputs / "some.txt").write_text("\n".join(own[:30]))
+    (inputs / "others.txt").write_text("\n".join(own[20:]))
+    quick_notebooks(inputs / "notebooks")
+    path = manifest(inputs, "one,sandbox,totals,some.txt", "two,sandbox,totals,others.txt",
+                    header="name,source,endpoint,ids")  # fmt: skip
+    assert run(inputs, path) == 0
+    asked = len([entry for entry in sandbox.log if "insights" in str(entry)])
+    with enb.connect("sandbox") as source:
+        assert asked == len(source.plan(own, "totals").requests)
+    for name in ("one", "two"):
+        executed = nbformat.read(inputs / "out" / "reports" / name / EXPLORE, 4)
+        assert handed_over(executed)["metrics"]["tweets"] == 30
+    assert all(record(inputs, name)["sandbox"] for name in ("one", "two"))
+    assert "SANDBOX DATA" in (inputs / "out" / "index.html").read_text()
+
+    # A run that was cut off after the fetch: what is missing is rendered from the dataset.
+    state = inputs / "out" / "batch.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "ended": False}))
+    shutil.rmtree(inputs / "out" / "reports" / "two")
+    sandbox.stop()
+    assert run(inputs, path) == 0
+    assert summary(inputs)["resumed"] == 1
+
+
+def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeypatch):
+    """Tokens that are not taken are told on the index; the other reports are made."""
+    sandbox = make_sandbox(tweets=120)
+    (inputs / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
+    for name, value in {**sandbox.env, "TWITTER_ACCESS_TOKEN_SECRET": "not-the-one"}.items():
+        monkeypatch.setenv(name, value)
+    path = manifest(inputs, "one,api,historical,ids.txt,", "two,,,,export.csv",
+                    header="name,source,endpoint,ids,export")  # fmt: skip
+    assert run(inputs, path) == 1
+    one, two = summary(inputs)["each"]
+    assert (one["status"], two["status"]) == ("failed", "done")
+    assert one["error"].startswith("Nothing could be fetched.")
+    assert record(inputs, "one")["error"] == one["error"]
+
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET", sandbox.env["TWITTER_ACCESS_TOKEN_SECRET"])
+    assert run(inputs, path, "--only-failed") == 0
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done", "done"]
+
+
+def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(folder / "out"),
+               "--notebooks", str(folder / "notebooks"), "--no-progress", *words]  # fmt: skip
+    (folder / "tmp").mkdir(exist_ok=True)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env={**os.environ, "TMPDIR": str(folder / "tmp")})  # fmt: skip
+
+
+def finished(folder: Path) -> dict[str, float]:
+    """Reports that are there, by when they were."""
+    return {path.parent.name: path.stat().st_mtime_ns
+            for path in (folder / "out" / "reports").glob("*/made.json")}  # fmt: skip
+
+
+def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not happens():
+        if process is not None and process.poll() is not None:
+            raise AssertionError(process.stderr.read())
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def at_work_in(folder) -> list[int]:
+    """Processes whose working directory is in a folder."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder):
+                found.append(process.pid)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
+    """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""
+    pause = "import time; time.sleep(0.2)"
+    path = manifest(inputs, *[f"r{n},export.csv,{pause}" for n in range(8)])
+    batch = start(inputs, path)
+    wait_for(lambda: len(finished(inputs)) >= 2, batch)
+    batch.send_signal(number)
+    _, said = batch.communicate(timeout=20)
+    assert batch.returncode == code
+    assert "Traceback" not in said
+    # Kernels die with their parent, and a moment after it.
+    wait_for(lambda: not at_work_in(inputs / "tmp"))
+    before = finished(inputs)
+    assert 2 <= len(before) < 8
+    left = list((inputs / "tmp").iterdir())
+    assert bool(left) == (number == signal.SIGKILL)
+    for thing in (inputs / "tmp").rglob("*"):
+        os.utime(thing, (0, 0), follow_symlinks=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(inputs / "tmp"))
+    assert run(inputs, path) == 0
+    assert not any(folder.exists() for folder in left)
+    after = finished(inputs)
+    assert len(after) == 8
+    assert {name: after[name] for name in before} == before
+    assert summary(inputs)["resumed"] == len(before)
+    assert not list((inputs / "out").rglob(".tmp-*"))
+
+
+def test_addresses_of_fsspec_will_do(inputs):
+    """Outputs and their records on any file system that fsspec knows."""
+    path = manifest(inputs, "First,export.csv,")
+    made = make_batch(path, "memory://batch/out", notebooks=inputs / "notebooks", progress=False)
+    assert not made.failed
+    import fsspec
+
+    files = fsspec.filesystem("memory").find("/batch/out")
+    assert "/batch/out/index.html" in files
+    assert "/batch/out/reports/first/report.html" in files
+    again = make_batch(path, "memory://batch/out", notebooks=inputs / "notebooks", progress=False)
+    assert again.resumed == ["First"]
+
+
+def worker(address: str, folder: Path, name: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "2",
+               "--no-nanny", "--host", "127.0.0.1", "--no-dashboard", "--name", name,
+               "--local-directory", str(folder / name)]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def dask_scheduler(folder: Path) -> tuple[subprocess.Popen, str]:
+    told = folder / "scheduler.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port",
+         "0", "--no-dashboard", "--no-jupyter", "--scheduler-file", str(told)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: told.exists() and told.read_text().strip().endswith("}"))
+    return process, json.loads(told.read_text())["address"]
+
+
+def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
+    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
+    scheduler, address = dask_scheduler(inputs)
+    workers = []
+    try:
+        workers = [worker(address, inputs, name) for name in ("a", "b")]
+        batch = start(inputs, path, "--scheduler", address)
+        wait_for(lambda: len(finished(inputs)) >= 2, batch)
+        os.kill(workers[0].pid, signal.SIGKILL)
+        batch.communicate(timeout=120)
+        assert batch.returncode == 0
+    finally:
+        for process in [*workers, scheduler]:
+            process.kill()
+            process.wait()
+    assert [each["status"] for each in summary(inputs)["each"]] == ["done"] * 6
+    assert len(list((inputs / "out" / "reports").iterdir())) == 6
+    there = without_times((inputs / "out/reports/r3/report.html").read_text())
+    shutil.rmtree(inputs / "out")
+    manifest(inputs, 'r3,export.csv,"import time; time.sleep(0.3)"')
+    assert run(inputs, path) == 0
+    assert without_times((inputs / "out/reports/r3/report.html").read_text()) == there
+
+
+def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
+    """One sentence, exit 1."""
+    monkeypatch.setattr("engagement_nb.report.pool.SCHEDULER_SECONDS", 1)
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_cluster_without_workers_and_one_that_is_lost_are_told(inputs):
+    """Nobody waits for nothing unawares; each report says what became of it."""
+    pytest.importorskip("distributed")
+    path = manifest(inputs, "First,export.csv,")
+    hasty = (
+        "import engagement_nb.report.pool as pool, engagement_nb.cli as cli;"
+        "pool.WORKERS_SECONDS, pool.SCHEDULER_SECONDS = 0.1, 2; cli.main()"
+    )
+    scheduler, address = dask_scheduler(inputs)
+    said = inputs / "said.txt"
+    words = ["batch", str(path), "-o", str(inputs / "out"), "--scheduler", address]
+    with said.open("w") as errors:
+        batch = subprocess.Popen([sys.executable, "-c", hasty, *words], stderr=errors)
+    try:
+        wait_for(lambda: f"{address} has no workers" in said.read_text())
+        scheduler.kill()
+        assert batch.wait(60) == 1
+    finally:
+        for process in (batch, scheduler):
+            process.kill()
+            process.wait()
+    assert "failed: First: The scheduler was lost" in said.read_text()
+    assert "Traceback" not in said.read_text()

@@ -1,0 +1,118 @@
+"""Batches run again: what they ask for, what they render, what they say has changed."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import nbformat
+import pytest
+
+from engagement_nb.handover import handed_over
+from engagement_nb.report.notebooks import EXPLORE
+from tests.report.report_inputs import export, quick_notebooks
+from tests.report.test_batch import inputs, manifest, record, run, summary
+
+__all__ = ["inputs"]
+
+READS_PERIODS = "metrics = enb.connect(source).historical(ids_file)\nmetrics"
+
+
+@pytest.fixture
+def now() -> list[datetime]:
+    """The sandbox's present moment, as its only item."""
+    return [datetime.now(UTC) + timedelta(hours=1)]
+
+
+@pytest.fixture
+def box(make_sandbox, monkeypatch, now):
+    """A sandbox that the command line finds, in which time stands still unless moved."""
+    sandbox = make_sandbox(tweets=300, clock=lambda: now[0])
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def tweets(folder) -> list[int]:
+    """Tweets that each report is of."""
+    found = [folder / "out" / each["folder"] / EXPLORE for each in summary(folder)["each"]]
+    return [handed_over(nbformat.read(path, 4))["metrics"]["tweets"] for path in found]
+
+
+@pytest.mark.parametrize(("endpoint", "cut"), [("totals", False), ("historical", True)])
+def test_tweets_that_a_run_did_not_ask_for_are_fetched_beside_the_others(
+    inputs, box, endpoint, cut
+):
+    """A list that was missing, or grew after a cut: every report has all of its Tweets."""
+    own = box.ids("own", 48)
+    (inputs / "i1.txt").write_text("\n".join(own[:28]))
+    path = manifest(inputs, f"one,sandbox,i1.txt,{endpoint}", f"two,sandbox,i2.txt,{endpoint}",
+                    header="name,source,ids,endpoint")  # fmt: skip
+    if endpoint == "historical":
+        quick_notebooks(inputs / "notebooks", READS_PERIODS)
+    assert run(inputs, path) == 1
+    (inputs / "i2.txt").write_text("\n".join(own[20:]))
+    words = ["--only-failed"]
+    if cut:
+        state = inputs / "out" / "batch.json"
+        state.write_text(json.dumps({**json.loads(state.read_text()), "ended": False}))
+        words = []
+    assert run(inputs, path, *words) == 0
+    assert tweets(inputs) == [28, 28]
+    (fetched,) = summary(inputs)["fetched"].values()
+    assert fetched["tweets"] == 48
+
+
+def test_an_export_called_as_our_own_list_of_ids_is_left_alone(inputs):
+    """Ids are written where no source can be, whatever it is called."""
+    mine = export(inputs, name="ids.txt")
+    before = mine.read_bytes()
+    path = manifest(inputs, "a,ids.txt,export.csv", header="name,export,ids")
+    assert run(inputs, path) == 0
+    assert mine.read_bytes() == before
+
+
+def test_a_change_is_told_until_there_is_another(inputs):
+    """A report made again of the same figures keeps the last other ones beside it."""
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path) == 0
+    export(inputs, posts=70)
+    assert run(inputs, path) == 0
+    for then, code in [("x = 1", 0), ("raise ValueError", 1), ("x = 2", 0)]:
+        manifest(inputs, f"First,export.csv,{then}")
+        assert run(inputs, path) == code
+        assert record(inputs, "first")["previous"]["posts"] == (70 if code else 60)
+    assert "previous" not in record(inputs, "first")["previous"]
+
+
+def test_totals_read_anew_are_rendered_only_if_they_changed(inputs, box, now):
+    """A second reading of the same figures spends requests, which are told, and no kernel."""
+    (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
+    path = manifest(inputs, "one,sandbox,ids.txt,totals", header="name,source,ids,endpoint")
+    asked = 0
+    for moved, resumed in [(0, 0), (0, 1), (5, 0)]:
+        now[0] += timedelta(days=moved)
+        assert run(inputs, path) == 0
+        (fetched,) = summary(inputs)["fetched"].values()
+        answers = len([seen for seen in box.log if "insights" in str(seen)])
+        assert (summary(inputs)["resumed"], fetched["requests"]) == (resumed, answers - asked)
+        assert answers > asked
+        asked = answers
+        label = fetched["snapshot"]  # to the second
+        while f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}" == label:
+            time.sleep(0.01)
+
+
+def test_requests_for_totals_beside_a_period_are_told(inputs, box):
+    """A period that is there costs nothing when run again; its totals do."""
+    (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
+    header = "name,source,ids,start,end"
+    path = manifest(inputs, "one,sandbox,ids.txt,2026-11-01,2026-11-08", header=header)
+    quick_notebooks(inputs / "notebooks", READS_PERIODS)
+    for resumed in (0, 1):
+        before = len(box.log)
+        assert run(inputs, path) == 0
+        (fetched,) = summary(inputs)["fetched"].values()
+        asked = [seen for seen in list(box.log)[before:] if "insights" in str(seen)]
+        assert (summary(inputs)["resumed"], fetched["requests"]) == (resumed, len(asked))

@@ -1,0 +1,318 @@
+"""One report: from a source to files that can be sent, or to a sentence that says why not."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import nbformat
+import papermill
+import pytest
+from papermill.engines import papermill_engines
+
+import engagement_nb as enb
+from engagement_nb import cli
+from engagement_nb.engine.forked import ENGINE, ForkedEngine
+from engagement_nb.errors import InputError, ReportError
+from engagement_nb.report import make_report
+from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
+from tests.notebooks import notebook_cells
+from tests.report.report_inputs import export, quick_notebooks, without_times
+
+ADDRESS = re.compile(r"(?:src|href|srcset|action|url\()\s*=?\s*[\"'(]?\s*(?:https?:)?//", re.I)
+
+
+def complaint(capsys) -> str:
+    """What went wrong, in the one line that a person sees."""
+    said = capsys.readouterr().err.splitlines()
+    errors = [line for line in said if line.startswith("error: ")]
+    assert len(errors) == 1, said
+    assert "Traceback" not in "\n".join(said)
+    return errors[0]
+
+
+def test_an_export_becomes_a_report(tmp_path, capsys):
+    """HTML that holds all it shows, the executed notebook, and the figures as JSON."""
+    source, out = export(tmp_path), tmp_path / "out"
+    assert (
+        cli.run(["report", "--source", str(source), "-o", str(out), "--title", "An <account>"]) == 0
+    )
+    assert sorted(path.name for path in out.iterdir()) == [EXPLORE, "gap.json", "report.html"]
+    assert str(out / "report.html") in capsys.readouterr().out
+
+    gap = json.loads((out / "gap.json").read_text())
+    expected = enb.explore_gap(enb.read_export(source)).to_dict()
+    assert gap == json.loads(json.dumps(expected))
+
+    html = (out / "report.html").read_text()
+    assert "<title>An &lt;account&gt;</title>" in html
+    assert gap["sentence"] in html
+    assert f"{gap['hidden']:,}" in html
+    assert not ADDRESS.search(html)
+    assert "<script" not in html
+    assert "SANDBOX" not in html
+    assert '<details class="code">' in html
+    assert "explore_gap" in html.replace("</span>", "").replace('<span class="n">', "")
+    assert html.count("<img") == html.count('alt="') - html.count('<img alt=""')
+    executed = nbformat.read(out / EXPLORE, 4)
+    assert all(c.execution_count for c in executed.cells if c.cell_type == "code")
+
+
+def test_both_engines_make_the_same_report(tmp_path):
+    """Forked kernels or stock ones: the HTML differs in its moments only; so does a second run."""
+    source = export(tmp_path)
+    pages = []
+    for engine in ("fast", "stock", "fast"):
+        make_report(str(source), out=tmp_path / "out", engine=engine)
+        pages.append(without_times((tmp_path / "out" / "report.html").read_text()))
+    assert pages[0] == pages[1] == pages[2]
+
+
+def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
+    """Without any source the sandbox is fetched into a dataset, and says so everywhere."""
+    out = tmp_path / "out"
+    words = ["report", "-o", str(out), "-p", "tweets", "40", "--json"]
+    assert cli.run(words) == 0
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert answer["gap"]["sandbox"] is True
+    assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html"}
+    assert enb.Dataset(out / "dataset").sandbox
+    assert "SANDBOX" in said.err
+    html = (out / "report.html").read_text()
+    assert html.count("SANDBOX DATA") > 2
+    assert "What could not be had" in html
+    assert "unavailable" in html
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["-p", "tolerence", "1"], "No notebook has a parameter 'tolerence'"),
+        (["-p", "tolerance", "much"], "is float, and 'much' is not"),
+        (["-p", "tolerance", "[1"], "cannot be read as that"),
+        (["-p", "then", "1", "-p", "then", "2"], "then is given twice"),
+        (["--notebooks", "nowhere"], "is not a folder of notebooks"),
+        (["--source", "nowhere.csv"], "nowhere.csv: there is no such file"),
+        (["--ids", "nowhere.txt"], "nowhere.txt"),
+        (["--engine", "quick"], "--engine"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_told_before_anything_is_made(
+    tmp_path, capsys, monkeypatch, words, told
+):
+    """Wrong use is one sentence and exit 2, and leaves nothing behind."""
+    monkeypatch.chdir(tmp_path)
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    given = ["--source", str(export(tmp_path / "in")), "--notebooks", str(notebooks)]
+    assert cli.run(["report", "-o", "out", *given, *words]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_notebook_without_its_tag_is_refused(tmp_path, capsys):
+    """Papermill would only warn and run it with its own values."""
+    folder = quick_notebooks(tmp_path / "notebooks")
+    notebook = nbformat.read(folder / EXPLORE, 4)
+    notebook.cells[0].metadata.tags = []
+    nbformat.write(notebook, folder / EXPLORE)
+    words = ["report", "--source", str(export(tmp_path)), "--notebooks", str(folder)]
+    assert cli.run([*words, "-o", str(tmp_path / "out")]) == 2
+    assert "no cell tagged 'parameters'" in complaint(capsys)
+    (folder / EXPLORE).write_text("{")
+    assert cli.run([*words, "-o", str(tmp_path / "out")]) == 2
+    assert "is not a notebook" in complaint(capsys)
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path, capsys):
+    """A file where the folder should be: exit 1, before a kernel starts."""
+    (tmp_path / "taken").write_text("")
+    words = ["report", "--source", str(export(tmp_path)), "-o", str(tmp_path / "taken")]
+    assert cli.run(words) == 1
+    said = complaint(capsys)
+    assert "taken" in said
+    assert "fetched" not in said
+
+
+@pytest.mark.parametrize("command", [["report"], ["batch", "manifest.csv"]])
+@pytest.mark.parametrize(("out", "told"), [("", "it is empty"), ("memory://x", "is gone when")])
+def test_a_place_that_keeps_nothing_is_refused(capsys, command, out, told):
+    """What a script's unset variable leaves, and what ends with the process: exit 2."""
+    assert cli.run([*command, "-o", out]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "told"),
+    [
+        ("raise enb.EngagementError('The file ends early.', advice='Export it again.')", 1,
+         "The file ends early. Export it again."),
+        ("from engagement_nb.errors import InputError; raise InputError('No such day.')", 2,
+         "No such day."),
+        ("{}['key']", 1, "stopped at cell 5: KeyError: 'key'"),
+        ("import os; os._exit(3)", 1, "died at cell 5"),
+        ("import time; time.sleep(60)", 1, "took too long at cell 5"),
+    ],
+)  # fmt: skip
+def test_what_stops_a_notebook_is_one_sentence(tmp_path, capsys, then, code, told):
+    """The error reaches the terminal without a traceback; the notebook up to there is kept."""
+    notebooks, out = quick_notebooks(tmp_path / "notebooks"), tmp_path / "out"
+    words = ["report", "--source", str(export(tmp_path)), "--notebooks", str(notebooks)]
+    limit = ["--cell-timeout", "2"] if "sleep" in then else []
+    assert cli.run([*words, "-o", str(out), "-p", "then", then, *limit]) == code
+    assert told in complaint(capsys)
+    kept = nbformat.read(out / EXPLORE, 4)
+    assert "explore_gap" in "".join(cell.source for cell in kept.cells if cell.get("outputs"))
+    assert not (out / "report.html").exists()
+
+
+def test_a_run_is_judged_by_its_outputs(tmp_path, monkeypatch):
+    """A notebook that papermill calls complete, and of which nothing has run, is a failure."""
+
+    class Idle:
+        nb_kernel_name = ForkedEngine.nb_kernel_name
+        nb_language = ForkedEngine.nb_language
+
+        @classmethod
+        def execute_notebook(cls, nb, kernel_name, **options):
+            for cell in nb.cells:
+                cell.metadata["papermill"] = {"status": "completed", "exception": False}
+            return nb
+
+    monkeypatch.setitem(papermill_engines._engines, ENGINE, Idle)
+    with pytest.raises(ReportError, match="5 cells have not run"):
+        make_report(str(export(tmp_path)), out=tmp_path / "out",
+                    notebooks=quick_notebooks(tmp_path / "notebooks"))  # fmt: skip
+
+
+def test_a_kernel_that_does_not_start_is_tried_again(tmp_path, monkeypatch):
+    """Stock kernels now and then find their port taken; nothing has run then."""
+    tries = []
+
+    class Unlucky(ForkedEngine):
+        @classmethod
+        def execute_managed_notebook(cls, *given, **options):
+            tries.append(1)
+            if len(tries) < 3:
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            return super().execute_managed_notebook(*given, **options)
+
+    monkeypatch.setitem(papermill_engines._engines, ENGINE, Unlucky)
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    made = make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=notebooks)
+    assert made.gap["posts"] == 60
+    assert len(tries) == 3
+
+
+SECRET = "kS9-a/very+secret=token"  # a credential in no real system
+
+
+@pytest.fixture
+def secret(monkeypatch):
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET", SECRET)
+    return SECRET
+
+
+@pytest.mark.parametrize("value", [SECRET, f"Bearer {SECRET} and more"])
+def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value):
+    """Papermill writes parameters down; the refusal names what holds it and not the value."""
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    with pytest.raises(InputError, match="'then' holds a credential") as refused:
+        make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=notebooks,
+                    parameters={"then": value})  # fmt: skip
+    assert SECRET not in str(refused.value)
+    with pytest.raises(InputError, match="'title' holds a credential") as refused:
+        make_report(str(export(tmp_path)), out=tmp_path / "out", title=value)
+    assert SECRET not in str(refused.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "engine"),
+    [
+        ("pass", "fast"),
+        ("raise enb.EngagementError(f'refused: {key}')", "fast"),
+        ("raise ValueError(f'refused: {key}')", "fast"),
+        ("raise type(key, (ValueError,), {})('refused')", "fast"),
+        ("raise ValueError(f'refused: {key}')", "stock"),
+    ],
+)
+def test_no_credential_gets_into_what_is_written(tmp_path, capsys, secret, end, engine):
+    """Printed, displayed, raised, percent-encoded: in no notebook, HTML, JSON or message."""
+    leak = (
+        "import os, base64, urllib.parse; from IPython.display import display, HTML;"
+        " key = os.environ['TWITTER_ACCESS_TOKEN_SECRET']; print(key); display(HTML(key));"
+        f" display(urllib.parse.quote(key, safe='')); {end}"
+    )
+    notebooks, out = quick_notebooks(tmp_path / "notebooks"), tmp_path / "out"
+    words = ["report", "--source", str(export(tmp_path)), "--notebooks", str(notebooks)]
+    code = cli.run([*words, "-o", str(out), "-p", "then", leak, "--engine", engine])
+    assert code == (0 if end == "pass" else 1)
+    written = [path.read_text() for path in out.iterdir()]
+    said = capsys.readouterr()
+    assert any("[secret]" in text for text in written)
+    for text in [*written, said.out, said.err]:
+        assert SECRET not in text
+        assert "kS9" not in text
+        assert "very" + "%2Bsecret" not in text
+
+
+@pytest.mark.parametrize("name", [FETCH, EXPLORE])
+def test_notebooks_say_what_they_take(name):
+    """Every parameter has a type, a default that is a literal, and a help in words."""
+    taken = papermill.inspect_notebook(str(notebooks_folder() / name))
+    assert taken
+    for parameter in taken.values():
+        assert parameter["inferred_type_name"] in ("str", "int", "float", "bool")
+        assert len(parameter["help"]) > 5
+    declared = find_notebook(name).parameters
+    assert declared["source"].default == "sandbox"
+    for parameter in declared.values():
+        assert type(parameter.default).__name__ == parameter.type
+    source = find_notebook(name).node.cells
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in source)
+
+
+def test_the_fetching_notebook_takes_these_parameters():
+    """Its contract with whoever runs it under papermill."""
+    declared = find_notebook(FETCH).parameters
+    assert {name: (p.type, p.default) for name, p in declared.items()} == {
+        "source": ("str", "sandbox"),
+        "profile": ("str", ""),
+        "ids_file": ("str", ""),
+        "tweets": ("int", 500),
+        "endpoint": ("str", "historical"),
+        "start": ("str", ""),
+        "end": ("str", ""),
+        "by": ("str", "day"),
+        "with_totals": ("bool", True),
+        "dataset": ("str", "dataset"),
+    }
+
+
+def test_a_changed_copy_is_used_where_it_is_given(tmp_path):
+    """Of a folder of one's own, what it has is used, and the rest is the package's."""
+    quick_notebooks(tmp_path)
+    assert find_notebook(EXPLORE, tmp_path).node.cells[1].source.startswith("# A quick look")
+    assert find_notebook(FETCH, tmp_path).node == find_notebook(FETCH).node
+
+
+def test_home_is_not_told(tmp_path, monkeypatch):
+    """Where somebody's home lies on their machine is nobody's business."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = export(tmp_path / "private")
+    make_report(str(source), out=tmp_path / "out", notebooks=quick_notebooks(tmp_path / "n"))
+    for name in (EXPLORE, "report.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert str(source) not in text
+        assert "~" + os.sep + "private" in text
+
+
+def test_a_notebook_that_shows_no_gap_is_told(tmp_path):
+    """There is no answer to report, so there is no report."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    notebook_cells.write(folder / EXPLORE, "1 + 1", parameters="source: str = ''  # where from")
+    with pytest.raises(ReportError, match="shows no gap"):
+        make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=folder)

@@ -1,0 +1,236 @@
+"""The HTML of a report: whole, quiet, accessible; looked at in a browser where there is one."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from itertools import pairwise
+
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from engagement_nb.report import make_report
+from engagement_nb.report.index import index_html
+from engagement_nb.report.page import KeyFigure, Missing, Page, to_html
+from engagement_nb.report.pdf import find_browser
+from tests.browser import browser
+from tests.report.report_inputs import export
+
+__all__ = ["browser"]
+
+TABLE = (
+    '<div><style scoped>.dataframe tbody tr th {}</style><table border="1" class="dataframe">'
+    '<thead><tr style="text-align: right;"><th></th><th>sum</th><th>why</th></tr>'
+    "<tr><th>metric</th><th></th><th></th></tr></thead>"
+    "<tbody><tr><th>likes</th><td>−1,234</td><td>it fits</td></tr></tbody></table></div>"
+)
+
+
+def notebook(*cells):
+    made = [
+        new_markdown_cell(cell) if isinstance(cell, str) else new_code_cell("1 + 1", outputs=[cell])
+        for cell in cells
+    ]
+    return new_notebook(cells=made)
+
+
+def display(**data):
+    names = {"html": "text/html", "plain": "text/plain", "png": "image/png"}
+    metadata = {"image/png": {"alt": data.pop("alt")}} if "alt" in data else {}
+    return new_output("display_data", {names[k]: v for k, v in data.items()}, metadata=metadata)
+
+
+def page_of(*cells, **around):
+    around = {"title": "A report", **around}
+    return BeautifulSoup(to_html(notebook(*cells), Page(**around)), "html.parser")
+
+
+def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
+    """One h1, no level left out, each heading with an id that is in the contents once."""
+    cells = ["# Title\n\nA question.", "## One", "#### Too deep", "## One", "## Two <b>&</b>"]
+    around = {"problems": [], "made": [("Source", "x")], "answer": ["It is so."]}
+    page = page_of(*cells, figures=[KeyFigure("Tweets", "3")], **around)
+    assert [tag.text for tag in page.find_all("h1")] == ["A report"]
+    levels = [int(tag.name[1]) for tag in page.find_all(re.compile("^h[1-6]$"))]
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    links = [link["href"].removeprefix("#") for link in page.nav.find_all("a")]
+    assert links == list(dict.fromkeys(links))
+    assert [page.find(id=link).text for link in links] == [
+        "In short", "One", "One", "Two &", "What could not be had", "How this report was made",
+    ]  # fmt: skip
+    assert page.main.find(re.compile("h2|p")).text == "In short"
+    assert "Title" not in page.text
+    assert "A question." in page.text
+    assert page.html["lang"] == "en"
+
+
+def test_tables_can_be_scrolled_and_read_by_anybody():
+    """A region that the keyboard reaches, named; headings say what they head; words to the left."""
+    table = page_of("## Figures", display(html=TABLE)).find("table")
+    region = table.find_parent(role="region")
+    assert region["tabindex"] == "0"
+    assert region["aria-label"] == "Table 1: Figures"
+    assert [(c.text, c.name, c.get("scope")) for c in table.thead.find_all(["th", "td"])] == [
+        ("metric", "th", "col"), ("sum", "th", "col"), ("why", "th", "col"),
+    ]  # fmt: skip
+    assert table.tbody.th["scope"] == "row"
+    assert [cell.get("class") for cell in table.tbody.find_all("td")] == [None, ["text"]]
+    assert not table.find_parent("main").find("style")
+
+
+def test_figures_have_alternative_texts():
+    """Those of the notebook, escaped; a figure without one is not passed over in silence."""
+    page = page_of(display(png="aGk=", alt='5 "likes" & more'), display(html="<img src='data:,'>"))
+    assert [image["alt"] for image in page.find_all("img")] == [
+        '5 "likes" & more', "Figure without a description",
+    ]  # fmt: skip
+
+
+def test_progress_bars_and_widgets_are_left_out():
+    """They say nothing on paper; what else was printed stays."""
+    bar = new_output(
+        "stream", name="stderr", text="\r 50%|##   | 1/2\r100%|#####| 2/2\nA warning\n"
+    )
+    only = new_output("stream", name="stderr", text="\r100%|#####| 2/2 [00:00<00:00]\n")
+    widget = new_output("display_data", {"text/plain": "HBox(...)",
+                        "application/vnd.jupyter.widget-view+json": {"model_id": "1"}})  # fmt: skip
+    page = page_of(bar, only, widget)
+    assert "A warning" in page.text
+    assert "%|" not in page.text
+    assert "HBox" not in page.text
+    assert len(page.find_all("details", class_="messages")) == 1
+
+
+def test_code_is_folded_and_not_lost():
+    page = page_of(display(plain="2"))
+    assert page.find("details", class_="code").find("pre").text.strip() == "1 + 1"
+    assert not page.find("details", class_="code").has_attr("open")
+
+
+def test_what_stands_around_is_escaped():
+    """A title is text, whatever is in it."""
+    nasty = '<script>"&'
+    page = page_of("## x", title=nasty, subtitle=nasty, answer=[nasty], failure=nasty,
+                   made=[(nasty, nasty)], problems=[Missing(*[nasty] * 4)])  # fmt: skip
+    assert page.find("script") is None
+    assert page.h1.text == nasty
+    assert page.text.count(nasty) == 11
+
+
+def test_sandbox_pages_are_stamped_and_no_others_name_it():
+    assert "SANDBOX DATA" in page_of("x", sandbox=True).body.aside.text
+    assert "SANDBOX" not in str(page_of("x"))
+
+
+def records():
+    done = {"status": "done", "files": {"report.html": 1}, "problems": []}
+    figures = {"posts": 3, "engagements": 200, "hidden": 50, "hidden_share": 0.25,
+               "over_count": 900, "naive_gap": -850}  # fmt: skip
+    before = {"engagements": 100, "hidden": 0, "hidden_share": 0.3, "over_count": 900}
+    return [
+        {
+            "name": "a",
+            "folder": "a",
+            "title": "<A>",
+            "figures": figures,
+            "previous": before,
+            **done,
+        },
+        {"name": "b", "folder": "b", "figures": {**figures, "engagements": 5, "hidden": 1}, **done},
+        {"name": "c", "folder": "c", "status": "failed", "error": "No <figures>.", "files": {}},
+    ]
+
+
+def test_the_index_tells_figures_changes_and_failures():
+    html = index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC))
+    page = BeautifulSoup(html, "html.parser")
+    first = [cell.get_text("|") for cell in page.tbody.tr.find_all("td")]
+    assert first == ["3", "200|+100.0 %", "25.0 %|−5.0 points", "50|+50", "900|+0.0 %", "−850", "0"]
+    assert page.tbody.th.text == "<A>"
+    assert "No <figures>." in page.find(class_="failure").text
+    assert page.find(class_="subtitle").text.startswith("2 of 3 reports")
+    pictures = page.find_all("svg")
+    assert [bool(svg.find("path")) for svg in pictures] == [True, True]
+    assert "hidden 25.0% of 200 engagements" in pictures[0]["aria-label"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A report of an export, one of the sandbox, and an index, as files."""
+    folder = tmp_path_factory.mktemp("pages")
+    make_report(str(export(folder)), out=folder / "export")
+    make_report("sandbox", out=folder / "box", parameters={"tweets": 40}, pdf=bool(find_browser()))
+    index = folder / "index.html"
+    index.write_text(index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC)))
+    return {
+        "export": folder / "export" / "report.html",
+        "sandbox": folder / "box" / "report.html",
+        "index": index,
+    }
+
+
+@pytest.mark.parametrize("name", ["export", "sandbox", "index"])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_browser_has_nothing_to_complain_of(browser, files, name, width, scheme):
+    """The network cut: no request, no message, nothing that axe finds, no sideways scroll."""
+    browser.open(files[name], width=width, scheme=scheme)
+    assert browser.requests == []
+    assert browser.complaints == []
+    assert not browser.scrolls_sideways()
+    assert browser.accessibility_violations() == []
+
+
+def test_the_index_is_sorted_by_a_click(browser, files):
+    """And again by another, the other way; what has no figure comes last both ways."""
+    browser.open(files["index"])
+    names = "[...document.querySelectorAll('tbody th a, tbody th')].map(x => x.textContent)"
+    order = f"[...new Set({names})].map(x => x[0] == '<' ? 'a' : x).join('')"
+    click = "document.querySelectorAll('th button')[2].click()"
+    sort = "document.querySelectorAll('thead th')[2].getAttribute('aria-sort')"
+    browser.evaluate(click)
+    assert (browser.evaluate(order), browser.evaluate(sort)) == ("bac", "ascending")
+    browser.evaluate(click)
+    assert (browser.evaluate(order), browser.evaluate(sort)) == ("abc", "descending")
+    assert browser.complaints == []
+
+
+@pytest.mark.parametrize(("width", "figures"), [(1280, 7), (390, 2)])
+def test_a_long_title_leaves_figures_in_sight(browser, tmp_path, width, figures):
+    """It is folded, what stands above the table too; the reports sort by the titles shown."""
+    first, second, _ = records()
+    first["title"] = "The quarterly engagement report of our main account, January to March"
+    second["title"] = "Another account"
+    index = tmp_path / "index.html"
+    made_at = datetime(2026, 1, 5, tzinfo=UTC)
+    index.write_text(index_html([first, second], title="Week", made_at=made_at))
+    browser.open(index, width=width)
+    edge = "x.getBoundingClientRect().right <= document.documentElement.clientWidth"
+    seen = f"[...document.querySelectorAll('tbody tr:first-child td')].filter(x => {edge}).length"
+    assert browser.evaluate(seen) == figures
+    told = (
+        "document.getElementById(document.querySelector('table').getAttribute('aria-describedby'))"
+    )
+    assert browser.evaluate(f"(x => {edge} && x.scrollWidth <= x.clientWidth)({told})")
+    browser.evaluate("document.querySelector('th button').click()")
+    assert browser.evaluate("document.querySelector('tbody th').textContent") == "Another account"
+
+
+def test_a_browser_prints_it(browser, files):
+    """PDF beside the HTML, several pages of it."""
+    printed = (files["sandbox"].parent / "report.pdf").read_bytes()
+    assert printed.startswith(b"%PDF")
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 2
+
+
+def test_the_style_sheet_is_whole():
+    """A brace too many would silently take the next rule with it."""
+    sheets = resources.files("engagement_nb.report") / "template"
+    for sheet in ("style.css", "sandbox.css"):
+        text = (sheets / sheet).read_text(encoding="utf-8")
+        depth = 0
+        for sign in re.findall(r"[{}]", text):
+            depth += 1 if sign == "{" else -1
+            assert depth >= 0, sheet
+        assert depth == 0, sheet

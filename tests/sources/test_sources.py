@@ -1,0 +1,361 @@
+"""Sources: the sandbox, the API, export files and datasets are used alike."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from nbformat.v4 import new_notebook
+
+from engagement_nb import connect
+from engagement_nb.cli import run
+from engagement_nb.dataset import Dataset
+from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.problems import tweets_missing
+from engagement_nb.report.compose import compose
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.vocabulary import ENDPOINTS, tweet_time
+from tests.collect.collecting import account_for_each, same
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No keys and no files of the person who runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("ENGAGEMENT_LEDGER", str(tmp_path / "ledger"))
+    for name in ("CONSUMER_KEY", "CONSUMER_SECRET", "ACCESS_TOKEN", "ACCESS_TOKEN_SECRET",
+                 "BEARER_TOKEN"):  # fmt: skip
+        monkeypatch.delenv(f"TWITTER_{name}", raising=False)
+    monkeypatch.delenv("ENGAGEMENT_API_URL", raising=False)
+
+
+@pytest.fixture
+def with_keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Keys in the environment, as a person has them."""
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    return sandbox
+
+
+def test_three_lines_give_a_frame_to_trust() -> None:
+    source = connect("sandbox", tweets=2_000)
+    ids = source.tweet_ids(count=50)
+    metrics = source.totals(ids)
+    assert metrics.about.sandbox
+    assert list(metrics.frame["tweet_id"]) == ids
+    assert metrics.metric_names == list(ENDPOINTS["totals"].metrics)
+    assert "SANDBOX" in repr(metrics)
+    assert "SANDBOX" in repr(source)
+    source.close()
+
+
+def test_the_sandbox_offers_a_sample_for_every_call() -> None:
+    with connect("sandbox") as source:
+        totals = source.totals()
+        assert len(totals) == len(source.tweet_ids()) == 500
+        assert totals.frame[totals.metric_names].notna().all(axis=None)
+        day = source.historical(by="day")
+        assert day.frame["time"].nunique() == 28
+        assert len(day.problems) == 0 or set(day.problems["reason"]) == {"posted later"}
+        recent = source.last_28_hours(by="hour")
+        assert recent.about.start is not None
+        assert (recent.frame["time"] >= recent.about.start).all()
+
+
+def test_a_profile_of_the_sandbox_brings_its_own_tweets() -> None:
+    with connect("sandbox", tweets=2_000, profile="sandbox_birch_2") as source:
+        ids = source.tweet_ids(count=20)
+        metrics = source.last_28_hours(ids)
+        assert list(metrics.frame["tweet_id"]) == ids
+        assert not source.plan(ids, "28hr").hints
+
+
+def test_it_works_within_a_running_event_loop() -> None:
+    """As in Jupyter, whose kernel runs one."""
+
+    async def cell() -> int:
+        with connect("sandbox", tweets=2_000) as source:
+            return len(source.last_28_hours(source.tweet_ids(count=30)))
+
+    assert asyncio.run(cell()) == 30
+
+
+def test_a_running_sandbox_named_by_the_environment_is_used(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENGAGEMENT_API_URL", sandbox.url)
+    with connect("sandbox") as source:
+        assert source.url == sandbox.url
+        assert source.tweet_ids("deleted", 3) == sandbox.ids("deleted", 3)
+        with pytest.raises(InputError, match="rubbish"):
+            source.tweet_ids("rubbish")
+    monkeypatch.setenv("ENGAGEMENT_API_URL", "http://127.0.0.1:9")
+    with connect("sandbox", tweets=100) as source:
+        assert source.url != "http://127.0.0.1:9"
+
+
+def test_the_api_without_keys_says_what_to_do() -> None:
+    with pytest.raises(CredentialsError, match="auth login"):
+        connect("api")
+
+
+def test_figures_from_this_machine_are_labelled_whatever_the_source_is_called(
+    with_keys: Sandbox,
+) -> None:
+    with connect("api") as source:
+        assert source.totals(with_keys.ids("own", 3)).about.sandbox
+        with pytest.raises(InputError, match="cannot tell which"):
+            source.totals()
+
+
+@pytest.mark.parametrize("kind", ["nowhere.csv", "apis", "no/such/folder"])
+def test_what_is_no_source_is_one_clear_error(kind: str) -> None:
+    with pytest.raises(InputError, match="no source"):
+        connect(kind)
+
+
+def test_options_are_the_sandboxs_only() -> None:
+    with pytest.raises(InputError, match="options of the sandbox"):
+        connect("api", seed=3)
+    with pytest.raises(InputError, match="cannot start"):
+        connect("sandbox", colour="red")
+    with pytest.raises(InputError, match="no account"):
+        connect("sandbox", profile="nobody", tweets=100)
+
+
+def test_a_source_with_a_dataset_keeps_what_it_fetches(tmp_path: Path) -> None:
+    with connect("sandbox", dataset=tmp_path / "ds", tweets=2_000) as source:
+        ids = source.tweet_ids(count=30)
+        given = [*ids, "not an id"]
+        metrics = source.historical(given, by="day")
+        account_for_each(metrics, given)
+        assert list(metrics.frame["tweet_id"].unique()) == ids
+    with connect(tmp_path / "ds") as kept:
+        assert kept.sandbox
+        again = kept.historical(by="day")
+        same(again.frame, metrics.frame)
+        assert set(kept.tweet_ids()) == set(ids)
+        some = kept.historical([*ids[:3], "1234567890123456789"], by="day")
+        assert some.frame["tweet_id"].nunique() == 3
+        assert list(some.problems["reason"]) == ["not in this source"]
+
+
+def test_an_export_file_is_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "account_analytics_content_2026-01-01_2026-01-31.csv"
+    header = ["Post id", "Date", "Post text", "Post Link", "Impressions", "Likes", "Engagements",
+              "Bookmarks", "Shares", "New follows", "Replies", "Reposts", "Profile visits",
+              "Detail Expands", "URL Clicks", "Hashtag Clicks", "Permalink Clicks"]  # fmt: skip
+    rows = [[f"201000000000000000{n}", "Mon Jan 05 2026", "words", "https://x.com/i/status/1",
+             "100", "5", "9", *["1"] * 10] for n in range(4)]  # fmt: skip
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    with connect(path) as source:
+        assert source.name == "export"
+        assert not source.sandbox
+        whole = source.totals()
+        assert len(whole) == 4
+        some = source.totals([rows[1][0], "999"], metrics=["favorites"])
+        assert list(some.frame["tweet_id"]) == [rows[1][0]]
+        assert some.metric_names == ["favorites"]
+        assert list(some.problems["reason"]) == ["not in this source"]
+        with pytest.raises(InputError, match="no figures of a period"):
+            source.historical()
+        with pytest.raises(InputError, match="has no app_opens"):
+            source.totals(metrics=["app_opens"])
+
+
+# --- the command line
+
+
+def ids_file(tmp_path: Path, ids: list[str]) -> str:
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join(ids))
+    return str(path)
+
+
+def test_plan_tells_the_price_and_spends_nothing(
+    with_keys: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = with_keys.requests_seen.total()
+    file = ids_file(tmp_path, [*with_keys.ids("own", 60), "oops"])
+    arguments = ["plan", "28hr", "--ids", file, "--source", "api"]
+    assert run(arguments) == 0
+    talk = capsys.readouterr().out
+    assert "SANDBOX" in talk
+    assert "3" in talk
+    assert "not a Tweet id" in talk
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["requests"], found["tweets"], found["sandbox"]) == (3, 60, True)
+    assert found["handles"] == [with_keys.accounts[0].user_id]
+    assert with_keys.requests_seen.total() == before
+
+
+def test_fetch_writes_a_dataset_and_says_what_is_missing(
+    with_keys: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, gone = with_keys.ids("own", 30), with_keys.ids("deleted", 2)
+    file = ids_file(tmp_path, [*own, *gone])
+    arguments = ["fetch", "totals", "--ids", file, "--source", "api", "-o", str(tmp_path / "ds")]
+    assert run([*arguments, "--json"]) == 0
+    out, talk = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["tweets"], found["missing"], found["done"]) == (30, 2, True)
+    assert "2 Tweets: unavailable" in talk
+    assert run([*arguments, "--strict"]) == 3
+    assert len(Dataset(tmp_path / "ds").snapshots) >= 1
+    frame = Dataset(tmp_path / "ds").read("totals").frame
+    assert set(frame["tweet_id"]) == set(own)
+
+
+@pytest.mark.parametrize("by", ["day", None])
+def test_a_part_of_the_period_that_the_api_refuses_is_missing(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str], by: str | None,
+) -> None:  # fmt: skip
+    """Days that no Tweet has are no detail: --strict says 3, and sums without them are none."""
+    sandbox = make_sandbox(lookback_days=365)
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    now = datetime.now(UTC)
+    start, end = (str((now - timedelta(days=days)).date()) for days in (430, 330))
+    ids = [i for i in sandbox.ids("over-90-days", 4_000) if tweet_time(i) < now - timedelta(430)]
+    period = ["--start", start, "--end", end, *(["--by", by] if by else [])]
+    arguments = ["fetch", "historical", "--ids", ids_file(tmp_path, ids[:10]), *period, "--source",
+                 "api", "--json", "--strict", "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 3
+    out, talk = capsys.readouterr()
+    found = json.loads(out)
+    read = Dataset(tmp_path / "ds").read()
+    scope, counts = ("period", (10, 0, 10)) if by else ("tweet", (0, 10, 0))
+    assert (found["tweets"], found["missing"], found["partial"]) == counts
+    assert read.frame["tweet_id"].nunique() == counts[0]
+    assert found["problems"] == [{"reason": "refused", "scope": scope, "tweets": 10}]
+    assert set(read.problems["scope"]) == {scope}
+    # Three of the four windows reach back too far, and each is named.
+    assert len(read.problems) == (30 if by else 10)
+    assert talk.rstrip().endswith(f"10 Tweets: refused{' (part of the period)' if by else ''}")
+    facts = read.facts()
+    assert tweets_missing(facts["problems"]) == 10
+    (told,) = compose(new_notebook(), parameters={}, fetched=facts).problems
+    assert told.missing == ("part of the period" if by else "everything")
+
+
+def test_fetch_goes_on_where_it_was_cut_off(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Tokens die in the middle: exit 1; mended, the same command asks only for the rest."""
+    sandbox = make_sandbox()
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    account = sandbox.accounts[1]
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN__TWO", account.access_token)
+    monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET__TWO", account.access_token_secret)
+    one, two = sandbox.ids("own", 30, 0), sandbox.ids("own", 30, 1)
+    sandbox.service.keys.revoke(account.access_token)
+    arguments = ["fetch", "28hr", "--ids", ids_file(tmp_path, [*one, *two]), "--source", "api",
+                 "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 1
+    talk = capsys.readouterr().err
+    assert "30 Tweets: not authenticated" in talk
+    assert "Run the same command again" in talk
+    sandbox.service.keys.restore()
+    before = sandbox.requests_seen["28hr"]
+    assert run(arguments) == 0
+    assert sandbox.requests_seen["28hr"] - before <= 3
+    dataset = Dataset(tmp_path / "ds")
+    assert len(dataset.snapshots) == 1
+    assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
+
+
+def test_totals_of_dead_user_tokens_are_not_taken_for_somebody_elses(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Public metrics come by bearer, exit 1 says why no more; mended, the rest is asked for."""
+    sandbox = make_sandbox()
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    own, others = sandbox.ids("own", 30), sandbox.ids("others", 20)
+    sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+    arguments = ["fetch", "totals", "--ids", ids_file(tmp_path, [*own, *others]), "--source",
+                 "api", "-o", str(tmp_path / "ds")]  # fmt: skip
+    assert run(arguments) == 1
+    talk = capsys.readouterr().err
+    assert "50 Tweets: not authenticated (some metrics)" in talk
+    assert "access token" in talk
+    sandbox.service.keys.restore()
+    assert run(arguments) == 0
+    assert "20 Tweets: needs the owner's tokens (some metrics)" in capsys.readouterr().err
+    dataset = Dataset(tmp_path / "ds")
+    assert len(dataset.snapshots) == 1
+    frame = dataset.read().frame.set_index("tweet_id")
+    assert len(frame) == 50
+    assert frame.loc[own, "engagements"].notna().all()
+    assert frame.loc[others, "engagements"].isna().all()
+    assert frame["favorites"].notna().all()
+
+
+def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
+    with_keys: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def interrupt(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engagement_nb.sources.api.collect_into", interrupt)
+    file = ids_file(tmp_path, with_keys.ids("own", 3))
+    assert run(["fetch", "totals", "--ids", file, "-o", str(tmp_path / "ds")]) == 130
+    talk = capsys.readouterr().err
+    assert f"What was finished is kept in {tmp_path / 'ds'}. Run the same command again" in talk
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["plan", "totals", "--ids", "missing.txt"], 2, "no such file"),
+        (["plan", "totals", "--source", "api"], 2, "needs --ids"),
+        (["plan", "weekly"], 2, "weekly"),
+        (["plan", "historical", "--start", "soon"], 2, "not a date"),
+        (["fetch", "totals", "-o", "/proc/none", "--source", "sandbox"], 1, "cannot be written"),
+        (["plan", "totals", "--max-handles", "0"], 2, "max-handles"),
+        (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
+        (["plan", "totals", "--ids", ""], 2, "'--ids': it is empty"),
+        (["fetch", "totals", "-o", ""], 2, "'-o' / '--out': it is empty"),
+        (["fetch", "totals", "-o", "memory://x"], 2, "gone when the command ends"),
+        (
+            ["fetch", "totals", "-o", "dir:///tmp/x"],
+            1,
+            "dir:///tmp/x cannot be used as an address. Give",
+        ),
+        (["plan", "historical", "--start", "0001-01-01T00:00+09:00"], 2, "outside of the years"),
+        (["usage", "--ledger", "dir:///tmp/x"], 2, "no address for a ledger. Check"),
+        (["usage", "--json", "--export", "-"], 2, "choose one"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_an_exit_code(
+    arguments: list[str], code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    talk = capsys.readouterr().err
+    assert words in talk
+    assert "Traceback" not in talk
+    assert "is kept" not in talk
+
+
+def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) -> None:
+    """Whoever has no Python package reads the files as they are."""
+    with connect("api", dataset=tmp_path / "ds") as source:
+        source.totals(with_keys.ids("own", 20))
+    frame = pd.read_parquet(tmp_path / "ds" / "parts" / "totals")
+    assert len(frame) == 20
+    assert {"tweet_id", "read_at", "favorites"} <= set(frame.columns)

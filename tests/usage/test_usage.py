@@ -1,0 +1,372 @@
+"""The count of handles: nothing lost, nothing counted twice, months where the contract has them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from engagement_nb.cli import run
+from engagement_nb.errors import InputError
+from engagement_nb.sources import connect
+from engagement_nb.usage import (
+    ENV_LEDGER,
+    Contract,
+    Ledger,
+    export_csv,
+    import_csv,
+    summarize,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.fixture(params=["folder", "address"])
+def ledger(request, tmp_path):
+    if request.param == "folder":
+        return Ledger(tmp_path / "ledger")
+    return Ledger(f"memory://{tmp_path.name}")
+
+
+def test_a_handle_counts_once_however_often_it_is_entered(ledger):
+    for hours in range(5):
+        ledger.record({"12": "ann", "34": "bob"}, NOW - timedelta(hours=hours))
+        Ledger(ledger.address).record(["12"], NOW - timedelta(hours=hours))
+    assert summarize(ledger, NOW).count == 2
+    assert ledger.records()["handle"].tolist() == ["ann", "bob"]
+
+
+def test_the_sandbox_is_counted_apart(ledger):
+    ledger.record(["1", "2"], NOW, sandbox=True)
+    ledger.record(["3"], NOW)
+    assert summarize(ledger, NOW).count == 1
+    made_up = summarize(ledger, NOW, sandbox=True)
+    assert made_up.count == 2
+    assert "SANDBOX" in made_up.sentence
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "moment", "begins", "after"),
+    [
+        (1, "UTC", "2026-11-30T23:59:59", "2026-11-01", "2026-12-01"),
+        (1, "UTC", "2026-12-01T00:00:00", "2026-12-01", "2027-01-01"),
+        (1, "America/Los_Angeles", "2026-12-01T07:59:59", "2026-11-01", "2026-12-01"),
+        (1, "America/Los_Angeles", "2026-12-01T08:00:00", "2026-12-01", "2027-01-01"),
+        (1, "Asia/Kolkata", "2026-11-30T18:29:59", "2026-11-01", "2026-12-01"),
+        (1, "Asia/Kolkata", "2026-11-30T18:30:00", "2026-12-01", "2027-01-01"),
+        (1, "Pacific/Kiritimati", "2026-11-30T10:00:00", "2026-12-01", "2027-01-01"),
+        (15, "Europe/Berlin", "2026-11-14T22:59:59", "2026-10-15", "2026-11-15"),
+        (15, "Europe/Berlin", "2026-11-14T23:00:00", "2026-11-15", "2026-12-15"),
+        (15, "Europe/Berlin", "2026-07-14T22:00:00", "2026-07-15", "2026-08-15"),
+        (31, "UTC", "2026-02-28T00:00:00", "2026-02-28", "2026-03-31"),
+        (31, "UTC", "2026-03-30T23:00:00", "2026-02-28", "2026-03-31"),
+        (29, "UTC", "2028-02-29T00:00:00", "2028-02-29", "2028-03-29"),
+        (10, "UTC", "2027-01-05T00:00:00", "2026-12-10", "2027-01-10"),
+        # Midnight of this day does not exist there: the clocks go from 0 to 1.
+        (26, "Asia/Beirut", "2023-03-25T22:30:00", "2023-03-26", "2023-04-26"),
+    ],
+)
+def test_billing_months_begin_where_the_contract_says(day, zone, moment, begins, after):
+    contract = Contract(day=day, zone=zone)
+    month = contract.month_of(contract.day_of(at(moment)))
+    assert [str(part) for part in month] == [begins, after]
+
+
+def test_every_day_is_in_exactly_one_billing_month():
+    for first in range(1, 32):
+        contract = Contract(day=first)
+        day = date(2027, 12, 1)
+        while day < date(2029, 2, 1):
+            begins, after = contract.month_of(day)
+            assert begins <= day < after
+            assert contract.month_of(after)[0] == after
+            day += timedelta(days=1)
+
+
+def test_a_query_on_either_side_of_the_border_counts_in_both_months(ledger):
+    ledger.contract = Contract(handles=5, zone="America/Los_Angeles")
+    ledger.record(["1"], at("2026-12-01T07:59:59"))
+    ledger.record(["1"], at("2026-12-01T08:00:00"))
+    found = summarize(ledger, at("2026-12-01T09:00:00"))
+    assert found.months["handles"].tolist() == [1, 1]
+    assert found.months["new"].tolist() == [0, 1]
+    assert found.left == 4
+
+
+def test_changing_the_contract_s_day_counts_the_records_anew(ledger):
+    ledger.record(["1"], at("2026-11-05T12:00:00"))
+    ledger.record(["2"], at("2026-11-20T12:00:00"))
+    assert summarize(ledger, NOW).count == 2
+    ledger.contract = Contract(day=15)
+    assert summarize(ledger, NOW).count == 1
+
+
+def test_new_handles_are_those_of_no_earlier_month(ledger):
+    ledger.record(["1", "2"], at("2026-09-10T00:00:00"))
+    ledger.record(["2"], at("2026-10-10T00:00:00"))
+    ledger.record(["1", "3"], at("2026-11-10T00:00:00"))
+    found = summarize(ledger, NOW)
+    assert found.handles.set_index("user_id")["new"].to_dict() == {"1": False, "3": True}
+    assert found.months["handles"].tolist() == [2, 1, 2]
+    assert "1 new this month" in found.sentence
+
+
+def test_the_forecast_expects_last_month_s_handles_again(ledger):
+    ledger.record([str(n) for n in range(1, 11)], at("2026-09-30T00:00:00"))
+    ledger.record([str(n) for n in range(1, 21)], at("2026-10-30T00:00:00"))
+    ledger.record([str(n) for n in range(1, 6)], at("2026-11-02T00:00:00"))
+    # 20 of last month come again; 10 newcomers a month at 7/30 of it left.
+    assert summarize(ledger, NOW).forecast == 22
+
+
+def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(ledger):
+    ledger.record(["1", "2", "3"], at("2026-11-10T00:00:00"))
+    assert summarize(ledger, at("2026-11-10T12:00:00")).forecast == 3
+    assert summarize(ledger, at("2026-11-25T12:00:00")).forecast == 3
+    ledger.record(["1", "4", "5"], at("2026-11-15T00:00:00"))
+    # Two newcomers in ten days, ten days left.
+    assert summarize(ledger, at("2026-11-20T12:00:00")).forecast == 7
+
+
+def test_an_empty_ledger_is_a_count_of_none(ledger):
+    found = summarize(ledger, NOW)
+    assert (found.count, found.forecast) == (0, 0)
+    assert found.plot().get_label()
+    assert found._repr_html_()
+
+
+def test_a_fetch_is_checked_before_it_goes_over(ledger):
+    ledger.contract = Contract(handles=3)
+    ledger.record(["1", "2"], NOW)
+    fine = ledger.check(["1", "3"], when=NOW)
+    assert (fine.before, fine.after, fine.added, fine.over) == (2, 3, ("3",), False)
+    over = ledger.check(["3", "4"], when=NOW)
+    assert over.over
+    assert "adds up to 2 handles" in over.sentence
+    assert "4 where the contract has 3" in over.sentence
+    assert ledger.check(["1", "2"], when=NOW).added == ()
+    assert ledger.check(["9"] * 3, when=NOW, sandbox=True).contracted is None
+    with pytest.raises(InputError, match=r"over the 3 of --max-handles; nothing was asked"):
+        ledger.check(["3", "4"], max_handles=3, when=NOW)
+    assert ledger.check(["1"], max_handles=1, when=NOW).after == 2
+    assert summarize(ledger, NOW).count == 2
+
+
+def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path))
+    with connect("sandbox", tweets=2000) as source:
+        source.totals(source.tweet_ids("others", 5), metrics=["favorites"])
+        assert summarize(sandbox=True).count == 0
+        # Its owner is not known beforehand, so that other profiles may be refused it first.
+        source.historical(source.tweet_ids("own", 3))
+        source.totals(source.tweet_ids("own", 3))
+        owner = source.profiles[0]
+    found = summarize(sandbox=True)
+    assert found.handles["user_id"].tolist() == [owner.user_id]
+    assert found.handles["handle"].tolist() == [owner.name]
+    assert summarize().count == 0
+
+
+def test_an_answer_is_not_lost_because_it_cannot_be_counted(tmp_path, monkeypatch, caplog):
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    with connect("sandbox", tweets=2000) as source:
+        assert len(source.totals(source.tweet_ids("own", 3))) == 3
+    assert "is not counted" in caplog.text
+
+
+def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys, sandbox):
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
+    asked = ["totals", "--ids", str(tmp_path / "ids.txt"), "--max-handles", "0"]
+    seen = sandbox.requests_seen["totals"]
+    assert run(["plan", *asked]) == 2
+    assert run(["fetch", *asked, "-o", str(tmp_path / "data")]) == 2
+    assert "over the 0 of --max-handles; nothing was asked" in capsys.readouterr().err
+    assert sandbox.requests_seen["totals"] == seen
+    assert run(["plan", *asked[:-2]]) == 0
+    assert "adds up to 3 handles" in capsys.readouterr().out
+
+
+def test_who_is_on_record_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, capsys, sandbox):
+    """What a fetch is checked against is what `usage` shows, whichever name the record has."""
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("ENGAGEMENT_API_URL")
+    (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 3)))
+    today = datetime.now(UTC).date()
+    (tmp_path / "l.csv").write_text(f"handle,day,sandbox\nSandbox_Amber_1,{today},true\n")
+    assert run(["usage", "--import", str(tmp_path / "l.csv")]) == 0
+    fetch = ["fetch", "28hr", "--profile", sandbox.accounts[0].handle, "--ids",
+             str(tmp_path / "ids.txt"), "--max-handles", "1"]  # fmt: skip
+    assert run([*fetch, "-o", str(tmp_path / "one")]) == 0
+    assert run([*fetch, "-o", str(tmp_path / "two")]) == 0
+    assert "This adds" not in capsys.readouterr().err
+    assert summarize(sandbox=True).handles["user_id"].tolist() == [sandbox.accounts[0].user_id]
+    fetch[3] = sandbox.accounts[1].handle
+    assert run([*fetch, "-o", str(tmp_path / "three")]) == 2
+    assert "This adds 1 handle to the 1" in capsys.readouterr().err
+
+
+def test_a_limit_needs_a_ledger_that_can_be_written(tmp_path, monkeypatch, capsys):
+    """What is not counted would stay under any limit for ever."""
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    asked = ["fetch", "totals", "-o", str(tmp_path / "data"), "--max-handles", "9"]
+    assert run(asked) == 2
+    told = capsys.readouterr().err
+    assert "cannot be written to (File exists)" in told
+    assert "nothing was asked" in told
+    assert not (tmp_path / "data").exists()
+
+
+def test_looking_whether_a_ledger_can_be_written_leaves_nothing_there(ledger):
+    ledger.must_count()
+    assert list(ledger._fs.find(ledger._root)) == []
+
+
+def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.record({"7": "ann"}, NOW)
+    (tmp_path / "live" / "2026-11-23" / "7").write_bytes(b'{"hand')
+    (tmp_path / "live" / "2026-11-23" / "8").touch()
+    (tmp_path / "live" / "2026-11-23" / ".DS_Store").touch()
+    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["7", "8"]
+
+
+WRITERS = """
+import os, random, signal, sys, time
+from datetime import UTC, datetime, timedelta
+from engagement_nb.usage import Ledger
+folder, seed = sys.argv[1], int(sys.argv[2])
+start = datetime(2026, 11, 1, tzinfo=UTC)
+pids = []
+for worker in range(8):
+    pid = os.fork()
+    if not pid:
+        said = os.open(f"{folder}/said-{worker}", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        ledger, chance = Ledger(f"{folder}/ledger"), random.Random(seed + worker)
+        while True:
+            user = str(chance.randint(1, 300))
+            ledger.record({user: f"name{user}"}, start + timedelta(days=chance.randint(0, 19)))
+            os.write(said, f"{user}\\n".encode())
+    pids.append(pid)
+chance = random.Random(seed)
+for pid in chance.sample(pids, 8):
+    time.sleep(chance.uniform(0.02, 0.12))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+"""
+
+
+def test_eight_writers_killed_at_random_lose_no_handle_and_count_none_twice(tmp_path):
+    subprocess.run([sys.executable, "-c", WRITERS, str(tmp_path), "5"], check=True, timeout=60)
+    said = {user for path in tmp_path.glob("said-*") for user in path.read_text().split()}
+    assert len(said) > 30
+    found = summarize(Ledger(tmp_path / "ledger"), NOW)
+    counted = found.handles["user_id"].tolist()
+    assert said <= set(counted)
+    assert len(counted) == len(set(counted)) == found.count
+    assert len(set(counted) - said) <= 8  # one a writer, killed before it could say so
+
+
+def test_the_ledger_goes_to_csv_and_back(ledger, tmp_path):
+    ledger.contract = Contract(zone="Asia/Tokyo")
+    ledger.record({"1": "ann", "2": "bob"}, at("2026-10-31T20:00:00"))
+    ledger.record(["3"], NOW, sandbox=True)
+    path = tmp_path / "usage.csv"
+    assert export_csv(ledger, path) == 3
+    other = Ledger(tmp_path / "other")
+    other.contract = ledger.contract
+    for _ in range(2):
+        assert import_csv(other, path) == 3
+    pd.testing.assert_frame_equal(other.records(), ledger.records())
+
+
+def test_a_hand_made_csv_with_handles_and_days_is_taken(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("Handle,Day\n@Ann,2026-11-03\nbob,2026-11-03\n\n", encoding="utf-8-sig")
+    ledger = Ledger(tmp_path / "ledger")
+    import_csv(ledger, path)
+    ledger.record({"12": "ann"}, NOW)
+    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["12", "@bob"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n", "needed are user_id"),
+        ("user_id,day\n1,2026-11-03\nx y,2026-11-03\n", "row 3"),
+        ("user_id,day\n1,yesterday\n", '"yesterday" is no date'),
+        ("user_id,first_queried\n1,99\n", '"99" is no date'),
+    ],
+)
+def test_a_csv_that_cannot_be_read_enters_nothing(tmp_path, text, words):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    ledger = Ledger(tmp_path / "ledger")
+    with pytest.raises(InputError, match=words):
+        import_csv(ledger, path)
+    assert ledger.records().empty
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"day": 0}, {"day": 32}, {"zone": "Mars/Olympus"}, {"zone": ""}, {"handles": 0}]
+)
+def test_contracts_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(InputError):
+        Contract(**wrong)
+
+
+def test_what_is_no_user_id_is_refused(ledger):
+    with pytest.raises(InputError, match="no user id"):
+        ledger.record(["../../etc"], NOW)
+
+
+def test_the_ledger_is_the_user_s_own_unless_the_environment_says_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv(ENV_LEDGER, raising=False)
+    assert "engagement_nb" in Ledger().address
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "shared"))
+    assert Ledger().address == str(tmp_path / "shared")
+    with pytest.raises(InputError, match="no address for a ledger"):
+        Ledger("nosuch://bucket")
+
+
+def test_settings_that_were_damaged_are_refused_in_a_sentence(tmp_path):
+    ledger = Ledger(tmp_path)
+    (tmp_path / "settings.json").write_text("{")
+    with pytest.raises(InputError, match="usage --contract"):
+        summarize(ledger, NOW)
+
+
+def test_the_command_shows_stores_imports_and_exports(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    day = datetime.now(UTC).date()
+    (tmp_path / "in.csv").write_text(f"user_id,handle,day\n1,ann,{day}\n2,bob,{day}\n")
+    assert run(["usage", "--contract", "3", "--import", str(tmp_path / "in.csv")]) == 0
+    assert "2 handles" in capsys.readouterr().out
+    assert run(["usage", "--json", "--handles"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["handles"], found["contracted"], found["left"]) == (2, 3, 1)
+    assert [user["handle"] for user in found["users"]] == ["ann", "bob"]
+    assert run(["usage", "--export", "-"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "day,user_id,handle,first_queried,sandbox"
+    assert run(["usage", "--contract", "0"]) == 0
+    assert Ledger().contract.handles is None
+    capsys.readouterr()
+    assert run(["usage", "--zone", "Mars"]) == 2
+    assert "time zone" in capsys.readouterr().err
+    assert run(["usage", "--import", str(tmp_path / "nowhere.csv")]) == 2
+    assert "no such file" in capsys.readouterr().err
