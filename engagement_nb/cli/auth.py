@@ -72,7 +72,8 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     Exit code 1 if any tokens that are there fail, or if it could not be told.
     """
     from engagement_nb.client import Client
-    from engagement_nb.client.credentials.checkup import Check, check_profile
+    from engagement_nb.client.checkup import Check, check_profile
+    from engagement_nb.usage import record_use
 
     if tweet and not tweet.isdecimal():
         raise InputError(
@@ -82,7 +83,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     checks: list[Check] = []
     if not profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
-    with Client() as client:
+    with Client(recorder=record_use) as client:
         for profile in profiles:
             found = check_profile(profile, client, tweet)
             checks += found

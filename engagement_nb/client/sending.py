@@ -29,7 +29,6 @@ from engagement_nb.client.credentials.secret import redact
 from engagement_nb.client.pacing import Pacer, Pacers, Ticket
 from engagement_nb.client.wire import GROUPING, Answer, Request, read_answer
 from engagement_nb.errors import ConnectionTroubleError
-from engagement_nb.usage.ledger import record_use
 
 __all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
 
@@ -87,6 +86,9 @@ class Client:
         Seconds, or an ``httpx.Timeout``.
     on_event
         Called with a `Sent` after each request, in the thread that sent it.
+    recorder
+        Called with the profile after each request signed with its user's tokens that was
+        answered with counts: that is when X bills the user's handle.
     transport
         For tests: an ``httpx.BaseTransport`` in place of the network.
     """
@@ -97,10 +99,12 @@ class Client:
         pacer_for: Callable[[Profile], Pacer] | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         on_event: Callable[[Sent], None] | None = None,
+        recorder: Callable[[Profile], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._pacer_for = pacer_for or Pacers()
         self._on_event = on_event
+        self._recorder = recorder
         self._pacers: dict[int, Pacer] = {}
         self._pacers_lock = threading.Lock()
         self._timeout = timeout
@@ -206,9 +210,8 @@ class Client:
         except Exception as error:
             self._tell(outcome, type(error).__name__)
             raise
-        if request.auth == "user" and answer.counts:
-            # Here, where every answer passes: what is billed is Tweets that were had.
-            record_use(profile)
+        if self._recorder is not None and request.auth == "user" and answer.counts:
+            self._recorder(profile)
         self._tell(outcome, "")
         return answer
 

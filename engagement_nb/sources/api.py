@@ -18,6 +18,7 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
 from engagement_nb.planning.periods import Moment
 from engagement_nb.sources.base import Source
+from engagement_nb.usage import record_use
 
 _Result = TypeVar("_Result")
 
@@ -56,7 +57,7 @@ class ApiSource(Source):
         """The client that sends this source's requests."""
         with self._lock:
             if self._client is None:
-                self._client = Client()
+                self._client = Client(recorder=record_use)
             return self._client
 
     def close(self) -> None:

@@ -310,6 +310,22 @@ def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
         assert client.send(request).groups
 
 
+def test_the_recorder_hears_of_owners_whose_tweets_were_answered_and_of_nobody_else(
+    make_sandbox: MakeSandbox,
+) -> None:
+    """What X bills is a user's handle whose Tweets were answered with counts."""
+    sandbox = make_sandbox(tweets=300)
+    profile, recorded = profile_of(sandbox), list[Profile]()
+    own, others = tuple(sandbox.ids("own", 1)), tuple(sandbox.ids("others", 1))
+    with quick_client(recorder=recorded.append) as client:
+        client.send(Request("totals", own, ("favorites",), profile, auth="app"))
+        with pytest.raises(ForbiddenTweetsError):
+            client.send(Request("totals", others, ("favorites",), profile))
+        assert recorded == []
+        client.send(Request("totals", own, ("favorites",), profile))
+    assert recorded == [profile]
+
+
 def test_a_wrong_clock_is_named_where_the_answer_shows_it() -> None:
     """The Date header is the only sign of it; the text is the same as for a wrong token."""
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
+from engagement_nb.client.sending import Client
+from engagement_nb.client.wire import Request
 from engagement_nb.errors import (
     ApiError,
     ConnectionTroubleError,
