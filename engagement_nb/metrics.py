@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -46,6 +46,13 @@ class About:
         Names that the source's own columns had, by our column name.
     notes
         Sentences that a reader of the figures must know.
+    unit
+        What a row of the frame is about: a Tweet (or a Tweet and hour or day), or a "day" of
+        the whole account. A frame by day has the column ``time`` and no ``tweet_id``.
+    kind
+        For an export, which of X's files it is: "content", "classic", "daily", "overview",
+        "video", or several joined with "and". An overview lacks clicks and expands, so nothing
+        can be said from it about hidden engagements.
     """
 
     source: str
@@ -57,6 +64,8 @@ class About:
     requests: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unit: Literal["tweet", "day"] = "tweet"
+    kind: str = ""
 
     @property
     def sandbox(self) -> bool:
@@ -71,8 +80,8 @@ class Metrics:
     Parameters
     ----------
     frame
-        One row a Tweet, or a Tweet and hour or day (column ``time``, UTC). ``tweet_id`` is
-        text, ``created_at`` UTC, each metric a nullable integer under its wire name, missing
+        One row a Tweet, or a Tweet and hour or day (column ``time``, UTC), or, where
+        ``about.unit`` is "day", one row a day of the whole account. ``tweet_id`` is text, ``created_at`` UTC, each metric a nullable integer under its wire name, missing
         is ``<NA>``.
     problems
         One row a Tweet and reason: `PROBLEM_COLUMNS`.
@@ -96,8 +105,9 @@ class Metrics:
         -------
         dict
             ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
-            ``notes``, ``tweets``, and ``problems``: one entry a reason, scope and metrics, with
-            ``tweets`` and ``advice``.
+            ``notes``, ``unit``, ``kind``, ``tweets`` (0 for a frame by day), ``days`` (None unless
+            by day), and ``problems``: one entry a reason, scope and metrics, with ``tweets`` and
+            ``advice``.
         """
         groups = ["reason", "scope", "metrics"]
         problems = [
@@ -117,12 +127,19 @@ class Metrics:
             "read_at": _iso(self.about.read_at),
             "requests": self.about.requests,
             "notes": list(self.about.notes),
-            "tweets": int(self.frame["tweet_id"].nunique()) if len(self.frame) else 0,
+            "unit": self.about.unit,
+            "kind": self.about.kind,
+            "tweets": self._tweets,
+            "days": len(self.frame) if self.about.unit == "day" else None,
             "problems": problems,
         }
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def _tweets(self) -> int:
+        return int(self.frame["tweet_id"].nunique()) if "tweet_id" in self.frame else 0
 
     def __repr__(self) -> str:
         return f"{self._headline()}\n{self._shown!r}"
@@ -144,13 +161,14 @@ class Metrics:
 
     def _headline(self) -> str:
         where = "SANDBOX data (made up)" if self.about.sandbox else f"{self.about.source} data"
-        tweets = self.frame["tweet_id"].nunique() if len(self.frame) else 0
+        day = self.about.unit == "day"
+        rows = f"{len(self.frame):,} days" if day else f"{self._tweets:,} Tweets"
         period = ""
         if self.about.start is not None and self.about.end is not None:
             period = f", {self.about.start:%Y-%m-%d %H:%M} to {self.about.end:%Y-%m-%d %H:%M} UTC"
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
-        return f"{where}: {self.about.endpoint}, {tweets:,} Tweets{period}{tail}"
+        return f"{where}: {self.about.endpoint}, {rows}{period}{tail}"
 
 
 def _to_the_minute(moment: datetime) -> str:
