@@ -48,12 +48,12 @@ class Counters:
             factors[[NAMES.index(name) for name in HIDDEN]] = 0.0
         self._rates = RATES * factors
         span = settings.skew_minutes / 60.0
-        draws = uniform(world.seed, _LAG, np.arange(len(NAMES) + 1))
+        draws = uniform(world.seed, _LAG, np.arange(len(NAMES) + 1, dtype=np.int64))
         self._lags = np.round(span * draws, 4)
 
     def lifetimes(self, tweets: Tweets) -> F64:
         """What each counter will ever show: shape (Tweets, `kinds.NAMES`)."""
-        columns = np.arange(len(KINDS))
+        columns = np.arange(len(KINDS), dtype=np.int64)
         rows = tweets.index[:, None]
         luck = np.exp(SPREADS * normal(self.world.seed, _LIFETIME, rows, columns))
         boost = np.where(columns == 0, 1.0, tweets.boost[:, None])
@@ -78,7 +78,8 @@ class Counters:
             Shape (Tweets, names, moments).
         """
         lifetimes = self.lifetimes(tweets)
-        offsets = uniform(self.world.seed, _ROUNDING, tweets.index[:, None], np.arange(len(KINDS)))
+        columns = np.arange(len(KINDS), dtype=np.int64)
+        offsets = uniform(self.world.seed, _ROUNDING, tweets.index[:, None], columns)
         moments: dict[tuple[float, float], F64] = {}
         curves: dict[tuple[float, float, float], F64] = {}
 

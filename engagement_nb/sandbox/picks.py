@@ -77,7 +77,7 @@ def pick(world: Timeline, kind: str, count: int, account: int = 0) -> list[str]:
         return _mixed(world, count, account)
     if kind == "never-existed":
         # Between two Tweets nothing else was posted.
-        index = np.arange(world.size() - 1, -1, -1)[:count]
+        index = np.arange(world.size() - 1, -1, -1, dtype=np.int64)[:count]
         ids = world.ids(index) ^ 1
         return ids[world.find(ids) < 0].astype(str).tolist()
     found: list[str] = []
@@ -125,7 +125,7 @@ def _backwards(world: Timeline, kind: str) -> Iterator[Tweets]:
         until = int(PUBLIC_COUNTS_KNOWN_FROM.timestamp() * _MS)
     last, first = world.size(until), world.size(since)
     for end in range(last, first, -_CHUNK):
-        yield world.tweets(np.arange(end - 1, max(first, end - _CHUNK) - 1, -1))
+        yield world.tweets(np.arange(end - 1, max(first, end - _CHUNK) - 1, -1, dtype=np.int64))
 
 
 def _mixed(world: Timeline, count: int, account: int) -> list[str]:

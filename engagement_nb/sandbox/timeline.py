@@ -90,8 +90,9 @@ class Timeline:
         self._now = now or settings.clock
         self.archive_size = max(1, settings.tweets // 2)
         stream = max(1, settings.tweets - self.archive_size)
-        self._archive_step = (STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size
-        self._stream_step = STREAM_YEAR_MS // stream
+        # 64 bits by name: numpy's own default has 32 on some machines, and ids would wrap.
+        self._archive_step = np.int64((STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size)
+        self._stream_step = np.int64(STREAM_YEAR_MS // stream)
 
     @property
     def protected_account(self) -> int:
@@ -115,15 +116,16 @@ class Timeline:
             count = min(count, self.archive_size)
         else:
             count = self.archive_size + (at - STREAM_START_MS) // self._stream_step + 1
-        last = self.posted_ms(np.array([count - 1])) if count else np.array([0])
-        return int(count - 1 if count and last[0] > at else count)
+        last = int(self.posted_ms(np.array([count - 1], dtype=np.int64))[0]) if count else 0
+        return int(count - 1 if last > at else count)
 
     def posted_ms(self, index: I64) -> I64:
         """When Tweets were posted, by number."""
+        index = np.asarray(index, dtype=np.int64)
         archived = index < self.archive_size
         step = np.where(archived, self._archive_step, self._stream_step)
         place = np.where(archived, index, index - self.archive_size)
-        start = np.where(archived, ARCHIVE_START_MS, STREAM_START_MS)
+        start = np.where(archived, np.int64(ARCHIVE_START_MS), np.int64(STREAM_START_MS))
         within = (uniform(self.seed, _TIME, index) * step).astype(np.int64)
         moments: I64 = start + place * step + within
         return moments
@@ -144,10 +146,10 @@ class Timeline:
             self.archive_size + (moment - STREAM_START_MS) // self._stream_step,
         )
         possible = (moment >= ARCHIVE_START_MS) & ~(archived & (index >= self.archive_size))
-        index = np.where(possible, index, 0)
+        index = np.where(possible, index, np.int64(0))
         at = self.now_ms() if at_ms is None else at_ms
         known = possible & (self.ids(index) == ids) & (moment <= at)
-        return np.where(known, index, -1)
+        return np.where(known, index, np.int64(-1))
 
     def tweets(self, index: Sequence[int] | I64) -> Tweets:
         """Everything about Tweets, by number."""
@@ -179,7 +181,7 @@ class Timeline:
         return np.where(draw < 0.015, self.protected_account, owner)
 
     def _content(self, index: I64) -> NDArray[np.float64]:
-        draws = uniform(self.seed, _CONTENT, index[:, None], np.arange(5)).T
+        draws = uniform(self.seed, _CONTENT, index[:, None], np.arange(5, dtype=np.int64)).T
         media = draws[3]
         columns = (
             np.ones(len(index), dtype=bool),
@@ -220,7 +222,7 @@ class Timeline:
         arrays of shape (Tweets, 8)
         """
         blocks = index // VIDEO_BLOCK
-        members = blocks[:, None] * VIDEO_BLOCK + np.arange(VIDEO_BLOCK)
+        members = blocks[:, None] * VIDEO_BLOCK + np.arange(VIDEO_BLOCK, dtype=np.int64)
         shared = (uniform(self.seed, _VIDEO, blocks) < 0.5)[:, None] & (members != index[:, None])
         flat = members.ravel()
         has_video = self._content(flat)[:, 5].reshape(members.shape) > 0

@@ -325,3 +325,51 @@ def test_a_metric_can_be_made_almost_unused() -> None:
     ids = usual.pick("own", 200)
     assert rare.truth(ids).of("replies").sum() * 50 < usual.truth(ids).of("replies").sum()
     assert (rare.truth(ids).of("favorites") == usual.truth(ids).of("favorites")).all()
+
+
+class NumpyOf32Bits:
+    """numpy as on a machine whose default integer has 32 bits."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def _narrow(value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31:
+            return np.int32(value)
+        return value
+
+    def array(self, values: Any, dtype: Any = None) -> Any:
+        made = np.array(values, dtype=dtype)
+        plain = dtype is None and isinstance(values, list) and made.dtype == np.int64
+        typed = plain and any(isinstance(value, np.generic) for value in values)
+        narrow = plain and not typed and bool((np.abs(made) < 2**31).all())
+        return made.astype(np.int32) if narrow else made
+
+    def arange(self, *bounds: Any, dtype: Any = None) -> Any:
+        made = np.arange(*bounds, dtype=dtype)
+        return made.astype(np.int32) if dtype is None and made.dtype == np.int64 else made
+
+    def where(self, condition: Any, yes: Any, no: Any) -> Any:
+        return np.where(condition, self._narrow(yes), self._narrow(no))
+
+
+@pytest.mark.parametrize("tweets", [300, 20_000])
+def test_ids_and_counts_are_the_same_where_the_default_integer_has_32_bits(
+    monkeypatch: pytest.MonkeyPatch, tweets: int
+) -> None:
+    def read() -> list[Any]:
+        world = world_of(tweets=tweets)
+        ids = world.pick("own", 60) + world.pick("never-existed", 5) + world.pick("mixed", 30)
+        truth = world.truth(ids)
+        numbers = world.ids(np.arange(20, dtype=np.int32))
+        assert all(array.dtype == np.int64 for array in (numbers, truth.counts, truth.account))
+        assert (numbers > 0).all()
+        return [world.size(), ids, numbers.tolist(), truth.counts.tolist(), truth.hidden.tolist()]
+
+    expected = read()
+    package = __import__("engagement_nb.sandbox").sandbox
+    for module in vars(package).values():
+        if getattr(module, "np", None) is np:
+            monkeypatch.setattr(module, "np", NumpyOf32Bits())
+    assert read() == expected
