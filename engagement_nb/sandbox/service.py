@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import time
 import zlib
@@ -11,14 +12,16 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engagement_nb.sandbox.engine import Engine
 from engagement_nb.sandbox.faults import Faults
@@ -291,6 +294,52 @@ def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
     return packer.compress(content) + packer.flush()
 
 
+class Guard:
+    """Keeps out web pages of other sites, by the rules that browsers follow.
+
+    A page whose name was made to point to this machine (DNS rebinding) still sends its own
+    name as ``Host``, and a request across origins tells so in ``Origin`` or ``Sec-Fetch-Site``.
+
+    Parameters
+    ----------
+    app
+        The application behind it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        request = Request(scope)
+        app: ASGIApp = self._app
+        if not is_loopback(request.headers.get("host", "")):
+            text = "The sandbox answers to loopback names only, such as 127.0.0.1 and localhost."
+            app = Response(orjson.dumps({"errors": [text]}), 421, media_type=_JSON)
+        elif _crosses_origins(request):
+            text = "The sandbox refuses requests that a page of another site sends."
+            app = Response(orjson.dumps({"errors": [text]}), 403, media_type=_JSON)
+        await app(scope, receive, send)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a ``Host`` header names this machine itself."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _crosses_origins(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc != request.headers.get("host")
+    # A link from another site to a page for people is fine.
+    reads = request.method in ("GET", "HEAD") and not request.url.path.startswith("/sandbox/")
+    return not reads and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
 def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
     """The ASGI application of a sandbox."""
 
@@ -309,7 +358,11 @@ def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
         return Response(content, status, headers)
 
     routes = [*service.routes(), *(more or [])]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Guard)],
+        exception_handlers={HTTPException: refuse, Exception: refuse},
+    )
     # A path with a slash too many is a wrong path, not an address to go on to.
     app.router.redirect_slashes = False
     return app
