@@ -90,9 +90,8 @@ class Timeline:
         self._now = now or settings.clock
         self.archive_size = max(1, settings.tweets // 2)
         stream = max(1, settings.tweets - self.archive_size)
-        # 64 bits by name: numpy's own default has 32 on some machines, and ids would wrap.
-        self._archive_step = np.int64((STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size)
-        self._stream_step = np.int64(STREAM_YEAR_MS // stream)
+        self._archive_step = (STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size
+        self._stream_step = STREAM_YEAR_MS // stream
 
     @property
     def protected_account(self) -> int:
@@ -123,7 +122,8 @@ class Timeline:
         """When Tweets were posted, by number."""
         index = np.asarray(index, dtype=np.int64)
         archived = index < self.archive_size
-        step = np.where(archived, self._archive_step, self._stream_step)
+        # 64 bits by name: numpy's default has 32 on some machines, and ids would wrap.
+        step = np.where(archived, np.int64(self._archive_step), np.int64(self._stream_step))
         place = np.where(archived, index, index - self.archive_size)
         start = np.where(archived, np.int64(ARCHIVE_START_MS), np.int64(STREAM_START_MS))
         within = (uniform(self.seed, _TIME, index) * step).astype(np.int64)
