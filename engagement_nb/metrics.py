@@ -81,8 +81,9 @@ class Metrics:
     ----------
     frame
         One row a Tweet, or a Tweet and hour or day (column ``time``, UTC), or, where
-        ``about.unit`` is "day", one row a day of the whole account. ``tweet_id`` is text, ``created_at`` UTC, each metric a nullable integer under its wire name, missing
-        is ``<NA>``.
+        ``about.unit`` is "day", one row a day of the whole account. ``tweet_id`` is text,
+        ``created_at`` UTC, each metric a nullable integer under its wire name, missing is
+        ``<NA>``.
     problems
         One row a Tweet and reason: `PROBLEM_COLUMNS`.
     about
