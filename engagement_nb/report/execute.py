@@ -6,8 +6,6 @@ import copy
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from zmq import ZMQError
 from engagement_nb import errors
 from engagement_nb.engine.forked import ENGINE
 from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.report.scratch import scratch_folder
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
 """``fast`` forks kernels (see `engagement_nb.engine.forked`); ``stock`` is papermill's own."""
@@ -77,10 +76,9 @@ def run_notebook(
         The parameters do not fit.
     """
     name, checked = notebook.name, notebook.check(parameters)
-    scratch = Path(tempfile.mkdtemp(prefix="enb-run-"))
-    kept = scratch / "executed.ipynb"
     error: errors.EngagementError | None = None
-    try:
+    with scratch_folder() as scratch:
+        kept = scratch / "executed.ipynb"
         for attempt in range(1, KERNEL_STARTS + 1):
             try:
                 papermill.execute_notebook(
@@ -108,8 +106,6 @@ def run_notebook(
                 )
             break
         executed = _tidy(_read(kept) if kept.exists() else notebook.node, name)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if error is None and (missing := _not_executed(executed)):
         error = errors.ReportError(
             f"{name} was reported as done, but {missing} cells have not run.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from engagement_nb.report.notebooks import (
 )
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
-from engagement_nb.report.scratch import sweep
+from engagement_nb.report.scratch import scratch_folder, sweep
 from engagement_nb.store import Store
 
 HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
@@ -177,8 +176,8 @@ def publish(
     )  # fmt: skip
     html = scrub(to_html(notebook, page)).encode()
     if pdf:
-        with tempfile.TemporaryDirectory(prefix="enb-pdf-") as folder:
-            source, printed = Path(folder) / HTML, Path(folder) / PDF
+        with scratch_folder() as folder:
+            source, printed = folder / HTML, folder / PDF
             source.write_bytes(html)
             print_pdf(source, printed)
             store.publish(PDF, printed.read_bytes())

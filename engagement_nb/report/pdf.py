@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from engagement_nb.errors import ReportError
+from engagement_nb.report.scratch import scratch_folder
 
 ENV_BROWSER = "ENGAGEMENT_BROWSER"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
@@ -55,7 +55,7 @@ def print_pdf(html: Path, pdf: Path) -> None:
     """
     browser = require_browser()
     root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with tempfile.TemporaryDirectory(prefix="enb-pdf-", ignore_cleanup_errors=True) as folder:
+    with scratch_folder() as folder:
         command = [
             browser,
             *_FLAGS,

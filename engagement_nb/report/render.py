@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.make import GAP, HTML, PDF, publish
 from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.store import Store
 
 RECORD = "made.json"
@@ -129,8 +128,7 @@ def write_record(store: Store, record: Mapping[str, Any]) -> None:
 
 
 def _make(store: Store, job: Job) -> dict[str, Any]:
-    scratch = Path(tempfile.mkdtemp(prefix="enb-job-"))
-    try:
+    with scratch_folder() as scratch:
         # Ids stand beside the kernel's folder: in it is the source, by whatever name it has.
         here = scratch / "here"
         here.mkdir()
@@ -141,8 +139,6 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
         run = run_notebook(
             job.notebook, given, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
         )
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if STOPPED.is_set():
         raise CancelledError
     # What an earlier run left must not stand beside what this one makes.
