@@ -17,6 +17,9 @@ _WHAT_IT_IS = (
     (b"PAR1", "a Parquet file"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"7z\xbc\xaf", "an archive"),
+    (b"Rar!", "an archive"),
     (b"SQLite format 3", "a database"),
 )
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

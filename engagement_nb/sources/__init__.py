@@ -41,7 +41,8 @@ def connect(
         "sandbox" (made-up figures, no keys needed), "api" (with your keys), the path of an
         export file or of a folder of them, or the path or address of a dataset.
     profile
-        Whose tokens: one name or several; all that are found unless given.
+        Whose tokens: one name or several; all that are found unless given. For export files of
+        several accounts, the handles to read.
     dataset
         Where the sandbox and the API keep what is fetched, so that a fetch can be cut off and
         gone on with; in memory without it.
@@ -85,4 +86,5 @@ def connect(
             f"There is no source {name!r}.",
             advice='Give "sandbox", "api", or the path of an export file, its folder or a dataset.',
         )
-    return ExportSource(name)
+    handles = profile if isinstance(profile, str) else ",".join(profile or ())
+    return ExportSource(name, handles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError
+from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.planning.periods import Moment
@@ -24,27 +26,30 @@ class ExportSource(Source):
     ----------
     path
         The file or folder.
+    account
+        Handles to read, separated by commas, where the files are of several accounts.
     """
 
     name = "export"
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], account: str = "") -> None:
         self.path = Path(path).expanduser()
-        self._metrics: Metrics | None = None
+        self._account = account
 
-    @property
+    @cached_property
+    def exports(self) -> Exports:
+        """The files, each kind apart: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
+        return Exports(self.path, self._account)
+
+    @cached_property
     def metrics(self) -> Metrics:
-        """All that the file has."""
-        if self._metrics is None:
-            # Imported here: not every source needs the readers.
-            from engagement_nb.exports import read_export
-
-            self._metrics = read_export(self.path)
-        return self._metrics
+        """The figures of the kind of file that tells most: see `engagement_nb.read_export`."""
+        return self.exports.metrics()
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """Ids of the file's Tweets."""
-        return list(self.metrics.frame["tweet_id"].unique())[:count]
+        """Ids of the Tweets; none for files by day."""
+        frame = self.metrics.frame
+        return list(frame["tweet_id"].unique())[:count] if "tweet_id" in frame else []
 
     def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
         """The file's figures: see `Source.totals`."""
@@ -119,6 +124,11 @@ def _only(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None) -> Metr
         drop = [name for name in found.metric_names if name not in names]
         frame = frame.drop(columns=drop)
     if tweet_ids is not None:
+        if found.about.unit == "day":
+            raise InputError(
+                "These figures are by day of the whole account, so no Tweets can be chosen.",
+                advice="Leave the ids out, or give files by Post (account_analytics_content_...).",
+            )
         ids = read_ids(tweet_ids)
         frame = frame[frame["tweet_id"].isin(ids.ids)].reset_index(drop=True)
         problems = problems[problems["tweet_id"].isin(ids.ids)]

@@ -254,15 +254,23 @@ def test_what_is_no_export_is_told_by_its_columns(tmp_path):
     assert "Engagements" in message
 
 
-def test_an_account_overview_is_told_from_an_export_of_posts(tmp_path):
-    assert "by day" in refusal(tmp_path, "Date,Impressions,Likes,Engagements\nx,1,2,3\n")
+def test_an_account_overview_is_read_by_day(tmp_path):
+    text = "Date,Impressions,Likes,Engagements\n2025-01-02,5,1,2\n2025-01-01,1,2,3\n"
+    metrics = read(tmp_path, text)
+    assert metrics.about.unit == "day"
+    assert metrics.about.kind == "overview"
+    assert "tweet_id" not in metrics.frame
+    assert metrics.frame["time"].tolist() == [
+        pd.Timestamp("2025-01-02", tz="UTC"), pd.Timestamp("2025-01-01", tz="UTC"),
+    ]  # fmt: skip
+    assert any("nothing about hidden" in note for note in metrics.about.notes)
 
 
 @pytest.mark.parametrize("cell", ["6.49E+17", "6,49E+17", "1.886483849795768e18"])
 def test_ids_of_a_spreadsheet_are_said_to_be_lost(tmp_path, cell):
     message = refusal(tmp_path, current([post(), {**post(1), "id": cell}]))
     assert cell in message
-    assert "row 3" in message
+    assert "line 3" in message
     assert "lost" in message
     assert "xport it again" in message
 
@@ -286,9 +294,9 @@ def test_a_header_in_another_language_is_named(tmp_path):
 @pytest.mark.parametrize(
     "header",
     [
-        # French says impressions and engagements too; German has an id and a text column.
+        # French says impressions and engagements too; Dutch has an id and a date column.
         "Identifiant,Date,Texte,Lien,Impressions,J'aime,Engagements,Signets,Partages,Abonnements",
-        "Post-ID,Datum,Post-Text,Link,Impressions,Gefällt mir,Engagements,Lesezeichen,Geteilt,Neu",
+        "Post-id,Datum,Posttekst,Link,Impressions,Vind-ik-leuk,Engagements,Bladwijzer,Deel,Nieuw",
     ],
 )
 def test_a_header_that_is_half_understood_is_another_language_too(tmp_path, header):
@@ -299,17 +307,17 @@ def test_a_header_that_is_half_understood_is_another_language_too(tmp_path, head
 def test_a_row_without_an_id_is_a_problem_and_not_a_post(tmp_path):
     metrics = read(tmp_path, current([post(), {**post(1), "id": ""}, post(2)]))
     assert len(metrics.frame) == 2
-    assert metrics.problems["tweet_id"].tolist() == ["(export.csv, row 3)"]
+    assert metrics.problems["tweet_id"].tolist() == ["(export.csv, line 3)"]
     assert metrics.problems["reason"].tolist() == ["not a Tweet id"]
 
 
-def test_an_overview_by_day_in_the_folder_is_left_out_with_a_note(tmp_path):
+def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
     write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
-    days = "Date,Tweets published,impressions,engagements\n2025-01-01,1,2,3\n"
-    write(tmp_path, days, "daily_tweet_activity_metrics_a_20250101_20250201_en.csv")
+    days = "Date,Tweets published,impressions,engagements,url clicks\n2025-01-01,1,2,3,0\n"
+    write(tmp_path, days, "daily_tweet_activity_metrics_somebody_20250101_20250201_en.csv")
     metrics = read_export(tmp_path)
     assert len(metrics) == 1
-    assert any("by day" in note for note in metrics.about.notes)
+    assert any("daily file are kept apart" in note for note in metrics.about.notes)
 
 
 @pytest.mark.parametrize(
@@ -325,13 +333,13 @@ def test_an_overview_by_day_in_the_folder_is_left_out_with_a_note(tmp_path):
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b'{"data": []}', "JSON"),
         (current([post(likes=-3)]), 'column "Likes": "-3" is negative'),
-        (current([post(), post(1, likes="many")]), 'row 3, column "Likes": "many"'),
+        (current([post(), post(1, likes="many")]), 'line 3, column "Likes": "many"'),
         (current([post(likes="1.5")]), "not a whole number"),
         (current([post(likes="9" * 30)]), "not a whole number"),
         (current([{**post(), "id": ""}]), "no row has a Tweet id"),
         (current([{**post(), "id": "12a"}]), "is not a Tweet id"),
         (current([post()], [*CURRENT, "Likes"]), "several columns: Likes, Likes"),
-        (current([post()]) + "1,2,3\r\n", "row 3: 3 cells where the header has 17"),
+        (current([post()]) + "1,2,3\r\n", "line 3: 3 cells where the header has 17"),
         (current([post()]) + '12,"Mon Feb 03 2025","never closed,\r\n', "cells where the header"),
     ],
 )  # fmt: skip

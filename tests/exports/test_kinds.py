@@ -1,0 +1,265 @@
+"""Every kind of file of X, in every language: read like its English twin, or refused."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pandas as pd
+import pytest
+
+from engagement_nb.errors import InputError
+from engagement_nb.exports import Exports, read_export
+from tests.exports import kinds
+from tests.exports.export_files import write
+
+LANGUAGES = [
+    (kind, language)
+    for kind in ("content", "classic", "daily", "overview")
+    for language in kinds.LAYOUTS[kind]
+    if language != "names"
+]
+
+
+def frame_of(tmp_path, text, name="export.csv"):
+    return read_export(write(tmp_path, text, name)).frame
+
+
+@pytest.mark.parametrize(("kind", "language"), LANGUAGES)
+def test_each_documented_header_is_read_like_its_english_twin(tmp_path, kind, language):
+    body = kinds.rows(kind)
+    english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
+    metrics = read_export(write(tmp_path, kinds.text(kinds.header(kind, language), body)))
+    pd.testing.assert_frame_equal(english, metrics.frame)
+    assert metrics.about.kind == kind
+    assert len(english) == len(body)
+
+
+@pytest.mark.parametrize("kind", ["content", "classic", "daily", "overview"])
+def test_a_language_that_nobody_speaks_is_read_by_position_and_says_so(tmp_path, kind):
+    body = kinds.rows(kind)
+    english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
+    metrics = read_export(write(tmp_path, kinds.text(kinds.made_up(kind), body)))
+    pd.testing.assert_frame_equal(english, metrics.frame)
+    (note,) = [note for note in metrics.about.notes if "by position" in note]
+    assert "stand where X writes them" in note
+
+
+@pytest.mark.parametrize(("kind", "language"), LANGUAGES)
+def test_two_columns_that_are_swapped_are_read_right_where_the_header_is_known(
+    tmp_path, kind, language
+):
+    head, body = kinds.header(kind, language), kinds.rows(kind)
+    english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
+    for a, b in random.Random(3).sample(list(itertools.combinations(range(len(head)), 2)), 12):
+        if head[a].startswith("palavra") and head[b].startswith("palavra"):
+            continue  # Two unknown words: see the test of unknown headers.
+        swapped = [list(row) for row in (head, *body)]
+        for row in swapped:
+            row[a], row[b] = row[b], row[a]
+        path = write(tmp_path, kinds.text(swapped[0], swapped[1:]))
+        try:
+            frame = read_export(path).frame
+        except InputError:
+            continue
+        pd.testing.assert_frame_equal(english, frame)
+
+
+def test_columns_swapped_under_an_unknown_header_are_refused_where_figures_can_tell(tmp_path):
+    order, body = kinds.ORDERS["content"], kinds.rows("content", 200)
+    parts = [name for name in order if name in kinds.PARTS]
+    for a, b in itertools.combinations(order, 2):
+        if {a, b} <= set(parts) or {a, b} == {"bookmarks", "shares"}:
+            continue  # The figures cannot tell these apart, and the note says so.
+        if {a, b} & {"hashtag_clicks", "permalink_clicks", "user_follows"}:
+            continue  # Too small to tell from another small metric.
+        swapped = [list(row) for row in body]
+        i, j = order.index(a), order.index(b)
+        for row in swapped:
+            row[i], row[j] = row[j], row[i]
+        path = write(tmp_path, kinds.text(kinds.made_up("content"), swapped))
+        with pytest.raises(InputError, match="by position"):
+            pytest.fail(f"{a} and {b}: {read_export(path).about.notes}")
+
+
+def test_a_known_word_in_another_place_makes_a_file_unreadable_by_position(tmp_path):
+    head = kinds.made_up("content")
+    head[4], head[5] = "Likes", "Impressions"
+    with pytest.raises(InputError, match="would stand in another column"):
+        read_export(write(tmp_path, kinds.text(head, kinds.rows("content"))))
+
+
+@pytest.mark.parametrize("kind", ["content", "classic", "daily", "overview"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda head, body: kinds.text(head, body, ";"),
+        lambda head, body: kinds.text(head, body, "\t"),
+        lambda head, body: "\ufeff" + kinds.text(head, body),
+        lambda head, body: kinds.text(["", *head], [[str(i), *r] for i, r in enumerate(body)]),
+        lambda head, body: kinds.text(
+            ["Unnamed: 0", *head], [[str(i), *row] for i, row in enumerate(body)]
+        ),
+        lambda head, body: kinds.text([*head, "my notes"], [[*row, "x"] for row in body]),
+    ],
+)
+@pytest.mark.parametrize("words", [kinds.header, kinds.made_up])
+def test_variants_of_spreadsheets_and_scripts_lose_nothing(tmp_path, kind, change, words):
+    body = kinds.rows(kind)
+    english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
+    pd.testing.assert_frame_equal(english, frame_of(tmp_path, change(words(kind), body)))
+
+
+def test_a_merged_file_of_more_than_a_thousand_rows_is_read_whole(tmp_path):
+    text = kinds.text(kinds.header("content"), kinds.rows("content", 2500))
+    metrics = read_export(write(tmp_path, text))
+    assert len(metrics) == 2500
+    assert not any("cut" in note for note in metrics.about.notes)
+
+
+def test_a_file_of_exactly_a_thousand_posts_is_said_to_be_cut(tmp_path):
+    text = kinds.text(kinds.header("content"), kinds.rows("content", 1000))
+    exports = Exports(write(tmp_path, text))
+    assert any("exactly 1,000 Posts" in note for note in exports.metrics().about.notes)
+    assert exports.files()["cut"].tolist() == [True]
+
+
+def test_a_column_of_zeros_is_said_to_be_no_evidence(tmp_path):
+    body = kinds.rows("content")
+    column = kinds.ORDERS["content"].index("url_clicks")
+    for row in body:
+        row[column] = "0"
+    metrics = read_export(write(tmp_path, kinds.text(kinds.header("content"), body)))
+    assert any("0 in every row: URL clicks" in note for note in metrics.about.notes)
+
+
+@pytest.mark.parametrize("words", [kinds.header, kinds.made_up])
+def test_a_header_in_mid_file_is_refused_with_its_line(tmp_path, words):
+    body = kinds.rows("content", 3)
+    text = kinds.text(words("content"), body)
+    # Each row takes two lines, because its text has a line break.
+    with pytest.raises(InputError, match=r"line 8 is a second header"):
+        read_export(write(tmp_path, text + text))
+
+
+def test_a_cell_that_is_wrong_is_named_by_its_line(tmp_path):
+    body = kinds.rows("content", 3)
+    body[2][5] = "many"
+    with pytest.raises(InputError, match=r'line 6, column "Likes": "many"'):
+        read_export(write(tmp_path, kinds.text(kinds.header("content"), body)))
+
+
+def test_a_video_file_gives_both_its_tables(tmp_path):
+    post = kinds.rows("content", 1)[0]
+    write(tmp_path, kinds.VIDEO.format(link=post[3]), "video_overview_analytics.csv")
+    alone = Exports(tmp_path / "video_overview_analytics.csv")
+    assert alone.kinds == ["video", "videos"]
+    by_day = alone.metrics()
+    assert by_day.frame["video_views"].tolist() == [10, 20]
+    assert by_day.frame["completion_rate"].tolist() == [12.5, 50.0]
+    assert by_day.about.unit == "day"
+    write(tmp_path, kinds.text(kinds.header("content"), [post]), "account_analytics_content_a.csv")
+    videos = Exports(tmp_path).videos()
+    assert videos["tweet_id"].tolist() == [post[0]]
+    assert videos["duration_s"].tolist() == [65]
+    assert videos["engagements"].tolist() == [int(post[6])]
+
+
+def mixed(folder):
+    """Two monthly classic files, two overlapping current ones, an overview and a video file."""
+    content, classic = kinds.rows("content", 60), kinds.rows("classic", 40, seed=2)
+    for number, part in enumerate((classic[:20], classic[20:]), 1):
+        for row in part:
+            row[0] = str(int(row[0]) - 2**55)
+            row[1] = f"https://twitter.com/somebody/status/{row[0]}"
+        name = f"tweet_activity_metrics_somebody_20230{number}01_20230{number}28_en.csv"
+        write(folder, kinds.text(kinds.header("classic"), part), name)
+    for first, part in ((3, content[:40]), (9, content[20:])):
+        name = f"account_analytics_content_2025-01-0{first}_2025-01-1{first}.csv"
+        write(folder, kinds.text(kinds.header("content"), part), name)
+    overview = kinds.text(kinds.header("overview"), kinds.rows("overview", 12, seed=5))
+    write(folder, overview, "account_overview_analytics.csv")
+    write(folder, kinds.VIDEO.format(link=content[0][3]), "video_overview_analytics.csv")
+    return content
+
+
+def test_in_a_mixed_folder_each_figure_is_of_its_kind_and_no_row_is_lost(tmp_path):
+    content = mixed(tmp_path)
+    exports = Exports(tmp_path)
+    assert exports.kinds == ["content", "classic", "overview", "video", "videos"]
+    metrics = exports.metrics()
+    assert metrics.about.kind == "content and classic"
+    assert metrics.frame["file_kind"].value_counts().to_dict() == {"content": 60, "classic": 40}
+    files = exports.files()
+    assert (
+        files["rows"] == files[["used", "repeated", "in_newer_file", "without_id"]].sum(axis=1)
+    ).all()
+    assert files["in_newer_file"].sum() == 20
+    summary = exports.summary()
+    assert summary.at["content", "engagements"] == sum(int(row[6]) for row in content)
+    assert summary.at["overview", "unit"] == "day"
+    assert "nothing about hidden" in summary.at["overview", "answers"]
+    assert exports.of("overview").about.kind == "overview"
+
+
+def test_figures_by_post_and_by_day_are_compared_with_the_reasons(tmp_path):
+    mixed(tmp_path)
+    comparison = Exports(tmp_path).reconcile()
+    row = comparison.table.loc["engagements"]
+    assert row["difference"] == row["by_day"] - row["by_post"]
+    assert "posts" in comparison.table.index
+    assert any("before the first day" in sentence for sentence in comparison.sentences)
+
+
+def test_posts_of_two_accounts_are_never_added_up(tmp_path):
+    for number, handle in enumerate(("ann", "bob")):
+        body = kinds.rows("content", 30 + number, seed=number, handle=handle)
+        for row in body:
+            row[0] = str(int(row[0]) + number)
+            row[3] = f"https://x.com/{handle}/status/{row[0]}"
+        write(tmp_path, kinds.text(kinds.header("content"), body), f"{handle}.csv")
+    with pytest.raises(InputError, match=r"2 accounts: @bob .31 rows. and @ann .30 rows."):
+        read_export(tmp_path)
+    assert len(read_export(tmp_path, "ann")) == 30
+    assert len(read_export(tmp_path, "@Ann, bob")) == 61
+    with pytest.raises(InputError, match="no Posts of @eve"):
+        read_export(tmp_path, "eve")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"PK\x03\x04rest of an archive", "zip archive"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"\xff\xd8\xff\xe0", "a picture"),
+        (b"GIF89a,", "a picture"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path, content, words):
+    with pytest.raises(InputError, match=words):
+        read_export(write(tmp_path, content))
+
+
+def test_a_folder_of_daily_files_alone_says_what_it_can_answer(tmp_path):
+    for month, part in (("01", slice(0, 30)), ("02", slice(20, 60))):
+        text = kinds.text(kinds.header("daily"), kinds.rows("daily")[part])
+        name = f"daily_tweet_activity_metrics_somebody_2025{month}01_2025{month}28_en.csv"
+        write(tmp_path, text, name)
+    metrics = read_export(tmp_path)
+    assert len(metrics) == 60
+    assert metrics.about.unit == "day"
+    assert any("the gap by day" in note for note in metrics.about.notes)
+
+
+def test_no_word_means_two_metrics():
+    seen: dict[str, str] = {}
+    for kind, table in kinds.LAYOUTS.items():
+        if kind not in kinds.ORDERS or kind.startswith("video"):
+            continue
+        for language, words in table.items():
+            if language == "names":
+                continue
+            for word, name in zip(words.split(","), kinds.ORDERS[kind], strict=True):
+                if word:
+                    assert seen.setdefault(word.lower(), name) == name
