@@ -155,6 +155,8 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         Whether to stamp it.
     """
     title = "What the usual definitions make of engagements"
+    if len(table):
+        table = table[table["computable"]]
     if not len(table) or not table["tweets"].any():
         return nothing(title, "There is nothing to compare the definitions on.", sandbox=sandbox)
     shares = table["share_of_engagements"].astype(float).to_numpy()

@@ -1,15 +1,22 @@
-"""What the usual definitions of engagement miss, against what X calls engagements."""
+"""What the usual definitions of engagement miss, against what X calls engagements.
+
+The definitions of other tools are data (``tools.csv``): each with the page of its maker that
+says it, the page's own date where it has one, and the day on which it was read.
+"""
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from engagement_nb.gap.identify import exact_sum
 from engagement_nb.gap.read import Counts, column_counts
-from engagement_nb.vocabulary import METRICS
+from engagement_nb.vocabulary import METRICS, label
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")
 PUBLIC = (*(m.name for m in METRICS.values() if not m.needs_owner), "bookmarks")
@@ -18,46 +25,108 @@ TOP = 0.1
 """Share of the Tweets that is called the top."""
 
 
+class Tool(NamedTuple):
+    """What one tool calls engagements: metrics under their wire names, separated by spaces."""
+
+    tool: str
+    metrics: str
+    page: str
+    page_of: str
+    read_on: str
+
+
+def tools() -> list[Tool]:
+    """What other tools call engagements, by the pages of their makers."""
+    text = files(__package__).joinpath("tools.csv").read_text(encoding="utf-8")
+    return [Tool(**row) for row in csv.DictReader(text.splitlines())]
+
+
 @dataclass(frozen=True)
 class _Definition:
     label: str
     members: tuple[str, ...]
+    used_by: tuple[Tool, ...] = ()
 
 
 def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
-    """One row a definition; see `engagement_nb.gap.shown.Gap.definitions`."""
-    have = counts.names
-    wanted = [
-        _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES),
-        _Definition("all public metrics", tuple(n for n in have if n in PUBLIC)),
-        _Definition("every column", tuple(have)),
-        _Definition("the metrics taken as part", tuple(summed)),
-    ]
+    """Compare the usual definitions of engagement with X's engagements.
+
+    Parameters
+    ----------
+    counts
+        The figures.
+    summed
+        The metrics that the analysis takes as part of engagements.
+
+    Returns
+    -------
+    DataFrame
+        One row a definition, in the index its name. ``metrics`` (wire names), ``used_by`` and
+        ``pages`` (tools that publish it, and where), ``read_on``; ``computable``, and
+        ``missing``: the metrics that the figures lack, without which it is not computed (its
+        other columns are missing then); ``tweets`` (that have all its metrics), ``sum``,
+        ``difference`` (from engagements), ``share_of_engagements``, ``rank_agreement``
+        (Spearman), ``top_agreement``, and with impressions ``rate`` and ``engagement_rate``.
+    """
+    have = [*counts.names, "engagements"] if counts.judged.any() else list(counts.names)
     impressions: np.ndarray | None = None
     if "impressions" in counts.frame.columns:
         impressions, seen = column_counts(counts.frame, "impressions")
         impressions = np.where(seen, impressions, 0)
     rows = {}
-    for definition in wanted:
-        members = [name for name in definition.members if name in have]
+    for definition in _definitions(counts, summed):
         missing = [name for name in definition.members if name not in have]
-        if not members or (missing and definition.members == LIKES_REPOSTS_REPLIES):
-            continue
-        rows[definition.label] = _row(counts, members, impressions)
+        row: dict[str, object] = {
+            "metrics": ", ".join(definition.members),
+            "used_by": ", ".join(tool.tool for tool in definition.used_by),
+            "pages": " ".join(tool.page for tool in definition.used_by),
+            "read_on": max((tool.read_on for tool in definition.used_by), default=""),
+            "computable": not missing,
+            "missing": ", ".join(label(name) for name in missing),
+        }
+        if not missing and definition.members:
+            row |= _row(counts, list(definition.members), impressions)
+            rows[definition.label] = row
+        elif missing:
+            rows[definition.label] = row | {"tweets": 0}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "definition"
-    return table
+    sums = [name for name in ("sum", "difference") if name in table]
+    return table.astype(dict.fromkeys(sums, "Int64"))
+
+
+def _definitions(counts: Counts, summed: list[str]) -> list[_Definition]:
+    """Definitions that anybody uses and those of tools; tools that agree share a row."""
+    published: dict[frozenset[str], list[Tool]] = {}
+    for tool in tools():
+        published.setdefault(frozenset(tool.metrics.split()), []).append(tool)
+    three = published.pop(frozenset(LIKES_REPOSTS_REPLIES))
+    return [
+        _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES, tuple(three)),
+        _Definition("all public metrics", tuple(n for n in counts.names if n in PUBLIC)),
+        _Definition("every column", counts.names),
+        _Definition("the metrics taken as part", tuple(summed)),
+        *(
+            _Definition(
+                " and ".join(tool.tool for tool in agreed),
+                tuple(agreed[0].metrics.split()),
+                tuple(agreed),
+            )
+            for agreed in published.values()
+        ),
+    ]
 
 
 def _row(counts: Counts, members: list[str], impressions: np.ndarray | None) -> dict[str, object]:
-    chosen = counts.complete(members)
-    sums = counts.sums(members)[chosen]
+    metrics = [name for name in members if name != "engagements"]
+    chosen = counts.complete(metrics)
     engagements = counts.engagements[chosen]
+    sums = counts.sums(metrics)[chosen] if metrics else engagements
     total, whole = exact_sum(sums), exact_sum(engagements)
     row: dict[str, object] = {
-        "metrics": ", ".join(members),
         "tweets": len(sums),
         "sum": total,
+        "difference": total - whole,
         "share_of_engagements": total / whole if whole else None,
         "rank_agreement": rank_agreement(sums, engagements),
         "top_agreement": top_agreement(sums, engagements),

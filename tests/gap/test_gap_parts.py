@@ -9,12 +9,12 @@ import pytest
 from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.bootstrap import share_interval, student
-from engagement_nb.gap.definitions import rank_agreement, top_agreement
+from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
 from engagement_nb.sandbox.kinds import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.sources.gather import gather
-from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.vocabulary import ENDPOINTS, METRICS
 from engagement_nb.words import listed, number, percent
 from tests.gap.test_gap import account, as_metrics, in_two_days
 
@@ -130,6 +130,29 @@ def test_definitions_are_compared_with_engagements(gap):
     assert row["rate"] == likes.sum() / frame["impressions"].sum()
     assert row["engagement_rate"] == frame["engagements"].sum() / frame["impressions"].sum()
     assert table.loc["every column", "sum"] == gap.sum_of_metrics
+
+
+def test_what_other_tools_call_engagements_is_computed_or_said_not_to_be(gap):
+    table, frame = gap.definitions(), account()
+    three = table.loc["likes + reposts + replies"]
+    assert "Hootsuite" in three["used_by"]
+    assert three["difference"] == three["sum"] - frame["engagements"].sum()
+    two = table.loc["Keyhole and Mention"]
+    assert two["sum"] == frame[["favorites", "retweets"]].sum().sum()
+    buffer = table.loc["Buffer and Blaze"]
+    assert not buffer["computable"]
+    assert buffer["missing"] == "quotes"
+    assert pd.isna(buffer["sum"])
+    assert table.loc["X's analytics", "share_of_engagements"] == 1
+
+
+def test_each_definition_of_a_tool_has_its_page_and_the_day_it_was_read():
+    known = {*METRICS, "engagements"}
+    assert len({tool.tool for tool in tools()} - {"X's analytics"}) >= 6
+    for tool in tools():
+        assert tool.page.startswith("http")
+        assert pd.Timestamp(tool.read_on) >= pd.Timestamp("2026-11-24")
+        assert set(tool.metrics.split()) <= known
 
 
 def test_rank_agreement_is_spearmans_with_ties():
