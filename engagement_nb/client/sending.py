@@ -230,10 +230,10 @@ class Client:
             response = http.send(built, auth=auth, stream=True)
             try:
                 # Before the body is read: the pacer takes this for the time of the answer.
-                reading = pacer.learn(ticket, response.headers, response.status_code)
+                told = pacer.learn(ticket, response.headers, response.status_code)
                 learned = True
                 outcome.status = response.status_code
-                outcome.limit, outcome.remaining = reading.limit, reading.remaining
+                outcome.limit, outcome.remaining = told.limit, told.remaining
                 raw = response.read()
             finally:
                 response.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from engagement_nb.client.pacing import Ledger, Reading, backoff
+from engagement_nb.client.pacing import QuotaHeaders, QuotaTracker, backoff
 
 
 class Quota:
@@ -67,8 +67,8 @@ def run(
     endpoints: tuple[str, ...] = ("totals",),
     own_quotas: dict[str, Quota] | None = None,
     seed: int = 1,
-) -> tuple[Traffic, Ledger]:
-    """Let workers send as fast as a ledger lets them.
+) -> tuple[Traffic, QuotaTracker]:
+    """Let workers send as fast as a tracker lets them.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def run(
         By endpoint, where they don't share ``quota``.
     """
     rng = random.Random(seed)
-    ledger, traffic = Ledger(quota.window), Traffic()
+    tracker, traffic = QuotaTracker(quota.window), Traffic()
     events: list[tuple[float, int, str, Any]] = []
     order = count()
     free, asleep, turn = workers, False, count()
@@ -110,10 +110,10 @@ def run(
         if what == "look":
             asleep = False
             while free:
-                ledger.prune(now)
+                tracker.prune(now)
                 first = next(turn)
                 rotated = [endpoints[(first + k) % len(endpoints)] for k in range(len(endpoints))]
-                wait, endpoint = min((ledger.wait(e, now), k, e) for k, e in enumerate(rotated))[
+                wait, endpoint = min((tracker.wait(e, now), k, e) for k, e in enumerate(rotated))[
                     ::2
                 ]
                 if wait > 0:
@@ -121,7 +121,7 @@ def run(
                     at(now + min(wait, 0.2) + 0.001 * rng.random(), "look")
                     break
                 free -= 1
-                at(now + way(), "arrive", endpoint, ledger.enter(endpoint, now))
+                at(now + way(), "arrive", endpoint, tracker.enter(endpoint, now))
         elif what == "arrive":
             own = own_quotas[data[0]] if own_quotas else quota
             if (
@@ -136,7 +136,7 @@ def run(
             at(now + way(), "answer", *data, let_in, left, left2, own.resets_in(now))
         elif what == "answer":
             endpoint, number, let_in, left, left2, reset = data
-            reading = Reading(
+            told = QuotaHeaders(
                 status=200 if let_in else 429,
                 limit=own_quotas[endpoint].limit if own_quotas else quota.limit,
                 remaining=left,
@@ -144,7 +144,7 @@ def run(
                 second_remaining=left2,
                 wait=reset if tells_reset and not let_in else None,
             )
-            ledger.learn(endpoint, number, reading, now, lambda n: _backoff(n, quota, rng))
+            tracker.learn(endpoint, number, told, now, lambda n: _backoff(n, quota, rng))
             free += 1
             if not asleep:
                 asleep = True
@@ -154,7 +154,7 @@ def run(
             traffic.strangers += 1
             traffic.strangers_refused += not let_in
             at(now + stranger(rng), "stranger")
-    return traffic, ledger
+    return traffic, tracker
 
 
 def _backoff(attempt: int, quota: Quota, rng: random.Random) -> float:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.client.pacing import (
-    Ledger,
-    Reading,
+    QuotaHeaders,
+    QuotaTracker,
     backoff,
 )
 from engagement_nb.sandbox import Sandbox
@@ -73,18 +73,20 @@ def test_a_stranger_who_takes_half_keeps_it_and_hardly_anything_of_ours_is_refus
 @KINDS
 def test_a_stranger_who_comes_at_random_is_noticed(kind: str) -> None:
     quota = Quota(60, 60.0, kind)
-    traffic, ledger = run(quota, 10, latency=0.5, stranger=lambda rng: rng.expovariate(0.5), seed=3)
+    traffic, tracker = run(
+        quota, 10, latency=0.5, stranger=lambda rng: rng.expovariate(0.5), seed=3
+    )
     assert len(traffic.refused) <= 0.03 * len(traffic.accepted)
-    assert ledger.others("totals", 600.0) >= 20
+    assert tracker.others("totals", 600.0) >= 20
 
 
 @KINDS
 def test_when_the_stranger_leaves_the_whole_quota_is_used_again(kind: str) -> None:
     quota = Quota(60, 60.0, kind)
-    traffic, ledger = run(quota, 12, latency=0.1, stranger=lambda _: 2.0, stranger_ends=240.0)
+    traffic, tracker = run(quota, 12, latency=0.1, stranger=lambda _: 2.0, stranger_ends=240.0)
     late = [moment for moment in traffic.accepted if moment > 480.0]
     assert len(late) >= 0.95 * 4 * 60
-    assert ledger.others("totals", 720.0) == 0
+    assert tracker.others("totals", 720.0) == 0
 
 
 @pytest.mark.parametrize("tells_reset", [True, False])
@@ -118,11 +120,11 @@ def test_endpoints_that_share_the_quota_are_never_taken_to_have_their_own(
     kind: str, limit: int, latency: float
 ) -> None:
     quota = Quota(limit, 60.0, kind, phase=17.0)
-    traffic, ledger = run(
+    traffic, tracker = run(
         quota, 4, latency=latency, jitter=latency / 5, endpoints=("totals", "28hr", "historical")
     )
     assert traffic.refused == []
-    assert not ledger.sharing.apart
+    assert not tracker.sharing.separate_quotas
 
 
 @KINDS
@@ -133,56 +135,56 @@ def test_quotas_of_their_own_are_found_out_and_used_whole(
     """By limits that differ, or by requests that cost the other endpoints nothing."""
     names = ("totals", "28hr", "historical")
     own = {name: Quota(n, 60.0, kind, phase=17.0) for name, n in zip(names, limits, strict=True)}
-    traffic, ledger = run(
+    traffic, tracker = run(
         own["totals"], 8, latency=0.2, jitter=0.02, workers=8, endpoints=names, own_quotas=own
     )
-    assert ledger.sharing.apart
+    assert tracker.sharing.separate_quotas
     late = [moment for moment in traffic.accepted if moment > 240.0]
     assert len(late) >= 0.95 * 4 * sum(limits)
     assert len(traffic.refused) <= 2
 
 
 def test_until_the_limit_is_known_requests_go_one_by_one() -> None:
-    ledger = Ledger()
-    first = ledger.enter("totals", 0.0)
-    assert ledger.wait("totals", 1.0) > 0
-    ledger.learn("totals", first, Reading(500), 2.0, backoff)
-    assert ledger.wait("totals", 2.0) == 0
-    second = ledger.enter("totals", 2.0)
-    ledger.learn("totals", second, Reading(200, 10, 8), 3.0, backoff)
-    assert ledger.left("totals", 3.0) == 8
-    assert ledger.limit("totals") == 10
+    tracker = QuotaTracker()
+    first = tracker.enter("totals", 0.0)
+    assert tracker.wait("totals", 1.0) > 0
+    tracker.learn("totals", first, QuotaHeaders(500), 2.0, backoff)
+    assert tracker.wait("totals", 2.0) == 0
+    second = tracker.enter("totals", 2.0)
+    tracker.learn("totals", second, QuotaHeaders(200, 10, 8), 3.0, backoff)
+    assert tracker.left("totals", 3.0) == 8
+    assert tracker.limit("totals") == 10
 
 
 def test_a_limit_that_changes_is_followed() -> None:
-    ledger = Ledger()
+    tracker = QuotaTracker()
     for limit in (100, 5):
-        number = ledger.enter("totals", 1.0)
-        ledger.learn("totals", number, Reading(200, limit, limit - 1), 1.1, backoff)
-    assert ledger.left("totals", 1.2) == 3
+        number = tracker.enter("totals", 1.0)
+        tracker.learn("totals", number, QuotaHeaders(200, limit, limit - 1), 1.1, backoff)
+    assert tracker.left("totals", 1.2) == 3
 
 
 def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
-    ledger = Ledger()
-    numbers = [ledger.enter("totals", 0.0) for _ in range(5)]
+    tracker = QuotaTracker()
+    numbers = [tracker.enter("totals", 0.0) for _ in range(5)]
     for number in numbers:
-        ledger.learn("totals", number, Reading(429, 10, 0, wait=7.0), 1.0, backoff)
-    assert (ledger.refused, ledger.refused_in_row) == (5, 1)
-    assert ledger.wait("totals", 1.0) == pytest.approx(7.0)
+        tracker.learn("totals", number, QuotaHeaders(429, 10, 0, wait=7.0), 1.0, backoff)
+    assert (tracker.refused, tracker.refused_in_row) == (5, 1)
+    assert tracker.wait("totals", 1.0) == pytest.approx(7.0)
 
 
 def test_a_wait_beyond_all_reason_is_not_believed() -> None:
-    ledger = Ledger()
-    number = ledger.enter("totals", 0.0)
-    ledger.learn("totals", number, Reading(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
-    assert ledger.wait("totals", 1.0) <= 3.0
+    tracker = QuotaTracker()
+    number = tracker.enter("totals", 0.0)
+    tracker.learn("totals", number, QuotaHeaders(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
+    assert tracker.wait("totals", 1.0) <= 3.0
 
 
 def test_a_killed_process_does_not_hold_its_places_for_ever() -> None:
-    ledger = Ledger()
-    first = ledger.enter("totals", 0.0)
-    ledger.learn("totals", first, Reading(200, 5, 4), 0.1, backoff)
+    tracker = QuotaTracker()
+    first = tracker.enter("totals", 0.0)
+    tracker.learn("totals", first, QuotaHeaders(200, 5, 4), 0.1, backoff)
     for _ in range(4):
-        ledger.enter("totals", 1.0)
-    assert ledger.wait("totals", 2.0) > 0
-    assert ledger.wait("totals", 80.0) == 0
+        tracker.enter("totals", 1.0)
+    assert tracker.wait("totals", 2.0) > 0
+    assert tracker.wait("totals", 80.0) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,28 +17,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import LIVE, SANDBOX
 from engagement_nb.client.pacing import (
-    FileStore,
-    MemoryStore,
     Pacer,
     Pacers,
-    Reading,
+    QuotaHeaders,
+    Store,
     WaitStoppedError,
     backoff,
     read_headers,
 )
-from engagement_nb.client.pacing.shared import quota_key
+from engagement_nb.client.pacing.pacer import quota_key
 from engagement_nb.sandbox import Sandbox
 from tests.client.profiles import profile_of
 from tests.client.quota_model import Quota
 
 MakeSandbox = Callable[..., Sandbox]
+ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 
 
@@ -45,11 +46,11 @@ KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 
 
 def test_headers_are_read_as_far_as_they_are_there() -> None:
-    assert read_headers({}, 200, 0.0) == Reading(200)
+    assert read_headers({}, 200, 0.0) == QuotaHeaders(200)
     headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "59"}
-    assert read_headers(headers, 200, 0.0) == Reading(200, 60, 59)
+    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200, 60, 59)
     headers |= {"x-per-second-limit": "5", "x-per-second-remaining": "4"}
-    assert read_headers(headers, 200, 0.0) == Reading(200, 60, 59, 5, 4)
+    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200, 60, 59, 5, 4)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +86,7 @@ def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
     assert read_headers(headers, 429, 1000.0).wait == wait
 
 
+@ANY_SPEED
 @given(
     st.dictionaries(
         st.sampled_from(["retry-after", "date", "x-per-minute-limit", "x-per-minute-reset"]),
@@ -92,13 +94,21 @@ def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
     )
 )
 def test_headers_that_make_no_sense_are_passed_over(headers: dict[str, str]) -> None:
-    reading = read_headers(headers, 200, 1000.0)
-    assert reading.wait is None or reading.wait >= 0
+    told = read_headers(headers, 200, 1000.0)
+    assert told.wait is None or told.wait >= 0
+
+
+@pytest.mark.parametrize("number", ["20000000000000000000", "1e300", "-1", "inf", "nan", "soon"])
+def test_a_number_that_no_quota_can_have_is_passed_over(number: str) -> None:
+    names = ("minute-limit", "minute-remaining", "second-limit", "second-remaining")
+    headers = {f"x-per-{name}": number for name in names}
+    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200)
 
 
 # -- backoff -----------------------------------------------------------------------------------
 
 
+@ANY_SPEED
 @given(st.integers(-3, 5000), st.floats(0, 1))
 def test_backoff_stays_within_its_bounds(attempt: int, lot: float) -> None:
     wait = backoff(attempt, base=1.0, cap=60.0, jitter=0.5, rng=lambda: lot)
@@ -115,31 +125,39 @@ def test_backoff_doubles_up_to_its_cap() -> None:
 
 @dataclass
 class Clock:
-    """Time that passes only when somebody sleeps."""
+    """Time that passes only when somebody sleeps; the wall clock can be set anew."""
 
     now: float = 1_000.0
+    set_by: float = 0.0
 
-    def __call__(self) -> float:
+    def wall(self) -> float:
+        return 1e9 + self.now + self.set_by
+
+    def steady(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
         self.now += seconds
 
+    def pacer(self, path: Path | None = None) -> Pacer:
+        store = Store(path, wall_clock=self.wall, steady_clock=self.steady)
+        return Pacer(store, sleep=self.sleep)
 
-@pytest.mark.parametrize("store", ["memory", "file"])
+
+def ask(pacer: Pacer, clock: Clock, limit: int, left: int, status: int = 200) -> float:
+    """Send one request, which takes no time; gives the seconds it waited for its turn."""
+    began = clock.now
+    ticket = pacer.acquire()
+    told = {"x-per-minute-limit": str(limit), "x-per-minute-remaining": str(left)}
+    pacer.learn(ticket, told, status)
+    return clock.now - began
+
+
 @KINDS
-def test_two_pacers_on_one_store_share_one_quota(store: str, kind: str, tmp_path: Path) -> None:
+def test_two_pacers_on_one_file_share_one_quota(kind: str, tmp_path: Path) -> None:
     clock, quota = Clock(), Quota(20, 60.0, kind)
-    shared = MemoryStore()
-    pacers = [
-        Pacer(
-            shared if store == "memory" else FileStore(tmp_path / "quota.json"),
-            clock=clock,
-            sleep=clock.sleep,
-        )
-        for _ in range(2)
-    ]
+    pacers = [clock.pacer(tmp_path / "quota") for _ in range(2)]
     began, refused = clock.now, 0
     for number in range(140):
         pacer = pacers[number % 2]
@@ -157,15 +175,58 @@ def test_two_pacers_on_one_store_share_one_quota(store: str, kind: str, tmp_path
 
 def test_the_state_tells_limit_and_what_is_left() -> None:
     clock = Clock()
-    pacer = Pacer(clock=clock, sleep=clock.sleep)
+    pacer = clock.pacer()
     assert pacer.state().limit is None
-    ticket = pacer.acquire()
-    pacer.learn(ticket, {"x-per-minute-limit": "2", "x-per-minute-remaining": "1"}, 200)
+    ask(pacer, clock, 2, 1)
     state = pacer.state()
     assert (state.limit, state.left, state.wait, state.others) == (2, 1, 0.0, 0)
     pacer.acquire()
     assert pacer.state().left == 0
     assert 59 < pacer.state().wait < 61
+
+
+def test_a_clock_set_back_during_a_fetch_makes_no_wait_longer(tmp_path: Path) -> None:
+    clock = Clock()
+    pacer = clock.pacer(tmp_path / "quota")
+    ask(pacer, clock, 2, 1)
+    clock.set_by = -3600.0
+    assert ask(pacer, clock, 2, 0) == 0
+    assert 55 < ask(pacer, clock, 2, 1) < 61
+
+
+@pytest.mark.parametrize("set_by", [-3600.0, -20.0, 2.0])
+def test_a_process_that_starts_after_the_clock_was_set_anew_shares_the_quota(
+    set_by: float, tmp_path: Path
+) -> None:
+    clock = Clock()
+    first = clock.pacer(tmp_path / "quota")
+    ask(first, clock, 2, 1)
+    clock.set_by = set_by
+    second = clock.pacer(tmp_path / "quota")
+    assert ask(second, clock, 2, 0) == 0
+    assert 55 < ask(first, clock, 2, 1) < 90
+    assert second.state().left == first.state().left
+
+
+def test_the_first_process_after_the_clock_was_set_back_waits_a_window_at_most(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    ask(clock.pacer(tmp_path / "quota"), clock, 1, 0)
+    clock.set_by = -3600.0
+    assert ask(clock.pacer(tmp_path / "quota"), clock, 1, 0) < 61
+
+
+def test_a_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    pacer = clock.pacer()
+    ticket = pacer.acquire()
+    pacer.learn(ticket, {"retry-after": "600"}, 429)
+    with caplog.at_level(logging.WARNING):
+        pacer.acquire()
+    (record,) = caplog.records
+    assert "429" in record.getMessage()
+    assert "10 minutes" in record.getMessage()
 
 
 def test_a_wait_can_be_stopped() -> None:
@@ -189,24 +250,85 @@ def test_after_a_stop_a_pacer_can_be_used_again() -> None:
 # -- the file that processes share ---------------------------------------------------------------
 
 
-@settings(deadline=None)
-@given(st.binary(max_size=200) | st.sampled_from([b"{}", b"[]", b'{"window": 60.0}']))
-def test_a_torn_or_foreign_file_is_begun_anew(content: bytes) -> None:
+def foreign_database() -> bytes:
+    """An SQLite database of another program."""
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE bookmarks (address TEXT)")
+    content = database.serialize()
+    database.close()
+    return content
+
+
+@ANY_SPEED
+@given(st.binary(max_size=200))
+def test_pacing_is_shared_whatever_the_file_held_before(content: bytes) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "quota.json"
+        path, clock = Path(directory) / "quota.sqlite3", Clock()
         path.write_bytes(content)
-        assert Pacer(FileStore(path)).acquire().number == 0
+        ask(clock.pacer(path), clock, 5, 4)
+        assert clock.pacer(path).state().left == 4
 
 
-def test_the_ledger_survives_the_way_through_the_file(tmp_path: Path) -> None:
-    path, clock = tmp_path / "quota.json", Clock(time.time())
-    pacer = Pacer(FileStore(path), clock=clock, sleep=clock.sleep)
+@pytest.mark.parametrize("content", [foreign_database(), b"no database at all" * 500])
+def test_a_damaged_or_foreign_file_is_set_aside_whole(content: bytes, tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clock()
+    path.write_bytes(content)
+    ask(clock.pacer(path), clock, 5, 4)
+    assert path.with_suffix(".damaged").read_bytes() == content
+    assert clock.pacer(path).state().left == 4
+
+
+def test_a_file_that_is_damaged_while_it_is_in_use_costs_nothing_that_was_learned(
+    tmp_path: Path,
+) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clock()
+    pacer = clock.pacer(path)
+    ask(pacer, clock, 5, 4)
+    path.write_bytes(b"torn" * 2000)
+    ask(pacer, clock, 5, 3)
+    assert pacer.state().left == 3
+    assert clock.pacer(path).state().left == 3
+
+
+def test_a_file_that_was_removed_while_it_is_in_use_is_made_again(tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clock()
+    pacer = clock.pacer(path)
+    ask(pacer, clock, 5, 4)
+    path.unlink()
+    ask(pacer, clock, 5, 3)
+    assert clock.pacer(path).state().left == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
+    clock, before = Clock(), os.umask(0)
+    try:
+        ask(clock.pacer(tmp_path / "state" / "quota.sqlite3"), clock, 5, 4)
+    finally:
+        os.umask(before)
+    made = [tmp_path / "state", *(tmp_path / "state").iterdir()]
+    assert [path.stat().st_mode & 0o077 for path in made] == [0] * len(made)
+
+
+def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.sqlite3", tmp_path / "new.sqlite3"
+    for path in (old, new):
+        path.write_text("")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    Pacers(directory=tmp_path)(Profile("one", SANDBOX, "key-of-app", "part-of-app"))
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_the_tracker_survives_the_way_through_the_file(tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clock()
+    pacer = clock.pacer(path)
     ticket = pacer.acquire("28hr")
     headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "40"}
     pacer.learn(ticket, headers, 200)
-    other = Pacer(FileStore(path), clock=clock, sleep=clock.sleep)
+    other = clock.pacer(path)
     assert other.state("28hr") == pacer.state("28hr")
     assert other.state("28hr").others > 0
     other.acquire("28hr")
@@ -217,22 +339,22 @@ def test_a_directory_that_cannot_be_used_is_told_once_and_pacing_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a directory")
-    pacer = Pacer(FileStore(tmp_path / "file" / "quota.json"))
+    clock = Clock()
+    pacer = clock.pacer(tmp_path / "file" / "quota.sqlite3")
     with caplog.at_level(logging.WARNING):
-        for left in ("8", "7", "6"):
-            ticket = pacer.acquire()
-            pacer.learn(ticket, {"x-per-minute-limit": "9", "x-per-minute-remaining": left}, 200)
+        for left in (8, 7, 6):
+            ask(pacer, clock, 9, left)
     assert pacer.state().limit == 9
     assert len(caplog.records) == 1
 
 
 def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path) -> None:
-    path = tmp_path / "quota.json"
+    path = tmp_path / "quota.sqlite3"
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from engagement_nb.client.pacing import FileStore\n"
-        "with FileStore(Path(sys.argv[1])).open(60.0):\n"
+        "from engagement_nb.client.pacing import Store\n"
+        "with Store(Path(sys.argv[1])).open():\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -245,7 +367,7 @@ def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path)
     process.wait()
     process.stdout.close()
     began = time.monotonic()
-    Pacer(FileStore(path)).acquire()
+    Pacer(Store(path)).acquire()
     assert time.monotonic() - began < 5
 
 

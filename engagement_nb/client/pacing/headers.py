@@ -1,12 +1,12 @@
-"""What an answer's headers say about the quota."""
+"""What a response's headers say about the quota."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from engagement_nb.client.pacing.ledger import Reading
 from engagement_nb.vocabulary import (
     HEADER_LIMIT,
     HEADER_REMAINING,
@@ -16,22 +16,49 @@ from engagement_nb.vocabulary import (
     HEADER_SECOND_RESET,
 )
 
+_LARGEST_COUNT = 1_000_000
+"""A larger limit cannot be meant, and ignoring it is safe: the next response tells another."""
 
-def read_headers(headers: Mapping[str, str], status: int, now: float) -> Reading:
-    """What an answer's headers say about the quota; whatever cannot be read is not told.
+
+@dataclass(frozen=True)
+class QuotaHeaders:
+    """What one response says about the quota.
+
+    Parameters
+    ----------
+    status
+        HTTP status; 0 if there was no response.
+    limit, remaining
+        Requests of the minute; None if not told.
+    second_limit, second_remaining
+        Requests of the second; None if not told.
+    wait
+        Seconds until the quota is whole again; None if not told.
+    """
+
+    status: int
+    limit: int | None = None
+    remaining: int | None = None
+    second_limit: int | None = None
+    second_remaining: int | None = None
+    wait: float | None = None
+
+
+def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHeaders:
+    """Read the quota's headers; values that make no sense count as not told.
 
     Parameters
     ----------
     headers
-        Of the answer, under names in lower case (or any mapping that ignores case).
+        Of the response, with names in lower case (or any mapping that ignores case).
     status
-        HTTP status; 0 where there was no answer.
+        HTTP status; 0 if there was no response.
     now
         Seconds since the epoch, by this machine's clock.
     """
     remaining = _count(headers.get(HEADER_REMAINING))
     second_remaining = _count(headers.get(HEADER_SECOND_REMAINING))
-    return Reading(
+    return QuotaHeaders(
         status=status,
         limit=_count(headers.get(HEADER_LIMIT)) or None,
         remaining=remaining,
@@ -42,29 +69,29 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> Reading
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """The API's clock, from the Date header: seconds since the epoch, whole."""
+    """The API's clock, from the Date header: whole seconds since the epoch."""
     try:
         return parsedate_to_datetime(headers.get("date") or "").timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _wait(headers: Mapping[str, str], now: float, *, in_second: bool) -> float | None:
-    # The API's own clock where it tells it: a reset is a time of that clock.
-    there = server_time(headers)
-    there = now if there is None else there
-    told = headers.get("retry-after")
-    if told:
-        seconds = _number(told)
+    # A reset is a time of the API's clock, so the API's own Date is subtracted where it is told.
+    server_now = server_time(headers)
+    server_now = now if server_now is None else server_now
+    retry_after = headers.get("retry-after")
+    if retry_after:
+        seconds = _number(retry_after)
         if seconds is None:
-            until = server_time({"date": told})
-            seconds = None if until is None else until - there
+            until = server_time({"date": retry_after})
+            seconds = None if until is None else until - server_now
         if seconds is not None and seconds >= 0:
             return seconds
     reset = _number(headers.get(HEADER_SECOND_RESET if in_second else HEADER_RESET))
-    if reset is None or reset <= there:
+    if reset is None or reset <= server_now:
         return None
-    return reset - there
+    return reset - server_now
 
 
 def _number(text: str | None) -> float | None:
@@ -77,4 +104,4 @@ def _number(text: str | None) -> float | None:
 
 def _count(text: str | None) -> int | None:
     number = _number(text)
-    return int(number) if number is not None and number >= 0 else None
+    return int(number) if number is not None and 0 <= number <= _LARGEST_COUNT else None

@@ -1,20 +1,30 @@
-"""Waiting for one's turn: the ledger, shared by threads and processes, with a clock."""
+"""Waiting for one's turn: the quota's tracker, with a clock, for threads and processes."""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from engagement_nb.client.pacing.headers import read_headers
-from engagement_nb.client.pacing.ledger import Reading
-from engagement_nb.client.pacing.store import MemoryStore, Store
+from engagement_nb.client.pacing.headers import QuotaHeaders, read_headers
+from engagement_nb.client.pacing.store import Store, state_directory, sweep
 from engagement_nb.errors import EngagementError
 
+if TYPE_CHECKING:
+    from engagement_nb.client.credentials import Profile
+
 LONGEST_NAP = 0.2
-"""Seconds after which a waiting thread looks whether it is to stop, and what others learned."""
+"""Seconds after which a waiting thread checks whether to stop, and what others learned."""
+LONG_WAIT = 65.0
+"""Seconds; a spent quota of a minute takes less, so a longer wait has a cause to be named."""
+
+_log = logging.getLogger(__name__)
 
 
 class WaitStoppedError(EngagementError):
@@ -28,15 +38,15 @@ class PacerState:
     Parameters
     ----------
     limit
-        Requests a minute, as told; None before the first answer.
+        Requests a minute, as told; None before the first response.
     left
-        Requests that may leave at once; None before the first answer.
+        Requests that may leave at once; None before the first response.
     wait
         Seconds until the next request may leave.
     others
-        Requests a minute that somebody else spends of the same quota.
+        Requests a minute that other clients spend of the same quota.
     refused
-        429s so far, by anyone who shares this ledger, as long as it is in use.
+        429s so far, of all processes that share this quota.
     """
 
     limit: int | None
@@ -48,7 +58,7 @@ class PacerState:
 
 @dataclass(frozen=True)
 class Ticket:
-    """Leave to send one request; hand it back to `Pacer.learn`."""
+    """Permission to send one request; hand it back to `Pacer.learn`."""
 
     number: int
     endpoint: str
@@ -69,15 +79,15 @@ def backoff(
     attempt
         1 after the first failure.
     base
-        Wait after the first failure, doubled at each further one.
+        Wait after the first failure; it doubles with each further one.
     cap
-        Never longer than this.
+        Longest wait.
     jitter
-        The share of the wait that is drawn by lot, so that many clients don't come at once.
+        The share of the wait that is random, so that many clients don't come at once.
     rng
-        Gives a number from 0 to 1.
+        Returns a number from 0 to 1.
     """
-    # 2.0**1024 overflows; long before that the cap holds.
+    # 2.0**1024 overflows; the cap applies long before that.
     whole = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
     return whole * (1 - jitter * rng())
 
@@ -85,33 +95,25 @@ def backoff(
 class Pacer:
     """Lets requests leave as fast as the quota allows, and not faster.
 
-    One pacer for an app and a host; any number of threads may share it, and processes share
-    what it knows through its store.
+    There is one pacer for an app and a host. Threads share it, and processes share what it
+    knows through its store.
 
     Parameters
     ----------
     store
-        Where the ledger is kept; in memory unless given.
-    window
-        Seconds of the "minute" that the limit is for.
-    clock, sleep
-        Seconds since the epoch, and waiting.
+        Where the tracker is kept; in memory unless given.
+    sleep
+        Waits for so many seconds.
     """
 
     def __init__(
-        self,
-        store: Store | None = None,
-        *,
-        window: float = 60.0,
-        clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        self, store: Store | None = None, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self.window = window
-        self._store = store or MemoryStore()
-        self._clock = clock
+        self._store = store or Store()
         self._sleep = sleep
         self._turn = threading.Lock()
         self._stops = 0
+        self._explained = 0.0
 
     def acquire(self, endpoint: str = "totals") -> Ticket:
         """Wait until one request may leave, and count it.
@@ -121,40 +123,50 @@ class Pacer:
         WaitStoppedError
             `stop` was called.
         """
-        # One thread a process watches the ledger; the others queue for its place.
+        # One thread of a process watches the tracker; the others queue for its place.
         before = self._stops
         while not self._turn.acquire(timeout=LONGEST_NAP):
             self._check(before)
         try:
             while True:
                 self._check(before)
-                with self._store.open(self.window) as ledger:
-                    now = self._clock()
-                    ledger.prune(now)
-                    wait = ledger.wait(endpoint, now)
+                with self._store.open() as tracker:
+                    now = self._store.now()
+                    tracker.prune(now)
+                    wait = tracker.wait(endpoint, now)
                     if wait <= 0:
-                        return Ticket(ledger.enter(endpoint, now), endpoint)
+                        return Ticket(tracker.enter(endpoint, now), endpoint)
+                    until = tracker.blocked_until
+                if wait > LONG_WAIT and until != self._explained:
+                    self._explained = until
+                    _log.warning(
+                        "The API refused a request (429) and asks to wait: the next request is"
+                        " sent in %.0f minutes.",
+                        wait / 60,
+                    )
                 self._sleep(min(wait, LONGEST_NAP))
         finally:
             self._turn.release()
 
-    def learn(self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0) -> Reading:
-        """Take in an answer's headers; call it as soon as they are there, or with None.
+    def learn(
+        self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0
+    ) -> QuotaHeaders:
+        """Take in a response's headers; call it as soon as they arrive, or with None.
 
         Parameters
         ----------
         ticket
-            What `acquire` gave.
+            What `acquire` returned.
         headers
-            Of the answer; None where none came.
+            Of the response; None if there was none.
         status
-            HTTP status, 0 where none came.
+            HTTP status; 0 if there was no response.
         """
-        now = self._clock()
-        reading = read_headers(headers or {}, status, now)
-        with self._store.open(self.window) as ledger:
-            ledger.learn(ticket.endpoint, ticket.number, reading, now, self._backoff)
-        return reading
+        now = self._store.now()
+        told = read_headers(headers or {}, status, self._store.wall_clock())
+        with self._store.open() as tracker:
+            tracker.learn(ticket.endpoint, ticket.number, told, now, self._backoff)
+        return told
 
     def stop(self) -> None:
         """End every wait that is under way with `WaitStoppedError`."""
@@ -162,14 +174,14 @@ class Pacer:
 
     def state(self, endpoint: str = "totals") -> PacerState:
         """What is known of the quota now."""
-        with self._store.open(self.window) as ledger:
-            now = self._clock()
+        with self._store.open() as tracker:
+            now = self._store.now()
             return PacerState(
-                limit=ledger.limit(endpoint),
-                left=ledger.left(endpoint, now),
-                wait=ledger.wait(endpoint, now),
-                others=ledger.others(endpoint, now),
-                refused=ledger.refused,
+                limit=tracker.limit(endpoint),
+                left=tracker.left(endpoint, now),
+                wait=tracker.wait(endpoint, now),
+                others=tracker.others(endpoint, now),
+                refused=tracker.refused,
             )
 
     def _check(self, before: int) -> None:
@@ -177,4 +189,38 @@ class Pacer:
             raise WaitStoppedError("Stopped while waiting for the quota.")
 
     def _backoff(self, attempt: int) -> float:
-        return backoff(attempt, base=self.window / 20, cap=self.window)
+        return backoff(attempt, base=self._store.window / 20, cap=self._store.window)
+
+
+class Pacers:
+    """Gives each profile the pacer of its app at its host, shared by one user's processes.
+
+    Parameters
+    ----------
+    window
+        Seconds of the "minute" that the limit is for; only the sandbox has others.
+    directory
+        Where processes share what they know; `state_directory` unless given.
+    """
+
+    def __init__(self, *, window: float = 60.0, directory: str | Path | None = None) -> None:
+        self._window = window
+        self._directory = Path(directory) if directory is not None else state_directory()
+        self._pacers: dict[str, Pacer] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, profile: Profile) -> Pacer:
+        """The pacer of a profile's app."""
+        key = quota_key(profile)
+        with self._lock:
+            if key not in self._pacers:
+                sweep(self._directory)
+                store = Store(self._directory / f"{key}.sqlite3", window=self._window)
+                self._pacers[key] = Pacer(store)
+            return self._pacers[key]
+
+
+def quota_key(profile: Profile) -> str:
+    """Name of the quota that a profile spends: a digest of its app and host."""
+    app = profile.consumer_key or profile.bearer_token
+    return hashlib.sha256(f"{profile.hosts.api}\n{app.reveal()}".encode()).hexdigest()[:24]

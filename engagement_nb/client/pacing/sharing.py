@@ -1,21 +1,21 @@
-"""Whether the endpoints share one quota: not published, so learned from the answers.
+"""Whether the endpoints share one quota: not documented, so it is learned from the responses.
 
-Until the answers show otherwise the endpoints are taken to share it, which is safe either way.
+Until the responses show otherwise, all endpoints count against one quota, which is always safe.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-ENOUGH = 5
-"""Requests of other endpoints that have to lie between two answers for them to tell anything."""
+MIN_OTHERS = 5
+"""Requests to other endpoints that must lie between two responses before they are compared."""
 ROUNDS = 2
-"""Times that they have to tell the same."""
+"""Comparisons in a row that must show the same."""
 
 
 @dataclass
 class Anchor:
-    """An answer of one endpoint, with which later ones are compared."""
+    """A response of one endpoint that later ones are compared with."""
 
     number: int
     at: float
@@ -25,12 +25,12 @@ class Anchor:
 
 @dataclass
 class Sharing:
-    """What the answers of each endpoint say about a common quota.
+    """What each endpoint's responses say about a common quota.
 
     Parameters
     ----------
     told
-        The limit that each endpoint last told; if they differ, there is more than one quota.
+        The limit that each endpoint last told; different limits mean separate quotas.
     anchors
         By endpoint.
     rounds
@@ -42,15 +42,15 @@ class Sharing:
     rounds: int = 0
 
     @property
-    def apart(self) -> bool:
+    def separate_quotas(self) -> bool:
         """Whether each endpoint has a quota of its own."""
         return len(set(self.told.values())) > 1 or self.rounds >= ROUNDS
 
     def anchor(self, endpoint: str, number: int, remaining: int, now: float) -> Anchor | None:
-        """The answer to compare this one with; None where it can't be compared.
+        """The response to compare this one with; None if there is none.
 
-        What is left falls while a window lasts; where it has risen, a new one has begun, or
-        requests have left a sliding one, and the comparison begins anew.
+        The number remaining falls during a window. Once it has risen, a new window has begun or
+        requests have left a sliding one, and the comparison starts over.
         """
         anchor = self.anchors.get(endpoint)
         if anchor is None or remaining > anchor.last:
@@ -62,18 +62,18 @@ class Sharing:
     def judge(
         self, endpoint: str, number: int, remaining: int, now: float, same: int, others: int
     ) -> None:
-        """Compare an answer with its anchor.
+        """Compare a response with its anchor.
 
         Parameters
         ----------
         endpoint, number, remaining, now
-            The answer.
+            The response.
         same, others
-            Requests of this endpoint, and of the others, that were counted between the two.
+            Requests to this endpoint, and to the others, that were counted between the two.
         """
-        if others < ENOUGH:
+        if others < MIN_OTHERS:
             return
-        slack = others // ENOUGH
+        slack = others // MIN_OTHERS
         fell = self.anchors[endpoint].remaining - remaining
         if fell >= same + others - slack:
             self.rounds = 0

@@ -1,166 +1,201 @@
-"""Where a ledger is kept: in memory, or in a small file that processes share."""
+"""Where a quota's tracker is kept: in memory, or in a small database that processes share."""
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
+import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
-import orjson
 import platformdirs
-from filelock import FileLock, Timeout
 
-from engagement_nb.client.pacing.ledger import Ledger
+from engagement_nb.client.pacing.tracker import QuotaTracker
 
 ENV_STATE_DIR = "ENGAGEMENT_STATE_DIR"
 LOCK_PATIENCE = 10.0
-"""Seconds; the lock is held for milliseconds, so one held longer is of a stopped process."""
+"""Seconds; the lock is held for milliseconds, so only a stopped process holds it longer."""
 _OLD = 24 * 3600.0
+_TABLE = "quota_1"
+"""The name holds the format's number, so releases of different formats don't disturb each other."""
 
 _log = logging.getLogger(__name__)
 
 
-class Store(Protocol):
-    """Gives the ledger to one at a time, and keeps what became of it."""
+class Store:
+    """One quota's tracker, shared by threads and, through a file, by one user's processes.
 
-    def open(self, window: float) -> AbstractContextManager[Ledger]:
-        """The ledger, for the length of a ``with``."""
-        ...
-
-
-class MemoryStore:
-    """A ledger that the threads of one process share."""
-
-    def __init__(self) -> None:
-        self._ledger: Ledger | None = None
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def open(self, window: float) -> Iterator[Ledger]:
-        """The ledger, for the length of a ``with``."""
-        with self._lock:
-            if self._ledger is None:
-                self._ledger = Ledger(window)
-            yield self._ledger
-
-
-class FileStore:
-    """A ledger in a file that processes of one user share.
-
-    The lock is the operating system's and ends with the process that holds it. The file is
-    written in place, which is many times quicker than replacing it; one torn by a kill is
-    noticed and begun anew. It holds times and counts, no tokens. Where it cannot be used, this
-    process keeps pace on its own, and says so once.
+    The file is an SQLite database with one row. It holds times and counts, no tokens. A file
+    that is damaged or of another program is set aside and begun anew. If the file cannot be
+    used, this process paces itself alone, and says so once.
 
     Parameters
     ----------
     path
-        The file; beside it lies a ``.lock``.
+        The file; None to keep the tracker in this process only.
+    window
+        Seconds of the "minute" that the limit is for.
+    wall_clock, steady_clock
+        Seconds since the epoch, and seconds since anything.
+
+    Notes
+    -----
+    Times in the file lie on a timeline of its own. The first process sets it by the wall clock
+    and then follows the steady one, so a clock that is set anew does not change any wait. Later
+    processes join it by the wall time since the last change. If that change lies in the future,
+    the clock was set back, and they join at the moment of the change.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        window: float = 60.0,
+        wall_clock: Callable[[], float] = time.time,
+        steady_clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.window = window
+        self.wall_clock = wall_clock
+        self._steady_clock = steady_clock
+        self._offset = wall_clock() - steady_clock()
         self._path = path
-        self._threads = threading.Lock()
-        # A soft lock would outlive a killed process.
-        self._processes = FileLock(
-            path.with_suffix(".lock"),
-            timeout=LOCK_PATIENCE,
-            poll_interval=0.003,
-            thread_local=False,
-            fallback_to_soft=False,
-            preserve_lock_file=True,
-        )
-        self._name = secrets.token_hex(8)
-        self._ledger: Ledger | None = None
-        self._version = b""
-        self._alone = False
+        self._lock = threading.Lock()
+        self._tracker = QuotaTracker(window)
+        self._database: sqlite3.Connection | None = None
+        self._file: os.stat_result | None = None
+        self._version = -1
+
+    def now(self) -> float:
+        """Seconds, on the timeline of the tracker's times."""
+        return self._offset + self._steady_clock()
 
     @contextmanager
-    def open(self, window: float) -> Iterator[Ledger]:
-        """The ledger, for the length of a ``with``."""
-        with self._threads, ExitStack() as stack:
-            file = None if self._alone else self._lock(stack)
-            ledger = self._load(file, window)
-            before = ledger.changes
-            yield ledger
-            if file is not None and ledger.changes != before:
-                self._save(file, ledger)
+    def open(self) -> Iterator[QuotaTracker]:
+        """The tracker, for one thread of one process at a time."""
+        with self._lock:
+            database = self._begin()
+            changes = self._tracker.changes
+            try:
+                yield self._tracker
+                if database is not None and self._tracker.changes != changes:
+                    self._save(database)
+            finally:
+                if database is not None and database.in_transaction:
+                    with suppress(sqlite3.Error):
+                        database.rollback()
 
-    def _lock(self, stack: ExitStack) -> int | None:
+    def _begin(self) -> sqlite3.Connection | None:
+        if self._path is None:
+            return None
         try:
-            if self._ledger is None:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._processes.acquire()
-            stack.callback(self._processes.release)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-            stack.callback(os.close, file)
-        except (OSError, NotImplementedError, Timeout) as error:
+            try:
+                return self._locked(self._path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._set_aside(self._path)
+                return self._locked(self._path)
+        except (OSError, sqlite3.Error) as error:
             self._give_up(error)
             return None
-        return file
+
+    def _locked(self, path: Path) -> sqlite3.Connection:
+        """The database, with its lock held and the tracker as fresh as it is."""
+        database = self._database
+        if database is None or not self._still_there(path):
+            if database is not None:
+                database.close()
+            database = self._connect(path)
+        database.execute("BEGIN IMMEDIATE")
+        (version,) = database.execute("PRAGMA data_version").fetchone()
+        if version != self._version:
+            self._load(database)
+            self._version = version
+        return database
+
+    def _still_there(self, path: Path) -> bool:
+        # Another process may have swept the file or set it aside.
+        try:
+            return self._file is not None and os.path.samestat(path.stat(), self._file)
+        except FileNotFoundError:
+            return False
+
+    def _connect(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Created here rather than by SQLite, so that nobody else may read it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        database = sqlite3.connect(
+            path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        weakref.finalize(self, database.close)
+        # Waiting for the disk would guard against a power cut only, and then nothing is lost.
+        database.execute("PRAGMA synchronous = OFF")
+        database.execute("PRAGMA journal_mode = PERSIST")
+        foreign = "SELECT count(*) FROM sqlite_master WHERE name NOT GLOB 'quota_*'"
+        if database.execute(foreign).fetchone() != (0,):
+            raise sqlite3.DatabaseError("a database of another program")
+        database.execute(
+            f"CREATE TABLE IF NOT EXISTS {_TABLE}"
+            " (id INTEGER PRIMARY KEY, now REAL, wall_time REAL, tracker BLOB)"
+        )
+        self._database, self._file, self._version = database, path.stat(), -1
+        return database
+
+    def _load(self, database: sqlite3.Connection) -> None:
+        row = database.execute(f"SELECT now, wall_time, tracker FROM {_TABLE}").fetchone()  # noqa: S608
+        if row is None:
+            return
+        try:
+            now, wall_time, content = row
+            tracker = QuotaTracker.from_bytes(content)
+            passed = self.wall_clock() - wall_time
+            offset = now + (passed if passed > -self.window else 0.0) - self._steady_clock()
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return  # No content of ours: it is replaced by the next change.
+        if tracker.window == self.window:
+            self._tracker, self._offset = tracker, offset
+
+    def _save(self, database: sqlite3.Connection) -> None:
+        row = (self.now(), self.wall_clock(), self._tracker.to_bytes())
+        try:
+            database.execute(f"REPLACE INTO {_TABLE} VALUES (1, ?, ?, ?)", row)  # noqa: S608
+            database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._give_up(error)
+
+    def _set_aside(self, path: Path) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        aside = path.with_suffix(".damaged")
+        with suppress(OSError):
+            path.replace(aside)
+            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
+            _log.warning("%s was damaged or of another program; it is now %s.", path, aside.name)
 
     def _give_up(self, error: Exception) -> None:
-        self._alone = True
         _log.warning(
             "The quota cannot be shared with other processes of yours: %s cannot be used (%s).",
-            self._path.parent,
-            type(error).__name__,
+            self._path,
+            error,
         )
-
-    def _load(self, file: int | None, window: float) -> Ledger:
-        changed = file is not None and self._read(file, len(self._version)) != self._version
-        if self._ledger is None or changed or self._ledger.window != window:
-            content = b"" if file is None else self._read(file, os.fstat(file).st_size)
-            version, _, document = content.partition(b"\n")
-            self._version = version + b"\n"
-            self._ledger = self._parse(document, window)
-        return self._ledger
-
-    @staticmethod
-    def _read(file: int, size: int) -> bytes:
-        os.lseek(file, 0, os.SEEK_SET)
-        return os.read(file, size)
-
-    @staticmethod
-    def _parse(document: bytes, window: float) -> Ledger:
-        try:
-            ledger = Ledger.from_dict(orjson.loads(document))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return Ledger(window)  # New, torn, or of another release.
-        # Times of tomorrow are of a clock that has since been set back.
-        in_future = len(ledger.sent) > 0 and float(ledger.sent.max()) > time.time() + window
-        return Ledger(window) if ledger.window != window or in_future else ledger
-
-    def _save(self, file: int, ledger: Ledger) -> None:
-        self._version = f"{self._name} {ledger.changes}\n".encode()
-        content = self._version + orjson.dumps(
-            ledger.to_dict(), option=orjson.OPT_SERIALIZE_NUMPY, default=vars
-        )
-        try:
-            os.lseek(file, 0, os.SEEK_SET)
-            os.write(file, content)
-            os.ftruncate(file, len(content))
-        except OSError as error:
-            self._give_up(error)
+        self._path = None
 
 
 def state_directory() -> Path:
-    """Where the ledgers of this user lie; ``ENGAGEMENT_STATE_DIR`` names another directory."""
+    """Where this user's quota files lie; ``ENGAGEMENT_STATE_DIR`` names another directory."""
     named = os.environ.get(ENV_STATE_DIR)
     return Path(named or platformdirs.user_state_dir("engagement-nb")) / "quota"
 
 
 def sweep(directory: Path) -> None:
-    """Remove ledgers that nobody has used for a day: those of sandboxes long gone."""
-    try:
-        old = [f for f in directory.iterdir() if f.stat().st_mtime < time.time() - _OLD]
-        for file in old:
-            file.unlink(missing_ok=True)
-    except OSError:
-        return
+    """Remove files that nobody has used for a day: those of sandboxes long gone."""
+    with suppress(OSError):
+        for file in list(directory.iterdir()):
+            with suppress(OSError):
+                if file.stat().st_mtime < time.time() - _OLD:
+                    file.unlink()
