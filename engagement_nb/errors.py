@@ -135,3 +135,7 @@ class AnalysisError(EngagementError):
 
 class ReportError(EngagementError):
     """A notebook or report that could not be made."""
+
+
+class HandlesWarning(UserWarning):
+    """A fetch takes the handles of this billing month beyond the contract."""

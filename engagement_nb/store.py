@@ -1,4 +1,8 @@
-"""Files below one address, local or of any fsspec file system, published whole or not at all."""
+"""Files below one address, local or of any fsspec file system, published whole or not at all.
+
+A record is a JSON file that names the format it was written in. One of a newer format is
+refused, and so is one that is no record.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,21 @@ import errno
 import os
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import fsspec
+import orjson
 from fsspec.implementations.local import LocalFileSystem
 
 from engagement_nb.errors import DatasetError
 
 STALE_AFTER = 600
-"""Seconds after which an unfinished file is somebody's who is gone: writing takes far less."""
+"""Seconds after which an unfinished file was left by a dead writer: writing takes far less."""
+FORMAT = 1
+"""Format of the records that this version writes, and the newest that it reads."""
 _TEMPORARY = ".tmp-"
 
 
@@ -27,14 +36,16 @@ class Store:
     ----------
     where
         A local path or an fsspec address, such as ``s3://bucket/key`` or ``memory://name``.
+    options
+        Options of the fsspec file system.
     """
 
-    def __init__(self, where: str | os.PathLike[str]) -> None:
+    def __init__(self, where: str | os.PathLike[str], **options: Any) -> None:
         self.where = str(where)
         try:
-            self.fs, root = fsspec.core.url_to_fs(os.fspath(where))
+            self.fs, root = fsspec.core.url_to_fs(os.fspath(where), **options)
         except Exception as error:
-            # File systems of other makers raise errors of their own, not all of them for people.
+            # Third-party file systems raise their own errors, not all of them readable.
             why = f": {error}" if isinstance(error, ValueError | ImportError) else ""
             raise DatasetError(
                 f"{self.where} cannot be used as an address{why.rstrip('.')}.",
@@ -66,6 +77,44 @@ class Store:
         names = sorted(PurePosixPath(str(path)).name for path in found)
         return [n for n in names if n.endswith(suffix) and not n.startswith(_TEMPORARY)]
 
+    def find(self) -> list[str]:
+        """Names of all finished files at any depth, relative to the address."""
+        try:
+            self.fs.invalidate_cache()
+            paths = [PurePosixPath(str(path)) for path in self.fs.find(self.root)]
+        except FileNotFoundError:
+            return []
+        root = PurePosixPath(self.root)
+        return [str(p.relative_to(root)) for p in paths if not p.name.startswith(_TEMPORARY)]
+
+    def read_many(self, names: Sequence[str]) -> list[bytes]:
+        """The content of each file; empty where it cannot be read."""
+        paths = [self.path(name) for name in names]
+        # One call, which file systems with latency answer concurrently.
+        found = dict(self.fs.cat(paths, on_error="return")) if paths else {}
+        content = [found.get(path) for path in paths]
+        return [data if isinstance(data, bytes) else b"" for data in content]
+
+    def read_record(self, name: str) -> dict[str, Any]:
+        """The values of a record.
+
+        Raises
+        ------
+        DatasetError
+            The file is no record, or one of a newer format.
+        OSError
+            There is no such file, or it cannot be read.
+        """
+        return decode_record(self.read(name), self.path(name))
+
+    def publish_record(self, name: str, values: dict[str, Any]) -> None:
+        """Put a record in place: see `publish`."""
+        self.publish(name, orjson.dumps({"format": FORMAT} | values, option=orjson.OPT_INDENT_2))
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self.fs.rm_file(self.path(name))
+
     def publish(self, name: str, data: bytes) -> None:
         """Put a file in place, whole or not at all, replacing one of the same name.
 
@@ -83,11 +132,12 @@ class Store:
                 self.fs.makedirs(self.path(folder), exist_ok=True)
                 self.fs.pipe_file(self.path(temporary), data)
                 self.fs.mv(self.path(temporary), self.path(name))
-        except OSError as error:
-            with contextlib.suppress(OSError):
+        except Exception as error:
+            with contextlib.suppress(Exception):
                 self.fs.rm_file(self.path(temporary))
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DatasetError(
-                f"{self.where} cannot be written to: {error.strerror or error}.",
+                f"{self.where} cannot be written to: {why}.",
                 advice=_write_advice(error, kept=self._holds_anything()),
             ) from error
 
@@ -99,8 +149,12 @@ class Store:
 
     def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
         target = Path(self.path(name))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with Path(self.path(temporary)).open("xb") as file:
+        # Never writable by everybody, not even where the umask is 0.
+        for folder in reversed([target.parent, *target.parent.parents]):
+            if not folder.is_dir():
+                folder.mkdir(mode=0o775, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(self.path(temporary), flags, 0o664), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -124,8 +178,26 @@ class Store:
                         self.fs.rm_file(path)
 
 
-def _write_advice(error: OSError, *, kept: bool) -> str:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+def decode_record(data: bytes, path: str) -> dict[str, Any]:
+    """The values of a record's bytes: see `Store.read_record`."""
+    try:
+        values = orjson.loads(data)
+        version = values.pop("format", FORMAT)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DatasetError(
+            f"{path} cannot be read: it is not a file that engagement_nb wrote.",
+            advice="Remove it, or restore it from a copy.",
+        ) from error
+    if not isinstance(version, int) or version > FORMAT:
+        raise DatasetError(
+            f"{path} was written by a newer version of engagement_nb.",
+            advice="Update engagement_nb.",
+        )
+    return dict(values)
+
+
+def _write_advice(error: Exception, *, kept: bool) -> str:
+    if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         advice = "Choose a place that can be written to."
     elif kept:
         advice = "Make room and run the same command again: it goes on from there."

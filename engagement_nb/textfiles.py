@@ -7,6 +7,7 @@ import gzip
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 from engagement_nb.errors import InputError
 
@@ -25,6 +26,16 @@ _WHAT_IT_IS = (
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _GZIP = b"\x1f\x8b"
+
+
+def csv_safe(value: Any) -> Any:
+    """A value for a cell of a CSV file: a text that a spreadsheet would run gets a quote before.
+
+    Applies to texts that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return.
+    Everything else is given back as it is. Use it as ``frame[texts].map(csv_safe)``.
+    """
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
 
 
 def read_file(path: Path) -> bytes:

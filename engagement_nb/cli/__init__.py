@@ -15,11 +15,13 @@ import shutil
 import signal
 import sys
 import textwrap
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
-from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.errors import EngagementError, HandlesWarning, InputError
 
 DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
 """Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
@@ -75,11 +77,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         Words after the program's name; ``sys.argv`` when not given.
     """
     try:
-        ended = cli.main(
-            args=None if arguments is None else list(arguments),
-            prog_name="engagement-nb",
-            standalone_mode=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", HandlesWarning)
+            warnings.showwarning = _show_warning
+            ended = cli.main(
+                args=None if arguments is None else list(arguments),
+                prog_name="engagement-nb",
+                standalone_mode=False,
+            )
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -154,6 +159,17 @@ def _fitted(line: str, width: int) -> str:
     return textwrap.fill(
         line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
+
+
+_python_shows = warnings.showwarning
+
+
+def _show_warning(message: Any, category: type[Warning], *more: Any, **named: Any) -> None:
+    """A warning of ours as one sentence; others as Python shows them."""
+    if issubclass(category, HandlesWarning):
+        say(f"warning: {message}", err=True)
+    else:
+        _python_shows(message, category, *more, **named)
 
 
 def _complain(sentence: str) -> None:

@@ -73,7 +73,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     """
     from engagement_nb.client import Client
     from engagement_nb.client.checkup import Check, check_profile
-    from engagement_nb.usage import record_use
+    from engagement_nb.usage import Ledger
 
     if tweet and not tweet.isdecimal():
         raise InputError(
@@ -83,7 +83,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     checks: list[Check] = []
     if not profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
-    with Client(recorder=record_use) as client:
+    with Client(recorder=Ledger().record_use) as client:
         for profile in profiles:
             found = check_profile(profile, client, tweet)
             checks += found

@@ -108,19 +108,14 @@ def fetch(
     (a period). A totals fetch that has come to its end and is run again makes a new snapshot.
     """
     from engagement_nb.dataset import Dataset
-    from engagement_nb.usage import Ledger
 
-    with closing(_open(asked, progress)) as source:
-        ledger = Ledger()
-        if asked["max_handles"] is not None:
-            ledger.must_count()
+    with closing(_open(asked, progress, asked["max_handles"])) as source:
 
         def tell(planned: Plan) -> None:
-            check = ledger.check(
-                planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
-            )
             say(_stamped(planned, source.sandbox), err=True)
-            if check.added:
+            check = source.ledger.check(planned.signers, sandbox=source.sandbox)
+            # Beyond the contract, the source has warned already.
+            if check.added and not check.over:
                 say(f"  {check.sentence}", err=True)
 
         try:
@@ -163,13 +158,15 @@ def _summary(ended: Collected, out: str) -> str:
     return "\n".join(lines)
 
 
-def _open(asked: dict[str, Any], progress: bool | None = False) -> ApiSource:
+def _open(
+    asked: dict[str, Any], progress: bool | None = False, max_handles: int | None = None
+) -> ApiSource:
     from engagement_nb.sources import ApiSource, connect
 
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     names = list(asked["profile"]) or None
-    source = connect(asked["source"], profile=names, progress=progress)
+    source = connect(asked["source"], profile=names, progress=progress, max_handles=max_handles)
     assert isinstance(source, ApiSource)  # noqa: S101
     return source
 

@@ -33,7 +33,7 @@ from engagement_nb.lessons.exercises_more import (
 from engagement_nb.lessons.wire import Exchange, Shown, send
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource
-from engagement_nb.usage import record_use
+from engagement_nb.usage import Ledger
 
 LESSONS = {
     "endpoints": "Which endpoint gives what",
@@ -178,7 +178,7 @@ class Room:
         profile = self.profiles[account] if to is None else self.profile_at(to)
         asked = send(profile, endpoint, body, auth=auth, header=header)
         if asked.groups and auth == "user":
-            record_use(profile)
+            Ledger().record_use(profile)
         return asked
 
     def claim(self, text: str, holds: object) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
@@ -12,9 +14,10 @@ from typing import Any
 
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.folder import GO_ON_WITHIN
-from engagement_nb.errors import EngagementError, ReportError
+from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.report.manifest import Fetch, Row, slug
 from engagement_nb.store import Store
+from engagement_nb.usage import Ledger
 
 STATE, DATASETS = "batch.json", "datasets"
 ASKED = ".asked.txt"
@@ -88,7 +91,7 @@ def fetch_all(
             wanted.setdefault(row.fetch, []).append(row)
     began = state.began_at()
     recent = began is not None and datetime.now(UTC) - began < GO_ON_WITHIN
-    troubles: dict[str, str] = {}
+    todo: list[tuple[Fetch, dict[str, None], Mapping[str, Any], set[str], list[str]]] = []
     for fetch, sharing in wanted.items():
         name = dataset_name(fetch)
         asked = state.asked(name)
@@ -101,12 +104,38 @@ def fetch_all(
         if not before:
             short, asked = list(wants), set()
         ids = {tweet: None for row in short for tweet in wants[row] if tweet not in asked}
+        todo.append((fetch, ids, before, asked, short))
+    _guard([(fetch, ids) for fetch, ids, *_ in todo])
+    troubles: dict[str, str] = {}
+    for fetch, ids, before, asked, short in todo:
+        name = dataset_name(fetch)
         where = f"{store.where.rstrip('/')}/{name}"
         try:
-            state.add(name, _fetch_one(fetch, ids, where, before, progress), asked | ids.keys())
+            with warnings.catch_warnings():
+                # All owners together have been checked, and warned of once.
+                warnings.simplefilter("ignore", HandlesWarning)
+                found = _fetch_one(fetch, ids, where, before, progress)
+            state.add(name, found, asked | ids.keys())
         except (EngagementError, OSError) as error:
             troubles |= dict.fromkeys(short, str(error))
     return troubles
+
+
+def _guard(wanted: Sequence[tuple[Fetch, Mapping[str, None]]]) -> None:
+    """Warn if the owners of a whole manifest take the month's handles beyond the contract."""
+    from engagement_nb.sources import ApiSource, connect
+
+    users: dict[str, str] = {}
+    for fetch, ids in wanted:
+        # The sandbox is not billed. What cannot be planned is told of when it is fetched.
+        with contextlib.suppress(EngagementError):
+            if fetch.source == "api" and EVERY not in ids:
+                with closing(connect("api", profile=fetch.profile or None)) as source:
+                    assert isinstance(source, ApiSource)  # noqa: S101
+                    if not source.sandbox:
+                        users |= source.plan(list(ids), fetch.endpoint).signers
+    if users:
+        Ledger().guard(users)
 
 
 def _wanted(row: Row) -> dict[str, None]:

@@ -31,6 +31,7 @@ def connect(
     profile: str | Sequence[str] | None = None,
     dataset: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
+    max_handles: int | None = None,
     **options: Any,
 ) -> Source:
     """Open a source of metrics.
@@ -48,6 +49,10 @@ def connect(
         gone on with; in memory without it.
     progress
         Whether fetches show a bar; None to show it where somebody can see it.
+    max_handles
+        Refuse, before anything is asked, a fetch that takes the handles of this billing month
+        beyond so many. Going beyond the contract that `engagement_nb.usage` stores is warned of
+        in any case.
     **options
         For the sandbox: ``seed``, ``tweets``, ``per_minute`` and the other fields of
         `engagement_nb.sandbox.Settings`.
@@ -72,13 +77,17 @@ def connect(
     """
     name = os.fspath(where)
     if name == "sandbox":
-        return SandboxSource(profile=profile, dataset=dataset, progress=progress, **options)
+        return SandboxSource(
+            profile=profile, dataset=dataset, progress=progress, max_handles=max_handles, **options
+        )
     if options:
         raise InputError(
             f"{', '.join(options)}: options of the sandbox, and {name!r} is another source."
         )
     if name == "api":
-        return ApiSource(api_profiles(profile), dataset=dataset, progress=progress)
+        return ApiSource(
+            api_profiles(profile), dataset=dataset, progress=progress, max_handles=max_handles
+        )
     if "://" in name or Path(name, "dataset.json").exists():
         return DatasetSource(name)
     if not Path(name).expanduser().exists():

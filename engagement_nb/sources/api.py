@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from engagement_nb.client import Client
@@ -18,7 +19,7 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
 from engagement_nb.planning.periods import Moment
 from engagement_nb.sources.base import Source
-from engagement_nb.usage import record_use
+from engagement_nb.usage import Ledger
 
 _Result = TypeVar("_Result")
 
@@ -30,8 +31,13 @@ class ApiSource(Source):
     ----------
     profiles
         Whose tokens may be used.
-    dataset, progress
+    dataset, progress, max_handles
         See `connect`.
+
+    Raises
+    ------
+    InputError
+        With ``max_handles``: the usage ledger cannot be written to.
     """
 
     name = "api"
@@ -42,8 +48,13 @@ class ApiSource(Source):
         *,
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
+        max_handles: int | None = None,
     ) -> None:
         self.profiles = tuple(profiles)
+        self.ledger = Ledger()
+        self._max_handles = max_handles
+        if max_handles is not None:
+            self.ledger.ensure_writable()
         # Whatever it is called: figures from this machine itself are made up.
         self.sandbox = any(profile.hosts.sandbox for profile in self.profiles)
         self._dataset = dataset
@@ -57,7 +68,7 @@ class ApiSource(Source):
         """The client that sends this source's requests."""
         with self._lock:
             if self._client is None:
-                self._client = Client(recorder=record_use)
+                self._client = Client(recorder=self.ledger.record_use)
             return self._client
 
     def close(self) -> None:
@@ -155,12 +166,13 @@ class ApiSource(Source):
             # "The past four weeks" are still those of the day when the fetch began.
             options = {**options, "start": cut_off.start, "end": cut_off.end}
         plan = self.plan(ids, endpoint, **options)
+        guarded = self._guarded(plan)
         if before is not None:
             before(plan)
         return self._stopping_client(
             lambda: collect_into(
                 dataset,
-                plan,
+                guarded,
                 self.client,
                 ask=ask,
                 snapshot=snapshot,
@@ -175,7 +187,7 @@ class ApiSource(Source):
             ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
             ended = self.fetch_into(dataset, endpoint, ids, **options)
             return ended.read(dataset, ids.ids)
-        plan = self.plan(tweet_ids, endpoint, **options)
+        plan = self._guarded(self.plan(tweet_ids, endpoint, **options))
         return self._stopping_client(
             lambda: collect(
                 plan,
@@ -184,6 +196,11 @@ class ApiSource(Source):
                 progress=self._progress,
             )
         )
+
+    def _guarded(self, plan: Plan) -> Plan:
+        """The plan, with a note if it takes the handles of the month beyond the contract."""
+        note = self.ledger.guard(plan.signers, max_handles=self._max_handles, sandbox=self.sandbox)
+        return replace(plan, notes=(*plan.notes, note)) if note else plan
 
     @property
     def figures(self) -> str:

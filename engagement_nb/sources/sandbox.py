@@ -28,7 +28,7 @@ class SandboxSource(ApiSource):
     ----------
     profile
         Handles of the sandbox's accounts, or profiles of the environment; all unless given.
-    dataset, progress, **options
+    dataset, progress, max_handles, **options
         See `connect`.
     """
 
@@ -40,6 +40,7 @@ class SandboxSource(ApiSource):
         profile: str | Sequence[str] | None = None,
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
+        max_handles: int | None = None,
         **options: Any,
     ) -> None:
         running = os.environ.get(ENV_API_URL, "")
@@ -63,7 +64,7 @@ class SandboxSource(ApiSource):
             names = [profile] if isinstance(profile, str) else list(profile)
             profiles = [_named(everybody, name) for name in names]
         self._account = everybody.index(profiles[0])
-        super().__init__(profiles, dataset=dataset, progress=progress)
+        super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
         self.sandbox = True
 
     def close(self) -> None:

@@ -15,28 +15,27 @@ two of them writing the same record make one, and any address of fsspec will do 
 
 from __future__ import annotations
 
-import json
+import contextlib
 import logging
 import os
 import re
 import threading
 import uuid
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import fsspec
+import pandas as pd
 import platformdirs
 
-from engagement_nb.errors import InputError
+from engagement_nb.errors import DatasetError, HandlesWarning, InputError
+from engagement_nb.store import Store, decode_record
 from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.people import ids_of_handles, one_each
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from engagement_nb.client.credentials import Profile
 
 _log = logging.getLogger(__name__)
@@ -50,8 +49,7 @@ COLUMNS = ["day", "user_id", "handle", "first_queried", "sandbox"]
 _SETTINGS = "settings.json"
 _KINDS = {False: "live", True: "sandbox"}
 USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_RECORD = re.compile(r"/(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})$", re.ASCII)
+_RECORD = re.compile(r"(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -106,22 +104,25 @@ class Ledger:
         `ENV_LEDGER`, or else a folder in the user's data directory.
     options
         Options of the fsspec file system.
+
+    Raises
+    ------
+    InputError
+        The address cannot be used.
     """
 
     def __init__(self, address: str | Path | None = None, **options: Any) -> None:
         default = Path(platformdirs.user_data_dir("engagement_nb", appauthor=False)) / "ledger"
         self.address = str(address or os.environ.get(ENV_LEDGER) or default)
         try:
-            self._fs, root = fsspec.core.url_to_fs(self.address, **options)
-        except Exception as error:
-            # File systems of other makers raise errors of their own, not all of them for people.
-            why = f": {error}" if isinstance(error, ValueError | ImportError) else ""
+            self._store = Store(self.address, **options)
+        except DatasetError as error:
             raise InputError(
-                f"{self.address} is no address for a ledger{why.rstrip('.')}.",
+                f"The ledger's address {error.what}",
                 advice=f"Check the option or the environment variable {ENV_LEDGER}.",
             ) from None
-        self._root = str(root).rstrip("/")
         self._written: set[str] = set()
+        self._contract: Contract | None = None
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -131,19 +132,19 @@ class Ledger:
     def contract(self) -> Contract:
         """What the contract says, as stored in the ledger."""
         try:
-            stored = json.loads(self._fs.cat_file(f"{self._root}/{_SETTINGS}"))
-            return Contract(**stored)
+            return Contract(**self._store.read_record(_SETTINGS))
         except FileNotFoundError:
             return Contract()
-        except (ValueError, TypeError):
+        except (DatasetError, TypeError) as error:
+            what = error.what if isinstance(error, DatasetError) else f"{_SETTINGS}: {error}."
             raise InputError(
-                f"{self.address}/{_SETTINGS} cannot be understood.",
+                f"The contract of the ledger {self.address} cannot be understood: {what}",
                 advice="Set the contract again: engagement-nb usage --contract N --day D --zone Z.",
             ) from None
 
     @contract.setter
     def contract(self, contract: Contract) -> None:
-        self._publish(_SETTINGS, json.dumps(asdict(contract), indent=1).encode())
+        self._store.publish_record(_SETTINGS, asdict(contract))
 
     def record(
         self,
@@ -167,35 +168,45 @@ class Ledger:
         Raises
         ------
         InputError
-            What is given is no user id.
-        OSError
+            What is given is not a user id.
+        DatasetError
             The ledger cannot be written.
         """
         moment = when or datetime.now(UTC)
+        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         names = users if isinstance(users, Mapping) else dict.fromkeys(users, "")
-        if not names:
-            return
-        day = self._cached_contract().day_of(moment)
         for user, handle in names.items():
             if not USER.fullmatch(user):
                 raise InputError(
-                    f'"{user}" is no user id.', advice="Give the digits of the id, or @handle."
+                    f'"{user}" is not a user id.', advice="Give the digits of the id, or @handle."
                 )
-            self._enter(f"{_KINDS[sandbox]}/{day}/{user}", handle, moment)
+            name = f"{_KINDS[sandbox]}/{self._first_contract().day_of(moment)}/{user}"
+            if name not in self._written:
+                if not self._store.exists(name):
+                    about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
+                    self._store.publish_record(name, about)
+                self._written.add(name)
 
-    def _enter(self, name: str, handle: str, moment: datetime) -> None:
-        if name in self._written:
-            return
-        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
+    def record_use(self, profile: Profile) -> None:
+        """Enter the owner of a profile's tokens: their Tweets were queried.
+
+        Parameters
+        ----------
+        profile
+            Whose user tokens got an answer with data.
+        """
         try:
-            self._create(name, json.dumps(about).encode())
-        except OSError:
-            raise
+            self.record({user_of(profile): profile.name}, sandbox=profile.hosts.sandbox)
         except Exception as error:
-            # File systems of other makers raise errors of their own.
-            raise OSError(f"{self.address}: {type(error).__name__}") from error
-        self._written.add(name)
+            # The answer is paid for: whatever the file system raises, it is not thrown away.
+            _log.warning("The handle %s is not counted: %s", profile.name, error)
+
+    def _first_contract(self) -> Contract:
+        """The contract as it was at the first record of this process: one read, not thousands."""
+        with self._lock:
+            if self._contract is None:
+                self._contract = self.contract
+            return self._contract
 
     def records(self) -> pd.DataFrame:
         """All records, by day and user.
@@ -205,50 +216,39 @@ class Ledger:
         DataFrame
             `COLUMNS`: ``day`` (date in the contract's zone), ``user_id``, ``handle``,
             ``first_queried`` (UTC, of that day), ``sandbox``.
-        """
-        # Imported here: a client that only enters what it asks need not load it.
-        import pandas as pd
 
-        try:
-            self._fs.invalidate_cache()
-            paths = [str(path) for path in self._fs.find(self._root)]
-        except FileNotFoundError:
-            paths = []
-        found = [(path, match) for path in paths if (match := _RECORD.search("/" + path))]
-        read = self._read([path for path, _ in found])
+        Raises
+        ------
+        InputError
+            A record was written by a newer version of the package.
+        """
+        found = [
+            (name, match, day)
+            for name in self._store.find()
+            if (match := _RECORD.fullmatch(name)) and (day := _day(match[2]))
+        ]
+        contents = self._store.read_many([name for name, _, _ in found])
         rows = []
-        for path, match in found:
-            about = _details(read.get(path, b""))
-            rows.append(
-                {
-                    "day": date.fromisoformat(match[2]),
-                    "user_id": match[3],
-                    "handle": about.get("handle", ""),
-                    "first_queried": about.get("first_queried"),
-                    "sandbox": match[1] == "sandbox",
-                }
-            )
+        for (name, match, day), content in zip(found, contents, strict=True):
+            about = _details(content, f"{self.address}/{name}")
+            rows.append((day, match[3], *about, match[1] == "sandbox"))
         frame = pd.DataFrame(rows, columns=COLUMNS).astype(
             {"user_id": "string", "handle": "string", "sandbox": "bool"}
         )
-        frame["first_queried"] = pd.to_datetime(frame["first_queried"], utc=True, errors="coerce")
+        frame["first_queried"] = pd.to_datetime(
+            frame["first_queried"], utc=True, errors="coerce", format="ISO8601"
+        )
         return frame.sort_values(["sandbox", "day", "user_id"], ignore_index=True)
 
     def users(self, first: date, after: date, *, sandbox: bool = False) -> set[str]:
         """User ids queried from a day on, up to but without another."""
         found: set[str] = set()
-        root = f"{self._root}/{_KINDS[sandbox]}"
-        for name in self._names(root):
-            if _DAY.fullmatch(name) and first <= date.fromisoformat(name) < after:
-                found |= {user for user in self._names(f"{root}/{name}") if USER.fullmatch(user)}
+        for name in self._store.names(_KINDS[sandbox]):
+            day = _day(name)
+            if day and first <= day < after:
+                names = self._store.names(f"{_KINDS[sandbox]}/{name}")
+                found |= {user for user in names if USER.fullmatch(user)}
         return found
-
-    def _names(self, folder: str) -> list[str]:
-        try:
-            self._fs.invalidate_cache(folder)
-            return [str(path).rsplit("/", 1)[-1] for path in self._fs.ls(folder, detail=False)]
-        except FileNotFoundError:
-            return []
 
     def check(
         self,
@@ -285,7 +285,10 @@ class Ledger:
             records = self.records()
             named = [*zip(records["user_id"], records["handle"], strict=True)]
             ids = ids_of_handles([*named, *(users.items() if isinstance(users, Mapping) else ())])
-            counted, asked = set(one_each(counted, ids)), dict.fromkeys(one_each(asked, ids))
+            counted, asked = (
+                set(canonical_ids(counted, ids)),
+                dict.fromkeys(canonical_ids(asked, ids)),
+            )
         added = tuple(user for user in asked if user not in counted)
         check = Check(
             before=len(counted),
@@ -295,42 +298,55 @@ class Ledger:
         )
         if max_handles is not None and added and check.after > max_handles:
             raise InputError(
-                f"{check.sentence.rstrip('.')}, over the {max_handles:,} of --max-handles;"
+                f"{check.sentence.rstrip('.')}, over the limit of {max_handles:,} (max_handles);"
                 " nothing was asked.",
-                advice="Fetch fewer owners' Tweets, or raise --max-handles.",
+                advice="Fetch fewer owners' Tweets, or raise the limit.",
             )
         return check
 
-    def _cached_contract(self) -> Contract:
-        """The contract as it was at the first record of this process: one read, not thousands."""
-        with self._lock:
-            if not hasattr(self, "_contract"):
-                self._contract = self.contract
-            return self._contract
+    def guard(
+        self,
+        users: Mapping[str, str] | Iterable[str],
+        *,
+        max_handles: int | None = None,
+        sandbox: bool = False,
+    ) -> str:
+        """Check users before a fetch: refuse beyond a limit, warn beyond the contract.
 
-    def _create(self, name: str, content: bytes) -> None:
-        path = f"{self._root}/{name}"
-        if self._local:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with Path(path).open("xb") as file:
-                    file.write(content)
-            except FileExistsError:
-                pass
-        elif not self._fs.exists(path):
-            self._publish(name, content)
+        Parameters
+        ----------
+        users, max_handles, sandbox
+            As for `check`.
 
-    def _read(self, paths: list[str]) -> dict[str, Any]:
-        if self._local:
-            return {path: Path(path).read_bytes() for path in paths}
-        # One call, which file systems with latency answer concurrently.
-        return dict(self._fs.cat(paths, on_error="return")) if paths else {}
+        Returns
+        -------
+        str
+            What was warned of; empty where nothing was.
 
-    @property
-    def _local(self) -> bool:
-        return "file" in self._fs.protocol
+        Raises
+        ------
+        InputError
+            The fetch would take the count beyond ``max_handles``.
 
-    def must_count(self) -> None:
+        Warns
+        -----
+        HandlesWarning
+            The fetch would take the count beyond the contract, or that cannot be known.
+        """
+        try:
+            check = self.check(users, max_handles=max_handles, sandbox=sandbox)
+        except OSError as error:
+            text = (
+                f"The ledger {self.address} cannot be read ({error.strerror or error}): the"
+                " handles of this fetch are not checked."
+            )
+        else:
+            text = check.sentence if check.over else ""
+        if text:
+            warnings.warn(text, HandlesWarning, stacklevel=2)
+        return text
+
+    def ensure_writable(self) -> None:
         """Make sure that records can be entered: a limit on what is not counted is none.
 
         Raises
@@ -340,26 +356,15 @@ class Ledger:
         """
         probe = f".probe-{uuid.uuid4().hex}"
         try:
-            self._publish(probe, b"")
-            self._fs.rm_file(f"{self._root}/{probe}")
+            self._store.publish(probe, b"probe")
+            self._store.remove(probe)
         except Exception as error:
-            # File systems of other makers raise errors of their own.
-            reason = getattr(error, "strerror", None) or type(error).__name__
+            what = error.what if isinstance(error, DatasetError) else type(error).__name__
             raise InputError(
-                f"The ledger {self.address} cannot be written to ({reason}), so that --max-handles"
-                " would not hold; nothing was asked.",
+                f"The handles cannot be counted, so a limit would not hold; nothing was asked."
+                f" {what}",
                 advice=f"Check the environment variable {ENV_LEDGER}.",
             ) from None
-
-    def _publish(self, name: str, content: bytes) -> None:
-        path = f"{self._root}/{name}"
-        self._fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
-        if not self._local:
-            self._fs.pipe_file(path, content)
-            return
-        draft = Path(f"{path}.{os.getpid()}")
-        draft.write_bytes(content)
-        draft.replace(path)
 
 
 def user_of(profile: Profile) -> str:
@@ -367,30 +372,30 @@ def user_of(profile: Profile) -> str:
     return profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20].lower()
 
 
-_own: dict[str, Ledger] = {}
+def ids_of_handles(named: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """User ids by "@handle", from pairs of user id and handle."""
+    return {f"@{handle.lower()}": user for user, handle in named if handle and user[:1] != "@"}
 
 
-def record_use(profile: Profile) -> None:
-    """Enter the owner of a profile's tokens into the user's ledger: their Tweets were queried.
+def canonical_ids(users: Iterable[str], ids: Mapping[str, str]) -> list[str]:
+    """The users, those known by handle alone under the id of that handle where it is known."""
+    return [ids.get(user.lower(), user) for user in users]
 
-    Parameters
-    ----------
-    profile
-        Whose user tokens got an answer with data.
-    """
-    address = os.environ.get(ENV_LEDGER, "")
-    ledger = _own.get(address) or _own.setdefault(address, Ledger())
+
+def _day(text: str) -> date | None:
+    """The day that a folder is named for; None for a folder of another name."""
+    with contextlib.suppress(ValueError):
+        return date.fromisoformat(text)
+    return None
+
+
+def _details(content: bytes, path: str) -> tuple[str, str | None]:
+    """Handle and moment of a record; one that a kill cut off still counts, by its name alone."""
     try:
-        ledger.record({user_of(profile): profile.name}, sandbox=profile.hosts.sandbox)
-    except (OSError, InputError) as error:
-        # The answer is paid for; it is not thrown away because it could not be counted.
-        _log.warning("The handle %s is not counted: %s", profile.name, error)
-
-
-def _details(content: Any) -> dict[str, str]:
-    """What a record says; a record cut off by a kill still counts, with its name alone."""
-    try:
-        about = json.loads(content)
-    except (ValueError, TypeError):
-        return {}
-    return about if isinstance(about, dict) else {}
+        about = decode_record(content, path)
+    except DatasetError as error:
+        if "newer" in error.what:
+            raise InputError(error.what, advice=error.advice) from None
+        return "", None
+    handle, moment = about.get("handle"), about.get("first_queried")
+    return str(handle or ""), moment if isinstance(moment, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import Ledger
-from engagement_nb.usage.people import ids_of_handles, one_each
+from engagement_nb.usage.ledger import Ledger, canonical_ids, ids_of_handles
 
 if TYPE_CHECKING:
     from engagement_nb.charts import Chart
 
 _DAY = timedelta(days=1)
+_NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +222,7 @@ def summarize(
 def _same_people(records: pd.DataFrame) -> pd.DataFrame:
     """Records by handle alone under the user id that another record gives that handle."""
     ids = ids_of_handles(zip(records["user_id"], records["handle"], strict=True))
-    return records.assign(user_id=one_each(records["user_id"], ids))
+    return records.assign(user_id=canonical_ids(records["user_id"], ids))
 
 
 def _handles(mine: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
@@ -287,3 +288,30 @@ def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {str(k): str(v) if isinstance(v, date) else v for k, v in row.items()}
         for row in frame.to_dict("records")
     ]
+
+
+def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger:
+    """A ledger in memory with four billing months of made-up use, entered as the sandbox's.
+
+    Parameters
+    ----------
+    when
+        The moment that it ends at; now when not given.
+    contracted
+        The contract's number of handles.
+    """
+    now = when or datetime.now(UTC)
+    ledger = Ledger(f"memory://engagement_nb-example-{now:%Y%m%d%H%M%S%f}")
+    ledger.contract = Contract(handles=contracted, day=15, zone="America/New_York")
+    draw = random.Random(1)  # noqa: S311
+    accounts = {str(7_000_000_000 + n): f"{_NAMES[n % 10]}_{n // 10}" for n in range(75)}
+    clients = list(accounts)[:30]
+    for back in range(115, -1, -1):
+        day = now - timedelta(days=back)
+        # A report a week on all clients, and now and then a look at somebody new.
+        asked = list(clients) if back % 7 == 0 else draw.sample(clients, 2)
+        if draw.random() < 0.35 and len(clients) < len(accounts):
+            clients.append(list(accounts)[len(clients)])
+            asked.append(clients[-1])
+        ledger.record({user: accounts[user] for user in asked}, day, sandbox=True)
+    return ledger

@@ -10,7 +10,7 @@ from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from engagement_nb.errors import InputError
-from engagement_nb.textfiles import as_utf8, read_file
+from engagement_nb.textfiles import as_utf8, csv_safe, read_file
 from engagement_nb.usage.contract import Contract
 from engagement_nb.usage.ledger import COLUMNS, USER, Ledger
 
@@ -34,6 +34,8 @@ def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
     frame["first_queried"] = frame["first_queried"].map(
         lambda moment: "" if moment is None or moment != moment else moment.isoformat()
     )
+    names = ["user_id", "handle"]
+    frame[names] = frame[names].map(csv_safe)
     text = frame[COLUMNS].to_csv(index=False, lineterminator="\n")
     if isinstance(target, str | Path):
         Path(target).write_text(text, encoding="utf-8")
@@ -74,8 +76,8 @@ def import_csv(ledger: Ledger, source: str | Path) -> int:
         )
     contract = ledger.contract
     rows = [
-        _row({k.strip().lower(): (v or "").strip() for k, v in row.items() if k}, number, path,
-             contract)
+        _row({k.strip().lower(): (v or "").strip().lstrip("'") for k, v in row.items() if k},
+             number, path, contract)
         for number, row in enumerate(reader, 2)
     ]  # fmt: skip
     for user, handle, moment, sandbox in rows:
@@ -90,7 +92,7 @@ def _row(
     user = row.get("user_id", "") or (f"@{handle.lower()}" if handle else "")
     if not USER.fullmatch(user):
         raise InputError(
-            f'{path}, row {number}: "{user}" is no user id.',
+            f'{path}, row {number}: "{user}" is not a user id.',
             advice="Give the digits of the id; nothing of the file was entered.",
         )
     try:
@@ -103,7 +105,7 @@ def _row(
     except ValueError:
         value = row.get("first_queried") or row.get("day", "")
         raise InputError(
-            f'{path}, row {number}: "{value}" is no date.',
+            f'{path}, row {number}: "{value}" is not a date.',
             advice="Give it as 2026-11-23; nothing of the file was entered.",
         ) from None
     return user, handle, moment, row.get("sandbox", "").lower() in ("true", "1", "yes")

@@ -327,7 +327,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
         (["plan", "weekly"], 2, "weekly"),
         (["plan", "historical", "--start", "soon"], 2, "not a date"),
         (["fetch", "totals", "-o", "/proc/none", "--source", "sandbox"], 1, "cannot be written"),
-        (["plan", "totals", "--max-handles", "0"], 2, "max-handles"),
+        (["plan", "totals", "--max-handles", "0"], 2, "max_handles"),
         (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
         (["plan", "totals", "--ids", ""], 2, "'--ids': it is empty"),
         (["fetch", "totals", "-o", ""], 2, "'-o' / '--out': it is empty"),
@@ -338,7 +338,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
             "dir:///tmp/x cannot be used as an address. Give",
         ),
         (["plan", "historical", "--start", "0001-01-01T00:00+09:00"], 2, "outside of the years"),
-        (["usage", "--ledger", "dir:///tmp/x"], 2, "no address for a ledger. Check"),
+        (["usage", "--ledger", "dir:///tmp/x"], 2, "cannot be used as an address. Check"),
         (["usage", "--json", "--export", "-"], 2, "choose one"),
     ],
 )

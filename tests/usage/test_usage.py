@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -154,7 +155,7 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
     assert "4 where the contract has 3" in over.sentence
     assert ledger.check(["1", "2"], when=NOW).added == ()
     assert ledger.check(["9"] * 3, when=NOW, sandbox=True).contracted is None
-    with pytest.raises(InputError, match=r"over the 3 of --max-handles; nothing was asked"):
+    with pytest.raises(InputError, match=r"over the limit of 3 \(max_handles\); nothing was asked"):
         ledger.check(["3", "4"], max_handles=3, when=NOW)
     assert ledger.check(["1"], max_handles=1, when=NOW).after == 2
     assert summarize(ledger, NOW).count == 2
@@ -192,7 +193,7 @@ def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys,
     seen = sandbox.requests_seen["totals"]
     assert run(["plan", *asked]) == 2
     assert run(["fetch", *asked, "-o", str(tmp_path / "data")]) == 2
-    assert "over the 0 of --max-handles; nothing was asked" in capsys.readouterr().err
+    assert "over the limit of 0 (max_handles); nothing was asked" in capsys.readouterr().err
     assert sandbox.requests_seen["totals"] == seen
     assert run(["plan", *asked[:-2]]) == 0
     assert "adds up to 3 handles" in capsys.readouterr().out
@@ -226,14 +227,14 @@ def test_a_limit_needs_a_ledger_that_can_be_written(tmp_path, monkeypatch, capsy
     asked = ["fetch", "totals", "-o", str(tmp_path / "data"), "--max-handles", "9"]
     assert run(asked) == 2
     told = capsys.readouterr().err
-    assert "cannot be written to (File exists)" in told
+    assert "cannot be written to: File exists" in told
     assert "nothing was asked" in told
     assert not (tmp_path / "data").exists()
 
 
 def test_looking_whether_a_ledger_can_be_written_leaves_nothing_there(ledger):
-    ledger.must_count()
-    assert list(ledger._fs.find(ledger._root)) == []
+    ledger.ensure_writable()
+    assert ledger._store.find() == []
 
 
 def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):
@@ -308,8 +309,8 @@ def test_a_hand_made_csv_with_handles_and_days_is_taken(tmp_path):
     [
         ("a,b\n1,2\n", "needed are user_id"),
         ("user_id,day\n1,2026-11-03\nx y,2026-11-03\n", "row 3"),
-        ("user_id,day\n1,yesterday\n", '"yesterday" is no date'),
-        ("user_id,first_queried\n1,99\n", '"99" is no date'),
+        ("user_id,day\n1,yesterday\n", '"yesterday" is not a date'),
+        ("user_id,first_queried\n1,99\n", '"99" is not a date'),
     ],
 )
 def test_a_csv_that_cannot_be_read_enters_nothing(tmp_path, text, words):
@@ -330,7 +331,7 @@ def test_contracts_that_make_no_sense_are_refused(wrong):
 
 
 def test_what_is_no_user_id_is_refused(ledger):
-    with pytest.raises(InputError, match="no user id"):
+    with pytest.raises(InputError, match="not a user id"):
         ledger.record(["../../etc"], NOW)
 
 
@@ -340,7 +341,7 @@ def test_the_ledger_is_the_user_s_own_unless_the_environment_says_otherwise(tmp_
     assert "engagement_nb" in Ledger().address
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "shared"))
     assert Ledger().address == str(tmp_path / "shared")
-    with pytest.raises(InputError, match="no address for a ledger"):
+    with pytest.raises(InputError, match="cannot be used as an address"):
         Ledger("nosuch://bucket")
 
 
@@ -370,3 +371,60 @@ def test_the_command_shows_stores_imports_and_exports(tmp_path, capsys, monkeypa
     assert "time zone" in capsys.readouterr().err
     assert run(["usage", "--import", str(tmp_path / "nowhere.csv")]) == 2
     assert "no such file" in capsys.readouterr().err
+
+
+def test_records_of_a_newer_version_are_named_in_a_sentence(ledger):
+    ledger.record({"7": "ann"}, NOW)
+    ledger._store.publish("live/2026-11-23/8", b'{"format": 2}')
+    with pytest.raises(InputError, match=r"live/2026-11-23/8 was written by a newer version"):
+        ledger.records()
+    ledger._store.publish("settings.json", b'{"format": 2, "handles": 5}')
+    with pytest.raises(InputError, match=r"settings.json was written by a newer version"):
+        assert ledger.contract
+
+
+@pytest.mark.parametrize(
+    "content", [b"[1]", b"\xff\xfe", b'{"handle": 5, "first_queried": {"a": 1}}', b'"text"', b"5"]
+)
+def test_odd_content_of_a_record_leaves_its_name_counted(ledger, content):
+    ledger.record({"7": "ann"}, NOW)
+    ledger.record({"9": "bob"}, NOW.replace(microsecond=5))
+    ledger._store.publish("live/2026-11-23/8", content)
+    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["7", "8", "9"]
+    assert ledger.records()["first_queried"].notna().sum() == 2
+    assert ledger.check(["8", "10"], when=NOW).added == ("10",)
+
+
+def test_folders_of_a_ledger_that_are_not_days_are_passed_over(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.record({"7": "ann"}, NOW)
+    for name in ("live/2026-13-45/8", "live/notes/9", "live/2026-11-22/x y", "else/1"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert summarize(ledger, NOW).count == 1
+    assert ledger.check(["8"], when=NOW).before == 1
+
+
+def test_no_file_of_a_ledger_is_writable_by_everybody_even_with_umask_0(tmp_path):
+    before = os.umask(0)
+    try:
+        ledger = Ledger(tmp_path / "new" / "ledger")
+        ledger.contract = Contract(handles=5)
+        ledger.record({"7": "ann"}, NOW)
+    finally:
+        os.umask(before)
+    made = [tmp_path / "new", *(tmp_path / "new").rglob("*")]
+    assert len(made) == 6
+    assert not any(path.stat().st_mode & 0o002 for path in made)
+
+
+def test_cells_that_a_spreadsheet_would_run_are_escaped_and_read_back(ledger, tmp_path):
+    ledger.record({"1": "=HYPERLINK(1)", "2": "-2+3", "@ann": "+ann"}, NOW)
+    export_csv(ledger, tmp_path / "usage.csv")
+    rows = [line.split(",") for line in (tmp_path / "usage.csv").read_text().splitlines()[1:]]
+    assert [row[1:3] for row in rows] == [
+        ["1", "'=HYPERLINK(1)"], ["2", "'-2+3"], ["'@ann", "'+ann"]
+    ]  # fmt: skip
+    other = Ledger(tmp_path / "other")
+    import_csv(other, tmp_path / "usage.csv")
+    pd.testing.assert_frame_equal(other.records(), ledger.records())
