@@ -11,8 +11,11 @@ import io
 import numbers
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,16 @@ import pandas as pd
 
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
-from engagement_nb.textfiles import as_utf8, check_content, read_file
+from engagement_nb.textfiles import (
+    MAX_STREAM,
+    MAX_WHOLE,
+    Bytes,
+    as_utf8,
+    chunks,
+    empty_file,
+    gunzipped,
+    open_file,
+)
 
 ID_COLUMNS = frozenset(
     {"tweet id", "tweet ids", "tweetid", "post id", "post ids", "postid", "id", "ids", "id str",
@@ -52,6 +64,11 @@ _WRAPPERS = ("tweet", "status", "like", "post")
 _ID_KEYS = ("id_str", "id", "tweet_id", "tweetId", "post_id", "rest_id")
 _CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub_geo", "errors",
                       "error", "status_withheld", "user_withheld"})  # fmt: skip
+_LONGEST_LINE = 64 << 20
+_BATCH = 200_000
+"""Lines of which repeats are counted at once."""
+_Entry = tuple[Any, str | None, int]
+"""What may be an id, its owner where that is told, and how often it came in a row."""
 _ADVICE_ROUNDED = (
     "Export or save the ids again, as text, and do not open the file in a spreadsheet in between."
 )
@@ -129,9 +146,9 @@ def read_ids(source: Any) -> IdList:
     if isinstance(source, str | Path):
         return _from_name(source)
     if isinstance(source, numbers.Number):
-        return _collect([(source, None)], "the id")
+        return _collect([(source, None, 1)], "the id")
     try:
-        entries = [(value, None) for value in source]
+        entries: list[_Entry] = [(value, None, 1) for value in source]
     except TypeError:
         raise InputError(
             f"No Tweet ids can be read from a {type(source).__name__}.",
@@ -148,36 +165,73 @@ def rounded_share(ids: Iterable[str]) -> float:
 
 def _from_name(source: str | Path) -> IdList:
     if str(source) == "-":
-        return _from_bytes(check_content(sys.stdin.buffer.read(), "Standard input"), "stdin")
+        return _from_stream(gunzipped(sys.stdin.buffer), "Standard input")
     path = Path(source).expanduser()
     if isinstance(source, str) and not path.exists() and _parse(source)[0]:
-        return _collect([(source, None)], "the argument")
+        return _collect([(source, None, 1)], "the argument")
     if path.is_dir():
         raise InputError(f"{path} is a folder.", advice="Give one file of Tweet ids.")
-    return _from_bytes(read_file(path), str(path))
+    with open_file(path) as stream:
+        return _from_stream(stream, str(path))
 
 
-def _from_bytes(data: bytes, name: str) -> IdList:
-    raw, _ = as_utf8(data, name)
-    archive = _ARCHIVE.match(raw[:200].decode(errors="replace"))
-    if archive:
-        raw = raw[archive.end() :].rstrip().removesuffix(b";")
-    if raw.lstrip()[:1] in (b"[", b"{"):
-        return _collect(_from_json(raw, name), name)
-    if raw.lstrip()[:1] == b"<":
+def _from_stream(stream: Bytes, name: str) -> IdList:
+    """Ids of a stream, of which no more is held than a few lines, except of one JSON document."""
+    pieces = chunks(stream, name, MAX_STREAM)
+    first = next(pieces, b"")
+    while first and not first.strip(b"\xef\xbb\xbf \r\n\t"):
+        first = next(pieces, b"")
+    if not first:
+        raise empty_file(name)
+    utf16 = first[:2] in (b"\xff\xfe", b"\xfe\xff")
+    head, _ = as_utf8(_whole(first, pieces, name) if utf16 else first, name)
+    pieces = chain([head], () if utf16 else pieces)
+    start = head[:200].lstrip()
+    if start[:1] == b"<":
         raise InputError(
             f"{name} is a web page or XML, not a list of Tweet ids.",
             advice="Give text, CSV or JSON with the ids.",
         )
-    return _collect(_from_text(raw.decode(), name), name)
+    if _ARCHIVE.match(start.decode(errors="replace")) or start[:1] in (b"[", b"{"):
+        return _collect(_from_json(pieces, name), name)
+    return _collect(_from_text(_lines(pieces, name), name), name)
 
 
-def _from_frame(frame: pd.DataFrame) -> Iterator[tuple[Any, str | None]]:
+def _whole(first: bytes, pieces: Iterable[bytes], name: str) -> bytes:
+    """The rest of a stream, which has to be held as a whole."""
+    held, size = [first], len(first)
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size > MAX_WHOLE:
+            raise InputError(
+                f"{name} is one document of more than {MAX_WHOLE >> 20} MB, which has to be held"
+                " in memory as a whole.",
+                advice="Give the ids as text, one a line, or as JSON Lines.",
+            )
+    return b"".join(held)
+
+
+def _lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
+    """Lines of a stream with their line ends; bytes that are no UTF-8 are replaced."""
+    rest = b""
+    for piece in pieces:
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if len(rest) > _LONGEST_LINE:
+            raise InputError(
+                f"{name} has a line of more than {_LONGEST_LINE >> 20} MB.",
+                advice="Give one id a line.",
+            )
+        yield from io.StringIO((whole + newline).decode(errors="replace"), newline="")
+    yield from io.StringIO(rest.decode(errors="replace"), newline="")
+
+
+def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
     names = {_plain(str(column)): column for column in frame.columns}
     column = next((names[name] for name in names if name in ID_COLUMNS), None)
     if column is None:
         if frame.index.name is not None and _plain(str(frame.index.name)) in ID_COLUMNS:
-            yield from ((value, None) for value in frame.index)
+            yield from ((value, None, 1) for value in frame.index)
             return
         raise InputError(
             f"The frame has no column of Tweet ids; it has: {', '.join(map(str, frame.columns))}.",
@@ -187,15 +241,24 @@ def _from_frame(frame: pd.DataFrame) -> Iterator[tuple[Any, str | None]]:
         raise _all_rounded(f'the column "{column}"', "it holds floats")
     owner = next((names[name] for name in _OWNER_COLUMNS if name in names), None)
     if owner is None:
-        yield from ((value, None) for value in frame[column])
+        yield from ((value, None, 1) for value in frame[column])
     else:
         for value, whose in zip(frame[column], frame[owner], strict=True):
-            yield value, None if pd.isna(whose) else str(whose)
+            yield value, None if pd.isna(whose) else str(whose), 1
 
 
-def _from_text(text: str, name: str) -> Iterator[tuple[Any, str | None]]:
+def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
+    first = next((line for line in lines if line.strip(" ,;\t\r\n") and line[0] != "#"), "")
+    delimiter = max(",;\t", key=first.count)
     try:
-        yield from _from_rows(text)
+        header = [_plain(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
+        column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
+        if column is None:
+            yield from _from_lines(chain([first], lines))
+        else:
+            # The header may hold a line break in quotes, so it is read again with the rows.
+            table = csv.reader(chain([first], lines), delimiter=delimiter)
+            yield from _from_table(table, header, column)
     except csv.Error as error:
         raise InputError(
             f"{name} cannot be read as a list or a CSV file: {error}.",
@@ -203,22 +266,13 @@ def _from_text(text: str, name: str) -> Iterator[tuple[Any, str | None]]:
         ) from None
 
 
-def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
-    lines = (line for line in text.splitlines() if line.strip(" ,;\t"))
-    while (first := next(lines, "")).startswith("#"):
-        text = text.split(first, 1)[1]
-    delimiter = max(",;\t", key=first.count)
-    header = [_plain(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
-    column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
-    if column is None:
-        yield from _from_lines(text)
-        return
+def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> Iterator[_Entry]:
     owner = next((header.index(cell) for cell in _OWNER_COLUMNS if cell in header), None)
     link = next((i for i, cell in enumerate(header) if cell in _LINK_COLUMNS), None)
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = (row for row in table if any(cell.strip() for cell in row))
-    next(rows, None)
-    for row in rows:
+    next(table, None)
+    for row in table:
+        if not any(cell.strip() for cell in row):
+            continue
         whose = row[owner].strip() if owner is not None and owner < len(row) else None
         if whose is None and link is not None and link < len(row):
             whose = _parse(row[link])[1]
@@ -226,66 +280,77 @@ def _from_rows(text: str) -> Iterator[tuple[Any, str | None]]:
         halves = ",".join(row[column : column + 2])
         if len(row) > len(header) and ROUNDED.fullmatch(halves):
             entry = halves  # 6,49E+17: its comma is none between columns.
-        yield entry, whose or None
+        yield entry, whose or None, 1
 
 
-def _from_lines(text: str) -> Iterator[tuple[Any, str | None]]:
+def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
     """One entry a line; of a line with other words, its id; of a list in a line, each."""
-    for line in text.splitlines():
-        line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
-        if not line:
-            continue
-        if _ID.fullmatch(line) or ROUNDED.fullmatch(line):
-            yield line, None
-            continue
-        cells = [cell for cell in re.split(r"[,;\t ]+", line) if cell]
-        ids = [cell for cell in cells if _parse(cell)[0]]
-        long = [cell for cell in ids if len(cell) > 8]
-        if _parse(line)[0] or not ids:
-            yield line, None
-        elif len(long) > 1 or len(ids) == len(cells):
-            yield from ((cell, None) for cell in cells)
-        else:
-            yield (long or ids)[0], None
+    while batch := Counter(islice(lines, _BATCH)):
+        for line, times in batch.items():
+            line = line.strip().rstrip(",;")
+            if not _ID.fullmatch(line):
+                line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
+            if not line:
+                continue
+            if _ID.fullmatch(line) or ROUNDED.fullmatch(line):
+                yield line, None, times
+                continue
+            cells = [cell for cell in re.split(r"[,;\t ]+", line) if cell]
+            ids = [cell for cell in cells if _parse(cell)[0]]
+            long = [cell for cell in ids if len(cell) > 8]
+            if _parse(line)[0] or not ids:
+                yield line, None, times
+            elif len(long) > 1 or len(ids) == len(cells):
+                yield from ((cell, None, times) for cell in cells)
+            else:
+                yield (long or ids)[0], None, times
 
 
-def _from_json(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:
+def _from_json(pieces: Iterator[bytes], name: str) -> Iterator[_Entry]:
+    """Entries of JSON Lines, line by line, or of one document."""
+    first = next(pieces)
+    line, newline, _ = first.lstrip().partition(b"\n")
+    if newline and line.lstrip()[:1] == b"{":
+        with suppress(orjson.JSONDecodeError):
+            orjson.loads(line)
+            yield from _from_json_lines(_lines(chain([first], pieces), name))
+            return
+    raw = _whole(first, pieces, name).strip()
+    if archive := _ARCHIVE.match(raw[:200].decode(errors="replace")):
+        raw = raw[archive.end() :].removesuffix(b";")
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        yield from _from_json_lines(raw, name)
+        found = list(_from_json_lines(_lines([raw + b"\n"], name)))
+        if all(str(entry[0]).endswith("broken JSON)") for entry in found):
+            raise InputError(
+                f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
+                advice="Download it again.",
+            ) from None
+        yield from found
     else:
         yield from _from_document(document, "the file")
 
 
-def _from_json_lines(raw: bytes, name: str) -> Iterator[tuple[Any, str | None]]:
-    good = 0
-    broken = []
-    for number, line in enumerate(io.BytesIO(raw), 1):
+def _from_json_lines(lines: Iterator[str]) -> Iterator[_Entry]:
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             document = orjson.loads(line)
         except orjson.JSONDecodeError:
-            broken.append(f"(line {number}: broken JSON)")
-            continue
-        good += 1
-        yield from _from_document(document, f"line {number}")
-    if not good:
-        raise InputError(
-            f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
-            advice="Download it again.",
-        )
-    yield from ((entry, None) for entry in broken)
+            yield f"(line {number}: broken JSON)", None, 1
+        else:
+            yield from _from_document(document, f"line {number}")
 
 
-def _from_document(document: Any, where: str) -> Iterator[tuple[Any, str | None]]:
+def _from_document(document: Any, where: str) -> Iterator[_Entry]:
     if isinstance(document, list):
         for number, item in enumerate(document, 1):
             yield from _from_document(item, f"{where}, item {number}")
         return
     if not isinstance(document, Mapping):
-        yield document, None
+        yield document, None, 1
         return
     for key in _WRAPPERS:
         if isinstance(document.get(key), Mapping):
@@ -293,7 +358,7 @@ def _from_document(document: Any, where: str) -> Iterator[tuple[Any, str | None]
             return
     id_key = next((key for key in _ID_KEYS if key in document), None)
     if id_key is not None:
-        yield document[id_key], _owner(document)
+        yield document[id_key], _owner(document), 1
         return
     for key in _LISTS:
         if key in document:
@@ -301,7 +366,7 @@ def _from_document(document: Any, where: str) -> Iterator[tuple[Any, str | None]
             return
     # Pages without results, and what streams and archives say between Tweets.
     if not (_CONTROL & document.keys() or "meta" in document):
-        yield f"({where}: no id)", None
+        yield f"({where}: no id)", None, 1
 
 
 def _owner(document: Mapping[str, Any]) -> str | None:
@@ -351,23 +416,23 @@ def _missing(value: Any) -> bool:
     return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
-def _collect(entries: Iterable[tuple[Any, str | None]], name: str) -> IdList:
+def _collect(entries: Iterable[_Entry], name: str) -> IdList:
     """Entries as an `IdList`, or the error where they give none."""
     owners: dict[str, str] = {}
     seen: dict[str, None] = {}
     wrong: dict[str, str] = {}
     duplicates = rounded = 0
-    for value, whose in entries:
+    for value, whose, times in entries:
         if _missing(value):
             continue
         tweet_id, handle, why = _parse(value)
         if tweet_id is None:
             shown = str(value).strip()[:80]
-            duplicates += shown in wrong
-            rounded += bool(why)  # Each entry: rounding makes many ids one number.
+            duplicates += times - (shown not in wrong)
+            rounded += times * bool(why)  # Each entry: rounding makes many ids one number.
             wrong[shown] = why
             continue
-        duplicates += tweet_id in seen
+        duplicates += times - (tweet_id not in seen)
         seen[tweet_id] = None
         owner = whose or handle
         if owner:

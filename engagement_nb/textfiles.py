@@ -6,8 +6,10 @@ import codecs
 import gzip
 import re
 import zlib
+from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO
 
 from engagement_nb.errors import InputError
 
@@ -25,7 +27,13 @@ _WHAT_IT_IS = (
 )
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+Bytes = IO[bytes] | gzip.GzipFile
 _GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 22
+MAX_WHOLE = 256 << 20
+"""Bytes that a gzipped file may unpack to where it has to be held as a whole."""
+MAX_STREAM = 2 << 30
+"""Bytes that a gzipped file may unpack to where it is read line by line."""
 
 
 def csv_safe(value: Any) -> Any:
@@ -38,16 +46,16 @@ def csv_safe(value: Any) -> Any:
     return f"'{value}" if risky else value
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, gunzipped where it is gzipped.
+def open_file(path: Path) -> Bytes:
+    """A file as a stream of bytes, gunzipped where it is gzipped.
 
     Raises
     ------
     InputError
-        The file is missing, a folder, not readable, empty, or a damaged gzip file.
+        The file is missing, a folder or not readable.
     """
     try:
-        data = path.read_bytes()
+        return gunzipped(path.open("rb"))
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.", advice="Check the path.") from None
     except IsADirectoryError:
@@ -60,20 +68,67 @@ def read_file(path: Path) -> bytes:
         raise InputError(
             f"{path} cannot be read: {error.strerror or error}.", advice="Check the path."
         ) from None
-    return check_content(data, str(path))
 
 
-def check_content(data: bytes, name: str) -> bytes:
-    """The same bytes, gunzipped where they are gzipped; what is empty is refused."""
-    if data.startswith(_GZIP):
+def gunzipped(stream: BinaryIO) -> Bytes:
+    """The same stream, gunzipped where it is gzipped."""
+    buffered = BufferedReader(stream)  # type: ignore[type-var]
+    return gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
+
+
+def chunks(stream: Bytes, name: str, limit: int) -> Iterator[bytes]:
+    """The bytes of a stream piece by piece.
+
+    Parameters
+    ----------
+    stream
+        What `open_file` gave.
+    name
+        Its name, for the error.
+    limit
+        Bytes that a gzipped file may be unpacked to; other files have no limit.
+
+    Raises
+    ------
+    InputError
+        A gzip file is damaged, or holds more than the limit.
+    """
+    size = 0
+    while True:
         try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error):
+            chunk = stream.read(_CHUNK)
+        except (gzip.BadGzipFile, EOFError, zlib.error):
             raise InputError(
                 f"{name}: the gzip file is damaged or cut off.", advice="Download it again."
             ) from None
+        except OSError as error:
+            raise InputError(
+                f"{name} cannot be read: {error.strerror or error}.", advice="Check the path."
+            ) from None
+        if not chunk:
+            return
+        size += len(chunk)
+        if size > limit and isinstance(stream, gzip.GzipFile):
+            raise InputError(
+                f"{name}: the gzip file unpacks to more than {limit >> 20:,} MB.",
+                advice="If that is right, unpack it first and give the unpacked file.",
+            )
+        yield chunk
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, gunzipped where it is gzipped.
+
+    Raises
+    ------
+    InputError
+        The file is missing, a folder, not readable or empty; or a gzip file is damaged or
+        unpacks to more than `MAX_WHOLE`.
+    """
+    with open_file(path) as stream:
+        data = b"".join(chunks(stream, str(path), MAX_WHOLE))
     if not data[:4096].strip() and not data.strip():
-        raise _empty(name)
+        raise empty_file(str(path))
     return data
 
 
@@ -112,7 +167,7 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
         raise _not_text(name)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data:
-        raise _empty(name)
+        raise empty_file(name)
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -131,7 +186,8 @@ def _not_text(name: str) -> InputError:
     )
 
 
-def _empty(name: str) -> InputError:
+def empty_file(name: str) -> InputError:
+    """The error of a file with nothing in it."""
     return InputError(
         f"{name} is empty.", advice="Check that it is the right one, or export it again."
     )

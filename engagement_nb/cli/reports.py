@@ -49,10 +49,36 @@ def _warm(engine: str) -> None:
         SERVER.warm()
 
 
+def accounts_in(source: str) -> list[str]:
+    """The accounts of export files.
+
+    Raises
+    ------
+    InputError
+        The source is no export, or its files name no account.
+    """
+    # Imported here so that the command line starts without pandas.
+    from engagement_nb.exports import Exports, SeveralAccountsError
+
+    try:
+        accounts = Exports(source).accounts
+    except SeveralAccountsError as error:
+        accounts = error.accounts
+    if not accounts:
+        raise InputError(f"{source} names no account.", advice="Leave --by account out.")
+    return accounts
+
+
 @click.command()
+@click.argument("path", required=False, metavar="[FILE-OR-FOLDER]")
 @click.option(
-    "--source", default="sandbox", show_default=True, metavar="sandbox|api|PATH",
-    help="Where figures come from: the sandbox, the API, an export file or folder, a dataset.",
+    "--source", metavar="sandbox|api|PATH",
+    help="Where figures come from: the sandbox (the default), the API, an export file or folder,"
+    " a dataset.",
+)  # fmt: skip
+@click.option(
+    "--by", type=click.Choice(["account"]),
+    help="For export files of several accounts: one report for each, in a folder of its own.",
 )  # fmt: skip
 @click.option("--ids", type=click.Path(), help="File with Tweet ids.")
 @click.option(
@@ -70,7 +96,9 @@ def _warm(engine: str) -> None:
 @click.pass_context
 def report(
     ctx: click.Context,
-    source: str,
+    path: str | None,
+    source: str | None,
+    by: str | None,
     ids: str | None,
     out: str,
     title: str,
@@ -84,10 +112,21 @@ def report(
 ) -> None:
     """Fetch metrics, explore the gap, write one HTML file.
 
-    Without options it reports on the sandbox. OUT gets report.html, gap.json and the executed
-    notebooks.
+    FILE-OR-FOLDER is an export of X, a folder of exports, or a dataset. Without it and without
+    options it reports on the sandbox. OUT gets report.html, gap.json and the executed notebooks.
     """
+    if path and source:
+        raise click.UsageError(f"{path} and --source {source} both say where figures come from.")
+    source = path or source or "sandbox"
     _warm(engine)
+    if by:
+        for account in accounts_in(source):
+            ctx.invoke(
+                report, path=source, ids=ids, out=f"{out}/{account}", title=title or f"@{account}",
+                strict=strict, as_json=as_json, parameters={**parameters, "profile": account},
+                notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
+            )  # fmt: skip
+        return
     from engagement_nb.report import make_report
 
     click.echo(f"Making a report of {source} ...", err=True)

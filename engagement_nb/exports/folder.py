@@ -41,6 +41,12 @@ _ZERO_ROWS = 20
 """Rows from which on a column of zeros is worth a word."""
 
 
+class SeveralAccountsError(InputError):
+    """Files hold Posts of several ``accounts``, which are never added up."""
+
+    accounts: list[str]
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Figures by Post against figures by day of engagement.
@@ -276,12 +282,14 @@ class Exports:
         if not wanted:
             if len(self._accounts) > 1:
                 told = [f"@{name} ({number(rows)} rows)" for name, rows in self._accounts.items()]
-                raise InputError(
+                error = SeveralAccountsError(
                     f"{self.path} holds Posts of {len(told)} accounts: {listed(told[:5])}"
                     f"{', ...' if len(told) > 5 else ''}. They are not added up.",
                     advice="Make one report for each (--by account), or name one (profile=...);"
                     " name both handles, separated by a comma, if one account was renamed.",
                 )
+                error.accounts = self.accounts
+                raise error
             return list(self._accounts)
         if unknown := [name for name in wanted if name not in self._accounts]:
             raise InputError(

@@ -112,7 +112,7 @@ def make_report(
     SERVER.refuses = False
     sweep()
     fetches = source in ("sandbox", "api")
-    check_source(source, ids)
+    check_source(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(EXPLORE, notebooks)
     fetch = find_notebook(FETCH, notebooks) if fetches else None
     ours, theirs = _shared_out(parameters or {}, fetch, explore)
@@ -186,8 +186,10 @@ def publish(
     return [*files, HTML]
 
 
-def check_source(source: str, ids: str | Path | None = None) -> None:
+def check_source(source: str, ids: str | Path | None = None, account: str = "") -> None:
     """Find out before a kernel is started whether a source and a list of ids can be read.
+
+    ``account`` is the one that is read of export files of several.
 
     Raises
     ------
@@ -210,7 +212,7 @@ def check_source(source: str, ids: str | Path | None = None) -> None:
         return
     from engagement_nb.exports import read_export
 
-    read_export(source)
+    read_export(source, account)
 
 
 def _shared_out(

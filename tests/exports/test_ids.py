@@ -6,12 +6,15 @@ import gzip
 import io
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from engagement_nb import ids, textfiles
 from engagement_nb.errors import InputError
+from engagement_nb.exports import read_export
 from engagement_nb.ids import read_ids
 from tests.exports.export_files import classic, current, post, write
 
@@ -217,3 +220,44 @@ def test_what_is_not_there_is_refused(tmp_path):
         read_ids(pd.DataFrame({"a": [1], "b": [2]}))
     with pytest.raises(InputError, match="from a Event"):
         read_ids(type("Event", (), {})())
+
+
+def packed(path, block, times):
+    with gzip.open(path, "wb", compresslevel=1) as stream:
+        for _ in range(times):
+            stream.write(block)
+    return path
+
+
+def test_a_small_file_of_millions_of_repeated_ids_takes_little_memory(tmp_path):
+    path = packed(tmp_path / "ids.gz", f"{A}\n".encode() * 50_000, 10)
+    tracemalloc.start()
+    found = read_ids(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.ids == [A]
+    assert found.duplicates == 499_999
+    assert peak < 60 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (b"1" * 2**20, "a line of more than"),
+        (b"[" + b"1," * 2**19, "one document of more than"),
+        (b"20\n" * 2**18, "unpacks to more than"),
+    ],
+)
+def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, block, words):
+    monkeypatch.setattr(ids, "MAX_WHOLE", 30 << 20)
+    monkeypatch.setattr(ids, "_LONGEST_LINE", 8 << 20)
+    monkeypatch.setattr(ids, "MAX_STREAM", 40 << 20)
+    with pytest.raises(InputError, match=words):
+        read_ids(packed(tmp_path / "ids.gz", block, 60))
+
+
+def test_an_export_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(textfiles, "MAX_WHOLE", 10 << 20)
+    path = packed(tmp_path / "export.csv.gz", b"0," * 2**19, 20)
+    with pytest.raises(InputError, match="unpacks to more than 10 MB"):
+        read_export(path)
