@@ -20,7 +20,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from engagement_nb.gap import Gap, explore_gap
-from engagement_nb.sandbox.kinds import COUNTED, HIDDEN, KINDS, NAMES, RATES, SPREADS
+from engagement_nb.sandbox.counters import COUNTED, HIDDEN, KINDS, NAMES, RATES, SPREADS
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import ENDPOINTS, NO_CANDIDATES

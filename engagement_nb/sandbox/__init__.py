@@ -4,9 +4,8 @@ Its data are made up. It shares the contract's vocabulary with the client, and n
 """
 
 from engagement_nb.sandbox.faults import FAULTS
-from engagement_nb.sandbox.picks import KINDS
 from engagement_nb.sandbox.server import Sandbox
 from engagement_nb.sandbox.settings import Settings
-from engagement_nb.sandbox.truth import Truth
+from engagement_nb.sandbox.world import KINDS, Truth
 
 __all__ = ["FAULTS", "KINDS", "Sandbox", "Settings", "Truth"]

@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from engagement_nb.sandbox.openapi import description
 from engagement_nb.sandbox.pages import page
-from engagement_nb.sandbox.picks import KINDS
 from engagement_nb.sandbox.question import RefusedError
 from engagement_nb.sandbox.service import Service, read_body
 from engagement_nb.sandbox.settings import CHOICES, Settings
+from engagement_nb.sandbox.world import KINDS
 from engagement_nb.vocabulary import ENDPOINTS
 
 _MAX_IDS = 10_000

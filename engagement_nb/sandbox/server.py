@@ -18,8 +18,7 @@ from engagement_nb.sandbox.keys import Account
 from engagement_nb.sandbox.service import Seen, Service, make_app
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.signin import SignIn
-from engagement_nb.sandbox.truth import Truth
-from engagement_nb.sandbox.world import World
+from engagement_nb.sandbox.world import Truth, World
 
 HOST = "127.0.0.1"
 
@@ -182,7 +181,7 @@ class Sandbox:
         return self.service.requests_seen
 
     def ids(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
-        """Tweet ids to try it with: see `engagement_nb.sandbox.picks.KINDS`."""
+        """Tweet ids to try it with: see `engagement_nb.sandbox.world.KINDS`."""
         return self.world.pick(kind, count, account)
 
     def truth(

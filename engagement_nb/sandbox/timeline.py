@@ -1,7 +1,8 @@
 """The sandbox's accounts and Tweets, each a pure function of the seed and a number.
 
 Nothing is stored: Tweet ``k``'s id follows from ``k``, ``k`` from the id, and all else from
-both. Ids are dated on a fixed time line (half of the Tweets from 2013-07 to 2025-09, half in
+both. Random numbers are counter-based: the same keys give the same numbers, in any order.
+Ids are dated on a fixed time line (half of the Tweets from 2013-07 to 2025-09, half in
 the year after, and so on at that pace), so ids stay the same whenever they are asked for.
 """
 
@@ -10,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement_nb.sandbox.hashing import hashed, normal, uniform
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.vocabulary import SNOWFLAKE_EPOCH_MS
 
 I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+F64 = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Key = int | I64
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -34,6 +38,57 @@ _TIME, _LOW, _ACCOUNT, _OWNER, _STATE = 11, 12, 13, 14, 15
 _REACH, _VIRAL, _PROMOTED, _CONTENT, _VIDEO = 16, 17, 18, 19, 20
 _SALT_PHASE, _SALT_FAME = 21, 22
 
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+
+
+def _scramble(state: U64) -> U64:
+    # The finaliser of splitmix64 (Steele, Lea and Flood, 2014), in place.
+    state += _GOLDEN
+    state ^= state >> np.uint64(30)
+    state *= _MIX_1
+    state ^= state >> np.uint64(27)
+    state *= _MIX_2
+    state ^= state >> np.uint64(31)
+    return state
+
+
+@lru_cache(maxsize=4096)
+def _start(*keys: int) -> np.uint64:
+    state = np.zeros(1, dtype=np.uint64)
+    for key in keys:
+        state = _scramble(state ^ np.uint64(key))
+    return np.uint64(state[0])
+
+
+def hashed(*keys: Key) -> U64:
+    """64 random bits for each combination of keys.
+
+    Parameters
+    ----------
+    *keys
+        Integers and arrays of them, which are broadcast.
+    """
+    state: U64 = np.array([_start(*(key for key in keys if isinstance(key, int)))])
+    for key in keys:
+        if not isinstance(key, int):
+            state = _scramble(state ^ key.astype(np.uint64))
+    return state
+
+
+def uniform(*keys: Key) -> F64:
+    """Numbers of [0, 1) for each combination of keys."""
+    drawn: F64 = (hashed(*keys) >> np.uint64(11)).astype(np.float64)
+    drawn *= 2.0**-53
+    return drawn
+
+
+def normal(*keys: Key) -> F64:
+    """Standard normal numbers for each combination of keys (Box and Muller)."""
+    radius = np.sqrt(-2.0 * np.log1p(-uniform(1, *keys)))
+    return np.asarray(radius * np.cos(2.0 * np.pi * uniform(2, *keys)), dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Tweets:
@@ -47,19 +102,19 @@ class Tweets:
     ids: I64
     posted_ms: I64
     account: I64
-    content: NDArray[np.float64]
+    content: F64
     deleted: Flags
     protected: Flags
     repost: Flags
     promoted: Flags
-    reach: NDArray[np.float64]
-    boost: NDArray[np.float64]
+    reach: F64
+    boost: F64
 
     def __len__(self) -> int:
         return len(self.index)
 
     def has(self, part: int) -> Flags:
-        """Whether a Tweet contains the part of `kinds.CONTENT` at this place."""
+        """Whether a Tweet contains the part of `counters.CONTENT` at this place."""
         return self.content[:, part] > 0
 
     @property
@@ -180,7 +235,7 @@ class Timeline:
         owner = np.where(draw < 0.065, self.outsider, owner)
         return np.where(draw < 0.015, self.protected_account, owner)
 
-    def _content(self, index: I64) -> NDArray[np.float64]:
+    def _content(self, index: I64) -> F64:
         draws = uniform(self.seed, _CONTENT, index[:, None], np.arange(5, dtype=np.int64)).T
         media = draws[3]
         columns = (
@@ -195,7 +250,7 @@ class Timeline:
         )
         return np.stack(columns, axis=1).astype(np.float64)
 
-    def _reach(self, index: I64, account: I64) -> NDArray[np.float64]:
+    def _reach(self, index: I64, account: I64) -> F64:
         """Impressions in a Tweet's life: log-normal, with a Pareto tail for one in fifty."""
         fame = 6.0 + 0.7 * normal(self.seed, _SALT_FAME, account)
         reach = np.exp(fame + 1.2 * normal(self.seed, _REACH, index))
@@ -203,7 +258,7 @@ class Timeline:
         tail = (1.0 - uniform(self.seed, _VIRAL, index, 1)) ** -0.9
         return np.floor(reach * np.where(viral < 0.02, np.minimum(5.0 * tail, 2000.0), 1.0))
 
-    def phase(self, account: I64) -> NDArray[np.float64]:
+    def phase(self, account: I64) -> F64:
         """Hour of the day (UTC) at which an account's readers are busiest."""
         return 19.0 - np.floor(uniform(self.seed, _SALT_PHASE, account) * 9.0)
 

@@ -10,7 +10,7 @@ from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.bootstrap import share_interval, student
 from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
-from engagement_nb.sandbox.kinds import COUNTED, HIDDEN
+from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.sources.gather import gather

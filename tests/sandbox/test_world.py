@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.sandbox import KINDS, Sandbox, Settings
-from engagement_nb.sandbox.kinds import COUNTED, HIDDEN, NAMES
+from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
 from engagement_nb.sandbox.timeline import HOUR_MS
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import METRICS, tweet_time
