@@ -41,12 +41,12 @@ def main() -> None:
         listed = Path(folder, "ids.txt")
         with listed.open("w") as file:
             subprocess.run(
-                [sys.executable, "-m", "engagement_nb.sandbox", "ids", "--kind", "own",
+                [sys.executable, "-m", "engagement_nb", "sandbox", "ids", "--kind", "own",
                  "--count", str(TWEETS), *options],
                 stdout=file, check=True,
             )  # fmt: skip
         count = sum(1 for _ in listed.open())
-        serve = [sys.executable, "-m", "engagement_nb.sandbox", "serve", "--port", "0",
+        serve = [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
                  "--limit", "0", "--until-stdin-closes", *options]  # fmt: skip
         sandbox = subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         env = dict(os.environ) | {"ENGAGEMENT_STATE_DIR": folder, "ENGAGEMENT_LEDGER": folder}

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +17,7 @@ import click
 
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
-from engagement_nb.sandbox.settings import CHOICES, system_clock
+from engagement_nb.sandbox.settings import CHOICES, description
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import ENV_CONSUMER_KEY
 
@@ -31,29 +30,55 @@ def sandbox() -> None:
     """A copy of the Engagement API on this machine, with made-up data."""
 
 
-def _world_options(command: _Command) -> _Command:
-    for flag, default, help_text in (
-        ("--now", None, "Pretend that it is this moment (ISO 8601, UTC)."),
-        ("--accounts", Settings.accounts, "How many accounts gave tokens."),
-        ("--tweets", Settings.tweets, "Size of the world."),
-        ("--seed", Settings.seed, "Seed of the world."),
-    ):
-        shown = default is not None
-        option = click.option(flag, default=default, show_default=shown, help=help_text)
-        command = option(command)
-    return command
+_FLAGS = {
+    "rates": "--rate",
+    "per_minute": "--limit/--per-minute",
+    "shared": "--shared/--per-endpoint",
+    "totals_refuses_others": "--totals-refuses-others/--totals-gives-others",
+    "say_unavailable": "--say-unavailable/--list-unavailable-only",
+    "lenient_ids": "--lenient-ids/--strict-ids",
+}
+"""Flags of settings that are not simply their names; of a number, any of them may be used."""
+_WORLD = ("seed", "tweets", "accounts", "now")
+_ZERO_IS_NONE = ("per_minute", "per_second", "lookback_days")
+_BY_HAND = ("faults", "clock", "auth_clock", "monotonic")
 
 
-def _switch(name: str, help_text: str) -> Callable[[_Command], _Command]:
-    choices = [str(choice) for choice in CHOICES[name]]
-    flag = "--" + name.replace("_", "-")
-    return click.option(
-        flag, type=click.Choice(choices), default=choices[0], show_default=True, help=help_text
-    )
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _settings_options(*names: str) -> Callable[[_Command], _Command]:
+    """An option for each of these settings, with its description and its default."""
+
+    def add(command: _Command) -> _Command:
+        for name in reversed(names):
+            command = _option(name)(command)
+        return command
+
+    return add
+
+
+def _option(name: str) -> Callable[[_Command], _Command]:
+    default = {one.name: one.default for one in fields(Settings)}[name]
+    flags = [_FLAGS.get(name, _flag(name))]
+    more: dict[str, Any] = {"help": description(name), "default": default}
+    if isinstance(default, bool):
+        flags = [_FLAGS.get(name, f"{_flag(name)}/--no{_flag(name)[1:]}")]
+    elif name in CHOICES:
+        more |= {"type": click.Choice([str(choice) for choice in CHOICES[name]])}
+        more |= {"default": str(default)}
+    elif name == "rates":
+        more |= {"multiple": True, "metavar": "NAME=FACTOR", "default": ()}
+    elif name in _ZERO_IS_NONE:
+        flags = flags[0].split("/")
+        more |= {"type": int, "default": default or 0}
+        more["help"] = more["help"].replace("none for", "0 for")
+    return click.option(*flags, name, show_default=default not in (None, ""), **more)
 
 
 @sandbox.command()
-@_world_options
+@_settings_options(*(one.name for one in fields(Settings) if one.name not in _BY_HAND))
 @click.option(
     "--port",
     default=DEFAULT_PORT,
@@ -67,74 +92,21 @@ def _switch(name: str, help_text: str) -> Callable[[_Command], _Command]:
     metavar="PATH",
     help="Write keys and addresses as KEY=value lines; removed when it stops.",
 )
-@click.option("--hidden/--no-hidden", default=True, help="Whether engagements hide anything.")
-@click.option("--skew-minutes", default=0.0, help="Counters are read up to this far apart.")
-@click.option(
-    "--rate",
-    "rates",
-    multiple=True,
-    metavar="NAME=FACTOR",
-    help="How often a metric or hidden kind happens, as a factor; repeatable.",
-)
-@click.option(
-    "--limit",
-    "--per-minute",
-    "per_minute",
-    default=600,
-    show_default=True,
-    help="Requests a minute; 0 for no limit.",
-)
-@click.option("--per-second", default=0, help="Requests a second; 0 for no such limit.")
-@_switch("window", "Kind of the minute.")
-@click.option("--window-seconds", default=60.0, show_default=True, help="Length of the minute.")
-@click.option("--shared/--per-endpoint", default=True, help="Whether endpoints share the limit.")
-@click.option("--reset-header/--no-reset-header", default=False, help="Send x-per-minute-reset.")
-@_switch("hour_without_day", "Shape of a grouping by hour without day.")
-@click.option(
-    "--lookback-days",
-    default=365,
-    show_default=True,
-    help="How far back historical reaches; 0 for to 2014-09-01.",
-)
-@_switch("others", "Status for Tweets of others.")
-@_switch("others_texts", "Texts for Tweets of others.")
-@click.option(
-    "--totals-refuses-others/--totals-gives-others",
-    default=True,
-    help="Whether user tokens are refused public metrics of others' Tweets.",
-)
-@_switch("forbidden_metrics_status", "Status for metrics that are not given.")
-@_switch("no_access_status", "Status for an app without the product.")
-@_switch("reasons", "Reasons of a 401.")
-@click.option(
-    "--say-unavailable/--list-unavailable-only",
-    default=True,
-    help="Whether a text stands beside the list of unavailable ids.",
-)
-@click.option("--bare-numbers", default=0.0, help="Share of counts sent as numbers, 0 to 1.")
-@click.option(
-    "--lenient-ids/--strict-ids",
-    default=True,
-    help="Take ids as numbers or with blanks, and Tweet.id spelled so.",
-)
-@_switch("unknown_keys", "What happens to unknown keys of a request.")
-@click.option("--latency", default=0.0, help="Seconds that every answer waits.")
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="FAULT=SHARE",
-    help=f"Trouble in a share of answers; repeatable. One of {', '.join(FAULTS)}.",
+    help=f"Trouble in a share of responses; repeatable. One of {', '.join(FAULTS)}.",
 )
-@click.option("--script", default="", metavar="FAULT,...", help="Trouble with the next answers.")
+@click.option("--script", default="", metavar="FAULT,...", help="Trouble with the next responses.")
 @click.option(
     "--fault-at",
     "paths",
     multiple=True,
     metavar="PATH=FAULT",
-    help="Trouble with every answer at a path; repeatable.",
+    help="Trouble with every response at a path; repeatable.",
 )
-@click.option("--clock-skew", default=0.0, help="Seconds by which its clock is off for OAuth.")
 @click.option("--until-stdin-closes", is_flag=True, help="Stop when standard input ends.")
 def serve(
     port: int,
@@ -147,11 +119,10 @@ def serve(
     **options: Any,
 ) -> None:
     """Answer as the Engagement API on 127.0.0.1 until stopped (Ctrl-C)."""
-    for name in ("per_minute", "per_second", "lookback_days"):
+    for name in _ZERO_IS_NONE:
         options[name] = options[name] or None
     for name in ("forbidden_metrics_status", "no_access_status"):
         options[name] = int(options[name])
-    options["clock"] = _clock(options.pop("now"))
     options["rates"] = _numbers(rates, "--rate")
     options["faults"] = {
         "rates": _numbers(faults, "--fault"),
@@ -230,8 +201,7 @@ def _by_flag(sentence: str) -> str:
     name, _, rest = sentence.partition(" ")
     if name not in {"fault", "account", *(field.name for field in fields(Settings))}:
         return sentence
-    flags = {"per_minute": "--limit", "rates": "--rate"}
-    return f"{flags.get(name, '--' + name.replace('_', '-'))} {rest}"
+    return f"{_FLAGS.get(name, _flag(name)).partition('/')[0]} {rest}"
 
 
 def _is_ours(text: str) -> bool:
@@ -264,21 +234,6 @@ def _remove_env(path: Path, lines: str) -> None:
             path.unlink()
 
 
-def _clock(now: str | None) -> Callable[[], datetime]:
-    """A clock that starts at a moment and runs on."""
-    if now is None:
-        return system_clock
-    try:
-        start = datetime.fromisoformat(now)
-    except ValueError:
-        raise InputError(f"--now: {now!r} is not an ISO 8601 moment.") from None
-    start = start if start.tzinfo else start.replace(tzinfo=UTC)
-    if not 2014 <= start.year <= 2100:
-        raise InputError(f"--now: {now} is not within 2014 to 2100, when this world has Tweets.")
-    offset: timedelta = start - system_clock()
-    return lambda: system_clock() + offset
-
-
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
@@ -298,7 +253,7 @@ def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
 
 
 @sandbox.command()
-@_world_options
+@_settings_options(*_WORLD)
 @click.option(
     "--kind",
     type=click.Choice(list(KINDS)),
@@ -315,15 +270,11 @@ def ids(
     count: int,
     account: int,
     as_json: bool,
-    seed: int,
-    tweets: int,
-    accounts: int,
-    now: str | None,
+    **options: Any,
 ) -> None:
     """Print ids to try the sandbox with, one a line; no server is needed."""
     try:
-        settings = Settings(seed=seed, tweets=tweets, accounts=accounts, clock=_clock(now))
-        found = World(settings).pick(kind, count, account)
+        found = World(Settings(**options)).pick(kind, count, account)
     except ValueError as error:
         raise InputError(_by_flag(str(error))) from None
     click.echo(json.dumps(found) if as_json else "\n".join(found), nl=as_json or bool(found))

@@ -13,10 +13,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from engagement_nb.sandbox.openapi import description
-from engagement_nb.sandbox.pages import page
 from engagement_nb.sandbox.question import RefusedError
-from engagement_nb.sandbox.service import Service, read_body
-from engagement_nb.sandbox.settings import CHOICES, Settings
+from engagement_nb.sandbox.service import Service, page, read_body
+from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import KINDS
 from engagement_nb.vocabulary import ENDPOINTS
 
@@ -43,6 +42,7 @@ class Control:
             Route("/sandbox/faults", _guarded(self.faults), methods=["GET", "POST", "DELETE"]),
             Route("/sandbox/truth", _guarded(self.truth), methods=["GET", "POST"]),
             Route("/sandbox/ids", _guarded(self.ids)),
+            Route("/sandbox/world", _guarded(self.world)),
             Route("/sandbox/accounts", _guarded(self.accounts)),
             Route("/sandbox/revoke", _guarded(self.revoke), methods=["POST"]),
             Route("/sandbox/restore", _guarded(self.restore), methods=["POST"]),
@@ -56,14 +56,14 @@ class Control:
     async def faults(self, request: Request) -> Response:
         """GET: what goes wrong. POST: set it. DELETE: nothing goes wrong any more."""
         if request.method == "POST":
-            self.service.faults.configure(await _object(request))
+            self.service.faults.configure(await self._object(request))
         elif request.method == "DELETE":
             self.service.faults.clear()
         return _json(self.service.faults.state())
 
     async def truth(self, request: Request) -> Response:
         """The truth about Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""
-        given = await _given(request)
+        given = await self._given(request)
         ids = given.get("ids", "")
         numbers = ids.split(",") if isinstance(ids, str) else ids
         if not isinstance(numbers, list) or len(numbers) > _MAX_IDS:
@@ -99,6 +99,12 @@ class Control:
         account = _whole(given.get("account", "0"))
         return _json(self.service.world.pick(given.get("kind", "own"), count, account))
 
+    async def world(self, request: Request) -> Response:
+        """Which world this is, and the moment at which it stands still, if it does."""
+        settings = self.service.settings
+        told = {name: getattr(settings, name) for name in ("seed", "tweets", "accounts", "now")}
+        return _json({"sandbox": True, **told})
+
     async def accounts(self, request: Request) -> Response:
         """Accounts and their tokens; ``?without_access=1`` for the app without the product."""
         keys = self.service.keys
@@ -115,7 +121,7 @@ class Control:
 
     async def revoke(self, request: Request) -> Response:
         """Make a user token or bearer token useless: ``{"token": "..."}``."""
-        token = (await _object(request)).get("token")
+        token = (await self._object(request)).get("token")
         if not isinstance(token, str) or not self.service.keys.revoke(token):
             raise ValueError("token must be a user token or bearer token that is good.")
         return _json({"revoked": token})
@@ -155,15 +161,26 @@ class Control:
         )
         return HTMLResponse(text)
 
+    async def _object(self, request: Request) -> dict[str, Any]:
+        value = orjson.loads(await read_body(request, self.service.settings.request_timeout))
+        if not isinstance(value, dict):
+            raise ValueError("The body must be a JSON object.")
+        return value
+
+    async def _given(self, request: Request) -> dict[str, Any]:
+        if request.method == "GET":
+            return dict(request.query_params)
+        return await self._object(request)
+
 
 def _changed(settings: Settings) -> dict[str, Any]:
     """Switches that are not at their default."""
-    plain = [f for f in fields(Settings) if f.name not in ("faults", "rates")]
+    values = {f.name: getattr(settings, f.name) for f in fields(Settings) if f.name != "faults"}
+    given = {f.name: f.default for f in fields(Settings)} | {"rates": {}}
     return {
-        f.name: getattr(settings, f.name)
-        for f in plain
-        if f.name in CHOICES or isinstance(f.default, (bool, int, float))
-        if getattr(settings, f.name) != f.default
+        name: value
+        for name, value in values.items()
+        if value != given[name] and not callable(value)
     }
 
 
@@ -185,17 +202,6 @@ def _guarded(handle: Callable[[Request], Any]) -> Callable[[Request], Any]:
 def _json(value: Any, status: int = 200) -> Response:
     content = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     return Response(content, status, media_type="application/json")
-
-
-async def _object(request: Request) -> dict[str, Any]:
-    value = orjson.loads(await read_body(request))
-    if not isinstance(value, dict):
-        raise ValueError("The body must be a JSON object.")
-    return value
-
-
-async def _given(request: Request) -> dict[str, Any]:
-    return dict(request.query_params) if request.method == "GET" else await _object(request)
 
 
 def _moment(value: Any) -> datetime | None:

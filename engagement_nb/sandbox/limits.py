@@ -1,19 +1,11 @@
-"""The quota of requests a minute (and a second), and the headers that tell of it."""
+"""The quota of requests a minute (and a second)."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
-
-
-@dataclass
-class _Spent:
-    window: int = -1
-    count: int = 0
-    moments: deque[float] = field(default_factory=deque)
 
 
 class Limit:
@@ -43,38 +35,38 @@ class Limit:
         self.kind = kind
         self._monotonic = monotonic
         self._origin = monotonic()
-        self._spent: dict[str, _Spent] = {}
+        self._spent: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def _current(self, key: str) -> _Spent:
-        spent = self._spent.setdefault(key, _Spent())
-        now = self._monotonic() - self._origin
-        if self.kind == "fixed":
-            window = math.floor(now / self.seconds)
-            if window != spent.window:
-                spent.window, spent.count = window, 0
-        else:
-            while spent.moments and spent.moments[0] <= now - self.seconds:
-                spent.moments.popleft()
-            spent.count = len(spent.moments)
+    def _now(self) -> float:
+        return self._monotonic() - self._origin
+
+    def _window(self, key: str) -> deque[float]:
+        """Moments of the requests that count now."""
+        spent, now = self._spent[key], self._now()
+        while spent and now >= self._until(spent[0]):
+            spent.popleft()
         return spent
+
+    def _until(self, moment: float) -> float:
+        """When a request made at a moment no longer counts."""
+        if self.kind == "sliding":
+            return moment + self.seconds
+        return (math.floor(moment / self.seconds) + 1) * self.seconds
 
     def remaining(self, key: str) -> int:
         """Requests left now."""
-        return max(0, self.quota - self._current(key).count)
+        return max(0, self.quota - len(self._window(key)))
 
     def spend(self, key: str) -> None:
         """Count one request."""
-        spent = self._current(key)
-        spent.count += 1
-        if self.kind == "sliding":
-            spent.moments.append(self._monotonic() - self._origin)
+        self._window(key).append(self._now())
 
     def resets_in(self, key: str) -> float:
         """Seconds until requests are given back."""
-        spent, now = self._current(key), self._monotonic() - self._origin
+        spent, now = self._window(key), self._now()
         if self.kind == "fixed":
-            return (spent.window + 1) * self.seconds - now
-        return spent.moments[0] + self.seconds - now if spent.moments else 0.0
+            return self._until(now) - now
+        return self._until(spent[0]) - now if spent else 0.0
 
 
 def take(limits: list[Limit], key: str) -> bool:

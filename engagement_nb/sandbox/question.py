@@ -54,7 +54,7 @@ class Question:
     Parameters
     ----------
     ids
-        Tweet ids, each once, in the order asked.
+        Tweet ids, each once, in the order of the response.
     asked
         The engagement types as the client spelled them; ``metrics`` are their present names.
     groupings
@@ -93,6 +93,9 @@ def read_question(endpoint: Endpoint, raw: bytes, settings: Settings, now: datet
     asked, metrics = _metrics(body.get("engagement_types"), endpoint, settings)
     groupings = _groupings(body.get("groupings"), endpoint, settings)
     start, end = _window(body, endpoint, settings, now)
+    if settings.order == "sorted":
+        ids = tuple(sorted(ids))
+        asked, metrics = zip(*sorted(zip(asked, metrics, strict=True)), strict=True)
     return Question(endpoint, ids, asked, metrics, groupings, start, end)
 
 

@@ -4,23 +4,54 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections import Counter, deque
+from asyncio import TimerHandle, Transport
 from collections.abc import Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.requests import Request
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engagement_nb.sandbox.control import Control
 from engagement_nb.sandbox.keys import Account
-from engagement_nb.sandbox.service import Seen, Service, make_app
+from engagement_nb.sandbox.service import Service, make_app
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.signin import SignIn
-from engagement_nb.sandbox.world import Truth, World
+from engagement_nb.sandbox.world import Truth
 
 HOST = "127.0.0.1"
+
+
+def _with_patience(seconds: float) -> type[H11Protocol]:
+    """The HTTP protocol, which ends a connection whose request head does not come in time."""
+
+    class Patience(H11Protocol):
+        _timer: TimerHandle | None = None
+
+        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._timer = self.loop.call_later(seconds, transport.abort)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self.conn.their_state is not h11.IDLE:
+                self._stop_timer()
+            elif self._timer is None:
+                self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+    return Patience
 
 
 class Sandbox:
@@ -34,6 +65,16 @@ class Sandbox:
         Port on 127.0.0.1; 0 for any that is free.
     **options
         Fields of `Settings`.
+
+    Attributes
+    ----------
+    world, faults
+        The world behind it, and what goes wrong: see `World` and `Faults`.
+    log, requests_seen
+        The last requests, oldest first; and how many there were by endpoint ("totals") and by
+        endpoint and status ("totals 429").
+    consumer_key, consumer_secret, bearer_token
+        Of its app.
 
     Raises
     ------
@@ -52,6 +93,14 @@ class Sandbox:
     def __init__(self, port: int = 0, **options: Any) -> None:
         self.settings = Settings(**options)
         self.service = Service(self.settings)
+        self.world = self.service.world
+        self.faults = self.service.faults
+        self.log = self.service.log
+        self.requests_seen = self.service.requests_seen
+        app = self.service.keys.app
+        self.consumer_key = app.consumer_key
+        self.consumer_secret = app.consumer_secret
+        self.bearer_token = app.bearer_token
         self._port = port
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
@@ -77,7 +126,7 @@ class Sandbox:
                 self.service, [*SignIn(self.service).routes(), *Control(self.service).routes()]
             ),
             proxy_headers=False,
-            http="h11",
+            http=_with_patience(self.settings.request_timeout),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -144,41 +193,6 @@ class Sandbox:
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
         return self.service.keys.accounts()
-
-    @property
-    def consumer_key(self) -> str:
-        """Key of the app."""
-        return self.service.keys.app.consumer_key
-
-    @property
-    def consumer_secret(self) -> str:
-        """Secret of the app."""
-        return self.service.keys.app.consumer_secret
-
-    @property
-    def bearer_token(self) -> str:
-        """Bearer token of the app."""
-        return self.service.keys.app.bearer_token
-
-    @property
-    def world(self) -> World:
-        """The world behind it."""
-        return self.service.world
-
-    @property
-    def faults(self) -> Any:
-        """What goes wrong: see `engagement_nb.sandbox.faults.Faults`."""
-        return self.service.faults
-
-    @property
-    def log(self) -> deque[Seen]:
-        """The last requests, oldest first."""
-        return self.service.log
-
-    @property
-    def requests_seen(self) -> Counter[str]:
-        """Requests by endpoint ("totals") and by endpoint and status ("totals 429")."""
-        return self.service.requests_seen
 
     def ids(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
         """Tweet ids to try it with: see `engagement_nb.sandbox.world.KINDS`."""

@@ -10,11 +10,12 @@ import zlib
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -27,7 +28,7 @@ from engagement_nb.sandbox.engine import Engine
 from engagement_nb.sandbox.faults import Faults
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.limits import Limit, take
-from engagement_nb.sandbox.oauth import Caller, Gate, UnauthenticatedError, Validator
+from engagement_nb.sandbox.oauth import Call, Caller, Gate, UnauthenticatedError
 from engagement_nb.sandbox.question import RefusedError, read_question
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.world import World
@@ -43,9 +44,25 @@ from engagement_nb.vocabulary import (
 )
 
 _LOG = logging.getLogger("engagement_nb.sandbox")
-_JSON = "application/json;charset=utf-8"
+JSON = "application/json;charset=utf-8"
 _HTML = b"<html><head><title>%d</title></head><body><h1>SANDBOX: %d on demand</h1></body></html>"
 _NO_ACCESS = "Your application id is not authorized."
+_NO_GZIP = (
+    "This request requires gzip compression. Retry the request after setting 'Accept-Encoding' "
+    "header in the request to 'gzip'."
+)
+_TEMPLATES = Environment(
+    loader=PackageLoader("engagement_nb.sandbox"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(name: str, **values: Any) -> str:
+    """A page for a person with a browser, from a template."""
+    return _TEMPLATES.get_template(name).render(**values)
 
 
 @dataclass
@@ -84,8 +101,7 @@ class Service:
         self.faults = Faults(settings.seed, settings.latency)
         self.faults.clock_skew = settings.clock_skew
         self.faults.configure(settings.faults)
-        self.validator = Validator(self.keys, self._provider_time, settings.timestamp_tolerance)
-        self.gate = Gate(self.validator)
+        self.gate = Gate(self.keys, self._provider_time, settings.timestamp_tolerance)
         self.minute = self._limit(settings.per_minute, settings.window_seconds)
         self.second = self._limit(settings.per_second, 1.0)
         self.log: deque[Seen] = deque(maxlen=200)
@@ -124,8 +140,10 @@ class Service:
         key = ""
         body: dict[str, Any]
         try:
-            raw = await read_body(request)
-            caller = self._caller(request, raw)
+            raw = await read_body(request, self.settings.request_timeout)
+            if self.settings.gzip == "required" and not takes_gzip(request):
+                raise RefusedError(406, _NO_GZIP)
+            caller = self.gate.caller(self.call(request, raw))
             seen.who = self._who(caller)
             key = self._quota(caller.app.consumer_key, endpoint)
             self._spend(key)
@@ -143,21 +161,30 @@ class Service:
             seen.status, seen.note = 401, str(error)
             # It costs nothing, and tells what the app has left.
             key = self._quota(error.app_key, endpoint) if error.app_key else ""
-            body = {"errors": [self._unauthenticated(str(error))]}
+            body = {"errors": [self._unauthenticated(error)]}
         except RefusedError as error:
             seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
         # A grouping may be named "errors" too.
         if not seen.note and isinstance(body.get("errors"), list):
             seen.note = "; ".join(body["errors"])[:300]
-        headers = {"content-type": _JSON, **self.limit_headers(key)}
+        headers = {"content-type": JSON, **self.limit_headers(key)}
+        if seen.status == 408:
+            headers["connection"] = "close"
         response = await self.send(request, orjson.dumps(body), seen, headers)
         seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
         self.note(seen, endpoint.name)
         return response
 
-    def _caller(self, request: Request, raw: bytes) -> Caller:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        return self.gate.caller(called_url(request), request.method, raw, headers)
+    def call(self, request: Request, raw: bytes) -> Call:
+        """A request as its signature covers it: with the address that the client called."""
+        scope = request.scope
+        path = scope.get("raw_path") or scope["path"].encode()
+        query = scope.get("query_string", b"").decode("latin-1")
+        public = urlsplit(self.settings.public_url)
+        host = request.headers.get("host", "")
+        scheme = public.scheme if host == public.netloc else scope["scheme"]
+        url = f"{scheme}://{host}{path.decode('latin-1')}" + (f"?{query}" if query else "")
+        return Call(request.method, url, request.headers, raw)
 
     def _quota(self, app_key: str, endpoint: Endpoint) -> str:
         return app_key + ("" if self.settings.shared else endpoint.name)
@@ -167,10 +194,10 @@ class Service:
             return f"app {caller.app.name}"
         return self.keys.account(caller.account).handle
 
-    def _unauthenticated(self, reason: str) -> str:
-        if self.settings.reasons == "published" and reason != "Unknown Authorization Type":
-            malformed = reason == "Malformed Authorization header"
-            reason = "Unknown Authorization Type" if malformed else "Access token not found"
+    def _unauthenticated(self, error: UnauthenticatedError) -> str:
+        reason = str(error)
+        if self.settings.reasons == "published":
+            reason = "Unknown Authorization Type" if error.malformed else "Access token not found"
         return f"Your account could not be authenticated. Reason: {reason}"
 
     def _spend(self, key: str) -> None:
@@ -179,18 +206,20 @@ class Service:
             raise RefusedError(429, "Too many requests: the rate limit has been exceeded.")
 
     def limit_headers(self, key: str) -> dict[str, str]:
-        """What an answer tells of the quota of an app (or of a stranger: "")."""
-        headers = {}
+        """What a response tells of the quota of an app (or of a stranger: "")."""
+        full = self.settings.limit_headers == "full"
         minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
-        second = (self.second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
+        # Without a limit of its own, a second is limited by the minute.
+        per_second = self.second or (self.minute if full else None)
+        second = (per_second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
+        headers = {}
         for limit, name, remaining, reset in (minute, second):
-            if limit is None:
-                continue
-            headers[name] = str(limit.quota)
-            headers[remaining] = str(limit.remaining(key))
-            if self.settings.reset_header:
-                at = self.now() + timedelta(seconds=limit.resets_in(key))
-                headers[reset] = str(int(at.timestamp()) + 1)
+            if limit is not None:
+                headers[name] = str(limit.quota)
+                headers[remaining] = str(limit.remaining(key))
+                if full:
+                    at = self.settings.auth_clock() + limit.resets_in(key)
+                    headers[reset] = str(int(at) + 1)
         return headers
 
     async def send(
@@ -252,41 +281,40 @@ async def _slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
         await asyncio.sleep(seconds / 10.0)
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request, seconds: float) -> bytes:
     """A request's body.
 
     Raises
     ------
     RefusedError
-        With status 413 if it is longer than anything the API takes.
+        With status 413 if it is longer than anything the API takes, 408 if it does not come
+        within so many seconds.
     """
     raw = bytearray()
     try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                raise RefusedError(413, "The request body is too large.")
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > MAX_BODY_BYTES:
+                    raise RefusedError(413, "The request body is too large.")
     except ClientDisconnect:
         raise RefusedError(400, "The request body ended early.") from None
+    except TimeoutError:
+        raise RefusedError(408, "The request body did not come in time.") from None
     return bytes(raw)
 
 
-def called_url(request: Request) -> str:
-    """The address as the client called it: what an OAuth signature covers."""
-    scope = request.scope
-    path = scope.get("raw_path") or scope["path"].encode()
-    query = scope.get("query_string", b"")
-    host = request.headers.get("host", "")
-    url = f"{scope['scheme']}://{host}{path.decode('latin-1')}"
-    return f"{url}?{query.decode('latin-1')}" if query else url
-
-
-def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
-    """The content, gzipped if the client asked for it; sets the header then."""
+def takes_gzip(request: Request) -> bool:
+    """Whether a request's ``Accept-Encoding`` allows gzip."""
     wanted = request.headers.get("accept-encoding", "").lower()
     coded = [part.strip().replace(" ", "") for part in wanted.split(",")]
     names = {part.partition(";")[0]: part.partition(";q=")[2] for part in coded}
-    if names.get("gzip", names.get("*", "0")) in ("0", "0.0", "0.00", "0.000"):
+    return names.get("gzip", names.get("*", "0")) not in ("0", "0.0", "0.00", "0.000")
+
+
+def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
+    """The content, gzipped if the client takes it so; sets the header then."""
+    if not takes_gzip(request):
         return content
     headers["content-encoding"] = "gzip"
     headers["vary"] = "accept-encoding"
@@ -304,21 +332,25 @@ class Guard:
     ----------
     app
         The application behind it.
+    public_host
+        Another host name that is answered, with its port.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public_host: str) -> None:
         self._app = app
+        self._public_host = public_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         request = Request(scope)
         app: ASGIApp = self._app
-        if not is_loopback(request.headers.get("host", "")):
+        host = request.headers.get("host", "")
+        if not (is_loopback(host) or (host and host == self._public_host)):
             text = "The sandbox answers to loopback names only, such as 127.0.0.1 and localhost."
-            app = Response(orjson.dumps({"errors": [text]}), 421, media_type=_JSON)
+            app = Response(orjson.dumps({"errors": [text]}), 421, media_type=JSON)
         elif _crosses_origins(request):
             text = "The sandbox refuses requests that a page of another site sends."
-            app = Response(orjson.dumps({"errors": [text]}), 403, media_type=_JSON)
+            app = Response(orjson.dumps({"errors": [text]}), 403, media_type=JSON)
         await app(scope, receive, send)
 
 
@@ -346,7 +378,7 @@ def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
     async def refuse(request: Request, error: Exception) -> Response:
         """404, 405 and so on, in the API's shape."""
         status, text = 500, "internal server error"
-        headers = {"content-type": _JSON, **service.limit_headers("")}
+        headers = {"content-type": JSON, **service.limit_headers("")}
         if isinstance(error, HTTPException):
             status, text = error.status_code, str(error.detail)
             headers |= dict(error.headers or {})
@@ -360,7 +392,7 @@ def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
     routes = [*service.routes(), *(more or [])]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Guard)],
+        middleware=[Middleware(Guard, urlsplit(service.settings.public_url).netloc)],
         exception_handlers={HTTPException: refuse, Exception: refuse},
     )
     # A path with a slash too many is a wrong path, not an address to go on to.

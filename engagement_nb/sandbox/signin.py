@@ -1,24 +1,27 @@
-"""Where tokens come from: the bearer token, and the three steps of the PIN flow."""
+"""The auth host: the bearer token, and the three steps of a login by PIN or in the browser."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import secrets
-from typing import Any
-from urllib.parse import parse_qs, unquote_plus
+from collections.abc import Callable
+from urllib.parse import parse_qs, unquote_plus, urlencode
 
 import orjson
-from oauthlib.oauth1 import AccessTokenEndpoint, RequestTokenEndpoint
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from engagement_nb.sandbox.keys import App
-from engagement_nb.sandbox.oauth import PENDING_SECONDS, Pending
-from engagement_nb.sandbox.pages import page
+from engagement_nb.sandbox.oauth import (
+    OUT_OF_BAND,
+    PENDING_SECONDS,
+    Call,
+    Pending,
+    UnauthenticatedError,
+)
 from engagement_nb.sandbox.question import RefusedError
-from engagement_nb.sandbox.service import Seen, Service, called_url, read_body
+from engagement_nb.sandbox.service import JSON, Seen, Service, page, read_body
 from engagement_nb.vocabulary import (
     PATH_ACCESS_TOKEN,
     PATH_AUTHORIZE,
@@ -26,7 +29,7 @@ from engagement_nb.vocabulary import (
     PATH_REQUEST_TOKEN,
 )
 
-_JSON = "application/json;charset=utf-8"
+PATH_AUTHENTICATE = "/oauth/authenticate"
 
 
 class SignIn:
@@ -40,9 +43,7 @@ class SignIn:
 
     def __init__(self, service: Service) -> None:
         self.service = service
-        validator = service.validator
-        self._request_token = RequestTokenEndpoint(validator, _fresh)
-        self._access_token = AccessTokenEndpoint(validator, _fresh)
+        self.gate = service.gate
 
     def routes(self) -> list[Route]:
         """All paths of the auth host."""
@@ -52,32 +53,32 @@ class SignIn:
             Route(PATH_REQUEST_TOKEN, self.request_token, methods=["POST"]),
             Route(PATH_ACCESS_TOKEN, self.access_token, methods=["POST"]),
             Route(PATH_AUTHORIZE, self.authorize, methods=["GET", "POST"]),
+            Route(PATH_AUTHENTICATE, self.authorize, methods=["GET", "POST"]),
         ]
 
     async def bearer(self, request: Request) -> Response:
         """A bearer token for a key and secret."""
-        form = await _form(request)
+        form = await self._form(request)
         app = self._basic(request)
         if app is None:
             return await self._refuse(request, 403, "Unable to verify your credentials")
         if form.get("grant_type") != "client_credentials":
             return await self._refuse(request, 400, "Missing or wrong parameter: grant_type")
         body = {"token_type": "bearer", "access_token": app.bearer_token}
-        return await self._answer(request, 200, orjson.dumps(body), _JSON, f"app {app.name}")
+        return await self._answer(request, 200, orjson.dumps(body), JSON, f"app {app.name}")
 
     async def invalidate(self, request: Request) -> Response:
         """Make a bearer token useless."""
-        form = await _form(request)
+        form = await self._form(request)
         token = form.get("access_token", "")
         app = self._basic(request)
-        found = self.service.keys.find_bearer(token) or self.service.keys.find_bearer(
-            token.replace("/", "%2F").replace("=", "%3D")
-        )
-        if app is None or found is not app:
+        encoded = token.replace("/", "%2F").replace("=", "%3D")
+        keys = self.service.keys
+        if app is None or app not in (keys.find_bearer(token), keys.find_bearer(encoded)):
             return await self._refuse(request, 403, "Unable to verify your credentials")
-        self.service.keys.revoke(app.bearer_token)
+        keys.revoke(app.bearer_token)
         body = orjson.dumps({"access_token": app.bearer_token})
-        return await self._answer(request, 200, body, _JSON, f"app {app.name}")
+        return await self._answer(request, 200, body, JSON, f"app {app.name}")
 
     def _basic(self, request: Request) -> App | None:
         scheme, _, coded = request.headers.get("authorization", "").partition(" ")
@@ -92,94 +93,91 @@ class SignIn:
 
     async def request_token(self, request: Request) -> Response:
         """First step: a token to take to the browser."""
-        return await self._step(request, self._request_token.create_request_token_response)
+
+        def create(call: Call) -> dict[str, str]:
+            pending = self.gate.request_token(call)
+            return {
+                "oauth_token": pending.token,
+                "oauth_token_secret": pending.secret,
+                "oauth_callback_confirmed": "true",
+            }
+
+        return await self._step(request, create)
 
     async def access_token(self, request: Request) -> Response:
-        """Third step: the user's tokens for the PIN."""
-        return await self._step(request, self._access_token.create_access_token_response)
+        """Third step: the user's tokens for the PIN or verifier."""
+        return await self._step(request, self.gate.access_token)
 
-    async def _step(self, request: Request, create: Any) -> Response:
-        raw = await _body(request)
-        validator = self.service.validator
-        validator.reason = ""
-        headers = {
-            "Authorization": request.headers.get("authorization", ""),
-            "Content-Type": request.headers.get("content-type", ""),
-        }
+    async def _step(self, request: Request, create: Callable[[Call], dict[str, str]]) -> Response:
         try:
-            _, body, status = create(
-                called_url(request), request.method, raw.decode("utf-8", "replace"), headers
-            )
-        except (ValueError, TypeError, KeyError, AttributeError):
-            # oauthlib trips over some malformed headers instead of refusing them.
-            body, status = None, 401
-        if status != 200:
-            reason = validator.reason or "Could not authenticate you"
-            return await self._refuse(request, 401, reason)
+            made = create(self.service.call(request, await self._body(request)))
+        except UnauthenticatedError as error:
+            return await self._refuse(request, 401, str(error))
         kind = "application/x-www-form-urlencoded"
-        return await self._answer(request, 200, body.encode(), kind, "PIN flow")
+        return await self._answer(request, 200, urlencode(made).encode(), kind, "login")
 
     async def authorize(self, request: Request) -> Response:
         """Second step, in a browser: who are you, and here is your PIN."""
-        validator, keys = self.service.validator, self.service.keys
-        form = await _form(request) if request.method == "POST" else {}
-        token = form.get("oauth_token") or request.query_params.get("oauth_token", "")
-        pending = validator.pending.get(token)
+        keys = self.service.keys
+        form = await self._form(request) if request.method == "POST" else {}
+        pending = self.gate.pending(
+            form.get("oauth_token") or request.query_params.get("oauth_token", "")
+        )
         if pending is None:
             text = page("gone.html", minutes=int(PENDING_SECONDS // 60))
             return HTMLResponse(text, 404)
-        chosen = form.get("account", "")
-        if request.method == "POST" and form.get("cancel"):
-            validator.pending.pop(token, None)
-            return HTMLResponse(page("gone.html", minutes=None), 200)
-        count = self.service.settings.accounts
+        if form.get("cancel"):
+            self.gate.cancel(pending)
+            if pending.callback != OUT_OF_BAND:
+                return _back(pending, denied=pending.token)
+            return HTMLResponse(page("gone.html", minutes=None))
+        chosen, count = form.get("account", ""), self.service.settings.accounts
         # Nine digits at most: int() refuses thousands of them.
         number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else count
         if number >= count:
             first = [(n, keys.account(n)) for n in range(min(50, count))]
-            return HTMLResponse(page("authorize.html", token=token, accounts=first))
-        self._grant(pending, number)
+            pin = pending.callback == OUT_OF_BAND
+            shown = page("authorize.html", token=pending.token, accounts=first, pin=pin)
+            return HTMLResponse(shown)
+        self.gate.grant(pending, number)
+        if pending.callback != OUT_OF_BAND:
+            return _back(pending, oauth_token=pending.token, oauth_verifier=pending.verifier)
         handle = keys.account(number).handle
-        return HTMLResponse(page("pin.html", pin=pending.pin, handle=handle))
-
-    @staticmethod
-    def _grant(pending: Pending, account: int) -> None:
-        pending.account = account
-        pending.pin = pending.pin or f"{secrets.randbelow(9_000_000) + 1_000_000}"
+        return HTMLResponse(page("pin.html", pin=pending.verifier, handle=handle))
 
     async def _refuse(self, request: Request, status: int, text: str) -> Response:
         content = orjson.dumps({"errors": [text]})
-        return await self._answer(request, status, content, _JSON, "nobody", text)
+        return await self._answer(request, status, content, JSON, "nobody", text)
 
     async def _answer(
         self, request: Request, status: int, content: bytes, kind: str, who: str, note: str = ""
     ) -> Response:
         service = self.service
         path = request.url.path
-        fault = service.faults.next(path) if path in service.faults.paths else ""
+        fault = service.faults.paths.get(path, "")
         seen = Seen(service.now(), request.method, path, who, status, note, fault)
         if fault[:1] == "5":
-            content, kind = orjson.dumps({"errors": ["internal server error"]}), _JSON
+            content, kind = orjson.dumps({"errors": ["internal server error"]}), JSON
             seen.status = int(fault[:3])
         service.note(seen, path)
         return await service.send(request, content, seen, {"content-type": kind})
 
+    async def _body(self, request: Request) -> bytes:
+        try:
+            return await read_body(request, self.service.settings.request_timeout)
+        except RefusedError:
+            return b""
 
-def _fresh(length: int = 32) -> str:
-    return "SANDBOX" + secrets.token_hex(max(8, length // 2))
+    async def _form(self, request: Request) -> dict[str, str]:
+        """A form's fields; nothing of it if it is none."""
+        text = (await self._body(request)).decode("utf-8", "replace")
+        try:
+            return {key: values[-1] for key, values in parse_qs(text, max_num_fields=50).items()}
+        except ValueError:
+            return {}
 
 
-async def _body(request: Request) -> bytes:
-    try:
-        return await read_body(request)
-    except RefusedError:
-        return b""
-
-
-async def _form(request: Request) -> dict[str, str]:
-    """A form's fields; nothing of it if it is none."""
-    text = (await _body(request)).decode("utf-8", "replace")
-    try:
-        return {key: values[-1] for key, values in parse_qs(text, max_num_fields=50).items()}
-    except ValueError:
-        return {}
+def _back(pending: Pending, **query: str) -> Response:
+    """Send the browser to the app's callback address."""
+    joint = "&" if "?" in pending.callback else "?"
+    return RedirectResponse(f"{pending.callback}{joint}{urlencode(query)}", 303)

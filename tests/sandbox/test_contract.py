@@ -185,11 +185,11 @@ def test_some_unavailable_ids_are_listed_beside_the_data_of_the_rest(
         assert answer.status_code == 200
         assert set(answer.json()["g"]) == set(good)
         assert answer.json()["errors"] == ["4 Tweet ID(s) are unavailable"]
-        assert answer.json()["unavailable_tweet_ids"] == [*bad, "1"]
+        assert answer.json()["unavailable_tweet_ids"] == ascending([*bad, "1"])
     silent = make_sandbox(clock=lambda: NOW, say_unavailable=False)
     answer = post(silent, "totals", [*good, *bad], ["favorites"])
     assert "errors" not in answer.json()
-    assert answer.json()["unavailable_tweet_ids"] == bad
+    assert answer.json()["unavailable_tweet_ids"] == ascending(bad)
 
 
 def test_all_ids_unavailable_is_a_400(frozen: Sandbox) -> None:
@@ -206,7 +206,7 @@ def test_own_tokens_with_a_tweet_of_somebody_else_lose_the_whole_request(
     ids = [*frozen.ids("own", 2), *others]
     for endpoint in ENDPOINTS:
         answer = post(frozen, endpoint, ids, ["favorites"])
-        expected = {"errors": [f"Forbidden to access tweets: {', '.join(others)}"]}
+        expected = {"errors": [f"Forbidden to access tweets: {', '.join(ascending(others))}"]}
         assert (answer.status_code, answer.json()) == (403, expected)
     recorded = make_sandbox(clock=lambda: NOW, others="200", others_texts="by author")
     answer = post(recorded, "28hr", ids, ["favorites"])
@@ -234,7 +234,7 @@ def test_impressions_and_engagements_older_than_90_days_are_left_out_and_listed(
     new, old = frozen.ids("own", 2), frozen.ids("over-90-days", 2)
     types = ["impressions", "engagements", "favorites"]
     answer = post(frozen, "totals", [*old, *new], types).json()
-    assert answer["unsupported_for_impressions_engagements_tweet_ids"] == old
+    assert answer["unsupported_for_impressions_engagements_tweet_ids"] == ascending(old)
     [text] = answer["errors"]
     assert text.startswith("Impressions & engagements for tweets older than 90 days (")
     assert text.endswith(") are not supported")
@@ -259,12 +259,31 @@ def test_video_views_older_than_1800_days_read_zero_and_are_listed(make_sandbox:
     new = running.ids("video", 1)
     assert running.truth(old).of("video_views").min() > 0
     answer = post(running, "totals", [*old, *new], ["video_views"]).json()
-    assert answer["unsupported_for_video_views_tweet_ids"] == old
+    assert answer["unsupported_for_video_views_tweet_ids"] == ascending(old)
     assert [answer["g"][i]["video_views"] for i in old] == ["0", "0"]
     assert int(answer["g"][new[0]]["video_views"]) > 0
     for endpoint in ("28hr", "historical"):
         answer = post(running, endpoint, old, ["video_views"]).json()
-        assert answer["unsupported_for_video_views_tweet_ids"] == old
+        assert answer["unsupported_for_video_views_tweet_ids"] == ascending(old)
+
+
+def ascending(ids: list[str]) -> list[str]:
+    return sorted(ids, key=int)
+
+
+def test_ids_ascend_and_metrics_follow_the_alphabet_unless_the_switch_keeps_the_order_asked(
+    frozen: Sandbox, make_sandbox: Make
+) -> None:
+    ids, types = frozen.ids("own", 4), ["retweets", "impressions", "favorites"]
+    as_asked = make_sandbox(clock=lambda: NOW, order="as asked")
+    for endpoint in ENDPOINTS:
+        found = post(frozen, endpoint, ids, types).json()["g"]
+        assert list(found) == ascending(ids) != ids
+        assert list(found[ids[0]]) == sorted(types)
+        plain = post(as_asked, endpoint, ids, types).json()["g"]
+        assert list(plain) == ids
+        assert list(plain[ids[0]]) == types
+        assert plain == found
 
 
 def _numbers(ids: list[str]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -41,7 +40,6 @@ def test_each_answer_tells_the_limit_and_what_remains_and_beyond_is_a_429(
     assert "rate limit" in refused.json()["errors"][0]
     assert refused.headers["x-per-minute-limit"] == "3"
     assert "retry-after" not in refused.headers
-    assert "x-per-minute-reset" not in refused.headers
     hand.seconds += 60
     assert ask(sandbox) == (200, 2)
 
@@ -115,17 +113,29 @@ def test_a_quota_a_second_has_headers_of_its_own(make_sandbox: Make) -> None:
     assert ask(sandbox) == (200, 97)
 
 
-def test_the_reset_header_tells_when_in_epoch_seconds(make_sandbox: Make) -> None:
-    hand, now = Hand(), datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+def test_resets_are_told_in_epoch_seconds_of_the_real_clock(make_sandbox: Make) -> None:
+    hand, real = Hand(), 1_790_000_000.0
     sandbox = make_sandbox(
-        per_minute=2, per_second=1, reset_header=True, window_seconds=10, monotonic=hand,
-        clock=lambda: now,
+        per_minute=2, per_second=1, window_seconds=10, monotonic=hand, auth_clock=lambda: real,
+        now="2026-11-20",
     )  # fmt: skip
     hand.seconds += 4
-    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
-    in_seconds = int(answer.headers["x-per-minute-reset"]) - now.timestamp()
-    assert 6 <= in_seconds <= 7
-    assert 1 <= int(answer.headers["x-per-second-reset"]) - now.timestamp() <= 2
+    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"], account=None)
+    assert 6 <= int(answer.headers["x-per-minute-reset"]) - real <= 7
+    assert 1 <= int(answer.headers["x-per-second-reset"]) - real <= 2
+
+
+def test_the_headers_of_a_second_and_of_resets_can_be_left_out(make_sandbox: Make) -> None:
+    names = {"x-per-minute-limit", "x-per-minute-remaining"}
+    recorded = {"x-per-minute-reset"} | {
+        f"x-per-second-{name}" for name in ("limit", "remaining", "reset")
+    }
+    for switch, expected in (("published", names), ("full", names | recorded)):
+        sandbox = make_sandbox(per_minute=9, limit_headers=switch, monotonic=Hand())
+        answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
+        assert {name for name in answer.headers if name.startswith("x-per")} == expected
+    # No limit a second: a second is limited by what the minute has left.
+    assert answer.headers["x-per-second-remaining"] == answer.headers["x-per-minute-remaining"]
 
 
 def test_no_limit_means_no_headers(make_sandbox: Make) -> None:

@@ -6,7 +6,7 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -14,10 +14,11 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from oauthlib.oauth1 import Client
 
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sandbox.keys import App, Keys
-from engagement_nb.sandbox.oauth import Gate, UnauthenticatedError, Validator
+from engagement_nb.sandbox.oauth import Call, Gate, UnauthenticatedError
 
 NOW = 1_318_622_958
 Pairs = Sequence[tuple[str, str]]
@@ -59,7 +60,7 @@ def signed(
 def gate(app: App, token: str, secret: str, now: float = NOW, tolerance: float = 300) -> Gate:
     keys = Keys(1, 1)
     keys.admit(app, token, secret)
-    return Gate(Validator(keys, lambda: now, tolerance))
+    return Gate(keys, lambda: now, tolerance)
 
 
 APP = App("mine", "the key", "the&secret=%", "a bearer token")
@@ -82,7 +83,7 @@ def parameters(**changes: str) -> list[tuple[str, str]]:
 def ask(
     door: Gate, header: str, url: str = URL, method: str = "POST", body: bytes = b"", kind: str = ""
 ) -> Any:
-    return door.caller(url, method, body, {"authorization": header, "content-type": kind})
+    return door.caller(Call(method, url, {"authorization": header, "content-type": kind}, body))
 
 
 def refused(*arguments: Any, **options: Any) -> str:
@@ -239,7 +240,6 @@ def test_a_stale_or_future_timestamp_is_refused(offset: int) -> None:
         {"oauth_consumer_key": "nobody"},
         {"oauth_consumer_key": ""},
         {"oauth_token": "1-nobody"},
-        {"oauth_token": ""},
         {"oauth_nonce": ""},
         {"oauth_timestamp": ""},
         {"oauth_timestamp": "soon"},
@@ -260,6 +260,93 @@ def test_missing_or_unknown_parameters_are_refused(changes: dict[str, str]) -> N
 def test_version_may_be_left_out() -> None:
     header = signed("POST", URL, (APP.consumer_secret, SECRET), parameters(oauth_version=""))
     assert ask(mine(), header).account == 0
+
+
+def test_version_1_0a_is_taken_as_clients_in_the_field_send_it() -> None:
+    oauth = parameters(oauth_version="1.0A")
+    header = signed("POST", URL, (APP.consumer_secret, SECRET), oauth)
+    assert ask(mine(), header).account == 0
+
+
+@pytest.mark.parametrize("token", ["", None])
+def test_an_app_may_sign_without_a_user(token: str | None) -> None:
+    oauth = [pair for pair in parameters() if pair[0] != "oauth_token"]
+    oauth += [] if token is None else [("oauth_token", token)]
+    caller = ask(mine(), signed("POST", URL, (APP.consumer_secret, ""), oauth))
+    assert (caller.app, caller.account) == (APP, None)
+    assert refused(mine(), signed("POST", URL, ("wrong", ""), oauth)) == "Invalid signature"
+
+
+@pytest.mark.parametrize("token", ["", None])
+def test_an_app_without_a_user_gets_public_metrics_on_totals_and_nothing_else(
+    sandbox: Sandbox, token: str | None
+) -> None:
+    ids = sandbox.ids("others", 1)
+    for endpoint, metric, status in (
+        ("totals", "favorites", 200),
+        ("totals", "impressions", 400),
+        ("historical", "favorites", 400),
+    ):
+        client = Client(sandbox.consumer_key, sandbox.consumer_secret, resource_owner_key=token)
+        url = f"{sandbox.url}/insights/engagement/{endpoint}"
+        _, headers, _ = client.sign(url, "POST")
+        body = {
+            "tweet_ids": ids,
+            "engagement_types": [metric],
+            "groupings": {"g": {"group_by": ["tweet.id", "engagement.type"]}},
+        }
+        answer = requests.post(url, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"oauth_nonce": ""}, "Malformed Authorization header: oauth_nonce missing"),
+        ({"oauth_version": "2.0"}, "Malformed Authorization header: oauth_version is not 1.0"),
+        ({"oauth_timestamp": "1"}, "Timestamp out of bounds"),
+        ({"oauth_consumer_key": "nobody"}, "Consumer key not found"),
+        ({"oauth_token": "1-nobody"}, "Access token not found"),
+        ({"oauth_signature_method": "PLAINTEXT"},
+         "Malformed Authorization header: oauth_signature_method is not HMAC-SHA1"),
+        ({}, "Invalid signature"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_detailed_reasons_tell_errors_of_form_from_bad_signatures(
+    make_sandbox: Callable[..., Sandbox], changes: dict[str, str], reason: str
+) -> None:
+    sandbox = make_sandbox(reasons="detailed")
+    url = sandbox.url + "/insights/engagement/totals"
+    known = {
+        "oauth_consumer_key": sandbox.consumer_key,
+        "oauth_token": sandbox.accounts[0].access_token,
+        "oauth_timestamp": str(int(time.time())),
+    }
+    header = signed("POST", url, ("x", "y"), parameters(**{**known, **changes}))
+    answer = requests.post(url, data=b"{}", headers={"Authorization": header})
+    text = f"Your account could not be authenticated. Reason: {reason}"
+    assert (answer.status_code, answer.json()) == (401, {"errors": [text]})
+
+
+def test_a_signature_may_cover_the_address_of_a_tls_proxy(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    public = "https://data-api.twitter.com"
+    sandbox = make_sandbox(public_url=public)
+    first = sandbox.accounts[0]
+    client = Client(
+        sandbox.consumer_key,
+        sandbox.consumer_secret,
+        resource_owner_key=first.access_token,
+        resource_owner_secret=first.access_token_secret,
+    )
+    path = "/insights/engagement/totals"
+    _, headers, _ = client.sign(public + path, "POST")
+    sent = {**headers, "Host": "data-api.twitter.com"}
+    assert requests.post(sandbox.url + path, json={}, headers=sent).status_code == 400
+    refused_here = requests.post(sandbox.url + path, json={}, headers=headers)
+    assert refused_here.status_code == 401
 
 
 texts = st.text(max_size=12)

@@ -114,13 +114,28 @@ def test_url_clicks_happen_on_hashtags_without_url(make_sandbox: Make) -> None:
     assert running.truth(running.ids("plain", 100)).of("url_clicks").sum() == 0
 
 
-def test_gzip_comes_only_to_those_who_ask(frozen: Sandbox) -> None:
+def test_a_request_that_does_not_take_gzip_is_a_406(frozen: Sandbox) -> None:
     ids = frozen.ids("own", 1)
-    for asked, got in (
-        ("gzip", "gzip"), ("deflate, gzip;q=0.5", "gzip"), ("*", "gzip"), ("identity", None),
-        ("gzip;q=0", None), ("br", None),
-    ):  # fmt: skip
+    for asked in ("gzip", "deflate, gzip;q=0.5", "*"):
         answer = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
+        assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
+    for asked in ("identity", "gzip;q=0", "br", ""):
+        answer = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
+        assert answer.status_code == 406
+        assert "content-encoding" not in answer.headers
+        assert answer.json() == {
+            "errors": [
+                "This request requires gzip compression. Retry the request after setting "
+                "'Accept-Encoding' header in the request to 'gzip'."
+            ]
+        }
+
+
+def test_gzip_can_be_left_to_the_client(make_sandbox: Make) -> None:
+    running = make_sandbox(clock=lambda: NOW, gzip="optional")
+    ids = running.ids("own", 1)
+    for asked, got in (("gzip", "gzip"), ("identity", None), ("gzip;q=0", None)):
+        answer = post(running, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
         assert answer.headers.get("content-encoding") == got
         assert answer.json()["g"]
 

@@ -21,7 +21,7 @@ from engagement_nb import cli
 from engagement_nb.sandbox import KINDS, Sandbox
 from tests.sandbox.helpers import post
 
-PROGRAM = [sys.executable, "-m", "engagement_nb.sandbox"]
+PROGRAM = [sys.executable, "-m", "engagement_nb", "sandbox"]
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -79,6 +79,38 @@ def test_the_pin_flow_ends_with_the_tokens_of_the_account_chosen(sandbox: Sandbo
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/authenticate"])
+@pytest.mark.parametrize("callback", ["http://127.0.0.1:9/back", "https://app.example/in?from=x"])
+def test_the_web_flow_returns_to_the_callback_with_a_verifier(
+    sandbox: Sandbox, path: str, callback: str
+) -> None:
+    token = session(sandbox, callback_uri=callback).fetch_request_token(
+        sandbox.url + "/oauth/request_token"
+    )
+    url = sandbox.url + path
+    shown = requests.get(url, params={"oauth_token": token["oauth_token"]})
+    assert "go back to the program" in shown.text
+    form = {"oauth_token": token["oauth_token"], "account": "1"}
+    answer = requests.post(url, data=form, allow_redirects=False)
+    assert answer.status_code == 303
+    back = session(sandbox)
+    assert answer.headers["location"].startswith(callback)
+    told = back.parse_authorization_response(answer.headers["location"])
+    assert told["oauth_token"] == token["oauth_token"]
+    mine = finish(sandbox, token, told["oauth_verifier"])
+    assert mine["user_id"] == sandbox.accounts[1].user_id
+
+
+def test_a_login_that_is_cancelled_returns_to_the_callback_and_says_so(sandbox: Sandbox) -> None:
+    callback = "http://127.0.0.1:9/back"
+    token = session(sandbox, callback_uri=callback).fetch_request_token(
+        sandbox.url + "/oauth/request_token"
+    )["oauth_token"]
+    form = {"oauth_token": token, "cancel": "1"}
+    answer = requests.post(sandbox.url + "/oauth/authorize", data=form, allow_redirects=False)
+    assert answer.headers["location"] == f"{callback}?denied={token}"
+
+
 def test_a_wrong_pin_gets_nothing_and_the_right_one_still_works_once(sandbox: Sandbox) -> None:
     token = start(sandbox)
     for guess in ("0000000", "00000000"):
@@ -93,13 +125,13 @@ def test_a_wrong_pin_gets_nothing_and_the_right_one_still_works_once(sandbox: Sa
         finish(sandbox, token, pin)
 
 
-def test_a_request_token_needs_a_good_signature_and_the_pin_callback(sandbox: Sandbox) -> None:
+def test_a_request_token_needs_a_good_signature_and_a_callback(sandbox: Sandbox) -> None:
     url = sandbox.url + "/oauth/request_token"
     with pytest.raises(TokenRequestDenied) as denied:
         OAuth1Session(sandbox.consumer_key, "wrong", callback_uri="oob").fetch_request_token(url)
     assert denied.value.status_code == 401
     with pytest.raises(TokenRequestDenied):
-        session(sandbox, callback_uri="http://127.0.0.1/back").fetch_request_token(url)
+        session(sandbox, callback_uri="not an address").fetch_request_token(url)
     assert requests.post(url).status_code == 401
     assert requests.post(url, headers={"Authorization": "OAuth ü"}).status_code == 401
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,3 +92,42 @@ def test_its_own_pages_and_programs_can_use_the_controls(
 def test_a_link_from_another_site_opens_the_pages_for_people(sandbox: Sandbox) -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert requests.get(sandbox.url, headers=headers).ok
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"POST /insights/engagement/totals HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Le",
+        b"POST /insights/engagement/totals HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Length: 100\r\n\r\n{",
+        b"POST /oauth2/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\na",
+        b"POST /sandbox/faults HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a form", "half a control"],
+)
+def test_a_half_sent_request_is_given_up(make_sandbox: Callable[..., Sandbox], sent: bytes) -> None:
+    sandbox = make_sandbox(request_timeout=0.2)
+    parts = urlsplit(sandbox.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(sent)
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(4096):
+                received += part
+    assert received.partition(b"\r\n")[0] in (b"", b"HTTP/1.1 408 Request Timeout") or (
+        b"oauth2" in sent and b" 403 " in received
+    )
+
+
+def test_a_second_request_on_a_connection_may_be_given_up_too(
+    make_sandbox: Callable[..., Sandbox],
+) -> None:
+    parts = urlsplit(make_sandbox(request_timeout=0.2).url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
+        connection.sendall(b"GET /sandbox/faults HTTP/1.1\r\nHost: localhost\r\n\r\nGET /sand")
+        received = b""
+        with contextlib.suppress(ConnectionResetError):
+            while part := connection.recv(4096):
+                received += part
+    assert received.count(b"HTTP/1.1 200 OK") == 1
