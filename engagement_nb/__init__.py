@@ -16,49 +16,189 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engagement_nb.dataset import Dataset
-    from engagement_nb.errors import EngagementError
-    from engagement_nb.exports import read_export
-    from engagement_nb.gap import Gap, explore_gap
-    from engagement_nb.ids import read_ids
-    from engagement_nb.metrics import Metrics
-    from engagement_nb.report import make_report
-    from engagement_nb.sources import connect
+    from engagement_nb.client import (
+        Client,
+        Request,
+    )
+    from engagement_nb.client.credentials.login import (
+        login,
+    )
+    from engagement_nb.client.pacing import (
+        Pacer,
+    )
+    from engagement_nb.dataset import (
+        Dataset,
+    )
+    from engagement_nb.errors import (
+        AnalysisError,
+        ApiError,
+        BadRequestError,
+        ConnectionTroubleError,
+        CredentialsError,
+        DatasetError,
+        EngagementError,
+        ForbiddenMetricsError,
+        ForbiddenTweetsError,
+        HandlesWarning,
+        InputError,
+        NoAccessError,
+        RateLimitedError,
+        ReportError,
+        ServerTroubleError,
+        UnauthenticatedError,
+        UnavailableTweetsError,
+    )
+    from engagement_nb.exports import (
+        read_export,
+    )
+    from engagement_nb.gap import (
+        Gap,
+        explore_gap,
+    )
+    from engagement_nb.ids import (
+        IdList,
+        read_ids,
+    )
+    from engagement_nb.lessons import (
+        open_room,
+    )
+    from engagement_nb.metrics import (
+        About,
+        Metrics,
+    )
+    from engagement_nb.planning import (
+        Plan,
+        make_plan,
+    )
+    from engagement_nb.report import (
+        Report,
+        make_report,
+    )
+    from engagement_nb.report.batch import (
+        Batch,
+        make_batch,
+    )
+    from engagement_nb.sandbox import (
+        Sandbox,
+    )
+    from engagement_nb.sources import (
+        ApiSource,
+        DatasetSource,
+        ExportSource,
+        SandboxSource,
+        Source,
+        connect,
+    )
+    from engagement_nb.usage import (
+        Contract,
+        Ledger,
+        Usage,
+        example_ledger,
+        summarize_usage,
+    )
+    from engagement_nb.vocabulary import (
+        ENDPOINTS,
+        METRICS,
+        label,
+        tweet_time,
+    )
+    from engagement_nb.words import (
+        number,
+    )
 
 _HOME = {
-    "Dataset": "dataset",
-    "EngagementError": "errors",
-    "Gap": "gap",
-    "Metrics": "metrics",
-    "explore_gap": "gap",
-    "make_report": "report",
-    "connect": "sources",
-    "read_export": "exports",
-    "read_ids": "ids",
+    "client": "Client Request",
+    "client.credentials.login": "login",
+    "client.pacing": "Pacer",
+    "dataset": "Dataset",
+    "errors": (
+        "AnalysisError ApiError BadRequestError ConnectionTroubleError CredentialsError "
+        "DatasetError EngagementError ForbiddenMetricsError ForbiddenTweetsError "
+        "HandlesWarning InputError NoAccessError RateLimitedError ReportError "
+        "ServerTroubleError UnauthenticatedError UnavailableTweetsError"
+    ),
+    "exports": "read_export",
+    "gap": "Gap explore_gap",
+    "ids": "IdList read_ids",
+    "lessons": "open_room",
+    "metrics": "About Metrics",
+    "planning": "Plan make_plan",
+    "report": "Report make_report",
+    "report.batch": "Batch make_batch",
+    "sandbox": "Sandbox",
+    "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
+    "usage": "Contract Ledger Usage example_ledger summarize_usage",
+    "vocabulary": "ENDPOINTS METRICS label tweet_time",
+    "words": "number",
 }
+_MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "ENDPOINTS",
+    "METRICS",
+    "About",
+    "AnalysisError",
+    "ApiError",
+    "ApiSource",
+    "BadRequestError",
+    "Batch",
+    "Client",
+    "ConnectionTroubleError",
+    "Contract",
+    "CredentialsError",
     "Dataset",
+    "DatasetError",
+    "DatasetSource",
     "EngagementError",
+    "ExportSource",
+    "ForbiddenMetricsError",
+    "ForbiddenTweetsError",
     "Gap",
+    "HandlesWarning",
+    "IdList",
+    "InputError",
+    "Ledger",
     "Metrics",
+    "NoAccessError",
+    "Pacer",
+    "Plan",
+    "RateLimitedError",
+    "Report",
+    "ReportError",
+    "Request",
+    "Sandbox",
+    "SandboxSource",
+    "ServerTroubleError",
+    "Source",
+    "UnauthenticatedError",
+    "UnavailableTweetsError",
+    "Usage",
     "connect",
+    "example_ledger",
     "explore_gap",
+    "label",
+    "login",
+    "make_batch",
+    "make_plan",
     "make_report",
+    "number",
+    "open_room",
     "read_export",
     "read_ids",
+    "summarize_usage",
+    "tweet_time",
 ]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

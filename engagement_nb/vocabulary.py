@@ -15,6 +15,27 @@ from typing import Literal
 
 EndpointName = Literal["totals", "28hr", "historical"]
 By = Literal["day", "hour"]
+MetricName = Literal[
+    "impressions",
+    "engagements",
+    "favorites",
+    "retweets",
+    "replies",
+    "video_views",
+    "quote_tweets",
+    "media_views",
+    "media_engagements",
+    "url_clicks",
+    "hashtag_clicks",
+    "detail_expands",
+    "permalink_clicks",
+    "app_install_attempts",
+    "app_opens",
+    "email_tweet",
+    "user_follows",
+    "user_profile_clicks",
+]
+"""Wire names, so that editors complete them: the keys of `METRICS`."""
 Expected = Literal["counted", "not counted", "not said"]
 
 

@@ -44,7 +44,7 @@ def usage(
     """
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
-    from engagement_nb.usage import Ledger, export_csv, import_csv, summarize
+    from engagement_nb.usage import Ledger, export_csv, import_csv, summarize_usage
 
     ledger = Ledger(address)
     stored = ledger.contract
@@ -64,7 +64,7 @@ def usage(
         click.echo(f"{rows:,} records written.", err=True)
         if export_to == "-":
             return
-    found = summarize(ledger, sandbox=sandbox)
+    found = summarize_usage(ledger, sandbox=sandbox)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
         return

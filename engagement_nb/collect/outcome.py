@@ -65,7 +65,7 @@ class Outcome:
             self._take_refusal(part)
             return
         waiting = self.outstanding[window]
-        gone = {*part.unavailable, *part.silent}
+        gone = {*part.unavailable, *part.absent}
         profile = self._by_name.get(part.owner or part.profile)
         came: list[str] = []
         route = router(self.plan, self.known)
@@ -275,7 +275,7 @@ def part_of(answer: Answer) -> Part:
         read_at=answer.read_at,
         answered=(answer.start, answer.end) if answer.start and answer.end else (),
         unavailable=tuple(t for t in request.tweet_ids if t in gone),
-        silent=tuple(t for t in request.tweet_ids if t not in came and t not in gone),
+        absent=tuple(t for t in request.tweet_ids if t not in came and t not in gone),
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
         missing={}

@@ -28,17 +28,18 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pandas as pd
 
-from engagement_nb.dataset.run import RunRecord, RunWriter, iso, load, to_json
+from engagement_nb.dataset.reading import read_batches, read_dataset, read_one_run
+from engagement_nb.dataset.run import RunRecord, RunWriter, begin_run, iso, read_runs
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import Metrics
+from engagement_nb.planning.periods import Moment
 from engagement_nb.store import Store
+from engagement_nb.vocabulary import By, EndpointName
 
-FORMAT = 1
 GO_ON_WITHIN = timedelta(days=1)
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -69,7 +70,7 @@ class Dataset:
                     advice="Give a folder that engagement-nb fetch wrote.",
                 )
             self._refuse_foreign_folder()
-            self.store.publish("dataset.json", to_json({"format": FORMAT, "source": source}))
+            self.store.publish_record("dataset.json", {"source": source})
         self.source = self._read_about(source)
 
     def _refuse_foreign_folder(self) -> None:
@@ -83,15 +84,9 @@ class Dataset:
 
     def _read_about(self, source: str | None) -> str:
         try:
-            about = orjson.loads(self.store.read("dataset.json"))
-            found, version = str(about["source"]), int(about["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = str(self.store.read_record("dataset.json")["source"])
+        except (OSError, KeyError) as error:
             raise DatasetError(f"{self.store.where}/dataset.json cannot be read.") from error
-        if version > FORMAT:
-            raise DatasetError(
-                f"{self.store.where} was written by a newer version of engagement_nb.",
-                advice="Update engagement_nb.",
-            )
         if source is not None and source != found:
             raise DatasetError(
                 f"{self.store.where} holds figures of the {found}, and these are of the {source}.",
@@ -113,8 +108,8 @@ class Dataset:
         self,
         ask: str,
         *,
-        endpoint: str,
-        by: str | None,
+        endpoint: EndpointName,
+        by: By | None,
         metrics: Sequence[str],
         windows: Sequence[tuple[datetime, datetime]],
         start: datetime | None,
@@ -156,7 +151,7 @@ class Dataset:
                 started_at=str(iso(moment)),
                 notes=tuple(notes),
             )
-            self.store.publish(f"runs/{record.id}.json", to_json(record))
+            begin_run(self.store, record)
         return RunWriter(self.store, record)
 
     def unfinished(
@@ -183,35 +178,86 @@ class Dataset:
 
     def runs(self) -> list[RunRecord]:
         """All runs, oldest first."""
-        names = self.store.names("runs", ".json")
-        done = {name.removesuffix(".done.json") for name in names if name.endswith(".done.json")}
-        found = []
-        for name in names:
-            run_id = name.removesuffix(".json")
-            if not name.endswith(".done.json"):
-                values = load(self.store, f"runs/{name}")
-                found.append(RunRecord(**{**values, "done": run_id in done}))
-        return found
+        return read_runs(self.store)
 
     # --- reading: see engagement_nb.dataset.reading
 
-    def read(self, endpoint: str | None = None, **options: Any) -> Metrics:
-        """Read metrics back: see `engagement_nb.dataset.reading.read_dataset`."""
-        from engagement_nb.dataset.reading import read_dataset
+    def read(
+        self,
+        endpoint: str | None = None,
+        *,
+        by: By | None = None,
+        tweet_ids: Iterable[str] | None = None,
+        start: Moment = None,
+        end: Moment = None,
+        metrics: Sequence[str] | None = None,
+        snapshot: str | None = None,
+    ) -> Metrics:
+        """Read metrics back.
 
-        return read_dataset(self, endpoint, **options)
+        Parameters
+        ----------
+        endpoint, by
+            What to read; not needed where the dataset holds one kind of figures only. Days and
+            sums are made from hours where only those were fetched.
+        tweet_ids
+            Only these Tweets.
+        start, end
+            Only figures of this time, ``end`` exclusive: for a series. For sums over a period, the
+            period that was fetched.
+        metrics
+            Only these columns.
+        snapshot
+            For totals and 28hr: a label, or "all" to have every snapshot, with a column
+            ``snapshot``. By default the newest.
+
+        Returns
+        -------
+        Metrics
+            Where periods fetched at different times overlap, the newest reading counts.
+
+        Raises
+        ------
+        DatasetError
+            The dataset is empty or damaged.
+        InputError
+            It holds no such figures, or several kinds and none was named.
+        """
+        return read_dataset(
+            self.store, self.source, endpoint, by=by, tweet_ids=tweet_ids, start=start, end=end,
+            metrics=metrics, snapshot=snapshot,
+        )  # fmt: skip
 
     def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
-        """What one run gave: see `engagement_nb.dataset.reading.read_one_run`."""
-        from engagement_nb.dataset.reading import read_one_run
+        """What one run gave, in the order of the Tweets that it asked for."""
+        return read_one_run(self.store, self.source, record, tweet_ids)
 
-        return read_one_run(self, record, tweet_ids)
+    def batches(
+        self,
+        endpoint: str | None = None,
+        *,
+        by: By | None = None,
+        metrics: Sequence[str] | None = None,
+        snapshot: str | None = None,
+        rows: int = 100_000,
+    ) -> Iterator[pd.DataFrame]:
+        """Read the frames of one run piece by piece, in bounded memory.
 
-    def batches(self, endpoint: str | None = None, **options: Any) -> Iterator[pd.DataFrame]:
-        """Read frames piece by piece: see `engagement_nb.dataset.reading.read_batches`."""
-        from engagement_nb.dataset.reading import read_batches
+        Parameters
+        ----------
+        endpoint, by, metrics, snapshot
+            As for `read`; of several runs, the newest is read.
+        rows
+            About how many rows a piece has.
 
-        return read_batches(self, endpoint, **options)
+        Yields
+        ------
+        DataFrame
+            Columns as in the whole frame; each Tweet's rows of one window stay together.
+        """
+        return read_batches(
+            self.store, self.source, endpoint, by=by, metrics=metrics, snapshot=snapshot, rows=rows
+        )
 
     @property
     def snapshots(self) -> list[str]:

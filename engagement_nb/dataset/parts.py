@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import orjson
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engagement_nb.errors import DatasetError
+from engagement_nb.store import FORMAT, Store, decode_record
 
 METADATA_KEY = b"engagement_nb"
 
@@ -36,8 +41,8 @@ class Part:
         Tweets of somebody else, named by the refusal; none if it names none.
     authors
         Their authors, by Tweet id, where the refusal tells.
-    silent
-        Tweets that were asked for and that the answer does not speak of.
+    absent
+        Tweets that were asked for and that the answer does not mention.
     missing
         Tweets that the answer has and whose figure of a metric it has not, by metric.
     texts
@@ -64,7 +69,7 @@ class Part:
     forbidden: tuple[str, ...] = ()
     authors: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
-    silent: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     table: pa.Table | None = None
 
@@ -79,12 +84,14 @@ class Part:
     def description(self) -> bytes:
         """All but the rows, as JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "table"}
-        return orjson.dumps(values)
+        return orjson.dumps({"format": FORMAT} | values)
 
     @classmethod
     def described(cls, description: bytes, table: pa.Table | None = None) -> Part:
         """The part of a description, with or without its rows."""
-        values: dict[str, Any] = orjson.loads(description)
+        values = decode_record(description, "A part of a dataset")
+        if "silent" in values:  # its name until 0.1
+            values["absent"] = values.pop("silent")
         for name in ("start", "end", "read_at"):
             text = values[name]
             values[name] = None if text is None else datetime.fromisoformat(text)
@@ -145,3 +152,48 @@ class Memory:
     def parts(self) -> Iterator[Part]:
         """All finished requests."""
         return iter(list(self.kept))
+
+
+def encode(part: Part) -> bytes:
+    """A part as the bytes of a Parquet file."""
+    table = (
+        part.table if part.table is not None else pa.table({"tweet_id": pa.array([], pa.string())})
+    )
+    table = table.replace_schema_metadata({METADATA_KEY: part.description()})
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    return bytes(buffer.getvalue())
+
+
+def describe(store: Store, name: str) -> Part:
+    """A part without its rows.
+
+    Raises
+    ------
+    DatasetError
+        The file is damaged.
+    """
+    try:
+        with store.fs.open(store.path(name), "rb") as file:
+            schema = pq.read_schema(file)
+        return Part.described(schema.metadata[METADATA_KEY])
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"{store.path(name)} is damaged ({error}).",
+            advice="Remove this file and fetch again: only its Tweets are asked for.",
+        ) from error
+
+
+def part_names(store: Store, sets: Iterable[str]) -> list[str]:
+    """The files of the parts in these folders."""
+    return [f"{folder}/{name}" for folder in sets for name in store.names(folder, ".parquet")]
+
+
+def described_parts(store: Store, sets: Iterable[str]) -> Iterator[Part]:
+    """The parts in these folders, without their rows."""
+    names = part_names(store, sets)
+    if len(names) < 50:
+        yield from (describe(store, name) for name in names)
+        return
+    with ThreadPoolExecutor(8) as pool:
+        yield from pool.map(lambda name: describe(store, name), names)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,29 +13,21 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from engagement_nb.dataset.folder import Dataset
-from engagement_nb.dataset.frames import TIME, in_order, sum_windows, to_frame
-from engagement_nb.dataset.run import RunRecord, described_parts
-from engagement_nb.dataset.tables import (
-    guarded,
-    made_coarser,
-    once,
-    opened,
-    part_files,
-    schema_of,
-    tables_of,
-    unseen,
-)
+from engagement_nb.dataset.frames import TIME, answer_schema, in_order, sum_windows, to_frame
+from engagement_nb.dataset.parts import described_parts, part_names
+from engagement_nb.dataset.run import RunRecord, read_runs
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics, problems_frame
 from engagement_nb.planning.periods import Moment, answered_window, parse_moment
+from engagement_nb.store import Store
 from engagement_nb.vocabulary import By
 
 ALL = "all"
 
 
 def read_dataset(
-    dataset: Dataset,
+    store: Store,
+    source: str,
     endpoint: str | None = None,
     *,
     by: By | None = None,
@@ -44,39 +37,8 @@ def read_dataset(
     metrics: Sequence[str] | None = None,
     snapshot: str | None = None,
 ) -> Metrics:
-    """Read metrics back from a dataset.
-
-    Parameters
-    ----------
-    dataset
-        The dataset.
-    endpoint, by
-        What to read; not needed where the dataset holds one kind of figures only. Days and
-        sums are made from hours where only those were fetched.
-    tweet_ids
-        Only these Tweets.
-    start, end
-        Only figures of this time, ``end`` exclusive: for a series. For sums over a period, the
-        period that was fetched.
-    metrics
-        Only these columns.
-    snapshot
-        For totals and 28hr: a label, or "all" to have every snapshot, with a column
-        ``snapshot``. By default the newest.
-
-    Returns
-    -------
-    Metrics
-        Where periods fetched at different times overlap, the newest reading counts.
-
-    Raises
-    ------
-    DatasetError
-        The dataset is empty or damaged.
-    InputError
-        It holds no such figures, or several kinds and none was named.
-    """
-    runs, finer = _choose(dataset, endpoint, by)
+    """Read metrics back: see `Dataset.read`."""
+    runs, finer = _choose(store, endpoint, by)
     first, last = parse_moment(start, "start"), parse_moment(end, "end")
     wanted = None if tweet_ids is None else [str(tweet_id) for tweet_id in tweet_ids]
     if runs[-1].windows:
@@ -88,20 +50,24 @@ def read_dataset(
         label = snapshot or runs[-1].snapshot
         runs = [run for run in runs if run.snapshot == label]
     if not runs:
-        have = ", ".join(dataset.snapshots) or "none"
+        labels = dict.fromkeys(run.snapshot for run in read_runs(store) if run.snapshot)
+        have = ", ".join(labels) or "none"
         raise InputError(f"There is no snapshot {snapshot!r}.", advice=f"There are: {have}.")
     names = _metric_names(runs, metrics)
-    return _read(dataset, runs, names, wanted, first, last, coarser=finer, every=snapshot == ALL)
+    return _read(
+        store, source, runs, names, wanted, first, last, coarser=finer, every=snapshot == ALL
+    )
 
 
-def read_one_run(dataset: Dataset, run: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
+def read_one_run(store: Store, source: str, run: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
     """What one run gave, in the order of the Tweets that it asked for."""
-    runs = [record for record in dataset.runs() if record.id == run.id]
-    return _read(dataset, runs, run.metrics, list(tweet_ids), None, None)
+    runs = [record for record in read_runs(store) if record.id == run.id]
+    return _read(store, source, runs, run.metrics, list(tweet_ids), None, None)
 
 
 def _read(
-    dataset: Dataset,
+    store: Store,
+    source: str,
     runs: Sequence[RunRecord],
     names: Sequence[str],
     wanted: list[str] | None,
@@ -112,9 +78,9 @@ def _read(
     every: bool = False,
 ) -> Metrics:
     newest = runs[-1]
-    table, files = _read_runs(dataset, runs, names, wanted, start, end, every)
+    table, files = _read_runs(store, runs, names, wanted, start, end, every)
     if coarser:
-        table = made_coarser(table, coarser)
+        table = resample(table, coarser)
     table = in_order(table, wanted)
     stamps = table["read_at"]
     frame = _finish(table, keep_read_at="time" not in table.column_names)
@@ -128,10 +94,10 @@ def _read(
         starts, ends = [r.start for r in runs if r.start], [r.end for r in runs if r.end]
         first, last = parse_moment(min(starts), "start"), parse_moment(max(ends), "end")
     else:
-        first, last, more = _answered(dataset, runs)
+        first, last, more = _answered(store, runs)
         notes += more
     about = About(
-        source=dataset.source,
+        source=source,
         endpoint=newest.endpoint,
         by=newest.by if not coarser else "day" if coarser == "day" else None,
         start=first,
@@ -140,23 +106,24 @@ def _read(
         requests=files,
         notes=tuple(dict.fromkeys(notes)),
     )
-    problems = _problems(dataset, runs, frame, wanted)
+    problems = _problems(store, runs, frame, wanted)
     return Metrics(frame, problems, about)
 
 
 def _answered(
-    dataset: Dataset, runs: Sequence[RunRecord]
+    store: Store, runs: Sequence[RunRecord]
 ) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
     """From the first to the last hour that 28hr answered for; totals are of no window."""
     if runs[-1].endpoint != "28hr":
         return None, None, ()
     sets = dict.fromkeys(folder for run in runs for folder in run.sets)
-    parts = described_parts(dataset.store, sets)
+    parts = described_parts(store, sets)
     return answered_window([part.answered for part in parts if part.answered])
 
 
 def read_batches(
-    dataset: Dataset,
+    store: Store,
+    source: str,
     endpoint: str | None = None,
     *,
     by: By | None = None,
@@ -164,21 +131,8 @@ def read_batches(
     snapshot: str | None = None,
     rows: int = 100_000,
 ) -> Iterator[pd.DataFrame]:
-    """Read the frames of one run piece by piece, in bounded memory.
-
-    Parameters
-    ----------
-    dataset, endpoint, by, metrics, snapshot
-        As for `read_dataset`; of several runs, the newest is read.
-    rows
-        About how many rows a piece has.
-
-    Yields
-    ------
-    DataFrame
-        Columns as in the whole frame; each Tweet's rows of one window stay together.
-    """
-    runs, finer = _choose(dataset, endpoint, by)
+    """Read the frames of one run piece by piece: see `Dataset.batches`."""
+    runs, finer = _choose(store, endpoint, by)
     if finer is not None:
         raise InputError(f"Only figures by {runs[-1].by} are there.", advice="Read those.")
     label = snapshot or runs[-1].snapshot
@@ -187,7 +141,7 @@ def read_batches(
         raise InputError(f"There is no snapshot {snapshot!r}.")
     run, names = runs[0], _metric_names(runs, metrics)
     if len(run.sets) > 1 and (not run.by or _splits_days(run)):
-        whole = read_dataset(dataset, run.endpoint, by=by, metrics=metrics, snapshot=snapshot)
+        whole = read_dataset(store, source, run.endpoint, by=by, metrics=metrics, snapshot=snapshot)
         for at in range(0, len(whole.frame), rows):
             yield whole.frame.iloc[at : at + rows].reset_index(drop=True)
         return
@@ -195,8 +149,8 @@ def read_batches(
     for folder in run.sets:
         seen: set[int] = set()
         waiting: list[pa.Table] = []
-        for table in tables_of(dataset, part_files(dataset, [folder]), schema):
-            waiting.append(unseen(table, seen))
+        for table in tables_of(store, part_files(store, [folder]), schema):
+            waiting.append(drop_seen(table, seen))
             if sum(map(len, waiting)) >= rows:
                 yield _finish(pa.concat_tables(waiting), keep_read_at=not run.by)
                 waiting = []
@@ -205,17 +159,17 @@ def read_batches(
 
 
 def _choose(
-    dataset: Dataset, endpoint: str | None, by: str | None
+    store: Store, endpoint: str | None, by: str | None
 ) -> tuple[list[RunRecord], str | None]:
     """The runs to read, and the grouping to make from a finer one where there is no such."""
-    runs = dataset.runs()
+    runs = read_runs(store)
     if not runs:
-        raise DatasetError(f"{dataset.store.where} is empty.", advice="Fetch into it first.")
+        raise DatasetError(f"{store.where} is empty.", advice="Fetch into it first.")
     kinds = list(dict.fromkeys(run.kind for run in runs))
     if endpoint is None:
         if len(kinds) > 1:
             raise InputError(
-                f"{dataset.store.where} holds several kinds of figures: {', '.join(kinds)}.",
+                f"{store.where} holds several kinds of figures: {', '.join(kinds)}.",
                 advice="Say which endpoint, and by day or hour if so.",
             )
         return runs, None
@@ -227,7 +181,7 @@ def _choose(
         if found and by not in (finer, "hour"):
             return found, by or "sum"
     raise InputError(
-        f"{dataset.store.where} holds no {endpoint}{f' by {by}' if by else ''}.",
+        f"{store.where} holds no {endpoint}{f' by {by}' if by else ''}.",
         advice=f"It holds: {', '.join(kinds)}.",
     )
 
@@ -263,7 +217,7 @@ def _metric_names(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> l
 
 
 def _read_runs(
-    dataset: Dataset,
+    store: Store,
     runs: Sequence[RunRecord],
     names: Sequence[str],
     tweet_ids: list[str] | None,
@@ -291,10 +245,9 @@ def _read_runs(
         read.update(run.sets)
         tables = []
         for folder in run.sets:
-            files = part_files(dataset, [folder])
-            source = opened(dataset, files, schema)
-            rows = guarded(lambda source=source: source.to_table(filter=keep))
-            tables.append(once(rows))
+            files = part_files(store, [folder])
+            rows = read_or_explain(partial(open_parts(store, files, schema).to_table, filter=keep))
+            tables.append(deduplicate(rows))
         table = pa.concat_tables(tables)
         if len(tables) > 1 and (not by or _splits_days(run)):
             table = sum_windows(table, () if by else _ends(run))
@@ -304,8 +257,8 @@ def _read_runs(
         found.append(table)
     table = pa.concat_tables(found)
     if len(found) > 1 and not every_snapshot:
-        table = once(table)
-    return table, len(part_files(dataset, sorted(read)))
+        table = deduplicate(table)
+    return table, len(part_files(store, sorted(read)))
 
 
 def _ends(run: RunRecord) -> list[datetime]:
@@ -324,7 +277,7 @@ def _finish(table: pa.Table, *, keep_read_at: bool) -> pd.DataFrame:
 
 
 def _problems(
-    dataset: Dataset,
+    store: Store,
     runs: Sequence[RunRecord],
     frame: pd.DataFrame,
     tweet_ids: list[str] | None,
@@ -333,9 +286,9 @@ def _problems(
     found = []
     for run in reversed(runs):
         name = f"runs/{run.id}.problems.parquet"
-        if dataset.store.exists(name):
-            buffer = pa.BufferReader(dataset.store.read(name))
-            found.append(guarded(lambda buffer=buffer: pq.read_table(buffer)).to_pandas())
+        if store.exists(name):
+            buffer = pa.BufferReader(store.read(name))
+            found.append(read_or_explain(partial(pq.read_table, buffer)).to_pandas())
     if not found:
         return problems_frame()
     problems = pd.concat(found, ignore_index=True).astype("string")
@@ -350,3 +303,69 @@ def _problems(
     whole = once_each["scope"] == "tweet"
     repeated = whole & once_each.duplicated(["tweet_id", "scope"])
     return once_each[~repeated].reset_index(drop=True)
+
+
+def schema_of(names: Sequence[str], by: By | str | None) -> pa.Schema:
+    """Columns of a part's rows."""
+    schema = answer_schema(names, by)  # type: ignore[arg-type]
+    return schema.append(pa.field("read_at", TIME))
+
+
+def part_files(store: Store, sets: Iterable[str]) -> list[str]:
+    """Paths of the parts in these folders."""
+    return [store.path(name) for name in part_names(store, sets)]
+
+
+def open_parts(store: Store, files: list[str], schema: pa.Schema) -> ds.Dataset:
+    """Parts as one Arrow dataset, wherever they lie."""
+    filesystem = None if store.local else pa.fs.PyFileSystem(
+        pa.fs.FSSpecHandler(store.fs)
+    )  # fmt: skip
+    return ds.dataset(files, schema=schema, format="parquet", filesystem=filesystem)
+
+
+def tables_of(store: Store, files: Iterable[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows of each part."""
+    for path in files:
+        yield read_or_explain(open_parts(store, [path], schema).to_table)
+
+
+def read_or_explain(read: Callable[[], pa.Table]) -> pa.Table:
+    """The table that is read, or an error that names the damaged file and says what to do."""
+    try:
+        return read()
+    except (OSError, pa.ArrowException) as error:
+        raise DatasetError(
+            f"A part of the dataset is damaged: {error}.",
+            advice="Remove that file and fetch again: only its Tweets are asked for.",
+        ) from error
+
+
+def deduplicate(table: pa.Table) -> pa.Table:
+    """Each Tweet (and time) once; of several reads, the last known value counts."""
+    keys = [name for name in ("tweet_id", "time") if name in table.column_names]
+    if table.group_by(keys).aggregate([]).num_rows == len(table):
+        return table
+    ordered = table.sort_by("read_at")
+    frame = ordered.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    merged = frame.groupby(keys, sort=False, as_index=False).last()
+    return pa.Table.from_pandas(merged, preserve_index=False).cast(table.schema)
+
+
+def drop_seen(table: pa.Table, seen: set[int]) -> pa.Table:
+    """The rows of Tweets that no earlier part of the same window had."""
+    ids = table["tweet_id"].unique().to_pylist()
+    fresh = [tweet_id for tweet_id in ids if int(tweet_id) not in seen]
+    seen.update(map(int, fresh))
+    if len(fresh) == len(ids):
+        return table
+    return table.filter(pc.is_in(table["tweet_id"], pa.array(fresh, pa.string())))
+
+
+def resample(table: pa.Table, by: str) -> pa.Table:
+    """Days from hours, or sums from a series."""
+    index = table.column_names.index("time")
+    if by == "day":
+        days = pc.floor_temporal(table["time"], unit="day").cast(TIME)
+        return sum_windows(table.set_column(index, "time", days))
+    return sum_windows(table.remove_column(index))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_nb.dataset.parts import METADATA_KEY, Part
+from engagement_nb.dataset.parts import Part, describe, described_parts, encode
 from engagement_nb.errors import DatasetError
 from engagement_nb.store import Store
+from engagement_nb.vocabulary import By, EndpointName
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,8 @@ class RunRecord:
 
     id: str
     ask: str
-    endpoint: str
-    by: str | None
+    endpoint: EndpointName
+    by: By | None
     metrics: tuple[str, ...]
     windows: tuple[tuple[str, str], ...]
     start: str | None
@@ -75,6 +74,11 @@ def _set(start: str, end: str, snapshot: str) -> str:
 def iso(moment: datetime | None) -> str | None:
     """A moment as the dataset writes it."""
     return None if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def begin_run(store: Store, record: RunRecord) -> None:
+    """Note what a run asks for, before it asks."""
+    store.publish_record(f"runs/{record.id}.json", asdict(record))
 
 
 class RunWriter:
@@ -109,66 +113,34 @@ class RunWriter:
         run = f"runs/{self.record.id}"
         self._store.publish(f"{run}.problems.parquet", buffer.getvalue().to_pybytes())
         if done:
-            self._store.publish(f"{run}.done.json", to_json(summary))
+            self._store.publish_record(f"{run}.done.json", summary)
 
 
-def encode(part: Part) -> bytes:
-    """A part as the bytes of a Parquet file."""
-    table = (
-        part.table if part.table is not None else pa.table({"tweet_id": pa.array([], pa.string())})
-    )
-    table = table.replace_schema_metadata({METADATA_KEY: part.description()})
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    return bytes(buffer.getvalue())
-
-
-def describe(store: Store, name: str) -> Part:
-    """A part without its rows.
+def read_runs(store: Store) -> list[RunRecord]:
+    """All runs of a dataset, oldest first.
 
     Raises
     ------
     DatasetError
-        The file is damaged.
+        A run's file is damaged, or of a newer version.
     """
-    try:
-        with store.fs.open(store.path(name), "rb") as file:
-            schema = pq.read_schema(file)
-        return Part.described(schema.metadata[METADATA_KEY])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{store.path(name)} is damaged ({error}).",
-            advice="Remove this file and fetch again: only its Tweets are asked for.",
-        ) from error
-
-
-def part_names(store: Store, sets: Iterable[str]) -> list[str]:
-    """The files of the parts in these folders."""
-    return [f"{folder}/{name}" for folder in sets for name in store.names(folder, ".parquet")]
-
-
-def described_parts(store: Store, sets: Iterable[str]) -> Iterator[Part]:
-    """The parts in these folders, without their rows."""
-    names = part_names(store, sets)
-    if len(names) < 50:
-        yield from (describe(store, name) for name in names)
-        return
-    with ThreadPoolExecutor(8) as pool:
-        yield from pool.map(lambda name: describe(store, name), names)
-
-
-def to_json(value: Any) -> bytes:
-    """A description as the dataset keeps it, for people to read too."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
-
-
-def load(store: Store, name: str) -> dict[str, Any]:
-    """The values of a run's file."""
-    try:
-        values: dict[str, Any] = orjson.loads(store.read(name))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{store.path(name)} cannot be read ({error}).") from error
-    for key in ("metrics", "notes"):
-        values[key] = tuple(values[key])
-    values["windows"] = tuple(tuple(pair) for pair in values["windows"])
-    return values
+    names = store.names("runs", ".json")
+    done = {name.removesuffix(".done.json") for name in names if name.endswith(".done.json")}
+    found = []
+    for name in names:
+        run_id = name.removesuffix(".json")
+        if name.endswith(".done.json"):
+            continue
+        path = f"runs/{name}"
+        try:
+            values = store.read_record(path)
+            for key in ("metrics", "notes"):
+                values[key] = tuple(values[key])
+            values["windows"] = tuple((str(start), str(end)) for start, end in values["windows"])
+            found.append(RunRecord(**{**values, "done": run_id in done}))
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise DatasetError(
+                f"{store.path(path)} is damaged.",
+                advice="Remove this file and fetch again: what is there is not asked for again.",
+            ) from error
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from engagement_nb.errors import InputError
 from engagement_nb.sources.api import ApiSource, api_profiles
@@ -23,6 +23,46 @@ __all__ = [
     "connect",
     "sandbox_profiles",
 ]
+
+
+@overload
+def connect(
+    where: Literal["sandbox"] = "sandbox",
+    *,
+    profile: str | Sequence[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    max_handles: int | None = None,
+    seed: int = ...,
+    tweets: int = ...,
+    per_minute: int | None = ...,
+    **options: object,
+) -> SandboxSource: ...
+
+
+@overload
+def connect(
+    where: Literal["api"],
+    *,
+    profile: str | Sequence[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    max_handles: int | None = None,
+    deadline: float = ...,
+    max_bytes: int = ...,
+) -> ApiSource: ...
+
+
+@overload
+def connect(
+    where: str | os.PathLike[str],
+    *,
+    profile: str | Sequence[str] | None = None,
+    dataset: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    max_handles: int | None = None,
+    **options: object,
+) -> Source: ...
 
 
 def connect(

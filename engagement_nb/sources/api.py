@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -18,8 +18,9 @@ from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
 from engagement_nb.planning.periods import Moment
-from engagement_nb.sources.base import Source
+from engagement_nb.sources.base import MetricNames, Source
 from engagement_nb.usage import Ledger
+from engagement_nb.vocabulary import By, EndpointName
 
 _Result = TypeVar("_Result")
 
@@ -82,31 +83,9 @@ class ApiSource(Source):
                 self._client.close()
                 self._client = None
 
-    def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
-        """Figures since each Tweet was posted: see `Source.totals`."""
-        return self._fetch("totals", tweet_ids, metrics=metrics)
-
-    def last_28_hours(
-        self,
-        tweet_ids: Any = None,
-        by: str | None = None,
-        metrics: Iterable[str] | None = None,
-    ) -> Metrics:
-        """Figures of the last 28 hours: see `Source.last_28_hours`."""
-        return self._fetch("28hr", tweet_ids, by=by, metrics=metrics)
-
-    def historical(
-        self,
-        tweet_ids: Any = None,
-        start: Moment = None,
-        end: Moment = None,
-        by: str | None = None,
-        metrics: Iterable[str] | None = None,
-    ) -> Metrics:
-        """Figures of a period: see `Source.historical`."""
-        return self._fetch("historical", tweet_ids, start=start, end=end, by=by, metrics=metrics)
-
-    def plan(self, tweet_ids: Any = None, endpoint: str = "totals", **options: Any) -> Plan:
+    def plan(
+        self, tweet_ids: Any = None, endpoint: EndpointName = "totals", **options: Any
+    ) -> Plan:
         """What a fetch would cost and what it cannot get; spends nothing.
 
         Parameters
@@ -181,7 +160,16 @@ class ApiSource(Source):
             )
         )
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **options: Any) -> Metrics:
+    def _figures(
+        self,
+        endpoint: EndpointName,
+        tweet_ids: Any,
+        metrics: MetricNames,
+        by: By | None = None,
+        start: Moment = None,
+        end: Moment = None,
+    ) -> Metrics:
+        options: dict[str, Any] = {"metrics": metrics, "by": by, "start": start, "end": end}
         if self._dataset is not None:
             dataset = Dataset(self._dataset, self.figures)
             ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
@@ -189,13 +177,13 @@ class ApiSource(Source):
             return ended.read(dataset, ids.ids)
         plan = self._guarded(self.plan(tweet_ids, endpoint, **options))
         return self._stopping_client(
-            lambda: collect(
-                plan,
-                self.client,
-                source=self.figures,
-                progress=self._progress,
-            )
+            lambda: collect(plan, self.client, source=self.figures, progress=self._progress)
         )
+
+    def _most_telling(
+        self, endpoint: EndpointName | None, by: By | None
+    ) -> tuple[EndpointName, By | None]:
+        return endpoint or "historical", by
 
     def _guarded(self, plan: Plan) -> Plan:
         """The plan, with a note if it takes the handles of the month beyond the contract."""

@@ -16,7 +16,8 @@ from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.planning.periods import Moment
-from engagement_nb.sources.base import Source
+from engagement_nb.sources.base import MetricNames, Source
+from engagement_nb.vocabulary import By, EndpointName
 
 
 class ExportSource(Source):
@@ -77,37 +78,37 @@ class DatasetSource(Source):
         frame = self.dataset.read(newest.endpoint, by=newest.by).frame
         return list(frame["tweet_id"].unique())[:count]
 
-    def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
-        """The newest snapshot of totals: see `Source.totals`."""
-        return self._read("totals", tweet_ids, metrics)
-
-    def last_28_hours(
+    def _figures(
         self,
-        tweet_ids: Any = None,
-        by: str | None = None,
-        metrics: Iterable[str] | None = None,
-    ) -> Metrics:
-        """The newest snapshot of 28hr: see `Source.last_28_hours`."""
-        return self._read("28hr", tweet_ids, metrics, by=by)
-
-    def historical(
-        self,
-        tweet_ids: Any = None,
+        endpoint: EndpointName,
+        tweet_ids: Any,
+        metrics: MetricNames,
+        by: By | None = None,
         start: Moment = None,
         end: Moment = None,
-        by: str | None = None,
-        metrics: Iterable[str] | None = None,
-    ) -> Metrics:
-        """Figures of a period that was fetched: see `Source.historical`."""
-        return self._read("historical", tweet_ids, metrics, by=by, start=start, end=end)
-
-    def _read(
-        self, endpoint: str, tweet_ids: Any, metrics: Iterable[str] | None, **options: Any
     ) -> Metrics:
         wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
         names = None if metrics is None else list(metrics)
-        found = self.dataset.read(endpoint, tweet_ids=wanted, metrics=names, **options)
+        found = self.dataset.read(
+            endpoint, by=by, tweet_ids=wanted, start=start, end=end, metrics=names
+        )
         return _only(found, wanted, None)
+
+    def _most_telling(
+        self, endpoint: EndpointName | None, by: By | None
+    ) -> tuple[EndpointName, By | None]:
+        kept = [(run.endpoint, run.by) for run in reversed(self.dataset.runs())]
+        chosen = endpoint or next((name for name, _ in kept if name != "totals"), "totals")
+        unit = by or next((unit for name, unit in kept if name == chosen), None)
+        return chosen, unit
+
+    def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
+        """The snapshot before the newest; None where the dataset has no two of them."""
+        runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
+        labels = list(dict.fromkeys(run.snapshot for run in runs))
+        if len(labels) < 2:
+            return None
+        return self.dataset.read(endpoint, by=runs[-1].by, snapshot=labels[-2])
 
 
 def _only(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None) -> Metrics:

@@ -8,7 +8,7 @@ is kept here, in a `Ledger` shared by all runs of a user, or of a team on shared
 from engagement_nb.errors import HandlesWarning
 from engagement_nb.usage.contract import Contract
 from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, user_of
-from engagement_nb.usage.summary import Usage, example_ledger, summarize
+from engagement_nb.usage.summary import Usage, example_ledger, summarize_usage
 from engagement_nb.usage.tables import export_csv, import_csv
 
 __all__ = [
@@ -21,6 +21,6 @@ __all__ = [
     "example_ledger",
     "export_csv",
     "import_csv",
-    "summarize",
+    "summarize_usage",
     "user_of",
 ]

@@ -165,7 +165,7 @@ class Usage:
         return Chart(title, alt, draw, height=3.2, narrow_height=3.4, sandbox=self.sandbox)
 
 
-def summarize(
+def summarize_usage(
     ledger: Ledger | None = None, when: datetime | None = None, *, sandbox: bool = False
 ) -> Usage:
     """Count the handles of this billing month and the past ones.

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -322,3 +325,71 @@ def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> No
     assert "is there already is kept" in message
     (written,) = [path for path in (tmp_path / "ds").rglob("*") if path.is_file()]
     assert pq.read_table(written).num_rows == 3
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "runs/*.json"])
+def test_what_a_newer_version_wrote_is_refused_by_name(
+    sandbox: Sandbox, tmp_path: Path, name: str
+) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
+    path = min((tmp_path / "ds").glob(name), key=lambda found: len(found.name))
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format": 2}))
+    with pytest.raises(DatasetError, match=rf"{path.name} was written by a newer version"):
+        Dataset(tmp_path / "ds").read()
+
+
+def test_a_part_of_a_newer_version_is_refused() -> None:
+    newer = orjson.dumps(orjson.loads(some_part().description()) | {"format": 2})
+    with pytest.raises(DatasetError, match="newer version"):
+        Part.described(newer)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"5", b"{}", b'{"metrics": 5}', b'{"metrics": [], "other": 1}', b"\xff"]
+)
+def test_a_run_file_with_odd_content_is_named(
+    sandbox: Sandbox, tmp_path: Path, content: bytes
+) -> None:
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
+    (tmp_path / "ds" / "runs" / "20990101T000000Z-x.json").write_bytes(content)
+    with pytest.raises(DatasetError, match=r"20990101T000000Z-x\.json (is damaged|cannot be read)"):
+        dataset.read()
+
+
+FETCH = """
+import resource, sys
+from engagement_nb.cli import run
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+sys.exit(run(sys.argv[2:]))
+"""
+
+
+def test_a_dataset_on_a_full_disk_resumes_to_the_end(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
+    """The system refuses the larger parts: one sentence; with room again, all comes."""
+    sandbox = make_sandbox()
+    ids = sandbox.ids("own", 60)
+    (tmp_path / "ids.txt").write_text("\n".join(ids))
+    environment = {**os.environ, **sandbox.env, "ENGAGEMENT_STATE_DIR": str(tmp_path / "state"),
+                   "ENGAGEMENT_LEDGER": str(tmp_path / "ledger")}  # fmt: skip
+    period = [str(MONTHS[name].date()) for name in ("start", "end")]
+    command = ["fetch", "historical", "--source", "api", "--ids", str(tmp_path / "ids.txt"),
+               "--by", "hour", "--start", period[0], "--end", period[1], "--no-progress",
+               "-o", str(tmp_path / "ds")]  # fmt: skip
+
+    def fetch_with(room: int) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-c", FETCH, str(room), *command]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+    full = fetch_with(60_000)
+    assert full.returncode == 1, full.stderr
+    assert "cannot be written to" in full.stderr
+    assert "run the same command again" in full.stderr
+    assert "Traceback" not in full.stderr
+    done = fetch_with(100_000_000)
+    assert done.returncode == 0, done.stderr
+    same(Dataset(tmp_path / "ds").read().frame,
+         fetch(sandbox, ids, "historical", by="hour", **MONTHS).frame)  # fmt: skip

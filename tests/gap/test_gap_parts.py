@@ -6,14 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engagement_nb.errors import AnalysisError, InputError
+from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.bootstrap import share_interval, student
 from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
-from engagement_nb.sources.gather import gather
 from engagement_nb.vocabulary import ENDPOINTS, METRICS
 from engagement_nb.words import listed, number, percent
 from tests.gap.test_gap import account, as_metrics, in_two_days
@@ -225,30 +224,6 @@ def test_words_are_those_that_people_read():
     assert listed(["a", "b", "c"]) == "a, b and c"
 
 
-class Offers:
-    """A source that says what it was asked for."""
-
-    def __init__(self, name):
-        self.name, self.asked = name, []
-
-    def totals(self, ids):
-        self.asked.append("totals")
-        return "totals"
-
-    def historical(self, ids, start, end, by):
-        self.asked.append(f"historical by {by}")
-        return "historical"
-
-
-def test_what_is_gathered_is_what_tells_most():
-    sandbox = Offers("sandbox")
-    assert gather(sandbox, by="hour") == ("historical", "totals")
-    assert sandbox.asked == ["historical by hour", "totals"]
-    assert gather(Offers("export")) == ("totals", None)
-    with pytest.raises(InputError, match="no endpoint 'weekly'"):
-        gather(sandbox, endpoint="weekly")
-
-
 def test_a_small_study_keeps_its_promises():
     from studies.gap_worlds import look_at, summary
 
@@ -260,8 +235,9 @@ def test_a_small_study_keeps_its_promises():
 
 
 def test_an_earlier_snapshot_is_found_in_a_dataset(tmp_path):
-    import engagement_nb as enb
     from engagement_nb.sources.gather import earlier_snapshot
+
+    import engagement_nb as enb
 
     folder = str(tmp_path / "dataset")
     with enb.connect("sandbox", dataset=folder) as source:

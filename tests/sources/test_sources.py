@@ -172,6 +172,26 @@ def test_an_export_file_is_a_source(tmp_path: Path) -> None:
             source.totals(metrics=["app_opens"])
 
 
+def test_what_is_gathered_is_what_tells_most_and_totals_beside_it(tmp_path: Path) -> None:
+    with connect("sandbox", tweets=2_000, dataset=tmp_path / "ds") as source:
+        ids = source.tweet_ids(count=5)
+        figures, totals = source.gather(ids, by="hour")
+        assert (figures.about.endpoint, figures.about.by) == ("historical", "hour")
+        assert totals is not None
+        assert totals.about.endpoint == "totals"
+        assert source.gather(ids, endpoint="totals")[1] is None
+        with pytest.raises(InputError, match="no endpoint 'weekly'"):
+            source.gather(ids, endpoint="weekly")
+        assert source.earlier_snapshot("totals") is None
+    kept = connect(tmp_path / "ds")
+    figures, totals = kept.gather()
+    assert (figures.about.endpoint, figures.about.by) == ("historical", "hour")
+    assert totals is not None
+    earlier = kept.earlier_snapshot("totals")
+    assert earlier is not None
+    assert list(earlier.frame["tweet_id"]) == ids
+
+
 # --- the command line
 
 

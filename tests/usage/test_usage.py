@@ -20,7 +20,7 @@ from engagement_nb.usage import (
     Ledger,
     export_csv,
     import_csv,
-    summarize,
+    summarize_usage,
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -41,15 +41,15 @@ def test_a_handle_counts_once_however_often_it_is_entered(ledger):
     for hours in range(5):
         ledger.record({"12": "ann", "34": "bob"}, NOW - timedelta(hours=hours))
         Ledger(ledger.address).record(["12"], NOW - timedelta(hours=hours))
-    assert summarize(ledger, NOW).count == 2
+    assert summarize_usage(ledger, NOW).count == 2
     assert ledger.records()["handle"].tolist() == ["ann", "bob"]
 
 
 def test_the_sandbox_is_counted_apart(ledger):
     ledger.record(["1", "2"], NOW, sandbox=True)
     ledger.record(["3"], NOW)
-    assert summarize(ledger, NOW).count == 1
-    made_up = summarize(ledger, NOW, sandbox=True)
+    assert summarize_usage(ledger, NOW).count == 1
+    made_up = summarize_usage(ledger, NOW, sandbox=True)
     assert made_up.count == 2
     assert "SANDBOX" in made_up.sentence
 
@@ -96,7 +96,7 @@ def test_a_query_on_either_side_of_the_border_counts_in_both_months(ledger):
     ledger.contract = Contract(handles=5, zone="America/Los_Angeles")
     ledger.record(["1"], at("2026-12-01T07:59:59"))
     ledger.record(["1"], at("2026-12-01T08:00:00"))
-    found = summarize(ledger, at("2026-12-01T09:00:00"))
+    found = summarize_usage(ledger, at("2026-12-01T09:00:00"))
     assert found.months["handles"].tolist() == [1, 1]
     assert found.months["new"].tolist() == [0, 1]
     assert found.left == 4
@@ -105,16 +105,16 @@ def test_a_query_on_either_side_of_the_border_counts_in_both_months(ledger):
 def test_changing_the_contract_s_day_counts_the_records_anew(ledger):
     ledger.record(["1"], at("2026-11-05T12:00:00"))
     ledger.record(["2"], at("2026-11-20T12:00:00"))
-    assert summarize(ledger, NOW).count == 2
+    assert summarize_usage(ledger, NOW).count == 2
     ledger.contract = Contract(day=15)
-    assert summarize(ledger, NOW).count == 1
+    assert summarize_usage(ledger, NOW).count == 1
 
 
 def test_new_handles_are_those_of_no_earlier_month(ledger):
     ledger.record(["1", "2"], at("2026-09-10T00:00:00"))
     ledger.record(["2"], at("2026-10-10T00:00:00"))
     ledger.record(["1", "3"], at("2026-11-10T00:00:00"))
-    found = summarize(ledger, NOW)
+    found = summarize_usage(ledger, NOW)
     assert found.handles.set_index("user_id")["new"].to_dict() == {"1": False, "3": True}
     assert found.months["handles"].tolist() == [2, 1, 2]
     assert "1 new this month" in found.sentence
@@ -125,20 +125,20 @@ def test_the_forecast_expects_last_month_s_handles_again(ledger):
     ledger.record([str(n) for n in range(1, 21)], at("2026-10-30T00:00:00"))
     ledger.record([str(n) for n in range(1, 6)], at("2026-11-02T00:00:00"))
     # 20 of last month come again; 10 newcomers a month at 7/30 of it left.
-    assert summarize(ledger, NOW).forecast == 22
+    assert summarize_usage(ledger, NOW).forecast == 22
 
 
 def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(ledger):
     ledger.record(["1", "2", "3"], at("2026-11-10T00:00:00"))
-    assert summarize(ledger, at("2026-11-10T12:00:00")).forecast == 3
-    assert summarize(ledger, at("2026-11-25T12:00:00")).forecast == 3
+    assert summarize_usage(ledger, at("2026-11-10T12:00:00")).forecast == 3
+    assert summarize_usage(ledger, at("2026-11-25T12:00:00")).forecast == 3
     ledger.record(["1", "4", "5"], at("2026-11-15T00:00:00"))
     # Two newcomers in ten days, ten days left.
-    assert summarize(ledger, at("2026-11-20T12:00:00")).forecast == 7
+    assert summarize_usage(ledger, at("2026-11-20T12:00:00")).forecast == 7
 
 
 def test_an_empty_ledger_is_a_count_of_none(ledger):
-    found = summarize(ledger, NOW)
+    found = summarize_usage(ledger, NOW)
     assert (found.count, found.forecast) == (0, 0)
     assert found.plot().get_label()
     assert found._repr_html_()
@@ -158,22 +158,22 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
     with pytest.raises(InputError, match=r"over the limit of 3 \(max_handles\); nothing was asked"):
         ledger.check(["3", "4"], max_handles=3, when=NOW)
     assert ledger.check(["1"], max_handles=1, when=NOW).after == 2
-    assert summarize(ledger, NOW).count == 2
+    assert summarize_usage(ledger, NOW).count == 2
 
 
 def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, monkeypatch):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path))
     with connect("sandbox", tweets=2000) as source:
         source.totals(source.tweet_ids("others", 5), metrics=["favorites"])
-        assert summarize(sandbox=True).count == 0
+        assert summarize_usage(sandbox=True).count == 0
         # Its owner is not known beforehand, so that other profiles may be refused it first.
         source.historical(source.tweet_ids("own", 3))
         source.totals(source.tweet_ids("own", 3))
         owner = source.profiles[0]
-    found = summarize(sandbox=True)
+    found = summarize_usage(sandbox=True)
     assert found.handles["user_id"].tolist() == [owner.user_id]
     assert found.handles["handle"].tolist() == [owner.name]
-    assert summarize().count == 0
+    assert summarize_usage().count == 0
 
 
 def test_an_answer_is_not_lost_because_it_cannot_be_counted(tmp_path, monkeypatch, caplog):
@@ -214,7 +214,9 @@ def test_who_is_on_record_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, 
     assert run([*fetch, "-o", str(tmp_path / "one")]) == 0
     assert run([*fetch, "-o", str(tmp_path / "two")]) == 0
     assert "This adds" not in capsys.readouterr().err
-    assert summarize(sandbox=True).handles["user_id"].tolist() == [sandbox.accounts[0].user_id]
+    assert summarize_usage(sandbox=True).handles["user_id"].tolist() == [
+        sandbox.accounts[0].user_id
+    ]
     fetch[3] = sandbox.accounts[1].handle
     assert run([*fetch, "-o", str(tmp_path / "three")]) == 2
     assert "This adds 1 handle to the 1" in capsys.readouterr().err
@@ -243,7 +245,7 @@ def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):
     (tmp_path / "live" / "2026-11-23" / "7").write_bytes(b'{"hand')
     (tmp_path / "live" / "2026-11-23" / "8").touch()
     (tmp_path / "live" / "2026-11-23" / ".DS_Store").touch()
-    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["7", "8"]
+    assert summarize_usage(ledger, NOW).handles["user_id"].tolist() == ["7", "8"]
 
 
 WRITERS = """
@@ -275,7 +277,7 @@ def test_eight_writers_killed_at_random_lose_no_handle_and_count_none_twice(tmp_
     subprocess.run([sys.executable, "-c", WRITERS, str(tmp_path), "5"], check=True, timeout=60)
     said = {user for path in tmp_path.glob("said-*") for user in path.read_text().split()}
     assert len(said) > 30
-    found = summarize(Ledger(tmp_path / "ledger"), NOW)
+    found = summarize_usage(Ledger(tmp_path / "ledger"), NOW)
     counted = found.handles["user_id"].tolist()
     assert said <= set(counted)
     assert len(counted) == len(set(counted)) == found.count
@@ -301,7 +303,7 @@ def test_a_hand_made_csv_with_handles_and_days_is_taken(tmp_path):
     ledger = Ledger(tmp_path / "ledger")
     import_csv(ledger, path)
     ledger.record({"12": "ann"}, NOW)
-    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["12", "@bob"]
+    assert summarize_usage(ledger, NOW).handles["user_id"].tolist() == ["12", "@bob"]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +351,7 @@ def test_settings_that_were_damaged_are_refused_in_a_sentence(tmp_path):
     ledger = Ledger(tmp_path)
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(InputError, match="usage --contract"):
-        summarize(ledger, NOW)
+        summarize_usage(ledger, NOW)
 
 
 def test_the_command_shows_stores_imports_and_exports(tmp_path, capsys, monkeypatch):
@@ -390,7 +392,7 @@ def test_odd_content_of_a_record_leaves_its_name_counted(ledger, content):
     ledger.record({"7": "ann"}, NOW)
     ledger.record({"9": "bob"}, NOW.replace(microsecond=5))
     ledger._store.publish("live/2026-11-23/8", content)
-    assert summarize(ledger, NOW).handles["user_id"].tolist() == ["7", "8", "9"]
+    assert summarize_usage(ledger, NOW).handles["user_id"].tolist() == ["7", "8", "9"]
     assert ledger.records()["first_queried"].notna().sum() == 2
     assert ledger.check(["8", "10"], when=NOW).added == ("10",)
 
@@ -401,7 +403,7 @@ def test_folders_of_a_ledger_that_are_not_days_are_passed_over(tmp_path):
     for name in ("live/2026-13-45/8", "live/notes/9", "live/2026-11-22/x y", "else/1"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert summarize(ledger, NOW).count == 1
+    assert summarize_usage(ledger, NOW).count == 1
     assert ledger.check(["8"], when=NOW).before == 1
 
 

@@ -1,0 +1,67 @@
+"""The public names: what `import engagement_nb as enb` offers, and how it is typed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import engagement_nb as enb
+from engagement_nb.vocabulary import ENDPOINTS, METRICS, EndpointName, MetricName
+
+NAMES = """
+About AnalysisError ApiError ApiSource BadRequestError Batch
+Client ConnectionTroubleError Contract CredentialsError Dataset DatasetError
+DatasetSource ENDPOINTS EngagementError ExportSource ForbiddenMetricsError ForbiddenTweetsError
+Gap HandlesWarning IdList InputError Ledger METRICS
+Metrics NoAccessError Pacer Plan RateLimitedError Report
+ReportError Request Sandbox SandboxSource ServerTroubleError Source
+UnauthenticatedError UnavailableTweetsError Usage connect example_ledger explore_gap
+label login make_batch make_plan make_report number
+open_room read_export read_ids summarize_usage tweet_time
+"""
+
+TYPED = """
+import engagement_nb as enb
+
+sandbox = enb.connect("sandbox", tweets=100)
+reveal_type(sandbox)
+reveal_type(enb.connect("api", max_handles=5))
+reveal_type(enb.connect("figures.csv"))
+metrics = sandbox.historical(["1"], by="hour", metrics=["favorites", "replies"])
+reveal_type(metrics)
+reveal_type(sandbox.plan(["1"], "28hr"))
+reveal_type(enb.explore_gap(metrics))
+reveal_type(enb.Ledger().contract)
+reveal_type(enb.summarize_usage())
+sandbox.historical(by="week")
+sandbox.gather(endpoint="weekly")
+enb.nothing
+"""
+
+
+def test_the_public_names_are_these_and_each_of_them_loads() -> None:
+    assert sorted(enb.__all__) == sorted(NAMES.split())
+    assert dir(enb) == sorted(enb.__all__)
+    assert all(getattr(enb, name) is not None for name in enb.__all__)
+
+
+def test_literal_names_are_those_of_the_contract() -> None:
+    assert set(get_args(MetricName)) == set(METRICS)
+    assert set(get_args(EndpointName)) == set(ENDPOINTS)
+
+
+def test_types_of_the_public_names_are_known_and_wrong_literals_are_found(tmp_path: Path) -> None:
+    """`mypy --strict` as a user of the package runs it."""
+    (tmp_path / "used.py").write_text(TYPED)
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent",
+               "--ignore-missing-imports", "--config-file=", "used.py"]  # fmt: skip
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    told = done.stdout
+    for revealed in ("SandboxSource", "ApiSource", "base.Source", "Metrics", "Plan", "Gap",
+                     "Contract", "Usage"):  # fmt: skip
+        assert f'{revealed}"' in told, told
+    assert 'Argument "by"' in told
+    assert 'Argument "endpoint"' in told
+    assert told.count("error:") == 2, told
