@@ -84,7 +84,7 @@ class ApiSource(Source):
                 self._client = None
 
     def plan(
-        self, tweet_ids: Any = None, endpoint: EndpointName = "totals", **options: Any
+        self, tweet_ids: Any = None, endpoint: EndpointName | str = "totals", **options: Any
     ) -> Plan:
         """What a fetch would cost and what it cannot get; spends nothing.
 

@@ -98,7 +98,8 @@ class DatasetSource(Source):
         self, endpoint: EndpointName | None, by: By | None
     ) -> tuple[EndpointName, By | None]:
         kept = [(run.endpoint, run.by) for run in reversed(self.dataset.runs())]
-        chosen = endpoint or next((name for name, _ in kept if name != "totals"), "totals")
+        windowed = [name for name, _ in kept if name != "totals"]
+        chosen = endpoint or (windowed[0] if windowed else "totals")
         unit = by or next((unit for name, unit in kept if name == chosen), None)
         return chosen, unit
 

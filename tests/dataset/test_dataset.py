@@ -384,7 +384,7 @@ def test_a_dataset_on_a_full_disk_resumes_to_the_end(
         words = [sys.executable, "-c", FETCH, str(room), *command]
         return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
 
-    full = fetch_with(60_000)
+    full = fetch_with(15_000)
     assert full.returncode == 1, full.stderr
     assert "cannot be written to" in full.stderr
     assert "run the same command again" in full.stderr
