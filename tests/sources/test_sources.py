@@ -183,8 +183,11 @@ def test_what_is_gathered_is_what_tells_most_and_totals_beside_it(tmp_path: Path
         with pytest.raises(InputError, match="no endpoint 'weekly'"):
             source.gather(ids, endpoint="weekly")
         assert source.earlier_snapshot("totals") is None
+        for label in ("monday", "tuesday"):
+            source.fetch_into(Dataset(tmp_path / "ds", "sandbox"), "totals", ids, snapshot=label)
     kept = connect(tmp_path / "ds")
     figures, totals = kept.gather()
+    assert kept.earlier_snapshot("historical") is None
     assert (figures.about.endpoint, figures.about.by) == ("historical", "hour")
     assert totals is not None
     earlier = kept.earlier_snapshot("totals")
