@@ -94,8 +94,8 @@ def connect(
         beyond so many. Going beyond the contract that `engagement_nb.usage` stores is warned of
         in any case.
     **options
-        For the sandbox: ``seed``, ``tweets``, ``per_minute`` and the other fields of
-        `engagement_nb.sandbox.Settings`.
+        For the sandbox: the fields of `engagement_nb.sandbox.Settings`. With ``seed``, ``now``
+        (an instant) and ``tweets`` figures are the same on every machine and every day.
 
     Returns
     -------

@@ -5,19 +5,25 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import pandas as pd
 
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
+from engagement_nb.metrics import Metrics
+from engagement_nb.planning import Plan
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.vocabulary import ENV_API_URL
 
 SAMPLE = 500
 """Tweets that the sandbox offers unless told otherwise: those of the last two months."""
+_WORLD = ("seed", "now", "tweets")
 _NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed"})
 
 
@@ -30,6 +36,13 @@ class SandboxSource(ApiSource):
         Handles of the sandbox's accounts, or profiles of the environment; all unless given.
     dataset, progress, max_handles, **options
         See `connect`.
+
+    Attributes
+    ----------
+    now
+        The moment at which the sandbox's world stands still; None if it follows the real time.
+    world
+        Which world it is, as a sentence; among the notes of its metrics where it was chosen.
     """
 
     name = "sandbox"
@@ -43,6 +56,12 @@ class SandboxSource(ApiSource):
         max_handles: int | None = None,
         **options: Any,
     ) -> None:
+        # Notebooks and commands pass on what nobody chose.
+        options = {
+            name: value
+            for name, value in options.items()
+            if name not in _WORLD or value not in (None, "")
+        }
         running = os.environ.get(ENV_API_URL, "")
         self._sandbox: Any = None
         if not options and running and is_loopback(running) and _answers(running):
@@ -66,6 +85,28 @@ class SandboxSource(ApiSource):
         self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
         self.sandbox = True
+        told = httpx.get(f"{self.url}/sandbox/world", timeout=10.0).json()
+        self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
+        since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
+        self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
+        self._chosen = self.now is not None or any(name in options for name in _WORLD)
+
+    def plan(self, tweet_ids: Any = None, endpoint: str = "totals", **options: Any) -> Plan:
+        """What a fetch would cost: see `ApiSource.plan`; ``now`` is the world's present."""
+        return super().plan(tweet_ids, endpoint, **{"now": self.now, **options})
+
+    def _fetch(self, endpoint: str, tweet_ids: Any, **options: Any) -> Metrics:
+        metrics = super()._fetch(endpoint, tweet_ids, **options)
+        if not self._chosen:
+            return metrics
+        about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
+        frame = metrics.frame
+        if self.now is not None and "read_at" in frame:
+            # The moment of the read is the world's, too: else no two frames are equal.
+            about = replace(about, read_at=self.now)
+            kind = frame["read_at"].dtype
+            frame = frame.assign(read_at=pd.Series(self.now, index=frame.index).astype(kind))
+        return replace(metrics, frame=frame, about=about)
 
     def close(self) -> None:
         """Close the connections, and stop the sandbox if it is this source's own."""
