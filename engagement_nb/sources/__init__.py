@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -33,8 +34,9 @@ def connect(
     dataset: str | os.PathLike[str] | None = None,
     progress: bool | None = None,
     max_handles: int | None = None,
-    seed: int = ...,
-    tweets: int = ...,
+    seed: int | None = ...,
+    now: datetime | str | None = ...,
+    tweets: int | None = ...,
     per_minute: int | None = ...,
     **options: object,
 ) -> SandboxSource: ...

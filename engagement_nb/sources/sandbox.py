@@ -19,7 +19,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan
 from engagement_nb.sources.api import ApiSource
-from engagement_nb.vocabulary import ENV_API_URL
+from engagement_nb.vocabulary import ENV_API_URL, EndpointName
 
 SAMPLE = 500
 """Tweets that the sandbox offers unless told otherwise: those of the last two months."""
@@ -91,12 +91,14 @@ class SandboxSource(ApiSource):
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
         self._chosen = self.now is not None or any(name in options for name in _WORLD)
 
-    def plan(self, tweet_ids: Any = None, endpoint: str = "totals", **options: Any) -> Plan:
+    def plan(
+        self, tweet_ids: Any = None, endpoint: EndpointName | str = "totals", **options: Any
+    ) -> Plan:
         """What a fetch would cost: see `ApiSource.plan`; ``now`` is the world's present."""
         return super().plan(tweet_ids, endpoint, **{"now": self.now, **options})
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **options: Any) -> Metrics:
-        metrics = super()._fetch(endpoint, tweet_ids, **options)
+    def _figures(self, *arguments: Any, **options: Any) -> Metrics:
+        metrics = super()._figures(*arguments, **options)
         if not self._chosen:
             return metrics
         about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
