@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from engagement_nb.errors import InputError
+from engagement_nb.exports.content import content_facts
 from engagement_nb.exports.layouts import HOW_TO_EXPORT, METRIC_NAMES, NotAnExportError
 from engagement_nb.exports.reading import (
     CUT_AT,
@@ -453,6 +455,13 @@ def _compare(
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same frame with what the texts tell, its columns in our order."""
+    if "text" in frame:
+        # Once for all files, because each call costs as much as the reading of a small file.
+        text = pa.chunked_array([pa.array(frame["text"], pa.large_string())])
+        facts = pd.DataFrame(content_facts(text, {n: frame[n] for n in metric_columns(frame)}))
+        at = frame.columns.get_loc("text")
+        frame = pd.concat([frame.iloc[:, :at], facts, frame.iloc[:, at:]], axis=1)
     known = [name for name in ("posts", "unfollows", *METRIC_NAMES) if name in frame]
     promoted = [f"promoted_{name}" for name in METRIC_NAMES if f"promoted_{name}" in frame]
     rest = [name for name in frame.columns if name not in {*known, *promoted}]

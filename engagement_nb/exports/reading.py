@@ -18,7 +18,6 @@ import pyarrow.csv
 
 from engagement_nb.errors import InputError
 from engagement_nb.exports.cells import AGAIN, counts, days, posted, tweet_ids
-from engagement_nb.exports.content import content_facts
 from engagement_nb.exports.layouts import (
     METRIC_NAMES,
     Layout,
@@ -346,9 +345,7 @@ def _tweets(
     }
     figures = _figures(file, table, cells, layout)
     if "text" in at:
-        text = cells.column(at["text"])
-        frame |= content_facts(text, figures)
-        frame["text"] = text.to_pandas().astype("string")
+        frame["text"] = cells.column(at["text"]).to_pandas().astype("string")
     if "link" in at:
         frame["account"] = _accounts(cells.column(at["link"]))
     frame |= figures
