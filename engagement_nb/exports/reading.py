@@ -143,8 +143,8 @@ class _Table:
         self.path = path
         self.data = data
         self.first_line = first_line
-        line = data[: 1 << 16].split(b"\n", 1)[0].decode(errors="replace").strip("\r")
-        self.header, self.delimiter = read_header(line)
+        line = re.split(rb"[\r\n]", data[: 1 << 16], maxsplit=1)[0]
+        self.header, self.delimiter = read_header(line.decode(errors="replace"))
         self.kept: np.ndarray | None = None
 
     def where(self, row: int) -> str:

@@ -53,22 +53,21 @@ def mutated(draw: random.Random) -> bytes:
 
 def test_a_thousand_damaged_files_are_read_or_refused_and_no_row_is_lost(tmp_path):
     draw = random.Random(13)
-    refused = 0
+    said = []
     for number in range(FILES):
         path = write(tmp_path, mutated(draw), f"{number}.csv")
         try:
             exports = Exports(path)
         except InputError as error:
-            refused += 1
-            assert path.name in str(error)
-            assert "\n" not in error.what
+            said.append((path.name, error.what))
             continue
         metrics, files = exports.metrics(), exports.files()
         assert len(metrics) == files["used"].sum()
         named = len(metrics.problems)
         assert files["rows"].sum() == len(metrics) + files["repeated"].sum() + named
         assert files["rows"].sum() == rows_with_content(path)
-    assert 0.2 < refused / FILES < 0.95
+    assert all(name in what and "\n" not in what for name, what in said)
+    assert 0.2 < len(said) / FILES < 0.95
 
 
 def rows_with_content(path) -> int:
@@ -80,7 +79,7 @@ def rows_with_content(path) -> int:
         else data.decode("utf-8-sig", "replace")
     )
     text = text.lstrip()
-    first = text.split("\n", 1)[0]
+    first = text.replace("\r", "\n").split("\n", 1)[0]
     delimiter = max(",;\t", key=lambda sign: len(next(csv.reader([first], delimiter=sign), [])))
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     return sum(any(cell.strip() for cell in row) for row in rows[1:])
