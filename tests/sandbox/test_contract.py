@@ -396,3 +396,7 @@ def test_numbers_are_strings_unless_the_switch_mixes_them(
     kinds = {type(count) for row in both.values() for count in row.values()}
     assert kinds == {str, int}
     assert {i: {k: str(v) for k, v in row.items()} for i, row in both.items()} == strings
+
+
+def test_totals_echo_no_window(frozen: Sandbox) -> None:
+    assert set(post(frozen, "totals", frozen.ids("own", 1), ["favorites"]).json()) == {"g"}

@@ -1,0 +1,35 @@
+"""The page on how close the sandbox is to the API says what is there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+from engagement_nb.sandbox import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "sandbox-fidelity.md").read_text("utf-8")
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("| ") and "`test_" in line
+]
+SETTINGS = {one.name for one in fields(Settings)}
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    code = "".join(
+        path.read_text("utf-8")
+        for room in ("sandbox", "sources")
+        for path in (ROOT / "tests" / room).glob("test_*.py")
+    )
+    named = set(re.findall(r"`(test_\w+)`", PAGE))
+    assert {name for name in named if f"def {name}(" not in code} == set()
+    assert all(re.fullmatch(r"`test_\w+`", row[3]) for row in ROWS)
+
+
+def test_every_switch_is_on_the_page_and_every_one_on_the_page_is_a_switch() -> None:
+    named = {name for row in ROWS for name in re.findall(r"`(\w+)`", row[2])}
+    assert named <= SETTINGS
+    assert SETTINGS - named == {"clock", "auth_clock", "monotonic"}
