@@ -70,13 +70,13 @@ if TYPE_CHECKING:
         Plan,
         make_plan,
     )
-    from engagement_nb.report import (
-        Report,
-        make_report,
-    )
     from engagement_nb.report.batch import (
         Batch,
         make_batch,
+    )
+    from engagement_nb.report.make import (
+        Report,
+        make_report,
     )
     from engagement_nb.sandbox import (
         Sandbox,
@@ -123,8 +123,8 @@ _HOME = {
     "lessons": "open_room",
     "metrics": "About Metrics",
     "planning": "Plan make_plan",
-    "report": "Report make_report",
     "report.batch": "Batch make_batch",
+    "report.make": "Report make_report",
     "sandbox": "Sandbox",
     "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",

@@ -28,7 +28,7 @@ _notebooks = click.option(
 )  # fmt: skip
 _engine = click.option(
     "--engine", type=click.Choice(["fast", "stock"]), default="fast", show_default=True,
-    help="fast: kernels forked from a warm process; stock: papermill's own.",
+    help="fast: a copy of a warm process for each notebook; stock: papermill's own.",
 )  # fmt: skip
 _timeout = click.option(
     "--cell-timeout", type=click.IntRange(min=1), metavar="SECONDS",
@@ -42,11 +42,12 @@ _pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chr
 
 
 def _warm(engine: str) -> None:
-    """Let the process that forks kernels import things while this one does."""
-    from engagement_nb.engine.kernels import SERVER, can_fork
+    """Let the fork server import things while this process does."""
+    # Imported before anything else is, which start-up time is all about.
+    from engagement_nb.report.processes import warm
 
-    if engine == "fast" and can_fork():
-        SERVER.warm()
+    if engine == "fast":
+        warm()
 
 
 def accounts_in(source: str) -> list[str]:
@@ -127,7 +128,7 @@ def report(
                 notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
             )  # fmt: skip
         return
-    from engagement_nb.report import make_report
+    from engagement_nb.report.make import make_report
 
     click.echo(f"Making a report of {source} ...", err=True)
     made = make_report(

@@ -18,12 +18,12 @@ from papermill.exceptions import PapermillExecutionError
 from zmq import ZMQError
 
 from engagement_nb import errors
-from engagement_nb.engine.forked import ENGINE
+from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.scratch import scratch_folder
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
-"""``fast`` forks kernels (see `engagement_nb.engine.forked`); ``stock`` is papermill's own."""
+"""``fast`` needs no kernel (see `engagement_nb.report.engine`); ``stock`` is papermill's own."""
 
 KERNEL_STARTS = 3
 """Attempts to start a kernel: stock ones now and then find their port taken."""
@@ -88,6 +88,10 @@ def run_notebook(
                     engine_name=ENGINES[engine],
                     progress_bar=False,
                     execution_timeout=cell_timeout,
+                    # Saving costs a fifth of a report. Stock kernels that die leave only what
+                    # was saved; the fast engine gives back what there is.
+                    request_save_on_cell_execute=engine == "stock",
+                    autosave_cell_every=0,
                     # Kernels complain of TCP on every start; it is the loopback's.
                     extra_arguments=["--log-level=ERROR"],
                     resources={"metadata": {"path": str(cwd or Path.cwd())}},
@@ -95,7 +99,7 @@ def run_notebook(
             except PapermillExecutionError as failed:
                 error = _of_the_notebook(failed, name)
             except (DeadKernelError, CellTimeoutError) as stopped:
-                error = _of_the_kernel(stopped, name, _read(kept))
+                error = _of_the_process(type(stopped).__name__, name, _begun(_read(kept)))
             except (RuntimeError, OSError, ZMQError) as trouble:
                 # The kernel did not start. Nothing has run, so once more costs nothing.
                 if attempt < KERNEL_STARTS:
@@ -116,6 +120,8 @@ def run_notebook(
 
 def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
     """The error that a cell raised; ours stay what they were, others are told in a sentence."""
+    if failed.ename in (DIED, TOO_SLOW):
+        return _of_the_process(failed.ename, name, failed.exec_count)
     kind = getattr(errors, failed.ename.rpartition(".")[2], None)
     said = _redact(str(failed.evalue)).strip()
     if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
@@ -125,19 +131,21 @@ def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.Engag
     return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {kind_of}: {first}")
 
 
-def _of_the_kernel(
-    stopped: Exception, name: str, executed: nbformat.NotebookNode
-) -> errors.ReportError:
+def _begun(executed: nbformat.NotebookNode) -> int:
+    """Code cells that were begun."""
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
-    begun = sum(bool(cell.metadata.get("papermill", {}).get("start_time")) for cell in code)
-    where = f" at cell {begun}" if begun else ""
-    if isinstance(stopped, CellTimeoutError):
+    return sum(bool(cell.metadata.get("papermill", {}).get("start_time")) for cell in code)
+
+
+def _of_the_process(ename: str, name: str, cell: int | None) -> errors.ReportError:
+    where = f" at cell {cell}" if cell else ""
+    if ename == TOO_SLOW:
         return errors.ReportError(
             f"{name} took too long{where} and was stopped.",
             advice="Raise --cell-timeout if it needs that long.",
         )
     return errors.ReportError(
-        f"The kernel of {name} died{where}.",
+        f"The process of {name} died{where}.",
         advice="Often it is out of memory: use fewer workers or a smaller period.",
     )
 

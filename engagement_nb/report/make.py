@@ -10,10 +10,10 @@ from typing import Any
 
 import nbformat
 
-from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
 from engagement_nb.problems import tweets_missing
+from engagement_nb.report import processes
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.notebooks import (
@@ -109,7 +109,7 @@ def make_report(
     if pdf:
         require_browser()
     refuse_secrets({"title": title}, "option")
-    SERVER.refuses = False
+    processes.resume()
     sweep()
     fetches = source in ("sandbox", "api")
     check_source(source, ids, str((parameters or {}).get("profile", "")))

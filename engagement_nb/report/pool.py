@@ -11,9 +11,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from engagement_nb.engine.kernels import SERVER
 from engagement_nb.errors import ReportError
-from engagement_nb.report.render import STOPPED
+from engagement_nb.report import processes
 
 SCHEDULER_SECONDS = 20
 """How long a Dask scheduler may take to answer."""
@@ -25,22 +24,19 @@ WORKERS_SECONDS = 5.0
 def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
     """Where reports are made: threads of this process, or the workers of a Dask cluster.
 
-    Both are `concurrent.futures.Executor`. Threads do here: the work is in the kernels, which
-    are processes of their own.
+    Both are `concurrent.futures.Executor`. Threads do here: each notebook runs in a process of
+    its own.
     """
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
-        STOPPED.clear()
-        SERVER.refuses = False
+        processes.resume()
         pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
         try:
             yield pool
         except BaseException:
-            # Kernels that run are of no use any more; their threads end with them.
-            STOPPED.set()
-            SERVER.refuses = True
+            # Notebooks that run are of no use any more; their threads end with them.
+            processes.stop()
             pool.shutdown(wait=False, cancel_futures=True)
-            SERVER.close()
             raise
         pool.shutdown()
         return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
@@ -20,12 +19,11 @@ from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.make import GAP, HTML, PDF, publish
 from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.store import Store
 
 RECORD = "made.json"
-STOPPED = threading.Event()
-"""Set when a batch is interrupted: kernels are killed then, and no report failed for that."""
 DONE, FAILED = "done", "failed"
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
 _FIGURES = (
@@ -139,7 +137,8 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
         run = run_notebook(
             job.notebook, given, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
         )
-    if STOPPED.is_set():
+    # A batch that is interrupted kills its notebooks, and no report failed for that.
+    if stopped():
         raise CancelledError
     # What an earlier run left must not stand beside what this one makes.
     for name in (RECORD, HTML, GAP, PDF):

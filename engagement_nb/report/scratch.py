@@ -6,30 +6,33 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from filelock import FileLock, Timeout
+try:
+    import fcntl
+except ImportError:  # Windows: abandoned folders stay
+    fcntl = None  # type: ignore[assignment]
 
 MARK = ".engagement-nb-scratch"
 """File in each of our temporary folders; its maker keeps it locked while it lives."""
 _PREFIX = "enb-"
-_GRACE = 60
-"""Seconds between the creation of a mark and its lock that no process ever needs."""
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A temporary folder, removed at the end; if its maker is killed, by the next `sweep`."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    lock = FileLock(folder / MARK)
-    lock.acquire()
     try:
-        yield folder
+        with (folder / f"{MARK}.new").open("w") as mark:
+            _lock(mark)
+            if fcntl is not None:
+                # Nobody ever sees the mark unlocked while its maker lives.
+                Path(mark.name).replace(folder / MARK)
+            yield folder
     finally:
-        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -39,12 +42,17 @@ def sweep() -> None:
     A notebook that was cut off there may hold what would have been masked at its end. A folder
     without our mark is never touched, whatever its name and age: it is somebody's own.
     """
-    for mark in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{MARK}"):
-        folder = mark.parent
-        with contextlib.suppress(OSError, Timeout):
-            ours = not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
-            if not ours or folder.is_symlink() or time.time() - mark.lstat().st_mtime < _GRACE:
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{MARK}"):
+        folder = path.parent
+        with contextlib.suppress(OSError):
+            if fcntl is None or folder.is_symlink() or folder.lstat().st_uid != os.getuid():
                 continue
-            with FileLock(mark, timeout=0):
-                pass
-            shutil.rmtree(folder, ignore_errors=True)
+            with path.open("r+") as mark:
+                _lock(mark)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(mark: IO[str]) -> None:
+    """Lock a mark until it is closed; an OSError if a living process has locked it."""
+    if fcntl is not None:
+        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,40 +1,41 @@
-"""Forked kernels: the same as stock ones, fresh each time, and gone when they should be."""
+"""Notebooks run in processes of their own: as with a stock kernel, and each from a fresh start."""
 
 from __future__ import annotations
 
 import copy
-import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import forkserver
 from pathlib import Path
 
 import papermill
 import psutil
 import pytest
-from nbclient.exceptions import DeadKernelError
 
-from engagement_nb.engine.forked import ENGINE
-from engagement_nb.engine.kernels import SERVER, can_fork
+from engagement_nb.report import processes
+from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW, ShellEngine
 from tests.notebooks.notebook_cells import notebook, write
-
-pytestmark = pytest.mark.skipif(not can_fork(), reason="kernels are forked on Linux only")
 
 VARIED = notebook(
     "import matplotlib.pyplot as plt, numpy as np, pandas as pd",
     "frame = pd.DataFrame({'a': np.arange(5), 'b': list('vwxyz')}); frame",
-    "plt.plot([1, 2, 3]); plt.title('shown without being asked for')",
+    "plt.plot([1, 2, 3]); plt.title('shown without a call of show')",
     "fig, ax = plt.subplots(); ax.hist(np.arange(100) % 7); plt.show()",
     "plt.rcParams['figure.figsize'], plt.get_backend(), plt.isinteractive()",
-    "import os, sys; print(os.getcwd(), sys.argv[0].split('/')[-1], sys.path[0] == '', __name__)",
-    "import tqdm.auto; [x for x in tqdm.auto.tqdm([1, 2])]; tqdm.auto.tqdm.__mro__[1].__module__",
+    "import os, sys; print(os.getcwd(), sys.path[0] == '', __name__); print('more')",
+    "from IPython.display import HTML, Markdown, clear_output, display, update_display",
+    "print('gone'); clear_output(); display(HTML('<b>x</b>'), Markdown('*y*')); 3",
+    "display('first', display_id='d'); display('second'); update_display('third', display_id='d')",
     "print('to stderr', file=sys.stderr); import warnings; warnings.warn('a warning')",
-    "import signal; [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]",
+    "import asyncio; await asyncio.sleep(0)",
+    "!echo from a shell",
+    "%matplotlib inline\n7;",
+    "import signal; signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGCHLD)",
     "pd.options.display.max_rows, np.geterr(), sorted(k for k in globals() if k[0] != '_')",
     "import time; t = time.time(); 1 / 0",
 )
@@ -55,32 +56,37 @@ def text(cell):
 
 
 def plain(value):
-    """What a cell shows, without addresses, times, process numbers and drawn identifiers."""
-    said = re.sub(r"0x[0-9a-f]+|ipykernel_\d+|\d+\.\d+it/s|[0-9a-f]{32}", "*", str(value))
-    return re.sub(r"/tmp/\S*?(?=[/:])", "*", said)
+    """What a cell shows, without addresses, process numbers and names of temporary files."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    said = re.sub(r"0x[0-9a-f]+", "*", str(value))
+    return re.sub(r"/tmp/ipykernel_\d+/\d+\.py|<ipython-input[^>]*>", "*", said)
 
 
-def outputs_of(path, engine_name, tmp_path):
+def outputs_of(cells, engine_name, tmp_path):
     out = tmp_path / f"{engine_name}.ipynb"
     with pytest.raises(papermill.PapermillExecutionError):
         papermill.execute_notebook(
-            copy.deepcopy(path), str(out), engine_name=engine_name, progress_bar=False
+            copy.deepcopy(cells), str(out), engine_name=engine_name, progress_bar=False
         )
     executed = papermill.iorw.load_notebook_node(str(out))
-    cells = [cell for cell in executed.cells if cell.cell_type == "code"]
-    return [
+    code = [cell for cell in executed.cells if cell.cell_type == "code"]
+    return [cell.execution_count for cell in code], [
         [
             {k: plain(v) for k, v in output.items() if k not in ("metadata", "traceback")}
             for output in cell.outputs
         ]
-        for cell in cells
+        for cell in code
     ]
 
 
 def test_outputs_are_those_of_a_stock_kernel(tmp_path):
-    """Figures, tables, streams, warnings, widgets, errors: cell by cell the same."""
-    ours = outputs_of(VARIED, ENGINE, tmp_path)
-    assert ours == outputs_of(VARIED, "nbclient", tmp_path)
+    """Figures, tables, streams, warnings, displays, magics and errors are the same, by cell."""
+    counts, ours = outputs_of(VARIED, ENGINE, tmp_path)
+    stock_counts, stock = outputs_of(VARIED, "nbclient", tmp_path)
+    assert counts == stock_counts
+    for mine, theirs in zip(ours, stock, strict=True):
+        assert mine == theirs
     assert "image/png" in ours[2][-1]["data"]
 
 
@@ -101,7 +107,7 @@ SEES = notebook(
 )
 
 
-def test_nothing_set_in_one_kernel_is_seen_in_the_next():
+def test_nothing_set_in_one_notebook_is_seen_in_the_next():
     """Variables, rcParams, options, environment, directory, modules, filters start anew."""
     before = run(SEES)
     run(SETS)
@@ -109,8 +115,8 @@ def test_nothing_set_in_one_kernel_is_seen_in_the_next():
     assert before[2:4] == ["(False, 1.5, 60)", "(None, False, False)"]
 
 
-def test_every_kernel_draws_its_own_random_numbers():
-    """A fork copies the generators' state; they are seeded again."""
+def test_every_notebook_draws_its_own_random_numbers():
+    """A fork copies the state of generators, so they are seeded again."""
     cells = notebook(
         "import random, numpy as np, tempfile, uuid",
         "random.random(), np.random.rand(), np.random.default_rng().random(), uuid.uuid4()",
@@ -121,16 +127,21 @@ def test_every_kernel_draws_its_own_random_numbers():
     assert len(drawn[0]) == 4
 
 
-def test_a_kernel_that_crashes_takes_no_other_with_it():
+def stops(cells, ename, **options):
+    """Run a notebook whose process is ended, and give back the cell at which it was."""
+    with pytest.raises(papermill.PapermillExecutionError) as stopped:
+        run(cells, **options)
+    assert stopped.value.ename == ename
+    return stopped.value.exec_count
+
+
+def test_a_notebook_that_crashes_takes_no_other_with_it():
     """Of three at once the two others end as they should, and so does the next."""
-    crash = notebook(
-        "import os, signal, time; time.sleep(0.3); os.kill(os.getpid(), signal.SIGKILL)"
-    )
+    crash = notebook("1", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     fine = notebook("import time; time.sleep(0.8)", "print('fine')")
     with ThreadPoolExecutor(3) as pool:
-        runs = [pool.submit(run, cells) for cells in (fine, crash, fine)]
-        with pytest.raises(DeadKernelError):
-            runs[1].result()
+        runs = [pool.submit(run, fine), pool.submit(stops, crash, DIED), pool.submit(run, fine)]
+        assert runs[1].result() == 2
         assert [r.result()[1] for r in (runs[0], runs[2])] == ["fine\n", "fine\n"]
     assert run(fine)[1] == "fine\n"
 
@@ -139,50 +150,36 @@ def test_a_lost_fork_server_is_started_again():
     """Killed between two notebooks, it costs its start once more and nothing else."""
     cells = notebook("print('fine')")
     run(cells)
-    lost = SERVER.pid
-    os.kill(lost, signal.SIGKILL)
+    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
     assert run(cells) == ["fine\n"]
-    assert SERVER.pid != lost
 
 
-def test_a_client_that_is_gone_when_its_kernel_is_there_is_borne():
-    """The server goes on, and no kernel stays that nobody wants."""
-    run(notebook("print('fine')"))
-    server = SERVER.pid
-    for _ in range(3):
-        connection = socket.socket(socket.AF_UNIX)
-        connection.connect(str(SERVER._running() / "fork"))
-        asked = {"argv": ["kernel", "-f", "/nowhere.json"], "env": {}, "cwd": "/"}
-        connection.sendall(json.dumps(asked).encode() + b"\n")
-        connection.close()
-    assert run(notebook("print('fine')")) == ["fine\n"]
-    assert SERVER.pid == server
-    wait_for(lambda: not psutil.Process(server).children())
-
-
-def test_kernels_end_with_a_killed_runner(tmp_path):
-    """Neither the server nor a busy kernel outlives the process that wanted them."""
+def test_notebooks_end_with_a_killed_runner(tmp_path):
+    """Neither the fork server nor a busy notebook outlives the process that wanted them."""
     told = tmp_path / "pids"
     path = write(
         tmp_path / "busy.ipynb",
-        f"import os, time; open({str(told)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} ')",
-        "time.sleep(60)",
+        f"import os; open({str(told)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} ')",
+        "import subprocess; subprocess.run(['sleep', '60'])",
     )
     code = (
         f"import papermill; papermill.execute_notebook({str(path)!r}, None, engine_name={ENGINE!r})"
     )
     runner = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     wait_for(lambda: told.exists() and told.read_text().endswith(" "))
+    pids = [int(pid) for pid in told.read_text().split()]
+    wait_for(lambda: psutil.Process(pids[0]).children())
+    sleeper = psutil.Process(pids[0]).children()[0].pid
     runner.kill()
     runner.wait()
-    for pid in map(int, told.read_text().split()):
+    for pid in (*pids, sleeper):
         wait_for(lambda pid=pid: not alive(pid))
 
 
-def test_a_cell_that_takes_too_long_is_interrupted():
-    """Interrupts reach a forked kernel, which is then ended."""
-    with pytest.raises(TimeoutError):
-        run(notebook("import time; time.sleep(60)"), execution_timeout=1)
+def test_a_cell_that_takes_too_long_is_ended():
+    """The cell is named, and what it has started ends with it."""
+    cells = notebook("1", "import subprocess; subprocess.run(['sleep', '60'])")
+    assert stops(cells, TOO_SLOW, execution_timeout=1) == 2
 
 
 def test_papermill_finds_the_engine_by_its_name(tmp_path):
@@ -194,6 +191,38 @@ def test_papermill_finds_the_engine_by_its_name(tmp_path):
     assert "fine" in done.stdout
 
 
+def test_a_script_that_makes_reports_at_its_top_level_is_not_run_again(tmp_path):
+    """`multiprocessing` would import the main program once more in each process."""
+    path = write(tmp_path / "in.ipynb", "print('fine')")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import papermill\nprint('once')\n"
+        f"done = papermill.execute_notebook({str(path)!r}, None, engine_name={ENGINE!r},"
+        " progress_bar=False)\nprint(done.cells[0].outputs[0].text)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.stdout == "once\nfine\n\n", done.stderr
+
+
+def test_without_a_fork_each_process_is_started_anew(monkeypatch):
+    """Where there is no fork server, the same comes out, only slower."""
+    monkeypatch.setattr(processes, "_FORKS", False)
+    monkeypatch.setattr(processes, "_CONTEXT", processes.multiprocessing.get_context("spawn"))
+    told = run(notebook("import matplotlib.pyplot as plt; plt.plot([1]); None", "print('fine')"))
+    assert told == ["<Figure size 640x480 with 1 Axes>", "fine\n"]
+
+
+def test_the_engine_can_be_imported_before_papermill():
+    """Papermill loads it by its entry point while it is itself being imported."""
+    code = (
+        "import engagement_nb.report.engine, sys\n"
+        "from papermill.engines import papermill_engines as known\n"
+        f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.report.engine.ShellEngine)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert ShellEngine.__module__ == "engagement_nb.report.engine"
+
+
 def alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -202,18 +231,8 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_for(happens, seconds=20.0):
+def wait_for(happens, seconds=60.0):
     deadline = time.monotonic() + seconds
     while not happens():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def test_the_engine_can_be_imported_before_papermill():
-    """Papermill loads it by its entry point while it is itself being imported."""
-    code = (
-        "import engagement_nb.engine.forked, sys\n"
-        "from papermill.engines import papermill_engines as known\n"
-        f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.engine.forked.ForkedEngine)"
-    )
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

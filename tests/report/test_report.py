@@ -13,9 +13,9 @@ from papermill.engines import papermill_engines
 
 import engagement_nb as enb
 from engagement_nb import cli
-from engagement_nb.engine.forked import ENGINE, ForkedEngine
 from engagement_nb.errors import InputError, ReportError
-from engagement_nb.report import make_report
+from engagement_nb.report.engine import ENGINE, ShellEngine
+from engagement_nb.report.make import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
@@ -171,8 +171,8 @@ def test_a_run_is_judged_by_its_outputs(tmp_path, monkeypatch):
     """A notebook that papermill calls complete, and of which nothing has run, is a failure."""
 
     class Idle:
-        nb_kernel_name = ForkedEngine.nb_kernel_name
-        nb_language = ForkedEngine.nb_language
+        nb_kernel_name = ShellEngine.nb_kernel_name
+        nb_language = ShellEngine.nb_language
 
         @classmethod
         def execute_notebook(cls, nb, kernel_name, **options):
@@ -190,7 +190,7 @@ def test_a_kernel_that_does_not_start_is_tried_again(tmp_path, monkeypatch):
     """Stock kernels now and then find their port taken; nothing has run then."""
     tries = []
 
-    class Unlucky(ForkedEngine):
+    class Unlucky(ShellEngine):
         @classmethod
         def execute_managed_notebook(cls, *given, **options):
             tries.append(1)

@@ -11,8 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from engagement_nb.report import make_report
 from engagement_nb.report.index import index_html
+from engagement_nb.report.make import make_report
 from engagement_nb.report.page import KeyFigure, Missing, Page, to_html
 from engagement_nb.report.pdf import find_browser
 from tests.browser import browser

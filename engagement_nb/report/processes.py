@@ -1,0 +1,182 @@
+"""Processes that run one notebook each: copies of a process that has imported everything.
+
+The standard library's fork server makes them, and where there is no fork they are started anew.
+Nothing of Jupyter is imported here, so that the fork server can be started before papermill is.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import multiprocessing.forkserver
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+_CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
+_PRELOADED = "engagement_nb.report.warm"
+_START_SECONDS, _END_SECONDS, _LINGER_SECONDS = 60, 5, 0.5
+_lock = threading.Lock()
+_running: set[BaseProcess] = set()
+_stopped = threading.Event()
+
+
+class ProcessEndedError(Exception):
+    """A notebook's process died; its exit code is the argument."""
+
+
+class CellTooSlowError(Exception):
+    """A cell took longer than it may."""
+
+
+def warm() -> None:
+    """Start the fork server, without waiting until it has imported everything."""
+    if _FORKS:
+        with _lock, _unguarded_main():
+            _CONTEXT.set_forkserver_preload([_PRELOADED])
+            multiprocessing.forkserver.ensure_running()
+
+
+def stop() -> None:
+    """Kill every process that runs a notebook, and start no further one until `resume`."""
+    with _lock:
+        _stopped.set()
+        for process in _running:
+            _kill(process)
+
+
+def resume() -> None:
+    """Allow processes again after `stop`."""
+    _stopped.clear()
+
+
+def stopped() -> bool:
+    """Whether the work that wants processes is being stopped."""
+    return _stopped.is_set()
+
+
+class Cells:
+    """The shell in a notebook's process, as its caller sees it.
+
+    Parameters
+    ----------
+    cwd
+        Working directory of the notebook.
+    scratch
+        A folder that the caller removes afterwards.
+
+    Raises
+    ------
+    RuntimeError
+        The process did not start.
+    """
+
+    def __init__(self, cwd: Path, scratch: Path) -> None:
+        # Imported here because of start-up time: `warm` runs before anything else is imported.
+        from engagement_nb.report.shell import serve
+
+        try:
+            self._process, self._connection = _start(serve, cwd, scratch)
+        except (EOFError, ConnectionError):
+            # The fork server was lost (killed, out of memory): a new one is as good.
+            self._process, self._connection = _start(serve, cwd, scratch)
+        try:
+            started = self._connection.poll(_START_SECONDS) and self._connection.recv_bytes()
+        except (EOFError, ConnectionError):
+            started = False
+        if not started:
+            self._process.join(_END_SECONDS)
+            code = self._process.exitcode
+            self._kill()
+            raise RuntimeError(f"its process ended at once, exit code {code}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        """End the process, and with it everything that its notebook started."""
+        if error is None:
+            with suppress(OSError, EOFError):
+                self._connection.send("")
+                self._connection.poll(_END_SECONDS)
+                # Threads that a notebook left would keep its process alive.
+                self._process.join(_LINGER_SECONDS)
+        self._kill()
+
+    def run(self, source: str, timeout: float | None) -> dict[str, Any]:
+        """Run a cell: its ``execution_count``, its ``outputs`` and whether it ``failed``.
+
+        Raises
+        ------
+        ProcessEndedError
+            The process died.
+        CellTooSlowError
+            It took more than ``timeout`` seconds.
+        """
+        try:
+            self._connection.send(source)
+            if not self._connection.poll(timeout):
+                raise CellTooSlowError
+            found: dict[str, Any] = json.loads(self._connection.recv_bytes())
+        except (EOFError, ConnectionError):
+            self._process.join(_END_SECONDS)
+            raise ProcessEndedError(self._process.exitcode) from None
+        return found
+
+    def _kill(self) -> None:
+        with _lock:
+            _running.discard(self._process)
+        _kill(self._process)
+        self._process.join()
+        self._process.close()
+        self._connection.close()
+
+
+def _start(target: Any, cwd: Path, scratch: Path) -> tuple[BaseProcess, Connection]:
+    ours, theirs = _CONTEXT.Pipe()
+    with theirs, _lock, _unguarded_main():
+        if _stopped.is_set():
+            raise RuntimeError("no process is started any more")
+        if _FORKS:
+            _CONTEXT.set_forkserver_preload([_PRELOADED])
+        # A Dask worker is daemonic, and may not have children. Ours end with their parent.
+        multiprocessing.current_process().daemon = False
+        process = _CONTEXT.Process(
+            target=target, args=(theirs, dict(os.environ), str(cwd), str(scratch)), daemon=True
+        )
+        process.start()
+        _running.add(process)
+    return process, ours
+
+
+def _kill(process: BaseProcess) -> None:
+    try:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    except (AttributeError, OSError):
+        process.kill()
+
+
+@contextmanager
+def _unguarded_main() -> Iterator[None]:
+    """Hide the main program, which `multiprocessing` would otherwise run again in each process.
+
+    A script that makes reports at its top level would then make them once more in each of them.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,257 @@
+"""What runs in a report's own process: the cells of one notebook, in an IPython shell.
+
+The shell collects what cells display as a notebook stores it. There is no kernel, no ZeroMQ and
+no event loop. Nothing of papermill or Jupyter's server side is imported here.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.profiledir import ProfileDir
+from traitlets import Type
+from traitlets.config import Config
+
+_INLINE = "module://matplotlib_inline.backend_inline"
+
+
+class _Outputs:
+    """Outputs of the cell that runs, as a notebook stores them."""
+
+    def __init__(self) -> None:
+        self._found: list[dict[str, Any]] = []
+        self._ids: dict[str, dict[str, Any]] = {}
+        self._clear_at_next = False
+
+    def take(self) -> list[dict[str, Any]]:
+        """The outputs of the cell that has ended."""
+        found, self._found, self._ids = self._found, [], {}
+        self._clear_at_next = False
+        return found
+
+    def add(self, output: dict[str, Any]) -> None:
+        if self._clear_at_next:
+            self.clear(wait=False)
+        last = self._found[-1] if self._found else {}
+        if output["output_type"] == "stream" and last.get("name") == output["name"]:
+            last["text"] += output["text"]
+        else:
+            self._found.append(output)
+
+    def display(self, data: Any, metadata: Any, transient: Any, *, update: bool) -> None:
+        """Add rich output; an update replaces what the same cell displayed under the same id."""
+        identity = (transient or {}).get("display_id")
+        shown = {"data": data, "metadata": metadata or {}}
+        if update:
+            if identity in self._ids:
+                self._ids[identity].update(shown)
+            return
+        output = {"output_type": "display_data", **shown}
+        if identity:
+            self._ids[identity] = output
+        self.add(output)
+
+    def clear(self, *, wait: bool) -> None:
+        self._clear_at_next = wait
+        if not wait:
+            self._found.clear()
+
+
+_OUTPUTS = _Outputs()
+
+
+class _Publisher(DisplayPublisher):
+    def publish(  # type: ignore[override]
+        self, data: Any, metadata: Any = None, *, transient: Any = None, update: bool = False,
+        **_: Any,
+    ) -> None:  # fmt: skip
+        _OUTPUTS.display(data, metadata, transient, update=update)
+
+    def clear_output(self, wait: bool = False) -> None:
+        _OUTPUTS.clear(wait=wait)
+
+
+class _Hook(DisplayHook):
+    """The value of a cell's last expression, without a prompt."""
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        _OUTPUTS.add({
+            "output_type": "execute_result", "data": format_dict, "metadata": md_dict or {},
+            "execution_count": self.prompt_count,
+        })  # fmt: skip
+
+    def finish_displayhook(self) -> None:
+        pass
+
+
+class _Shell(InteractiveShell):
+    """A shell whose tracebacks, displays and results become outputs of a notebook."""
+
+    display_pub_class = Type(_Publisher)
+    displayhook_class = Type(_Hook)
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        _OUTPUTS.add(_error(evalue, stb))
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """No window is ever opened, and ``%matplotlib inline`` asks for none."""
+
+
+def _error(error: BaseException, lines: Any = ()) -> dict[str, Any]:
+    return {
+        "output_type": "error", "ename": type(error).__name__, "evalue": str(error),
+        "traceback": list(lines),
+    }  # fmt: skip
+
+
+class _Stream(io.TextIOBase):
+    """Standard output or error of a notebook."""
+
+    encoding = "utf-8"
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.name, self._descriptor = name, descriptor
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"write() takes text, not {type(text).__name__}")
+        if text:
+            _OUTPUTS.add({"output_type": "stream", "name": self.name, "text": text})
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+
+def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str) -> None:
+    """Run the cells that a connection sends, until it sends no more.
+
+    Parameters
+    ----------
+    connection
+        Sends ``ready``, then receives the source of one cell after another, and "" at the end.
+        For each it sends JSON: ``execution_count``, ``outputs`` and whether the cell ``failed``.
+    env, cwd
+        Environment and working directory of the notebook.
+    scratch
+        Where temporary files go: a folder that is removed after the run.
+    """
+    _become_own_process(env, cwd, scratch)
+    shell = _start_shell(scratch)
+    connection.send_bytes(b"ready")
+    while source := connection.recv():
+        ended = shell.run_cell(source, store_history=True)
+        outputs = _OUTPUTS.take()
+        error = ended.error_before_exec or ended.error_in_exec
+        if error is not None and not any(o["output_type"] == "error" for o in outputs):
+            outputs.append(_error(error))
+        found = {
+            "execution_count": ended.execution_count,
+            "outputs": outputs,
+            "failed": error is not None,
+        }
+        connection.send_bytes(json.dumps(found, default=_plain).encode())
+    connection.close()
+
+
+def _become_own_process(env: Mapping[str, str], cwd: str, scratch: str) -> None:
+    """Renew what the fork server's process handed down, and end when the caller ends."""
+    if hasattr(os, "setsid"):
+        os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(env)
+    os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    os.environ.setdefault("MPLBACKEND", _INLINE)
+    os.chdir(cwd)
+    # What libraries print past Python must not get between the lines of ``--json``.
+    os.dup2(2, 1)
+    sys.argv = ["notebook"]
+    random.seed()
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        if hasattr(os, "killpg"):
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+
+def _start_shell(scratch: str) -> InteractiveShell:
+    options = Config()
+    options.HistoryManager.enabled = False
+    profile = ProfileDir(location=str(Path(scratch) / "ipython"))
+    shell = _Shell.instance(config=options, profile_dir=profile)
+    sys.stdout, sys.stderr = _Stream("stdout", 1), _Stream("stderr", 2)
+    # The back end of figures looks for a shell when it is imported, and there was none then.
+    if inline := sys.modules.get("matplotlib_inline.backend_inline"):
+        inline._enable_matplotlib_integration()
+    return shell
+
+
+def _plain(value: Any) -> str:
+    """What JSON has no form for, as a kernel sends it."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+def warm_up() -> None:
+    """Import what reports use, and use it once: what a new process would spend most time on.
+
+    The figures are of made-up numbers. What they leave behind are caches of libraries: fonts,
+    widths of digits, lazy imports.
+    """
+    os.environ.setdefault("MPLBACKEND", _INLINE)
+    with contextlib.suppress(Exception):
+        import matplotlib_inline.backend_inline  # noqa: F401
+        import numpy as np
+        import pandas as pd
+        import pandas.io.formats.style
+        import tqdm.auto  # noqa: F401
+
+        import engagement_nb.dataset
+        import engagement_nb.exports
+        import engagement_nb.sources  # noqa: F401
+        from engagement_nb.charts import figure_html
+        from engagement_nb.gap import explore_gap
+
+        parts = np.random.default_rng(0).poisson(5.0, (3, 60))
+        counts = dict(zip(("favorites", "retweets", "media_views"), parts, strict=True))
+        counts["engagements"] = parts[0] + parts[1] + parts[0] % 2
+        frame = pd.DataFrame(counts, dtype="Int64")
+        frame.insert(0, "tweet_id", [str(2_000_000_000_000_000_000 + n) for n in range(60)])
+        gap = explore_gap(frame)
+        gap.to_dict()
+        frame._repr_html_()  # type: ignore[operator]
+        gap._repr_html_()
+        for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
+            figure_html(plot())
