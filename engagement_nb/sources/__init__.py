@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from engagement_nb.errors import InputError
-from engagement_nb.sources.api import ApiSource, api_profiles
+from engagement_nb.sources.api import CLIENT_OPTIONS, ApiSource, api_profiles
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.files import DatasetSource, ExportSource
 from engagement_nb.sources.sandbox import SAMPLE, SandboxSource, sandbox_profiles
@@ -96,8 +96,10 @@ def connect(
         beyond so many. Going beyond the contract that `engagement_nb.usage` stores is warned of
         in any case.
     **options
-        For the sandbox: the fields of `engagement_nb.sandbox.Settings`. With ``seed``, ``now``
-        (an instant) and ``tweets`` figures are the same on every machine and every day.
+        For the API: ``deadline`` (seconds) and ``max_bytes`` of one response, see
+        `engagement_nb.client.Client`. For the sandbox: the fields of
+        `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``
+        figures are the same on every machine and every day.
 
     Returns
     -------
@@ -122,13 +124,19 @@ def connect(
         return SandboxSource(
             profile=profile, dataset=dataset, progress=progress, max_handles=max_handles, **options
         )
-    if options:
+    unknown = [option for option in options if name != "api" or option not in CLIENT_OPTIONS]
+    if unknown:
         raise InputError(
-            f"{', '.join(options)}: options of the sandbox, and {name!r} is another source."
+            f"{', '.join(unknown)}: {name!r} has no such options.",
+            advice="The API has deadline and max_bytes; the sandbox has those of its Settings.",
         )
     if name == "api":
         return ApiSource(
-            api_profiles(profile), dataset=dataset, progress=progress, max_handles=max_handles
+            api_profiles(profile),
+            dataset=dataset,
+            progress=progress,
+            max_handles=max_handles,
+            **options,
         )
     if "://" in name or Path(name, "dataset.json").exists():
         return DatasetSource(name)

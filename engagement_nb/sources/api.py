@@ -22,6 +22,8 @@ from engagement_nb.sources.base import MetricNames, Source
 from engagement_nb.usage import Ledger
 from engagement_nb.vocabulary import By, EndpointName
 
+CLIENT_OPTIONS = ("deadline", "max_bytes")
+"""Options of `Client` that `connect` takes for the API."""
 _Result = TypeVar("_Result")
 
 
@@ -32,7 +34,7 @@ class ApiSource(Source):
     ----------
     profiles
         Whose tokens may be used.
-    dataset, progress, max_handles
+    dataset, progress, max_handles, client_options
         See `connect`.
 
     Raises
@@ -50,7 +52,9 @@ class ApiSource(Source):
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
         max_handles: int | None = None,
+        **client_options: Any,
     ) -> None:
+        self._client_options = client_options
         self.profiles = tuple(profiles)
         self.ledger = Ledger()
         self._max_handles = max_handles
@@ -69,7 +73,7 @@ class ApiSource(Source):
         """The client that sends this source's requests."""
         with self._lock:
             if self._client is None:
-                self._client = Client(recorder=self.ledger.record_use)
+                self._client = Client(recorder=self.ledger.record_use, **self._client_options)
             return self._client
 
     def close(self) -> None:

@@ -234,21 +234,6 @@ def test_a_small_study_keeps_its_promises():
     assert all(outcome.counted for outcome in outcomes if outcome.tweets > 1000)
 
 
-def test_an_earlier_snapshot_is_found_in_a_dataset(tmp_path):
-    from engagement_nb.sources.gather import earlier_snapshot
-
-    import engagement_nb as enb
-
-    folder = str(tmp_path / "dataset")
-    with enb.connect("sandbox", dataset=folder) as source:
-        ids = source.tweet_ids(count=30)
-        first = source.totals(ids)
-        assert earlier_snapshot(source, "totals") is None
-    with enb.connect(folder) as kept:
-        assert earlier_snapshot(kept, "totals") is None
-        assert kept.totals().frame["favorites"].sum() == first.frame["favorites"].sum()
-
-
 def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
     gap = explore_gap(frame)
