@@ -91,6 +91,14 @@ def explore_gap(
         raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
     if resamples < 1:
         raise AnalysisError(f"An interval takes one resample at least, not {resamples}.")
+    if about.kind in ("overview", "video"):
+        raise AnalysisError(
+            f"An {about.kind} file has no clicks and expands, so nothing can be said from it about"
+            " hidden engagements; its totals by day are in metrics.frame."
+            if about.kind == "overview"
+            else "A video file has no engagements; its views by day are in metrics.frame.",
+            advice="Export the content of the same period (account_analytics_content_...) too.",
+        )
     counts = read_counts(frame)
     verdicts, choice = find_and_judge(counts, tolerance)
     return Gap(

@@ -177,7 +177,8 @@ def _whole_numbers(column: pd.Series) -> pd.Series:
 def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Sum a series, take the last snapshot, count an exact repeat once; else refuse repeats."""
     if "tweet_id" not in frame.columns:
-        return frame.reset_index(drop=True), 0
+        # Each row is a Tweet without an id, or a day of the whole account.
+        return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
     if "time" in frame.columns:
         return sum_series(frame), 0
     if not frame["tweet_id"].duplicated().any():

@@ -117,7 +117,7 @@ class Findings:
         ``over_count`` add up the figures that are known.
         """
         chosen = self.compared
-        keys = [c for c in ("tweet_id", "created_at") if c in self.counts.frame.columns]
+        keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
         frame = self.counts.frame.loc[chosen, keys].reset_index(drop=True)
         engagements = self.counts.engagements[chosen]
         inside = self.counts.sums(self.summed)[chosen]

@@ -8,8 +8,10 @@ import random
 import pandas as pd
 import pytest
 
-from engagement_nb.errors import InputError
+from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.exports import Exports, read_export
+from engagement_nb.gap import explore_gap
+from engagement_nb.sources import connect
 from tests.exports import kinds
 from tests.exports.export_files import write
 
@@ -263,3 +265,24 @@ def test_no_word_means_two_metrics():
             for word, name in zip(words.split(","), kinds.ORDERS[kind], strict=True):
                 if word:
                     assert seen.setdefault(word.lower(), name) == name
+
+
+def test_the_gap_of_daily_figures_is_found_and_of_an_overview_it_is_refused(tmp_path):
+    daily = read_export(write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily"))))
+    gap = explore_gap(daily)
+    rows = kinds.rows("daily")
+    assert gap.engagements == sum(int(row[3]) for row in rows)
+    assert gap.hidden > 0
+    overview = kinds.text(kinds.header("overview"), kinds.rows("overview"))
+    with pytest.raises(AnalysisError, match="has no clicks and expands"):
+        explore_gap(read_export(write(tmp_path, overview)))
+
+
+def test_a_daily_figure_names_no_tweet_and_ids_cannot_be_asked_of_it(tmp_path):
+    path = write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily")))
+    source = connect(path)
+    assert source.tweet_ids() == []
+    assert "60 days" in repr(source.totals())
+    assert source.totals().facts()["unit"] == "day"
+    with pytest.raises(InputError, match="by day of the whole account"):
+        source.totals(["1886483849795768598"])
