@@ -43,6 +43,9 @@ def _question(command: _Command) -> _Command:
                 show_default=True,
                 help="The copy of the API on this machine, or the API.",
             ),
+            click.option("--seed", type=int, help="Of the sandbox's world."),
+            click.option("--now", help="Moment at which the sandbox's world stands still."),
+            click.option("--tweets", type=int, help="Size of the sandbox's world."),
             click.option(
                 "--max-handles",
                 type=click.IntRange(0),
@@ -166,7 +169,10 @@ def _open(
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     names = list(asked["profile"]) or None
-    source = connect(asked["source"], profile=names, progress=progress, max_handles=max_handles)
+    world = {name: asked[name] for name in ("seed", "now", "tweets") if asked[name] is not None}
+    source = connect(
+        asked["source"], profile=names, progress=progress, max_handles=max_handles, **world
+    )
     assert isinstance(source, ApiSource)  # noqa: S101
     return source
 
