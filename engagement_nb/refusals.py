@@ -80,6 +80,8 @@ def _row(
 _AUTH = (401, 403)
 _LONGEST_TEXT = 200
 """Characters; a refusal can name 250 Tweets, which the error has in ``tweet_ids``."""
+_SEARCHED = 4000
+"""Characters of the API's texts that are searched for a known cause."""
 _TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
 
@@ -194,6 +196,16 @@ REFUSALS: tuple[Refusal, ...] = (
         "Check ENGAGEMENT_API_URL and any proxy or sign-in page between here and the API.",
     ),
     _row(
+        "proxy", "", (407,), BadRequestError,
+        "A proxy between here and the API wants a user name and a password.",
+        "Set HTTPS_PROXY with the proxy's address as your network's administrator gives it.",
+    ),
+    _row(
+        "sign-in page", "", (511,), BadRequestError,
+        "The network wants you to sign in before it lets requests through.",
+        "Open any page in a browser, sign in to the network there, then try again.",
+    ),
+    _row(
         "bad json", r"\bjson\b|malformed", (400,), BadRequestError,
         "The API could not read the request's body.",
         "If this request was made by this package, please report it with the API's text.",
@@ -274,7 +286,8 @@ def explain(status: int, texts: Sequence[str]) -> Explanation:
         Always one: by text where a pattern fits, else by status.
     """
     joined = "\n".join(texts)
-    refusal = next(row for row in REFUSALS if row.fits(status, joined))
+    # Patterns are searched at the beginning only: their time grows with the square of it.
+    refusal = next(row for row in REFUSALS if row.fits(status, joined[:_SEARCHED]))
     tweet_ids: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     if refusal.error is ForbiddenTweetsError:

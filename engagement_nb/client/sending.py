@@ -24,6 +24,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import orjson
 
+from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLargeError
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import redact
 from engagement_nb.client.pacing import Pacer, Pacers, Ticket
@@ -33,11 +34,14 @@ from engagement_nb.errors import ConnectionTroubleError
 __all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
+DEFAULT_DEADLINE = 120.0
+DEFAULT_MAX_BYTES = 256_000_000
+"""The largest answers, 25 Tweets by hour with all metrics, have some 6 MB."""
 
 _JSON = {"Content-Type": "application/json"}
 
 _LARGE = 500_000
-"""Bytes of an answer from which on `Client.reading` takes it to the one thread."""
+"""Bytes of an answer from which on `Client.parse_offloaded` leaves it to the one thread."""
 
 _T = TypeVar("_T")
 
@@ -83,7 +87,11 @@ class Client:
         Gives the pacer of a profile; by default one an app and host, shared by all processes
         of this user on this machine.
     timeout
-        Seconds, or an ``httpx.Timeout``.
+        Seconds without a byte, or an ``httpx.Timeout``.
+    deadline
+        Seconds for a whole response, however steadily its bytes come.
+    max_bytes
+        Of a whole response, decoded.
     on_event
         Called with a `Sent` after each request, in the thread that sent it.
     recorder
@@ -98,6 +106,8 @@ class Client:
         *,
         pacer_for: Callable[[Profile], Pacer] | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
+        deadline: float = DEFAULT_DEADLINE,
+        max_bytes: int = DEFAULT_MAX_BYTES,
         on_event: Callable[[Sent], None] | None = None,
         recorder: Callable[[Profile], None] | None = None,
         transport: httpx.BaseTransport | None = None,
@@ -108,10 +118,12 @@ class Client:
         self._pacers: dict[int, Pacer] = {}
         self._pacers_lock = threading.Lock()
         self._timeout = timeout
+        self._deadline = deadline
+        self._max_bytes = max_bytes
         self._transport = transport
         self._trust = httpx.create_ssl_context()
-        self._idle: deque[httpx.Client] = deque()
-        self._opened: list[httpx.Client] = []
+        self._idle: deque[BoundedConnection] = deque()
+        self._opened: list[BoundedConnection] = []
         self._reader = ThreadPoolExecutor(1, "read-answers")
 
     def __enter__(self) -> Self:
@@ -124,14 +136,14 @@ class Client:
         """End all waits for the quota and close all connections."""
         self.stop()
         self._reader.shutdown(wait=False)
-        for http in self._opened:
-            http.close()
+        for connection in self._opened:
+            connection.http.close()
 
-    def reading(self, raw: bytes, make: Callable[..., _T], *given: Any) -> _T:
-        """Make something of an answer's bytes: of a large answer, in the one thread for that.
+    def parse_offloaded(self, raw: bytes, make: Callable[..., _T], *given: Any) -> _T:
+        """Call ``make`` on ``given``; for a large answer, in the one thread that parses those.
 
-        Each thread keeps the memory that it once needed, and a large answer needs much: so the
-        threads that wait for answers, which are many, leave the reading to one.
+        Each thread keeps the memory that it once needed, and a large answer needs much. So the
+        many threads that wait for answers leave the parsing to one.
         """
         if len(raw) < _LARGE:
             return make(*given)
@@ -147,22 +159,22 @@ class Client:
                 pacer.stop()
 
     @contextmanager
-    def _connection(self) -> Iterator[httpx.Client]:
-        """A connection that is nobody else's meanwhile: the last used, which is still warm.
+    def _connection(self) -> Iterator[BoundedConnection]:
+        """A connection for this thread alone: the last used, which is still warm.
 
-        One httpx client for all threads would look through all of its connections, under one
-        lock, at each request: with hundreds on their way, that is slower than the quota.
+        One httpx client for all threads would search all of its connections, under one lock,
+        at each request: with hundreds in flight, that is slower than the quota.
         """
         try:
-            http = self._idle.pop()
+            connection = self._idle.pop()
         except IndexError:
-            http = self._open()
+            connection = self._open()
         try:
-            yield http
+            yield connection
         finally:
-            self._idle.append(http)
+            self._idle.append(connection)
 
-    def _open(self) -> httpx.Client:
+    def _open(self) -> BoundedConnection:
         http = httpx.Client(
             timeout=self._timeout,
             transport=self._transport,
@@ -171,10 +183,15 @@ class Client:
             follow_redirects=False,
             # A proxy of the environment is never meant for this machine itself.
             mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
-            headers={"Accept": "application/json", "User-Agent": "engagement-nb"},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "engagement-nb",
+            },
         )
-        self._opened.append(http)
-        return http
+        connection = BoundedConnection(http, self._deadline, self._max_bytes)
+        self._opened.append(connection)
+        return connection
 
     def pacer(self, profile: Profile) -> Pacer:
         """The pacer that this client's requests with a profile wait for."""
@@ -204,9 +221,8 @@ class Client:
         ticket = pacer.acquire(request.endpoint)
         outcome = _Outcome(request, time.monotonic())
         try:
-            with self._connection() as http:
-                built = http.build_request("POST", request.url, content=body, headers=_JSON)
-                answer = self._exchange(http, request, built, auth, pacer, ticket, outcome)
+            with self._connection() as connection:
+                answer = self._exchange(connection, request, body, auth, pacer, ticket, outcome)
         except Exception as error:
             self._tell(outcome, type(error).__name__)
             raise
@@ -217,9 +233,9 @@ class Client:
 
     def _exchange(
         self,
-        http: httpx.Client,
+        connection: BoundedConnection,
         request: Request,
-        built: httpx.Request,
+        body: bytes,
         auth: httpx.Auth,
         pacer: Pacer,
         ticket: Ticket,
@@ -227,23 +243,28 @@ class Client:
     ) -> Answer:
         learned = False
         try:
-            response = http.send(built, auth=auth, stream=True)
-            try:
-                # Before the body is read: the pacer takes this for the time of the answer.
-                told = pacer.learn(ticket, response.headers, response.status_code)
-                learned = True
-                outcome.status = response.status_code
-                outcome.limit, outcome.remaining = told.limit, told.remaining
-                raw = response.read()
-            finally:
-                response.close()
+            with connection.exchange() as extensions:
+                http = connection.http
+                built = http.build_request(
+                    "POST", request.url, content=body, headers=_JSON, extensions=extensions
+                )
+                response = http.send(built, auth=auth, stream=True)
+                try:
+                    # Before the body is read: the pacer measures the time to the headers.
+                    told = pacer.learn(ticket, response.headers, response.status_code)
+                    learned = True
+                    outcome.status = response.status_code
+                    outcome.limit, outcome.remaining = told.limit, told.remaining
+                    raw = response.read()
+                finally:
+                    response.close()
         except httpx.HTTPError as error:
             # From None: httpx's error holds the request, and with it the signature.
             raise _connection_trouble(error, request) from None
         finally:
             if not learned:
                 pacer.learn(ticket, None)
-        return self.reading(raw, read_answer, request, response, raw)
+        return self.parse_offloaded(raw, read_answer, request, response, raw)
 
     def _tell(self, outcome: _Outcome, error: str) -> None:
         sent = Sent(
@@ -280,10 +301,20 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
         what = f"{host} could not be reached ({redact(str(error))})."
         advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
+    elif isinstance(error, DeadlineError):
+        seconds = str(error).rpartition("within ")[2]
+        what = f"{host} did not finish its response within {seconds}."
+        advice = "Try again; if the network is slow, raise the client's deadline."
+    elif isinstance(error, TooLargeError):
+        what = f"The response of {host} is {error}."
+        advice = "Check ENGAGEMENT_API_URL and any proxy between here and the API."
+    elif isinstance(error, httpx.DecodingError):
+        what = f"The response of {host} cannot be decoded: {redact(str(error))}."
+        advice = "Try again; if it stays so, check any proxy between here and the API."
     elif isinstance(error, httpx.TimeoutException):
         what = f"{host} did not answer in time."
         advice = "Try again in a while."
     else:
-        what = f"The answer of {host} was cut off or garbled ({type(error).__name__})."
+        what = f"The response of {host} was cut off or garbled ({type(error).__name__})."
         advice = "Try again."
     return ConnectionTroubleError(what, advice=advice, tweet_ids=request.tweet_ids)

@@ -29,6 +29,12 @@ from engagement_nb.vocabulary import (
 GROUPING = "metrics"
 """Name of the one grouping that every request of ours has; no reserved key is called so."""
 
+_DEPTH: dict[By | None, int] = {None: 2, "day": 3, "hour": 4}
+_MOST_DIGITS = 18
+"""More may not fit into 64 bits."""
+_MOST_TEXT = 100_000
+"""Characters of the API's error texts; a refusal of 250 Tweets has some 20,000."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -150,18 +156,27 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
     if response.is_success:
         regular = read_cube(raw, GROUPING, request.metrics, request.by)
     document, counts = regular or _read_any(raw)
+    if response.is_success and not isinstance(document, dict):
+        kind = "JSON" if document is None else "a JSON object"
+        page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
+        raise ServerTroubleError(
+            f"{where}: the API's response is not {kind}{page} (status {response.status_code}).",
+            advice="Try again in a while; if it stays so, check for a proxy or a sign-in page"
+            " between here and the API.",
+            status=response.status_code,
+        )
     if not isinstance(document, dict):
-        if response.is_success:
-            kind = "JSON" if document is None else "a JSON object"
-            raise ServerTroubleError(
-                f"{where}: the API's answer is not {kind} (status {response.status_code}).",
-                advice="Try again in a while; if it stays so, a proxy may stand in between.",
-                status=response.status_code,
-            )
         document = {}
     texts = _texts(document.get("errors"))
     if not response.is_success or not isinstance(counts, Cube | dict):
         raise _refusal(request, response, texts, where)
+    if isinstance(counts, dict) and not _counts_everywhere(counts, _DEPTH[request.by]):
+        raise ServerTroubleError(
+            f"{where}: the API's response is not as documented: {GROUPING!r} must hold whole"
+            " numbers by Tweet, metric, and day and hour if asked.",
+            advice="Try again in a while; if it stays so, report it with the API's status page.",
+            status=response.status_code,
+        )
     return Answer(
         request=request,
         raw=raw,
@@ -183,6 +198,17 @@ def _read_any(raw: bytes) -> tuple[Any, Any]:
     except orjson.JSONDecodeError:
         return None, None
     return document, document.get(GROUPING) if isinstance(document, dict) else None
+
+
+def _counts_everywhere(tree: object, depth: int) -> bool:
+    """Whether there are counts, and nothing else, so many levels below."""
+    if depth:
+        return isinstance(tree, dict) and all(
+            _counts_everywhere(branch, depth - 1) for branch in tree.values()
+        )
+    if isinstance(tree, str):
+        return tree.isascii() and tree.isdigit() and len(tree) <= _MOST_DIGITS
+    return isinstance(tree, int) and not isinstance(tree, bool) and 0 <= tree < 10**_MOST_DIGITS
 
 
 def _refusal(
@@ -209,8 +235,15 @@ def _texts(errors: object) -> tuple[str, ...]:
         errors = [errors]
     if not isinstance(errors, list):
         return ()
-    words = (e.get("message", e) if isinstance(e, dict) else e for e in errors)
-    return tuple(redact(str(word)) for word in words)
+    texts, length = [], 0
+    for error in errors:
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
+        length += len(text) + 1
+        if length > _MOST_TEXT:
+            break
+        texts.append(text.replace("\0", " "))
+    # Once for all of them: each search for secrets has to look them up.
+    return tuple(redact("\0".join(texts)).split("\0")) if texts else ()
 
 
 def _ids(listed: object) -> tuple[str, ...]:

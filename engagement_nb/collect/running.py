@@ -328,7 +328,7 @@ class Run:
             began = time.monotonic()
             try:
                 answer = self._client.send(request)
-                part = self._client.reading(answer.raw, part_of, answer)
+                part = self._client.parse_offloaded(answer.raw, part_of, answer)
                 del answer  # It is many times larger than the part.
             except (ForbiddenTweetsError, UnavailableTweetsError) as error:
                 part = part_of_refusal(request, error, datetime.now(UTC))

@@ -397,6 +397,8 @@ def test_large_answers_are_read_by_one_thread_and_small_ones_where_they_came(
     client: Client,
 ) -> None:
     with ThreadPoolExecutor(4) as pool:
-        large = pool.map(lambda _: client.reading(bytes(1_000_000), threading.get_ident), range(8))
+        large = pool.map(
+            lambda _: client.parse_offloaded(bytes(1_000_000), threading.get_ident), range(8)
+        )
         assert len(set(large)) == 1
-    assert client.reading(b"{}", threading.get_ident) == threading.get_ident()
+    assert client.parse_offloaded(b"{}", threading.get_ident) == threading.get_ident()

@@ -14,7 +14,7 @@ import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.client.pacing import Pacer
+from engagement_nb.client.pacing import Pacer, Store
 from engagement_nb.collect import collect
 from engagement_nb.collect.running import Event, Run
 from engagement_nb.dataset.parts import Memory
@@ -233,7 +233,7 @@ def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> N
     profiles = sandbox_profiles(sandbox.url)
     stranger = make_plan(ids[:1], "28hr", profiles=profiles)
     events: list[Event] = []
-    apart = Pacer(window=1.0), Pacer(window=1.0)
+    apart = Pacer(Store(window=1.0)), Pacer(Store(window=1.0))
     with (
         Client(pacer_for=lambda profile: apart[0]) as other,
         Client(pacer_for=lambda profile: apart[1]) as own,

@@ -115,12 +115,12 @@ class AppAuth(httpx.Auth):
             yield request
             return
         kept = self._kept()
-        bearer = kept or (yield from self._fetch())
+        bearer = kept or (yield from self._fetch(request))
         request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
         response = yield request
         if kept and response.status_code == httpx.codes.UNAUTHORIZED:
             self._forget(kept)
-            bearer = yield from self._fetch()
+            bearer = yield from self._fetch(request)
             request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
             yield request
 
@@ -133,7 +133,7 @@ class AppAuth(httpx.Auth):
             if _bearers.get(self._pair) == bearer:
                 del _bearers[self._pair]
 
-    def _fetch(self) -> Generator[httpx.Request, httpx.Response, Secret]:
+    def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Secret]:
         require_safe(self._auth)
         # RFC 6749, 2.3.1: both are url-encoded before they are joined.
         pair = f"{quote(self._key.reveal(), safe='')}:{quote(self._secret.reveal(), safe='')}"
@@ -143,6 +143,8 @@ class AppAuth(httpx.Auth):
             self._auth + PATH_BEARER_TOKEN,
             headers={"Authorization": f"Basic {basic.reveal()}"},
             data={"grant_type": "client_credentials"},
+            # The timeouts and the deadline of the request that the token is for.
+            extensions=dict(request.extensions),
         )
         bearer = _bearer_in(response)
         with _bearers_lock:

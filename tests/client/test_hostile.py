@@ -1,0 +1,137 @@
+"""The client before servers that answer wrongly, slowly, too much or never."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from engagement_nb.client import Answer, Request
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import hosts_at
+from engagement_nb.errors import (
+    BadRequestError,
+    ConnectionTroubleError,
+    EngagementError,
+    ServerTroubleError,
+)
+from tests.client.hostile import (
+    Behavior,
+    answers,
+    drips_body,
+    drips_headers,
+    gzip_bomb,
+    hangs_up,
+    serving,
+    silent,
+)
+from tests.client.profiles import quick_client
+
+
+def ask(behave: Behavior, *, by: Any = None, auth: Any = "user", **options: Any) -> Answer:
+    """Ask a server for the favorites of Tweet 1."""
+    with serving(behave) as url, quick_client(**options) as client:
+        profile = Profile("me", hosts_at(url), "a key", "a secret", "1-token", "token secret")
+        endpoint: Any = "historical" if by else "totals"
+        return client.send(Request(endpoint, ("1",), ("favorites",), profile, by, auth=auth))
+
+
+@pytest.mark.parametrize("auth", ["user", "app"])
+@pytest.mark.parametrize("behave", [drips_headers, drips_body])
+def test_a_response_that_never_ends_is_given_up_at_the_deadline(
+    behave: Behavior, auth: str
+) -> None:
+    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.5 s"):
+        ask(behave, auth=auth, deadline=0.5)
+
+
+def test_a_server_that_never_answers_is_named() -> None:
+    with pytest.raises(ConnectionTroubleError, match=r"127\.0\.0\.1 did not answer in time"):
+        ask(silent, timeout=0.2)
+
+
+def test_a_connection_that_is_dropped_is_named() -> None:
+    with pytest.raises(ConnectionTroubleError, match="cut off"):
+        ask(hangs_up)
+
+
+@pytest.mark.parametrize("auth", ["user", "app"])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_a_gzip_bomb_takes_no_more_memory_than_the_limit(layers: int, auth: str) -> None:
+    behave = gzip_bomb(200_000_000, layers)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ConnectionTroubleError, match=r"larger than 1 MB|encoded"):
+            ask(behave, auth=auth, max_bytes=1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_plain_response_over_the_limit_is_refused_too() -> None:
+    with pytest.raises(ConnectionTroubleError, match="larger than 1 MB"):
+        ask(answers(b" " * 1_000_001), max_bytes=1_000_000)
+
+
+def test_a_web_page_instead_of_data_points_to_a_proxy_or_a_sign_in_page() -> None:
+    page = b"<!DOCTYPE html><html><title>Sign in to the hotel</title></html>"
+    with pytest.raises(ServerTroubleError, match=r"a web page.*proxy or a sign-in page"):
+        ask(answers(page, Content_Type="text/html"))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("302 Found", "redirect"),
+        ("407 Proxy Authentication Required", "proxy"),
+        ("511 Network Authentication Required", "sign"),
+    ],
+)
+def test_a_network_that_wants_a_sign_in_first_is_named(status: str, words: str) -> None:
+    with pytest.raises(BadRequestError, match=words):
+        ask(answers(b"", status, Location="http://login.hotel.example/"))
+
+
+@pytest.mark.parametrize(
+    "count", ["-5", "1_000", "\uff13", " 5", "", "5.0", "1e3", True, -5, 5.5, None, [], {}]
+)
+@pytest.mark.parametrize("by", [None, "day", "hour"])
+def test_a_count_that_is_no_count_is_a_malformed_response(count: object, by: str | None) -> None:
+    series = {None: count, "day": {"2026-10-01": count}, "hour": {"2026-10-01": {"05": count}}}
+    body = json.dumps({"metrics": {"1": {"favorites": series[by]}}}).encode()
+    with pytest.raises(ServerTroubleError, match="not as documented"):
+        ask(answers(body), by=by)
+
+
+@pytest.mark.parametrize("count", ["0", "12", "9" * 18, 0, 12])
+def test_counts_are_taken_as_text_or_number(count: object) -> None:
+    answer = ask(answers(json.dumps({"metrics": {"1": {"favorites": count}}}).encode()))
+    assert int(answer.groups["1"]["favorites"]) == int(str(count))
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"1": 5},
+        {"1": "5"},
+        {"1": ["favorites"]},
+        {"1": None},
+        {"1": {"favorites": {"2026-10-01": "5"}}},
+        {"favorites": {"1": "5"}, "1": 5},
+    ],
+)
+def test_another_shape_than_asked_for_is_said_in_words(groups: object) -> None:
+    with pytest.raises(ServerTroubleError, match="not as documented"):
+        ask(answers(json.dumps({"metrics": groups}).encode()))
+
+
+@pytest.mark.parametrize("text", ["", "x", "tweet limit " * 20])
+def test_two_hundred_thousand_error_texts_take_less_than_a_second(text: str) -> None:
+    body = json.dumps({"errors": [text] * 200_000}).encode()
+    began = time.process_time()
+    with pytest.raises(EngagementError):
+        ask(answers(body, "400 Bad Request"))
+    assert time.process_time() - began < 1.0
