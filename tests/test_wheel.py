@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,8 +22,17 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
+    # What JupyterLab and a notebook leave in the folder of the notebooks.
+    root = tmp_path_factory.mktemp("checkout")
+    for part in ("engagement_nb", "notebooks"):
+        shutil.copytree(ROOT / part, root / part)
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, root)
+    (root / "notebooks" / "dataset").mkdir()
+    (root / "notebooks" / "dataset" / "mine.parquet").write_text("private")
+    (root / "notebooks" / "Untitled.ipynb").write_text("{}")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", str(folder), "."]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    built = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     return next(folder.glob("*.whl"))
 
@@ -59,8 +69,10 @@ def program(wheel, tmp_path_factory):
 def test_the_wheel_holds_the_notebooks_and_nothing_that_is_not_ours(wheel):
     """Notebooks, templates, the typing marker; no tests, no data, no caches."""
     names = zipfile.ZipFile(wheel).namelist()
-    for path in (ROOT / "notebooks").glob("*.ipynb"):
-        assert f"engagement_nb/notebooks/{path.name}" in names
+    shipped = sorted(
+        Path(name).name for name in names if name.startswith("engagement_nb/notebooks")
+    )
+    assert [name[:3] for name in shipped] == ["01_", "02_", "03_", "04_"]
     for name in (
         "index.html.j2",
         "batch.html.j2",
@@ -112,9 +124,11 @@ def test_lab_works_on_copies_that_stay_as_they_are(program, tmp_path):
     assert (folder / names[0]).read_text() == "changed"
 
 
-def test_lab_opens_the_notebooks_of_a_checkout_on_loopback(capsys):
-    """And nobody else's machine reaches it."""
-    assert working_folder() == ROOT / "notebooks"
+def test_lab_works_on_copies_in_a_checkout_too_and_on_loopback(capsys, tmp_path, monkeypatch):
+    """A class can pull without conflicts, and nobody else's machine reaches the server."""
+    monkeypatch.chdir(tmp_path)
+    assert working_folder() == tmp_path / "engagement-notebooks"
+    assert notebooks_folder() == ROOT / "notebooks"
     command = lab_command(ROOT / "notebooks", port=0, browser=False)
     assert "--ServerApp.ip=127.0.0.1" in command
     from engagement_nb import cli

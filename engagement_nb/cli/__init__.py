@@ -23,7 +23,7 @@ import click
 
 from engagement_nb.errors import EngagementError, HandlesWarning, InputError
 
-DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED, TERMINATED = 0, 1, 2, 3, 130, 143
+DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
 
 COMMANDS = {
@@ -91,8 +91,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.Abort as abort:
         cause = abort.__cause__ or abort.__context__
         if isinstance(cause, _Terminated):
-            _complain("stopped by SIGTERM.")
-            return TERMINATED
+            _complain(f"stopped by {cause.signal.name}.")
+            return 128 + cause.signal
         interrupted = isinstance(cause, KeyboardInterrupt)
         _complain("interrupted." if interrupted else "stopped: no answer was given.")
         return INTERRUPTED if interrupted else FAILED
@@ -111,18 +111,26 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for name in ("SIGTERM", "SIGHUP"):
+        # Windows has no SIGHUP, and nohup wants it ignored.
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _terminate)
     sys.exit(run(arguments))
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM, which ``timeout`` and a shutdown send: cleaned up after as after Ctrl-C."""
+    """SIGTERM of ``timeout`` and a shutdown, SIGHUP of a closed terminal: cleaned up after."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.signal = signal.Signals(number)
 
 
 def _terminate(number: int, _: object) -> None:
     # Whoever sends it again does not want to wait.
     signal.signal(number, signal.SIG_DFL)
-    raise _Terminated
+    raise _Terminated(number)
 
 
 _WHAT_TO_DO = {

@@ -242,12 +242,15 @@ def batch(
     "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Where your copies of the notebooks go; by default ./engagement-notebooks.",
 )  # fmt: skip
+@click.option("--here", is_flag=True, help="Open the notebooks themselves, not copies.")
 @click.argument("more", nargs=-1, type=click.UNPROCESSED)
-def lab(port: int, no_browser: bool, folder: Path | None, more: tuple[str, ...]) -> None:
+def lab(
+    port: int, no_browser: bool, folder: Path | None, here: bool, more: tuple[str, ...]
+) -> None:
     """Open JupyterLab on the notebooks, on this machine only.
 
-    From an installed wheel it works on copies in your own directory, which are never
-    overwritten; in a checkout, on the notebooks themselves. Further words go to JupyterLab.
+    It works on copies in your own directory, which are never overwritten; with --here, on the
+    notebooks themselves. Further words go to JupyterLab.
     """
     from engagement_nb.report.lab import open_lab
 
@@ -257,4 +260,6 @@ def lab(port: int, no_browser: bool, folder: Path | None, more: tuple[str, ...])
                 f"{word} is not taken: this JupyterLab listens on this machine only.",
                 advice="Start jupyter lab yourself if others should reach it.",
             )
-    open_lab(folder=folder, port=port, browser=not no_browser, more=more)
+    if here and folder:
+        raise click.UsageError("--here and --folder exclude each other.")
+    open_lab(folder=folder, here=here, port=port, browser=not no_browser, more=more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
 import logging
 import os
@@ -27,6 +28,14 @@ ENGINES = {"fast": ENGINE, "stock": "nbclient"}
 
 KERNEL_STARTS = 3
 """Attempts to start a kernel: stock ones now and then find their port taken."""
+
+_SCARCE = {
+    errno.ENOSPC: "Make room in the temporary folder, or name another one in TMPDIR.",
+    errno.EDQUOT: "Make room in the temporary folder, or name another one in TMPDIR.",
+    errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer workers.",
+    errno.ENOMEM: "Free some memory, or use fewer workers.",
+}
+"""What is used up, by error number, and what to do about it; trying again does not help."""
 
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
@@ -99,23 +108,32 @@ def run_notebook(
             except PapermillExecutionError as failed:
                 error = _of_the_notebook(failed, name)
             except (DeadKernelError, CellTimeoutError) as stopped:
-                error = _of_the_process(type(stopped).__name__, name, _begun(_read(kept)))
+                error = _of_the_process(
+                    type(stopped).__name__, name, _begun(_read(kept) or notebook.node)
+                )
             except (RuntimeError, OSError, ZMQError) as trouble:
                 # The kernel did not start. Nothing has run, so once more costs nothing.
-                if attempt < KERNEL_STARTS:
+                if attempt < KERNEL_STARTS and getattr(trouble, "errno", 0) not in _SCARCE:
                     continue
-                error = errors.ReportError(
-                    f"No kernel could be started for {name} ({trouble}).",
-                    advice="Run the same command again; if it stays, try --engine stock.",
-                )
+                error = _not_started(trouble, name)
             break
-        executed = _tidy(_read(kept) if kept.exists() else notebook.node, name)
+        executed = _tidy(_read(kept) or notebook.node, name)
     if error is None and (missing := _not_executed(executed)):
         error = errors.ReportError(
             f"{name} was reported as done, but {missing} cells have not run.",
             advice="Run the same command again.",
         )
     return Run(executed, error)
+
+
+def _not_started(trouble: Exception, name: str) -> errors.ReportError:
+    """Why a notebook could not be run at all."""
+    number = getattr(trouble, "errno", 0)
+    why = (getattr(trouble, "strerror", None) or str(trouble)).rstrip(".")
+    return errors.ReportError(
+        f"{name} could not be run: {why}.",
+        advice=_SCARCE.get(number, "Run the same command again; if it stays, try --engine stock."),
+    )
 
 
 def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
@@ -159,8 +177,12 @@ def _not_executed(notebook: nbformat.NotebookNode) -> int:
     )
 
 
-def _read(path: Path) -> nbformat.NotebookNode:
-    return nbformat.read(path, as_version=4)
+def _read(path: Path) -> nbformat.NotebookNode | None:
+    """A notebook that papermill wrote; None where the disk had no room for it."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError):
+        return None
 
 
 def _tidy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:

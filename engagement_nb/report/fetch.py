@@ -20,6 +20,8 @@ from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
 STATE, DATASETS = "batch.json", "datasets"
+VERSION = 1
+"""Format of the files in which a batch and its reports are recorded."""
 ASKED = ".asked.txt"
 """Beside a dataset: the Tweets that the run has asked for, with figures or without."""
 EVERY = "every"
@@ -27,13 +29,26 @@ EVERY = "every"
 
 
 class RunState:
-    """What a batch has fetched, so that one that was cut off does not fetch it again."""
+    """What a batch has fetched, so that one that was cut off does not fetch it again.
+
+    A damaged file is set aside as ``batch.json.damaged``, and all is fetched again.
+
+    Raises
+    ------
+    ReportError
+        The file is of a newer version.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._said: dict[str, Any] = {"fetched": {}, "ended": False}
+        self._said: dict[str, Any] = {"version": VERSION, "fetched": {}, "ended": False}
         if store.exists(STATE):
-            self._said |= json.loads(store.read(STATE))
+            data = store.read(STATE)
+            if (said := _read_state(data)) is None:
+                store.publish(f"{STATE}.damaged", data)
+                said = {}
+            check_version(said, f"{store.where.rstrip('/')}/{STATE}")
+            self._said |= said
 
     @property
     def fetched(self) -> dict[str, Any]:
@@ -43,7 +58,9 @@ class RunState:
     def begin(self, now: datetime) -> None:
         """A new run, unless the last one was cut off."""
         if self._said["ended"] or "started_at" not in self._said:
-            self._said = {"started_at": now.isoformat(), "fetched": {}, "ended": False}
+            self._said = {
+                "version": VERSION, "started_at": now.isoformat(), "fetched": {}, "ended": False,
+            }  # fmt: skip
         self._keep()
 
     def began_at(self) -> datetime | None:
@@ -72,6 +89,36 @@ class RunState:
 
     def _keep(self) -> None:
         self._store.publish(STATE, json.dumps(self._said, indent=1).encode())
+
+
+def check_version(found: Mapping[str, Any], where: str) -> None:
+    """Refuse a file that a newer version of this package wrote.
+
+    Raises
+    ------
+    ReportError
+        It is of a newer version.
+    """
+    version = found.get("version", VERSION)
+    if not isinstance(version, int) or version > VERSION:
+        raise ReportError(
+            f"{where} was written by a newer version of engagement-nb (format {version!r}).",
+            advice="Update the package, or choose another folder.",
+        )
+
+
+def _read_state(data: bytes) -> dict[str, Any] | None:
+    """What a state file says; None if that cannot be relied on."""
+    try:
+        said = json.loads(data)
+        if "started_at" in said:
+            datetime.fromisoformat(said["started_at"])
+        for name, found in said.get("fetched", {}).items():
+            if not (isinstance(name, str) and isinstance(found, dict)):
+                return None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return said if isinstance(said.get("ended", False), bool) else None
 
 
 def dataset_name(fetch: Fetch) -> str:

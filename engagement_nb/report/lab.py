@@ -16,18 +16,14 @@ COPIES = "engagement-notebooks"
 
 
 def working_folder(folder: Path | None = None) -> Path:
-    """Where the notebooks are opened: the checkout's, or copies that stay as the user left them.
+    """Copies of the notebooks, which stay as the user left them.
 
     Parameters
     ----------
     folder
-        For the copies; `COPIES` in the working directory when not given. Not used in a
-        checkout unless given.
+        For the copies; `COPIES` in the working directory when not given.
     """
     shipped = notebooks_folder()
-    in_checkout = (shipped.parent / "pyproject.toml").exists()
-    if folder is None and in_checkout:
-        return shipped
     copies = (folder or Path(COPIES)).absolute()
     copies.mkdir(parents=True, exist_ok=True)
     for notebook in sorted(shipped.glob("*.ipynb")):
@@ -55,18 +51,28 @@ def lab_command(
 def open_lab(
     *,
     folder: Path | None = None,
+    here: bool = False,
     port: int = 8888,
     browser: bool = True,
     more: Sequence[str] = (),
 ) -> None:
     """Open JupyterLab and stay until it ends.
 
+    Parameters
+    ----------
+    folder
+        See `working_folder`.
+    here
+        Open the notebooks themselves, not copies.
+    port, browser, more
+        See `lab_command`.
+
     Raises
     ------
     ReportError
         It ended with an error.
     """
-    where = working_folder(folder)
+    where = notebooks_folder() if here else working_folder(folder)
     print(f"JupyterLab on {where}", file=sys.stderr)
     command = lab_command(where, port=port, browser=browser, more=more)
     if os.name == "posix":

@@ -37,6 +37,7 @@ COLUMNS = {
     "by": "day or hour, for a series",
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
+_DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; file systems take from 140 on."""
 
@@ -213,15 +214,18 @@ class _Loader(yaml.BaseLoader):
         for at, key in enumerate(keys):
             if key in keys[:at]:
                 mark = node.value[at][0].start_mark
-                raise InputError(f"line {mark.line + 1} has {key!r} a second time.")
+                raise InputError(
+                    f"line {mark.line + 1} has {key!r} a second time.", advice="Write each once."
+                )
         return super().construct_mapping(node, deep)
 
 
 def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     try:
+        _check_nesting(path, text)
         whole = yaml.load(text, _Loader)  # noqa: S506 - it makes nothing but text
     except InputError as error:
-        raise InputError(f"{path}, {error}", advice="Write each once.") from None
+        raise InputError(f"{path}, {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -243,6 +247,27 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
         (f"report {number}", {k: v for k, v in {**defaults, **item}.items() if v != ""})
         for number, item in enumerate(whole, start=1)
     ]
+
+
+def _check_nesting(path: Path, text: str) -> None:
+    """Refuse what grows without end when it is read: aliases of aliases, and deep nesting."""
+    anchored: list[bool] = []
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            anchored.append(bool(event.anchor or (anchored and anchored[-1])))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchored.pop()
+        nested = isinstance(event, yaml.AliasEvent) and anchored and anchored[-1]
+        if nested or len(anchored) > _DEEPEST:
+            what = "an alias within an alias" if nested else f"more than {_DEEPEST} levels"
+            raise InputError(
+                f"line {_line(event)} has {what}.",
+                advice="A manifest is a list of reports, each with its columns.",
+            )
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 1
 
 
 def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: NotebookFile) -> Row:

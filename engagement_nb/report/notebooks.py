@@ -182,7 +182,7 @@ def _read_text(notebook: str, name: str, wanted: str, text: str) -> Any:
     """A value that came as text (command line, CSV), read as YAML would."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, RecursionError):
         raise InputError(
             f"Parameter {name!r} of {notebook} is {wanted}, and {text!r} cannot be read as that."
         ) from None

@@ -83,22 +83,23 @@ class Cells:
 
     def __init__(self, cwd: Path, scratch: Path) -> None:
         # Imported here because of start-up time: `warm` runs before anything else is imported.
-        from engagement_nb.report.shell import serve
+        from engagement_nb.report.shell import READY, serve
 
         try:
             self._process, self._connection = _start(serve, cwd, scratch)
         except (EOFError, ConnectionError):
             # The fork server was lost (killed, out of memory): a new one is as good.
             self._process, self._connection = _start(serve, cwd, scratch)
+        said = b"its process does not answer"
         try:
-            started = self._connection.poll(_START_SECONDS) and self._connection.recv_bytes()
+            if self._connection.poll(_START_SECONDS):
+                said = self._connection.recv_bytes()
         except (EOFError, ConnectionError):
-            started = False
-        if not started:
             self._process.join(_END_SECONDS)
-            code = self._process.exitcode
+            said = f"its process ended at once, exit code {self._process.exitcode}".encode()
+        if said != READY:
             self._kill()
-            raise RuntimeError(f"its process ended at once, exit code {code}")
+            raise RuntimeError(said.decode())
 
     def __enter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ import nbformat
 from engagement_nb.errors import EngagementError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
+from engagement_nb.report.fetch import VERSION
 from engagement_nb.report.make import GAP, HTML, PDF, publish
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.processes import stopped
@@ -69,12 +70,16 @@ class Job:
 
 
 def read_record(store: Store) -> dict[str, Any]:
-    """What is known of the report in a folder; empty where there is none."""
+    """What is known of the report in a folder; empty where that is nothing, or damaged."""
     try:
         found = json.loads(store.read(RECORD))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict) or found.get("version", VERSION) != VERSION:
+        return {}
+    wanted = {"files": dict, "figures": dict, "status": str, "name": str}
+    whole = all(isinstance(found.get(name), kind) for name, kind in wanted.items())
+    return found if whole else {}
 
 
 def is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
@@ -122,6 +127,7 @@ def render(job: Job) -> dict[str, Any]:
 
 def write_record(store: Store, record: Mapping[str, Any]) -> None:
     """Note what became of a report, as the last of its files."""
+    record = {"version": VERSION, **record}
     store.publish(RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n")
 
 

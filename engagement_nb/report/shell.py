@@ -29,6 +29,7 @@ from IPython.core.profiledir import ProfileDir
 from traitlets import Type
 from traitlets.config import Config
 
+READY = b"ready"
 _INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -152,16 +153,21 @@ def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str
     Parameters
     ----------
     connection
-        Sends ``ready``, then receives the source of one cell after another, and "" at the end.
-        For each it sends JSON: ``execution_count``, ``outputs`` and whether the cell ``failed``.
+        Sends `READY`, or why the shell cannot start. Then receives the source of one cell after
+        another, and "" at the end. For each it sends JSON: ``execution_count``, ``outputs`` and
+        whether the cell ``failed``.
     env, cwd
         Environment and working directory of the notebook.
     scratch
         Where temporary files go: a folder that is removed after the run.
     """
-    _become_own_process(env, cwd, scratch)
-    shell = _start_shell(scratch)
-    connection.send_bytes(b"ready")
+    try:
+        _become_own_process(env, cwd, scratch)
+        shell = _start_shell(scratch)
+    except (OSError, MemoryError) as trouble:
+        connection.send_bytes(str(trouble).encode() or b"out of memory")
+        return
+    connection.send_bytes(READY)
     while source := connection.recv():
         ended = shell.run_cell(source, store_history=True)
         outputs = _OUTPUTS.take()

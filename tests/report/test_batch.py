@@ -239,7 +239,7 @@ def at_work_in(folder) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
 )
 def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
     """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""

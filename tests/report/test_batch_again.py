@@ -10,7 +10,10 @@ import nbformat
 import pytest
 
 from engagement_nb.handover import handed_over
+from engagement_nb.report.fetch import RunState
 from engagement_nb.report.notebooks import EXPLORE
+from engagement_nb.report.render import read_record
+from engagement_nb.store import Store
 from tests.report.report_inputs import export, quick_notebooks
 from tests.report.test_batch import inputs, manifest, record, run, summary
 
@@ -116,3 +119,31 @@ def test_requests_for_totals_beside_a_period_are_told(inputs, box):
         (fetched,) = summary(inputs)["fetched"].values()
         asked = [seen for seen in list(box.log)[before:] if "insights" in str(seen)]
         assert (summary(inputs)["resumed"], fetched["requests"]) == (resumed, len(asked))
+
+
+@pytest.mark.parametrize("state", ["{", "[]", '{"started_at": 3}', '{"fetched": [1]}', "\udcff"])
+def test_a_damaged_state_is_set_aside(tmp_path, state):
+    """A later run begins anew, and the damaged file is kept beside the new one."""
+    (tmp_path / "batch.json").write_bytes(state.encode(errors="surrogateescape"))
+    found = RunState(Store(tmp_path))
+    assert found.fetched == {}
+    found.begin(datetime.now(UTC))
+    assert json.loads((tmp_path / "batch.json").read_text())["ended"] is False
+    kept = (tmp_path / "batch.json.damaged").read_bytes()
+    assert kept == state.encode(errors="surrogateescape")
+
+
+def test_a_state_of_a_newer_version_is_refused(inputs, capsys):
+    """What a newer version wrote is not guessed at."""
+    path = manifest(inputs, "First,export.csv,")
+    (inputs / "out").mkdir()
+    (inputs / "out" / "batch.json").write_text('{"version": 99}')
+    assert run(inputs, path) == 1
+    assert "newer version of engagement-nb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"status": "done"}', '{"version": 99}'])
+def test_a_record_that_cannot_be_relied_on_is_as_good_as_none(tmp_path, text):
+    """A damaged record costs one report made again, and no run."""
+    (tmp_path / "made.json").write_text(text)
+    assert read_record(Store(tmp_path)) == {}

@@ -145,3 +145,34 @@ def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
     path.write_text("- just text\n")
     assert run(inputs, path) == 2
     assert "Begin each with a dash" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n"
+                                   for n in range(1, 10)), "an alias within an alias"),
+        ("[" * 5000 + "]" * 5000, "more than 20 levels"),
+    ],
+)  # fmt: skip
+def test_yaml_that_grows_without_end_is_refused(inputs, capsys, text, told):
+    """Aliases of aliases and deep nesting end in a sentence, at once."""
+    path = inputs / "manifest.yaml"
+    path.write_text(text)
+    assert run(inputs, path) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_yaml_may_use_an_alias(inputs):
+    """A value that is written once and used by two reports is read."""
+    path = inputs / "manifest.yaml"
+    path.write_text("- {name: a, export: &file export.csv}\n- {name: b, export: *file}\n")
+    rows = read_manifest(path, find_notebook(EXPLORE, inputs / "notebooks"))
+    assert [row.source.endswith("export.csv") for row in rows] == [True, True]
+
+
+def test_a_deeply_nested_parameter_is_refused(inputs, capsys):
+    """A value that cannot be read is wrong use, however deep it is."""
+    path = manifest(inputs, f"a,export.csv,{'[' * 5000}", header="name,export,tolerance")
+    assert run(inputs, path) == 2
+    assert "cannot be read as that" in capsys.readouterr().err
