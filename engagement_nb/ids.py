@@ -22,6 +22,7 @@ from typing import Any
 import orjson
 import pandas as pd
 
+from engagement_nb.availability import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.textfiles import (
@@ -448,7 +449,7 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
             advice="Give the digits of the ids, one a line, or a column tweet_id.",
         )
     problems = problems_frame(
-        {"tweet_id": value, "reason": "not a Tweet id", "detail": why}
+        {"tweet_id": value, "reason": Reason.NOT_A_TWEET_ID, "detail": why}
         for value, why in wrong.items()
     )
     return IdList(ids, problems, owners, duplicates, name)

@@ -11,11 +11,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from engagement_nb import handover
+from engagement_nb.availability import Reason
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
     METRICS,
-    REASONS,
     SNOWFLAKE_EPOCH_MS,
 )
 
@@ -75,7 +75,7 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class Metrics:
-    """Metrics of Tweets, with what could not be had.
+    """Metrics of Tweets, and what is missing.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Metrics:
         return metric_columns(self.frame)
 
     def facts(self) -> dict[str, Any]:
-        """Where the figures are from and what could not be had, as plain JSON.
+        """Where the figures are from and what is missing, as plain JSON.
 
         Returns
         -------
@@ -205,7 +205,7 @@ def problems_frame(rows: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:
             "scope": "tweet",
             "metrics": "",
             "detail": "",
-            "advice": REASONS[row["reason"]].advice,
+            "advice": Reason(row["reason"]).advice,
             **row,
         }
         for row in rows

@@ -1,4 +1,4 @@
-"""Problems kept by kind while a run goes on, so that half a million of them take little room."""
+"""Problems grouped by kind, so that half a million of them take little memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from engagement_nb.availability import Reason
 from engagement_nb.metrics import PROBLEM_COLUMNS, problems_frame
-from engagement_nb.vocabulary import REASONS
 
 SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"}
-"""What is missing of a Tweet, in words; empty for all of it."""
+"""The part of a Tweet's figures that is missing; empty for all of them."""
 
 
 def tweets_missing(rows: Iterable[Mapping[str, Any]]) -> int:
@@ -20,9 +20,9 @@ def tweets_missing(rows: Iterable[Mapping[str, Any]]) -> int:
 
 
 class Kind(NamedTuple):
-    """What problems of many Tweets have in common: see `PROBLEM_COLUMNS`."""
+    """What the problems of many Tweets have in common: the columns of `PROBLEM_COLUMNS`."""
 
-    reason: str
+    reason: Reason
     scope: str = "tweet"
     metrics: str = ""
     detail: str = ""
@@ -37,18 +37,18 @@ class ProblemLog:
     def add(
         self,
         tweet_ids: Iterable[str],
-        reason: str,
+        reason: Reason,
         scope: str = "tweet",
         metrics: str = "",
         detail: str = "",
     ) -> None:
-        """Note that these Tweets have this problem."""
+        """Add a problem of these Tweets."""
         found = dict.fromkeys(tweet_ids)
         if found:
             self._ids.setdefault(Kind(reason, scope, metrics, detail), {}).update(found)
 
     def update(self, other: ProblemLog) -> None:
-        """Take over all problems of another log."""
+        """Add all problems of another log."""
         for kind, ids in other.items():
             self.add(ids, *kind)
 
@@ -58,21 +58,38 @@ class ProblemLog:
 
     def counts(self) -> list[dict[str, Any]]:
         """How many Tweets each reason and scope concerns, as plain values for JSON."""
-        found: dict[tuple[str, str], set[str]] = {}
+        found: dict[tuple[Reason, str], set[str]] = {}
         for kind, ids in self._ids.items():
             found.setdefault((kind.reason, kind.scope), set()).update(ids)
         return [
-            {"reason": reason, "scope": scope, "tweets": len(ids)}
+            {"reason": reason.value, "scope": scope, "tweets": len(ids)}
             for (reason, scope), ids in found.items()
         ]
 
-    def lines(self) -> list[str]:
-        """The counts in words: ``"2 Tweets: not yours (some metrics)"``."""
-        counted = [(row, SCOPES[row["scope"]]) for row in self.counts()]
-        return [
-            f"{row['tweets']:,} Tweets: {row['reason']}{f' ({some})' if some else ''}"
-            for row, some in counted
-        ]
+    def lines(self, label: str = "") -> list[str]:
+        """The counts in words: ``"2 Tweets: not yours (some metrics)"``.
+
+        Parameters
+        ----------
+        label
+            Goes before each line but that of entries that are not Tweets at all.
+        """
+        lines = []
+        for row in self.counts():
+            number, some = row["tweets"], SCOPES[row["scope"]]
+            if row["reason"] == Reason.NOT_A_TWEET_ID:
+                that = (
+                    "entry that is not a Tweet id"
+                    if number == 1
+                    else "entries that are not Tweet ids"
+                )
+                lines.append(f"skipped: {number:,} {that}")
+                continue
+            tweets = "Tweet" if number == 1 else "Tweets"
+            lines.append(
+                f"{label}{number:,} {tweets}: {row['reason']}{f' ({some})' if some else ''}"
+            )
+        return lines
 
     def of_scope(self, scope: str) -> set[str]:
         """The Tweets that have a problem of this scope."""
@@ -82,7 +99,7 @@ class ProblemLog:
         """All as a frame of problems."""
         frames = [
             pd.DataFrame(
-                {"tweet_id": list(ids), **kind._asdict(), "advice": REASONS[kind.reason].advice},
+                {"tweet_id": list(ids), **kind._asdict(), "advice": kind.reason.advice},
                 columns=PROBLEM_COLUMNS,
                 dtype="string",
             )
@@ -97,7 +114,7 @@ class ProblemLog:
         for row in rows:
             log.add(
                 [str(row["tweet_id"])],
-                str(row["reason"]),
+                Reason(str(row["reason"])),
                 str(row.get("scope") or "tweet"),
                 str(row.get("metrics") or ""),
                 str(row.get("detail") or ""),

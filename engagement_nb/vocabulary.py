@@ -54,8 +54,6 @@ class Metric:
     needs_owner
         Whether ``totals`` gives it to the owner's tokens only. The windowed endpoints
         give everything to the owner only.
-    max_age
-        Age of a Tweet beyond which the figure is not known, or None.
     expected
         What the documents say about its part in ``engagements``.
     """
@@ -65,24 +63,23 @@ class Metric:
     on_totals: bool
     on_windows: bool
     needs_owner: bool = True
-    max_age: timedelta | None = None
     expected: Expected = "counted"
 
 
 IMPRESSIONS_MAX_AGE = timedelta(days=90)
-"""On totals only; the windowed endpoints have no such limit."""
+"""On totals only, for `AGE_LIMITED_ON_TOTALS`; the windowed endpoints have no such limit."""
+AGE_LIMITED_ON_TOTALS = frozenset({"impressions", "engagements"})
 VIDEO_VIEWS_MAX_AGE = timedelta(days=1800)
-"""Beyond it the API lists the Tweet as unsupported and still sends a "0"."""
+"""On all endpoints; for older Tweets the API still sends a "0"."""
 
 _METRICS = (
-    Metric("impressions", "impressions", True, True, max_age=IMPRESSIONS_MAX_AGE,
-           expected="not counted"),
-    Metric("engagements", "engagements", True, True, max_age=IMPRESSIONS_MAX_AGE),
+    Metric("impressions", "impressions", True, True, expected="not counted"),
+    Metric("engagements", "engagements", True, True),
     Metric("favorites", "likes", True, True, needs_owner=False),
     Metric("retweets", "reposts", True, True, needs_owner=False),
     Metric("replies", "replies", True, True, needs_owner=False),
     Metric("video_views", "video views", True, True, needs_owner=False,
-           max_age=VIDEO_VIEWS_MAX_AGE, expected="not said"),
+           expected="not said"),
     Metric("quote_tweets", "quotes", True, False, needs_owner=False, expected="not said"),
     Metric("media_views", "media views", False, True, expected="not counted"),
     Metric("media_engagements", "media engagements", False, True),
@@ -243,36 +240,3 @@ def label(name: str) -> str:
     """What a reader of a report calls a metric, for any column of a frame."""
     metric = METRICS.get(name)
     return metric.label if metric else EXPORT_ONLY_METRICS.get(name, name.replace("_", " "))
-
-
-@dataclass(frozen=True)
-class Reason:
-    """Why something could not be had, and what to do about it."""
-
-    key: str
-    advice: str
-
-
-_REASONS = (
-    Reason("not a Tweet id", "Give the digits of the id, as text: a spreadsheet rounds them."),
-    Reason("unavailable", "Deleted, protected or never posted: leave it out."),
-    Reason("not yours", "Add a profile with the tokens of the Tweet's owner, or ask totals for"
-           " its public metrics."),
-    Reason("posted later", "The period ends before this Tweet was posted: choose a later one."),
-    Reason("older than 90 days", "Totals knows impressions and engagements for 90 days;"
-           " ask historical, or keep snapshots."),
-    Reason("older than 1800 days", "Video views are kept for 1,800 days; the 0 sent is no count."),
-    Reason("before 2014-09-01", "The API knows nothing earlier: choose a later period."),
-    Reason("before 2015-09-15", "Likes, replies and reposts of that time are not known;"
-           " the 0 sent is no count."),
-    Reason("metric not offered", "Ask an endpoint that offers this metric."),
-    Reason("needs the owner's tokens", "App-only access gives public metrics: add the owner's"
-           " tokens."),
-    Reason("not authenticated", "Check the tokens of this profile: engagement-nb auth check."),
-    Reason("refused", "See the API's text."),
-    Reason("request failed", "Run the same command again: it asks only for what is missing."),
-    Reason("not in this source", "The file or dataset does not hold this Tweet."),
-)  # fmt: skip
-
-REASONS: dict[str, Reason] = {reason.key: reason for reason in _REASONS}
-"""Every reason that a frame of problems can give."""

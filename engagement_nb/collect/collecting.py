@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.availability import UNFINISHED
 from engagement_nb.client import Client
 from engagement_nb.collect.outcome import Outcome
 from engagement_nb.collect.running import Event, Run
@@ -24,9 +25,6 @@ from engagement_nb.metrics import About, Metrics
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import answered_window
 from engagement_nb.problems import ProblemLog
-
-UNFINISHED = frozenset({"request failed", "not authenticated"})
-"""Reasons for which a run is not done: asked again, it goes on."""
 
 
 def collect(

@@ -9,7 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from engagement_nb.availability import posted_before, too_old
+from engagement_nb.availability import (
+    Reason,
+    age_limit,
+    is_below,
+    needs_owner,
+    zero_limit,
+)
 from engagement_nb.client import Answer, Request
 from engagement_nb.client.cubes import Cube
 from engagement_nb.dataset.frames import TIME, answer_table
@@ -17,14 +23,9 @@ from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import Window
-from engagement_nb.planning.routing import Known, router, wants_private
+from engagement_nb.planning.routing import Known, first_private_id, router
 from engagement_nb.problems import ProblemLog
-from engagement_nb.vocabulary import (
-    METRIC_ALIASES,
-    METRICS,
-    PUBLIC_COUNTS_KNOWN_FROM,
-    ZERO_BEFORE_KNOWN,
-)
+from engagement_nb.vocabulary import AGE_LIMITED_ON_TOTALS, METRIC_ALIASES
 
 _BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
 
@@ -40,17 +41,14 @@ class Outcome:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.known = Known(dict(plan.owners), counted=frozenset(plan.handles))
+        self.known = Known(dict(plan.owners), approved_handles=frozenset(plan.handles))
         self.outstanding: dict[Window | None, dict[str, None]] = {
-            window: dict.fromkeys(
-                t for t in plan.tweet_ids if window is None or posted_before(t, window.end)
-            )
-            for window in plan.windows
+            window: dict.fromkeys(ids) for window, ids in plan.tweets_by_window().items()
         }
         self.requests = 0
         self._done: dict[str, int] = {}
-        self._lost: dict[str, tuple[str, str]] = {}
-        self._gaps: dict[str, list[tuple[str, str]]] = {}
+        self._lost: dict[str, tuple[Reason, str]] = {}
+        self._gaps: dict[str, list[tuple[Reason, str]]] = {}
         self._metrics = ProblemLog()
         self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
 
@@ -69,17 +67,18 @@ class Outcome:
         profile = self._by_name.get(part.owner or part.profile)
         came: list[str] = []
         route = router(self.plan, self.known)
+        first_private = first_private_id(self.plan)
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if part.auth == "app" and wants_private(self.plan, tweet_id):
+            if part.auth == "app" and int(tweet_id) >= first_private:
                 lane, _ = route(tweet_id)
                 if lane and lane.auth == "user":
                     # Of an earlier run, whose user tokens were dead: they may be good again.
                     continue
             if tweet_id in gone:
                 detail = "" if tweet_id in part.unavailable else "The answer has no figures of it."
-                self.give_up([tweet_id], "unavailable", detail)
+                self.give_up([tweet_id], Reason.UNAVAILABLE, detail)
                 continue
             del waiting[tweet_id]
             came.append(tweet_id)
@@ -96,7 +95,7 @@ class Outcome:
             return True
         wanted = self.plan.offered
         if part.auth == "app":
-            wanted = tuple(name for name in wanted if not METRICS[name].needs_owner)
+            wanted = tuple(name for name in wanted if not needs_owner(part.endpoint, name))
         denied = self.known.denied.get(part.auth, set())
         return {*wanted} - denied <= {*part.metrics}
 
@@ -110,50 +109,52 @@ class Outcome:
                 self.known.owners[tweet_id] = part.authors[tweet_id]
 
     def _note_metrics(self, part: Part, came: list[str]) -> None:
-        """Note which figures of Tweets that came are not known although they were asked for."""
+        """Note which figures are missing of Tweets that came."""
         if not came:
             return
         here = set(came)
-        old = ("impressions", "engagements")
         for name, ids in part.missing.items():
             rest = here.intersection(ids)
-            if name in old:
+            if name in AGE_LIMITED_ON_TOTALS:
                 rest -= {*part.unsupported_impressions}
-            self._metrics.add(sorted(rest), "metric not offered", "metrics", name,
-                              "The answer has no such figure.")  # fmt: skip
-        lost = [name for name in old if name in part.metrics]
-        if lost:
-            unsupported = [t for t in part.unsupported_impressions if t in here]
-            self._metrics.add(unsupported, "older than 90 days", "metrics", ", ".join(lost))
+            self._miss(sorted(rest), Reason.METRIC_NOT_OFFERED, [name],
+                       "The answer has no such figure.")  # fmt: skip
+        listed = [t for t in part.unsupported_impressions if t in here]
+        names = [name for name in part.metrics if name in AGE_LIMITED_ON_TOTALS]
+        self._miss(listed, Reason.OLDER_THAN_90_DAYS, names)
         if "video_views" in part.metrics:
-            listed = {*part.unsupported_video}
-            max_age = METRICS["video_views"].max_age
-            ids = [t for t in came if t in listed or too_old(t, max_age, part.read_at)]
-            self._metrics.add(ids, "older than 1800 days", "metrics", "video_views")
-        if part.endpoint == "historical" and part.start and part.start < PUBLIC_COUNTS_KNOWN_FROM:
-            names = [name for name in part.metrics if name in ZERO_BEFORE_KNOWN]
-            ids = [t for t in came if posted_before(t, PUBLIC_COUNTS_KNOWN_FROM)]
-            if names:
-                self._metrics.add(ids, "before 2015-09-15", "metrics", ", ".join(names))
+            limit = age_limit(part.endpoint, "video_views", part.read_at)
+            old = [t for t in came if t in part.unsupported_video or is_below(t, limit)]
+            self._miss(old, Reason.OLDER_THAN_1800_DAYS, ["video_views"])
+        window = (part.start, part.end) if part.start and part.end else None
+        limits = {name: zero_limit(part.endpoint, name, window) for name in part.metrics}
+        names = [name for name, limit in limits.items() if limit]
+        if names:
+            early = [t for t in came if is_below(t, limits[names[0]])]
+            self._miss(early, Reason.BEFORE_2015_09_15, names)
         not_asked = [name for name in self.plan.offered if name not in part.metrics]
         if not_asked:
             self._note_not_asked(part, came, not_asked)
 
     def _note_not_asked(self, part: Part, came: list[str], names: list[str]) -> None:
         route = router(self.plan, self.known)
+        limits = {name: age_limit(part.endpoint, name, part.read_at) for name in names}
         for tweet_id in came:
-            aged = [n for n in names if too_old(tweet_id, METRICS[n].max_age, part.read_at)]
-            if aged:
-                self._metrics.add([tweet_id], "older than 90 days", "metrics", ", ".join(aged))
-            rest = [n for n in names if n not in aged]
-            if rest and part.auth == "app":
-                dead = route(tweet_id)[1] == "not authenticated"
-                reason = "not authenticated" if dead else "needs the owner's tokens"
-                self._metrics.add([tweet_id], reason, "metrics", ", ".join(rest))
-            elif rest:
-                self._metrics.add([tweet_id], "metric not offered", "metrics", ", ".join(rest))
+            aged = [name for name in names if is_below(tweet_id, limits[name])]
+            self._miss([tweet_id], Reason.OLDER_THAN_90_DAYS, aged)
+            reason = Reason.METRIC_NOT_OFFERED
+            if part.auth == "app":
+                dead = route(tweet_id)[1] == Reason.NOT_AUTHENTICATED
+                reason = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
+            self._miss([tweet_id], reason, [name for name in names if name not in aged])
 
-    def give_up(self, tweet_ids: Iterable[str], reason: str, detail: str = "") -> None:
+    def _miss(
+        self, tweet_ids: Iterable[str], reason: Reason, names: list[str], detail: str = ""
+    ) -> None:
+        if names:
+            self._metrics.add(tweet_ids, reason, "metrics", ", ".join(names), detail)
+
+    def give_up(self, tweet_ids: Iterable[str], reason: Reason, detail: str = "") -> None:
         """Nothing more can be had of these Tweets, in any window."""
         for tweet_id in tweet_ids:
             for window, waiting in self.outstanding.items():
@@ -162,24 +163,24 @@ class Outcome:
                     self._gap(tweet_id, reason, window, detail)
             self._lost.setdefault(tweet_id, (reason, detail))
 
-    def uncounted(self, tweet_id: str) -> str:
-        """Whose tokens might have got a Tweet and were left alone, in a sentence."""
+    def unapproved(self, tweet_id: str) -> str:
+        """Which profiles could own a Tweet and were not used, in a sentence."""
         owner = self.known.owners.get(tweet_id)
         unused = [
             profile.name
             for profile in self.plan.profiles
             if profile.has_user
-            and not self.known.may_count(profile)
+            and not self.known.approved(profile)
             and owner in (None, profile.user_id)
         ]
         if not unused:
             return ""
         return (
-            f"The user tokens of {', '.join(unused)} were not used: the plan counts no handle for"
-            " them."
+            f"The user tokens of {', '.join(unused)} were not used: the plan does not name their"
+            " handles."
         )
 
-    def fail(self, request: Request, reason: str, detail: str) -> None:
+    def fail(self, request: Request, reason: Reason, detail: str) -> None:
         """One request is given up; its Tweets may have more in other windows."""
         window = Window(request.start, request.end) if request.start and request.end else None
         for tweet_id in request.tweet_ids:
@@ -187,14 +188,14 @@ class Outcome:
                 del self.outstanding[window][tweet_id]
                 self._gap(tweet_id, reason, window, detail)
 
-    def fail_rest(self, reason: str, detail: str) -> None:
+    def fail_rest(self, reason: Reason, detail: str) -> None:
         """Whatever is outstanding is given up."""
         for window, waiting in self.outstanding.items():
             for tweet_id in waiting:
                 self._gap(tweet_id, reason, window, detail)
             waiting.clear()
 
-    def _gap(self, tweet_id: str, reason: str, window: Window | None, detail: str) -> None:
+    def _gap(self, tweet_id: str, reason: Reason, window: Window | None, detail: str) -> None:
         text = f"{window}: {detail}" if window and detail else str(window or detail)
         self._gaps.setdefault(tweet_id, []).append((reason, text))
 
@@ -236,7 +237,9 @@ class Outcome:
                 reason, detail = gaps[0] if gaps else self._lost[tweet_id]
                 log.add([tweet_id], reason, detail=detail)
             else:
-                log.add([tweet_id], "request failed", detail="It was not asked for to the end.")
+                log.add(
+                    [tweet_id], Reason.REQUEST_FAILED, detail="It was not asked for to the end."
+                )
         return log
 
 
@@ -262,7 +265,7 @@ def part_of(answer: Answer) -> Part:
         request.metrics,
         request.by,
         endpoint=request.endpoint,
-        start=answer.start or request.start,
+        window=_window(request, answer),
         read_at=answer.read_at,
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
@@ -284,6 +287,11 @@ def part_of(answer: Answer) -> Part:
         texts=answer.texts,
         table=table,
     )
+
+
+def _window(request: Request, answer: Answer) -> Window | None:
+    start, end = answer.start or request.start, answer.end or request.end
+    return Window(start, end) if start and end else None
 
 
 def part_of_refusal(

@@ -1,4 +1,4 @@
-"""What is worth asking again, how often, and how long to wait in between: written down once."""
+"""Which errors are retried, how often, and after what wait."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REFUSING = (400, 401, 403)
 
 @dataclass(frozen=True)
 class Retry:
-    """How a kind of trouble is tried again.
+    """How a kind of error is retried.
 
     Parameters
     ----------
@@ -34,19 +34,19 @@ class Retry:
 
 
 WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
-    # The pacer has heard the 429 and holds everybody back.
+    # The pacer saw the 429 and delays all requests.
     RateLimitedError: Retry(attempts=30, base=None),
     ServerTroubleError: Retry(attempts=8, base=0.5),
     ConnectionTroubleError: Retry(attempts=8, base=0.5),
 }
-"""All else is an answer: refused tokens, Tweets, metrics or requests are refused again."""
+"""Everything else is final: the API would refuse the same tokens, Tweets or metrics again."""
 
-WORDLESS = Retry(attempts=4, base=0.25)
-"""A refusal without a word of why may have been garbled on its way: believed only if it stays."""
+UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
+"""A rejection without a text may come from a proxy: it is believed only if it stays."""
 
 
 def retry_for(error: BaseException) -> Retry | None:
-    """How to try again after an error; None if that is not worth it."""
+    """How to retry after an error; None if the error is final."""
     if isinstance(error, ApiError) and error.status in _REFUSING and not error.texts:
-        return WORDLESS
+        return UNEXPLAINED_REJECTION
     return next((retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind)), None)

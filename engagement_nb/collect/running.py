@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from engagement_nb.availability import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
@@ -45,8 +46,8 @@ _log = logging.getLogger(__name__)
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40
 """Each may hold an answer of some 3 MB, and one core reads about fifty a second."""
-_MOST_IN_VAIN = 2
-"""Requests given up one after the other, with no answer to any: then the run halts."""
+MAX_CONSECUTIVE_FAILURES = 2
+"""After so many failed requests in a row, without any response, the run halts."""
 _PATIENCE = 0.5
 """Seconds that an interrupted run waits for requests on their way."""
 
@@ -140,7 +141,7 @@ class Run:
         self._lock = threading.Lock()
         self._answers = 0
         self._latency = math.inf
-        self._in_vain = 0
+        self._failures_in_a_row = 0
         self._dead_windows: dict[Window | None, str] = {}
         self._live_windows: set[Window | None] = set()
 
@@ -181,7 +182,7 @@ class Run:
                 for _ in self._threads:
                     self._todo.put(None)
         if self.outcome.left:
-            self.outcome.fail_rest("request failed", str(self.halted or self.error or ""))
+            self.outcome.fail_rest(Reason.REQUEST_FAILED, str(self.halted or self.error or ""))
         if self.error and not self.outcome.tweets and not found:
             raise self.error
         return self.outcome
@@ -193,9 +194,9 @@ class Run:
         denied = sum(map(len, known.denied.values()))
         return self.outcome.left, refused, len(known.dead), denied, len(known.owners)
 
-    def _why(self, tweet_id: str, reason: str) -> str:
-        what = str(self.error.what) if reason == "not authenticated" and self.error else ""
-        return f"{what} {self.outcome.uncounted(tweet_id)}".strip()
+    def _why(self, tweet_id: str, reason: Reason) -> str:
+        what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
+        return f"{what} {self.outcome.unapproved(tweet_id)}".strip()
 
     # --- the main thread
 
@@ -257,15 +258,17 @@ class Run:
         elif isinstance(error, ForbiddenMetricsError) and {*error.metrics} & {*request.metrics}:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
-            self.outcome.fail(request, "request failed", str(error))
-            self._in_vain = self._in_vain + 1 if self._answers == result.answers_before else 0
-            if self._in_vain >= _MOST_IN_VAIN:
+            self.outcome.fail(request, Reason.REQUEST_FAILED, str(error))
+            self._failures_in_a_row = (
+                self._failures_in_a_row + 1 if self._answers == result.answers_before else 0
+            )
+            if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
                 # Nobody got an answer while several were tried again and again: it is not
                 # these requests, and the rest would fare no better.
                 self.halted = error
                 self._stop.set()
         elif isinstance(error, ApiError):
-            self.outcome.fail(request, "refused", str(error))
+            self.outcome.fail(request, Reason.REFUSED, str(error))
         else:
             raise error
 

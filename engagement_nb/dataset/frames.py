@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -19,22 +19,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.availability import posted_before
+from engagement_nb.availability import age_limit, posted_before, zero_limit
 from engagement_nb.client.cubes import Cube, starts
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.metrics import created_at
 from engagement_nb.vocabulary import (
     METRIC_ALIASES,
-    METRICS,
     PUBLIC_COUNTS_KNOWN_FROM,
     ZERO_BEFORE_KNOWN,
     By,
-    snowflake,
 )
 
 TIME = pa.timestamp("ms", tz="UTC")
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_BORDER_ID = snowflake(PUBLIC_COUNTS_KNOWN_FROM)
 
 Groups = Mapping[str, Any]
 
@@ -69,7 +65,7 @@ def answer_table(
     by: By | None = None,
     *,
     endpoint: str = "totals",
-    start: datetime | None = None,
+    window: tuple[datetime, datetime] | None = None,
     read_at: datetime | None = None,
     unsupported_impressions: Iterable[str] = (),
     unsupported_video: Iterable[str] = (),
@@ -86,10 +82,8 @@ def answer_table(
         The columns wanted, by wire name; what the answer has none of is null.
     by
         "day", "hour", or None.
-    endpoint, start
-        For the documented zeros of ``historical`` before 2015-09-15.
-    read_at
-        When the answer was read: tells how old a Tweet was.
+    endpoint, window, read_at
+        Of the answer: see `engagement_nb.availability`. Zeros that mean "not known" become null.
     unsupported_impressions, unsupported_video
         Ids that the answer lists so.
 
@@ -120,11 +114,7 @@ def answer_table(
     table = pa.table(columns, schema=answer_schema(metrics, by))
     table = _blank(table, ("impressions", "engagements"), _listed(table, unsupported_impressions))
     table = _blank(table, ("video_views",), _listed(table, unsupported_video))
-    if read_at is not None:
-        table = _blank_old_video(table, read_at)
-    if endpoint == "historical":
-        table = _blank_before_known(table, start)
-    return table
+    return _blank_unknown_zeros(table, endpoint, window, read_at)
 
 
 def _counts(values: Mapping[str, Any], name: str) -> Any:
@@ -256,7 +246,7 @@ def _blank(table: pa.Table, names: Iterable[str], where: Any) -> pa.Table:
 
 
 def _ids_before(table: pa.Table, border: int) -> pa.Array:
-    """Which rows' Tweets were posted before the Snowflake of a moment."""
+    """Which rows' Tweets have an id below a border."""
     codes = table["tweet_id"].combine_chunks().dictionary_encode()
     old = pa.array(
         [int(tweet_id) < border for tweet_id in codes.dictionary.to_pylist()], pa.bool_()
@@ -264,28 +254,29 @@ def _ids_before(table: pa.Table, border: int) -> pa.Array:
     return old.take(codes.indices)
 
 
-def _blank_old_video(table: pa.Table, read_at: datetime) -> pa.Table:
-    """A 0 for a Tweet beyond 1,800 days is no count, listed by the answer or not."""
-    max_age = METRICS["video_views"].max_age
-    if "video_views" not in table.column_names or not len(table) or max_age is None:
+def _blank_unknown_zeros(
+    table: pa.Table,
+    endpoint: str,
+    window: tuple[datetime, datetime] | None,
+    read_at: datetime | None,
+) -> pa.Table:
+    """Nulls for what reads 0 and means "not known": see `engagement_nb.availability`."""
+    if not len(table):
         return table
-    old = _ids_before(table, snowflake(read_at - max_age))
-    return _blank(table, ("video_views",), pc.and_kleene(old, pc.equal(table["video_views"], 0)))
-
-
-def _blank_before_known(table: pa.Table, start: datetime | None) -> pa.Table:
-    """Likes, replies and reposts of before 2015-09-15 read 0 in historical: not known.
-
-    A sum whose window begins before that day is not known either, as it lacks them. Tweets
-    posted from that day on are not touched: nothing of theirs can be older.
-    """
-    if start is None or start >= PUBLIC_COUNTS_KNOWN_FROM or not len(table):
-        return table
-    where = _ids_before(table, _BORDER_ID)
-    if "time" in table.column_names:
-        border = pa.scalar(PUBLIC_COUNTS_KNOWN_FROM, TIME)
-        where = pc.and_(where, pc.less(table["time"], border))
-    return _blank(table, ZERO_BEFORE_KNOWN, where)
+    limit = age_limit(endpoint, "video_views", read_at) if read_at else None
+    if limit and "video_views" in table.column_names:
+        zero = pc.equal(table["video_views"], 0)
+        old = _ids_before(table, limit.first_id)
+        table = _blank(table, ("video_views",), pc.and_kleene(old, zero))
+    limits = {name: zero_limit(endpoint, name, window) for name in ZERO_BEFORE_KNOWN}
+    for name, limit in limits.items():
+        if limit:
+            where = _ids_before(table, limit.first_id)
+            if "time" in table.column_names:
+                border = pa.scalar(PUBLIC_COUNTS_KNOWN_FROM, TIME)
+                where = pc.and_(where, pc.less(table["time"], border))
+            table = _blank(table, (name,), where)
+    return table
 
 
 def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:

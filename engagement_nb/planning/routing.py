@@ -1,24 +1,21 @@
-"""Who to ask for which Tweet, and in the fewest requests, given what is known so far.
+"""Whose tokens to use for which Tweet, in the fewest requests, given what is known so far.
 
-The plan's price and the run itself use the same function, `requests_for`, so that the price is
-that of the road really taken.
+The plan's price and the run use the same function, `requests_for`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from engagement_nb.availability import too_old
+from engagement_nb.availability import Reason, age_limit, needs_owner
 from engagement_nb.client import Request
+from engagement_nb.client.credentials import Profile
 from engagement_nb.planning.periods import Window
+from engagement_nb.planning.plan import Plan
 from engagement_nb.usage import user_of
-from engagement_nb.vocabulary import METRICS
-
-if TYPE_CHECKING:
-    from engagement_nb.client.credentials import Profile
-    from engagement_nb.planning.plan import Plan
 
 
 class Lane(NamedTuple):
@@ -45,9 +42,9 @@ class Known:
         Tweets that a profile's tokens were accepted for, so that no trial is needed.
     denied
         Metrics that the API refused to give, by kind of authentication.
-    counted
-        The plan's handles: user tokens of no other are used, as whoever agreed to the plan
-        agreed to these. None while it is made.
+    approved_handles
+        The plan's handles. User tokens of other handles are not used, because whoever agreed to
+        the plan agreed to these only. None while the plan is made.
     """
 
     owners: dict[str, str] = field(default_factory=dict)
@@ -55,15 +52,15 @@ class Known:
     dead: set[tuple[int, str]] = field(default_factory=set)
     proven: dict[str, int] = field(default_factory=dict)
     denied: dict[str, set[str]] = field(default_factory=dict)
-    counted: Collection[str] | None = None
+    approved_handles: Collection[str] | None = None
 
     def owned(self, tweet_id: str) -> bool:
         """Whether it is known whose tokens to ask with."""
         return tweet_id in self.owners or tweet_id in self.proven
 
-    def may_count(self, profile: Profile) -> bool:
-        """Whether a profile's user tokens may be used without counting a handle unannounced."""
-        return self.counted is None or user_of(profile) in self.counted
+    def approved(self, profile: Profile) -> bool:
+        """Whether a profile's user tokens may be used: the plan names its handle."""
+        return self.approved_handles is None or user_of(profile) in self.approved_handles
 
 
 def requests_for(
@@ -72,7 +69,7 @@ def requests_for(
     outstanding: Mapping[Window | None, Collection[str]],
     *,
     probe: bool = False,
-) -> tuple[list[Request], dict[str, str]]:
+) -> tuple[list[Request], dict[str, Reason]]:
     """Form the fewest requests for what is outstanding, given what is known.
 
     Parameters
@@ -84,17 +81,17 @@ def requests_for(
     outstanding
         Tweets still to ask for, by window.
     probe
-        Whether Tweets of unknown owner are asked for in one window only, so that a refusal
-        costs one request, not one a window. It is the last window, which all Tweets are in.
+        Whether to ask for Tweets of unknown owner in the last window only, which holds all
+        Tweets. A refusal then costs one request instead of one per window.
 
     Returns
     -------
     requests
         In the order in which to send them.
     hopeless
-        Reason by Tweet id, for Tweets that nobody is left to ask for.
+        Reason by Tweet id, for Tweets that no profile is left to ask for.
     """
-    hopeless: dict[str, str] = {}
+    hopeless: dict[str, Reason] = {}
     requests: list[Request] = []
     route = router(plan, known)
     probed: set[str] = set()
@@ -103,7 +100,7 @@ def requests_for(
         for tweet_id in outstanding.get(window, ()):
             lane, reason = route(tweet_id)
             if lane is None:
-                hopeless[tweet_id] = reason
+                hopeless[tweet_id] = reason or Reason.NOT_YOURS
             elif probe and lane.auth == "user" and not known.owned(tweet_id):
                 if tweet_id not in probed:
                     probed.add(tweet_id)
@@ -128,9 +125,12 @@ def requests_for(
     return requests, hopeless
 
 
-def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]:
-    """A function that tells the lane of a Tweet, and why it is none or not its owner's."""
-    users = [i for i, p in enumerate(plan.profiles) if p.has_user and known.may_count(p)]
+def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reason | None]]:
+    """A function from a Tweet to its lane, and why it has none or not its owner's.
+
+    A lane without a reason gives all that is offered.
+    """
+    users = [i for i, p in enumerate(plan.profiles) if p.has_user and known.approved(p)]
     apps = [i for i, p in enumerate(plan.profiles) if p.has_app and (i, "app") not in known.dead]
     mine = {plan.profiles[i].user_id: i for i in reversed(users)}
     of_unknown_user = [i for i in users if not plan.profiles[i].user_id]
@@ -138,56 +138,60 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, str]]
     public = tuple(
         name
         for name in plan.offered
-        if not METRICS[name].needs_owner and name not in known.denied.get("app", ())
+        if not needs_owner(plan.endpoint.name, name) and name not in known.denied.get("app", ())
     )
-    has_private = any(METRICS[name].needs_owner for name in offered)
+    first_private = first_private_id(plan)
+    has_private = any(needs_owner(plan.endpoint.name, name) for name in offered)
 
-    def users_for(tweet_id: str) -> tuple[list[int], str]:
+    def users_for(tweet_id: str) -> tuple[list[int], Reason | None]:
         if not offered:
-            return [], "metric not offered"
+            return [], Reason.METRIC_NOT_OFFERED
         owner = known.owners.get(tweet_id)
         of_owner = [mine[owner]] if owner in mine else of_unknown_user
         candidates = users if owner is None else of_owner
         untried = [i for i in candidates if i not in known.refused.get(tweet_id, ())]
         alive = [i for i in untried if (i, "user") not in known.dead]
         if alive:
-            return alive, ""
+            return alive, None
         if untried:
-            return [], "not authenticated"
-        return [], "not yours" if users else "needs the owner's tokens"
+            return [], Reason.NOT_AUTHENTICATED
+        return [], Reason.NOT_YOURS if users else Reason.NEEDS_OWNER
 
-    def route(tweet_id: str) -> tuple[Lane | None, str]:
+    def route(tweet_id: str) -> tuple[Lane | None, Reason | None]:
+        reason: Reason | None = None
         if plan.endpoint.own_only:
             candidates, reason = users_for(tweet_id)
-            return (Lane(candidates[0], "user", offered), "") if candidates else (None, reason)
-        reason = ""
-        if has_private and wants_private(plan, tweet_id):
+            return (Lane(candidates[0], "user", offered), None) if candidates else (None, reason)
+        if has_private and int(tweet_id) >= first_private:
             candidates, reason = users_for(tweet_id)
             if candidates:
-                return Lane(candidates[0], "user", offered), ""
+                return Lane(candidates[0], "user", offered), None
         if public and apps:
             return Lane(apps[0], "app", public), reason
         if public and not reason:
             candidates, reason = users_for(tweet_id)
             if candidates:
-                return Lane(candidates[0], "user", offered), ""
+                return Lane(candidates[0], "user", offered), None
         if any(auth == "app" for _, auth in known.dead):
-            reason = "not authenticated"
-        return None, reason or "needs the owner's tokens"
+            reason = Reason.NOT_AUTHENTICATED
+        return None, reason or Reason.NEEDS_OWNER
 
     return route
 
 
-def wants_private(plan: Plan, tweet_id: str) -> bool:
-    """Whether totals can give the owner more about a Tweet than it gives everybody."""
-    return any(
-        METRICS[name].needs_owner and not too_old(tweet_id, METRICS[name].max_age, plan.made_at)
+def first_private_id(plan: Plan) -> int | float:
+    """From which id on the owner gets more about a Tweet than everybody; infinity if never."""
+    endpoint = plan.endpoint.name
+    limits = [
+        age_limit(endpoint, name, plan.made_at)
         for name in plan.offered
-    )
+        if needs_owner(endpoint, name)
+    ]
+    return min((limit.first_id if limit else 0 for limit in limits), default=math.inf)
 
 
 def _fill(lanes: dict[Lane, list[str]], plan: Plan, known: Known) -> None:
-    """Let owners' half-empty requests to totals carry their own old Tweets, if that saves any."""
+    """Move app-only Tweets into their owners' half-empty requests, if that saves a request."""
     app = next((lane for lane in lanes if lane.auth == "app"), None)
     if app is None:
         return

@@ -278,7 +278,7 @@ def test_no_handle_is_used_that_the_plan_did_not_count(
     assert reasons(metrics)["not authenticated/tweet"] == set(old[1])
     told = metrics.problems.set_index("tweet_id")["detail"][old[1][0]]
     assert f"tokens of {sandbox.accounts[1].handle}" in told
-    assert "the plan counts no handle" in told
+    assert "the plan does not name their handles" in told
     with pytest.raises(UnauthenticatedError):
         fetch(sandbox, [*old[0], *old[1]])
     wrong = {

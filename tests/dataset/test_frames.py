@@ -126,13 +126,13 @@ def test_likes_before_2015_09_15_are_unknown(by: Any) -> None:
     late = str(snowflake(datetime(2015, 9, 15, tzinfo=UTC)))
     value: Any = {"2015-09-14": "0", "2015-09-15": "2"} if by else "2"
     groups = {i: {"favorites": value, "impressions": value} for i in (early, late)}
-    start = datetime(2015, 9, 14, tzinfo=UTC)
+    window = (datetime(2015, 9, 14, tzinfo=UTC), datetime(2015, 9, 16, tzinfo=UTC))
     table = answer_table(
-        groups, ("favorites", "impressions"), by, endpoint="historical", start=start
+        groups, ("favorites", "impressions"), by, endpoint="historical", window=window
     )
     assert table["favorites"].to_pylist() == ([None, 2, 0, 2] if by else [None, 2])
     assert None not in table["impressions"].to_pylist()
-    elsewhere = answer_table(groups, ("favorites",), by, endpoint="28hr", start=start)
+    elsewhere = answer_table(groups, ("favorites",), by, endpoint="28hr", window=window)
     assert None not in elsewhere["favorites"].to_pylist()
 
 

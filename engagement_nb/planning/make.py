@@ -1,0 +1,222 @@
+"""Ids × period × metrics × tokens -> a plan. Nothing is sent or spent."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+from engagement_nb.availability import (
+    AgeLimit,
+    Reason,
+    age_limit,
+    cut_off_at_first_moment,
+    first_id_of,
+)
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials.profiles import USER_FIELDS
+from engagement_nb.errors import InputError
+from engagement_nb.ids import IdList, read_ids
+from engagement_nb.planning.periods import Moment, Window, cut, resolve
+from engagement_nb.planning.plan import Plan
+from engagement_nb.planning.routing import Known, requests_for
+from engagement_nb.problems import ProblemLog
+from engagement_nb.vocabulary import ENDPOINTS, METRIC_ALIASES, METRICS, By, Endpoint
+
+
+def make_plan(
+    tweet_ids: Any,
+    endpoint: str = "totals",
+    *,
+    start: Moment = None,
+    end: Moment = None,
+    by: str | None = None,
+    metrics: Iterable[str] | None = None,
+    profiles: Sequence[Profile] = (),
+    owners: Mapping[str, str] | None = None,
+    limit: float | None = None,
+    now: datetime | None = None,
+) -> Plan:
+    """Plan a fetch: what to ask, what it costs, what is unavailable. Spends nothing.
+
+    Parameters
+    ----------
+    tweet_ids
+        Ids, or whatever `engagement_nb.ids.read_ids` reads.
+    endpoint
+        "totals", "28hr" or "historical".
+    start, end
+        For historical: dates or times, as text or objects; naive ones are UTC, others are
+        converted. Values off the hour go to the enclosing hour. Without an end: up to the last
+        full hour, or for days to the last midnight; without a start: the 28 days before the end.
+    by
+        "day" or "hour" for a series; None for one figure a Tweet.
+    metrics
+        Wire names; all that the endpoint gives when not given.
+    profiles
+        Whose tokens may be used, in the order in which they are tried.
+    owners
+        User id of the owner by Tweet id, where known beyond what ``tweet_ids`` tells.
+    limit
+        Requests a minute, where known.
+    now
+        The present moment; for tests.
+
+    Raises
+    ------
+    InputError
+        For an endpoint, metric, grouping or period that cannot be used, or no id at all.
+    """
+    now = now or datetime.now(UTC)
+    spec = _endpoint(endpoint)
+    grouping = _by(by, spec)
+    wanted = _metrics(metrics, spec)
+    ids = read_ids(tweet_ids)
+    notes: list[str] = []
+    window = resolve(start, end, grouping, now, notes) if spec.name == "historical" else None
+    if window is None and (start is not None or end is not None):
+        raise InputError(
+            f"{spec.name} takes no start and end.",
+            advice="Leave them out, or ask historical.",
+        )
+    windows = cut(window, grouping) if window else (None,)
+    if grouping == "day" and (window is None or window.start.hour or window.end.hour):
+        notes.append("Days at the borders of the period are not whole ones.")
+    if ids.duplicates:
+        notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
+    log, accepted = _split_unavailable(ids, spec, wanted, window, now)
+    known_owners = {**_user_ids(ids.owners, profiles), **(owners or {})}
+    plan = Plan(
+        endpoint=spec,
+        by=grouping,
+        metrics=wanted,
+        start=window.start if window else None,
+        end=window.end if window else None,
+        windows=windows,
+        tweet_ids=accepted,
+        given=len(ids.ids) + len(ids.problems),
+        owners=known_owners,
+        profiles=tuple(profiles),
+        log=log,
+        requests=(),
+        limit=limit,
+        notes=tuple(notes),
+        hints=(),
+        made_at=now,
+    )
+    return _priced(plan)
+
+
+def _priced(plan: Plan) -> Plan:
+    requests, hopeless = requests_for(plan, Known(dict(plan.owners)), plan.tweets_by_window())
+    hints = [
+        f"{n:,} Tweets cannot be requested: {reason}."
+        for reason, n in Counter(hopeless.values()).items()
+    ]
+    for profile in plan.profiles:
+        missing = [part.replace("_", " ") for part in USER_FIELDS if not getattr(profile, part)]
+        if profile.access_token and missing:
+            hints.append(
+                f"Profile {profile.name!r} has an access token but no {' and no '.join(missing)}:"
+                " it cannot sign for its user."
+            )
+    signing = [p for p in plan.profiles if p.has_user]
+    if len(signing) > 1 and plan.unknown_owners and any(r.auth == "user" for r in requests):
+        hints.append(
+            f"Owners unknown for {plan.unknown_owners:,} Tweets: refused requests are retried with"
+            " other profiles, at extra cost, and may count their handles. Add a column of user ids"
+            " or handles beside the ids."
+        )
+    return replace(plan, requests=tuple(requests), hints=tuple(hints))
+
+
+def _endpoint(name: str) -> Endpoint:
+    if name not in ENDPOINTS:
+        raise InputError(
+            f"There is no endpoint {name!r}.", advice=f"Choose one of: {', '.join(ENDPOINTS)}."
+        )
+    return ENDPOINTS[name]
+
+
+def _by(by: str | None, spec: Endpoint) -> By | None:
+    if by in (None, "", "none"):
+        return None
+    if by not in ("day", "hour"):
+        raise InputError(f"by={by!r} is not a grouping.", advice='Choose "day", "hour" or none.')
+    if spec.name == "totals":
+        raise InputError("totals gives no series.", advice="Ask 28hr or historical by day or hour.")
+    return "day" if by == "day" else "hour"
+
+
+def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
+    if metrics is None:
+        return spec.metrics
+    names = [metrics] if isinstance(metrics, str) else list(metrics)
+    wanted = {METRIC_ALIASES.get(name, name) for name in names}
+    for name in wanted:
+        if name not in METRICS:
+            near = _with_label(str(name)) or difflib.get_close_matches(str(name), METRICS, 1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(METRICS)}."
+            raise InputError(f"{name!r} is not a metric.", advice=hint)
+    found = tuple(name for name in METRICS if name in wanted)
+    if not any(name in spec.metrics for name in found):
+        raise InputError(
+            f"{spec.name} gives none of the metrics asked for ({', '.join(found) or 'none'}).",
+            advice=f"It gives: {', '.join(spec.metrics)}.",
+        )
+    return found
+
+
+def _with_label(name: str) -> list[str]:
+    """The metric with this label in reports: "likes" are favorites."""
+    words = name.lower().replace("_", " ")
+    return [metric.name for metric in METRICS.values() if metric.label.lower() == words]
+
+
+def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[str, str]:
+    """Owners by user id. A handle is resolved if it is a profile's name, else left out."""
+    by_name = {p.name.lstrip("@").lower(): p.user_id for p in profiles if p.user_id}
+    found = {}
+    for tweet_id, owner in owners.items():
+        user_id = owner if owner.isdecimal() else by_name.get(owner.lstrip("@").lower())
+        if user_id:
+            found[tweet_id] = user_id
+    return found
+
+
+def _split_unavailable(
+    ids: IdList,
+    spec: Endpoint,
+    wanted: tuple[str, ...],
+    window: Window | None,
+    now: datetime,
+) -> tuple[ProblemLog, tuple[str, ...]]:
+    """What is known to be unavailable, and the Tweets to ask for."""
+    log = ProblemLog.from_rows(ids.problems.to_dict("records"))  # type: ignore[arg-type]
+    offered = [name for name in wanted if name in spec.metrics]
+    # One comparison of numbers for each Tweet: `availability` takes too long for a million.
+    end = first_id_of(window.end) if window else math.inf
+    limits = [age_limit(spec.name, name, now) for name in offered]
+    # The most lenient limit: a Tweet below it has none of the metrics.
+    last = min((limit or AgeLimit(Reason.UNAVAILABLE, 0) for limit in limits), key=itemgetter(1))
+    accepted = []
+    for tweet_id in ids.ids:
+        number = int(tweet_id)
+        if number >= end:
+            log.add([tweet_id], Reason.POSTED_LATER)
+        elif number < last.first_id:
+            log.add([tweet_id], last.reason, metrics=", ".join(offered))
+        else:
+            accepted.append(tweet_id)
+    not_offered = [name for name in wanted if name not in spec.metrics]
+    if not_offered:
+        log.add(accepted, Reason.METRIC_NOT_OFFERED, "metrics", ", ".join(not_offered))
+    if window:
+        early = [t for t in accepted if cut_off_at_first_moment(t, window)]
+        log.add(early, Reason.BEFORE_2014_09_01, "metrics", ", ".join(offered))
+    return log, tuple(accepted)
