@@ -449,7 +449,7 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
             advice="Give the digits of the ids, one a line, or a column tweet_id.",
         )
     problems = problems_frame(
-        {"tweet_id": value, "reason": Reason.NOT_A_TWEET_ID, "detail": why}
+        {"tweet_id": value, "reason": Reason.NOT_A_TWEET_ID.value, "detail": why}
         for value, why in wrong.items()
     )
     return IdList(ids, problems, owners, duplicates, name)

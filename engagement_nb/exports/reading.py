@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from engagement_nb.availability import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.exports.cells import AGAIN, counts, days, posted, tweet_ids
 from engagement_nb.exports.layouts import (
@@ -326,7 +327,7 @@ def _with_ids(file: ExportFile, table: _Table, cells: pa.Table, column: int) -> 
     file.problems = [
         {
             "tweet_id": f"({file.path.name}, line {line})",
-            "reason": "not a Tweet id",
+            "reason": Reason.NOT_A_TWEET_ID.value,
             "detail": "the row has no id",
         }
         for line in table.lines(missing.tolist())

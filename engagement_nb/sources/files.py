@@ -136,7 +136,9 @@ def _only(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None) -> Metr
         frame = frame[frame["tweet_id"].isin(ids.ids)].reset_index(drop=True)
         problems = problems[problems["tweet_id"].isin(ids.ids)]
         told = {*frame["tweet_id"], *problems.loc[problems["scope"] == "tweet", "tweet_id"]}
-        rows = [{"tweet_id": i, "reason": Reason.NOT_IN_SOURCE} for i in ids.ids if i not in told]
+        rows = [
+            {"tweet_id": i, "reason": Reason.NOT_IN_SOURCE.value} for i in ids.ids if i not in told
+        ]
         problems = pd.concat(
             [problems, ids.problems, problems_frame(rows)], ignore_index=True
         ).astype("string")
