@@ -121,7 +121,9 @@ class Counters:
         luck = np.exp(SPREADS * normal(self.world.seed, _LIFETIME, rows, columns))
         boost = np.where(columns == 0, 1.0, tweets.boost[:, None])
         expected = tweets.reach[:, None] * (tweets.content @ self._rates) * luck * boost
-        return np.floor(expected + uniform(self.world.seed, _LIFETIME, rows, columns, 3))
+        expected += uniform(self.world.seed, _LIFETIME, rows, columns, 3)
+        floored: F64 = np.floor(expected)
+        return floored
 
     def cumulative(self, tweets: Tweets, hours: F64, names: Sequence[str]) -> I64:
         """Counters' totals at some moments.

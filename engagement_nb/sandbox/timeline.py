@@ -256,7 +256,9 @@ class Timeline:
         reach = np.exp(fame + 1.2 * normal(self.seed, _REACH, index))
         viral = uniform(self.seed, _VIRAL, index)
         tail = (1.0 - uniform(self.seed, _VIRAL, index, 1)) ** -0.9
-        return np.floor(reach * np.where(viral < 0.02, np.minimum(5.0 * tail, 2000.0), 1.0))
+        reach *= np.where(viral < 0.02, np.minimum(5.0 * tail, 2000.0), 1.0)
+        floored: F64 = np.floor(reach)
+        return floored
 
     def phase(self, account: I64) -> F64:
         """Hour of the day (UTC) at which an account's readers are busiest."""

@@ -196,7 +196,8 @@ class World(Timeline):
             # No Tweet has the id next to another's.
             index = np.arange(self.size() - 1, -1, -1, dtype=np.int64)[:count]
             ids = self.ids(index) ^ 1
-            return ids[self.find(ids) < 0].astype(str).tolist()
+            never: list[str] = ids[self.find(ids) < 0].astype(str).tolist()
+            return never
         found: list[str] = []
         for tweets in self._backwards(KINDS[kind]):
             chosen = tweets.take(self._matches(tweets, kind, account))
@@ -206,19 +207,21 @@ class World(Timeline):
         return found[:count]
 
     def _matches(self, tweets: Tweets, kind: str, account: int) -> Flags:
+        mine: Flags = tweets.account == account
+        wanted: Flags
         if kind == "deleted":
-            return tweets.deleted & (tweets.account == account)
-        if kind == "protected":
-            return tweets.protected & ~tweets.deleted
-        if kind == "others":
-            return tweets.available & (tweets.account != account)
-        if kind == "outsider":
-            return tweets.available & (tweets.account == self.outsider)
-        own = tweets.available & (tweets.account == account)
-        if kind != "repost":
-            own &= ~tweets.repost
-        has = KINDS[kind].has
-        return own if has is None else own & has(tweets)
+            wanted = tweets.deleted & mine
+        elif kind == "protected":
+            wanted = tweets.protected & ~tweets.deleted
+        elif kind == "others":
+            wanted = tweets.available & ~mine
+        elif kind == "outsider":
+            wanted = tweets.available & (tweets.account == self.outsider)
+        else:
+            wanted = tweets.available & mine & (tweets.repost == (kind == "repost"))
+            has = KINDS[kind].has
+            wanted = wanted if has is None else wanted & has(tweets)
+        return wanted
 
     def _backwards(self, kind: Kind) -> Iterator[Tweets]:
         """Tweets of the kind's ages, chunk after chunk, the newest first."""
