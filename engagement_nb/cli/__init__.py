@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import shutil
 import signal
@@ -86,7 +87,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 standalone_mode=False,
             )
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(without_secrets(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except click.Abort as abort:
         cause = abort.__cause__ or abort.__context__
@@ -181,4 +184,12 @@ def _show_warning(message: Any, category: type[Warning], *more: Any, **named: An
 
 
 def _complain(sentence: str) -> None:
-    say(f"error: {sentence}", err=True)
+    say(f"error: {without_secrets(sentence)}", err=True)
+
+
+def without_secrets(sentence: str) -> str:
+    """A sentence with every known secret masked: people paste tokens into the wrong place."""
+    # Imported here for start-up time: only an error needs to know what must not be shown.
+    from engagement_nb.client.credentials import redact
+
+    return redact(sentence)

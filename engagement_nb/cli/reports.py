@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from engagement_nb.cli import without_secrets
 from engagement_nb.cli.places import lasting
 from engagement_nb.errors import InputError
 
@@ -130,7 +131,7 @@ def report(
         return
     from engagement_nb.report.make import make_report
 
-    click.echo(f"Making a report of {source} ...", err=True)
+    click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
     made = make_report(
         source,
         ids,

@@ -70,10 +70,10 @@ def require_safe(url: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
+        usable = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
         usable = False
-    if not usable or parts.scheme not in ("http", "https") or parts.username or parts.query:
+    if not usable or parts.scheme not in ("http", "https") or set("?#") & set(url):
         # The URL itself isn't shown: people paste tokens into the wrong variable.
         raise InputError(
             f"The address given for the API ({ENV_API_URL}, {ENV_AUTH_URL}) is not a base URL.",

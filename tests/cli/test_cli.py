@@ -99,6 +99,15 @@ def test_the_help_lists_every_command_that_is_not_hidden(capsys):
     assert "study" not in shown
 
 
+@pytest.mark.parametrize("words", [["plan"], ["plan", "totals", "--ids"], ["report"]])
+def test_a_token_that_is_given_as_a_path_is_not_repeated(words, capsys, monkeypatch):
+    monkeypatch.setenv("TWITTER_BEARER_TOKEN", "planted-bearer-token")
+    assert cli.run([*words, "planted-bearer-token"]) != 0
+    told = capsys.readouterr()
+    assert "[secret]" in told.err
+    assert "planted" not in told.err + told.out
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from engagement_nb.cli import run; run(['--help']);"

@@ -24,11 +24,13 @@ from engagement_nb.client.credentials.secret import Secret
 from engagement_nb.client.credentials.signing import UserAuth
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_at
 from engagement_nb.errors import (
+    ApiError,
     ConnectionTroubleError,
     CredentialsError,
     UnauthenticatedError,
 )
 from engagement_nb.sandbox import Sandbox
+from tests.client.hostile import answers, serving
 from tests.client.profiles import profile_of, quick_client
 
 MakeSandbox = Callable[..., Sandbox]
@@ -286,7 +288,7 @@ class Person:
         self.shown.append(text)
 
     def ask(self, question: str) -> str:
-        return self.answer(self.shown[-1].splitlines()[-1])
+        return self.answer(self.shown[0].splitlines()[-1])
 
 
 def test_a_login_stores_a_profile_that_works(files: Path, sandbox: Sandbox) -> None:
@@ -352,6 +354,54 @@ def test_a_wrong_pin_is_told_and_nothing_is_stored(files: Path, sandbox: Sandbox
             show=person.show,
         )
     assert not config_file().exists()
+    assert sum("Enter it again" in text for text in person.shown) == 2
+
+
+def test_a_mistyped_pin_is_asked_for_again(files: Path, sandbox: Sandbox) -> None:
+    pages: list[str] = []
+    typed: list[str] = []
+
+    def ask(question: str) -> str:
+        typed.append("0000000" if not typed else pin_from(pages[0]))
+        return typed[-1]
+
+    stored = login(
+        consumer_key=sandbox.consumer_key,
+        consumer_secret=sandbox.consumer_secret,
+        hosts=hosts_at(sandbox.url),
+        ask=ask,
+        show=lambda text: None,
+        open_page=pages.append,
+    )
+    assert len(typed) == 2
+    assert stored.user_id == sandbox.accounts[0].user_id
+
+
+def test_nothing_from_the_login_host_reaches_the_terminal_unescaped(files: Path) -> None:
+    escape = quote("\x1b]0;owned\x07 & x=1\n")
+    granted = f"oauth_token=a{escape}&oauth_token_secret=b&screen_name={escape}"
+    body = f"{granted}&oauth_callback_confirmed=true".encode()
+    shown: list[str] = []
+    with serving(answers(body)) as url:
+        stored = login(
+            consumer_key="key of app",
+            consumer_secret="secret of app",
+            hosts=hosts_at(url),
+            ask=lambda question: "1234567",
+            show=shown.append,
+            open_page=shown.append,
+        )
+    text = "".join(shown)
+    assert text.replace("\n", "").isprintable()
+    assert f"oauth_token=a{escape.replace('&', '%26')}" in text.replace("/", "%2F")
+    assert stored.name == "default"
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "500 Internal Server Error"])
+def test_the_words_of_a_login_host_that_refuses_are_escaped(files: Path, status: str) -> None:
+    with serving(answers(b"\x1b]0;owned\x07", status)) as url, pytest.raises(ApiError) as caught:
+        login(consumer_key="key of app", consumer_secret="secret of app", hosts=hosts_at(url))
+    assert str(caught.value).isprintable()
 
 
 def test_a_wrong_app_is_told_before_anybody_opens_a_page(files: Path, sandbox: Sandbox) -> None:

@@ -10,9 +10,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
+from urllib.parse import quote
 
 import requests
 import tomlkit
@@ -23,13 +25,19 @@ from engagement_nb.client.credentials.lookup import config_file, find_profiles, 
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, redact
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env, is_loopback
-from engagement_nb.errors import ConnectionTroubleError, CredentialsError, EngagementError
+from engagement_nb.errors import (
+    ConnectionTroubleError,
+    CredentialsError,
+    EngagementError,
+    UnauthenticatedError,
+)
 from engagement_nb.refusals import error_for
 from engagement_nb.vocabulary import PATH_ACCESS_TOKEN, PATH_AUTHORIZE, PATH_REQUEST_TOKEN
 
 hush_signing_logs()
 
 TIMEOUT = 30.0
+PIN_TRIES = 3
 
 
 def login(
@@ -71,7 +79,7 @@ def login(
     CredentialsError
         Nobody is there to answer, or the file cannot be used.
     UnauthenticatedError
-        The app's pair or the PIN is not accepted.
+        The app's pair is not accepted, or `PIN_TRIES` PINs are not.
     ConnectionTroubleError
         No answer.
     """
@@ -90,18 +98,14 @@ def login(
             ),
         )
         # requests-oauthlib would log this address; it is made of two parts that are known.
-        page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={token['oauth_token']}"
+        page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={quote(token['oauth_token'], safe='')}"
         show(f"Open this page as the owner of the Tweets, and allow the app:\n{page}")
         if open_page is not None:
             open_page(page)
-        pin = _answer(ask, "PIN shown there: ")
-        granted = _fetch(
-            "the PIN",
-            lambda: session.fetch_access_token(
-                hosts.auth + PATH_ACCESS_TOKEN, verifier=pin, allow_redirects=False, timeout=TIMEOUT
-            ),
-        )
-    screen_name = granted.get("screen_name", "")
+        granted = _exchange_pin(session, hosts, ask, show)
+    # The server's word goes to the terminal and names a profile, so only a handle is taken.
+    handle = re.fullmatch(r"\w{1,20}", granted.get("screen_name", ""), re.ASCII)
+    screen_name = handle[0] if handle else ""
     profile = Profile(
         (name or screen_name or "default").lower(),
         hosts,
@@ -192,6 +196,32 @@ def _app(
     key = Secret(_answer(ask_secret, "Consumer key of the app: "))
     secret = Secret(_answer(ask_secret, "Consumer secret: "))
     return key, secret, hosts or hosts_from_env()
+
+
+def _exchange_pin(
+    session: OAuth1Session,
+    hosts: Hosts,
+    ask: Callable[[str], str],
+    show: Callable[[str], object],
+) -> dict[str, str]:
+    """The user's tokens for the PIN that the person enters; a mistyped one is asked for again."""
+    for left in reversed(range(PIN_TRIES)):
+        pin = _answer(ask, "PIN shown there: ")
+        try:
+            return _fetch(
+                "the PIN",
+                lambda pin=pin: session.fetch_access_token(  # type: ignore[misc]
+                    hosts.auth + PATH_ACCESS_TOKEN,
+                    verifier=pin,
+                    allow_redirects=False,
+                    timeout=TIMEOUT,
+                ),
+            )
+        except UnauthenticatedError:
+            if not left:
+                raise
+            show("This PIN was not accepted. Enter it again, as the page shows it.")
+    raise AssertionError  # The last try returns or raises.
 
 
 def _answer(ask: Callable[[str], str], question: str) -> str:
