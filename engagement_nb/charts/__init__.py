@@ -1,9 +1,31 @@
-"""Figures made for reading: pure functions from numbers to charts.
+"""Figures for readers: pure functions from numbers and tables to charts.
 
-One style, colours that anybody can tell apart, an alternative text with the numbers, and a
-stamp on whatever is made of sandbox data.
+One style, colors that people with any color vision can tell apart, an alternative text with the
+numbers, and a stamp on everything made of sandbox data. The functions load on first use:
+matplotlib takes half a second, and an analysis need not draw.
 """
 
-from engagement_nb.charts.style import Chart, alt_text, figure_html, show
+from __future__ import annotations
 
-__all__ = ["Chart", "alt_text", "figure_html", "show"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engagement_nb.charts.shares import definitions, growth, hidden_by
+    from engagement_nb.charts.style import Chart, alt_text, figure_html, nothing, show
+    from engagement_nb.charts.sums import asked, bridge, evidence, tweets
+
+_HOME = {
+    **dict.fromkeys(("Chart", "alt_text", "figure_html", "nothing", "show"), "style"),
+    **dict.fromkeys(("asked", "bridge", "evidence", "tweets"), "sums"),
+    **dict.fromkeys(("definitions", "growth", "hidden_by"), "shares"),
+}
+
+__all__ = ["Chart", "alt_text", "asked", "bridge", "definitions", "evidence", "figure_html",
+           "growth", "hidden_by", "nothing", "show", "tweets"]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -7,29 +7,27 @@ less every column, is hidden less over-count, and says nothing about either.
 
 The modules, in the order in which figures pass through them:
 
-- `read`: frames become arrays, one row a Tweet; what is wrong is refused in a sentence;
-- `identify`: the largest set that the Tweets allow, by exact search;
-- `choose`: that set, or one that more Tweets bear out;
-- `judge`: a verdict on each metric, and on what evidence;
-- `stability`, `bootstrap`: how sure the set and the share are;
-- `result`, `groups`, `definitions`, `oddities`, `asked`: what follows from it;
-- `answer`, `sentences`, `words`, `shown`: the same in words, tables and figures;
-- `gather`: the figures to look at, from any source.
+- `read`: frames become arrays, one row a Tweet; wrong input is refused in a sentence;
+- `identify`: the best set of metrics, a verdict on each, and the evidence for it;
+- `interval`: the confidence interval of a share;
+- `result`, `groups`, `definitions`, `oddities`, `asked`: figures and tables that follow;
+- `sentences`, `shown`: the same in words and as a notebook displays it.
+
+`docs/method.md` describes the method and reports how it was tested.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE
-from engagement_nb.gap.judge import Verdict, find_and_judge
+from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, take_as_part
 from engagement_nb.gap.read import gathered, read_counts
 from engagement_nb.gap.shown import Gap
-from engagement_nb.gap.stability import DRAWS, stability
 from engagement_nb.metrics import About, Metrics
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
@@ -41,9 +39,6 @@ def explore_gap(
     about: About | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
-    resamples: int = 4000,
-    seed: int = 4,
-    redraws: int = DRAWS,
 ) -> Gap:
     """Find which metrics are part of engagements, and how much has no metric at all.
 
@@ -58,15 +53,9 @@ def explore_gap(
         Where the figures come from, for a frame or pieces that do not tell.
     tolerance
         Share of the Tweets with a metric above zero that may contradict it all the same,
-        because counters are not all read at one moment.
+        because a row is wrong.
     level
-        Of the intervals.
-    resamples
-        Draws of the Tweets for the intervals.
-    seed
-        Of the draws.
-    redraws
-        Draws of the Tweets in which the set is looked for again; 0 for none.
+        Confidence level of the intervals.
 
     Raises
     ------
@@ -74,6 +63,11 @@ def explore_gap(
         The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
     """
     told = None
+    if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
+        raise AnalysisError(
+            "explore_gap takes figures, not the source that has them.",
+            advice="Read them first: explore_gap(source.totals()).",
+        )
     if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
         raise AnalysisError(
             f"explore_gap takes figures, not a {type(metrics).__name__}.",
@@ -89,8 +83,6 @@ def explore_gap(
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     if not 0 < level < 1:
         raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
-    if resamples < 1:
-        raise AnalysisError(f"An interval takes one resample at least, not {resamples}.")
     if about.kind in ("overview", "video"):
         raise AnalysisError(
             f"An {about.kind} file has no clicks and expands, so nothing can be said from it about"
@@ -99,17 +91,21 @@ def explore_gap(
             else "A video file has no engagements; its views by day are in metrics.frame.",
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
+    if "time" in frame.columns and "tweet_id" not in frame.columns and not about.kind:
+        raise AnalysisError(
+            "These figures are a series (column time) without the column tweet_id, so it cannot"
+            " be told which rows belong to one Tweet.",
+            advice="Add tweet_id, or sum the series up to one row per Tweet and drop time.",
+        )
     counts = read_counts(frame)
-    verdicts, choice = find_and_judge(counts, tolerance)
+    verdicts, together = judge(counts, tolerance)
+    taken = take_as_part(counts, verdicts)
     return Gap(
         counts=counts,
-        verdicts=verdicts,
-        strict=choice.strict,
-        stability=stability(counts, choice, tolerance, draws=redraws, seed=seed),
+        verdicts=[replace(verdict, in_sums=verdict.name in taken) for verdict in verdicts],
+        together=together,
         about=about,
         facts=told,
         tolerance=tolerance,
         level=level,
-        resamples=resamples,
-        seed=seed,
     )

@@ -22,16 +22,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import exact_sum
-from engagement_nb.gap.read import Counts, read_counts
+from engagement_nb.gap.read import Counts, exact_sum, read_counts
+from engagement_nb.gap.result import Findings
 from engagement_nb.metrics import Metrics
 from engagement_nb.vocabulary import ENDPOINTS, label
 from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:
-    from engagement_nb.charts.style import Chart
-    from engagement_nb.gap.result import Findings
+    from engagement_nb.charts import Chart
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,13 @@ class Asked:
     def sentence(self) -> str:
         """The split in words."""
         left = (
-            f" {counted(self.not_compared, 'Tweet')} that lived before or after the window too"
-            f" {'is' if self.not_compared == 1 else 'are'} left out."
+            f" {counted(self.not_compared, 'Tweet')} with engagements outside the window"
+            f" {'is' if self.not_compared == 1 else 'are'} excluded."
             if self.not_compared
             else ""
         )
         if self.not_known:
-            left += f" Of {counted(self.not_known, 'Tweet')} totals do not know all figures."
+            left += f" Totals lacks some figures for {counted(self.not_known, 'Tweet')}."
         if not self.tweets:
             return "No Tweet's whole life lies in the window, so totals cannot be compared." + left
         if not self.gap_in_totals:
@@ -84,16 +84,17 @@ class Asked:
                 f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals"
                 " show no gap: its metrics explain all engagements." + left
             )
+        drift = f"; {number(self.drift)} are changes between the two readings" if self.drift else ""
         largest = sorted(self.clicks, key=lambda name: -self.clicks[name])[:3]
         share = self.not_asked / self.gap_in_totals
         return (
             f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals leave"
             f" {number(self.gap_in_totals)} of {number(self.engagements)} engagements unexplained."
-            f" {number(self.not_asked)} of them ({percent(share)}) are only not asked for"
+            f" {number(self.not_asked)} of them ({percent(share)}) are metrics that totals cannot"
+            " return"
             f"{' (most: ' + listed([label(n) for n in largest]) + ')' if largest else ''};"
-            f" {number(self.hidden)} have no metric anywhere"
-            f"{f'; {number(self.drift)} changed between the two readings' if self.drift else ''}."
-            + left
+            f" {number(self.hidden)} match no metric of either endpoint"
+            f"{drift}." + left
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,9 +105,15 @@ class Asked:
 
     def plot(self) -> Chart:
         """From the metrics that totals give to engagements."""
-        from engagement_nb.charts.bridge import asked
-
-        return asked(self)
+        return charts.asked(
+            self.engagements,
+            self.gap_in_totals,
+            self.not_asked,
+            self.hidden,
+            self.drift,
+            alt=self.sentence,
+            sandbox=self.sandbox,
+        )
 
     def __repr__(self) -> str:
         return self.sentence

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.identify import exact_sum
-from engagement_nb.gap.read import Counts, column_counts
+from engagement_nb.gap.read import Counts, column_counts, exact_sum
 from engagement_nb.vocabulary import METRICS, label
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")

@@ -1,248 +1,389 @@
-"""Which metrics are part of engagements: the largest set that the Tweets allow.
+"""Which metrics are part of engagements: what the Tweets show, and what they leave open.
 
-A set of metrics that sums to more than engagements on some Tweet cannot be part of it: what
-is left, the interactions that have no metric of their own, would be below zero there. Among
-the sets that the Tweets allow, the one with the largest sum explains most.
+A set of metrics *fits* a Tweet when it sums to engagements exactly. It *exceeds* a Tweet when
+it sums to more, which the true set cannot do if all counters were read at one moment. The score
+of a set is the number of Tweets that it fits, less `FITS_PER_EXCESS` for each Tweet that it
+exceeds.
 
-**The rule.** A Tweet contradicts a set *beyond doubt* when the set sums to more than
-engagements by more than `SLACK` of engagements, and by more than one: less can come from
-counters that were read at different moments. Let ``n_j`` be the Tweets with metric ``j`` above
-zero and engagements known. A set is allowed when, for every ``j`` in it, at most
-``tolerance * n_j`` of those Tweets contradict it beyond doubt, and one more from `SPARE_FROM`
-Tweets on (a wrong row). A missing figure counts as 0 here, the least it can be: a sum that is
-too large without it is too large with it.
+1. *The best set* is the one with the highest score. A local search finds it by adding, removing
+   or exchanging one metric at a time, from several starts.
+2. A metric is *counted* if Tweets that fit with it do not fit without it, more often than chance
+   explains, and if the best set without it also loses more fits than chance explains: no other
+   metric can stand in for it.
+3. A metric is *not counted in full* if, on enough Tweets, the counted metrics leave less than
+   `HARDLY_ANY` of it.
+4. Every other metric is *undetermined*.
 
-Every part of an allowed set is allowed, which makes an exact search quick: keep a list of
-minimal sets that are not allowed, take the best set that holds none of them, and either it is
-allowed, and then it is the best, or it holds one more such set, which joins the list (an
-implicit hitting set). Where nearly every set is contradicted, the list grows without end, and
-sets are tried one after the other instead, best metrics first, with the same result.
-
-What a rule about single contradictions cannot see is judged in `choose`.
+No step looks at a name or at the order of columns or rows, so neither can change a verdict.
+`docs/method.md` gives the reasons, the studies of each constant, and the limits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import bdtrc
 
+from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.vocabulary import METRICS
 
 TOLERANCE = 0.002
-"""Share of the Tweets with a metric above zero that may contradict a set which holds it."""
-SPARE_FROM = 10
-"""One contradiction more is borne from so many Tweets on: a wrong row must not decide."""
-MANY_CONFLICTS = 100
-"""Beyond so many the conflicts are no help any more, and sets are tried one after the other."""
-FIRST = 128
-"""Tweets that are asked first whether they refuse a set."""
-SLACK = 0.02
-"""Share of engagements by which counters read at different moments may differ."""
+"""Share of the Tweets with a metric that may speak against it: wrong rows."""
+CHANCE = 0.003
+"""A verdict needs evidence that is less probable than this if the opposite is true."""
+FITS_PER_EXCESS = 3
+"""Tweets for a verdict that outweigh one Tweet against it."""
+LEAST_TWEETS = 3
+"""Tweets that a verdict needs, however improbable chance is."""
+TOGETHER = 20
+"""Exact fits of the counted metrics that show, without an excess, counters read together."""
+SEARCHED = 20_000
+"""Tweets that the search looks at, for speed; what it finds is judged on all of them."""
+HARDLY_ANY = 0.25
+"""Share of a metric: a Tweet that leaves less than this of it speaks against it."""
+
+COUNTED, NOT_COUNTED, UNDETERMINED = "counted", "not counted in full", "undetermined"
 
 
-class Evidence:
-    """What Tweets say about sets of metrics, with only the Tweets that can contradict one.
+@dataclass(frozen=True)
+class Verdict:
+    """What the Tweets show about one metric.
 
     Parameters
     ----------
-    values
-        (metrics, Tweets), int64, 0 where unknown.
-    engagements
-        (Tweets,), int64: only Tweets of which it is known.
-    tolerance
-        As `TOLERANCE`.
-    weights
-        How often each Tweet counts; None for once each.
-    strict
-        Whether the least excess on any Tweet is a contradiction, and none is borne.
+    name
+        Wire name.
+    verdict
+        `COUNTED`, `NOT_COUNTED` or `UNDETERMINED`.
+    in_sums
+        Whether hidden engagement is what remains after this metric too.
+    n_nonzero
+        Tweets with the metric above zero and engagements known.
+    contradictions, tight
+        Of those: Tweets that the best set with the metric exceeds, and that it fits.
+    weight
+        Share of the metric that engagements include, as far as the Tweets show one; None where
+        they cannot tell. A diagnostic of metrics that are not counted in full.
+    stand_in
+        Wire name of a metric that could stand in for this one; empty if there is none.
+    expected
+        What the vendor's documents say: "counted", "not counted" or "not said".
+    why
+        The reason for the verdict, as a clause.
     """
 
-    def __init__(
-        self,
-        values: np.ndarray,
-        engagements: np.ndarray,
-        tolerance: float = TOLERANCE,
-        weights: np.ndarray | None = None,
-        *,
-        strict: bool = False,
-    ) -> None:
-        metrics = len(values)
-        above = values > 0
-        self.weights = weights
-        self.tried = 0
-        if weights is None:
-            self.users = above.sum(axis=1)
-        else:
-            self.users = above @ weights
-        self.allowed = self.users * 0 if strict else borne(self.users, tolerance)
-        if not strict:
-            engagements = engagements + slack(engagements)
-        alone = [self._weigh(values[j] > engagements) > self.allowed[j] for j in range(metrics)]
-        viable = np.flatnonzero(~np.array(alone, dtype=bool) & (self.users > 0))
-        self.viable = tuple(int(j) for j in viable)
-        most = values[viable].sum(axis=0, dtype=np.int64)
-        speaking = np.flatnonzero(most > engagements)
-        # The Tweets that are exceeded most come first: see `allows_sum`.
-        speaking = speaking[np.argsort(engagements[speaking] / most[speaking], kind="stable")]
-        self.values = values[:, speaking]
-        self.engagements = engagements[speaking]
-        self.above = above[:, speaking]
-        if weights is not None:
-            self.weights = weights[speaking]
+    name: str
+    verdict: str
+    in_sums: bool
+    n_nonzero: int
+    contradictions: int
+    tight: int
+    weight: float | None
+    stand_in: str
+    expected: str
+    why: str
 
-    def _weigh(self, which: np.ndarray) -> int:
-        if self.weights is None:
-            return int(np.count_nonzero(which))
-        return int(self.weights[which].sum())
-
-    def violations(self, members: Sequence[int]) -> np.ndarray:
-        """How many Tweets contradict a set beyond doubt, for each of its members."""
-        total = np.zeros(len(self.engagements), dtype=np.int64)
-        for j in members:
-            total += self.values[j]
-        return self._against(members, total)
-
-    def _against(self, members: Sequence[int], total: np.ndarray) -> np.ndarray:
-        over = np.flatnonzero(total > self.engagements[: len(total)])
-        self.tried += 1
-        if not len(over):
-            return np.zeros(len(members), dtype=np.int64)
-        above = self.above[np.array(members)[:, None], over]
-        return above.sum(axis=1) if self.weights is None else above @ self.weights[over]
-
-    def allows(self, members: Sequence[int]) -> bool:
-        """Whether a set is allowed: see the rule at the top."""
-        return bool((self.violations(members) <= self.allowed[list(members)]).all())
-
-    def allows_sum(self, members: Sequence[int], total: np.ndarray) -> bool:
-        """The same for a set whose sums are known; the first Tweets alone often refuse it."""
-        bearable = self.allowed[list(members)]
-        if len(total) > 2 * FIRST and (self._against(members, total[:FIRST]) > bearable).any():
-            return False
-        return bool((self._against(members, total) <= bearable).all())
+    @property
+    def contradicted_share(self) -> float | None:
+        """Share of the Tweets with any of it that contradict it; None where none has any."""
+        return self.contradictions / self.n_nonzero if self.n_nonzero else None
 
 
-def largest_allowed(
-    evidence: Evidence, gains: Sequence[int], force: Sequence[int] = ()
-) -> tuple[int, ...] | None:
-    """The allowed set with the largest gain: exact.
+@dataclass(frozen=True)
+class MetricSet:
+    """A set of metrics (positions) and what it leaves of engagements, Tweet by Tweet."""
+
+    members: frozenset[int]
+    left: np.ndarray
+
+    @property
+    def fits(self) -> np.ndarray:
+        """Tweets that it sums to exactly."""
+        return self.left == 0
+
+    @property
+    def exceeds(self) -> np.ndarray:
+        """Tweets that it sums to more than."""
+        return self.left < 0
+
+
+Score = Callable[[np.ndarray], float]
+Step = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class Tweets:
+    """The Tweets that can speak of sets, and the search among the sets.
+
+    An unknown figure counts as 0, the least it can be: a sum that is too large without it is
+    too large with it, and one that fits without it leaves nothing for it.
+    """
+
+    def __init__(self, values: np.ndarray, engagements: np.ndarray) -> None:
+        self.values, self.engagements = values, engagements
+        self.above = self.values > 0
+        self.n_nonzero = self.above.sum(axis=1)
+        self.used = [j for j in range(len(self.values)) if self.n_nonzero[j]]
+        # Breaks ties of the search by the figures alone, never by a name or a position.
+        self.size = {
+            j: (exact_sum(self.values[j]), int(self.n_nonzero[j]), int(self.values[j].max()))
+            for j in self.used
+        }
+        self._scale = 1 / np.maximum(self.engagements, 1)
+
+    @classmethod
+    def of(cls, counts: Counts) -> Tweets:
+        """The Tweets whose engagements are known, and that have any figure above zero."""
+        used = counts.judged & ((counts.engagements > 0) | (counts.values > 0).any(axis=0))
+        return cls(counts.values[:, used], counts.engagements[used])
+
+    def thinned(self) -> Tweets:
+        """At most `SEARCHED` of the Tweets, evenly by their figures: enough to find a set."""
+        if len(self.engagements) <= SEARCHED:
+            return self
+        order = np.lexsort((self.values.sum(axis=0), self.engagements))
+        rows = order[:: -(-len(order) // SEARCHED)]
+        return Tweets(self.values[:, rows], self.engagements[rows])
+
+    def set_of(self, members: Iterable[int]) -> MetricSet:
+        """A set and what it leaves."""
+        chosen = frozenset(members)
+        left = self.engagements - self.values[sorted(chosen)].sum(axis=0, dtype=np.int64)
+        return MetricSet(chosen, left)
+
+    def step(
+        self, given: MetricSet, add: Iterable[int] = (), drop: Iterable[int] = ()
+    ) -> MetricSet:
+        """The same set with metrics added and dropped."""
+        left = given.left
+        for j in add:
+            left = left - self.values[j]
+        for j in drop:
+            left = left + self.values[j]
+        return MetricSet((given.members | {*add}) - {*drop}, left)
+
+    def best(self) -> MetricSet:
+        """The set with the highest score; of metrics that change no score, all are in it."""
+        plain = [self.set_of(self.used), self.set_of(())]
+        # Exact fits are a needle in a haystack: a score that rewards nearness leads to them.
+        starts = [*plain, *(self.climb(given, self._nearness) for given in plain)]
+        found = max((self.climb(given, score) for given in starts), key=lambda s: score(s.left))
+        for j in sorted(set(self.used) - found.members, key=self.size.__getitem__, reverse=True):
+            wider = self.step(found, [j])
+            if score(wider.left) >= score(found.left):
+                found = wider
+        return found
+
+    def climb(self, given: MetricSet, by: Score, fixed: frozenset[int] = frozenset()) -> MetricSet:
+        """The best set within reach of single steps; metrics of ``fixed`` stay in or out."""
+        free = [j for j in self.used if j not in fixed]
+        while True:
+            inside = [j for j in free if j in given.members]
+            outside = [j for j in free if j not in given.members]
+            step = self._better(given, by, [((j,), ()) for j in outside])
+            step = self._better(given, by, [((), (j,)) for j in inside], step)
+            if step is None:
+                swaps: list[Step] = [((k,), (j,)) for j in inside for k in outside]
+                step = self._better(given, by, swaps)
+            if step is None:
+                return given
+            given = self.step(given, *step)
+
+    def _better(
+        self, given: MetricSet, by: Score, steps: list[Step], known: Step | None = None
+    ) -> Step | None:
+        found, top = known, by(given.left) + 1e-9
+        key: tuple[object, ...] = (top,)
+        if known is not None:
+            key = self._key(by(self.step(given, *known).left), known)
+        for step in steps:
+            value = by(self.step(given, *step).left)
+            if value > top and (new := self._key(value, step)) > key:
+                found, key = step, new
+        return found
+
+    def _key(self, value: float, step: Step) -> tuple[object, ...]:
+        add, drop = step
+        sizes = [self.size[j] for j in add] + [tuple(-x for x in self.size[j]) for j in drop]
+        return (value, *sizes)
+
+    def _nearness(self, left: np.ndarray) -> float:
+        """Less what is left, and more so what is too much, as shares of engagements."""
+        shares = left * self._scale
+        return -float(np.where(shares < 0, np.minimum(-shares, 1) * FITS_PER_EXCESS, shares).sum())
+
+
+def score(left: np.ndarray) -> float:
+    """Tweets that fit, less `FITS_PER_EXCESS` for each that is exceeded."""
+    exceeded = int(np.count_nonzero(left < 0))
+    return len(left) - int(np.count_nonzero(left)) - FITS_PER_EXCESS * exceeded
+
+
+def convincing(tweets_for: int, against: int, chance: float) -> bool:
+    """Whether Tweets for a verdict outweigh those against it, and are too many for chance.
 
     Parameters
     ----------
-    evidence
-        What the Tweets say.
-    gains
-        What each metric adds, above zero.
-    force
-        Metrics that have to be in the set.
+    tweets_for, against
+        Tweets on either side.
+    chance
+        Probability that a Tweet speaks for the verdict if it is false (a sign test).
+    """
+    if tweets_for < LEAST_TWEETS or tweets_for < FITS_PER_EXCESS * against:
+        return False
+    return float(bdtrc(tweets_for - 1, tweets_for + against, chance)) < CHANCE
+
+
+def judge(counts: Counts, tolerance: float = TOLERANCE) -> tuple[list[Verdict], bool]:
+    """A verdict on each candidate, in the order of ``counts.names``.
 
     Returns
     -------
-    tuple of int or None
-        Positions of its metrics, ascending; None when nothing that holds ``force`` is allowed.
+    tuple
+        The verdicts; and whether the counters were evidently read together.
     """
-    everything = evidence.viable
-    if not (set(force) <= set(everything) and evidence.allows(force)):
+    tweets = Tweets.of(counts)
+    few = tweets.thinned()
+    best = tweets.set_of(few.best().members)
+    stand_ins = {j: _stand_in(tweets, few, best, j) for j in best.members}
+    core = tweets.set_of(j for j, other in stand_ins.items() if other == ())
+    exact = int(np.count_nonzero(core.fits & (tweets.engagements > 0)))
+    exceeded = int(np.count_nonzero(core.exceeds))
+    together = exact >= TOGETHER and exceeded <= tolerance * len(core.left) and bool(core.members)
+    verdicts = []
+    for j, name in enumerate(counts.names):
+        fits, against = _speaking(tweets, best, j)
+        verdict, other = UNDETERMINED, ""
+        if j in core.members:
+            verdict, why = COUNTED, "Tweets fit exactly with it and not without it"
+        elif not tweets.n_nonzero[j]:
+            unknown = counts.known is not None and not counts.known[j].any()
+            why = "not known for any Tweet" if unknown else "zero on every Tweet; not measured?"
+        elif _starves(tweets, core, j, tolerance, together):
+            verdict, why = NOT_COUNTED, "the counted metrics leave too little of it"
+        elif others := stand_ins.get(j):
+            other = counts.names[others[0]]
+            why = "another metric fits as well in its place"
+        elif against:
+            why = "Tweets contradict it, too few or too equivocal for a verdict"
+        elif fits:
+            why = "too few Tweets fit exactly with it"
+        else:
+            why = "nothing contradicts it, and no Tweet fits exactly with it"
+        weight = _weight(tweets, core, j) if verdict == NOT_COUNTED else None
+        verdicts.append(
+            Verdict(
+                name, verdict, verdict == COUNTED, int(tweets.n_nonzero[j]), against, fits,
+                weight, other, expected(name), why,
+            )
+        )  # fmt: skip
+    return verdicts, together
+
+
+def _speaking(tweets: Tweets, best: MetricSet, j: int) -> tuple[int, int]:
+    """Tweets with a metric that the best set with it fits, and that it exceeds."""
+    given = best if j in best.members else tweets.step(best, [j])
+    above = tweets.above[j]
+    return int(np.count_nonzero(above & given.fits)), int(np.count_nonzero(above & given.exceeds))
+
+
+def _stand_in(tweets: Tweets, few: Tweets, best: MetricSet, j: int) -> tuple[int, ...] | None:
+    """Empty if a metric of the best set is counted; metrics that could stand in for it; or None."""
+    fits, against = _speaking(tweets, best, j)
+    chance = _chance_fit(tweets, best, j)
+    if not convincing(fits, against, chance):
         return None
-    conflicts: list[frozenset[int]] = []
-    while len(conflicts) < MANY_CONFLICTS:
-        left_out = cheapest_hitting_set(conflicts, gains, keep=force)
-        if left_out is None:
-            return None
-        members = tuple(j for j in everything if j not in left_out)
-        if evidence.allows(members):
-            return members
-        conflicts.append(minimal_conflict(evidence.allows, members))
-    return best_by_trying(evidence, gains, force)
+    without = best.members - {j}
+    found = few.climb(few.set_of(without), score, frozenset([j])).members
+    if found == without:
+        return ()
+    rival = tweets.set_of(found)
+    lost = int(np.count_nonzero(best.fits & ~rival.fits))
+    won = int(np.count_nonzero((rival.fits & ~best.fits) | (best.exceeds & ~rival.exceeds)))
+    others = sorted(rival.members - best.members, key=tweets.size.__getitem__, reverse=True)
+    return () if convincing(lost, won, chance) else tuple(others) or None
 
 
-def best_by_trying(
-    evidence: Evidence, gains: Sequence[int], force: Sequence[int]
-) -> tuple[int, ...]:
-    """The same by depth-first search: for figures of which most sets are contradicted."""
-    free = sorted((j for j in evidence.viable if j not in force), key=lambda j: -gains[j])
-    to_come = [sum(gains[j] for j in free[k:]) for k in range(len(free) + 1)]
-    best, best_members = -1, tuple(force)
+def _chance_fit(tweets: Tweets, best: MetricSet, j: int) -> float:
+    """Chance of a Tweet to fit by accident if the metric is not counted.
 
-    def search(at: int, members: list[int], total: np.ndarray, gain: int) -> None:
-        nonlocal best, best_members
-        if gain > best:
-            best, best_members = gain, tuple(members)
-        if gain + to_come[at] <= best:
-            return
-        # The next metric that is left out comes after those that are taken before it.
-        for k in range(at, len(free)):
-            if gain + to_come[k] <= best:
-                return
-            j = free[k]
-            further = total + evidence.values[j]
-            if evidence.allows_sum([*members, j], further):
-                search(k + 1, [*members, j], further, gain + gains[j])
-
-    start = evidence.values[list(force)].sum(axis=0, dtype=np.int64)
-    search(0, list(force), start, sum(gains[j] for j in force))
-    return tuple(sorted(best_members))
+    Then what the other metrics leave must equal it to the unit. How often that happens, and how
+    often less is left, is counted on Tweets of like size that have none of the metric.
+    """
+    fit = tweets.above[j] & best.fits
+    if not fit.any():
+        return 1.0
+    sizes = tweets.engagements[fit]
+    alike = ~tweets.above[j] & ~best.exceeds
+    alike &= (tweets.engagements >= sizes.min()) & (tweets.engagements <= sizes.max())
+    left = np.sort(best.left[alike])
+    figures, times = np.unique(tweets.values[j][fit], return_counts=True)
+    up_to = np.searchsorted(left, figures, side="right")
+    equal = up_to - np.searchsorted(left, figures, side="left")
+    # One half, with the weight of three Tweets, where there are few to count on.
+    return float(np.average((equal + 1.5) / (up_to + 3), weights=times))
 
 
-def minimal_conflict(
-    allows: Callable[[Sequence[int]], bool], members: Sequence[int]
-) -> frozenset[int]:
-    """A part of a set that is not allowed, every smaller part of which is."""
-    core = list(members)
-    for j in members:
-        smaller = [k for k in core if k != j]
-        if smaller and not allows(smaller):
-            core = smaller
-    return frozenset(core)
+def _starves(tweets: Tweets, core: MetricSet, j: int, tolerance: float, together: bool) -> bool:
+    """Whether the counted metrics leave hardly any of a metric, on enough Tweets."""
+    above, values, left = tweets.above[j], tweets.values[j], core.left
+    starved = int(np.count_nonzero(above & (left >= 0) & (left < HARDLY_ANY * values)))
+    against = int(np.count_nonzero(above & ((left < 0) | (left == values))))
+    least = max(LEAST_TWEETS, int(tolerance * tweets.n_nonzero[j]) + 1)
+    if starved < least or starved < FITS_PER_EXCESS * against:
+        return False
+    return together or convincing(starved, against, 0.5)
 
 
-def cheapest_hitting_set(
-    conflicts: Sequence[frozenset[int]], costs: Sequence[int], keep: Sequence[int] = ()
-) -> frozenset[int] | None:
-    """The least costly metrics to leave out so that no conflict stays whole: exact."""
-    best: tuple[int, frozenset[int]] | None = None
+def _weight(tweets: Tweets, core: MetricSet, j: int) -> float | None:
+    """Low quantile of the share of a metric that the counted ones leave; None if it can't tell.
 
-    def search(chosen: frozenset[int], cost: int, barred: frozenset[int]) -> None:
-        nonlocal best
-        if best is not None and cost >= best[0]:
-            return
-        still_whole = [sorted(c - barred) for c in conflicts if not c & chosen]
-        if not still_whole:
-            best = (cost, chosen)
-            return
-        shortest = min((len(c), c) for c in still_whole)[1]
-        options = sorted(shortest, key=lambda j: costs[j])
-        for position, j in enumerate(options):
-            search(chosen | {j}, cost + costs[j], barred | frozenset(options[:position]))
-
-    search(frozenset(), 0, frozenset(keep))
-    return best[1] if best else None
+    Tweets that hide nothing leave just the share that is counted. Where they are many, the 5th
+    and the 25th percentile lie close together; where most Tweets hide something, they do not.
+    """
+    rows = tweets.values[j] >= 5
+    if np.count_nonzero(rows) < TOGETHER:
+        return None
+    shares = core.left[rows] / tweets.values[j][rows]
+    low, quarter = np.quantile(shares, [0.05, 0.25])
+    return max(0.0, float(low)) if quarter - low < 0.1 else None
 
 
-def slack(engagements: np.ndarray) -> np.ndarray:
-    """By how much a sum may exceed engagements and still be a matter of reading times."""
-    return np.maximum(1, (engagements * SLACK).astype(np.int64))
+OUTSIDE_ELSEWHERE = frozenset({"video_views", "media_views", "bookmarks", "shares"})
+"""Not part of engagements in any real export whose Tweets could tell."""
 
 
-def borne(users: np.ndarray, tolerance: float) -> np.ndarray:
-    """How many contradictions are borne, by the number of Tweets that have any of a metric."""
-    return np.floor(tolerance * users + 1e-9).astype(np.int64) + (users >= SPARE_FROM)
+def expected(name: str) -> str:
+    """What the vendor's documents say about a metric's part in engagements."""
+    return METRICS[name].expected if name in METRICS else "not said"
 
 
-def gains(names: Sequence[str], values: np.ndarray) -> list[int]:
-    """What each metric adds: its sum; among equals more metrics, then the documented ones."""
-    totals = [exact_sum(row) for row in values]
-    documented = [name in METRICS and METRICS[name].expected == "counted" for name in names]
-    return [total * 1000 + 10 + int(d) for total, d in zip(totals, documented, strict=True)]
+def take_as_part(counts: Counts, verdicts: list[Verdict]) -> list[str]:
+    """The metrics whose sum is subtracted from engagements: counted, and presumably counted.
 
-
-def exact_sum(numbers: np.ndarray) -> int:
-    """Sum of int64 that cannot overflow."""
-    if not len(numbers):
-        return 0
-    biggest = max(abs(int(numbers.max())), abs(int(numbers.min())))
-    if biggest * len(numbers) < 2**62:
-        return int(numbers.sum())
-    high, low = numbers >> 32, numbers & 0xFFFFFFFF
-    return (int(high.sum()) << 32) + int(low.sum())
+    An undetermined metric is presumed counted if the documents say so, or if they say nothing
+    and it is not outside in other exports (`OUTSIDE_ELSEWHERE`), unless the Tweets contradict
+    it together with those taken before it. Documents enter here and nowhere else: no verdict
+    depends on them, and the bounds of hidden engagement do not either.
+    """
+    tweets = Tweets.of(counts)
+    place = {name: j for j, name in enumerate(counts.names)}
+    taken = tweets.set_of(place[v.name] for v in verdicts if v.verdict == COUNTED)
+    open_ones = [v for v in verdicts if v.verdict == UNDETERMINED]
+    presumed = [
+        v
+        for v in open_ones
+        if v.expected == "counted" or (v.expected == "not said" and v.name not in OUTSIDE_ELSEWHERE)
+    ]
+    unused = {v.name for v in presumed if not v.n_nonzero}
+    order = sorted(
+        (place[v.name] for v in presumed if v.n_nonzero),
+        key=lambda j: (expected(counts.names[j]) == "counted", tweets.size[j]),
+        reverse=True,
+    )
+    for j in order:
+        wider = tweets.step(taken, [j])
+        if score(wider.left) >= score(taken.left):
+            taken = wider
+    return [n for j, n in enumerate(counts.names) if j in taken.members or n in unused]

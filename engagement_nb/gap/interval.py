@@ -77,7 +77,9 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
         raise ValueError(f"part and whole need the same shape (n,): {parts.shape}, {wholes.shape}.")
     if (wholes < 0).any():
         raise ValueError("whole is negative for some unit.")
-    parts, wholes = parts[wholes > 0], wholes[wholes > 0]
+    # In an order of their own, so that the order of the units cannot change the last digit.
+    order = np.lexsort((parts, wholes))
+    parts, wholes = parts[order][wholes[order] > 0], wholes[order][wholes[order] > 0]
     units, total = len(wholes), wholes.sum()
     if units < 2:
         return ANY_SHARE

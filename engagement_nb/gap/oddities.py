@@ -101,12 +101,16 @@ def _too_large(counts: Counts, summed: list[str]) -> dict[str, object]:
     ))  # fmt: skip
 
 
-def _before_2017(counts: Counts, _: list[str]) -> dict[str, object]:
+def _before_2017(counts: Counts, summed: list[str]) -> dict[str, object]:
     if "media_views" not in counts.names or "created_at" not in counts.frame.columns:
         return {}
     old = counts.frame["created_at"] < pd.Timestamp(MEDIA_VIEWS_LEFT_ENGAGEMENTS)
     views = counts.values[counts.names.index("media_views")]
-    which = old.fillna(False).to_numpy(dtype=bool) & (views > 0)
+    which = old.fillna(False).to_numpy(dtype=bool) & (views > 0) & counts.judged
+    # The documents' date is repeated only where these Tweets leave room for their views.
+    others = [name for name in summed if name != "media_views"]
+    if ((counts.engagements - counts.sums(others))[which] < views[which]).any():
+        return {}
     return _row(counts, "media views from before 2017-10-09", which, int(old.sum()), lambda n: (
         f"{counted(n, 'Tweet')} from before 2017-10-09, when the API still counted media views"
         " as engagements: analyse earlier and later ones apart."

@@ -12,6 +12,9 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.metrics import metric_columns
 from engagement_nb.vocabulary import NO_CANDIDATES, label
 
+_EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements", "replies",
+                   "retweets",                    "reposts", "post text", "tweet text"}  # fmt: skip
+"""Columns of X's export files in English, in lower case."""
 LARGEST = 10**17
 """Counts above it are refused: twenty of them would no longer fit 64 bits."""
 
@@ -112,6 +115,14 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
             f"Figures come as a DataFrame, not as {type(frame).__name__}.",
             advice="See engagement_nb.connect for what gives one.",
         )
+    if (
+        len(metric_columns(frame)) < 2
+        and len(_EXPORT_COLUMNS & {*map(_lowered, frame.columns)}) > 1
+    ):
+        raise AnalysisError(
+            "These columns have the names of an export file, not of metrics.",
+            advice="Read the file with enb.connect(path).totals(), and explore that.",
+        )
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise AnalysisError(
@@ -124,12 +135,16 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
             moments = pd.to_datetime(frame["created_at"], utc=True, format="ISO8601")
         except (ValueError, TypeError):
             raise AnalysisError(
-                "The column created_at holds what is no time.",
+                "The column created_at contains values that are not timestamps.",
                 advice="Give times as 2026-01-31T12:00:00Z, or leave the column out.",
             ) from None
         frame = frame.assign(created_at=moments)
     texts = [n for n in metric_columns(frame) if not pd.api.types.is_numeric_dtype(frame[n])]
     return frame.assign(**{name: _whole_numbers(frame[name]) for name in texts}) if texts else frame
+
+
+def _lowered(column: object) -> str:
+    return str(column).strip().lower()
 
 
 def _with_text_ids(frame: pd.DataFrame) -> pd.DataFrame:
@@ -251,6 +266,17 @@ def _small(frame: pd.DataFrame) -> pd.DataFrame:
         if str(frame[name].dtype) == "Int64" and frame[name].abs().max() < 2**31
     }
     return frame.astype(fits)
+
+
+def exact_sum(numbers: np.ndarray) -> int:
+    """Sum of int64 that cannot overflow."""
+    if not len(numbers):
+        return 0
+    biggest = max(abs(int(numbers.max())), abs(int(numbers.min())))
+    if biggest * len(numbers) < 2**62:
+        return int(numbers.sum())
+    high, low = numbers >> 32, numbers & 0xFFFFFFFF
+    return (int(high.sum()) << 32) + int(low.sum())
 
 
 def _tweets(ids: list[str]) -> str:

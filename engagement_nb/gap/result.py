@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.answer import answer
-from engagement_nb.gap.asked import Asked, split_gap
-from engagement_nb.gap.bootstrap import Interval, share_interval
 from engagement_nb.gap.definitions import compare_definitions
 from engagement_nb.gap.groups import Units, series_rows
-from engagement_nb.gap.identify import SLACK, exact_sum
-from engagement_nb.gap.judge import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
-from engagement_nb.gap.oddities import find_oddities
-from engagement_nb.gap.read import Counts
-from engagement_nb.metrics import About, Metrics
+from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
+from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
+from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.metrics import About
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",
-            "contradicted_share", "tight", "stability", "expected", "why")  # fmt: skip
+            "contradicted_share", "tight", "weight", "stand_in", "expected", "why")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,29 +32,23 @@ class Findings:
         The figures, one row a Tweet.
     verdicts
         What the Tweets say of each metric.
-    strict
-        Whether counters were read together, so that no Tweet may contradict what is counted.
-    stability
-        How often each metric is in the largest set when Tweets are drawn anew; None where no
-        Tweets were drawn.
+    together
+        Whether the counters were evidently read together.
     about
         Where the figures come from.
     facts
-        The same and what could not be had, for reports; None for a bare frame.
-    tolerance, level, resamples, seed
+        The same and what is missing, for reports; None for a bare frame.
+    tolerance, level
         The options of `explore_gap`.
     """
 
     counts: Counts
     verdicts: list[Verdict]
-    strict: bool
-    stability: dict[str, float] | None
+    together: bool
     about: About
     facts: dict[str, Any] | None
     tolerance: float
     level: float
-    resamples: int
-    seed: int
 
     @property
     def sandbox(self) -> bool:
@@ -75,17 +65,17 @@ class Findings:
 
     @property
     def not_counted(self) -> list[str]:
-        """Metrics that are not part of engagements (wire names)."""
+        """Metrics that engagements do not include, or not in full (wire names)."""
         return self._named(NOT_COUNTED)
 
     @property
     def undetermined(self) -> list[str]:
-        """Metrics of which these Tweets do not tell (wire names)."""
+        """Metrics about which these Tweets cannot tell (wire names)."""
         return self._named(UNDETERMINED)
 
     @property
     def summed(self) -> list[str]:
-        """Metrics that `hidden` takes as part: counted, and undetermined but uncontradicted."""
+        """Metrics that `hidden` subtracts: counted, and undetermined ones presumed counted."""
         return [v.name for v in self.verdicts if v.in_sums]
 
     @property
@@ -113,8 +103,9 @@ class Findings:
         """One row a Tweet compared.
 
         Columns ``tweet_id``, ``created_at`` where known, ``engagements``, ``sum_of_metrics``,
-        ``naive_gap``, ``hidden``, ``over_count``: integers. ``sum_of_metrics`` and
-        ``over_count`` add up the figures that are known.
+        ``naive_gap``, ``hidden``, ``over_count``, ``excess``: integers. ``excess`` is by how
+        much the metrics of `summed` exceed engagements, and ``hidden`` what they leave, so one
+        of the two is 0. ``sum_of_metrics`` and ``over_count`` add up the figures that are known.
         """
         chosen = self.compared
         keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
@@ -125,8 +116,9 @@ class Findings:
         frame["engagements"] = engagements
         frame["sum_of_metrics"] = inside + outside
         frame["naive_gap"] = engagements - inside - outside
-        frame["hidden"] = engagements - inside
+        frame["hidden"] = np.maximum(engagements - inside, 0)
         frame["over_count"] = outside
+        frame["excess"] = np.maximum(inside - engagements, 0)
         return frame
 
     def _total(self, column: str) -> int:
@@ -152,16 +144,32 @@ class Findings:
         """Engagements less the sum of every metric."""
         return self.engagements - self.sum_of_metrics
 
-    @property
+    @cached_property
     def hidden(self) -> int:
-        """Engagements that have no metric of their own."""
-        return self.engagements - self.sum_of_metrics + self.over_count
+        """Engagements that match no metric, of the Tweets that `summed` does not exceed."""
+        return self._total("hidden")
+
+    @cached_property
+    def excess(self) -> int:
+        """By how much `summed` exceeds engagements, on the Tweets where it does."""
+        return self._total("excess")
+
+    @cached_property
+    def hidden_bounds(self) -> tuple[int, int]:
+        """Least and most hidden engagement that the verdicts allow, Tweet by Tweet.
+
+        Least: every undetermined metric is counted. Most: none is. Both are at least 0 on each
+        Tweet. Documents have no influence on the bounds.
+        """
+        chosen = self.compared
+        most = (self.counts.engagements - self.counts.sums(self.counted))[chosen]
+        least = most - self.counts.sums(self.undetermined)[chosen]
+        return exact_sum(np.maximum(least, 0)), exact_sum(np.maximum(most, 0))
 
     @property
     def hidden_at_most(self) -> int:
         """What would be hidden if no undetermined metric were part of engagements."""
-        doubtful = [name for name in self.undetermined if name in self.summed]
-        return self.hidden + exact_sum(self.counts.sums(doubtful)[self.compared])
+        return self.hidden_bounds[1]
 
     @property
     def doubtful_outside(self) -> int:
@@ -175,26 +183,33 @@ class Findings:
         return self.hidden / self.engagements if self.engagements else None
 
     @cached_property
-    def hidden_interval(self) -> Interval:
-        """Interval of the hidden share, by bootstrap over Tweets."""
-        tweets = self.tweets
-        return share_interval(
-            tweets["hidden"].to_numpy(),
-            tweets["engagements"].to_numpy(),
-            level=self.level,
-            resamples=self.resamples,
-            seed=self.seed,
-        )
+    def sampling_interval(self) -> Interval:
+        """Confidence interval of the hidden share if `summed` is right: see `share_interval`."""
+        return share_interval(self.tweets["hidden"], self.tweets["engagements"], self.level)
+
+    @property
+    def hidden_interval(self) -> Interval | None:
+        """`sampling_interval`; None where it would mislead.
+
+        That is where the bounds of hidden engagement are wider, where no metric is counted, and
+        for a single Tweet.
+        """
+        limits = self.sampling_interval
+        if not self.counted or limits == ANY_SHARE or self.bounds_are_wider:
+            return None
+        return limits
+
+    @property
+    def bounds_are_wider(self) -> bool:
+        """Whether undetermined metrics leave more room than the confidence interval."""
+        least, most = self.hidden_bounds
+        low, high = self.sampling_interval
+        return most > least and most - least > (high - low) * self.engagements
 
     @cached_property
     def contradictions(self) -> int:
         """Tweets on which the metrics of `summed` add up to more than engagements."""
-        return int(np.count_nonzero(self.tweets["hidden"].to_numpy() < 0))
-
-    @property
-    def sentence(self) -> str:
-        """The answer in a sentence or two."""
-        return answer(self)
+        return int(np.count_nonzero(self.tweets["excess"].to_numpy()))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -203,8 +218,9 @@ class Findings:
         Columns ``label``, ``sum``, ``verdict``, ``in_hidden`` (whether `hidden` takes it as
         part), ``posts_above_zero``, ``contradictions`` (of those, on which the set with the
         metric is more than engagements), ``contradicted_share``, ``tight`` (of those, on which
-        it equals engagements), ``stability`` (share of resamples with it in the set),
-        ``expected`` (what the documents say), ``why``.
+        it equals engagements), ``weight`` (the share of a metric that engagements include, if it
+        is not counted in full and the Tweets can tell), ``stand_in`` (a metric that fits as well
+        in its place), ``expected`` (what the documents say), ``why``.
         """
         chosen = self.compared
         rows = {
@@ -213,11 +229,12 @@ class Findings:
                 "sum": exact_sum(self.counts.values[j][chosen]),
                 "verdict": v.verdict,
                 "in_hidden": v.in_sums,
-                "posts_above_zero": v.users,
+                "posts_above_zero": v.n_nonzero,
                 "contradictions": v.contradictions,
                 "contradicted_share": v.contradicted_share,
                 "tight": v.tight,
-                "stability": self.stability.get(v.name) if self.stability else None,
+                "weight": v.weight,
+                "stand_in": v.stand_in,
                 "expected": v.expected,
                 "why": v.why,
             }
@@ -225,7 +242,7 @@ class Findings:
         }
         table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS))
         table.index.name = "metric"
-        return table.astype({"contradicted_share": "Float64", "stability": "Float64"})
+        return table.astype({"contradicted_share": "Float64", "weight": "Float64"})
 
     @cached_property
     def _units(self) -> Units:
@@ -236,7 +253,7 @@ class Findings:
             figures = ["engagements", "hidden", "over_count"]
             frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
         moment = self.about.read_at or self.about.end
-        return Units(frame, moment, self.level, self.resamples, self.seed)
+        return Units(frame, moment, self.level)
 
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and what is hidden of them, by group.
@@ -258,6 +275,26 @@ class Findings:
             self._groups[key] = self._units.by(key)
         return self._groups[key].copy()
 
+    def differences(self, key: str) -> pd.DataFrame:
+        """Permutation tests of the hidden share between the groups of `by`.
+
+        Parameters
+        ----------
+        key
+            As for `by`. Groups of fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets are
+            not compared, and groups by content with their opposite only. Groups by "size" are
+            not compared at all: engagements include what is hidden, so Tweets of different size
+            differ in hidden engagement by construction.
+
+        Returns
+        -------
+        DataFrame
+            One row a pair: ``group``, ``other``, ``hidden_share``, ``other_share``, ``p``, and
+            ``p_adjusted`` for the number of pairs (Holm).
+        """
+        tests = self._units.differences(key)
+        return tests.iloc[:0] if key == "size" else tests
+
     @cached_property
     def _groups(self) -> dict[str, pd.DataFrame]:
         return {}
@@ -265,21 +302,6 @@ class Findings:
     def growth(self) -> pd.DataFrame:
         """A series by time since posting, of Tweets posted within it: as `by`."""
         return self.by("days_since_posting" if self.about.by == "day" else "hours_since_posting")
-
-    @cached_property
-    def daily_interval(self) -> Interval | None:
-        """Interval of the hidden share by bootstrap over days; None unless a series."""
-        if self.counts.series is None:
-            return None
-        frame = self._units.frame
-        days = frame.groupby(frame["time"].dt.floor("D"))[["engagements", "hidden"]].sum()
-        return share_interval(
-            days["hidden"].to_numpy(),
-            days["engagements"].to_numpy(),
-            level=self.level,
-            resamples=self.resamples,
-            seed=self.seed,
-        )
 
     def definitions(self) -> pd.DataFrame:
         """What the usual definitions of engagement miss: one row a definition.
@@ -292,39 +314,16 @@ class Findings:
         """
         return compare_definitions(self.counts, self.summed)
 
-    def oddities(self, earlier: Metrics | pd.DataFrame | None = None) -> pd.DataFrame:
-        """What does not add up in the figures themselves: one row an oddity.
+    def to_frame(self) -> pd.DataFrame:
+        """The figures by Tweet, as `tweets`: a copy to work with."""
+        return self.tweets.copy()
 
-        Parameters
-        ----------
-        earlier
-            An earlier snapshot of the same Tweets, to find counters that fell.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
-        """
-        before = earlier.frame if isinstance(earlier, Metrics) else earlier
-        return find_oddities(self.counts, self.summed, before)
-
-    def against_totals(
-        self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
-    ) -> Asked:
-        """Split the gap of totals into what was not asked for and what is hidden.
-
-        Parameters
-        ----------
-        totals
-            Totals of the same Tweets as these figures of 28hr or historical.
-        start
-            When the window began, UTC unless it says otherwise; by default as the figures say.
-        """
-        return split_gap(self, totals, start)
+    def to_csv(self, path: str | Path) -> None:
+        """Write the figures by Tweet to a CSV file, one row a Tweet."""
+        self.tweets.to_csv(path, index=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""
-        spread = self.hidden_interval
         return {
             "posts": self.posts,
             "posts_left_out": self.posts_left_out,
@@ -339,12 +338,14 @@ class Findings:
             "hidden_share": self.hidden_share,
             "hidden_at_most": self.hidden_at_most,
             "doubtful_outside": self.doubtful_outside,
-            "interval": None if spread.low is None else [spread.low, spread.high],
+            "hidden_bounds": list(self.hidden_bounds),
+            "excess": self.excess,
+            "interval": None if self.hidden_interval is None else list(self.hidden_interval),
             "level": self.level,
             "over_count": self.over_count,
             "contradictions": self.contradictions,
             "tolerance": self.tolerance,
-            "slack": SLACK,
+            "read_together": self.together,
             "metrics": {
                 name: {key: _plain(value) for key, value in row.items()}
                 for name, row in self.table.to_dict("index").items()
@@ -353,7 +354,6 @@ class Findings:
             "source": self.about.source,
             "endpoint": self.about.endpoint,
             "sandbox": self.sandbox,
-            "sentence": self.sentence,
         }
 
 

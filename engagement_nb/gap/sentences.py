@@ -1,24 +1,134 @@
-"""Readings of a gap for each part of a report, from the numbers: only what is true of them."""
+"""The sentences of a report: each says only what is true of the figures."""
 
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.groups import NOT_TOLD
-from engagement_nb.gap.identify import SLACK
+from engagement_nb.gap.groups import LEAST_GROUP
+from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, TOGETHER
+from engagement_nb.gap.result import Findings
 from engagement_nb.vocabulary import label
-from engagement_nb.words import counted, listed, number, percent, sentence
+from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
 
-if TYPE_CHECKING:
-    from engagement_nb.gap.result import Findings
+SIGNIFICANT = 0.05
+"""Adjusted p-value up to which two groups are said to differ."""
+
+
+def labels(names: list[str]) -> str:
+    """Metrics as a list in a sentence."""
+    return listed([label(name) for name in names])
+
+
+def answer(gap: Findings) -> str:
+    """What a report says first: engagements, what is hidden, what is included, what is not."""
+    if (nothing := no_answer(gap)) is not None:
+        return nothing
+    parts = [
+        f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} {number(gap.engagements)} engagements."
+    ]
+    parts += [_hidden(gap), _included(gap)]
+    outside = [name for name in gap.not_counted if gap.table["sum"][name]]
+    if outside:
+        named = f"{labels(outside)} ({number(gap.table.loc[outside, 'sum'].sum())})"
+        parts.append(sentence(f"{named} look like engagement but are not counted in full."))
+    if gap.excess:
+        parts.append(
+            f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
+            f" by {number(gap.excess)} in all."
+        )
+    if gap.about.endpoint == "totals" and gap.hidden:
+        parts.append("Totals omits clicks, so part of this gap is metrics that it cannot return.")
+    parts.append(_left_out(gap))
+    return " ".join(part for part in parts if part)
+
+
+def _have(count: int) -> str:
+    return "has" if count == 1 else "have"
+
+
+def _hidden(gap: Findings) -> str:
+    least, most = gap.hidden_bounds
+    if not gap.counted:
+        start = "These Tweets cannot tell which metrics are counted:"
+        if least == most:
+            return f"{start} {number(most)} of the engagements match no metric."
+        return f"{start} {number(least)} to {number(most)} of the engagements match no metric."
+    if gap.bounds_are_wider:
+        return (
+            f"Between {percent(least / gap.engagements)} and {percent(most / gap.engagements)} of"
+            f" them ({number(least)} to {number(most)}) match no metric, depending on"
+            f" {labels(_open(gap))}, which these Tweets leave undetermined."
+        )
+    if not gap.hidden:
+        return "The included metrics explain all of them: nothing is hidden."
+    text = f"{percent(gap.hidden_share)} of them ({number(gap.hidden)}) match no metric"
+    if (limits := gap.hidden_interval) is not None:
+        text += f"; {gap.level * 100:g} % confidence interval {interval(*limits)}"
+    return text + "."
+
+
+def _open(gap: Findings) -> list[str]:
+    """Undetermined metrics that some Tweet compared has."""
+    return [name for name in gap.undetermined if gap.table["sum"][name]]
+
+
+def _included(gap: Findings) -> str:
+    if not gap.counted:
+        return ""
+    many = len(gap.counted)
+    text = f"{sentence(spelled(many))} {'metric is' if many == 1 else 'metrics are'} counted"
+    presumed = [name for name in _open(gap) if name in gap.summed]
+    if presumed:
+        text += f"; {labels(presumed)} are undetermined and assumed counted"
+    return text + "."
+
+
+def _left_out(gap: Findings) -> str:
+    """That many Tweets are not in the figures, because they lack a metric that others have."""
+    judged = gap.counts.judged
+    lacking = int(judged.sum()) - gap.posts
+    if lacking <= judged.sum() * 0.1 or gap.counts.known is None:
+        return ""
+    known = dict(zip(gap.counts.names, gap.counts.known, strict=True))
+    names = [name for name in gap.summed if not known[name][judged].all()]
+    text = f"{counted(lacking, 'more Tweet')} {_have(lacking)} no figure for {labels(names)} and"
+    text += f" {'is' if lacking == 1 else 'are'} excluded."
+    if gap.about.source == "export":
+        text += " Explore files of one kind at a time."
+    return text
+
+
+def no_answer(gap: Findings) -> str | None:
+    """Why there is nothing to say; None when there is."""
+    tweets = len(gap.counts)
+    if not tweets:
+        return "There are no Tweets in these figures."
+    if not gap.counts.names:
+        return (
+            "These figures have no metric besides engagements, so there is nothing to add up:"
+            " request favorites, replies, url_clicks and so on."
+        )
+    if not gap.counts.judged.any():
+        return (
+            f"Engagements are missing for all of {counted(tweets, 'Tweet')}, so there is nothing to"
+            " compare the metrics with. They require the owner's tokens or an export file, and"
+            " totals has them for 90 days only."
+        )
+    if gap.counts.known is not None and not gap.counts.known.any():
+        return "All metrics besides engagements are missing, so there is nothing to add up."
+    if not gap.posts:
+        return "No Tweet has both engagements and all the metrics to compare them with."
+    if not gap.engagements:
+        none = f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} no engagements"
+        return f"{none}, so there is no gap to explain."
+    return None
 
 
 def figures(gap: Findings) -> str:
-    """What there is to look at, and what of it cannot be compared."""
+    """Which figures there are, and which cannot be compared."""
     frame, about = gap.counts.frame, gap.about
     where = {
         "sandbox": "made up by the sandbox, which is not X",
@@ -40,30 +150,29 @@ def figures(gap: Findings) -> str:
         )
     unknown = len(frame) - int(gap.counts.judged.sum())
     if unknown:
-        text += f" Engagements are not known for {counted(unknown, 'Tweet')}."
-    if gap.posts_left_out - unknown:
+        text += f" Engagements are missing for {counted(unknown, 'Tweet')}."
+    if lacking := gap.posts_left_out - unknown:
         text += (
-            f" For {counted(gap.posts_left_out - unknown, 'Tweet')} a metric is not known that is"
-            " part of engagements: they are left out of the sums."
+            f" The sums exclude {counted(lacking, 'Tweet')} without a figure for a metric in them."
         )
     if any(str(name).startswith("promoted_") for name in frame.columns):
-        text += " Promoted figures stand in columns of their own and are not looked at."
+        text += " Promoted figures have columns of their own, which are ignored."
     if gap.counts.dropped:
-        text += f" {counted(gap.counts.dropped, 'row')} came twice and were counted once."
+        text += f" Repeated rows ignored: {number(gap.counts.dropped)}."
     return text
 
 
 def columns(gap: Findings) -> str:
-    """What somebody finds who adds up every column."""
+    """The result of adding up every column."""
     gaps = gap.tweets["naive_gap"].to_numpy()
     above, below = int(np.count_nonzero(gaps > 0)), int(np.count_nonzero(gaps < 0))
     equal = gap.posts - above - below
     if not gap.naive_gap:
-        first = "Every column added up gives exactly as much as engagements."
+        first = "All columns together sum to exactly the engagements."
     else:
         more = "more" if gap.naive_gap < 0 else "less"
         first = (
-            f"Every column added up gives {number(gap.sum_of_metrics)}, which is"
+            f"All columns together sum to {number(gap.sum_of_metrics)}, which is"
             f" {number(abs(gap.naive_gap))} {more} than engagements: the naive gap is"
             f" {number(gap.naive_gap)}."
         )
@@ -74,155 +183,164 @@ def columns(gap: Findings) -> str:
     belong = "are not taken as part of them" if gap.doubtful_outside else "do not belong"
     if gap.hidden > 0 and gap.over_count > 0:
         third = (
-            f"Two things are mixed up in it: {number(gap.over_count)} that {belong} and"
-            f" {number(gap.hidden)} that no metric shows."
+            f"It nets two errors: {number(gap.over_count)} that {belong}, and"
+            f" {number(gap.hidden)} that match no metric."
         )
     elif gap.over_count > 0:
-        third = f"All of it comes from {number(gap.over_count)} that {belong}."
+        third = f"It contains {number(gap.over_count)} that {belong}."
     elif gap.hidden > 0:
-        third = "All of it is engagement that no metric shows."
+        third = "It consists of engagement that matches no metric."
     else:
-        third = "There is nothing in it to tell apart."
+        third = "No metric is outside of engagements, and nothing is hidden."
     return f"{first} {second} {third}"
 
 
 def evidence(gap: Findings) -> str:
-    """Which metrics are in and out, and why that is believed."""
+    """Which metrics are in and out, and on what evidence."""
     table = gap.table.to_dict("index")
     parts = []
     if gap.counted:
-        names = listed([label(n) for n in gap.counted])
         against = (
             "no Tweet contradicts them"
             if not gap.contradictions
-            else f"the sum is too large on {counted(gap.contradictions, 'Tweet')}, few enough to"
-            " be put down to counters read at different moments or a wrong row"
+            else f"they sum to too much on {counted(gap.contradictions, 'Tweet')}, which wrong rows"
+            " or counters read at different moments can explain"
         )
-        parts.append(f"**Counted:** {names}; {against}.")
+        parts.append(f"**Counted:** {labels(gap.counted)}; {against}.")
     if gap.not_counted:
         said = [
-            f"{label(n)} ({number(table[n]['contradictions'])} of"
-            f" {number(table[n]['posts_above_zero'])} Tweets with any:"
-            f" {percent(table[n]['contradicted_share'], 0)})"
+            f"{label(n)} (contradicted by {number(table[n]['contradictions'])} of"
+            f" {counted(table[n]['posts_above_zero'], 'Tweet')} with any)"
             for n in gap.not_counted
         ]
-        parts.append(f"**Not counted,** for with them the sum is too large: {listed(said)}.")
+        parts.append(f"**Not counted in full:** {listed(said)}. {_weights(gap)}")
     if gap.undetermined:
         said = [f"{label(n)} ({table[n]['why']})" for n in gap.undetermined]
-        doubtful = sum(table[n]["sum"] for n in gap.undetermined)
-        inside = sum(table[n]["sum"] for n in gap.undetermined if n in gap.summed)
-        taken = (
-            f" Of their sum, {number(doubtful)}, the analysis takes"
-            f" {'all' if inside == doubtful else number(inside) if inside else 'none'} as part of"
-            " engagements, though the Tweets cannot tell"
-            f"{f'; without it, hidden would be {number(gap.hidden_at_most)}.' if inside else '.'}"
-            if doubtful
-            else ""
-        )
-        if gap.doubtful_outside:
-            taken += (
-                f" Were what is left out part of it too, hidden would be up to"
-                f" {number(gap.doubtful_outside)} less."
+        text = f"**Undetermined:** {'; '.join(said)}."
+        if presumed := [n for n in _open(gap) if n in gap.summed]:
+            text += f" The figures assume that {labels(presumed)} are counted."
+        tied = [v for v in gap.verdicts if v.stand_in and v.in_sums]
+        if tied:
+            pairs = listed([f"{label(v.name)} rather than {label(v.stand_in)}" for v in tied])
+            text += f" They take {pairs} from the documents, not from the Tweets."
+        least, most = gap.hidden_bounds
+        if least < most:
+            text += (
+                f" If all of them are counted, {number(least)} engagements are hidden; if none is,"
+                f" {number(most)}."
             )
-        parts.append(f"**Undetermined:** {'; '.join(said)}.{taken}")
+        parts.append(text)
     return "\n\n".join(parts) or "There is no metric to judge."
+
+
+def _weights(gap: Findings) -> str:
+    """Which share of a metric that is not counted in full is counted, where Tweets tell."""
+    known = [v for v in gap.verdicts if v.weight is not None]
+    partly = [f"{percent(v.weight, 0)} of {label(v.name)}" for v in known if (v.weight or 0) >= 0.1]
+    nothing = [v.name for v in known if (v.weight or 0) < 0.1]
+    untold = [n for n in gap.not_counted if n not in {v.name for v in known}]
+    parts = []
+    if partly:
+        parts.append(f"Engagements seem to include {listed(partly)}.")
+    if nothing:
+        parts.append(f"They seem to include none, or hardly any, of {labels(nothing)}.")
+    if untold:
+        parts.append(f"How much of {labels(untold)} they include, these Tweets cannot tell.")
+    return " ".join(parts)
 
 
 def documents(gap: Findings) -> str:
     """The documented expectation against what the data say."""
-    against = [v for v in gap.verdicts if {v.verdict, v.expected} == {"counted", "not counted"}]
-    silent = [v for v in gap.verdicts if v.expected == "not said" and v.verdict != "undetermined"]
-    agreed = [v for v in gap.verdicts if v.verdict == v.expected]
+    short = {"counted": "counted", "not counted in full": "not counted"}
+    told = [(v, short[v.verdict]) for v in gap.verdicts if v.verdict in short]
+    against = [v for v, found in told if {found, v.expected} == {"counted", "not counted"}]
+    agreed = [v for v, found in told if found == v.expected]
+    silent = [v for v, _ in told if v.expected == "not said"]
     parts = []
     if against:
-        said = [f"{label(v.name)} (said to be {v.expected}, found {v.verdict})" for v in against]
+        said = [f"{label(v.name)} (documents: {v.expected}; data: {v.verdict})" for v in against]
         parts.append(f"The data disagree with the vendor's documents on {listed(said)}.")
     elif agreed:
         parts.append(
-            f"On {counted(len(agreed), 'metric')} the data agree with the vendor's documents, and"
-            " on none do they say the opposite."
+            f"The data agree with the vendor's documents on {counted(len(agreed), 'metric')} and"
+            " disagree on none."
         )
     for verdict in dict.fromkeys(v.verdict for v in silent):
-        names = listed([label(v.name) for v in silent if v.verdict == verdict])
-        parts.append(f"Of {names} the documents say nothing; here they are {verdict}.")
-    return " ".join(parts) or "The data speak neither for nor against what the documents say."
+        names = [v.name for v in silent if v.verdict == verdict]
+        parts.append(
+            f"The documents do not say whether {labels(names)} are counted; the data say:"
+            f" {verdict}."
+        )
+    return " ".join(parts) or "The data neither support nor contradict the documents."
 
 
 def confidence(gap: Findings) -> str:
-    """How sure the share and the set are."""
-    spread = gap.hidden_interval
+    """How certain the share and the set are."""
     parts = []
     if gap.posts == 1:
-        parts.append("One Tweet says nothing about others: no interval can be given.")
+        parts.append("One Tweet says nothing about others, so there is no interval.")
     elif not gap.counted:
-        parts.append("As these Tweets cannot tell the set, no interval of the share is of use.")
-    elif spread.low is not None and spread.share is not None and spread.low != spread.high:
+        parts.append("These Tweets cannot tell which metrics are counted, so there is no interval.")
+    elif gap.bounds_are_wider:
         parts.append(
-            f"Were other Tweets drawn from where these came from, the hidden share, here"
-            f" {percent(spread.share)}, would lie between {percent(spread.low)} and"
-            f" {percent(spread.high)} ({spread.level * 100:g} % interval, bootstrap over"
-            f" {counted(gap.posts, 'Tweet')})."
+            "The undetermined metrics leave more room than the choice of Tweets does, so a range"
+            " is given and no confidence interval."
         )
-    if gap.counted and (daily := gap.daily_interval) is not None and daily.low is not None:
+    elif (limits := gap.hidden_interval) is not None:
         parts.append(
-            f"Drawn by day instead, between {percent(daily.low)} and {percent(daily.high)}."
+            f"For these {counted(gap.posts, 'Tweet')} the hidden share is known up to the"
+            f" undetermined metrics. The {gap.level * 100:g} % confidence interval,"
+            f" {interval(*limits)}, is for the share that such Tweets have on average, if they are"
+            " independent. It cannot cover giants of a kind that is not among these Tweets:"
+            " distrust it where the share rises with size."
         )
-    if gap.stability and gap.counted:
-        shaky = [n for n in gap.counted if gap.stability[n] < 0.95]
+    if gap.together:
         parts.append(
-            "Each counted metric stays in the set in at least 95 % of redrawn samples."
-            if not shaky
-            else "Less stable when Tweets are redrawn: "
-            + listed([f"{label(n)} ({percent(gap.stability[n], 0)})" for n in shaky])
-            + "."
+            f"The counted metrics fit at least {TOGETHER} Tweets exactly and exceed hardly any, so"
+            f" the counters were read together: {LEAST_TWEETS} Tweets that contradict a metric,"
+            f" and {FITS_PER_EXCESS} for each that supports it, are enough against it."
         )
-    if gap.strict:
+    elif gap.counted:
         parts.append(
-            "The counted metrics fit many Tweets exactly and exceed none, so counters were read"
-            " together: a metric is left out when one Tweet contradicts it."
-        )
-    else:
-        parts.append(
-            "Counters may be read at different moments, and a row may be wrong: a set of metrics"
-            f" is given up when it exceeds engagements by more than {percent(SLACK, 0)} on more"
-            f" than {percent(gap.tolerance)} of the Tweets that have one of them (and on more than"
-            " one), or when it exceeds more Tweets than it fits; but not when ten times as many"
-            " fit it exactly."
+            "The counters may have been read at different moments, so a metric is called not"
+            " counted in full only if many Tweets contradict it."
         )
     return " ".join(parts)
 
 
-def where(table: pd.DataFrame, what: str) -> str:
-    """Where hidden engagement sits, from a table of `Gap.by`, as far as intervals tell."""
-    rows = {
-        name: row
-        for name, row in table.to_dict("index").items()
-        if pd.notna(row["hidden_share"])
-        and pd.notna(row["low"])
-        and not str(name).startswith(NOT_TOLD)
-    }
-    if len(rows) < 2:
-        return f"There are not two groups {what} to compare."
-    # Groups by content overlap: "with URL" is compared with "no URL", not with "no hashtag".
-    parted = table.index.name != "content"
-    clear = [
-        (rows[high]["hidden_share"] - rows[low]["hidden_share"], high, low)
-        for high in rows
-        for low in rows
-        if rows[high]["low"] > rows[low]["high"]
-        and (parted or str(high).split()[-1] == str(low).split()[-1])
-    ]
-    if not clear:
-        return f"The hidden share does not clearly differ {what}: the intervals overlap."
-    _, high, low = max(clear)
+def where(tests: pd.DataFrame, by: str) -> str:
+    """Which groups differ, from a table of `Gap.differences`."""
+    if not len(tests):
+        return (
+            f"There are no two groups {by} of at least {LEAST_GROUP} Tweets with engagements to"
+            " compare."
+        )
+    many = counted(len(tests), "pair")
+    row = tests.sort_values("p_adjusted", kind="stable").iloc[0]
+    if row["p_adjusted"] > SIGNIFICANT:
+        return (
+            f"No two groups {by} differ beyond chance (permutation tests of {many}, smallest"
+            f" adjusted p {row['p_adjusted']:.2g})."
+        )
     return (
-        f"The hidden share differs {what}: {percent(rows[low]['hidden_share'])} ({low})"
-        f" against {percent(rows[high]['hidden_share'])} ({high})."
+        f"The hidden share differs {by}: {percent(row['hidden_share'])} ({row['group']}) against"
+        f" {percent(row['other_share'])} ({row['other']}); permutation test, p ="
+        f" {row['p_adjusted']:.2g} adjusted for {many}."
+    )
+
+
+def by_size(table: pd.DataFrame, by: str) -> str:
+    """The warning for groups by engagements."""
+    if table["hidden_share"].notna().sum() < 2:
+        return f"There are no two groups {by} to compare."
+    return (
+        "Engagements include what is hidden, so a Tweet that hides much is also large. The groups"
+        f" {by} therefore differ by construction, and no test is made."
     )
 
 
 def usual(table: pd.DataFrame) -> str:
-    """What the usual definitions make of engagements, from `Gap.definitions`."""
+    """The usual definitions against engagements, from `Gap.definitions`."""
     parts = []
     for name, row in table.to_dict("index").items():
         if pd.isna(row["share_of_engagements"]):
@@ -242,9 +360,9 @@ def usual(table: pd.DataFrame) -> str:
 def odd(table: pd.DataFrame) -> str:
     """The oddities as a list, or that there are none."""
     if not len(table):
-        return "Nothing odd was found."
+        return "No oddities were found."
     return "\n".join(
-        f"- {row['reading']} ({counted(row['of'], 'Tweet')} looked at.)"
+        f"- {row['reading']} ({counted(row['of'], 'Tweet')} examined.)"
         for row in table.to_dict("records")
     )
 
@@ -253,36 +371,29 @@ def meaning(gap: Findings) -> str:
     """What to do with the answer: a list."""
     parts = []
     if gap.counted and gap.hidden > 0:
-        nowhere = (
-            "is not explained by the metrics that are taken as part of it."
-            if gap.doubtful_outside
-            else "is in no other column, and cannot be made up from the others."
-        )
         parts.append(
-            f"Take engagements as X gives them where all of it matters: {percent(gap.hidden_share)}"
-            f" {nowhere}"
+            "For total engagement, use X's own figure: the other columns do not add up to it."
         )
-    elif gap.counted and not gap.hidden:
-        names = listed([label(n) for n in gap.summed if gap.table["sum"][n]])
-        parts.append(f"Here engagements can be made up from the others: they are {names}.")
+    elif gap.counted and not gap.excess:
+        names = [name for name in gap.summed if gap.table["sum"][name]]
+        parts.append(f"Here engagements are the sum of {labels(names)}.")
     if gap.not_counted:
-        names = listed([label(n) for n in gap.not_counted])
-        parts.append(sentence(f"{names} must not be added: report them beside engagements."))
+        parts.append(
+            sentence(f"report {labels(gap.not_counted)} beside engagements; do not add them.")
+        )
     if gap.over_count > 0 and gap.hidden > 0:
         parts.append(
-            f"The naive gap, {number(gap.naive_gap)}, is not a measure of what is hidden: it nets"
+            f"The naive gap, {number(gap.naive_gap)}, does not measure what is hidden: it nets"
             f" {number(gap.hidden)} against {number(gap.over_count)}."
         )
-    in_use = [label(v.name) for v in gap.verdicts if v.users and v.name in gap.undetermined]
-    if in_use:
+    if unsure := _open(gap):
         parts.append(
-            f"These Tweets cannot tell whether {listed(in_use)} are part of engagements; more"
-            " Tweets that have them, above all small ones, could."
+            f"These Tweets cannot tell whether {labels(unsure)} are counted. More Tweets with"
+            " them, especially small ones, could."
         )
-    spread = gap.hidden_interval
-    limits = (spread.low, spread.high) if gap.counted else (None, None)
-    if limits[0] is not None and limits[1] is not None and limits[1] - limits[0] > 0.2:
-        parts.append("The interval is wide: do not carry the hidden share over to other Tweets.")
+    limits = gap.hidden_interval
+    if limits is not None and limits.high - limits.low > 0.2:
+        parts.append("The interval is wide: do not apply the hidden share to other Tweets.")
     if gap.sandbox:
         parts.append("These are figures of the sandbox: they say nothing about X.")
     return "\n".join(f"- {part}" for part in parts) or "- Nothing follows from so few figures."
@@ -290,12 +401,10 @@ def meaning(gap: Findings) -> str:
 
 def table_html(table: pd.DataFrame) -> str:
     """The table of metrics for people: labels, separators, no wire names."""
-    head = ["metric", "sum", "verdict", "Tweets with any", "too large on", "exact on", "stable"]
+    head = ["metric", "sum", "verdict", "Tweets with any", "too large on", "exact on"]
     rows = [
         [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
-         number(row["contradictions"]), number(row["tight"]),
-         "" if pd.isna(row["stability"]) or not row["posts_above_zero"]
-         else percent(float(row["stability"]), 0)]
+         number(row["contradictions"]), number(row["tight"])]
         for _, row in table.iterrows()
     ]  # fmt: skip
     right = " style='text-align:right'"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import html
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
-from engagement_nb.gap.answer import no_answer
+from engagement_nb.gap.asked import Asked, split_gap
+from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.result import Findings
 from engagement_nb.handover import bundle
+from engagement_nb.metrics import Metrics
 
 if TYPE_CHECKING:
-    from engagement_nb.charts.style import Chart
-    from engagement_nb.metrics import Metrics
+    from engagement_nb.charts import Chart
 
 _TITLES = {
     "size": "by engagements of the Tweet",
@@ -31,27 +36,63 @@ class Gap(Findings):
     """Which metrics are part of engagements, how much has none, and how sure that is.
 
     Made by `engagement_nb.explore_gap`. In a notebook it reads as a sentence, a table and the
-    bridge. Its figures are those of `Findings`; ``plot_...`` draw them, `reading` says them.
+    bridge. Its figures are those of `Findings`; ``plot_...`` draws them, `reading` says them.
     """
+
+    @property
+    def sentence(self) -> str:
+        """The answer in a few sentences."""
+        return sentences.answer(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain numbers, names and lists, for JSON (wire names)."""
+        return super().to_dict() | {"sentence": self.sentence}
+
+    def oddities(self, earlier: Metrics | pd.DataFrame | None = None) -> pd.DataFrame:
+        """What does not add up in the figures themselves: one row an oddity.
+
+        Parameters
+        ----------
+        earlier
+            An earlier snapshot of the same Tweets, to find counters that fell.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
+        """
+        before = earlier.frame if isinstance(earlier, Metrics) else earlier
+        return find_oddities(self.counts, self.summed, before)
+
+    def against_totals(
+        self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
+    ) -> Asked:
+        """Split the gap of totals into metrics that totals cannot return and what is hidden.
+
+        Parameters
+        ----------
+        totals
+            Totals of the same Tweets as these figures of 28hr or historical.
+        start
+            When the window began, UTC unless it says otherwise; by default as the figures say.
+        """
+        return split_gap(self, totals, start)
 
     def plot_bridge(self) -> Chart:
         """Sum of all columns, less what is not engagement, plus hidden, is engagements."""
-        from engagement_nb.charts.bridge import bridge
-
-        return bridge(
+        return charts.bridge(
             self.sum_of_metrics,
             self.over_count,
             self.hidden,
             self.engagements,
+            excess=self.excess,
             doubtful=self.doubtful_outside > 0,
             sandbox=self.sandbox,
         )
 
     def plot_tweets(self) -> Chart:
         """Engagements against the sum of all columns, a dot a Tweet."""
-        from engagement_nb.charts.bridge import tweets
-
-        return tweets(
+        return charts.tweets(
             self.tweets["engagements"].to_numpy(),
             self.tweets["sum_of_metrics"].to_numpy(),
             sandbox=self.sandbox,
@@ -59,35 +100,26 @@ class Gap(Findings):
 
     def plot_evidence(self) -> Chart:
         """For each metric, the Tweets that fit exactly with it and those that contradict it."""
-        from engagement_nb.charts.evidence import evidence
-
-        return evidence(self.table, sandbox=self.sandbox)
+        return charts.evidence(self.table, sandbox=self.sandbox)
 
     def plot_by(self, key: str) -> Chart:
         """Hidden share by group, with intervals: see `by` for the keys."""
-        from engagement_nb.charts.shares import hidden_by
-        from engagement_nb.charts.style import nothing
-
         what = _TITLES.get(key, f"by {key.replace('_', ' ')}")
         try:
             table = self.by(key)
         except AnalysisError as error:
             if key not in _TITLES:
                 raise
-            return nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox)
-        return hidden_by(table, what, overall=self.hidden_share, sandbox=self.sandbox)
+            return charts.nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox)
+        return charts.hidden_by(table, what, overall=self.hidden_share, sandbox=self.sandbox)
 
     def plot_growth(self) -> Chart:
         """How engagements grow after posting, of a series: what has come, what is hidden."""
-        from engagement_nb.charts.shares import growth
-
-        return growth(self.growth(), sandbox=self.sandbox)
+        return charts.growth(self.growth(), sandbox=self.sandbox)
 
     def plot_definitions(self) -> Chart:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
-        from engagement_nb.charts.shares import definitions
-
-        return definitions(self.definitions(), sandbox=self.sandbox)
+        return charts.definitions(self.definitions(), sandbox=self.sandbox)
 
     def reading(self, topic: str, earlier: Metrics | None = None) -> str:
         """What the numbers say on a topic, in sentences (Markdown).
@@ -100,9 +132,9 @@ class Gap(Findings):
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
         """
-        nothing = no_answer(self)
-        if nothing is not None and topic not in ("figures", "oddities"):
-            return nothing
+        none = sentences.no_answer(self)
+        if none is not None and topic not in ("figures", "oddities"):
+            return none
         whole = {
             "figures": sentences.figures,
             "columns": sentences.columns,
@@ -118,7 +150,10 @@ class Gap(Findings):
         if topic == "oddities":
             return sentences.odd(self.oddities(earlier))
         try:
-            return sentences.where(self.by(topic), _TITLES.get(topic, f"by {topic}"))
+            by = _TITLES.get(topic, f"by {topic}")
+            if topic == "size":
+                return sentences.by_size(self.by(topic), by)
+            return sentences.where(self.differences(topic), by)
         except AnalysisError as error:
             if topic not in _TITLES:
                 raise
@@ -128,11 +163,9 @@ class Gap(Findings):
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
 
     def _repr_html_(self) -> str:
-        from engagement_nb.charts.style import figure_html
-
         return (
             f"<p>{html.escape(self.sentence)}</p>{sentences.table_html(self.table)}"
-            f"{figure_html(self.plot_bridge())}"
+            f"{charts.figure_html(self.plot_bridge())}"
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def test_sandbox_figures_are_stamped_and_others_are_not(gap):
         assert "SANDBOX" not in plot(gap).svg()
 
 
-def test_html_holds_two_pictures_and_asks_nothing_of_the_network(gap):
+def test_html_holds_two_pictures_and_makes_no_network_requests(gap):
     soup = BeautifulSoup(figure_html(gap.plot_evidence()), "html.parser")
     image, narrow = soup.find("img"), soup.find("source")
     assert image["alt"] == alt_text(gap.plot_evidence())

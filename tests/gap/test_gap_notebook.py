@@ -77,7 +77,7 @@ def test_it_has_right_words_for_one_tweet_of_an_export(tmp_path):
     notebook = executed(tmp_path, source=export(tmp_path, [row]))
     assert handed_over(notebook)["gap"]["hidden"] == 2
     text = shown(notebook)
-    assert "Engagements of 1 Tweet: 5." in text
+    assert "1 Tweet has 5 engagements." in text
     assert "One Tweet says nothing about others" in text
     assert "hello" not in text
 
@@ -88,4 +88,4 @@ def test_it_has_right_words_without_engagements(tmp_path):
         source.totals(source.tweet_ids(count=5), metrics=["favorites", "replies"])
     notebook = executed(tmp_path, source=folder)
     assert handed_over(notebook)["gap"]["posts"] == 0
-    assert "Engagements are not known for any of 5 Tweets" in shown(notebook)
+    assert "Engagements are missing for all of 5 Tweets" in shown(notebook)

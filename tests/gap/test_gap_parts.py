@@ -5,16 +5,18 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
+import engagement_nb as enb
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
-from engagement_nb.gap.bootstrap import share_interval, student
 from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
+from engagement_nb.gap.groups import holm, permutation_p
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import ENDPOINTS, METRICS
-from engagement_nb.words import listed, number, percent
+from engagement_nb.words import interval, listed, number, percent
 from tests.gap.test_gap import account, as_metrics, in_two_days
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
@@ -34,13 +36,51 @@ def test_groups_add_up_to_the_whole(gap, key):
     assert table["hidden"].sum() == gap.hidden
     shares = table[table["hidden_share"].notna()]
     assert np.allclose(shares["hidden"] / shares["engagements"], shares["hidden_share"])
-    assert (shares["low"] <= shares["hidden_share"]).all()
+    assert (shares["low"].fillna(0) <= shares["hidden_share"]).all()
 
 
 def test_content_is_told_with_and_without(gap):
     table = gap.by("content")
     assert table.index.tolist() == ["with URL", "no URL"]
     assert table["hidden"].sum() == gap.hidden
+
+
+def test_facts_that_hold_for_the_same_tweets_are_one_group():
+    frame = account()
+    frame["has_media"] = frame["has_url"]
+    assert explore_gap(frame).by("content").index.tolist() == ["with URL", "no URL"]
+
+
+def test_groups_differ_where_the_hidden_share_does_and_small_ones_are_not_compared(gap):
+    frame = account()
+    half = np.arange(400) % 2
+    frame["engagements"] += half * 20
+    frame["owner"] = np.where(np.arange(400) < 10, "few", np.where(half, "a", "b"))
+    tests = explore_gap(frame).differences("owner")
+    assert tests[["group", "other"]].to_numpy().tolist() == [["a", "b"]]
+    assert tests["p_adjusted"].item() < 0.01
+    assert gap.differences("size").empty
+
+
+def test_a_permutation_test_is_that_of_scipy():
+    rng = np.random.default_rng(3)
+    first, second = (
+        pd.DataFrame({"hidden": rng.binomial(20, p, 30), "engagements": 20}) for p in (0.3, 0.36)
+    )
+    scipys = stats.permutation_test(
+        (first["hidden"], second["hidden"]),
+        lambda x, y, axis: x.mean(axis=axis) - y.mean(axis=axis),
+        n_resamples=5000,
+        rng=np.random.default_rng(1),
+    )
+    assert permutation_p(first, second) == pytest.approx(scipys.pvalue, abs=0.03)
+    many = [pd.concat([part] * 400) for part in (first, first)]
+    assert permutation_p(*many) == pytest.approx(1)
+
+
+def test_p_values_are_adjusted_by_holms_method():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_any_column_can_group_and_an_unknown_one_is_refused():
@@ -193,52 +233,23 @@ def test_counters_that_fell_between_snapshots_are_told():
     assert "fell by 12 in all on 3 Tweets" in row["reading"]
 
 
-def test_the_interval_of_equal_tweets_is_the_share_itself():
-    spread = share_interval(np.full(50, 2), np.full(50, 10))
-    assert spread.share == spread.low == spread.high == 0.2
-
-
-def test_the_interval_covers_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    covered = []
-    for seed in range(150):
-        size = np.exp(rng.normal(4, 1.2, 200))
-        share = rng.beta(2, 6, 200)
-        whole = rng.poisson(size) + 1
-        spread = share_interval(rng.binomial(whole, share), whole, resamples=400, seed=seed)
-        covered.append(spread.low <= 0.25 <= spread.high)
-    assert 0.9 <= np.mean(covered) <= 0.99
-
-
-def test_students_t_is_that_of_the_tables():
-    assert student(0.95, np.inf) == pytest.approx(1.959964)
-    assert student(0.95, 10) == pytest.approx(2.228, abs=0.002)
-    assert student(0.95, 30) == pytest.approx(2.042, abs=0.001)
-
-
 def test_words_are_those_that_people_read():
     assert number(-94817) == "−94,817"
     assert percent(0.2726) == "27.3 %"
     assert percent(0.0001) == "under 0.1 %"
     assert percent(0.99999) == "over 99.9 %"
     assert listed(["a", "b", "c"]) == "a, b and c"
-
-
-def test_a_small_study_keeps_its_promises():
-    from studies.gap_worlds import look_at, summary
-
-    outcomes = [look_at(seed) for seed in range(12)]
-    told = summary(outcomes)
-    assert told["wrong_while_certain"] == 0
-    assert told["hidden_within_1_percent_even"] >= 0.8
-    assert all(outcome.counted for outcome in outcomes if outcome.tweets > 1000)
+    assert interval(0.243, 0.301) == "24.3–30.1 %"
+    assert interval(0.0, 0.0) == "0.0–0.0 %"
+    assert interval(0.0, 0.00003) == "0.000–0.003 %"
+    assert interval(None, 0.3) == "not known"
 
 
 def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
     gap = explore_gap(frame)
     assert (gap.hidden, gap.hidden_at_most) == (10, 13)
-    assert "without it, hidden would be 13." in gap.reading("evidence")
+    assert gap.hidden_bounds == (10, 13)
 
 
 def figures_of(**columns):
@@ -250,13 +261,19 @@ def figures_of(**columns):
     ("given", "words"),
     [
         (figures_of(tweet_id=[6.49e17, 6.5e17]), "floats, which lose the last digits"),
-        (figures_of(created_at=["yesterday", "today?"]), "created_at holds what is no time"),
+        (
+            figures_of(created_at=["yesterday", "today?"]),
+            "values that are not timestamps",
+        ),
         (figures_of(favorites=pd.to_datetime(["2026-01-01", "2026-01-02"])), "and no counts"),
         (figures_of(favorites=[True, False]), "bool and no counts"),
         (pd.concat([figures_of(), figures_of()[["favorites"]]], axis=1), "favorites comes twice"),
         ("export.csv", "takes figures, not a str"),
         ({"favorites": [1]}, "takes figures, not a dict"),
         ([{"favorites": 1}], "not as dict"),
+        (figures_of(time=["2026-01-01", "2026-01-02"]).drop(columns="tweet_id"), "a series"),
+        (pd.DataFrame({"Post id": [1], "Likes": [2], "Engagements": [3]}), "enb.connect"),
+        (enb.connect("sandbox"), "explore_gap.source.totals"),
     ],
 )
 def test_what_is_no_figures_is_refused_in_a_sentence(given, words):
@@ -272,14 +289,9 @@ def test_ids_as_numbers_times_as_text_and_counts_as_text_are_read_exactly():
         tweet_id=[1, 2], favorites=[str(large), "4"], engagements=[str(large), "9"],
         created_at=times,
     )  # fmt: skip
-    gap = explore_gap(frame, resamples=10, redraws=0)
+    gap = explore_gap(frame)
     assert gap.hidden == 5
     assert gap.tweets["tweet_id"].tolist() == ["1", "2"]
     split = gap.against_totals(figures_of(), start="2026-01-01")
     assert split.tweets == 1
     assert len(gap.oddities(figures_of(tweet_id=[1, 2], favorites=[3, 7])))
-
-
-def test_an_interval_takes_a_resample():
-    with pytest.raises(AnalysisError, match="one resample"):
-        explore_gap(figures_of(), resamples=0)
