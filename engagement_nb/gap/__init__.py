@@ -25,7 +25,7 @@ from pathlib import Path
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, take_as_part
+from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, speaking, take_as_part
 from engagement_nb.gap.read import gathered, read_counts
 from engagement_nb.gap.shown import Gap
 from engagement_nb.metrics import About, Metrics
@@ -100,9 +100,18 @@ def explore_gap(
     counts = read_counts(frame)
     verdicts, together = judge(counts, tolerance)
     taken = take_as_part(counts, verdicts)
+    evidence = {v.name: speaking(counts, taken, v.name) for v in verdicts}
     return Gap(
         counts=counts,
-        verdicts=[replace(verdict, in_sums=verdict.name in taken) for verdict in verdicts],
+        verdicts=[
+            replace(
+                v,
+                in_sums=v.name in taken,
+                contradictions=evidence[v.name][0],
+                tight=evidence[v.name][1],
+            )
+            for v in verdicts
+        ],
         together=together,
         about=about,
         facts=told,

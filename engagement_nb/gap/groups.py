@@ -30,6 +30,8 @@ CONTENT = {
     "is_reply": "reply",
 }
 """Facts that a source can tell of a text, and what a reader calls them."""
+BY_TIME = frozenset({"day", "hour", "hours_since_posting", "days_since_posting"})
+"""Keys that group the rows of a series, not Tweets."""
 NOT_TOLD = "not told:"
 LEAST_GROUP = TOGETHER
 """Tweets that a group needs to be compared: the same number that shows counters read together."""

@@ -62,7 +62,7 @@ class Verdict:
     n_nonzero
         Tweets with the metric above zero and engagements known.
     contradictions, tight
-        Of those: Tweets that the best set with the metric exceeds, and that it fits.
+        Of those: Tweets that the metrics taken as part, with this one, exceed and fit.
     weight
         Share of the metric that engagements include, as far as the Tweets show one; None where
         they cannot tell. A diagnostic of metrics that are not counted in full.
@@ -357,6 +357,13 @@ OUTSIDE_ELSEWHERE = frozenset({"video_views", "media_views", "bookmarks", "share
 def expected(name: str) -> str:
     """What the vendor's documents say about a metric's part in engagements."""
     return METRICS[name].expected if name in METRICS else "not said"
+
+
+def speaking(counts: Counts, taken: list[str], name: str) -> tuple[int, int]:
+    """Tweets with a metric on which it and the metrics taken as part are too much, or fit."""
+    above = (counts.values[counts.names.index(name)] > 0) & counts.judged
+    left = (counts.engagements - counts.sums([*taken, *({name} - {*taken})]))[above]
+    return int(np.count_nonzero(left < 0)), int(np.count_nonzero(left == 0))
 
 
 def take_as_part(counts: Counts, verdicts: list[Verdict]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.gap.definitions import compare_definitions
-from engagement_nb.gap.groups import Units, series_rows
+from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
@@ -244,16 +244,15 @@ class Findings:
         table.index.name = "metric"
         return table.astype({"contradicted_share": "Float64", "weight": "Float64"})
 
-    @cached_property
-    def _units(self) -> Units:
-        if self.counts.series is not None:
+    def _units(self, key: str) -> Units:
+        """What groups are made of: the rows of a series for groups in time, else Tweets."""
+        if self.counts.series is not None and key in BY_TIME:
             frame = series_rows(self.counts, self.summed, self.left_out)
         else:
             facts = self.counts.frame[self.compared].reset_index(drop=True)
             figures = ["engagements", "hidden", "over_count"]
             frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
-        moment = self.about.read_at or self.about.end
-        return Units(frame, moment, self.level)
+        return Units(frame, self.about.read_at or self.about.end, self.level)
 
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and what is hidden of them, by group.
@@ -272,7 +271,7 @@ class Findings:
             interval ``low`` and ``high`` (over Tweets), ``over_count``.
         """
         if key not in self._groups:
-            self._groups[key] = self._units.by(key)
+            self._groups[key] = self._units(key).by(key)
         return self._groups[key].copy()
 
     def differences(self, key: str) -> pd.DataFrame:
@@ -292,7 +291,7 @@ class Findings:
             One row a pair: ``group``, ``other``, ``hidden_share``, ``other_share``, ``p``, and
             ``p_adjusted`` for the number of pairs (Holm).
         """
-        tests = self._units.differences(key)
+        tests = self._units(key).differences(key)
         return tests.iloc[:0] if key == "size" else tests
 
     @cached_property

@@ -152,9 +152,7 @@ def figures(gap: Findings) -> str:
     if unknown:
         text += f" Engagements are missing for {counted(unknown, 'Tweet')}."
     if lacking := gap.posts_left_out - unknown:
-        text += (
-            f" The sums exclude {counted(lacking, 'Tweet')} without a figure for a metric in them."
-        )
+        text += f" The sums exclude {counted(lacking, 'Tweet')} that lack an included metric."
     if any(str(name).startswith("promoted_") for name in frame.columns):
         text += " Promoted figures have columns of their own, which are ignored."
     if gap.counts.dropped:
