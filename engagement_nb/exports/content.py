@@ -37,10 +37,8 @@ def content_facts(text: pa.ChunkedArray, metrics: Mapping[str, pd.Series]) -> di
     like any other link. So a single t.co link at the end may be no URL that the author gave:
 
     - ``has_url`` is no where there is no link at all, yes where there is another link than the
-      last one. For a single last link: no where media were seen (``media_views`` or
-      ``media_engagements`` above zero) and no URL was clicked; yes where a URL was clicked, no
-      media were seen and there is no hashtag (whose clicks count among ``url_clicks`` too); else
-      ``<NA>``, not known.
+      last one, and ``<NA>`` for a single last link. It comes from the text alone: clicks cannot
+      tell, because a click on a hashtag or a card counts as a URL click too.
     - ``has_media`` is yes where media were seen, no where there is no link, else ``<NA>``.
     - ``is_reply`` is a text that starts with a mention.
     """
@@ -48,15 +46,12 @@ def content_facts(text: pa.ChunkedArray, metrics: Mapping[str, pd.Series]) -> di
     last = _yes_no(text, _LAST_LINK)
     hashtag = _yes_no(text, _HASHTAG)
     none = (links == 0).astype("boolean")
-    clicked = _above_zero(metrics, "url_clicks", len(links))
     media = _above_zero(metrics, "media_views", len(links)) | _above_zero(
         metrics, "media_engagements", len(links)
     )
     single = last & (links == 1)
     url = pd.Series(pd.NA, index=links.index, dtype="boolean")
     url = url.mask(none, False).mask(~none & ~single, True)
-    url = url.mask(single & media & ~clicked, False)
-    url = url.mask(single & clicked & ~media & ~hashtag, True)
     has_media = pd.Series(pd.NA, index=links.index, dtype="boolean")
     return {
         "has_url": url,

@@ -158,9 +158,9 @@ def test_a_column_that_is_not_understood_is_named_in_the_notes(tmp_path):
         ("read https://t.co/abc and say", {}, True),
         ("two https://t.co/abc https://t.co/def", {}, True),
         ("at the end https://t.co/abc", {}, None),
-        ("at the end https://t.co/abc", {"url clicks": 2}, True),
+        ("at the end https://t.co/abc", {"url clicks": 2}, None),
         ("#tag at the end https://t.co/abc", {"url clicks": 2}, None),
-        ("a picture https://t.co/abc", {"media views": 9}, False),
+        ("a picture https://t.co/abc", {"media views": 9}, None),
         ("a picture https://t.co/abc", {"media views": 9, "url clicks": 1}, None),
     ],
 )
