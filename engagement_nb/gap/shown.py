@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+import engagement_nb.gap.sentences as sentences
 from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap import sentences
 from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.result import Findings
