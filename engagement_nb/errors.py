@@ -49,6 +49,10 @@ class EngagementError(Exception):
     def __str__(self) -> str:
         return f"{self.what} {self.advice}".strip()
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the sentence, and none of our frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class InputError(EngagementError):
     """A file, an id, a date or an option that cannot be used as given."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engagement_nb.cli import without_secrets
 from engagement_nb.cli.places import lasting
 from engagement_nb.errors import InputError
+
+if TYPE_CHECKING:
+    from engagement_nb.report.look import Look
 
 
 def _pairs(
@@ -40,6 +45,30 @@ _parameters = click.option(
     callback=_pairs, help="A parameter of the notebooks.",
 )  # fmt: skip
 _pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome.")
+
+
+def _look(command: Callable[..., None]) -> Callable[..., None]:
+    """Options about the page of a report, given to the command as ``look``."""
+
+    def with_look(
+        *given: Any, subtitle: str, accent: str, logo: str | None, no_code: bool, **options: Any
+    ) -> None:
+        # Imported here because of start-up time.
+        from engagement_nb.report.look import Look, read_logo
+
+        if "look" not in options:  # it is there where one command invokes another
+            image = read_logo(logo) if logo else ""
+            options["look"] = Look(subtitle, accent, image, code=not no_code)
+        command(*given, **options)
+
+    for option in (
+        click.option("--no-code", is_flag=True, help="Leave the notebook's code out."),
+        click.option("--logo", type=click.Path(), metavar="FILE", help="PNG, JPEG or SVG."),
+        click.option("--accent", default="", metavar="COLOR", help="Such as #0b57a4."),
+        click.option("--subtitle", default="", help="Instead of the line about the data."),
+    ):
+        with_look = option(with_look)
+    return update_wrapper(with_look, command)
 
 
 def _warm(engine: str) -> None:
@@ -95,6 +124,7 @@ def accounts_in(source: str) -> list[str]:
 @_engine
 @_timeout
 @_pdf
+@_look
 @click.pass_context
 def report(
     ctx: click.Context,
@@ -111,6 +141,7 @@ def report(
     engine: str,
     cell_timeout: int | None,
     pdf: bool,
+    look: Look,
 ) -> None:
     """Fetch metrics, explore the gap, write one HTML file.
 
@@ -127,6 +158,7 @@ def report(
                 report, path=source, ids=ids, out=f"{out}/{account}", title=title or f"@{account}",
                 strict=strict, as_json=as_json, parameters={**parameters, "profile": account},
                 notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
+                look=look,
             )  # fmt: skip
         return
     from engagement_nb.report.make import make_report
@@ -142,6 +174,7 @@ def report(
         engine=engine,
         cell_timeout=cell_timeout,
         pdf=pdf,
+        look=look,
     )
     if made.facts.get("source") == "sandbox":
         click.echo("SANDBOX DATA: these figures are made up.", err=True)
@@ -176,6 +209,7 @@ def report(
 @_engine
 @_timeout
 @_pdf
+@_look
 @click.pass_context
 def batch(
     ctx: click.Context,
@@ -192,6 +226,7 @@ def batch(
     engine: str,
     cell_timeout: int | None,
     pdf: bool,
+    look: Look,
 ) -> None:
     """Make a report for every row of MANIFEST (CSV or YAML), and an index of them.
 
@@ -214,6 +249,7 @@ def batch(
         engine=engine,
         cell_timeout=cell_timeout or 600,
         pdf=pdf,
+        look=look,
         progress=progress,
     )
     summary = made.to_dict()

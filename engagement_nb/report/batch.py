@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, as_completed
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,7 @@ from engagement_nb.problems import tweets_missing
 from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
 from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
+from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.manifest import Row, read_manifest, slug
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
@@ -104,6 +106,7 @@ def make_batch(
     scheduler: str | None = None,
     only_failed: bool = False,
     title: str = "",
+    look: Look = PLAIN,
     notebooks: str | Path | None = None,
     engine: str = "fast",
     cell_timeout: int | None = 600,
@@ -131,7 +134,7 @@ def make_batch(
         Only the reports that failed last time or were never made; fetch only for those.
     title
         Of the index.
-    notebooks, engine, cell_timeout, pdf
+    look, notebooks, engine, cell_timeout, pdf
         See `engagement_nb.report.make_report`.
     progress
         Show a bar with the time to finish; None: where somebody can see it.
@@ -145,7 +148,7 @@ def make_batch(
     sweep()
     if pdf:
         require_browser()
-    refuse_secrets({"title": title}, "option")
+    refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
     store = Store(out)
@@ -157,7 +160,7 @@ def make_batch(
         state.begin(begun)
     troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress)
     jobs, records = [], {}
-    options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf}
+    options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf, "look": look}
     fingerprints: dict[str, list[Any]] = {}
     for row in chosen:
         unfetched = troubles.get(row.name)
@@ -166,7 +169,7 @@ def make_batch(
         else:
             jobs.append(_job(row, store, notebook, fingerprints, options))
     with open_pool(workers, scheduler, len(jobs)) as pool:
-        records |= _render_all(jobs, pool, progress)
+        records |= _render_all(jobs, pool, progress, failed=len(records))
     resumed = [name for name, record in records.items() if record.get("resumed")]
     every = [records.get(row.name) or read_record(_folder(store, row)) for row in rows]
     batch = Batch(
@@ -206,6 +209,7 @@ def _job(
         "parameters": dict(row.parameters),
         "title": row.title,
         "pdf": options["pdf"],
+        "look": asdict(options["look"]),
         "version": version("engagement-nb"),
     }
     return Job(
@@ -222,18 +226,18 @@ def _job(
 
 
 def _render_all(
-    jobs: Sequence[Job], pool: Executor, progress: bool | None
+    jobs: Sequence[Job], pool: Executor, progress: bool | None, *, failed: int
 ) -> dict[str, dict[str, Any]]:
     """Every job's record, by name; a job whose worker broke is a failed report, not an end."""
     records: dict[str, dict[str, Any]] = {}
     futures: dict[Future[dict[str, Any]], Job] = {pool.submit(render, job): job for job in jobs}
-    seen = sys.stderr.isatty()
-    failed = 0
+    seen = sys.stderr is not None and sys.stderr.isatty()
     with tqdm(
         total=len(jobs),
         desc="Rendering",
         unit="report",
-        disable=progress is False,
+        disable=progress is False or not jobs or sys.stderr is None,
+        file=None if seen else _Lines(),
         # In a log, a line now and then; the bar tells the time to finish.
         mininterval=0.2 if seen else 30,
         dynamic_ncols=seen,
@@ -249,6 +253,15 @@ def _render_all(
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
     return records
+
+
+class _Lines(io.TextIOBase):
+    """Standard error for a log: a line each time that a bar would be drawn over itself."""
+
+    def write(self, text: str) -> int:
+        if line := text.strip():
+            print(line, file=sys.stderr)
+        return len(text)
 
 
 def _lost(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
@@ -13,6 +14,7 @@ import nbformat
 
 from engagement_nb.handover import handed_over
 from engagement_nb.problems import SCOPES
+from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
 
@@ -28,6 +30,29 @@ _FROM = {
     "api": "from the Engagement API",
     "export": "from an export file",
 }
+_GLOSSARY = (
+    ("Engagements", "Every way that a person interacted with a Tweet, as X counts them in total."),
+    ("Metric", "One kind of interaction that X counts by itself, such as likes or URL clicks."),
+    (
+        "Part of engagements",
+        "A metric is part of engagements if its counts never exceed them and together with other"
+        " metrics explain them.",
+    ),
+    ("Undetermined", "A metric of which these Tweets do not tell whether it is a part."),
+    ("Hidden", "Engagements that no metric shows: what is left after all parts are subtracted."),
+    (
+        "Naive gap",
+        "Engagements less the sum of all metrics. It mixes what is hidden with the over-count, so"
+        " it may be negative.",
+    ),
+    ("Over-count", "Counts of metrics that look like engagement and are not part of it."),
+    (
+        "95 % interval",
+        "The range in which the true value lies in 95 of 100 such analyses; more Tweets make it"
+        " narrower.",
+    ),
+    ("Impressions", "How often Tweets were shown."),
+)
 _VERSIONS = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
 
@@ -35,7 +60,7 @@ def compose(
     notebook: nbformat.NotebookNode,
     *,
     title: str = "",
-    subtitle: str = "",
+    look: Look = PLAIN,
     parameters: Mapping[str, Any],
     fetched: Mapping[str, Any] | None = None,
     failure: str = "",
@@ -46,8 +71,10 @@ def compose(
     ----------
     notebook
         The executed notebook, with what it handed over.
-    title, subtitle
-        Instead of the notebook's own title, and of a line about the data.
+    title
+        Instead of the notebook's own.
+    look
+        What was chosen about the page.
     parameters
         What was passed to the notebook.
     fetched
@@ -61,7 +88,9 @@ def compose(
     sandbox = bool(gap.get("sandbox")) or facts.get("source") == "sandbox"
     return Page(
         title=title or title_of(notebook) or "Report",
-        subtitle=subtitle or _subtitle(gap, facts),
+        subtitle=look.subtitle or _subtitle(gap, facts),
+        look=look,
+        glossary=_GLOSSARY if gap else (),
         sandbox=sandbox or parameters.get("source") == "sandbox",
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
@@ -149,7 +178,7 @@ def _made(
         *(("Note", note) for note in facts.get("notes", ())),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Notebook", str(notebook.metadata.get("papermill", {}).get("input_path", ""))),
-        ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in named.items())),
+        ("Parameters", ", ".join(f"{key} = {_no_path(value)!r}" for key, value in named.items())),
         (
             "Versions",
             ", ".join(
@@ -159,6 +188,12 @@ def _made(
         ),
     ]  # fmt: skip
     return [(name, text) for name, text in lines if text]
+
+
+def _no_path(value: Any) -> Any:
+    """A file by its name: where it lies on its maker's machine is nobody's business."""
+    local = isinstance(value, str) and "://" not in value
+    return re.split(r"[/\\]", value.rstrip("/\\"))[-1] if local else value
 
 
 def _by(facts: Mapping[str, Any]) -> str:

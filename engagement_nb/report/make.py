@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
 from engagement_nb.report.compose import compose
 from engagement_nb.report.execute import Run, run_notebook, scrub
+from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import (
     EXPLORE,
     FETCH,
@@ -70,6 +72,7 @@ def make_report(
     parameters: Mapping[str, Any] | None = None,
     *,
     title: str = "",
+    look: Look = PLAIN,
     notebooks: str | Path | None = None,
     engine: str = "fast",
     cell_timeout: int | None = None,
@@ -90,6 +93,8 @@ def make_report(
         For the notebooks, by name; text is read by the declared type.
     title
         Instead of the notebook's own.
+    look
+        What is chosen about the page.
     notebooks
         A folder with your own copies of the notebooks.
     engine
@@ -108,7 +113,7 @@ def make_report(
     """
     if pdf:
         require_browser()
-    refuse_secrets({"title": title}, "option")
+    refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     processes.resume()
     sweep()
     fetches = source in ("sandbox", "api")
@@ -132,7 +137,7 @@ def make_report(
     given = {"source": source, **theirs}
     run = run_notebook(explore, given, engine=engine, cell_timeout=cell_timeout)
     _keep(store, run, EXPLORE)
-    files = publish(store, run.notebook, given, title=title, fetched=fetched, pdf=pdf)
+    files = publish(store, run.notebook, given, title=title, look=look, fetched=fetched, pdf=pdf)
     handed = handed_over(run.notebook)
     return Report(
         folder=str(out),
@@ -148,7 +153,7 @@ def publish(
     parameters: Mapping[str, Any],
     *,
     title: str = "",
-    subtitle: str = "",
+    look: Look = PLAIN,
     fetched: Mapping[str, Any] | None = None,
     failure: str = "",
     pdf: bool = False,
@@ -171,10 +176,9 @@ def publish(
         store.publish(GAP, json.dumps(gap, indent=2, ensure_ascii=False).encode() + b"\n")
         files.append(GAP)
     page = compose(
-        notebook, title=title, subtitle=subtitle, parameters=parameters, fetched=fetched,
-        failure=failure,
+        notebook, title=title, look=look, parameters=parameters, fetched=fetched, failure=failure,
     )  # fmt: skip
-    html = scrub(to_html(notebook, page)).encode()
+    html = _without_paths(scrub(to_html(notebook, page)), parameters).encode()
     if pdf:
         with scratch_folder() as folder:
             source, printed = folder / HTML, folder / PDF
@@ -184,6 +188,16 @@ def publish(
         files.append(PDF)
     store.publish(HTML, html)
     return [*files, HTML]
+
+
+def _without_paths(html: str, parameters: Mapping[str, Any]) -> str:
+    """A page that names files and folders without saying where they lie on this machine."""
+    for value in parameters.values():
+        if isinstance(value, str) and "/" in value.rstrip("/") and "://" not in value:
+            for given in (str(Path(value).absolute()), value):
+                name = escape(Path(given).name)
+                html = html.replace(escape(scrub(given)), name).replace(escape(given), name)
+    return html
 
 
 def check_source(source: str, ids: str | Path | None = None, account: str = "") -> None:

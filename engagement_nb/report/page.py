@@ -15,6 +15,8 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 from nbconvert.filters import DataTypeFilter, Highlight2HTML
 
+from engagement_nb.report.look import PLAIN, Look
+
 _TEMPLATE = Path(__file__).parent / "template"
 _CONTENTS = "<!--contents-->"
 _WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -68,6 +70,10 @@ class Page:
         Why the report is not complete, in a sentence.
     footer
         One line.
+    glossary
+        Words and what they mean.
+    look
+        What was chosen about the page.
     """
 
     title: str
@@ -79,13 +85,22 @@ class Page:
     made: Sequence[tuple[str, str]] = ()
     failure: str = ""
     footer: str = ""
+    glossary: Sequence[tuple[str, str]] = ()
+    look: Look = PLAIN
     lang: str = "en"
     contents_place: str = _CONTENTS
 
     @property
     def style(self) -> str:
         """Its style sheet."""
-        return style(self.sandbox)
+        if not self.look.accent:
+            return style(self.sandbox)
+        # On dark ground the color is mixed with white, so that it can be read there too.
+        return (
+            f"{style(self.sandbox)}\n:root {{ --accent: {self.look.accent}; }}\n"
+            "@media screen and (prefers-color-scheme: dark) { :root { --accent: "
+            f"color-mix(in srgb, {self.look.accent} 40%, white); }} }}"
+        )
 
 
 class _Exporter(HTMLExporter):

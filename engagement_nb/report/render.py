@@ -18,6 +18,7 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.fetch import VERSION
+from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.make import GAP, HTML, PDF, publish
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.processes import stopped
@@ -52,7 +53,7 @@ class Job:
         Further ones of the notebook.
     key
         Names everything that the report is made of: the same key, the same report.
-    engine, cell_timeout, pdf
+    engine, cell_timeout, pdf, look
         See `engagement_nb.report.make_report`.
     """
 
@@ -67,6 +68,7 @@ class Job:
     engine: str = "fast"
     cell_timeout: int | None = None
     pdf: bool = False
+    look: Look = PLAIN
 
 
 def read_record(store: Store) -> dict[str, Any]:
@@ -154,7 +156,7 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
     store.publish(job.notebook.name, notebook)
     failure = "" if run.error is None else str(run.error)
     files = publish(
-        store, run.notebook, given, title=job.title or job.name, failure=failure,
+        store, run.notebook, given, title=job.title or job.name, look=job.look, failure=failure,
         pdf=job.pdf and not failure,
     )  # fmt: skip
     handed = handed_over(run.notebook)

@@ -303,10 +303,60 @@ def test_home_is_not_told(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     source = export(tmp_path / "private")
     make_report(str(source), out=tmp_path / "out", notebooks=quick_notebooks(tmp_path / "n"))
-    for name in (EXPLORE, "report.html"):
-        text = (tmp_path / "out" / name).read_text()
-        assert str(source) not in text
-        assert "~" + os.sep + "private" in text
+    notebook = (tmp_path / "out" / EXPLORE).read_text()
+    assert str(source) not in notebook
+    assert "~" + os.sep + "private" in notebook
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "private" not in page
+    assert source.name in page
+
+
+def test_a_report_for_a_client_has_their_logo_and_no_code(tmp_path):
+    """Options choose logo, color and subtitle, and leave the notebook's code out."""
+    notebooks, out = quick_notebooks(tmp_path / "notebooks"), tmp_path / "out"
+    logo = tmp_path / "logo.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+    words = ["report", str(export(tmp_path)), "-o", str(out), "--notebooks", str(notebooks)]
+    chosen = ["--no-code", "--logo", str(logo), "--accent", "#7a0874", "--subtitle", "For <B>"]
+    assert cli.run([*words, *chosen]) == 0
+    html = (out / "report.html").read_text()
+    assert "explore_gap" not in html
+    assert "data:image/svg+xml;base64," in html
+    assert "--accent: #7a0874" in html
+    assert "For &lt;B&gt;" in html
+    assert "What the words mean" in html
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--accent", "blue"], "'blue' is not a color"),
+        (["--accent", "#ffd95a"], "too light to be read on white: its contrast is 1.4"),
+        (["--logo", "export.csv"], "export.csv is no PNG, JPEG or SVG image"),
+        (["--logo", "nowhere.png"], "nowhere.png: there is no such file"),
+        (["--logo", "large.png"], "and a logo may have 300,000"),
+    ],
+)
+def test_a_look_that_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch, words, told):
+    """A color nobody could read and a logo that is no image are wrong use."""
+    monkeypatch.chdir(tmp_path)
+    export(tmp_path)
+    (tmp_path / "large.png").write_bytes(b"\x89PNG" + b"x" * 300_000)
+    assert cli.run(["report", "export.csv", "-o", "out", *words]) == 2
+    assert told in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_error_of_ours_shows_no_frames_in_a_notebook(tmp_path):
+    """A misspelt metric is one sentence; frames of this package help nobody."""
+    cells = notebook_cells.notebook("import engagement_nb as enb", "raise enb.InputError('No.')")
+    for engine in (ENGINE, "nbclient"):
+        out = tmp_path / f"{engine}.ipynb"
+        with pytest.raises(papermill.PapermillExecutionError):
+            papermill.execute_notebook(cells, str(out), engine_name=engine, progress_bar=False)
+        outputs = [o for c in nbformat.read(out, 4).cells for o in c.get("outputs", [])]
+        (error,) = [o for o in outputs if o.output_type == "error"]
+        assert error.traceback == ["InputError: No."]
 
 
 def test_a_notebook_that_shows_no_gap_is_told(tmp_path):
