@@ -99,6 +99,19 @@ def test_one_failure_stops_no_other_report(inputs, capsys):
     assert len(page.find(class_="multiples").find_all("svg")) == 2
 
 
+def test_a_log_gets_lines_and_the_number_of_failures(inputs):
+    """No carriage return, no bar of nothing; rows that could not begin are counted as failed."""
+    path = manifest(inputs, "First,export.csv,", "Lost,nowhere.csv,")
+    batch = start(inputs, path, "--progress")
+    _, said = batch.communicate(timeout=120)
+    assert "\r" not in said
+    assert "1/1" in said
+    assert "failed=1" in said
+    manifest(inputs, "Lost,nowhere.csv,")
+    _, said = start(inputs, path, "--progress").communicate(timeout=120)
+    assert "0report" not in said
+
+
 def test_only_failed_makes_just_those_again(inputs):
     """What was made stays as it was; the index is of all."""
     path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"')

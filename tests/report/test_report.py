@@ -320,7 +320,8 @@ def test_a_report_for_a_client_has_their_logo_and_no_code(tmp_path):
     chosen = ["--no-code", "--logo", str(logo), "--accent", "#7a0874", "--subtitle", "For <B>"]
     assert cli.run([*words, *chosen]) == 0
     html = (out / "report.html").read_text()
-    assert "explore_gap" not in html
+    assert "Code of the notebook" not in html
+    assert "import" not in html
     assert "data:image/svg+xml;base64," in html
     assert "--accent: #7a0874" in html
     assert "For &lt;B&gt;" in html
