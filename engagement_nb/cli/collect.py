@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from engagement_nb.cli import say
-from engagement_nb.cli.places import lasting, named
+from engagement_nb.cli.places import lasting, named, period_option, zone_option
 from engagement_nb.vocabulary import ENDPOINTS
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def _question(command: _Command) -> _Command:
             ),
             click.option("--start", help="Date or time, UTC unless it says otherwise."),
             click.option("--end", help="Date or time; not included itself."),
+            period_option,
+            zone_option,
             click.option("--by", type=click.Choice(["day", "hour"]), help="A series."),
             click.option("--metrics", help="Wire names, separated by commas; else all."),
             click.option("--profile", multiple=True, help="Whose tokens; else all there are."),
@@ -186,8 +188,7 @@ def _ids(asked: dict[str, Any]) -> Any:
 def _options(asked: dict[str, Any]) -> dict[str, Any]:
     names = asked["metrics"]
     return {
-        "start": asked["start"],
-        "end": asked["end"],
+        **{name: asked[name] for name in ("start", "end", "period", "zone")},
         "by": asked["by"],
         "metrics": [name.strip() for name in names.split(",") if name.strip()] if names else None,
     }

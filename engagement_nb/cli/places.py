@@ -1,4 +1,4 @@
-"""Checks of the files and places that commands are given."""
+"""Options that several commands share, and checks of the places that they are given."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
     if re.search(r"(^|::)memory:", value):
         raise click.BadParameter("what is in memory is gone when the command ends; give a folder.")
     return value
+
+
+period_option = click.option(
+    "--period", metavar="NAME",
+    help="Instead of --start and --end: last week, last month, last 7 days, since monday, 2026-10.",
+)  # fmt: skip
+zone_option = click.option("--zone", help="Time zone of the dates, as Europe/Paris; else UTC.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engagement_nb.cli import without_secrets
-from engagement_nb.cli.places import lasting
+from engagement_nb.cli.places import lasting, period_option, zone_option
 from engagement_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ def accounts_in(source: str) -> list[str]:
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
+@period_option
+@zone_option
 @_parameters
 @_notebooks
 @_engine
@@ -136,6 +138,8 @@ def report(
     title: str,
     strict: bool,
     as_json: bool,
+    period: str | None,
+    zone: str | None,
     parameters: dict[str, Any],
     notebooks: str | None,
     engine: str,
@@ -158,17 +162,18 @@ def report(
                 report, path=source, ids=ids, out=f"{out}/{account}", title=title or f"@{account}",
                 strict=strict, as_json=as_json, parameters={**parameters, "profile": account},
                 notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
-                look=look,
+                look=look, period=period, zone=zone,
             )  # fmt: skip
         return
     from engagement_nb.report.make import make_report
 
+    asked = {"period": period, "zone": zone}
     click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
     made = make_report(
         source,
         ids,
         out,
-        parameters,
+        {**parameters, **{name: value for name, value in asked.items() if value}},
         title=title,
         notebooks=notebooks,
         engine=engine,

@@ -46,6 +46,8 @@ def read_dataset(
             runs = [run for run in runs if run.snapshot == snapshot]
         if not runs[-1].by:
             runs = _of_period(runs, first, last)
+        else:
+            runs = [run for run in runs if _overlaps(run, first, last)] or runs
     elif snapshot != ALL:
         label = snapshot or runs[-1].snapshot
         runs = [run for run in runs if run.snapshot == label]
@@ -92,7 +94,9 @@ def _read(
     ]
     if newest.windows:
         starts, ends = [r.start for r in runs if r.start], [r.end for r in runs if r.end]
-        first, last = parse_moment(min(starts), "start"), parse_moment(max(ends), "end")
+        fetched = parse_moment(min(starts), "start"), parse_moment(max(ends), "end")
+        first = max((m for m in (start, fetched[0]) if m is not None), default=None)
+        last = min((m for m in (end, fetched[1]) if m is not None), default=None)
     else:
         first, last, more = _answered(store, runs)
         notes += more
@@ -184,6 +188,13 @@ def _choose(
         f"{store.where} holds no {endpoint}{f' by {by}' if by else ''}.",
         advice=f"It holds: {', '.join(kinds)}.",
     )
+
+
+def _overlaps(run: RunRecord, start: datetime | None, end: datetime | None) -> bool:
+    """Whether a run fetched anything of a period."""
+    first, last = parse_moment(run.start, "start"), parse_moment(run.end, "end")
+    before = first is not None and end is not None and first >= end
+    return not before and not (last is not None and start is not None and last <= start)
 
 
 def _of_period(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -15,6 +17,14 @@ from engagement_nb.vocabulary import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW, By
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 Moment = str | date | datetime | None
+
+_UNITS: dict[str, Literal["D", "W-SUN", "M"]] = {"day": "D", "week": "W-SUN", "month": "M"}
+"""Units of a relative period as pandas calls them; a week begins on Monday (ISO 8601)."""
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_LAST = re.compile(r"last (?:([1-9]\d{0,2}) )?(day|week|month)s?")
+_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+PERIODS = "last week, last month, last 7 days, last 4 weeks, since monday, or a month as 2026-10"
+"""The periods that can be named, as a person reads them."""
 
 
 class Window(NamedTuple):
@@ -53,8 +63,83 @@ def _count(start: datetime, end: datetime) -> int:
     return max(0, -((start - end) // MAX_WINDOW))
 
 
-def parse_moment(value: Moment, name: str) -> datetime | None:
-    """A date or time in UTC; naive ones are UTC, those with an offset are converted."""
+def dates_of(
+    start: Moment, end: Moment, period: str | None, zone: str | None, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The first moment of a period and the moment after its last, in UTC.
+
+    Parameters
+    ----------
+    start, end
+        Dates or times; those without an offset are in ``zone``.
+    period
+        In place of both, a period by name: "last N days", "last N weeks" or "last N months"
+        are whole ones in ``zone``, up to the day, week (from Monday) or month that ``now`` is
+        in; "last week" is one of them; "since monday" begins with the last day of that name
+        that has begun; "2026-10" is a month. A period that is not over has no end here.
+    zone
+        IANA name of a time zone; UTC unless given. Where its days do not begin on a full hour
+        of UTC, the period begins and ends within the hour before, so that periods that follow
+        each other do not overlap.
+    now
+        The present moment.
+
+    Raises
+    ------
+    InputError
+        Both a period and a start or end are given, or one of them cannot be read.
+    """
+    start, end, period, zone = start or None, end or None, period or None, zone or None
+    place = _zone(zone)
+    if period is None:
+        return parse_moment(start, "start", place), parse_moment(end, "end", place)
+    if start is not None or end is not None:
+        raise InputError(
+            f"period={period!r} and a start or end are two ways to give the same dates.",
+            advice="Give only one of them.",
+        )
+    return _named_dates(period, place, now)
+
+
+def _zone(name: str | None) -> tzinfo:
+    if name is None or name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise InputError(
+            f"{name!r} is not a time zone.",
+            advice="Give an IANA name, such as Europe/Paris or Asia/Tokyo.",
+        ) from None
+
+
+def _named_dates(
+    period: str, place: tzinfo, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    words = " ".join(str(period).lower().replace("_", " ").split())
+    today = now.astimezone(place).date()
+    last, weekday = _LAST.fullmatch(words), words.removeprefix("since ")
+    if last is not None:
+        present = pd.Period(today, freq=_UNITS[last[2]])
+        first, after = present - int(last[1] or 1), present
+    elif words.startswith("since ") and weekday in _WEEKDAYS:
+        back = (today.weekday() - _WEEKDAYS.index(weekday)) % 7
+        return _midnight(today - timedelta(days=back), place), None
+    elif _MONTH.fullmatch(words) and words >= f"{FIRST_MOMENT:%Y-%m}":
+        first = pd.Period(words, freq="M")
+        after = first + 1
+    else:
+        raise InputError(f"{period!r} is not a period.", advice=f"Write {PERIODS}.")
+    end = _midnight(after.start_time.date(), place)
+    return _midnight(first.start_time.date(), place), end if end <= now else None
+
+
+def _midnight(day: date, place: tzinfo) -> datetime:
+    return _floor(datetime.combine(day, time(), place).astimezone(UTC))
+
+
+def parse_moment(value: Moment, name: str, zone: tzinfo = UTC) -> datetime | None:
+    """A date or time in UTC; those without an offset are in ``zone``, others are converted."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -78,7 +163,7 @@ def parse_moment(value: Moment, name: str) -> datetime | None:
     if pd.isna(value):
         return None
     try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return (value.replace(tzinfo=zone) if value.tzinfo is None else value).astimezone(UTC)
     except OverflowError:
         raise InputError(
             f"{name}={value} is outside of the years 1 to 9999 in UTC.",

@@ -21,6 +21,7 @@ from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
 from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
 from engagement_nb.report.look import PLAIN, Look
+from engagement_nb.report.make import dates_for
 from engagement_nb.report.manifest import Row, read_manifest, slug
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
@@ -112,6 +113,7 @@ def make_batch(
     cell_timeout: int | None = 600,
     pdf: bool = False,
     progress: bool | None = None,
+    now: datetime | None = None,
 ) -> Batch:
     """Make every report of a manifest, and an index of them.
 
@@ -138,6 +140,8 @@ def make_batch(
         See `engagement_nb.report.make_report`.
     progress
         Show a bar with the time to finish; None: where somebody can see it.
+    now
+        The moment that relative periods are counted from; the present unless given.
 
     Raises
     ------
@@ -152,13 +156,14 @@ def make_batch(
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
     store = Store(out)
+    now = now or begun
     state = RunState(store)
     if only_failed:
         chosen = [row for row in rows if read_record(_folder(store, row)).get("status") != DONE]
     else:
         chosen = rows
-        state.begin(begun)
-    troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress)
+        state.begin(now)
+    troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress, now)
     jobs, records = [], {}
     options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf, "look": look}
     fingerprints: dict[str, list[Any]] = {}
@@ -167,7 +172,7 @@ def make_batch(
         if trouble := row.broken or (unfetched and f"Nothing could be fetched. {unfetched}"):
             records[row.name] = _note_failure(_folder(store, row), row.name, row.title, trouble)
         else:
-            jobs.append(_job(row, store, notebook, fingerprints, options))
+            jobs.append(_job(row, store, notebook, fingerprints, options, state.fetched))
     with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress, failed=len(records))
     resumed = [name for name, record in records.items() if record.get("resumed")]
@@ -194,19 +199,22 @@ def _job(
     notebook: NotebookFile,
     fingerprints: dict[str, list[Any]],
     options: Mapping[str, Any],
+    fetched: Mapping[str, Any],
 ) -> Job:
     from engagement_nb.ids import read_ids
 
     root = store.where if "://" in store.where else str(Path(store.where).absolute())
     source = row.source or f"{root.rstrip('/')}/{dataset_name(row.fetch)}"  # type: ignore[arg-type]
     ids = tuple(read_ids(row.ids).ids) if row.ids else None
+    dates = dates_for(notebook, fetched.get(dataset_name(row.fetch), {})) if row.fetch else {}
+    parameters = {**row.parameters, **dates}
     if source not in fingerprints:
         fingerprints[source] = fingerprint(source)
     made_of = {
         "notebook": hashlib.sha256(json.dumps(notebook.node, sort_keys=True).encode()).hexdigest(),
         "source": fingerprints[source],
         "ids": ids,
-        "parameters": dict(row.parameters),
+        "parameters": parameters,
         "title": row.title,
         "pdf": options["pdf"],
         "look": asdict(options["look"]),
@@ -219,7 +227,7 @@ def _job(
         notebook=notebook,
         source=source,
         ids=ids,
-        parameters=row.parameters,
+        parameters=parameters,
         key=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32],
         **options,
     )

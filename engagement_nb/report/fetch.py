@@ -9,12 +9,13 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.folder import GO_ON_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
+from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.manifest import Fetch, Row, slug
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
@@ -59,8 +60,11 @@ class RunState:
         """A new run, unless the last one was cut off."""
         if self._said["ended"] or "started_at" not in self._said:
             self._said = {
-                "version": VERSION, "started_at": now.isoformat(), "fetched": {}, "ended": False,
-            }  # fmt: skip
+                "version": VERSION,
+                "started_at": now.isoformat(),
+                "fetched": {},
+                "ended": False,
+            }
         self._keep()
 
     def began_at(self) -> datetime | None:
@@ -129,7 +133,7 @@ def dataset_name(fetch: Fetch) -> str:
 
 
 def fetch_all(
-    rows: Sequence[Row], store: Store, state: RunState, progress: bool | None
+    rows: Sequence[Row], store: Store, state: RunState, progress: bool | None, now: datetime
 ) -> dict[str, str]:
     """Fetch what rows want and this run has not, each Tweet once; what went wrong, by row."""
     wanted: dict[Fetch, list[Row]] = {}
@@ -137,7 +141,7 @@ def fetch_all(
         if row.fetch is not None:
             wanted.setdefault(row.fetch, []).append(row)
     began = state.began_at()
-    recent = began is not None and datetime.now(UTC) - began < GO_ON_WITHIN
+    recent = began is not None and now - began < GO_ON_WITHIN
     todo: list[tuple[Fetch, dict[str, None], Mapping[str, Any], set[str], list[str]]] = []
     for fetch, sharing in wanted.items():
         name = dataset_name(fetch)
@@ -161,7 +165,7 @@ def fetch_all(
             with warnings.catch_warnings():
                 # All owners together have been checked, and warned of once.
                 warnings.simplefilter("ignore", HandlesWarning)
-                found = _fetch_one(fetch, ids, where, before, progress)
+                found = _fetch_one(fetch, ids, where, before, progress, began or now)
             state.add(name, found, asked | ids.keys())
         except (EngagementError, OSError) as error:
             troubles |= dict.fromkeys(short, str(error))
@@ -197,8 +201,12 @@ def _fetch_one(
     where: str,
     before: Mapping[str, Any],
     progress: bool | None,
+    began: datetime,
 ) -> dict[str, Any]:
-    """Fetch Tweets into a dataset, beside those that this run has fetched ``before``."""
+    """Fetch Tweets into a dataset, beside those that this run has fetched ``before``.
+
+    A relative period is counted from the moment when the run ``began``.
+    """
     from engagement_nb.sources import ApiSource, connect
 
     with closing(connect(fetch.source, profile=fetch.profile or None, progress=progress)) as source:
@@ -207,9 +215,8 @@ def _fetch_one(
         every = source.tweet_ids() if EVERY in ids else []
         listed = dict.fromkeys([tweet for tweet in [*ids, *every] if tweet != EVERY])
         dataset = Dataset(where, source.figures)
-        period: dict[str, Any] = {
-            name: before.get(name) or getattr(fetch, name) or None for name in ("start", "end")
-        }
+        start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, began)
+        period = {"start": before.get("start") or start, "end": before.get("end") or end}
         options: dict[str, Any] = {"by": fetch.by or None, "snapshot": before.get("snapshot")}
         if fetch.endpoint == "historical":
             options |= period

@@ -132,6 +132,8 @@ def make_report(
         _keep(store, run, FETCH)
         fetched = handed_over(run.notebook).get("metrics", {})
         source = dataset
+        # A period by name is resolved once, when it is fetched: later it may mean other dates.
+        theirs |= dates_for(explore, fetched)
     elif ids is not None:
         theirs.setdefault("ids_file", str(ids))
     given = {"source": source, **theirs}
@@ -145,6 +147,14 @@ def make_report(
         gap=handed["gap"],
         facts={**handed.get("metrics", {}), **fetched},
     )
+
+
+def dates_for(notebook: NotebookFile, fetched: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters by which a notebook reads the very period that was fetched."""
+    known = [name for name in ("start", "end", "period") if name in notebook.parameters]
+    if not fetched.get("start") or fetched.get("endpoint") != "historical":
+        return {}
+    return {name: fetched.get(name, "") for name in known}
 
 
 def publish(

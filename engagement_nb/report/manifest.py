@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.planning.periods import parse_moment
+from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.make import check_source
 from engagement_nb.report.notebooks import NotebookFile, refuse_secrets
 from engagement_nb.vocabulary import ENDPOINTS
@@ -34,6 +35,8 @@ COLUMNS = {
     "endpoint": "totals, 28hr or historical",
     "start": "historical: first day, UTC",
     "end": "historical: the day after the last",
+    "period": "historical, instead of start and end: last week, last month, last 7 days, ...",
+    "zone": "time zone of its dates, as Europe/Paris; else UTC",
     "by": "day or hour, for a series",
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
@@ -52,6 +55,8 @@ class Fetch:
     start: str
     end: str
     by: str
+    period: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True)
@@ -296,8 +301,8 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
     if "profile" in known and "account" in known and known["profile"] != known["account"]:
         raise InputError("profile and account are two names of one thing, and differ.")
     places = [column for column in ("dataset", "export") if column in known]
-    wants = [c for c in ("source", "profile", "account", "endpoint", "start", "end", "by")
-             if c in known]  # fmt: skip
+    wants = [c for c in ("source", "profile", "account", "endpoint", "start", "end",
+                          "period", "zone", "by") if c in known]  # fmt: skip
     if len(places) > 1 or (places and wants):
         raise InputError(
             f"{' and '.join([*places, *wants])} do not go together.",
@@ -330,13 +335,13 @@ def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
     by = known.get("by", "")
     if by not in ("", "day", "hour") or (by and endpoint == "totals"):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
-    period = {name: known[name] for name in ("start", "end") if name in known}
-    if period and endpoint != "historical":
+    asked = {name: known.get(name, "") for name in ("start", "end", "period", "zone")}
+    if any(asked.values()) and endpoint != "historical":
         raise InputError(f"{endpoint} takes no period.", advice="Use historical.")
-    moments = [parse_moment(text, name) for name, text in period.items()]
-    if len(moments) == 2 and None not in moments and moments[0] >= moments[1]:  # type: ignore[operator]
+    first, after = dates_of(**asked, now=datetime.now(UTC))
+    if first is not None and after is not None and first >= after:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
-    return Fetch(source, profile, endpoint, known.get("start", ""), known.get("end", ""), by)
+    return Fetch(source, profile, endpoint, by=by, **asked)
 
 
 def _trouble_with_inputs(row: Row, checked: dict[tuple[str, str, str], str]) -> str:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from engagement_nb.client import Client
@@ -17,7 +18,7 @@ from engagement_nb.errors import CredentialsError
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.planning.periods import Moment
+from engagement_nb.planning.periods import Moment, dates_of
 from engagement_nb.sources.base import MetricNames, Source
 from engagement_nb.usage import Ledger
 from engagement_nb.vocabulary import By, EndpointName
@@ -99,13 +100,17 @@ class ApiSource(Source):
         endpoint
             "totals", "28hr" or "historical".
         **options
-            As for `engagement_nb.planning.make_plan`.
+            As for `engagement_nb.planning.make_plan`; and ``period`` and ``zone``, as for
+            `historical`.
         """
+        now = options.pop("now", None) or datetime.now(UTC)
+        names = ("start", "end", "period", "zone")
+        start, end = dates_of(**{name: options.pop(name, None) for name in names}, now=now)
         if tweet_ids is None:
             tweet_ids = self.tweet_ids()
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
-        known = {"profiles": self.profiles, "limit": limit, "owners": self._owners}
-        return make_plan(tweet_ids, endpoint, **{**known, **options})
+        known = {"profiles": self.profiles, "limit": limit, "owners": self._owners, "now": now}
+        return make_plan(tweet_ids, endpoint, start=start, end=end, **{**known, **options})
 
     def fetch_into(
         self,
@@ -133,10 +138,10 @@ class ApiSource(Source):
         on_event
             See `engagement_nb.collect.running.Run`.
         **options
-            ``start``, ``end``, ``by``, ``metrics``, as for `historical`.
+            ``start``, ``end``, ``period``, ``zone``, ``by``, ``metrics``, as for `historical`.
         """
         ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
-        period = [str(options.get(name)) for name in ("start", "end")]
+        period = [str(options.get(name)) for name in ("start", "end", "period", "zone")]
         ask = ask_digest(
             endpoint,
             ids.ids,
@@ -147,7 +152,8 @@ class ApiSource(Source):
         cut_off = dataset.unfinished(ask, snapshot)
         if cut_off is not None and cut_off.start:
             # "The past four weeks" are still those of the day when the fetch began.
-            options = {**options, "start": cut_off.start, "end": cut_off.end}
+            kept = {"start": cut_off.start, "end": cut_off.end, "period": None, "zone": None}
+            options = {**options, **kept}
         plan = self.plan(ids, endpoint, **options)
         guarded = self._guarded(plan)
         if before is not None:
@@ -172,8 +178,11 @@ class ApiSource(Source):
         by: By | None = None,
         start: Moment = None,
         end: Moment = None,
+        period: str | None = None,
+        zone: str | None = None,
     ) -> Metrics:
         options: dict[str, Any] = {"metrics": metrics, "by": by, "start": start, "end": end}
+        options |= {"period": period, "zone": zone}
         if self._dataset is not None:
             dataset = Dataset(self._dataset, self.figures)
             ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)

@@ -82,6 +82,9 @@ class Source:
         end: Moment = None,
         by: By | None = None,
         metrics: MetricNames = None,
+        *,
+        period: str | None = None,
+        zone: str | None = None,
     ) -> Metrics:
         """Figures of a period: a row a Tweet, or by "day" or "hour".
 
@@ -93,8 +96,14 @@ class Source:
             The period, ``end`` exclusive; the four weeks just past unless given.
         by
             "day" or "hour" for a series.
+        period
+            In place of ``start`` and ``end``: "last week", "last month", "last 7 days",
+            "last 4 weeks", "since monday", or a month such as "2026-10".
+        zone
+            IANA name of the time zone of the period's dates; UTC unless given.
         """
-        return self._figures("historical", tweet_ids, metrics, by=by, start=start, end=end)
+        dates: dict[str, Any] = {"start": start, "end": end, "period": period, "zone": zone}
+        return self._figures("historical", tweet_ids, metrics, by=by, **dates)
 
     def _figures(
         self,
@@ -104,6 +113,8 @@ class Source:
         by: By | None = None,
         start: Moment = None,
         end: Moment = None,
+        period: str | None = None,
+        zone: str | None = None,
     ) -> Metrics:
         """What `totals`, `last_28_hours` and `historical` give."""
         of_what = {"totals": "since posting", "28hr": "of the last 28 hours"}
@@ -119,6 +130,8 @@ class Source:
         endpoint: EndpointName | Literal[""] = "",
         start: Moment = None,
         end: Moment = None,
+        period: str | None = None,
+        zone: str | None = None,
         by: By | Literal[""] | None = None,
     ) -> tuple[Metrics, Metrics | None]:
         """Figures to explore, and totals of the same Tweets to compare them with.
@@ -131,7 +144,7 @@ class Source:
             "totals", "28hr" or "historical". Unless given: for the sandbox and the API
             "historical", which has the clicks; for a dataset what was fetched last, a period
             before totals; for an export file all that it has.
-        start, end, by
+        start, end, period, zone, by
             For "historical" (and ``by`` for "28hr"): see `historical`.
 
         Returns
@@ -146,8 +159,10 @@ class Source:
         chosen, unit = self._most_telling(endpoint or None, by or None)
         if chosen == "totals":
             return self.totals(tweet_ids), None
-        period = {"start": start or None, "end": end or None} if chosen == "historical" else {}
-        figures = self._figures(chosen, tweet_ids, None, by=unit, **period)
+        dates: dict[str, Any] = {}
+        if chosen == "historical":
+            dates = {"start": start or None, "end": end or None, "period": period, "zone": zone}
+        figures = self._figures(chosen, tweet_ids, None, by=unit, **dates)
         try:
             return figures, self.totals(tweet_ids)
         except EngagementError:

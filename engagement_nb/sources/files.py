@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
-from engagement_nb.planning.periods import Moment
+from engagement_nb.planning.periods import Moment, dates_of
 from engagement_nb.sources.base import MetricNames, Source
 from engagement_nb.vocabulary import By, EndpointName
 
@@ -87,7 +88,10 @@ class DatasetSource(Source):
         by: By | None = None,
         start: Moment = None,
         end: Moment = None,
+        period: str | None = None,
+        zone: str | None = None,
     ) -> Metrics:
+        start, end = dates_of(start, end, period, zone, datetime.now(UTC))
         wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
         names = None if metrics is None else list(metrics)
         found = self.dataset.read(

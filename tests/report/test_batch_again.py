@@ -10,10 +10,12 @@ import nbformat
 import pytest
 
 from engagement_nb.handover import handed_over
+from engagement_nb.report.batch import make_batch
 from engagement_nb.report.fetch import RunState
 from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.report.render import read_record
 from engagement_nb.store import Store
+from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks
 from tests.report.test_batch import inputs, manifest, record, run, summary
 
@@ -147,3 +149,44 @@ def test_a_record_that_cannot_be_relied_on_is_as_good_as_none(tmp_path, text):
     """A damaged record costs one report made again, and no run."""
     (tmp_path / "made.json").write_text(text)
     assert read_record(Store(tmp_path)) == {}
+
+
+def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(inputs, box, now):
+    """Relative periods: four right weeks with no edit, the week before beside each."""
+    (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
+    path = manifest(inputs, "one,sandbox,ids.txt,last week,Europe/Paris,day",
+                    header="name,source,ids,period,zone,by")  # fmt: skip
+    (inputs / "weekly").mkdir()
+    notebook_cells.write(
+        inputs / "weekly" / EXPLORE,
+        "# A week",
+        "import engagement_nb as enb",
+        "metrics = enb.connect(source).historical(ids_file, start, end, by='day')\nmetrics",
+        "gap = enb.explore_gap(metrics)\ngap",
+        parameters='source: str = ""\nids_file: str = ""\nstart: str = ""\nend: str = ""',
+    )
+    first = datetime(2026, 10, 5, 7, tzinfo=UTC)
+    weeks, shown, sets = [], [], set()
+    for monday in (first + timedelta(weeks=n) for n in range(4)):
+        for _ in range(2):  # the second time as if the first had been cut off
+            made = make_batch(
+                path, inputs / "out", notebooks=inputs / "weekly", now=monday, progress=False
+            )
+            assert not made.failed, made.failed[0]["error"]
+            state = inputs / "out" / "batch.json"
+            ended = {**json.loads(state.read_text()), "ended": False}
+            state.write_text(json.dumps(ended))
+            monday += timedelta(hours=20)
+        state.write_text(json.dumps({**ended, "ended": True}))
+        (fetched,) = made.fetched.values()
+        weeks.append((fetched["start"], fetched["end"]))
+        report = inputs / "out" / made.to_dict()["each"][0]["folder"] / EXPLORE
+        shown.append(handed_over(nbformat.read(report, 4))["metrics"]["start"])
+        (parts,) = (inputs / "out" / "datasets").glob("*/parts/historical-day")
+        files = {(str(file), file.stat().st_mtime_ns) for file in parts.rglob("*.parquet")}
+        assert sets < files
+        sets = files
+    assert [start for start, _ in weeks[1:]] == [end for _, end in weeks[:-1]]
+    assert weeks[0] == ("2026-09-27T22:00:00Z", "2026-10-04T22:00:00Z")
+    assert weeks[3] == ("2026-10-18T22:00:00Z", "2026-10-25T23:00:00Z")
+    assert [moment[:16] for moment in shown] == [start[:16] for start, _ in weeks]

@@ -285,6 +285,8 @@ def test_the_fetching_notebook_takes_these_parameters():
         "endpoint": ("str", "historical"),
         "start": ("str", ""),
         "end": ("str", ""),
+        "period": ("str", ""),
+        "zone": ("str", ""),
         "by": ("str", "day"),
         "with_totals": ("bool", True),
         "dataset": ("str", "dataset"),

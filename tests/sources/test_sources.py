@@ -382,3 +382,29 @@ def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) ->
     frame = pd.read_parquet(tmp_path / "ds" / "parts" / "totals")
     assert len(frame) == 20
     assert {"tweet_id", "read_at", "favorites"} <= set(frame.columns)
+
+
+def test_a_period_by_name_is_fetched_planned_and_read_back_with_the_same_dates(
+    tmp_path: Path,
+) -> None:
+    asked = {"period": "last week", "zone": "Asia/Tokyo"}
+    with connect("sandbox", now="2026-11-18T08:00Z", dataset=tmp_path / "data") as source:
+        ids = source.tweet_ids("own", 30)
+        fetched = source.historical(ids, by="day", **asked).about
+        planned = source.plan(ids, "historical", by="day", **asked)
+        with pytest.raises(InputError, match="two ways"):
+            source.historical(ids, start="2026-11-01", **asked)
+    assert (fetched.start, fetched.end) == (planned.start, planned.end)
+    assert fetched.start == datetime(2026, 11, 8, 15, tzinfo=UTC)
+    assert fetched.end == datetime(2026, 11, 15, 15, tzinfo=UTC)
+
+
+def test_of_two_weeks_in_a_dataset_one_can_be_read(tmp_path: Path) -> None:
+    with connect("sandbox", now="2026-11-18T08:00Z", dataset=tmp_path / "data") as source:
+        ids = source.tweet_ids("own", 30)
+        weeks = [("2026-11-02", "2026-11-09"), ("2026-11-09", "2026-11-16")]
+        both = [source.historical(ids, start, end, by="day") for start, end in weeks]
+    for (start, end), fetched in zip(weeks, both, strict=True):
+        read = connect(tmp_path / "data").historical(None, start, end, by="day")
+        assert (read.about.start, read.about.end) == (fetched.about.start, fetched.about.end)
+        same(read.frame, fetched.frame)
