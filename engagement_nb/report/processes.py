@@ -12,7 +12,9 @@ import multiprocessing.forkserver
 import os
 import signal
 import sys
+import tempfile
 import threading
+import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,10 +24,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-_FORKS = "forkserver" in multiprocessing.get_all_start_methods()
+# The fork server's socket lies in the temporary folder, and its path may have 107 bytes.
+_FORKS = (
+    "forkserver" in multiprocessing.get_all_start_methods()
+    and len(os.fsencode(tempfile.gettempdir())) <= 70
+)
 _CONTEXT: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
 _PRELOADED = "engagement_nb.report.warm"
 _START_SECONDS, _END_SECONDS, _LINGER_SECONDS = 60, 5, 0.5
+_STARTS, _RESTART_SECONDS = 5, 0.1
 _lock = threading.Lock()
 _running: set[BaseProcess] = set()
 _stopped = threading.Event()
@@ -85,11 +92,16 @@ class Cells:
         # Imported here because of start-up time: `warm` runs before anything else is imported.
         from engagement_nb.report.shell import READY, serve
 
-        try:
-            self._process, self._connection = _start(serve, cwd, scratch)
-        except (EOFError, ConnectionError):
-            # The fork server was lost (killed, out of memory): a new one is as good.
-            self._process, self._connection = _start(serve, cwd, scratch)
+        for left in reversed(range(_STARTS)):
+            try:
+                self._process, self._connection = _start(serve, cwd, scratch)
+                break
+            except (EOFError, ConnectionError):
+                # The fork server was lost (killed, out of memory): a new one is as good. It
+                # starts only after the system has noticed the end of the old one.
+                if not left:
+                    raise RuntimeError("the fork server does not answer") from None
+                time.sleep(_RESTART_SECONDS)
         said = b"its process does not answer"
         try:
             if self._connection.poll(_START_SECONDS):
