@@ -17,7 +17,8 @@
     ├── ConnectionTroubleError  no answer at all
     ├── DatasetError            a dataset that cannot be opened or written
     ├── AnalysisError           figures that cannot be analysed as asked
-    └── ReportError             a notebook or report that could not be made
+    ├── ReportError             a notebook or report that could not be made
+    └── MissingExtraError       libraries of an extra that are not installed
 
 Errors of the Python standard library are not wrapped unless a person can act on them.
 """
@@ -25,6 +26,7 @@ Errors of the Python standard library are not wrapped unless a person can act on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 
 class EngagementError(Exception):
@@ -143,3 +145,29 @@ class ReportError(EngagementError):
 
 class HandlesWarning(UserWarning):
     """A fetch takes the handles of this billing month beyond the contract."""
+
+
+class MissingExtraError(EngagementError):
+    """Libraries of an extra are not installed."""
+
+
+def require_extra(extra: str, module: str) -> None:
+    """Check that an extra of this package is installed.
+
+    Parameters
+    ----------
+    extra
+        Its name, as in ``pip install 'engagement-nb[notebooks]'``.
+    module
+        A library that it installs.
+
+    Raises
+    ------
+    MissingExtraError
+        The library is not there.
+    """
+    if find_spec(module) is None:
+        raise MissingExtraError(
+            f"This needs the extra {extra!r}, which is not installed.",
+            advice=f"Run: pip install 'engagement-nb[{extra}]'",
+        )

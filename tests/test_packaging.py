@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
@@ -25,11 +26,14 @@ def pyproject() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def core_and_notebooks() -> list[str]:
+    return [*pyproject()["dependencies"], *pyproject()["optional-dependencies"]["notebooks"]]
+
+
 def test_the_conda_environment_has_the_same_dependencies_and_ranges():
     """environment.yml is pyproject.toml in conda-forge's names."""
     wanted = {
-        CONDA_NAMES.get(name, name): spec
-        for name, spec in map(requirement, pyproject()["dependencies"])
+        CONDA_NAMES.get(name, name): spec for name, spec in map(requirement, core_and_notebooks())
     }
     wanted["python"] = pyproject()["requires-python"]
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
@@ -43,7 +47,7 @@ def test_every_dependency_is_pinned_and_no_index_is_named():
     assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+==[A-Za-z0-9_.+!]+", line) for line in lines)
     pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
     extras = pyproject()["optional-dependencies"]
-    asked = [*pyproject()["dependencies"], *extras["dask"], *extras["test"]]
+    asked = [*core_and_notebooks(), *extras["dask"], *extras["test"]]
     names = {requirement(item)[0] for item in asked if not item.startswith("engagement-nb")}
     assert names <= pinned
 
@@ -57,3 +61,45 @@ def test_the_command_line_answers_without_importing_pandas():
         "sys.exit('pandas' in sys.modules or 'matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_the_core_needs_no_more_than_eighteen_libraries():
+    """Fetching, the sandbox, the analysis, figures and the command line are the core."""
+    assert len(pyproject()["dependencies"]) <= 18
+
+
+def without(extra: str, code: str) -> subprocess.CompletedProcess[str]:
+    """Run code where the libraries of an extra cannot be imported, as in a bare environment."""
+    modules = {"beautifulsoup4": "bs4", "ipython": "IPython", "pyyaml": "yaml", "pyzmq": "zmq"}
+    names = [requirement(item)[0] for item in pyproject()["optional-dependencies"][extra]]
+    hidden = {modules.get(name, name.replace("-", "_")) for name in names} - {"markupsafe"}
+    hide = (
+        "import importlib.abc, importlib.machinery, sys\n"
+        f"hidden = {sorted(hidden)}\n"
+        "find = importlib.machinery.PathFinder.find_spec\n"
+        "def find_spec(name, path=None, target=None):\n"
+        "    return None if name.split('.')[0] in hidden else find(name, path, target)\n"
+        "importlib.machinery.PathFinder.find_spec = staticmethod(find_spec)\n"
+    )
+    return subprocess.run([sys.executable, "-c", hide + code], capture_output=True, text=True)
+
+
+def test_the_core_works_without_jupyter_and_papermill():
+    """A DataFrame, the gap and a figure need no notebook library."""
+    done = without(
+        "notebooks",
+        "import engagement_nb as enb\n"
+        "gap = enb.explore_gap(enb.connect(tweets=30).totals())\n"
+        "gap.plot_bridge(); print(gap)",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "engagements" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["report"], ["batch", "m.csv", "-o", "out"], ["lab"]])
+def test_a_missing_extra_is_one_sentence_with_the_command(words):
+    """Who installed the core alone is told what to install."""
+    done = without("notebooks", f"from engagement_nb.cli import main; main({words})")
+    assert done.returncode == 1
+    assert "pip install 'engagement-nb[notebooks]'" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -5,9 +5,14 @@ request is shown as it goes over the wire, and the checks of the exercises, whic
 hides.
 """
 
-from engagement_nb.lessons.check import Claim, Exercise, Verdict
-from engagement_nb.lessons.room import EXERCISES, LESSONS, LIVE_LESSONS, Room, open_room
-from engagement_nb.lessons.wire import Exchange
+from engagement_nb.errors import require_extra
+
+# Before the modules that import it.
+require_extra("notebooks", "IPython")
+
+from engagement_nb.lessons.check import Claim, Exercise, Verdict  # noqa: E402
+from engagement_nb.lessons.room import EXERCISES, LESSONS, LIVE_LESSONS, Room, open_room  # noqa: E402
+from engagement_nb.lessons.wire import Exchange  # noqa: E402
 
 __all__ = [
     "EXERCISES",

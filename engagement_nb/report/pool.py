@@ -11,7 +11,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from engagement_nb.errors import ReportError
+from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.report import processes
 
 SCHEDULER_SECONDS = 20
@@ -40,13 +40,10 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
             raise
         pool.shutdown()
         return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise ReportError(
-            "Dask is not installed, and --scheduler needs it.",
-            advice="pip install 'engagement-nb[dask]'",
-        ) from None
+    require_extra("dask", "distributed")
+    # Imported here because it is an extra.
+    from distributed import Client
+
     # What it logs with a traceback when the scheduler is lost, each report's record says.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:

@@ -10,7 +10,6 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.requests import Request
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -37,7 +36,7 @@ def _with_patience(seconds: float) -> type[H11Protocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
+            if self.conn.their_state.__name__ != "IDLE":
                 self._stop_timer()
             elif self._timer is None:
                 self._timer = self.loop.call_later(seconds, self.transport.abort)

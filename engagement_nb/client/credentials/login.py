@@ -16,7 +16,6 @@ from getpass import getpass
 from pathlib import Path
 from urllib.parse import quote
 
-import requests
 import tomlkit
 from requests_oauthlib import OAuth1Session
 from requests_oauthlib.oauth1_session import TokenMissing, TokenRequestDenied
@@ -249,7 +248,7 @@ def _fetch(what: str, fetch: Callable[[], dict[str, str]]) -> dict[str, str]:
     except TokenRequestDenied as error:
         text = redact(error.response.text)[:200]
         trouble = error_for(error.response.status_code, [text] if text else [], where=what)
-    except requests.RequestException as error:
+    except OSError as error:  # every error of requests is one
         trouble = ConnectionTroubleError(
             f"{what}: the login host did not answer ({type(error).__name__}).",
             advice="Check the network, and ENGAGEMENT_AUTH_URL if it is set.",
