@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.gap.read import Counts, column_counts, exact_sum
-from engagement_nb.vocabulary import METRICS, label
+from engagement_nb.vocabulary import label
+from engagement_nb.words import listed
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")
-PUBLIC = (*(m.name for m in METRICS.values() if not m.needs_owner), "bookmarks")
-"""Metrics that anybody can see on a Tweet."""
+PUBLIC = (*LIKES_REPOSTS_REPLIES, "quote_tweets", "bookmarks")
+"""Interactions that anybody can see on a Tweet (``public_metrics`` of X's API v2)."""
 TOP = 0.1
 """Share of the Tweets that is called the top."""
 
@@ -81,7 +82,7 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
             "pages": " ".join(tool.page for tool in definition.used_by),
             "read_on": max((tool.read_on for tool in definition.used_by), default=""),
             "computable": not missing,
-            "missing": ", ".join(label(name) for name in missing),
+            "missing": listed([label(name) for name in missing]),
         }
         if not missing and definition.members:
             row |= _row(counts, list(definition.members), impressions)
@@ -102,7 +103,7 @@ def _definitions(counts: Counts, summed: list[str]) -> list[_Definition]:
     three = published.pop(frozenset(LIKES_REPOSTS_REPLIES))
     return [
         _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES, tuple(three)),
-        _Definition("all public metrics", tuple(n for n in counts.names if n in PUBLIC)),
+        _Definition("all public metrics", PUBLIC),
         _Definition("every column", counts.names),
         _Definition("the metrics taken as part", tuple(summed)),
         *(

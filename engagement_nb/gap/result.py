@@ -352,6 +352,7 @@ class Findings:
             "labels": dict(self.about.labels),
             "source": self.about.source,
             "endpoint": self.about.endpoint,
+            "unit": self.about.unit,
             "sandbox": self.sandbox,
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,11 @@ SIGNIFICANT = 0.05
 def labels(names: list[str]) -> str:
     """Metrics as a list in a sentence."""
     return listed([label(name) for name in names])
+
+
+def by_unit(text: str, gap: Findings) -> str:
+    """The same text, which speaks of Tweets, for figures of which each row is a day."""
+    return re.sub(r"\bTweet(s?)\b", r"day\1", text) if gap.about.unit == "day" else text
 
 
 def answer(gap: Findings) -> str:
@@ -352,6 +358,8 @@ def usual(table: pd.DataFrame) -> str:
                 f" {percent(row['engagement_rate'], 2)}"
             )
         parts.append(text + ".")
+    if lacking := [f"**{name}** ({what})" for name, what in table["missing"].items() if what]:
+        parts.append(f"- Not computable, because the figures lack metrics: {listed(lacking)}.")
     return "\n".join(parts) or "There is nothing to compare the definitions on."
 
 

@@ -42,7 +42,7 @@ class Gap(Findings):
     @property
     def sentence(self) -> str:
         """The answer in a few sentences."""
-        return sentences.answer(self)
+        return sentences.by_unit(sentences.answer(self), self)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""
@@ -132,6 +132,9 @@ class Gap(Findings):
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
         """
+        return sentences.by_unit(self._reading(topic, earlier), self)
+
+    def _reading(self, topic: str, earlier: Metrics | None) -> str:
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
             return none
@@ -163,10 +166,9 @@ class Gap(Findings):
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
 
     def _repr_html_(self) -> str:
-        return (
-            f"<p>{html.escape(self.sentence)}</p>{sentences.table_html(self.table)}"
-            f"{charts.figure_html(self.plot_bridge())}"
-        )
+        table = sentences.by_unit(sentences.table_html(self.table), self)
+        bridge = charts.figure_html(self.plot_bridge())
+        return f"<p>{html.escape(self.sentence)}</p>{table}{bridge}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         parts: dict[str, Any] = {"gap": self.to_dict()}

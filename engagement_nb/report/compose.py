@@ -17,6 +17,7 @@ from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
+from engagement_nb.words import counted
 
 version = cache(_look_up)
 
@@ -111,9 +112,13 @@ def _tells(notebook: nbformat.NotebookNode) -> bool:
 
 
 def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    posts = gap.get("posts", facts.get("tweets"))
-    tweets = "" if posts is None else f"{posts:,} Tweet{'' if posts == 1 else 's'}"
-    parts = [tweets, _period(facts), _FROM.get(str(facts.get("source")), "")]
+    unit = "day" if facts.get("unit") == "day" else "Tweet"
+    rows = gap.get("posts", facts.get("days" if unit == "day" else "tweets"))
+    parts = [
+        "" if rows is None else counted(rows, unit),
+        _period(facts),
+        _FROM.get(str(facts.get("source")), ""),
+    ]
     return ", ".join(part for part in parts if part)
 
 
@@ -132,7 +137,7 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
         if found["sum"] and not found["in_hidden"]
     ]
     return [
-        KeyFigure("Tweets", f"{gap['posts']:,}"),
+        KeyFigure("Days" if gap.get("unit") == "day" else "Tweets", f"{gap['posts']:,}"),
         KeyFigure("Engagements", f"{gap['engagements']:,}"),
         KeyFigure("Sum of all metrics", f"{gap['sum_of_metrics']:,}"),
         KeyFigure("Naive gap", _signed(gap["naive_gap"]), "engagements less that sum"),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
+from engagement_nb.gap.definitions import PUBLIC
 from engagement_nb.metrics import About, Metrics, problems_frame
 
 
@@ -120,6 +121,19 @@ def giant() -> enb.Gap:
     return explored(np.append(LIKES + HIDES, 20_000), favorites=np.append(LIKES, 12_000))
 
 
+def daily() -> enb.Gap:
+    """Each row is a day of the whole account."""
+    frame = pd.DataFrame({"engagements": LIKES + HIDES, "favorites": LIKES})
+    frame.insert(0, "time", pd.date_range("2025-01-01", periods=len(LIKES), tz="UTC"))
+    about = About("export", "export", by="day", unit="day", kind="daily")
+    return enb.explore_gap(Metrics(frame, problems_frame(), about))
+
+
+def public() -> enb.Gap:
+    """Everything that anybody can see on a Tweet."""
+    return explored(LIKES * 5, **dict.fromkeys(PUBLIC, LIKES))
+
+
 def promoted() -> enb.Gap:
     return explored(LIKES, favorites=LIKES, promoted_likes=LIKES)
 
@@ -154,6 +168,9 @@ CASES = [
     ("answer", "Totals omits clicks", lambda: hiding(endpoint="totals"), hiding),
     ("answer", "20 more Tweets have no figure for likes and are excluded", lacking, plain),
     ("answer", "Explore files of one kind at a time", lacking, plain),
+    ("answer", "40 days have 910 engagements.", daily, hiding),
+    ("answer", "Tweet", hiding, daily),
+    ("evidence", "no day contradicts them", daily, hiding),
     ("figures", "made up by the sandbox", lambda: hiding(source="sandbox"), hiding),
     ("figures", "from the Engagement API", lambda: hiding(source="api"), hiding),
     ("figures", "from an export file", hiding, lambda: hiding(source="api")),
@@ -193,6 +210,10 @@ CASES = [
     ("content", "There are no two groups by what the Tweet contains of at least", one_kind, alike),
     ("size", "differ by construction, and no test is made", hiding, one),
     ("size", "There are no two groups by engagements of the Tweet", one, hiding),
+    ("definitions", "figures lack metrics: **likes + reposts + replies** (reposts and", hiding,
+     public),
+    ("definitions", "**all public metrics** (", hiding, public),
+    ("definitions", "**all public metrics**: the sum is 100 %", public, hiding),
     ("oddities", "1 Tweet on which the metrics", wrong_row, hiding),
     ("oddities", "No oddities were found.", hiding, wrong_row),
     ("meaning", "use X's own figure", hiding, plain),
