@@ -1,4 +1,4 @@
-"""Where metrics come from: the sandbox, the API, an export file, a dataset; used alike."""
+"""Sources of metrics: the sandbox, the API, an export file, a dataset. All are used alike."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
-from engagement_nb.errors import InputError
-from engagement_nb.sources.api import CLIENT_OPTIONS, ApiSource, api_profiles
+from engagement_nb.client.credentials import find_profiles
+from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.files import DatasetSource, ExportSource
 from engagement_nb.sources.sandbox import SAMPLE, SandboxSource, sandbox_profiles
@@ -25,46 +26,40 @@ __all__ = [
     "sandbox_profiles",
 ]
 
+_CLIENT_OPTIONS = ("deadline", "max_bytes")
+
+
+class _Options(TypedDict, total=False):
+    profile: str | Sequence[str] | None
+    dataset: str | os.PathLike[str] | None
+    progress: bool | None
+    max_handles: int | None
+
+
+class _ApiOptions(_Options, total=False):
+    deadline: float
+    max_bytes: int
+
+
+class _SandboxOptions(_Options, total=False):
+    seed: int | None
+    now: datetime | str | None
+    tweets: int | None
+    per_minute: int | None
+
 
 @overload
 def connect(
-    where: Literal["sandbox"] = "sandbox",
-    *,
-    profile: str | Sequence[str] | None = None,
-    dataset: str | os.PathLike[str] | None = None,
-    progress: bool | None = None,
-    max_handles: int | None = None,
-    seed: int | None = ...,
-    now: datetime | str | None = ...,
-    tweets: int | None = ...,
-    per_minute: int | None = ...,
-    **options: object,
+    where: Literal["sandbox"] = "sandbox", **options: Unpack[_SandboxOptions]
 ) -> SandboxSource: ...
 
 
 @overload
-def connect(
-    where: Literal["api"],
-    *,
-    profile: str | Sequence[str] | None = None,
-    dataset: str | os.PathLike[str] | None = None,
-    progress: bool | None = None,
-    max_handles: int | None = None,
-    deadline: float = ...,
-    max_bytes: int = ...,
-) -> ApiSource: ...
+def connect(where: Literal["api"], **options: Unpack[_ApiOptions]) -> ApiSource: ...
 
 
 @overload
-def connect(
-    where: str | os.PathLike[str],
-    *,
-    profile: str | Sequence[str] | None = None,
-    dataset: str | os.PathLike[str] | None = None,
-    progress: bool | None = None,
-    max_handles: int | None = None,
-    **options: object,
-) -> Source: ...
+def connect(where: str | os.PathLike[str], **options: Any) -> Source: ...
 
 
 def connect(
@@ -84,21 +79,20 @@ def connect(
         "sandbox" (made-up figures, no keys needed), "api" (with your keys), the path of an
         export file or of a folder of them, or the path or address of a dataset.
     profile
-        Whose tokens: one name or several; all that are found unless given. For export files of
-        several accounts, the handles to read.
+        Whose tokens to use: one name or several; by default all that are found. For export
+        files of several accounts, the handles to read.
     dataset
-        Where the sandbox and the API keep what is fetched, so that a fetch can be cut off and
-        gone on with; in memory without it.
+        Where the sandbox and the API store what is fetched, so that an interrupted fetch can be
+        resumed; by default in memory.
     progress
-        Whether fetches show a bar; None to show it where somebody can see it.
+        Whether fetches show a progress bar; by default where it can be seen.
     max_handles
-        Refuse, before anything is asked, a fetch that takes the handles of this billing month
-        beyond so many. Going beyond the contract that `engagement_nb.usage` stores is warned of
-        in any case.
+        Refuse a fetch, before its first request, if it takes the handles of this billing month
+        over this number. A fetch over the contract in the usage ledger always warns.
     **options
         For the API: ``deadline`` (seconds) and ``max_bytes`` of one response, see
         `engagement_nb.client.Client`. For the sandbox: the fields of
-        `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``
+        `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``,
         figures are the same on every machine and every day.
 
     Returns
@@ -110,7 +104,7 @@ def connect(
     CredentialsError
         For the API: no keys are found.
     InputError
-        There is no such source, or an option that it does not take.
+        There is no such source, or it has no such option.
 
     Examples
     --------
@@ -120,24 +114,31 @@ def connect(
     True
     """
     name = os.fspath(where)
+    names = [profile] if isinstance(profile, str) else profile
+    options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":
-        return SandboxSource(
-            profile=profile, dataset=dataset, progress=progress, max_handles=max_handles, **options
-        )
-    unknown = [option for option in options if name != "api" or option not in CLIENT_OPTIONS]
+        return SandboxSource(profile=names, **options)
+    unknown = [
+        option
+        for option in options
+        if option not in _Options.__annotations__
+        and (name != "api" or option not in _CLIENT_OPTIONS)
+    ]
     if unknown:
         raise InputError(
             f"{', '.join(unknown)}: {name!r} has no such options.",
             advice="The API has deadline and max_bytes; the sandbox has those of its Settings.",
         )
     if name == "api":
-        return ApiSource(
-            api_profiles(profile),
-            dataset=dataset,
-            progress=progress,
-            max_handles=max_handles,
-            **options,
-        )
+        profiles = find_profiles(names)
+        if not profiles:
+            raise CredentialsError(
+                "No keys for the API were found in the environment, in .env or in your config"
+                " folder.",
+                advice='Store yours with engagement-nb auth login, or open the "sandbox", which'
+                " needs none.",
+            )
+        return ApiSource(profiles, **options)
     if "://" in name or Path(name, "dataset.json").exists():
         return DatasetSource(name)
     if not Path(name).expanduser().exists():
@@ -145,5 +146,4 @@ def connect(
             f"There is no source {name!r}.",
             advice='Give "sandbox", "api", or the path of an export file, its folder or a dataset.',
         )
-    handles = profile if isinstance(profile, str) else ",".join(profile or ())
-    return ExportSource(name, handles)
+    return ExportSource(name, ",".join(names or ()))

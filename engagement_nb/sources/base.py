@@ -1,23 +1,44 @@
-"""What every source can be asked for."""
+"""The interface that every source has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Self
+from datetime import datetime
+from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
 
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning.periods import Moment
+from engagement_nb.planning.periods import Moment, dates_of
 from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName, MetricName
 
 MetricNames = Iterable[MetricName] | Iterable[str] | None
 """Metrics by wire name; None for all."""
 
 
+class Question(TypedDict, total=False):
+    """What to ask of an endpoint, besides the Tweets: see `Source.historical`."""
+
+    by: By | None
+    metrics: MetricNames
+    start: Moment
+    end: Moment
+    period: str | None
+    zone: str | None
+
+
+def dates_in(question: Question, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """First moment of the question's period, and the moment after it, in UTC."""
+    return dates_of(
+        question.get("start"), question.get("end"), question.get("period"), question.get("zone"),
+        now,
+    )  # fmt: skip
+
+
 class Source:
-    """A source of metrics; a context manager, though leaving it open does no harm."""
+    """A source of metrics. It is a context manager, but may be left open."""
 
     name: ClassVar[str] = ""
+    default_endpoint: ClassVar[EndpointName] = "totals"
     sandbox: bool = False
 
     def __enter__(self) -> Self:
@@ -27,13 +48,13 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """End what the source started."""
+        """Release the connections and servers of the source."""
 
     def __repr__(self) -> str:
         return f"<{'SANDBOX source (made-up figures)' if self.sandbox else f'{self.name} source'}>"
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
-        """Ids of Tweets that the source knows.
+        """List ids of Tweets that the source has.
 
         Parameters
         ----------
@@ -41,7 +62,12 @@ class Source:
             For the sandbox: "own", "others", "deleted" and so on, see
             `engagement_nb.sandbox.KINDS`.
         count
-            How many at most.
+            Maximum number of ids.
+
+        Raises
+        ------
+        InputError
+            The source cannot list its Tweets.
         """
         raise InputError(
             f"The {self.name} source cannot tell which Tweets there are.",
@@ -49,22 +75,22 @@ class Source:
         )
 
     def totals(self, tweet_ids: Any = None, metrics: MetricNames = None) -> Metrics:
-        """Figures since each Tweet was posted: one row a Tweet.
+        """Figures since each Tweet was posted: one row per Tweet.
 
         Parameters
         ----------
         tweet_ids
-            Ids, or what `engagement_nb.read_ids` reads; all that the source knows of unless
-            given.
+            Ids, or anything that `engagement_nb.read_ids` reads; by default all that the
+            source has.
         metrics
-            Wire names; all unless given.
+            Wire names; by default all.
         """
-        return self._figures("totals", tweet_ids, metrics)
+        return self._fetch("totals", tweet_ids, metrics=metrics)
 
     def last_28_hours(
         self, tweet_ids: Any = None, by: By | None = None, metrics: MetricNames = None
     ) -> Metrics:
-        """Figures of the 28 hours before the request: a row a Tweet, or by "day" or "hour".
+        """Figures of the 28 hours before the request: one row per Tweet, or per day or hour.
 
         Parameters
         ----------
@@ -73,7 +99,7 @@ class Source:
         by
             "day" or "hour" for a series.
         """
-        return self._figures("28hr", tweet_ids, metrics, by=by)
+        return self._fetch("28hr", tweet_ids, by=by, metrics=metrics)
 
     def historical(
         self,
@@ -86,41 +112,35 @@ class Source:
         period: str | None = None,
         zone: str | None = None,
     ) -> Metrics:
-        """Figures of a period: a row a Tweet, or by "day" or "hour".
+        """Figures of a period: one row per Tweet, or per day or hour.
 
         Parameters
         ----------
         tweet_ids, metrics
             As for `totals`.
         start, end
-            The period, ``end`` exclusive; the four weeks just past unless given.
+            The period, ``end`` exclusive; by default the last four weeks.
         by
             "day" or "hour" for a series.
         period
             In place of ``start`` and ``end``: "last week", "last month", "last 7 days",
             "last 4 weeks", "since monday", or a month such as "2026-10".
         zone
-            IANA name of the time zone of the period's dates; UTC unless given.
+            IANA name of the time zone of the period's dates; by default UTC.
         """
-        dates: dict[str, Any] = {"start": start, "end": end, "period": period, "zone": zone}
-        return self._figures("historical", tweet_ids, metrics, by=by, **dates)
+        return self._fetch(
+            "historical", tweet_ids, by=by, metrics=metrics, start=start, end=end, period=period,
+            zone=zone,
+        )  # fmt: skip
 
-    def _figures(
-        self,
-        endpoint: EndpointName,
-        tweet_ids: Any,
-        metrics: MetricNames,
-        by: By | None = None,
-        start: Moment = None,
-        end: Moment = None,
-        period: str | None = None,
-        zone: str | None = None,
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        """What `totals`, `last_28_hours` and `historical` give."""
-        of_what = {"totals": "since posting", "28hr": "of the last 28 hours"}
+        """Do what `totals`, `last_28_hours` and `historical` promise."""
+        spans = {"totals": "since posting", "28hr": "of the last 28 hours"}
         raise InputError(
-            f"The {self.name} source has no figures {of_what.get(endpoint, 'of a period')}.",
-            advice="What it has is in totals().",
+            f"The {self.name} source has no figures {spans.get(endpoint, 'of a period')}.",
+            advice="Use totals(), which has all its figures.",
         )
 
     def gather(
@@ -139,11 +159,11 @@ class Source:
         Parameters
         ----------
         tweet_ids
-            Ids, or the path of a file with them; all that the source knows of unless given.
+            Ids, or the path of a file with ids; by default all that the source has.
         endpoint
-            "totals", "28hr" or "historical". Unless given: for the sandbox and the API
-            "historical", which has the clicks; for a dataset what was fetched last, a period
-            before totals; for an export file all that it has.
+            "totals", "28hr" or "historical". By default "historical" for the sandbox and the
+            API, because it has the clicks; for a dataset the newest figures of a period, or
+            else totals; for an export file all that it has.
         start, end, period, zone, by
             For "historical" (and ``by`` for "28hr"): see `historical`.
 
@@ -156,25 +176,25 @@ class Source:
             raise InputError(
                 f"There is no endpoint {endpoint!r}.", advice=f"Use {', '.join(ENDPOINTS)}."
             )
-        chosen, unit = self._most_telling(endpoint or None, by or None)
+        chosen, unit = self._default_figures(endpoint or None, by or None)
         if chosen == "totals":
             return self.totals(tweet_ids), None
-        dates: dict[str, Any] = {}
+        question: Question = {"by": unit}
         if chosen == "historical":
-            dates = {"start": start or None, "end": end or None, "period": period, "zone": zone}
-        figures = self._figures(chosen, tweet_ids, None, by=unit, **dates)
+            question |= {"start": start or None, "end": end or None, "period": period, "zone": zone}
+        figures = self._fetch(chosen, tweet_ids, **question)
         try:
             return figures, self.totals(tweet_ids)
         except EngagementError:
-            # Totals only add a comparison: the figures stand without them.
+            # Totals only add a comparison; the figures are complete without them.
             return figures, None
 
-    def _most_telling(
+    def _default_figures(
         self, endpoint: EndpointName | None, by: By | None
     ) -> tuple[EndpointName, By | None]:
-        """The endpoint and grouping that tell most of what engagements hide, unless given."""
-        return endpoint or "totals", by
+        """Endpoint and grouping to explore; what is given stays."""
+        return endpoint or self.default_endpoint, by
 
     def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
-        """The snapshot before the newest; None where the source has no two of them."""
+        """The second newest snapshot, or None if the source has fewer than two."""
         return None

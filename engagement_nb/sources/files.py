@@ -1,4 +1,4 @@
-"""Export files and datasets as sources: nothing is asked of the network."""
+"""Export files and datasets as sources. They make no network requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
@@ -17,8 +17,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
-from engagement_nb.planning.periods import Moment, dates_of
-from engagement_nb.sources.base import MetricNames, Source
+from engagement_nb.sources.base import MetricNames, Question, Source, dates_in
 from engagement_nb.vocabulary import By, EndpointName
 
 
@@ -41,26 +40,25 @@ class ExportSource(Source):
 
     @cached_property
     def exports(self) -> Exports:
-        """The files, each kind apart: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
+        """The files by kind: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
         return Exports(self.path, self._account)
 
     @cached_property
     def metrics(self) -> Metrics:
-        """The figures of the kind of file that tells most: see `engagement_nb.read_export`."""
+        """Figures of the most detailed kind of file: see `engagement_nb.read_export`."""
         return self.exports.metrics()
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """Ids of the Tweets; none for files by day."""
-        frame = self.metrics.frame
-        return list(frame["tweet_id"].unique())[:count] if "tweet_id" in frame else []
+        """List ids of the Tweets; files by day have none."""
+        return _ids_in(self.metrics)[:count]
 
-    def totals(self, tweet_ids: Any = None, metrics: Iterable[str] | None = None) -> Metrics:
+    def totals(self, tweet_ids: Any = None, metrics: MetricNames = None) -> Metrics:
         """The file's figures: see `Source.totals`."""
-        return _only(self.metrics, tweet_ids, metrics)
+        return _select(self.metrics, tweet_ids, metrics)
 
 
 class DatasetSource(Source):
-    """A dataset that was fetched before; asks nothing of the network.
+    """A dataset of figures fetched earlier.
 
     Parameters
     ----------
@@ -75,41 +73,33 @@ class DatasetSource(Source):
         self.sandbox = self.dataset.sandbox
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """Ids of the Tweets that the newest fetch has figures of."""
+        """List ids of the Tweets that the newest fetch has figures of."""
         newest = self.dataset.runs()[-1]
-        frame = self.dataset.read(newest.endpoint, by=newest.by).frame
-        return list(frame["tweet_id"].unique())[:count]
+        return _ids_in(self.dataset.read(newest.endpoint, by=newest.by))[:count]
 
-    def _figures(
-        self,
-        endpoint: EndpointName,
-        tweet_ids: Any,
-        metrics: MetricNames,
-        by: By | None = None,
-        start: Moment = None,
-        end: Moment = None,
-        period: str | None = None,
-        zone: str | None = None,
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        start, end = dates_of(start, end, period, zone, datetime.now(UTC))
+        start, end = dates_in(question, datetime.now(UTC))
         wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
-        names = None if metrics is None else list(metrics)
+        metrics = question.get("metrics")
         found = self.dataset.read(
-            endpoint, by=by, tweet_ids=wanted, start=start, end=end, metrics=names
-        )
-        return _only(found, wanted, None)
+            endpoint, by=question.get("by"), tweet_ids=wanted, start=start, end=end,
+            metrics=None if metrics is None else list(metrics),
+        )  # fmt: skip
+        return _select(found, wanted)
 
-    def _most_telling(
+    def _default_figures(
         self, endpoint: EndpointName | None, by: By | None
     ) -> tuple[EndpointName, By | None]:
-        kept = [(run.endpoint, run.by) for run in reversed(self.dataset.runs())]
-        windowed = [name for name, _ in kept if name != "totals"]
-        chosen = endpoint or (windowed[0] if windowed else "totals")
-        unit = by or next((unit for name, unit in kept if name == chosen), None)
-        return chosen, unit
+        runs = self.dataset.runs()[::-1]
+        if endpoint is None:
+            of_periods = (run.endpoint for run in runs if run.endpoint != "totals")
+            endpoint = next(of_periods, self.default_endpoint)
+        return endpoint, by or next((run.by for run in runs if run.endpoint == endpoint), None)
 
     def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
-        """The snapshot before the newest; None where the dataset has no two of them."""
+        """The second newest snapshot, or None if the dataset has fewer than two."""
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))
         if len(labels) < 2:
@@ -117,19 +107,22 @@ class DatasetSource(Source):
         return self.dataset.read(endpoint, by=runs[-1].by, snapshot=labels[-2])
 
 
-def _only(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None) -> Metrics:
-    """The rows and columns asked for; ids that are not there become problems."""
+def _ids_in(metrics: Metrics) -> list[str]:
+    frame = metrics.frame
+    return list(frame["tweet_id"].unique()) if "tweet_id" in frame else []
+
+
+def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None) -> Metrics:
+    """Select rows and columns; ids without a row become problems."""
     frame, problems = found.frame, found.problems
     if metrics is not None:
         names = list(metrics)
-        unknown = [name for name in names if name not in found.metric_names]
-        if unknown:
+        if unknown := [name for name in names if name not in found.metric_names]:
             raise InputError(
                 f"This source has no {', '.join(unknown)}.",
                 advice=f"It has: {', '.join(found.metric_names)}.",
             )
-        drop = [name for name in found.metric_names if name not in names]
-        frame = frame.drop(columns=drop)
+        frame = frame.drop(columns=[name for name in found.metric_names if name not in names])
     if tweet_ids is not None:
         if found.about.unit == "day":
             raise InputError(

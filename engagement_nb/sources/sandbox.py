@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
 import pandas as pd
@@ -18,22 +17,26 @@ from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan
-from engagement_nb.sources.api import ApiSource
+from engagement_nb.sources.api import ApiSource, PlanOptions
+from engagement_nb.sources.base import Question
 from engagement_nb.vocabulary import ENV_API_URL, EndpointName
 
+if TYPE_CHECKING:
+    from engagement_nb.sandbox import Sandbox
+
 SAMPLE = 500
-"""Tweets that the sandbox offers unless told otherwise: those of the last two months."""
+"""Number of Tweets that the sandbox offers by default: those of the last two months."""
 _WORLD = ("seed", "now", "tweets")
 _NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed"})
 
 
 class SandboxSource(ApiSource):
-    """The sandbox: one that is running, if the environment names it, or one of its own.
+    """The sandbox: a running one if the environment names it, or else one of its own.
 
     Parameters
     ----------
     profile
-        Handles of the sandbox's accounts, or profiles of the environment; all unless given.
+        Handles of the sandbox's accounts; by default all.
     dataset, progress, max_handles, **options
         See `connect`.
 
@@ -42,7 +45,8 @@ class SandboxSource(ApiSource):
     now
         The moment at which the sandbox's world stands still; None if it follows the real time.
     world
-        Which world it is, as a sentence; among the notes of its metrics where it was chosen.
+        A sentence that names the world. It is among the notes of the metrics if the world was
+        chosen.
     """
 
     name = "sandbox"
@@ -56,18 +60,18 @@ class SandboxSource(ApiSource):
         max_handles: int | None = None,
         **options: Any,
     ) -> None:
-        # Notebooks and commands pass on what nobody chose.
+        # Notebooks and commands pass on options that nobody has set.
         options = {
             name: value
             for name, value in options.items()
             if name not in _WORLD or value not in (None, "")
         }
-        running = os.environ.get(ENV_API_URL, "")
-        self._sandbox: Any = None
-        if not options and running and is_loopback(running) and _answers(running):
-            self.url = running.rstrip("/")
+        running = os.environ.get(ENV_API_URL, "").rstrip("/")
+        self._sandbox: Sandbox | None = None
+        if not options and is_loopback(running) and _answers(running):
+            self.url = running
         else:
-            # Imported here: who has keys need not load the sandbox.
+            # Imported here for start-up time: people with keys need not load the sandbox.
             from engagement_nb.sandbox import Sandbox
 
             try:
@@ -77,34 +81,38 @@ class SandboxSource(ApiSource):
             self.url = self._sandbox.url
             # A source that is dropped without being closed gives its port back.
             weakref.finalize(self, self._sandbox.stop).atexit = False
-        profiles = sandbox_profiles(self.url)
-        everybody = profiles
-        if profile is not None:
-            names = [profile] if isinstance(profile, str) else list(profile)
-            profiles = [_named(everybody, name) for name in names]
+        everybody = sandbox_profiles(self.url)
+        names = [profile] if isinstance(profile, str) else profile
+        profiles = everybody if names is None else [_named(everybody, name) for name in names]
         self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
         self.sandbox = True
-        told = httpx.get(f"{self.url}/sandbox/world", timeout=10.0).json()
+        told = _ask(self.url, "world")
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
         self._chosen = self.now is not None or any(name in options for name in _WORLD)
 
     def plan(
-        self, tweet_ids: Any = None, endpoint: EndpointName | str = "totals", **options: Any
+        self,
+        tweet_ids: Any = None,
+        endpoint: EndpointName | str = "totals",
+        **options: Unpack[PlanOptions],
     ) -> Plan:
-        """What a fetch would cost: see `ApiSource.plan`; ``now`` is the world's present."""
-        return super().plan(tweet_ids, endpoint, **{"now": self.now, **options})
+        """Plan a fetch: see `ApiSource.plan`. The present is that of the sandbox's world."""
+        asked: PlanOptions = {"now": self.now, **options}
+        return super().plan(tweet_ids, endpoint, **asked)
 
-    def _figures(self, *arguments: Any, **options: Any) -> Metrics:
-        metrics = super()._figures(*arguments, **options)
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
+    ) -> Metrics:
+        metrics = super()._fetch(endpoint, tweet_ids, **question)
         if not self._chosen:
             return metrics
         about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
         frame = metrics.frame
         if self.now is not None and "read_at" in frame:
-            # The moment of the read is the world's, too: else no two frames are equal.
+            # Otherwise no two frames of the same world are equal.
             about = replace(about, read_at=self.now)
             kind = frame["read_at"].dtype
             frame = frame.assign(read_at=pd.Series(self.now, index=frame.index).astype(kind))
@@ -118,35 +126,44 @@ class SandboxSource(ApiSource):
             self._sandbox = None
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
-        """Ids to try: see `Source.tweet_ids`; the newest ones of the first profile's account."""
-        ids = self._pick(kind, count or SAMPLE)
+        """List the newest ids of a kind, of the first profile's account.
+
+        Parameters
+        ----------
+        kind, count
+            See `Source.tweet_ids`.
+        """
+        count = count or SAMPLE
+        try:
+            if self._sandbox is not None:
+                ids = self._sandbox.ids(kind, count, self._account)
+            else:
+                ids = _ask(self.url, "ids", kind=kind, count=count, account=self._account)
+        except ValueError as error:
+            raise InputError(str(error)) from error
         if kind not in _NOT_OWN:
             self._owners.update(dict.fromkeys(ids, self.profiles[0].user_id))
         return ids
 
-    def _pick(self, kind: str, count: int) -> list[str]:
-        if self._sandbox is not None:
-            try:
-                return list(self._sandbox.ids(kind, count, self._account))
-            except ValueError as error:
-                raise InputError(str(error)) from error
-        words = f"kind={quote(kind)}&count={count}&account={self._account}"
-        answer = httpx.get(f"{self.url}/sandbox/ids?{words}")
-        if answer.is_error:
-            raise InputError(f"The sandbox has no such ids: {answer.text.strip()}")
-        return list(answer.json())
+
+def _ask(url: str, page: str, **question: str | int) -> Any:
+    """Ask one of the sandbox's own pages, which are beside the API."""
+    answer = httpx.get(f"{url}/sandbox/{page}", params=question, timeout=10.0)
+    if answer.is_error:
+        raise ValueError(answer.text.strip())
+    return answer.json()
 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url.rstrip('/')}/sandbox/accounts", timeout=2.0).is_success
+        return httpx.get(f"{url}/sandbox/accounts", timeout=2.0).is_success
     except httpx.HTTPError:
         return False
 
 
 def sandbox_profiles(url: str) -> list[Profile]:
     """A profile for each account of a running sandbox."""
-    told: Mapping[str, Any] = httpx.get(f"{url}/sandbox/accounts", timeout=10.0).json()
+    told = _ask(url, "accounts")
     app = {name: told["app"][name] for name in ("consumer_key", "consumer_secret", "bearer_token")}
     hosts = hosts_at(url)
     return [
