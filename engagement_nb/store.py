@@ -27,6 +27,7 @@ STALE_AFTER = 600
 FORMAT = 1
 """Format of the records that this version writes, and the newest that it reads."""
 _TEMPORARY = ".tmp-"
+_JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
 class Store:
@@ -109,7 +110,7 @@ class Store:
 
     def publish_record(self, name: str, values: dict[str, Any]) -> None:
         """Put a record in place: see `publish`."""
-        self.publish(name, orjson.dumps({"format": FORMAT} | values, option=orjson.OPT_INDENT_2))
+        self.publish(name, orjson.dumps({"format": FORMAT} | values, option=_JSON))
 
     def remove(self, name: str) -> None:
         """Remove a file."""

@@ -24,6 +24,7 @@ import click
 import pandas as pd
 
 from engagement_nb.dataset import Dataset, described_parts
+from engagement_nb.dataset.parts import part_names
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
 
@@ -216,7 +217,7 @@ def _held(where: Path) -> tuple[set[Any], bool]:
     try:
         dataset = Dataset(where)
         sets = {folder for run in dataset.runs() for folder in run.sets}
-        for part in described_parts(dataset.store, sets):
+        for part in described_parts(dataset.store, part_names(dataset.store, sets)):
             held.add((part.tweet_ids, part.start))
             if not part.refused:
                 held.update((tweet_id, part.start) for tweet_id in part.tweet_ids)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,9 @@ from engagement_nb.availability import UNFINISHED
 from engagement_nb.client import Client
 from engagement_nb.collect.outcome import Outcome
 from engagement_nb.collect.running import Event, Run
-from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
-from engagement_nb.dataset.frames import TIME, answer_schema, in_order, sum_windows, to_frame
-from engagement_nb.dataset.parts import Memory
+from engagement_nb.dataset import Dataset, Memory, RunRecord, RunWriter, ask_digest
+from engagement_nb.dataset.frames import sum_windows
+from engagement_nb.dataset.reading import ordered_frame, part_schema
 from engagement_nb.errors import EngagementError
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.planning import Plan
@@ -146,8 +147,8 @@ class Collected:
         return {
             "endpoint": self.record.endpoint,
             "by": self.record.by,
-            "start": self.record.start,
-            "end": self.record.end,
+            "start": _iso(self.record.start),
+            "end": _iso(self.record.end),
             "snapshot": self.record.snapshot or None,
             "tweets": self.tweets,
             "missing": self.missing,
@@ -186,15 +187,18 @@ def collect_into(
         As for `collect`.
     """
     writer = dataset.begin(
-        ask or digest_of(plan),
-        endpoint=plan.endpoint.name,
-        by=plan.by,
-        metrics=plan.metrics,
-        windows=[(w.start, w.end) for w in plan.windows if w is not None],
-        start=plan.start,
-        end=plan.end,
-        snapshot=snapshot,
-        notes=plan.notes,
+        RunRecord(
+            ask=ask or digest_of(plan),
+            endpoint=plan.endpoint.name,
+            by=plan.by,
+            metrics=plan.metrics,
+            windows=tuple((w.start, w.end) for w in plan.windows if w is not None),
+            start=plan.start,
+            end=plan.end,
+            started_at=datetime.now(UTC),
+            snapshot=snapshot or "",
+            notes=plan.notes,
+        )
     )
     run = Run(
         plan,
@@ -228,6 +232,10 @@ def _close(writer: RunWriter, run: Run) -> Collected:
     return ended
 
 
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
 def digest_of(plan: Plan) -> str:
     """The digest of a plan's question."""
     period = [None if moment is None else moment.isoformat() for moment in (plan.start, plan.end)]
@@ -239,23 +247,12 @@ def digest_of(plan: Plan) -> str:
 def _frame(outcome: Outcome, tables: list[pa.Table]) -> pd.DataFrame:
     """The frame of the parts of a run in memory."""
     plan = outcome.plan
-    schema = answer_schema(plan.metrics, plan.by).append(pa.field("read_at", TIME))
-    tables = [_with_columns(table, schema) for table in tables]
-    table = pa.concat_tables([schema.empty_table(), *tables])
+    columns = part_schema(plan.metrics, plan.by).empty_table()
+    table = pa.concat_tables([columns, *tables], promote_options="default")
     wanted = outcome.in_frame()
     if not {*table["tweet_id"].unique().to_pylist()} <= {*wanted}:
         # Sums that lack a window are left out.
         table = table.filter(pc.is_in(table["tweet_id"], pa.array(wanted, pa.string())))
     if len(plan.windows) > 1 and plan.by != "hour":
         table = sum_windows(table)
-    table = in_order(table, wanted)
-    return to_frame(table if plan.by is None else table.drop_columns(["read_at"]))
-
-
-def _with_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A table with all columns of a schema; those that it lacks are null."""
-    columns = [
-        table[field.name] if field.name in table.column_names else pa.nulls(len(table), field.type)
-        for field in schema
-    ]
-    return pa.table(columns, schema=schema)
+    return ordered_frame(table, wanted)

@@ -18,8 +18,8 @@ from engagement_nb.availability import (
 )
 from engagement_nb.client import Answer, Request
 from engagement_nb.client.cubes import Cube
+from engagement_nb.dataset import Asked, Part
 from engagement_nb.dataset.frames import TIME, answer_table
-from engagement_nb.dataset.parts import Part
 from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import Window
@@ -274,7 +274,7 @@ def part_of(answer: Answer) -> Part:
     stamp = pa.repeat(pa.scalar(answer.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
     return Part(
-        **_asked(request),
+        **vars(asked_of(request)),
         read_at=answer.read_at,
         answered=(answer.start, answer.end) if answer.start and answer.end else (),
         unavailable=tuple(t for t in request.tweet_ids if t in gone),
@@ -299,7 +299,7 @@ def part_of_refusal(
 ) -> Part:
     """The part of a refusal that settles something: it need not be heard again."""
     return Part(
-        **_asked(request),
+        **vars(asked_of(request)),
         read_at=read_at,
         unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
         refused=isinstance(error, ForbiddenTweetsError),
@@ -314,18 +314,19 @@ def part_of_refusal(
     )
 
 
-def _asked(request: Request) -> dict[str, Any]:
-    return {
-        "endpoint": request.endpoint,
-        "by": request.by,
-        "metrics": request.metrics,
-        "tweet_ids": request.tweet_ids,
-        "start": request.start,
-        "end": request.end,
-        "auth": request.auth,
-        "profile": request.profile.name,
-        "owner": request.profile.user_id if request.auth == "user" else "",
-    }
+def asked_of(request: Request) -> Asked:
+    """What a request asks, as a dataset stores it."""
+    return Asked(
+        endpoint=request.endpoint,
+        by=request.by,
+        metrics=request.metrics,
+        tweet_ids=request.tweet_ids,
+        start=request.start,
+        end=request.end,
+        auth=request.auth,
+        profile=request.profile.name,
+        owner=request.profile.user_id if request.auth == "user" else "",
+    )
 
 
 def _missing(groups: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:

@@ -22,9 +22,9 @@ from engagement_nb.availability import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
-from engagement_nb.collect.outcome import Outcome, part_of, part_of_refusal
+from engagement_nb.collect.outcome import Outcome, asked_of, part_of, part_of_refusal
 from engagement_nb.collect.retries import WORTH_A_RETRY, retry_for
-from engagement_nb.dataset.parts import Part, Sink, request_key
+from engagement_nb.dataset import Part, Sink
 from engagement_nb.errors import (
     ApiError,
     BadRequestError,
@@ -321,7 +321,7 @@ class Run:
             return None
         if window in self._dead_windows:
             return _Trouble(BadRequestError(self._dead_windows[window]))
-        if found := self._sink.find(_key(request), request.start, request.end):
+        if found := self._sink.find(asked_of(request)):
             self._tell("found", request)
             return found
         answers_before = self._answers
@@ -387,11 +387,3 @@ class Run:
         except Exception:
             # The answer has been paid for, whatever becomes of who listens.
             _log.warning("A hook for events failed.", exc_info=True)
-
-
-def _key(request: Request) -> str:
-    owner = request.profile.user_id if request.auth == "user" else ""
-    return request_key(
-        request.endpoint, request.tweet_ids, request.metrics, request.start, request.end,
-        request.by, request.auth, owner or request.profile.name,
-    )  # fmt: skip

@@ -1,15 +1,24 @@
 """What was fetched, as Parquet on local disk or any fsspec address."""
 
 from engagement_nb.dataset.folder import Dataset, ask_digest
-from engagement_nb.dataset.parts import described_parts, encode, part_names
-from engagement_nb.dataset.run import RunRecord, RunWriter
+from engagement_nb.dataset.parts import (
+    Asked,
+    Memory,
+    Part,
+    RunRecord,
+    RunWriter,
+    Sink,
+    described_parts,
+)
 
 __all__ = [
+    "Asked",
     "Dataset",
+    "Memory",
+    "Part",
     "RunRecord",
     "RunWriter",
+    "Sink",
     "ask_digest",
     "described_parts",
-    "encode",
-    "part_names",
 ]

@@ -1,4 +1,4 @@
-"""Parquet on local disk or any fsspec address: one immutable part a finished request.
+"""Parquet on local disk or any fsspec address: one immutable part per finished request.
 
 ::
 
@@ -8,15 +8,15 @@
       runs/STARTED-RANDOM.json      what a run asked for; .done.json when nothing is missing
       runs/STARTED-RANDOM.problems.parquet
 
-KIND is the endpoint and grouping (``totals``, ``historical-hour``); SET is the snapshot for
-totals and 28hr, whose figures are of the moment when they are read, and the window for
-historical. KEY names the request by what it asked, so that the same question has the same
-file. A part appears under its name by an atomic rename, whole and on disk, or not at all.
-Names that begin with ``.tmp-`` are unfinished and read by nobody.
+KIND is the endpoint and grouping (``totals``, ``historical-hour``). SET is the window for
+historical. For totals and 28hr, whose figures are those of the moment when they are read, it is
+the snapshot. KEY is made from what the request asked, so the same question has the same file.
+A part appears under its name by an atomic rename, whole and on disk, or not at all. Names that
+begin with ``.tmp-`` are unfinished and ignored.
 
-A fetch belongs to a snapshot. Its label is given, or else is the moment when the fetch began;
-a fetch that was cut off and is asked for again within a day goes on in the snapshot that it
-began. Later it begins a new one: figures read a week apart are not one snapshot.
+A fetch belongs to a snapshot. Its label is given, or is the moment when the fetch began. An
+interrupted fetch that is run again within a day resumes its snapshot. Later it begins a new one:
+figures read a week apart are not one snapshot.
 """
 
 from __future__ import annotations
@@ -26,21 +26,29 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pandas as pd
+import pyarrow.compute as pc
 
-from engagement_nb.dataset.reading import read_batches, read_dataset, read_one_run
-from engagement_nb.dataset.run import RunRecord, RunWriter, begin_run, iso, read_runs
+from engagement_nb.dataset.parts import (
+    RunRecord,
+    RunWriter,
+    described_parts,
+    part_names,
+    read_runs,
+)
+from engagement_nb.dataset.reading import ordered_frame, read_problems, read_rows
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.metrics import Metrics
-from engagement_nb.planning.periods import Moment
+from engagement_nb.metrics import About, Metrics
+from engagement_nb.planning.periods import Moment, answered_window, parse_moment
 from engagement_nb.store import Store
-from engagement_nb.vocabulary import By, EndpointName
+from engagement_nb.vocabulary import By
 
-GO_ON_WITHIN = timedelta(days=1)
+RESUME_WITHIN = timedelta(days=1)
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -52,13 +60,13 @@ class Dataset:
     where
         A local folder or an fsspec address.
     source
-        "sandbox" or "api": makes the dataset if there is none, and refuses one of the other
-        kind. None opens an existing one.
+        "sandbox" or "api": creates the dataset if there is none, and refuses one of the other
+        source. None opens an existing one.
 
     Raises
     ------
     DatasetError
-        There is no dataset, or one of other figures, or it cannot be written to.
+        There is no dataset, or one of the other source, or it cannot be written to.
     """
 
     def __init__(self, where: str | os.PathLike[str], source: str | None = None) -> None:
@@ -69,30 +77,24 @@ class Dataset:
                     f"{self.store.where} is not a dataset.",
                     advice="Give a folder that engagement-nb fetch wrote.",
                 )
-            self._refuse_foreign_folder()
+            if self.store.local and Path(self.store.root).is_file():
+                raise DatasetError(f"{self.store.where} is a file.", advice="Give a folder.")
+            if self.store.names(""):
+                raise DatasetError(
+                    f"{self.store.where} holds other files and is not a dataset.",
+                    advice="Give an empty or new folder.",
+                )
             self.store.publish_record("dataset.json", {"source": source})
-        self.source = self._read_about(source)
-
-    def _refuse_foreign_folder(self) -> None:
-        if self.store.local and Path(self.store.root).is_file():
-            raise DatasetError(f"{self.store.where} is a file.", advice="Give a folder.")
-        if self.store.names(""):
-            raise DatasetError(
-                f"{self.store.where} holds other files and is not a dataset.",
-                advice="Give an empty or new folder.",
-            )
-
-    def _read_about(self, source: str | None) -> str:
         try:
-            found = str(self.store.read_record("dataset.json")["source"])
+            self.source = str(self.store.read_record("dataset.json")["source"])
         except (OSError, KeyError) as error:
             raise DatasetError(f"{self.store.where}/dataset.json cannot be read.") from error
-        if source is not None and source != found:
+        if source is not None and source != self.source:
             raise DatasetError(
-                f"{self.store.where} holds figures of the {found}, and these are of the {source}.",
+                f"{self.store.where} holds figures of the {self.source}, and these are of the"
+                f" {source}.",
                 advice="Choose another folder: made-up and real figures are not mixed.",
             )
-        return found
 
     @property
     def sandbox(self) -> bool:
@@ -102,85 +104,59 @@ class Dataset:
     def __repr__(self) -> str:
         return f"<Dataset: {self.source} figures in {self.store.where}>"
 
-    # --- writing
-
-    def begin(
-        self,
-        ask: str,
-        *,
-        endpoint: EndpointName,
-        by: By | None,
-        metrics: Sequence[str],
-        windows: Sequence[tuple[datetime, datetime]],
-        start: datetime | None,
-        end: datetime | None,
-        snapshot: str | None = None,
-        notes: Sequence[str] = (),
-        now: datetime | None = None,
-    ) -> RunWriter:
-        """Begin a run, or go on with the one that was cut off.
+    def begin(self, record: RunRecord) -> RunWriter:
+        """Begin a run, or resume an interrupted one.
 
         Parameters
         ----------
-        ask
-            Digest of what was asked: see `ask_digest`.
-        endpoint, by, metrics, windows, start, end, notes
-            What is asked.
-        snapshot
-            A label; by default the moment, or that of the unfinished run of the same ask.
-        now
-            The present moment; for tests.
+        record
+            What is asked, without an id. If an unfinished run has the same ask, that one is
+            resumed (see `unfinished`); otherwise the record gets an id, and a snapshot label if
+            it needs one, and is stored.
         """
         self.store.remove_stale()
-        moment = now or datetime.now(UTC)
-        record = self.unfinished(ask, snapshot, moment)
-        if record is None:
-            label = check_snapshot(snapshot)
-            if not label and not windows:
-                label = moment.strftime("%Y%m%dT%H%M%SZ")
-            record = RunRecord(
-                id=f"{moment.strftime('%Y%m%dT%H%M%S.%fZ')}-{uuid.uuid4().hex[:8]}",
-                ask=ask,
-                endpoint=endpoint,
-                by=by,
-                metrics=tuple(metrics),
-                windows=tuple((str(iso(s)), str(iso(e))) for s, e in windows),
-                start=iso(start),
-                end=iso(end),
-                snapshot=label,
-                started_at=str(iso(moment)),
-                notes=tuple(notes),
+        label, moment = record.snapshot, record.started_at
+        begun = self.unfinished(record.ask, label or None, moment)
+        if begun is not None:
+            return RunWriter(self.store, begun)
+        if label and not _SNAPSHOT.fullmatch(label):
+            raise InputError(
+                f"{label!r} is not a label for a snapshot.",
+                advice="Use up to 80 letters, digits, dots, dashes and underscores.",
             )
-            begin_run(self.store, record)
+        if not label and not record.windows:
+            label = f"{moment:%Y%m%dT%H%M%SZ}"
+        run = f"{moment:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}"
+        record = replace(record, id=run, snapshot=label)
+        self.store.publish_record(f"runs/{run}.json", vars(record))
         return RunWriter(self.store, record)
 
-    def unfinished(
-        self, ask: str, snapshot: str | None = None, now: datetime | None = None
-    ) -> RunRecord | None:
-        """The newest run of this ask that has something left to ask, if any to go on with.
+    def unfinished(self, ask: str, snapshot: str | None, now: datetime) -> RunRecord | None:
+        """The run that a fetch resumes: the newest unfinished one of this ask.
 
         Parameters
         ----------
         ask
-            Digest of what was asked.
+            Digest of the question.
         snapshot
-            Its label; without one, only runs begun within `GO_ON_WITHIN` are gone on with.
+            Its label; without one, only runs begun within `RESUME_WITHIN` are resumed.
         now
-            The present moment; for tests.
+            The present moment.
         """
-        since = str(iso((now or datetime.now(UTC)) - GO_ON_WITHIN))
         for record in reversed(self.runs()):
-            if record.ask == ask and not record.done:
-                label_fits = record.snapshot == snapshot
-                if label_fits or (snapshot is None and record.started_at >= since):
-                    return record
+            recent = snapshot is None and record.started_at >= now - RESUME_WITHIN
+            if record.ask == ask and not record.done and (recent or record.snapshot == snapshot):
+                return record
         return None
 
     def runs(self) -> list[RunRecord]:
         """All runs, oldest first."""
         return read_runs(self.store)
 
-    # --- reading: see engagement_nb.dataset.reading
+    @property
+    def snapshots(self) -> list[str]:
+        """Labels of all snapshots, oldest first."""
+        return list(dict.fromkeys(record.snapshot for record in self.runs() if record.snapshot))
 
     def read(
         self,
@@ -198,23 +174,23 @@ class Dataset:
         Parameters
         ----------
         endpoint, by
-            What to read; not needed where the dataset holds one kind of figures only. Days and
-            sums are made from hours where only those were fetched.
+            What to read; not needed if the dataset holds one kind of figures only. Days and
+            sums are made from hours if only those were fetched.
         tweet_ids
             Only these Tweets.
         start, end
-            Only figures of this time, ``end`` exclusive: for a series. For sums over a period, the
-            period that was fetched.
+            For a series: only figures of this time, ``end`` exclusive. For sums over a period:
+            the period that was fetched.
         metrics
             Only these columns.
         snapshot
-            For totals and 28hr: a label, or "all" to have every snapshot, with a column
+            For totals and 28hr: a label, or "all" for every snapshot, with a column
             ``snapshot``. By default the newest.
 
         Returns
         -------
         Metrics
-            Where periods fetched at different times overlap, the newest reading counts.
+            Where periods fetched at different times overlap, the newest figures.
 
         Raises
         ------
@@ -223,14 +199,17 @@ class Dataset:
         InputError
             It holds no such figures, or several kinds and none was named.
         """
-        return read_dataset(
-            self.store, self.source, endpoint, by=by, tweet_ids=tweet_ids, start=start, end=end,
-            metrics=metrics, snapshot=snapshot,
-        )  # fmt: skip
+        first, last = parse_moment(start, "start"), parse_moment(end, "end")
+        wanted = None if tweet_ids is None else list(map(str, tweet_ids))
+        runs, coarser = self._runs_of(endpoint, by, snapshot)
+        runs = _of_period(runs, first, last) if runs[-1].windows else runs
+        names = _metric_names(runs, metrics)
+        return self._read(runs, names, wanted, first, last, coarser, labelled=snapshot == "all")
 
     def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
-        """What one run gave, in the order of the Tweets that it asked for."""
-        return read_one_run(self.store, self.source, record, tweet_ids)
+        """Read the figures of one run, in the order of the Tweets that it asked for."""
+        runs = [run for run in self.runs() if run.id == record.id]
+        return self._read(runs, record.metrics, list(tweet_ids))
 
     def batches(
         self,
@@ -253,26 +232,136 @@ class Dataset:
         Yields
         ------
         DataFrame
-            Columns as in the whole frame; each Tweet's rows of one window stay together.
+            Columns as in the whole frame; all rows of a Tweet are in the same piece.
         """
-        return read_batches(
-            self.store, self.source, endpoint, by=by, metrics=metrics, snapshot=snapshot, rows=rows
+        runs, coarser = self._runs_of(endpoint, by, snapshot)
+        run, columns = runs[-1], _metric_names(runs[-1:], metrics)
+        span = run.end - run.start if run.start and run.end else timedelta(hours=28)
+        rows_of_tweet = {"hour": span // timedelta(hours=1), "day": span.days + 1, None: 1}[run.by]
+        size = max(1, rows // rows_of_tweet)
+        pieces: dict[str, int] = {}
+        files: dict[int, list[str]] = {}
+        names = part_names(self.store, run.sets)
+        for name, part in zip(names, described_parts(self.store, names), strict=True):
+            for tweet_id in part.tweet_ids:
+                pieces.setdefault(tweet_id, len(pieces) // size)
+            for piece in {pieces[tweet_id] for tweet_id in part.tweet_ids}:
+                files.setdefault(piece, []).append(name)
+        tweets = list(pieces)
+        for piece in sorted(files):
+            ids = tweets[piece * size : (piece + 1) * size]
+            table = read_rows(self.store, [run], columns, ids, coarser=coarser, files=files[piece])
+            if len(table):
+                yield ordered_frame(table, ids)
+
+    def _runs_of(
+        self, endpoint: str | None, by: By | None, snapshot: str | None
+    ) -> tuple[list[RunRecord], str | None]:
+        """The runs to read, and the coarser grouping to make from them, if any."""
+        runs, coarser = self.runs(), None
+        if not runs:
+            raise DatasetError(f"{self.store.where} is empty.", advice="Fetch into it first.")
+        kinds = list(dict.fromkeys(run.kind for run in runs))
+        if endpoint is not None:
+            finer = {None: (None, "day", "hour"), "day": ("day", "hour"), "hour": ("hour",)}[by]
+            here = {run.by for run in runs if run.endpoint == endpoint}
+            unit = next((unit for unit in finer if unit in here), "none")
+            runs = [run for run in runs if (run.endpoint, run.by) == (endpoint, unit)]
+            coarser = None if unit == by else by or "sum"
+            if not runs:
+                raise InputError(
+                    f"{self.store.where} holds no {endpoint}{f' by {by}' if by else ''}.",
+                    advice=f"It holds: {', '.join(kinds)}.",
+                )
+        elif len(kinds) > 1:
+            raise InputError(
+                f"{self.store.where} holds several kinds of figures: {', '.join(kinds)}.",
+                advice="Name the endpoint, and by day or hour for a series.",
+            )
+        if snapshot is None and not runs[-1].windows:
+            snapshot = runs[-1].snapshot
+        if snapshot not in (None, "all"):
+            runs = [run for run in runs if run.snapshot == snapshot]
+        if not runs:
+            have = ", ".join(self.snapshots) or "none"
+            raise InputError(f"There is no snapshot {snapshot!r}.", advice=f"There are: {have}.")
+        return runs, coarser
+
+    def _read(
+        self,
+        runs: Sequence[RunRecord],
+        names: Sequence[str],
+        wanted: list[str] | None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        coarser: str | None = None,
+        *,
+        labelled: bool = False,
+    ) -> Metrics:
+        newest = runs[-1]
+        table = read_rows(
+            self.store, runs, names, wanted, start, end, coarser=coarser, labelled=labelled
         )
-
-    @property
-    def snapshots(self) -> list[str]:
-        """Labels of all snapshots, oldest first."""
-        return list(dict.fromkeys(record.snapshot for record in self.runs() if record.snapshot))
-
-
-def check_snapshot(label: str | None) -> str:
-    """A snapshot's label, fit for a file's name."""
-    if label and not _SNAPSHOT.fullmatch(label):
-        raise InputError(
-            f"{label!r} is no label for a snapshot.",
-            advice="Use up to 80 letters, digits, dots, dashes and underscores.",
+        frame = ordered_frame(table, wanted)
+        notes = [note for run in runs for note in run.notes]
+        notes += [
+            f"The fetch begun at {run.started_at:%Y-%m-%dT%H:%M:%SZ} is unfinished: run it again."
+            for run in runs
+            if not run.done
+        ]
+        files = part_names(self.store, sorted({folder for run in runs for folder in run.sets}))
+        if newest.windows:
+            begun = min(run.start for run in runs if run.start)
+            ended = max(run.end for run in runs if run.end)
+            start, end = max(start or begun, begun), min(end or ended, ended)
+        elif newest.endpoint == "28hr":
+            parts = described_parts(self.store, files)
+            start, end, more = answered_window([part.answered for part in parts if part.answered])
+            notes += more
+        else:
+            start = end = None
+        about = About(
+            source=self.source,
+            endpoint=newest.endpoint,
+            by=newest.by if not coarser else "day" if coarser == "day" else None,
+            start=start,
+            end=end,
+            read_at=pc.max(table["read_at"]).as_py(),
+            requests=len(files),
+            notes=tuple(dict.fromkeys(notes)),
         )
-    return label or ""
+        problems = read_problems(self.store, runs, frame["tweet_id"].unique(), wanted)
+        return Metrics(frame, problems, about)
+
+
+def _of_period(
+    runs: list[RunRecord], start: datetime | None, end: datetime | None
+) -> list[RunRecord]:
+    """The series that overlap a period, or the sums over exactly that period."""
+    newest = runs[-1]
+    if newest.by:
+        return [
+            run
+            for run in runs
+            if not (run.start and end and run.start >= end)
+            and not (run.end and start and run.end <= start)
+        ] or runs
+    wanted = (start or newest.start, end or newest.end)
+    found = [run for run in runs if (run.start, run.end) == wanted]
+    if not found:
+        have = "; ".join(
+            dict.fromkeys(f"{run.start:%Y-%m-%d %H:%M} to {run.end:%Y-%m-%d %H:%M}" for run in runs)
+        )
+        raise InputError("No sums over that period were fetched.", advice=f"There are: {have}.")
+    return found
+
+
+def _metric_names(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> list[str]:
+    have = list(dict.fromkeys(name for run in runs for name in run.metrics))
+    for name in metrics or ():
+        if name not in have:
+            raise InputError(f"{name} was not fetched.", advice=f"There are: {', '.join(have)}.")
+    return [name for name in have if metrics is None or name in metrics]
 
 
 def ask_digest(
@@ -283,7 +372,7 @@ def ask_digest(
     metrics: Sequence[str],
     period: Sequence[str | None],
 ) -> str:
-    """A digest of a question as a person asked it, by which an unfinished run is found again."""
+    """A digest of a question as a person asked it, to find its unfinished run by."""
     digest = hashlib.sha256(orjson.dumps([endpoint, by, sorted(metrics), list(period)]))
     for tweet_id in sorted(tweet_ids):
         digest.update(tweet_id.encode() + b"\n")

@@ -1,4 +1,4 @@
-"""One finished request: its rows, what the API said beside them, and where it is kept."""
+"""A run in a dataset: what it asked for, and what each of its requests gave."""
 
 from __future__ import annotations
 
@@ -7,48 +7,31 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any
 
 import orjson
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_nb.errors import DatasetError
 from engagement_nb.store import FORMAT, Store, decode_record
+from engagement_nb.vocabulary import By, EndpointName
 
 METADATA_KEY = b"engagement_nb"
+_MOMENTS = ("start", "end", "started_at", "read_at", "answered", "windows")
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """What one finished request gave; the API need not be asked that again.
+class Asked:
+    """What one request asks.
 
     Parameters
     ----------
     endpoint, by, metrics, tweet_ids, start, end, auth
-        What was asked. ``metrics`` are those of the request.
+        As in `engagement_nb.client.Request`.
     profile, owner
         Name of the profile, and user id of its tokens.
-    read_at
-        When the answer came, UTC.
-    answered
-        The window that the answer names; empty where it names none.
-    unavailable, unsupported_impressions, unsupported_video
-        Tweets that the answer lists so.
-    refused
-        Whether the API refused the request: there are no rows then.
-    forbidden
-        Tweets of somebody else, named by the refusal; none if it names none.
-    authors
-        Their authors, by Tweet id, where the refusal tells.
-    absent
-        Tweets that were asked for and that the answer does not mention.
-    missing
-        Tweets that the answer has and whose figure of a metric it has not, by metric.
-    texts
-        The API's own words.
-    table
-        The rows, or None when only the description was read.
     """
 
     endpoint: str
@@ -60,6 +43,44 @@ class Part:
     auth: str
     profile: str
     owner: str
+
+    @property
+    def key(self) -> str:
+        """A name for the request: the same for the same question, whenever it is asked."""
+        window = [None if m is None else m.astimezone(UTC) for m in (self.start, self.end)]
+        question = [self.endpoint, list(self.tweet_ids), sorted(self.metrics), *window, self.by,
+                    self.auth, self.owner or self.profile]  # fmt: skip
+        return hashlib.sha256(orjson.dumps(question)).hexdigest()[:32]
+
+
+@dataclass(frozen=True, eq=False)
+class Part(Asked):
+    """What one finished request gave; the API need not be asked that again.
+
+    Parameters
+    ----------
+    read_at
+        When the response came, UTC.
+    answered
+        The window that the response names; empty if it names none.
+    unavailable, unsupported_impressions, unsupported_video
+        Tweets that the response lists so.
+    refused
+        Whether the API refused the request: there are no rows then.
+    forbidden
+        Tweets of other users that the refusal names.
+    authors
+        Their authors by Tweet id, where the refusal names them.
+    absent
+        Tweets that were asked for and that the response does not mention.
+    missing
+        Tweets in the response that lack a metric, by metric.
+    texts
+        The API's own words.
+    table
+        The rows, or None when only the description was read.
+    """
+
     read_at: datetime
     answered: tuple[datetime, datetime] | tuple[()] = ()
     unavailable: tuple[str, ...] = ()
@@ -73,80 +94,113 @@ class Part:
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     table: pa.Table | None = None
 
-    @property
-    def key(self) -> str:
-        """The name of the request, made from all that makes it different from another."""
-        return request_key(
-            self.endpoint, self.tweet_ids, self.metrics, self.start, self.end, self.by,
-            self.auth, self.owner or self.profile,
-        )  # fmt: skip
-
     def description(self) -> bytes:
-        """All but the rows, as JSON."""
+        """Everything except the rows, as JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "table"}
         return orjson.dumps({"format": FORMAT} | values)
 
     @classmethod
-    def described(cls, description: bytes, table: pa.Table | None = None) -> Part:
-        """The part of a description, with or without its rows."""
+    def described(cls, description: bytes) -> Part:
+        """The part that a description is of, without its rows."""
         values = decode_record(description, "A part of a dataset")
         if "silent" in values:  # its name until 0.1
             values["absent"] = values.pop("silent")
-        for name in ("start", "end", "read_at"):
-            text = values[name]
-            values[name] = None if text is None else datetime.fromisoformat(text)
-        values["answered"] = [datetime.fromisoformat(text) for text in values["answered"]]
-        for name, value in values.items():
-            if isinstance(value, list):
-                values[name] = tuple(value)
-        return cls(**values, table=table)
+        return cls(**_revived(values))
+
+    def encode(self) -> bytes:
+        """The bytes of a Parquet file with the rows, and the description in its footer."""
+        table = self.table
+        if table is None:
+            table = pa.table({"tweet_id": pa.array([], pa.string())})
+        return parquet(table.replace_schema_metadata({METADATA_KEY: self.description()}))
 
     def __repr__(self) -> str:
         what = "refused" if self.refused else "answered"
         return f"<Part: {self.endpoint}, {len(self.tweet_ids)} Tweets, {what}>"
 
 
-def request_key(
-    endpoint: str,
-    tweet_ids: Sequence[str],
-    metrics: Sequence[str],
-    start: datetime | None,
-    end: datetime | None,
-    by: str | None,
-    auth: str,
-    owner: str,
-) -> str:
-    """A name for a request: the same for the same question, whoever asks it and when."""
-    window = [None if moment is None else moment.astimezone(UTC) for moment in (start, end)]
-    question = [endpoint, list(tweet_ids), sorted(metrics), *window, by, auth, owner]
-    return hashlib.sha256(orjson.dumps(question)).hexdigest()[:32]
+def parquet(table: pa.Table) -> bytes:
+    """The bytes of a Parquet file."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    return bytes(buffer.getvalue())
 
 
-class Sink(Protocol):
-    """Where a run puts what is finished, and finds what was finished before."""
+def _revived(values: dict[str, Any]) -> dict[str, Any]:
+    """Values of a JSON record, with lists as tuples and times as datetimes."""
 
-    def put(self, part: Part) -> None:
-        """Keep a finished request."""
+    def revive(value: Any, moment: bool) -> Any:
+        if isinstance(value, list):
+            return tuple(revive(item, moment) for item in value)
+        return datetime.fromisoformat(value) if moment and value is not None else value
 
-    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
-        """A finished request by its key."""
+    return {name: revive(value, name in _MOMENTS) for name, value in values.items()}
 
-    def parts(self) -> Iterator[Part]:
-        """All finished requests."""
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run asked for, as the dataset stores it.
+
+    Parameters
+    ----------
+    ask
+        Digest of the question: see `engagement_nb.dataset.ask_digest`.
+    endpoint, by, metrics, windows, start, end
+        What was asked, times in UTC.
+    started_at
+        When it began.
+    snapshot
+        Label of the snapshot that its parts belong to; empty for historical unless given.
+    notes
+        Sentences that a reader of the figures must know.
+    id
+        Name of the run's files: when it started, and something random.
+    done
+        Whether nothing is left to ask.
+    """
+
+    ask: str
+    endpoint: EndpointName
+    by: By | None
+    metrics: tuple[str, ...]
+    windows: tuple[tuple[datetime, datetime], ...]
+    start: datetime | None
+    end: datetime | None
+    started_at: datetime
+    snapshot: str = ""
+    notes: tuple[str, ...] = ()
+    id: str = ""
+    done: bool = False
+
+    @property
+    def kind(self) -> str:
+        """Endpoint and grouping: the folder of its parts."""
+        return f"{self.endpoint}-{self.by}" if self.by else self.endpoint
+
+    @property
+    def sets(self) -> list[str]:
+        """The folders of its parts: one for each window, or one for the snapshot."""
+        return [self.folder(*window) for window in self.windows or [(None, None)]]
+
+    def folder(self, start: datetime | None, end: datetime | None) -> str:
+        """The folder of the parts of one window, or of the snapshot."""
+        words = [f"{moment.astimezone(UTC):%Y%m%dT%H}" for moment in (start, end) if moment]
+        words += [self.snapshot] if self.snapshot else []
+        return f"parts/{self.kind}/{'_'.join(words)}"
 
 
 class Memory:
-    """A sink that keeps parts in memory."""
+    """Stores the parts of one run in memory."""
 
     def __init__(self) -> None:
         self.kept: list[Part] = []
 
     def put(self, part: Part) -> None:
-        """Keep a finished request."""
+        """Store a finished request."""
         self.kept.append(part)
 
-    def find(self, key: str, start: datetime | None, end: datetime | None) -> Part | None:
-        """Nothing is asked twice within a run."""
+    def find(self, asked: Asked) -> Part | None:
+        """Find nothing: no request is sent twice within a run."""
         return None
 
     def parts(self) -> Iterator[Part]:
@@ -154,15 +208,68 @@ class Memory:
         return iter(list(self.kept))
 
 
-def encode(part: Part) -> bytes:
-    """A part as the bytes of a Parquet file."""
-    table = (
-        part.table if part.table is not None else pa.table({"tweet_id": pa.array([], pa.string())})
-    )
-    table = table.replace_schema_metadata({METADATA_KEY: part.description()})
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    return bytes(buffer.getvalue())
+class RunWriter:
+    """Stores the parts of one run in a dataset; used by several threads at once."""
+
+    def __init__(self, store: Store, record: RunRecord) -> None:
+        self._store = store
+        self.record = record
+
+    def _name(self, asked: Asked) -> str:
+        return f"{self.record.folder(asked.start, asked.end)}/{asked.key}.parquet"
+
+    def put(self, part: Part) -> None:
+        """Write a finished request, once and whole."""
+        self._store.publish(self._name(part), part.encode())
+
+    def find(self, asked: Asked) -> Part | None:
+        """What an earlier run got for the same request, without its rows."""
+        name = self._name(asked)
+        return describe(self._store, name) if self._store.exists(name) else None
+
+    def parts(self) -> Iterator[Part]:
+        """Everything finished so far, without its rows."""
+        return described_parts(self._store, part_names(self._store, self.record.sets))
+
+    def close(self, problems: pd.DataFrame, *, done: bool, summary: dict[str, Any]) -> None:
+        """Store the problems; with ``done``, nothing is left to ask."""
+        run = f"runs/{self.record.id}"
+        table = pa.Table.from_pandas(problems, preserve_index=False)
+        self._store.publish(f"{run}.problems.parquet", parquet(table))
+        if done:
+            self._store.publish_record(f"{run}.done.json", summary)
+
+
+Sink = RunWriter | Memory
+"""Where a run stores what is finished, and finds what was finished earlier."""
+
+
+def read_runs(store: Store) -> list[RunRecord]:
+    """All runs of a dataset, oldest first.
+
+    Raises
+    ------
+    DatasetError
+        A run's file is damaged, or of a newer version.
+    """
+    names = store.names("runs", ".json")
+    found = []
+    for name in names:
+        if name.endswith(".done.json"):
+            continue
+        path = f"runs/{name}"
+        try:
+            done = f"{name.removesuffix('.json')}.done.json" in names
+            record = RunRecord(**{**_revived(store.read_record(path)), "done": done})
+            if not all(isinstance(v, tuple) for v in (record.metrics, record.notes)):
+                raise TypeError(path)
+            found.append(record)
+        except (OSError, TypeError, ValueError) as error:
+            raise DatasetError(
+                f"{store.path(path)} is damaged.",
+                advice="Remove this file and fetch again: no stored part is requested again.",
+            ) from error
+    return found
 
 
 def describe(store: Store, name: str) -> Part:
@@ -180,7 +287,7 @@ def describe(store: Store, name: str) -> Part:
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise DatasetError(
             f"{store.path(name)} is damaged ({error}).",
-            advice="Remove this file and fetch again: only its Tweets are asked for.",
+            advice="Remove this file and fetch again: only its Tweets are requested.",
         ) from error
 
 
@@ -189,11 +296,7 @@ def part_names(store: Store, sets: Iterable[str]) -> list[str]:
     return [f"{folder}/{name}" for folder in sets for name in store.names(folder, ".parquet")]
 
 
-def described_parts(store: Store, sets: Iterable[str]) -> Iterator[Part]:
-    """The parts in these folders, without their rows."""
-    names = part_names(store, sets)
-    if len(names) < 50:
-        yield from (describe(store, name) for name in names)
-        return
+def described_parts(store: Store, names: Iterable[str]) -> Iterator[Part]:
+    """The parts in these files, without their rows."""
     with ThreadPoolExecutor(8) as pool:
         yield from pool.map(lambda name: describe(store, name), names)

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from engagement_nb.dataset import Dataset
-from engagement_nb.dataset.folder import GO_ON_WITHIN
+from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.manifest import Fetch, Row, slug
@@ -141,7 +141,7 @@ def fetch_all(
         if row.fetch is not None:
             wanted.setdefault(row.fetch, []).append(row)
     began = state.began_at()
-    recent = began is not None and now - began < GO_ON_WITHIN
+    recent = began is not None and now - began < RESUME_WITHIN
     todo: list[tuple[Fetch, dict[str, None], Mapping[str, Any], set[str], list[str]]] = []
     for fetch, sharing in wanted.items():
         name = dataset_name(fetch)

@@ -151,7 +151,7 @@ class ApiSource(Source):
             metrics=list(question.get("metrics") or ()),
             period=[str(question.get(name)) for name in ("start", "end", "period", "zone")],
         )
-        begun = dataset.unfinished(ask, snapshot)
+        begun = dataset.unfinished(ask, snapshot, datetime.now(UTC))
         if begun is not None and begun.start:
             # "The last four weeks" are still those of the day on which the fetch began.
             question |= {"start": begun.start, "end": begun.end, "period": None, "zone": None}

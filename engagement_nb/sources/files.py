@@ -93,10 +93,9 @@ class DatasetSource(Source):
         self, endpoint: EndpointName | None, by: By | None
     ) -> tuple[EndpointName, By | None]:
         runs = self.dataset.runs()[::-1]
-        if endpoint is None:
-            of_periods = (run.endpoint for run in runs if run.endpoint != "totals")
-            endpoint = next(of_periods, self.default_endpoint)
-        return endpoint, by or next((run.by for run in runs if run.endpoint == endpoint), None)
+        of_periods = [run.endpoint for run in runs if run.endpoint != "totals"]
+        chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
+        return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
     def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
         """The second newest snapshot, or None if the dataset has fewer than two."""

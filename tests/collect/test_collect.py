@@ -17,7 +17,7 @@ from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer, Store
 from engagement_nb.collect import collect
 from engagement_nb.collect.running import Event, Run
-from engagement_nb.dataset.parts import Memory
+from engagement_nb.dataset import Memory
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,

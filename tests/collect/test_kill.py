@@ -61,4 +61,4 @@ def test_ctrl_c_ends_within_a_second_and_keeps_what_was_finished(
     assert seconds < 2.0
     kept = Dataset(tmp_path / "ds").read()
     assert 0 < len(kept) < 1_000
-    assert any("not come to its end" in note for note in kept.about.notes)
+    assert any("is unfinished" in note for note in kept.about.notes)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -24,10 +23,8 @@ import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.collect import collect
-from engagement_nb.dataset import Dataset, encode
+from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.dataset.frames import TIME
-from engagement_nb.dataset.parts import Part
-from engagement_nb.dataset.run import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import make_plan
@@ -120,11 +117,11 @@ def test_snapshots_of_totals_are_kept_apart_and_show_growth(
 
 def begin(dataset: Dataset, now: datetime, snapshot: str | None = None) -> str:
     """The snapshot of a fetch that begins at a moment."""
-    writer = dataset.begin(
-        "the same question", endpoint="totals", by=None, metrics=("favorites",), windows=(),
-        start=None, end=None, snapshot=snapshot, now=now,
-    )  # fmt: skip
-    return writer.record.snapshot
+    return dataset.begin(run_of("the same question", now, snapshot or "")).record.snapshot
+
+
+def run_of(ask: str, now: datetime, snapshot: str) -> RunRecord:
+    return RunRecord(ask, "totals", None, ("favorites",), (), None, None, now, snapshot)
 
 
 def test_a_fetch_that_was_cut_off_goes_on_in_its_snapshot_for_a_day(tmp_path: Path) -> None:
@@ -146,7 +143,7 @@ def test_a_fetch_that_came_to_its_end_is_followed_by_a_new_snapshot(
     into(dataset, sandbox, sandbox.ids("own", 5))
     (first,) = dataset.runs()
     assert first.done
-    assert dataset.unfinished(first.ask) is None
+    assert dataset.unfinished(first.ask, None, datetime.now(UTC)) is None
 
 
 def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -291,7 +288,7 @@ def some_part(number: int = 0) -> Part:
 
 def test_a_part_says_all_about_itself() -> None:
     part = some_part()
-    schema = pq.read_schema(pa.BufferReader(encode(part)))
+    schema = pq.read_schema(pa.BufferReader(part.encode()))
     back = Part.described(schema.metadata[b"engagement_nb"])
     assert back.description() == part.description()
     assert back.key == part.key
@@ -301,7 +298,7 @@ def test_a_part_says_all_about_itself() -> None:
 def _fill_up(folder: str, errors: Any) -> None:
     """Write parts until the system refuses more, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    writer = RunWriter(Store(folder), SimpleNamespace(kind="totals", snapshot="one"))
+    writer = RunWriter(Store(folder), run_of("full disk", NOW, "one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
     try:
         for number in range(3):
