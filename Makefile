@@ -5,14 +5,16 @@ BIN := $(VENV)/bin
 OUT ?= reports
 SOURCE ?= sandbox
 
-.PHONY: report test lab lint bench study clean help
+.PHONY: report test lab lint docs bench study release-check clean help
 
 help:
 	@echo "make report   a gap report on the sandbox, in $(OUT)/ (SOURCE=path of an export for yours)"
 	@echo "make test     the tests"
 	@echo "make lab      JupyterLab on the notebooks"
-	@echo "make lint     ruff, mypy and deptry"
+	@echo "make lint     ruff, mypy, deptry and codespell"
+	@echo "make docs     the documentation site, in site/"
 	@echo "make bench    speed and memory against named alternatives, one JSON line each"
+	@echo "make release-check   the package is built, and tried in an empty environment"
 	@echo "make study    the long studies: hundreds of worlds, dozens of kills"
 
 $(VENV)/.run: pyproject.toml constraints.txt
@@ -23,6 +25,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,docs]'
 	@touch $@
 
 report: $(VENV)/.run
@@ -39,6 +45,19 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/deptry .
+	$(BIN)/codespell
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+release-check: $(VENV)/.test
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv --clear dist/empty
+	dist/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && empty/bin/python -c "import engagement_nb as enb; print(enb.explore_gap(enb.connect().totals()).sentence)"
+	rm -rf dist/empty
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
@@ -49,4 +68,4 @@ study: $(VENV)/.test
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist
+	rm -rf $(VENV) $(OUT) build dist site

@@ -103,3 +103,11 @@ def test_a_missing_extra_is_one_sentence_with_the_command(words):
     assert done.returncode == 1
     assert "pip install 'engagement-nb[notebooks]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_version_everywhere():
+    """The package's own number is the source; the citation agrees."""
+    import engagement_nb
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert str(citation["version"]) == engagement_nb.__version__
