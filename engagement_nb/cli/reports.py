@@ -89,12 +89,9 @@ def accounts_in(source: str) -> list[str]:
         The source is no export, or its files name no account.
     """
     # Imported here so that the command line starts without pandas.
-    from engagement_nb.exports import Exports, SeveralAccountsError
+    from engagement_nb.exports import Exports
 
-    try:
-        accounts = Exports(source).accounts
-    except SeveralAccountsError as error:
-        accounts = error.accounts
+    accounts = Exports(source).accounts
     if not accounts:
         raise InputError(f"{source} names no account.", advice="Leave --by account out.")
     return accounts

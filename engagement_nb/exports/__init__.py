@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engagement_nb.exports.content import content_facts
-from engagement_nb.exports.folder import Comparison, Exports, SeveralAccountsError
+from engagement_nb.exports.folder import Comparison, Exports
 from engagement_nb.metrics import Metrics
 
-__all__ = ["Comparison", "Exports", "SeveralAccountsError", "content_facts", "read_export"]
+__all__ = ["Comparison", "Exports", "read_export"]
 
 
 def read_export(source: str | Path, account: str = "") -> Metrics:

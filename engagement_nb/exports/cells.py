@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NoReturn
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,132 +21,165 @@ DATE = (
     r"|\d{4}-\d\d-\d\d(?: \d\d:\d\d(?::\d\d)?(?: ?[+-]\d{4})?)?)\s*$"
 )
 """The dates that X writes, in every language: ``Sat, Aug 22, 2026``, ``2019-05-31 23:01 +0000``."""
-_UNKNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN"])
+MOMENT = pa.timestamp("ms", tz="UTC")
+_UNKNOWN = ["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN"]
 _NUMBER = r"^(?:\d+|\d{1,3}(?:[,\x{a0}\x{202f} ]\d{3})+)(?:\.0*|,0{0,2})?$"
 _DATE_FORMATS = ("%a %b %d %Y", "%a, %b %d, %Y", "%Y-%m-%d %H:%M %z", "%Y-%m-%d")
 
-Where = Callable[[int], str]
-"""The place of a row of a table, in words: the file and the line."""
 
+@dataclass(frozen=True)
+class Cells:
+    """The rows below a header.
 
-def tweet_ids(where: Where, column: pa.ChunkedArray) -> tuple[pd.Series, np.ndarray]:
-    """The column of ids, as text and as numbers.
-
-    Raises
-    ------
-    InputError
-        A cell is no Tweet id, or the ids were rounded by a spreadsheet.
+    Parameters
+    ----------
+    path
+        The file.
+    header
+        The cells of its header.
+    table
+        The rows, all text without white space at the ends; one column a cell of the header.
+    lines
+        For each row, the line of the file on which it begins.
     """
-    column = pc.replace_substring_regex(column, r"""^(?:=?["']+)(.*?)["']*$""", r"\1")
-    good = pc.match_substring_regex(column, r"^[1-9]\d{0,18}$")
-    if not pc.all(good).as_py():
-        row = pc.index(good, False).as_py()
-        value = column[row].as_py()
-        if ROUNDED.fullmatch(value):
+
+    path: Path
+    header: list[str]
+    table: pa.Table
+    lines: np.ndarray
+
+    def column(self, at: int) -> pa.ChunkedArray:
+        """One column, as text."""
+        return self.table.column(at)
+
+    def where(self, row: int) -> str:
+        """The place of a row in words."""
+        return f"{self.path}, line {self.lines[row]}"
+
+    def keep(self, rows: np.ndarray) -> Cells:
+        """Some of the rows: a mask."""
+        kept = self.table.filter(pa.array(rows))
+        return Cells(self.path, self.header, kept, self.lines[rows])
+
+    def ids(self, at: int) -> tuple[pa.ChunkedArray, np.ndarray]:
+        """A column of Tweet ids, as text and as numbers.
+
+        Raises
+        ------
+        InputError
+            A cell is no Tweet id, or the ids were rounded by a spreadsheet.
+        """
+        guard = r"""^(?:=?["']+)(.*?)["']*$"""
+        column = pc.replace_substring_regex(self.column(at), guard, r"\1")
+        good = pc.match_substring_regex(column, r"^[1-9]\d{0,18}$")
+        if not pc.all(good).as_py():
+            row = pc.index(good, False).as_py()
+            value = column[row].as_py()
+            if ROUNDED.fullmatch(value):
+                raise self._lost_ids(row, f"the Tweet id reads {value}")
+            raise InputError(f'{self.where(row)}: "{value[:30]}" is not a Tweet id.', advice=AGAIN)
+        try:
+            numbers = pc.cast(column, pa.int64()).to_numpy()
+        except pa.ArrowInvalid:
+            row = pc.index(column, pc.max(pc.filter(column, pc.equal(pc.utf8_length(column), 19))))
             raise InputError(
-                f"{where(row)}: the Tweet id reads {value}: a spreadsheet rounded the ids of this"
-                " file and they are lost.",
-                advice=AGAIN,
-            )
-        raise InputError(f'{where(row)}: "{value[:30]}" is not a Tweet id.', advice=AGAIN)
-    sample = column.slice(0, 10_000).to_pylist()
-    if rounded_share(sample) > 0.5:
-        raise InputError(
-            f"{where(0)}: the Tweet ids end in zeros (as {sample[0]}): a spreadsheet rounded them"
-            " and they are lost.",
+                f"{self.where(row.as_py())}: the Tweet id is above 2^63.", advice=AGAIN
+            ) from None
+        if rounded_share(numbers) > 0.5:
+            raise self._lost_ids(0, f"the Tweet ids end in zeros (as {numbers[0]})")
+        return column, numbers
+
+    def _lost_ids(self, row: int, what: str) -> InputError:
+        return InputError(
+            f"{self.where(row)}: {what}: a spreadsheet rounded the ids of this file and they are"
+            " lost.",
             advice=AGAIN,
         )
-    try:
-        numbers = pc.cast(column, pa.int64()).to_numpy()
-    except pa.ArrowInvalid:
-        longest = pc.index(column, pc.max(pc.filter(column, pc.equal(pc.utf8_length(column), 19))))
+
+    def posted(self, ids: np.ndarray, date: int | None) -> pa.Array:
+        """Posting times from ids; from the column of dates for ids that carry none."""
+        moments = ((ids >> 22) + SNOWFLAKE_EPOCH_MS).astype("datetime64[ms]")
+        old = ids < FIRST_SNOWFLAKE_ID
+        if old.any():
+            moments[old] = np.datetime64("NaT")
+            if date is not None:
+                moments[old] = _dates(self.column(date).filter(pa.array(old)))
+        return pa.array(moments, MOMENT)
+
+    def days(self, at: int) -> pa.Array:
+        """A column of dates, UTC.
+
+        Raises
+        ------
+        InputError
+            A cell is not a date as X writes it.
+        """
+        read = _dates(self.column(at))
+        wrong = np.flatnonzero(np.isnat(read))
+        if len(wrong):
+            value = self.column(at)[int(wrong[0])].as_py()
+            raise InputError(f'{self.where(wrong[0])}: "{value[:30]}" is not a date.', advice=AGAIN)
+        return pa.array(read, MOMENT)
+
+    def counts(self, at: int) -> pa.ChunkedArray:
+        """A column of counts: see `whole_numbers`.
+
+        Raises
+        ------
+        InputError
+            A cell is not a whole number from 0 that fits 64 bits.
+        """
+        numbers = whole_numbers(self.column(at))
+        if numbers is not None:
+            return numbers
+        values = _with_nulls(self.column(at))
+        row = pc.index(pc.match_substring_regex(values, _NUMBER), False).as_py()
+        if row < 0:  # Digits only, so one of them is too long for 64 bits.
+            lengths = pc.utf8_length(values)
+            row = pc.index(lengths, pc.max(lengths)).as_py()
+        value = values[row].as_py()
+        negative = re.fullmatch(r"[-−]\s*\d[\d.,]*", value)
+        what = "is negative" if negative else "is not a whole number"
         raise InputError(
-            f"{where(longest.as_py())}: the Tweet id is above 2^63.", advice=AGAIN
-        ) from None
-    return column.to_pandas().astype("string"), numbers
+            f'{self.where(row)}, column "{self.header[at].strip()}": "{value[:30]}" {what}.',
+            advice=AGAIN,
+        )
 
 
-def posted(ids: np.ndarray, dates: pa.ChunkedArray | None) -> pd.Series:
-    """Posting times from ids; from the date column for ids that carry none."""
-    milliseconds = (ids >> 22) + SNOWFLAKE_EPOCH_MS
-    moments = pd.Series(milliseconds.astype("datetime64[ms]")).dt.tz_localize("UTC")
-    old = ids < FIRST_SNOWFLAKE_ID
-    if not old.any():
-        return moments
-    moments = moments.mask(old)
-    if dates is not None:
-        moments = moments.fillna(_dates(dates.filter(pa.array(old))).set_axis(np.flatnonzero(old)))
-    return moments
-
-
-def days(where: Where, column: pa.ChunkedArray) -> pd.Series:
-    """The dates of a file by day, UTC.
-
-    Raises
-    ------
-    InputError
-        A cell is not a date as X writes it.
-    """
-    read = _dates(column)
-    if read.isna().any():
-        row = int(np.flatnonzero(read.isna())[0])
-        raise InputError(f'{where(row)}: "{column[row].as_py()[:30]}" is not a date.', advice=AGAIN)
-    return read
-
-
-def _dates(column: pa.ChunkedArray) -> pd.Series:
-    texts = column.to_pandas().astype("object")
-    read = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ms, UTC]")
-    for layout in _DATE_FORMATS:
-        found = pd.to_datetime(texts, format=layout, errors="coerce", utc=True)
-        read = read.fillna(found.astype(read.dtype))
-    return read
-
-
-def numbers_or_none(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Whole numbers from 0, null where a cell says that it is not known; None for anything else."""
-    values = _with_nulls(column)
     try:
-        # The plain case; it takes "-5" too, which is looked for below.
-        numbers = pc.cast(values, pa.int64())
+        # Most columns hold nothing but digits.
+        numbers = pc.cast(column, pa.int64())
     except pa.ArrowInvalid:
-        if not pc.all(pc.fill_null(pc.match_substring_regex(values, _NUMBER), True)).as_py():
+        values = _with_nulls(column)
+        if not pc.all(pc.match_substring_regex(values, _NUMBER), min_count=0).as_py():
             return None
         whole = pc.replace_substring_regex(values, r"(?:\.0*|,0{0,2})$", "")
         try:
             numbers = pc.cast(pc.replace_substring_regex(whole, r"[^\d]", ""), pa.int64())
         except pa.ArrowInvalid:
             return None
-    low = pc.min(numbers).as_py()
-    return None if low is not None and low < 0 else numbers
+    return None if (pc.min(numbers).as_py() or 0) < 0 else numbers
 
 
-def counts(where: Where, header: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Counts: see `numbers_or_none`.
-
-    Raises
-    ------
-    InputError
-        A cell is not a whole number from 0 that fits 64 bits.
-    """
-    numbers = numbers_or_none(column)
-    if numbers is None:
-        _refuse_number(where, header, _with_nulls(column))
-    return numbers
+def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Rates and sums of money without their signs; null where a cell holds something else."""
+    texts = pc.replace_substring_regex(column, r"[%$€£\s]", "")
+    texts = pc.replace_substring(texts, ",", ".")
+    good = pc.match_substring_regex(texts, r"^-?(?:\d+\.?\d*|\.\d+)$")
+    return pc.cast(pc.if_else(good, texts, pa.scalar(None, texts.type)), pa.float64())
 
 
 def _with_nulls(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    unknown = pc.is_in(column, _UNKNOWN.cast(column.type))
+    unknown = pc.is_in(column, pa.array(_UNKNOWN, column.type))
     return pc.if_else(unknown, pa.scalar(None, column.type), column)
 
 
-def _refuse_number(where: Where, header: str, values: pa.ChunkedArray) -> NoReturn:
-    good = pc.fill_null(pc.match_substring_regex(values, _NUMBER), True)
-    if pc.all(good).as_py():  # Digits only, so one of them is too long for 64 bits.
-        lengths = pc.utf8_length(values)
-        row = pc.index(lengths, pc.max(lengths)).as_py()
-    else:
-        row = pc.index(good, False).as_py()
-    value = values[row].as_py()
-    what = "is negative" if re.fullmatch(r"[-−]\s*\d[\d.,]*", value) else "is not a whole number"
-    raise InputError(f'{where(row)}, column "{header}": "{value[:30]}" {what}.', advice=AGAIN)
+def _dates(column: pa.ChunkedArray) -> np.ndarray:
+    texts = pd.Series(column.to_pylist(), dtype="object")
+    read = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ms, UTC]")
+    for layout in _DATE_FORMATS:
+        found = pd.to_datetime(texts, format=layout, errors="coerce", utc=True)
+        read = read.fillna(found.astype(read.dtype))
+    return read.dt.tz_localize(None).to_numpy()

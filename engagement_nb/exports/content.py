@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,15 +14,14 @@ _MENTION = r"(?:^|[^\pL\pN_@/.])[@＠][A-Za-z0-9_]"
 _REPLY = r"^[@＠][A-Za-z0-9_]"
 
 
-def content_facts(text: pa.ChunkedArray, metrics: Mapping[str, pd.Series]) -> dict[str, pd.Series]:
-    """What texts tell, with the help of the metrics beside them.
+def content_facts(frame: pd.DataFrame) -> dict[str, pd.Series]:
+    """What the texts of Tweets tell.
 
     Parameters
     ----------
-    text
-        The texts, stripped of white space at the ends.
-    metrics
-        Metrics of the same Tweets, under their wire names.
+    frame
+        With the column ``text``, stripped of white space at the ends, and the metrics that
+        there are.
 
     Returns
     -------
@@ -42,36 +40,23 @@ def content_facts(text: pa.ChunkedArray, metrics: Mapping[str, pd.Series]) -> di
     - ``has_media`` is yes where media were seen, no where there is no link, else ``<NA>``.
     - ``is_reply`` is a text that starts with a mention.
     """
-    links = _series(pc.count_substring_regex(text, pattern=_LINK)).astype("Int64")
-    last = _yes_no(text, _LAST_LINK)
-    hashtag = _yes_no(text, _HASHTAG)
-    none = (links == 0).astype("boolean")
-    media = _above_zero(metrics, "media_views", len(links)) | _above_zero(
-        metrics, "media_engagements", len(links)
-    )
-    single = last & (links == 1)
-    url = pd.Series(pd.NA, index=links.index, dtype="boolean")
-    url = url.mask(none, False).mask(~none & ~single, True)
-    has_media = pd.Series(pd.NA, index=links.index, dtype="boolean")
-    return {
-        "has_url": url,
-        "has_hashtag": hashtag,
-        "has_mention": _yes_no(text, _MENTION),
-        "is_reply": _yes_no(text, _REPLY),
-        "has_media": has_media.mask(none, False).mask(media, True),
-        "text_length": _series(pc.utf8_length(text)).astype("Int64"),
+    text = pa.array(frame["text"], pa.large_string())
+    links = pc.count_substring_regex(text, pattern=_LINK).to_pandas().astype("Int64")
+    media = np.zeros(len(frame), dtype=bool)
+    for name in ("media_views", "media_engagements"):
+        if name in frame:
+            media |= (frame[name] > 0).fillna(False).to_numpy(dtype=bool)
+
+    def found(pattern: str) -> pd.Series:
+        return pc.match_substring_regex(text, pattern).to_pandas().astype("boolean")
+
+    has_link = links > 0
+    facts = {
+        "has_url": has_link.mask((found(_LAST_LINK) & (links == 1)).fillna(False)),
+        "has_hashtag": found(_HASHTAG),
+        "has_mention": found(_MENTION),
+        "is_reply": found(_REPLY),
+        "has_media": has_link.mask(has_link).mask(media, True),
+        "text_length": pc.utf8_length(text).to_pandas().astype("Int64"),
     }
-
-
-def _series(values: pa.ChunkedArray) -> pd.Series:
-    return values.to_pandas()
-
-
-def _yes_no(text: pa.ChunkedArray, pattern: str) -> pd.Series:
-    return _series(pc.match_substring_regex(text, pattern)).astype("boolean")
-
-
-def _above_zero(metrics: Mapping[str, pd.Series], name: str, length: int) -> pd.Series:
-    if name not in metrics:
-        return pd.Series(False, index=range(length), dtype="boolean")
-    return (metrics[name] > 0).fillna(False).astype("boolean")
+    return {name: values.set_axis(frame.index) for name, values in facts.items()}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engagement_nb.errors import InputError
 from engagement_nb.exports.content import content_facts
@@ -16,7 +21,6 @@ from engagement_nb.exports.reading import (
     STILL_GROWING,
     ExportFile,
     NoRowsError,
-    account_of_name,
     read_one,
 )
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
@@ -38,15 +42,14 @@ ANSWERS = {
     "video": "video views and completion by day",
     "videos": "views of each video, beside its Post where the file links it",
 }
-"""What each kind of file can answer."""
+"""What each kind of file can answer, the most telling first."""
+_GROUPS = {"posts": ("content", "classic")} | {
+    kind: (kind,) for kind in ("daily", "overview", "video", "videos")
+}
+"""The kinds of files that are joined into one frame."""
+_DTYPES = {pa.int64(): pd.Int64Dtype(), pa.large_string(): pd.StringDtype()}
 _ZERO_ROWS = 20
 """Rows from which on a column of zeros is worth a word."""
-
-
-class SeveralAccountsError(InputError):
-    """Files hold Posts of several ``accounts``, which are never added up."""
-
-    accounts: list[str]
 
 
 @dataclass(frozen=True)
@@ -75,27 +78,20 @@ class Exports:
         The file or folder.
     account
         Handles whose Posts are read, where the files are of several accounts; several handles
-        (of an account that was renamed) are separated by commas.
+        (of an account that was renamed) are separated by commas. Without it, figures of files of
+        several accounts are refused.
 
     Raises
     ------
     InputError
-        Something is not an export or cannot be read; or the files are of several accounts and
-        none is named.
+        Something is not an export or cannot be read.
     """
 
     def __init__(self, path: str | Path, account: str = "") -> None:
         self.path = Path(path).expanduser()
-        self._notes: list[str] = []
-        self._files = self._read()
-        if len(self._files) > 1:
-            self._files.sort(key=ExportFile.newness, reverse=True)
-        self._accounts = self._count_accounts()
-        self.account = self._choose(account)
-        self._frames: dict[str, pd.DataFrame] = {}
-        self._older: dict[int, int] = {}
-        for key, kinds in _GROUPS.items():
-            self._join(key, [file for file in self._files if file.kind in kinds])
+        self._account = account
+        self._notes: dict[str, list[str]] = defaultdict(list)
+        self._files = sorted(self._read(), key=ExportFile.newness, reverse=True)
 
     @property
     def kinds(self) -> list[str]:
@@ -103,49 +99,48 @@ class Exports:
         there = {file.kind for file in self._files}
         return [kind for kind in ANSWERS if kind in there]
 
-    @property
+    @cached_property
     def accounts(self) -> list[str]:
         """Handles found in the links and names of the files, the most frequent first."""
-        return list(self._accounts)
+        return [handle for handle, _ in self._rows_by_account.most_common()]
 
     def metrics(self) -> Metrics:
         """What tells most: the Tweets, else the days of a daily file, an overview, or of videos."""
-        key = next(key for key in _GROUPS if key in self._frames)
-        return self.of(key)
+        return self.of(next(group for group in _GROUPS if group in self._frames))
 
-    def of(self, key: str) -> Metrics:
-        """The figures of one kind: "posts", "daily", "overview" or "video".
+    def of(self, kind: str) -> Metrics:
+        """The figures of one kind of file.
+
+        Parameters
+        ----------
+        kind
+            "content", "classic", "posts" (both of them), "daily", "overview" or "video".
 
         Raises
         ------
         InputError
-            There is no file of that kind.
+            There is no file of that kind, or the files are of several accounts.
         """
-        if key not in self._frames:
+        if kind == "videos" or not (kind in self._frames or kind in self.kinds):
             raise InputError(
-                f"{self.path} holds no file of the kind {key!r}.",
+                f"{self.path} holds no file of the kind {kind!r}.",
                 advice=f"It holds: {listed(self.kinds)}.",
             )
-        kinds = [kind for kind in self.kinds if kind in _GROUPS[key]]
-        files = [file for file in self._files if file.kind in kinds]
-        frame = self._frames[key]
-        labels: dict[str, str] = {}
-        for file in reversed(files):
-            labels |= file.labels
-        by_day = key != "posts"
+        frame = self._frame(kind)
+        files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
+        by_day = "time" in frame
         about = About(
             source="export",
             endpoint="export",
             by="day" if by_day else None,
             start=frame["time"].min().to_pydatetime() if by_day else None,
             end=(frame["time"].max() + pd.Timedelta(days=1)).to_pydatetime() if by_day else None,
-            labels=labels,
-            notes=(*self._notes, *self._told(key, files)),
+            labels={name: said for f in reversed(files) for name, said in f.labels.items()},
+            notes=(*self._notes[""], *self._notes[_group_of(kind)], *self._told(frame, files)),
             unit="day" if by_day else "tweet",
-            kind=" and ".join(kind for kind in kinds if kind != "videos"),
+            kind=" and ".join(k for k in self.kinds if k in {f.kind for f in files}),
         )
-        problems = problems_frame(row for file in files for row in file.problems)
-        return Metrics(frame, problems, about)
+        return Metrics(frame, problems_frame(row for f in files for row in f.problems), about)
 
     def files(self) -> pd.DataFrame:
         """One row a file (or table of a video file), and what became of its rows.
@@ -154,48 +149,40 @@ class Exports:
         (its period), ``rows``, ``used``, ``repeated`` (within the file), ``in_newer_file``,
         ``without_id``, ``cut`` (it holds as many Posts as X writes at most) and ``answers``.
         """
-        rows = []
-        for file in self._files:
-            first, last = file.period()
-            older = self._older.get(id(file), 0)
-            left = file.rows - file.repeated - older - len(file.problems)
-            rows.append(
-                {
-                    "file": file.path.name,
-                    "kind": file.kind,
-                    "header": "by position" if file.checks else "known",
-                    "first": first,
-                    "last": last,
-                    "rows": file.rows,
-                    "used": left,
-                    "repeated": file.repeated,
-                    "in_newer_file": older,
-                    "without_id": len(file.problems),
-                    "cut": file.kind == "content" and file.rows == CUT_AT,
-                    "answers": ANSWERS[file.kind],
-                }
-            )
-        return pd.DataFrame(rows)
+        # Joining the files counts their rows.
+        files = self._files if self._frames else []
+        return pd.DataFrame(
+            {
+                "file": file.path.name,
+                "kind": file.kind,
+                "header": "by position" if file.layout.checks else "known",
+                "first": file.first,
+                "last": file.last,
+                "rows": file.rows,
+                "used": file.rows - file.repeated - file.in_newer_file - len(file.problems),
+                "repeated": file.repeated,
+                "in_newer_file": file.in_newer_file,
+                "without_id": len(file.problems),
+                "cut": file.cut,
+                "answers": ANSWERS[file.kind],
+            }
+            for file in files
+        )
 
     def summary(self) -> pd.DataFrame:
-        """One row a kind of file: ``files``, ``rows``, ``unit``, its sums, and what it answers."""
+        """One row a kind of file: ``files``, ``unit``, ``rows``, its sums, and what it answers."""
         rows = []
         for kind in self.kinds:
-            files = [file for file in self._files if file.kind == kind]
-            key = next((key for key, kinds in _GROUPS.items() if kind in kinds), "")
-            frame = self._frames[key] if key else pd.concat([file.frame for file in files])
-            if "file_kind" in frame:
-                frame = frame[frame["file_kind"] == kind]
-            sums = {
-                name: int(frame[name].sum()) if name in frame else None
-                for name in ("impressions", "engagements", "video_views")
+            frame = self._frame(kind)
+            row: dict[str, object] = {
+                "kind": kind,
+                "files": sum(file.kind == kind for file in self._files),
+                "unit": {"posts": "Tweet", "videos": "video"}.get(_group_of(kind), "day"),
+                "rows": len(frame),
             }
-            unit = {"posts": "Tweet", "": "video"}.get(key, "day")
-            rows.append(
-                {"kind": kind, "files": len(files), "unit": unit, "rows": len(frame)}
-                | sums
-                | {"answers": ANSWERS[kind]}
-            )
+            for name in ("impressions", "engagements", "video_views"):
+                row[name] = int(frame[name].sum()) if name in frame else None
+            rows.append(row | {"answers": ANSWERS[kind]})
         return pd.DataFrame(rows).set_index("kind").convert_dtypes()
 
     def videos(self) -> pd.DataFrame:
@@ -206,10 +193,9 @@ class Exports:
         InputError
             There is no video file.
         """
-        frames = [file.frame for file in self._files if file.kind == "videos"]
-        if not frames:
+        if "videos" not in self._frames:
             raise InputError(f"{self.path} holds no video file.", advice=HOW_TO_EXPORT)
-        videos = pd.concat(frames, ignore_index=True).drop_duplicates("video_id", keep="first")
+        videos = self._frames["videos"]
         if "posts" not in self._frames:
             return videos
         of_posts = self._frames["posts"][["tweet_id", "impressions", "engagements"]]
@@ -223,7 +209,7 @@ class Exports:
         InputError
             There are not both files by Post and files by day.
         """
-        by_day = next((key for key in ("overview", "daily") if key in self._frames), "")
+        by_day = next((group for group in ("overview", "daily") if group in self._frames), "")
         if "posts" not in self._frames or not by_day:
             raise InputError(
                 f"{self.path} has not both files by Post and files by day, so nothing can be"
@@ -255,11 +241,11 @@ class Exports:
             except NotAnExportError as error:
                 if any(part in path.name.lower() for part in _NAMED_LIKE_AN_EXPORT):
                     raise
-                self._notes.append(f"{path.name} was left out: {error.why}.")
+                self._notes[""].append(f"{path.name} was left out: {error.why}.")
             except NoRowsError:
                 empty.append(path.name)
         if empty:
-            self._notes.append(f"{_few(empty)} {'hold' if len(empty) > 1 else 'holds'} no posts.")
+            self._notes[""].append(f"{_few(empty)} {'hold' if empty[1:] else 'holds'} no posts.")
         if not files:
             raise InputError(
                 f"{self.path} holds no export of X ({len(paths)} CSV files looked at).",
@@ -267,123 +253,130 @@ class Exports:
             )
         return files
 
-    def _count_accounts(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
+    @cached_property
+    def _rows_by_account(self) -> Counter[str]:
+        rows: Counter[str] = Counter()
         for file in self._files:
-            if "account" in file.frame:
-                for handle, rows in file.frame["account"].value_counts().items():
-                    if rows:
-                        counts[str(handle)] = counts.get(str(handle), 0) + int(rows)
-            elif handle := account_of_name(file.path):
-                counts[handle] = counts.get(handle, 0) + file.rows
-        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+            if "account" in file.table.column_names:
+                for found in pc.value_counts(file.table["account"].drop_null()).to_pylist():
+                    rows[found["values"]] += found["counts"]
+            elif file.named_account:
+                rows[file.named_account] += file.rows
+        return rows
 
-    def _choose(self, account: str) -> list[str]:
-        """The handles to read; files and rows of others are left out."""
-        wanted = [name.strip().lower().lstrip("@") for name in account.split(",") if name.strip()]
-        if not wanted:
-            if len(self._accounts) > 1:
-                told = [f"@{name} ({number(rows)} rows)" for name, rows in self._accounts.items()]
-                error = SeveralAccountsError(
-                    f"{self.path} holds Posts of {len(told)} accounts: {listed(told[:5])}"
-                    f"{', ...' if len(told) > 5 else ''}. They are not added up.",
-                    advice="Make one report for each (--by account), or name one (profile=...);"
-                    " name both handles, separated by a comma, if one account was renamed.",
-                )
-                error.accounts = self.accounts
-                raise error
-            return list(self._accounts)
-        if unknown := [name for name in wanted if name not in self._accounts]:
+    @cached_property
+    def _frames(self) -> dict[str, pd.DataFrame]:
+        """The figures by group of kinds, of the account that was chosen."""
+        self._choose_account()
+        files = {g: [f for f in self._files if f.kind in kinds] for g, kinds in _GROUPS.items()}
+        return {group: self._join(group, some) for group, some in files.items() if some}
+
+    def _frame(self, kind: str) -> pd.DataFrame:
+        """The rows of a kind, or of a group of kinds."""
+        frame = self._frames[_group_of(kind)]
+        if kind in _GROUPS or "file_kind" not in frame:
+            return frame
+        mine = frame[frame["file_kind"] == kind].drop(columns="file_kind")
+        return mine.dropna(axis="columns", how="all").reset_index(drop=True)
+
+    def _choose_account(self) -> None:
+        """Leave out files and rows of accounts that are not asked for."""
+        there = self._rows_by_account
+        wanted = [n.strip().lower().lstrip("@") for n in self._account.split(",") if n.strip()]
+        if not wanted and len(there) > 1:
+            told = [f"@{name} ({number(rows)} rows)" for name, rows in there.most_common()]
+            raise InputError(
+                f"{self.path} holds Posts of {len(told)} accounts: {listed(told[:5])}"
+                f"{', ...' if len(told) > 5 else ''}. They are not added up.",
+                advice="Make one report for each (--by account), or name one (profile=...);"
+                " name both handles, separated by a comma, if one account was renamed.",
+            )
+        if unknown := [name for name in wanted if name not in there]:
             raise InputError(
                 f"{self.path} holds no Posts of @{unknown[0]}.",
-                advice=f"It holds: {listed(['@' + name for name in self._accounts]) or 'none'}.",
+                advice=f"It holds: {listed(['@' + name for name in self.accounts]) or 'none'}.",
             )
-        kept = []
-        for file in self._files:
-            named = account_of_name(file.path)
-            if "account" in file.frame:
-                mine = file.frame["account"].isin(wanted)
-                left, file.frame = int((~mine).sum()), file.frame[mine].reset_index(drop=True)
-                file.rows -= left
-                if len(file.frame):
-                    kept.append(file)
-            elif named in wanted or len(self._accounts) == 1:
-                kept.append(file)
-            else:
-                self._notes.append(f"{file.path.name} was left out: it names no account.")
-        self._files = kept
-        return wanted
+        for file in self._files if wanted else ():
+            if "account" in file.table.column_names:
+                mine = pc.is_in(file.table["account"], pa.array(wanted, pa.large_string()))
+                file.table, before = file.table.filter(mine), file.table.num_rows
+                file.rows -= before - file.table.num_rows
+            elif file.named_account not in wanted and len(there) > 1:
+                self._notes[""].append(f"{file.path.name} was left out: it names no account.")
+                file.rows = 0
+        self._files = [file for file in self._files if file.rows]
 
-    def _join(self, key: str, files: list[ExportFile]) -> None:
+    def _join(self, group: str, files: list[ExportFile]) -> pd.DataFrame:
         """One frame of several files: of what comes twice, the newest file's figures."""
-        if not files:
-            return
-        frames = [file.frame.drop(columns="account", errors="ignore") for file in files]
-        if len({file.kind for file in files}) > 1:
-            frames = [
-                frame.assign(file_kind=file.kind) for file, frame in zip(files, frames, strict=True)
-            ]
-        column = files[0].key
-        if len(frames) == 1:
-            self._frames[key] = _in_order(frames[0])
-            return
-        for file in files:  # The joined frame replaces them; two copies would double the memory.
-            file.frame = file.frame[[c for c in ("created_at", "time") if c in file.frame]]
-        joined = pd.concat(frames, ignore_index=True)
-        lengths = [len(frame) for frame in frames]
-        columns = [set(frame.columns) for frame in frames]
-        del frames
-        again = joined.duplicated(column, keep="first")
-        if again.any():
-            number_of = pd.Series(range(len(files))).repeat(lengths).reset_index(drop=True)
-            for i, rows in number_of[again.to_numpy()].value_counts().items():
-                self._older[id(files[int(str(i))])] = int(rows)
-            what = "post" if column == "tweet_id" else "day"
-            self._notes.append(
-                f"{int(again.sum()):,} rows were left out because a newer file holds the same"
-                f" {what}."
+        key, what = files[0].key, "post" if group == "posts" else "day"
+        tables, columns = [], [set(file.table.column_names) for file in files]
+        for i, file in enumerate(files):
+            of_file = pa.array(np.full(file.table.num_rows, i, dtype=np.int32))
+            tables.append(file.table.append_column("file", of_file))
+            # The joined table replaces it; two copies would double the memory.
+            file.table = file.table.schema.empty_table()
+        joined = pa.concat_tables(tables, promote_options="default")
+        del tables
+        frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
+        del joined
+        repeated = frame.duplicated([key, "file"], keep="last")
+        frame, again = frame[~repeated], frame["file"][repeated]
+        for i, rows in again.value_counts().items():
+            files[i].repeated = rows
+            files[i].notes.append(
+                f"repeats a {what} in {rows:,} rows; the last row of each is used"
             )
-            joined = joined[~again].reset_index(drop=True)
-        lacking: dict[str, list[str]] = {}
+        older = frame.duplicated(key)
+        frame, left_out = frame[~older].reset_index(drop=True), frame["file"][older]
+        for i, rows in left_out.value_counts().items():
+            files[i].in_newer_file = rows
+        if len(left_out):
+            self._notes[group].append(
+                f"{len(left_out):,} rows were left out because a newer file holds the same {what}."
+            )
+        lacking: dict[str, list[str]] = defaultdict(list)
         for file, have in zip(files, columns, strict=True):
-            names = [name for name in METRIC_NAMES if name in joined and name not in have]
+            names = [name for name in METRIC_NAMES if name in frame and name not in have]
             if names:
-                lacking.setdefault(", ".join(names), []).append(file.path.name)
+                lacking[", ".join(names)].append(file.path.name)
         for told, names in lacking.items():
-            self._notes.append(
-                f"{_few(names)} {'do' if len(names) > 1 else 'does'} not tell: {told}."
+            self._notes[group].append(
+                f"{_few(names)} {'do' if names[1:] else 'does'} not tell: {told}."
             )
-        self._frames[key] = _in_order(joined)
+        if len({file.kind for file in files}) > 1:
+            frame["file_kind"] = np.array([file.kind for file in files])[frame["file"]]
+        return _in_order(frame.drop(columns=["file", "account"], errors="ignore"))
 
-    def _told(self, key: str, files: list[ExportFile]) -> list[str]:
+    def _told(self, frame: pd.DataFrame, files: list[ExportFile]) -> list[str]:
         """What a reader of one kind of figures must know."""
-        said: dict[str, list[str]] = {}
+        said: dict[str, list[str]] = defaultdict(list)
         for file in files:
             for note in file.notes:
-                said.setdefault(note, []).append(file.path.name)
+                said[note].append(file.path.name)
         notes = [f"{_few(names)} {note}." for note, names in said.items()]
-        frame = self._frames[key]
-        others = [k for k in self.kinds if k not in _GROUPS[key] and k != "videos"]
-        if key != "posts":
-            notes.append(f"These figures are by day of the whole account: {ANSWERS[key]}.")
-        if others and key == next(iter(self._frames)):
+        kinds = {file.kind for file in files}
+        others = [kind for kind in self.kinds if kind not in kinds and kind != "videos"]
+        if "time" in frame:
+            notes.append(
+                f"These figures are by day of the whole account: {ANSWERS[files[0].kind]}."
+            )
+        if others:
             notes.append(
                 f"The figures of the {listed(others)} file{'s' * (len(others) > 1)} are kept apart"
                 " and are not in these."
             )
-        zero = [name for name in metric_columns(frame) if (frame[name] == 0).all()]
-        if zero and len(frame) >= _ZERO_ROWS and key != "daily":
+        zero = [label(name) for name in metric_columns(frame) if (frame[name] == 0).all()]
+        if zero and len(frame) >= _ZERO_ROWS and "daily" not in kinds:
             notes.append(
-                f"0 in every row: {listed([label(name) for name in zero])}. X writes a figure that"
-                " it did not measure as 0, so these may be missing and are no evidence."
+                f"0 in every row: {listed(zero)}. X writes a figure that it did not measure as 0,"
+                " so these may be missing and are no evidence."
             )
-        kinds = {file.kind for file in files}
         if kinds & {"content", "overview"}:
             notes.append("These files of X count organic activity only, without promotion.")
         if "overview" in kinds:
-            notes.append("X still revises the last days of an overview.")
+            notes.append(_REVISED)
         if "content" in kinds:
-            end = max(file.period()[1] for file in files) + pd.Timedelta(days=1)
+            end = max(file.last for file in files) + pd.Timedelta(days=1)
             young = int((frame["created_at"] > end - STILL_GROWING).sum())
             if young:
                 notes.append(
@@ -393,13 +386,11 @@ class Exports:
         return notes
 
 
-_GROUPS = {
-    "posts": ("content", "classic"),
-    "daily": ("daily",),
-    "overview": ("overview",),
-    "video": ("video",),
-}
-"""What is joined into one frame."""
+_REVISED = "X still revises the last days of an overview."
+
+
+def _group_of(kind: str) -> str:
+    return next(group for group, kinds in _GROUPS.items() if kind in (group, *kinds))
 
 
 def _compare(
@@ -408,15 +399,11 @@ def _compare(
     start, end = by_day["time"].min(), by_day["time"].max() + pd.Timedelta(days=1)
     inside = posts[(posts["created_at"] >= start) & (posts["created_at"] < end)]
     names = [name for name in metric_columns(by_day) if name in posts]
-    table = pd.DataFrame(
-        {
-            "by_post": [int(inside[name].sum()) for name in names],
-            "by_day": [int(by_day[name].sum()) for name in names],
-        },
-        index=pd.Index(names, name="metric"),
-    )
+    sums = {name: (int(inside[name].sum()), int(by_day[name].sum())) for name in names}
     if "posts" in by_day:
-        table.loc["posts"] = [len(inside), int(by_day["posts"].sum())]
+        sums["posts"] = (len(inside), int(by_day["posts"].sum()))
+    table = pd.DataFrame.from_dict(sums, orient="index", columns=["by_post", "by_day"])
+    table.index.name = "metric"
     table["difference"] = table["by_day"] - table["by_post"]
     table["share"] = (table["difference"] / table["by_day"]).where(table["by_day"] > 0)
     total = table.loc["engagements"].astype(float).to_dict()
@@ -429,15 +416,12 @@ def _compare(
         "Figures by day include engagements with Posts from before the first day; figures by Post"
         " include engagements after the last day.",
     ]
-    if len(inside) < len(posts):
-        sentences.append(
-            f"{counted(len(posts) - len(inside), 'Post')} outside these days are not compared."
-        )
-    covered = [f.period() for f in files if f.kind in ("content", "classic")]
-    if covered and (min(c[0] for c in covered) > start or max(c[1] for c in covered) < end):
+    if outside := len(posts) - len(inside):
+        sentences.append(f"{counted(outside, 'Post')} outside these days are not compared.")
+    by_post = [file for file in files if file.kind in _GROUPS["posts"]]
+    if min(f.first for f in by_post) > start or max(f.last for f in by_post) < by_day["time"].max():
         sentences.append("The files by Post do not cover all of these days.")
-    cut = [file.path.name for file in files if file.kind == "content" and file.rows == CUT_AT]
-    if cut:
+    if cut := [file.path.name for file in by_post if file.cut]:
         sentences.append(f"{_few(cut)} was cut at {CUT_AT:,} Posts; the figures by day were not.")
     more = int(table["difference"].get("posts", 0))
     if more > 0:
@@ -445,11 +429,11 @@ def _compare(
             f"The {kind} files count {counted(more, 'Post')} more than the files by Post list: cut"
             " off, left out by the page's filter, deleted since, or without any figure."
         )
-    if "is_reply" in inside and len(inside) and inside["is_reply"].nunique() == 1:
-        only = "only replies" if bool(inside["is_reply"].iloc[0]) else "no replies"
+    if "is_reply" in inside and inside["is_reply"].nunique() == 1:
+        only = "only replies" if inside["is_reply"].iloc[0] else "no replies"
         sentences.append(f"The files by Post hold {only}: the page's filter may have been set.")
     if kind == "overview":
-        sentences.append("X still revises the last days of an overview.")
+        sentences.append(_REVISED)
     sentences.append("Figures by day name no account; they are taken to be of the same one.")
     return Comparison(table, tuple(sentences))
 
@@ -457,18 +441,14 @@ def _compare(
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The same frame with what the texts tell, its columns in our order."""
     if "text" in frame:
-        # Once for all files, because each call costs as much as the reading of a small file.
-        text = pa.chunked_array([pa.array(frame["text"], pa.large_string())])
-        facts = pd.DataFrame(content_facts(text, {n: frame[n] for n in metric_columns(frame)}))
-        at = frame.columns.get_loc("text")
-        frame = pd.concat([frame.iloc[:, :at], facts, frame.iloc[:, at:]], axis=1)
-    known = [name for name in ("posts", "unfollows", *METRIC_NAMES) if name in frame]
+        frame = frame.assign(**content_facts(frame))
+    metrics = [name for name in ("posts", "unfollows", *METRIC_NAMES) if name in frame]
     promoted = [f"promoted_{name}" for name in METRIC_NAMES if f"promoted_{name}" in frame]
-    rest = [name for name in frame.columns if name not in {*known, *promoted}]
-    return frame[[*rest, *known, *promoted]]
+    facts = [name for name in frame.columns if name not in {*metrics, *promoted}]
+    return frame[[*facts, *metrics, *promoted]]
 
 
-def _few(names: list[str]) -> str:
+def _few(names: Sequence[str]) -> str:
     """Some names, and how many more."""
     if len(names) <= 3:
         return listed(names)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_nb.errors import InputError
-from engagement_nb.exports.cells import DATE, numbers_or_none
+from engagement_nb.exports.cells import DATE, Cells, whole_numbers
 from engagement_nb.vocabulary import EXPORT_ONLY_METRICS, METRICS
 from engagement_nb.words import listed, percent
 
@@ -38,6 +38,7 @@ _BY_DAY_CLICKS = frozenset({"url_clicks", "detail_expands", "rate"})
 _MOST = 0.98
 """Share of the rows on which a check must hold before a file is read by position."""
 
+_IN_ENGLISH = "Set the account's display language to English and export again."
 HOW_TO_EXPORT = (
     "Give a file as X wrote it: account_analytics_content_..., account_overview_analytics,"
     " video_overview_analytics, tweet_activity_metrics_... or daily_tweet_activity_metrics_...."
@@ -54,16 +55,10 @@ class NotAnExportError(InputError):
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of one file are.
+    """What the columns of one file are: for each our name, or "" for what is not understood.
 
-    Parameters
-    ----------
-    kind
-        "content", "classic", "daily", "overview", "video" or "videos".
-    names
-        For each column our name, or "" for what is not understood.
-    checks
-        What was checked because the file is read by position; empty for a known header.
+    ``kind`` is "content", "classic", "daily", "overview", "video" or "videos". ``checks`` says
+    what was checked where the file is read by position; it is empty for a known header.
     """
 
     kind: str
@@ -76,25 +71,29 @@ def plain(cell: str) -> str:
     return " ".join(re.sub(r"[_\W]+", " ", cell.lower()).split())
 
 
-def words_of(kinds: Sequence[str]) -> dict[str, str]:
+def _words_of(*kinds: str) -> dict[str, str]:
     """Our name for each known word of some kinds of files, in every language."""
-    found: dict[str, str] = {}
-    for kind in kinds:
-        names = ORDERS[kind]
-        for language, cells in _DATA[kind].items():
-            if language != "names":
-                found |= {plain(c): n for c, n in zip(cells.split(","), names, strict=True) if c}
-    return found
+    return {
+        plain(cell): name
+        for kind in kinds
+        for language, cells in _DATA[kind].items()
+        for cell, name in zip(cells.split(","), ORDERS[kind], strict=True)
+        if cell and language != "names"
+    }
 
 
-_VIDEO_WORDS = {kind: words_of([kind]) for kind in ("video", "videos")}
+def _other_words(table: str) -> dict[str, str]:
+    return {plain(c): name for name, cells in _DATA[table].items() for c in cells.split(",")}
+
+
+_VIDEO_WORDS = {kind: _words_of(kind) for kind in ("video", "videos")}
 _WORDS = {
     **{plain(name): name for name in METRIC_NAMES},
     **{metric.label.lower(): name for name, metric in METRICS.items()},
-    **{plain(c): name for name, cells in _DATA["also"].items() for c in cells.split(",")},
-    **words_of(["content", "classic", "daily", "overview"]),
+    **_other_words("also"),
+    **_words_of("content", "classic", "daily", "overview"),
 }
-_OLD = {plain(c): name for name, cells in _DATA["old"].items() for c in cells.split(",")}
+_OLD = _other_words("old")
 
 
 def is_header(cell: str) -> bool:
@@ -102,15 +101,9 @@ def is_header(cell: str) -> bool:
     return _WORDS.get(plain(cell)) in ("tweet_id", "date")
 
 
-def read_header(line: str) -> tuple[list[str], str]:
-    """Cells of a header, and the delimiter that makes most sense of it."""
-    best: list[str] = []
-    chosen = ","
-    for delimiter in ",;\t":
-        cells = next(csv.reader([line], delimiter=delimiter), [])
-        if len(cells) > len(best):
-            best, chosen = cells, delimiter
-    return best, chosen
+def delimiter_of(line: str) -> str:
+    """The delimiter that parts a header into most cells."""
+    return max(",;\t", key=lambda sign: len(next(csv.reader([line], delimiter=sign), [])))
 
 
 def video_kind(header: Sequence[str]) -> str:
@@ -122,22 +115,8 @@ def video_kind(header: Sequence[str]) -> str:
     return ""
 
 
-def video_layout(kind: str, header: Sequence[str]) -> Layout:
-    """The columns of one of the two tables of a video file."""
-    return Layout(kind, tuple(_VIDEO_WORDS[kind].get(plain(cell), "") for cell in header))
-
-
-def find_layout(path: Path, header: Sequence[str], table: pa.Table) -> Layout:
+def find_layout(cells: Cells) -> Layout:
     """What each column of a file is.
-
-    Parameters
-    ----------
-    path
-        The file, for errors.
-    header
-        Cells of its first row.
-    table
-        The rows below it, all text; a row that repeats the header is refused elsewhere.
 
     Raises
     ------
@@ -145,34 +124,33 @@ def find_layout(path: Path, header: Sequence[str], table: pa.Table) -> Layout:
         The file is no export of X; it is in an unknown language and the figures do not fit X's
         order of columns; or a column comes twice.
     """
+    header = cells.header
+    if kind := video_kind(header):
+        return Layout(kind, tuple(_VIDEO_WORDS[kind].get(plain(cell), "") for cell in header))
     names = [_named(cell) for cell in header]
     for i, cell in enumerate(header):
         old = _OLD.get(plain(cell))
         if old and old not in names:
             names[i] = old
-    cells = [column[0].as_py() for column in table.columns] if table.num_rows else []
-    has_ids = any(re.fullmatch(r"[1-9]\d{14,18}", cell) for cell in cells) or any(
-        re.fullmatch(r"[1-9]\d{8,14}", cell) for cell in cells[:2]
-    )
-    foreign = [c.strip() for c, name in zip(header, names, strict=True) if not name and _said(c)]
+    foreign = unknown_columns(header, names)
     parts = sum(name in METRIC_NAMES for name in names) - 2
-    kind = _kind(names, has_ids)
+    kind = _kind(names, cells)
     # A new release may bring a column or two; more of them are words of another language.
     if not kind or len(foreign) > max(parts, 2):
-        return _by_position(path, header, names, foreign, table)
+        return _by_position(cells, names, foreign)
     for name in set(names) - {"", "rate"}:
         twice = [c.strip() for c, own in zip(header, names, strict=True) if own == name]
         if len(twice) > 1:
             raise InputError(
-                f"{path} has {name} in several columns: {', '.join(twice)}.",
+                f"{cells.path} has {name} in several columns: {', '.join(twice)}.",
                 advice="Give the file as X wrote it.",
             )
     return Layout(kind, tuple(names))
 
 
-def unknown_columns(header: Sequence[str], layout: Layout) -> list[str]:
+def unknown_columns(header: Sequence[str], names: Sequence[str]) -> list[str]:
     """Columns that are not understood, by their own words."""
-    return [c.strip() for c, n in zip(header, layout.names, strict=True) if not n and _said(c)]
+    return [c.strip() for c, name in zip(header, names, strict=True) if not name and _said(c)]
 
 
 def _named(cell: str) -> str:
@@ -187,65 +165,76 @@ def _said(cell: str) -> bool:
     return bool(cell.strip()) and not re.fullmatch(r"unnamed \d+", plain(cell))
 
 
-def _kind(names: Sequence[str], has_ids: bool) -> str:
+def _kind(names: Sequence[str], cells: Cells) -> str:
     have = set(names)
     if not {"impressions", "engagements"} <= have:
         return ""
     if "tweet_id" in have:
         return "classic" if have & _CLASSIC_ONLY else "content"
-    if "date" in have and not has_ids:
+    first = [column[0].as_py() for column in cells.table.columns if len(column)]
+    ids = [cell for cell in first if re.fullmatch(r"[1-9]\d{14,18}", cell)]
+    old_ids = [cell for cell in first[:2] if re.fullmatch(r"[1-9]\d{8,13}", cell)]
+    if "date" in have and not (ids or old_ids):
         return "daily" if have & _BY_DAY_CLICKS else "overview"
     return ""
 
 
-def _by_position(
-    path: Path, header: Sequence[str], names: Sequence[str], foreign: list[str], table: pa.Table
-) -> Layout:
-    skip = next((i for i, cell in enumerate(header) if _said(cell) or names[i]), 0)
+def _by_position(cells: Cells, names: Sequence[str], foreign: Sequence[str]) -> Layout:
+    skip = next((i for i, cell in enumerate(cells.header) if _said(cell) or names[i]), 0)
     skip = 0 if skip > 1 else skip
-    cells, known = header[skip:], names[skip:]
+    header, known = cells.header[skip:], names[skip:]
     reasons = []
     for kind in ("content", "classic", "daily", "overview"):
         order = ORDERS[kind]
         if kind in ("classic", "daily"):
-            first = order.index("impressions")
-            promoted = tuple("rate" if n == "rate" else f"promoted_{n}" for n in order[first:])
-            order = (*order, *promoted) if len(cells) >= len(order) + len(promoted) else order
-        if len(cells) < len(order) or (kind == "overview" and len(cells) > len(order) + 2):
+            organic = order[order.index("impressions") :]
+            promoted = tuple("rate" if name == "rate" else f"promoted_{name}" for name in organic)
+            order += promoted if len(header) >= len(order) + len(promoted) else ()
+        if len(header) < len(order) or (kind == "overview" and len(header) > len(order) + 2):
             continue
         moved = [
             f'"{cell.strip()}"'
-            for cell, name, expected in zip(cells, known, order, strict=False)
+            for cell, name, expected in zip(header, known, order, strict=False)
             if name and name != expected
         ]
+        full = ("",) * skip + order + ("",) * (len(header) - len(order))
         if moved:
             reasons.append((len(moved), f"{listed(moved[:3])} would stand in another column"))
-            continue
-        full = ("",) * skip + order + ("",) * (len(cells) - len(order))
-        wrong = _check(kind, full, table)
-        if not wrong:
-            return Layout(kind, full, _WHAT_WAS_CHECKED[kind])
-        reasons.append((0, wrong))
-    if not table.num_rows and not reasons:
-        reasons.append((0, "no row says what they are"))
-    _refuse(path, header, names, foreign, min(reasons)[1] if reasons else "")
-    raise AssertionError
+        elif wrong := _check(full, cells):
+            reasons.append((0, wrong))
+        else:
+            where = "ids, dates and links stand" if "tweet_id" in order else "dates stand"
+            return Layout(kind, full, f"{where} {_WHAT_WAS_CHECKED}")
+    if reasons:
+        shown = ", ".join(f'"{cell[:40]}"' for cell in foreign) or "(no unknown words)"
+        raise NotAnExportError(
+            cells.path,
+            f"its header is in another language than English, Japanese, German or Portuguese"
+            f" ({shown}), and read by position {min(reasons)[1]}",
+            _IN_ENGLISH,
+        )
+    words = {"tweet_id": "Post id (or Date, for figures by day)", "impressions": "Impressions",
+             "engagements": "Engagements"}  # fmt: skip
+    missing = ", ".join(said for name, said in words.items() if name not in names)
+    found = ", ".join(f'"{cell.strip()[:40]}"' for cell in cells.header[:24])
+    raise NotAnExportError(
+        cells.path,
+        f"it has no column {missing}, or it is in another language; its first row has {found}",
+        _IN_ENGLISH if len(foreign) > 2 else HOW_TO_EXPORT,
+    )
 
 
-_ALWAYS = "engagements are not below the sum of the metrics counted in them, nor above impressions"
-_WHAT_WAS_CHECKED = {
-    "content": f"ids, English dates and links stand where X writes them, and {_ALWAYS}",
-    "classic": f"ids, dates and links stand where X writes them, and {_ALWAYS}",
-    "daily": f"dates stand where X writes them, and {_ALWAYS}",
-    "overview": f"dates stand where X writes them, and {_ALWAYS}",
-}
+_WHAT_WAS_CHECKED = (
+    "where X writes them, and engagements are not below the sum of the metrics counted in them,"
+    " nor above impressions"
+)
 
 
-def _check(kind: str, names: Sequence[str], table: pa.Table) -> str:
+def _check(names: Sequence[str], cells: Cells) -> str:
     """Why the figures do not fit X's order of columns; "" if they do."""
-    if not table.num_rows:
+    if not len(cells.lines):
         return "no row says what they are"
-    at = {name: table.column(i) for i, name in enumerate(names) if name}
+    at = {name: cells.column(i) for i, name in enumerate(names) if name}
     if "tweet_id" in at:
         ids = pc.replace_substring_regex(at["tweet_id"], r"""^=?["']+|["']+$""", "")
         linked = pc.replace_substring_regex(at["link"], r"^.*/status(?:es)?/(\d+).*$", r"\1")
@@ -258,7 +247,7 @@ def _check(kind: str, names: Sequence[str], table: pa.Table) -> str:
     figures: dict[str, np.ndarray] = {}
     for name, column in at.items():
         if name in METRIC_NAMES or name in ("posts", "unfollows"):
-            values = numbers_or_none(column)
+            values = whole_numbers(column)
             if values is None:
                 return f"the column of {name} holds something else than counts"
             figures[name] = pc.fill_null(values, 0).to_numpy()
@@ -287,37 +276,3 @@ def _fits(total: np.ndarray, engagements: np.ndarray) -> int:
 
 def _share(matches: pa.ChunkedArray) -> float:
     return float(pc.mean(matches).as_py() or 0)
-
-
-def _refuse(
-    path: Path, header: Sequence[str], names: Sequence[str], foreign: list[str], why: str
-) -> None:
-    found = ", ".join(f'"{cell.strip()[:40]}"' for cell in header[:24]) or "nothing"
-    if why:
-        shown = ", ".join(f'"{cell[:40]}"' for cell in foreign) or "(no unknown words)"
-        raise NotAnExportError(
-            path,
-            f"its header is in another language than English, Japanese, German or Portuguese"
-            f" ({shown}), and read by position {why}",
-            "Set the account's display language to English and export again.",
-        )
-    known = [name for name in names if name]
-    missing = [
-        words
-        for name, words in (
-            ("tweet_id", "Post id (or Date, for figures by day)"),
-            ("impressions", "Impressions"),
-            ("engagements", "Engagements"),
-        )
-        if name not in known
-    ]
-    if len(foreign) > 2 and (known or len(header) >= 10):
-        raise NotAnExportError(
-            path,
-            "its header seems to be in another language than English; not understood: "
-            + ", ".join(f'"{cell[:40]}"' for cell in foreign),
-            "Set the account's display language to English and export again.",
-        )
-    raise NotAnExportError(
-        path, f"it has no column {', '.join(missing)}; its first row has {found}", HOW_TO_EXPORT
-    )

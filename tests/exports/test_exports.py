@@ -340,11 +340,17 @@ def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
         (current([{**post(), "id": "12a"}]), "is not a Tweet id"),
         (current([post()], [*CURRENT, "Likes"]), "several columns: Likes, Likes"),
         (current([post()]) + "1,2,3\r\n", "line 3: 3 cells where the header has 17"),
-        (current([post()]) + '12,"Mon Feb 03 2025","never closed,\r\n', "cells where the header"),
+        (current([post()]) + '12,"Mon Feb 03 2025","never closed,\r\n', "line 3: the quotes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_in_a_sentence(tmp_path, content, words):
     assert words in refusal(tmp_path, content)
+
+
+def test_a_stray_quote_that_would_make_one_post_of_two_is_refused(tmp_path):
+    text = current([post(0, "plain", likes=1), post(1, 'a "quoted" text', likes=5), post(2)])
+    stray = text.replace(",plain,", ',"plain,')
+    assert "line 2: the quotes of this row do not match" in refusal(tmp_path, stray)
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):

@@ -204,6 +204,18 @@ def test_in_a_mixed_folder_each_figure_is_of_its_kind_and_no_row_is_lost(tmp_pat
     assert exports.of("overview").about.kind == "overview"
 
 
+def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
+    content = mixed(tmp_path)
+    exports = Exports(tmp_path)
+    classic = exports.of("classic")
+    assert (len(classic), classic.about.kind) == (40, "classic")
+    assert not {"bookmarks", "file_kind"} & set(classic.frame)
+    gap = explore_gap(exports.of("content"))
+    assert (gap.posts, gap.engagements) == (60, sum(int(row[6]) for row in content))
+    with pytest.raises(InputError, match="no file of the kind 'daily'"):
+        exports.of("daily")
+
+
 def test_figures_by_post_and_by_day_are_compared_with_the_reasons(tmp_path):
     mixed(tmp_path)
     comparison = Exports(tmp_path).reconcile()

@@ -58,10 +58,10 @@ def test_a_thousand_damaged_files_are_read_or_refused_and_no_row_is_lost(tmp_pat
         path = write(tmp_path, mutated(draw), f"{number}.csv")
         try:
             exports = Exports(path)
+            metrics, files = exports.metrics(), exports.files()
         except InputError as error:
             said.append((path.name, error.what))
             continue
-        metrics, files = exports.metrics(), exports.files()
         assert len(metrics) == files["used"].sum()
         named = len(metrics.problems)
         assert files["rows"].sum() == len(metrics) + files["repeated"].sum() + named
