@@ -64,6 +64,7 @@ bench: $(VENV)/.test
 
 study: $(VENV)/.test
 	$(BIN)/python -m studies.gap_worlds
+	$(BIN)/python -m studies.compare
 	$(BIN)/python -m studies.kills
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 

@@ -55,6 +55,10 @@ if TYPE_CHECKING:
         Gap,
         explore_gap,
     )
+    from engagement_nb.gap.compare import (
+        Comparison,
+        compare,
+    )
     from engagement_nb.ids import (
         IdList,
         read_ids,
@@ -119,6 +123,7 @@ _HOME = {
     ),
     "exports": "read_export",
     "gap": "Gap explore_gap",
+    "gap.compare": "Comparison compare",
     "ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",
@@ -143,6 +148,7 @@ __all__ = [
     "BadRequestError",
     "Batch",
     "Client",
+    "Comparison",
     "ConnectionTroubleError",
     "Contract",
     "CredentialsError",
@@ -173,6 +179,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableTweetsError",
     "Usage",
+    "compare",
     "connect",
     "example_ledger",
     "explore_gap",

@@ -12,12 +12,12 @@ from engagement_nb.vocabulary import ENDPOINTS, METRICS, EndpointName, MetricNam
 
 NAMES = """
 About AnalysisError ApiError ApiSource BadRequestError Batch
-Client ConnectionTroubleError Contract CredentialsError Dataset DatasetError
+Client Comparison ConnectionTroubleError Contract CredentialsError Dataset DatasetError
 DatasetSource ENDPOINTS EngagementError ExportSource ForbiddenMetricsError ForbiddenTweetsError
 Gap HandlesWarning IdList InputError Ledger METRICS
 Metrics NoAccessError Pacer Plan RateLimitedError Report
 ReportError Request Sandbox SandboxSource ServerTroubleError Source
-UnauthenticatedError UnavailableTweetsError Usage connect example_ledger explore_gap
+UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger explore_gap
 label login make_batch make_plan make_report number
 open_room read_export read_ids summarize_usage tweet_time
 """

@@ -1,4 +1,4 @@
-"""Commands that make reports and open the notebooks: ``report``, ``batch``, ``lab``."""
+"""Commands on figures and notebooks: ``report``, ``compare``, ``batch``, ``lab``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -16,6 +16,7 @@ from engagement_nb.errors import InputError
 
 if TYPE_CHECKING:
     from engagement_nb.report.look import Look
+    from engagement_nb.vocabulary import EndpointName
 
 
 def _pairs(
@@ -189,6 +190,68 @@ def report(
     if made.missing_tweets and strict:
         click.echo(f"{made.missing_tweets:,} Tweets are missing from it, or lack days.", err=True)
         ctx.exit(3)
+
+
+def _for_each(
+    _: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str | None, str | None]:
+    """An option for both sides of a comparison, or one for each."""
+    if len(given) > 2:
+        raise click.BadParameter("give it once for both sides, or twice.")
+    return (given[0], given[-1]) if given else (None, None)
+
+
+@click.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "--period", "periods", multiple=True, metavar="NAME", callback=_for_each,
+    help="Such as last week or 2026-10; once for both sides, or once for each.",
+)  # fmt: skip
+@zone_option
+@click.option("--ids", type=click.Path(), help="File with Tweet ids, for both sides.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", callback=_for_each,
+    help="Whose tokens, or which account of an export; once for both sides, or once for each.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on stdout.")
+def compare(
+    a: str,
+    b: str,
+    periods: tuple[str | None, str | None],
+    zone: str | None,
+    ids: str | None,
+    profiles: tuple[str | None, str | None],
+    as_json: bool,
+) -> None:
+    """What changed between two sets of figures, and what may be chance.
+
+    A and B are each an export file or folder, a dataset, sandbox, or api; A may be "earlier": the
+    snapshot before the newest of the dataset B. Two periods of a dataset are compared by
+    giving it twice, with two --period.
+    """
+    from engagement_nb.gap.compare import compare as compared
+    from engagement_nb.sources import connect
+
+    sides, names = [], []
+    for where, period, profile in zip((a, b), periods, profiles, strict=True):
+        with connect(b if where == "earlier" else where, profile=profile) as source:
+            endpoint: EndpointName | Literal[""] = "historical" if period else ""
+            figures, _ = source.gather(
+                ids, endpoint=endpoint, period=period, zone=zone, beside=False
+            )
+            if where == "earlier":
+                earlier = source.earlier_snapshot(figures.about.endpoint)
+                if earlier is None:
+                    raise InputError(f"{b} has no snapshot before the newest.")
+                figures = earlier
+        sides.append(figures)
+        about = [Path(where).name, profile, period]
+        names.append(", ".join(part for part in about if part))
+    if names[0] == names[1]:
+        names = [f"{names[0]} (A)", f"{names[1]} (B)"]
+    found = compared(*sides, names=(names[0], names[1]))
+    click.echo(json.dumps(found.to_dict()) if as_json else without_secrets(repr(found)))
 
 
 @click.command()

@@ -18,15 +18,15 @@ The modules, in the order in which figures pass through them:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, speaking, take_as_part
-from engagement_nb.gap.read import gathered, read_counts
+from engagement_nb.gap.interval import check_level
+from engagement_nb.gap.read import open_figures
 from engagement_nb.gap.shown import Gap
 from engagement_nb.metrics import About, Metrics
 
@@ -60,44 +60,12 @@ def explore_gap(
     Raises
     ------
     AnalysisError
-        The figures cannot be compared: see `engagement_nb.gap.read.read_counts`.
+        The figures cannot be analyzed: see `engagement_nb.gap.read.read_counts`.
     """
-    told = None
-    if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
-        raise AnalysisError(
-            "explore_gap takes figures, not the source that has them.",
-            advice="Read them first: explore_gap(source.totals()).",
-        )
-    if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
-        raise AnalysisError(
-            f"explore_gap takes figures, not a {type(metrics).__name__}.",
-            advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
-        )
-    if isinstance(metrics, Metrics):
-        frame, told = metrics.frame, metrics.facts()
-        about = about or metrics.about
-    else:
-        frame = metrics if isinstance(metrics, pd.DataFrame) else gathered(metrics)
-        about = about or About("frame", "frame")
+    counts, about, facts = open_figures(metrics, about)
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
-    if not 0 < level < 1:
-        raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
-    if about.kind in ("overview", "video"):
-        raise AnalysisError(
-            f"An {about.kind} file has no clicks and expands, so nothing can be said from it about"
-            " hidden engagements; its totals by day are in metrics.frame."
-            if about.kind == "overview"
-            else "A video file has no engagements; its views by day are in metrics.frame.",
-            advice="Export the content of the same period (account_analytics_content_...) too.",
-        )
-    if "time" in frame.columns and "tweet_id" not in frame.columns and not about.kind:
-        raise AnalysisError(
-            "These figures are a series (column time) without the column tweet_id, so it cannot"
-            " be told which rows belong to one Tweet.",
-            advice="Add tweet_id, or sum the series up to one row per Tweet and drop time.",
-        )
-    counts = read_counts(frame)
+    check_level(level)
     verdicts, together = judge(counts, tolerance)
     taken = take_as_part(counts, verdicts)
     evidence = {v.name: speaking(counts, taken, v.name) for v in verdicts}
@@ -114,7 +82,7 @@ def explore_gap(
         ],
         together=together,
         about=about,
-        facts=told,
+        facts=facts,
         tolerance=tolerance,
         level=level,
     )

@@ -1,4 +1,4 @@
-"""Confidence interval of a share of engagements: Korn and Graubard's, for a ratio of sums.
+"""Confidence intervals of ratios of sums, such as shares of engagements, and of their differences.
 
 A share such as hidden / engagements is a ratio of two sums over Tweets, and a few Tweets can
 carry most of both. Korn and Graubard (1998) give Clopper and Pearson's exact binomial limits
@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaincinv, stdtrit
 
+from engagement_nb.errors import AnalysisError
+
 
 class Interval(NamedTuple):
-    """Limits of a confidence interval of a share, ``0 <= low <= high <= 1``."""
+    """Limits of a confidence interval, ``low <= high``; of a share, both within 0 and 1."""
 
     low: float
     high: float
@@ -99,6 +101,92 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
         pooled = max(between, 0) / kish + spread / total
         trials = spread / max(of_ratio, pooled)
     return clopper_pearson(share * trials, trials, level)
+
+
+def ratio_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> Interval:
+    """Confidence interval of the ratio ``sum(part) / sum(whole)`` where it is not a share.
+
+    Parameters
+    ----------
+    part, whole
+        As for `share_interval`, but ``sum(part)`` may exceed ``sum(whole)``.
+    level
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        By the delta method for the logarithm of the ratio, with Student's t. It is wrong for
+        small samples of very unequal units: `docs/method.md` reports its coverage.
+    """
+    parts, wholes = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    parts, wholes = parts[wholes > 0], wholes[wholes > 0]
+    units, total = len(wholes), wholes.sum()
+    if units < 2:
+        return Interval(0.0, np.inf)
+    tail = (1 + level) / 2
+    if not parts.any():
+        # The largest Poisson mean under which no event at all is as likely as the tail.
+        return Interval(0.0, float(-np.log(1 - tail) / total))
+    ratio = parts.sum() / total
+    variance = ((parts - ratio * wholes) ** 2).sum() * units / (units - 1) / total**2
+    times = float(np.exp(stdtrit(units - 1, tail) * np.sqrt(variance) / ratio))
+    return Interval(float(ratio / times), float(ratio * times))
+
+
+def difference_interval(
+    first: tuple[float, Interval], second: tuple[float, Interval], correlation: float = 0.0
+) -> Interval:
+    """Confidence interval of ``second - first``, from the value and interval of each (MOVER).
+
+    Parameters
+    ----------
+    first, second
+        A value and its confidence interval each, of the same level.
+    correlation
+        Of the two estimates. Without it they are taken as independent, which makes the interval
+        too wide for figures of the same Tweets.
+
+    Notes
+    -----
+    For intervals that are symmetric about their values, this is the formula of Zou and Donner.
+    For skewed ones and a positive correlation, theirs makes the interval of two equal readings
+    wide. So the uncertainty that both sides share is taken from limits on the same side: where
+    one estimate is too high, so is the other.
+
+    References
+    ----------
+    Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures.
+    Statistics in Medicine 27, 1693-1702.
+    """
+    (before, earlier), (after, later) = first, second
+    below, above = (
+        (before - earlier.low, after - later.low),
+        (earlier.high - before, later.high - after),
+    )
+
+    def half(one: float, other: float, same_side: float) -> float:
+        shared = (one + other) ** 2 if correlation < 0 else max(same_side, 0.0) ** 2
+        weight = abs(correlation)
+        return float(np.sqrt((1 - weight) * (one**2 + other**2) + weight * shared))
+
+    rest = below[1] - below[0], above[1] - above[0]
+    return Interval(
+        after - before - half(below[1], above[0], max(rest[0], -rest[1])),
+        after - before + half(above[1], below[0], max(rest[1], -rest[0])),
+    )
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level that is not between 0 and 1.
+
+    Raises
+    ------
+    AnalysisError
+        It is not.
+    """
+    if not 0 < level < 1:
+        raise AnalysisError(f"The level of an interval is a share between 0 and 1, not {level}.")
 
 
 def clopper_pearson(successes: float, trials: float, level: float) -> Interval:

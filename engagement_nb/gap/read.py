@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.metrics import metric_columns
+from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.vocabulary import NO_CANDIDATES, label
 
 _EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements", "replies",
@@ -69,6 +71,50 @@ class Counts:
             for name in members:
                 full &= self.known[self.names.index(name)]
         return full
+
+
+def open_figures(
+    metrics: Metrics | pd.DataFrame | Iterable[pd.DataFrame], about: About | None = None
+) -> tuple[Counts, About, dict[str, Any] | None]:
+    """The arrays of what `engagement_nb.explore_gap` takes, where they come from, and its facts.
+
+    Raises
+    ------
+    AnalysisError
+        What is given has no figures by Tweet, or they cannot be read: see `read_counts`.
+    """
+    facts = None
+    if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
+        raise AnalysisError(
+            "Figures are needed, not the source that has them.",
+            advice="Read them first: explore_gap(source.totals()).",
+        )
+    if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
+        raise AnalysisError(
+            f"Figures are needed, not a {type(metrics).__name__}.",
+            advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
+        )
+    if isinstance(metrics, Metrics):
+        frame, facts = metrics.frame, metrics.facts()
+        about = about or metrics.about
+    else:
+        frame = metrics if isinstance(metrics, pd.DataFrame) else gathered(metrics)
+        about = about or About("frame", "frame")
+    if about.kind in ("overview", "video"):
+        raise AnalysisError(
+            f"An {about.kind} file has no clicks and expands, so nothing can be said from it about"
+            " hidden engagements; its totals by day are in metrics.frame."
+            if about.kind == "overview"
+            else "A video file has no engagements; its views by day are in metrics.frame.",
+            advice="Export the content of the same period (account_analytics_content_...) too.",
+        )
+    if "time" in frame.columns and "tweet_id" not in frame.columns and not about.kind:
+        raise AnalysisError(
+            "These figures are a series (column time) without the column tweet_id, so it cannot"
+            " be told which rows belong to one Tweet.",
+            advice="Add tweet_id, or sum the series up to one row per Tweet and drop time.",
+        )
+    return read_counts(frame), about, facts
 
 
 def read_counts(frame: pd.DataFrame) -> Counts:

@@ -153,6 +153,7 @@ class Source:
         period: str | None = None,
         zone: str | None = None,
         by: By | Literal[""] | None = None,
+        beside: bool = True,
     ) -> tuple[Metrics, Metrics | None]:
         """Figures to explore, and totals of the same Tweets to compare them with.
 
@@ -166,6 +167,8 @@ class Source:
             else totals; for an export file all that it has.
         start, end, period, zone, by
             For "historical" (and ``by`` for "28hr"): see `historical`.
+        beside
+            Whether to read totals, too.
 
         Returns
         -------
@@ -183,6 +186,8 @@ class Source:
         if chosen == "historical":
             question |= {"start": start or None, "end": end or None, "period": period, "zone": zone}
         figures = self._fetch(chosen, tweet_ids, **question)
+        if not beside:
+            return figures, None
         try:
             return figures, self.totals(tweet_ids)
         except EngagementError:
@@ -195,6 +200,6 @@ class Source:
         """Endpoint and grouping to explore; what is given stays."""
         return endpoint or self.default_endpoint, by
 
-    def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
+    def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
         """The second newest snapshot, or None if the source has fewer than two."""
         return None

@@ -97,7 +97,7 @@ class DatasetSource(Source):
         chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
-    def earlier_snapshot(self, endpoint: EndpointName) -> Metrics | None:
+    def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
         """The second newest snapshot, or None if the dataset has fewer than two."""
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))

@@ -1,0 +1,387 @@
+"""What changed between two sets of figures, and what may be chance.
+
+The metrics that are part of engagements are found once, on the Tweets of both sides together, so
+that hidden engagement means the same on both. Each difference has a confidence interval by Zou
+and Donner's method, from the intervals of the two sides and the correlation of their estimates.
+Tweets that are on both sides make that correlation large and the interval narrow, as in a paired
+test. The intervals hold together (Bonferroni), so a comparison of equal populations reports any
+change in at most ``1 - level`` of the cases. `docs/method.md` reports how that was tested.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.groups import LEAST_GROUP
+from engagement_nb.gap.identify import COUNTED, TOLERANCE, UNDETERMINED, judge, take_as_part
+from engagement_nb.gap.interval import (
+    Interval,
+    check_level,
+    difference_interval,
+    ratio_interval,
+    share_interval,
+)
+from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures
+from engagement_nb.gap.result import Findings
+from engagement_nb.metrics import Metrics
+from engagement_nb.vocabulary import label
+from engagement_nb.words import listed, number, percent, sentence
+
+HIDDEN_SHARE, RATE = "hidden share", "engagement rate"
+_Ratio = tuple[np.ndarray, np.ndarray]
+"""Part and whole of each row; a whole of 0 leaves the row out."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One quantity on both sides.
+
+    Parameters
+    ----------
+    name
+        "hidden share" (of engagements), "engagement rate" (engagements / impressions) or
+        "engagements per Tweet" ("per day" for figures by day of a whole account).
+    before, after
+        Its value on each side.
+    difference
+        ``after - before``.
+    low, high
+        Confidence interval of the difference; None where Tweets are too few.
+    verdict
+        "changed" if the interval does not contain 0, "may be chance" if it does, "too few
+        Tweets" if a side has fewer than `engagement_nb.gap.groups.LEAST_GROUP` of them.
+    """
+
+    name: str
+    before: float
+    after: float
+    difference: float
+    low: float | None
+    high: float | None
+    verdict: Literal["changed", "may be chance", "too few Tweets"]
+
+    def text(self, value: float) -> str:
+        """A value of this quantity for people."""
+        if self.name in (HIDDEN_SHARE, RATE):
+            return percent(value, 1 if self.name == HIDDEN_SHARE else 2)
+        return f"{value:,.1f}"
+
+    def signed(self, value: float) -> str:
+        """A difference for people: in percentage points for a share or a rate."""
+        if self.name in (HIDDEN_SHARE, RATE):
+            shown = f"{value * 100:+.{1 if self.name == HIDDEN_SHARE else 2}f}"
+        else:
+            shown = f"{value:+,.1f}"
+        return shown.replace("-", "\N{MINUS SIGN}")
+
+    @property
+    def interval(self) -> str:
+        """The interval for people; empty where there is none."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{self.signed(self.low)} to {self.signed(self.high)}"
+
+    @property
+    def sentence(self) -> str:
+        """The change in a sentence."""
+        verb = "rose" if self.difference > 0 else "fell"
+        points = " percentage points" if self.name in (HIDDEN_SHARE, RATE) else ""
+        return (
+            f"{sentence(self.name)} {verb} from {self.text(self.before)} to"
+            f" {self.text(self.after)} ({self.signed(self.difference)}{points}, interval"
+            f" {self.interval})."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two sets of figures compared; made by `compare`.
+
+    Parameters
+    ----------
+    names
+        What the two sides are called.
+    totals
+        Sums of each side by name, which are exact: "Tweets" (or "days"), "engagements", and
+        "impressions" where both sides have them.
+    shared
+        Tweets that are on both sides.
+    changes
+        The quantities compared.
+    summed
+        Metrics that are taken as part of engagements on both sides (wire names).
+    undetermined
+        Metrics of which the Tweets do not tell whether they are part: the interval of the hidden
+        share covers both.
+    level
+        Confidence level of all intervals together.
+    sandbox
+        Whether figures of a side are made up by the sandbox.
+    """
+
+    names: tuple[str, str]
+    totals: dict[str, tuple[int, int]]
+    shared: int
+    changes: tuple[Change, ...]
+    summed: tuple[str, ...]
+    undetermined: tuple[str, ...]
+    level: float
+    sandbox: bool
+
+    @property
+    def sentence(self) -> str:
+        """What changed and what may be chance, in sentences."""
+        unit, tweets = next(iter(self.totals.items()))
+        said = [
+            f"{'SANDBOX DATA (made up): ' if self.sandbox else ''}{self.names[0]}"
+            f" ({number(tweets[0])} {unit}) against {self.names[1]} ({number(tweets[1])} {unit};"
+            f" {number(self.shared)} on both sides)."
+        ]
+        said += [change.sentence for change in self.changes if change.verdict == "changed"]
+        for verdict, words in (
+            ("may be chance", "did not change by more than chance explains"),
+            (
+                "too few Tweets",
+                f"cannot be compared: a side has fewer than {LEAST_GROUP} {unit} to tell it",
+            ),
+        ):
+            if names := [change.name for change in self.changes if change.verdict == verdict]:
+                said.append(f"{sentence(listed(names))} {words}.")
+        hidden = next((change for change in self.changes if change.name == HIDDEN_SHARE), None)
+        if hidden is None:
+            said.append("No metric is known to be counted, so hidden shares are not compared.")
+        elif self.undetermined and hidden.low is not None:
+            open_ones = listed([label(name) for name in self.undetermined])
+            said.append(f"The interval of the hidden share covers both readings of {open_ones}.")
+        return " ".join(said)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a quantity (index: its name), first the totals, which have no interval.
+
+        Columns ``before``, ``after``, ``difference``, ``low``, ``high``, ``verdict``.
+        """
+        rows: list[dict[str, object]] = [
+            {"name": name, "before": one, "after": other, "difference": other - one}
+            for name, (one, other) in self.totals.items()
+        ]
+        rows += [asdict(change) for change in self.changes]
+        columns = ["name", "before", "after", "difference", "low", "high", "verdict"]
+        frame = pd.DataFrame(rows, columns=columns).set_index("name")
+        kinds = dict.fromkeys(columns[1:-1], "Float64")
+        return frame.astype({**kinds, "verdict": "string"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The comparison as plain numbers and texts, for JSON."""
+        return {"sentence": self.sentence, **asdict(self)}
+
+    def _shown(self) -> pd.DataFrame:
+        cells = [
+            [number(a), number(b), ("+" if b > a else "") + number(b - a), "", ""]
+            for a, b in self.totals.values()
+        ]
+        cells += [
+            [c.text(c.before), c.text(c.after), c.signed(c.difference), c.interval, c.verdict]
+            for c in self.changes
+        ]
+        columns = [*self.names, "difference", f"{self.level * 100:g} % interval", "verdict"]
+        index = [*self.totals, *(change.name for change in self.changes)]
+        return pd.DataFrame(cells, index=index, columns=columns)
+
+    def __repr__(self) -> str:
+        return f"{self.sentence}\n{self._shown().to_string()}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self.sentence)}</p>{self._shown().to_html()}"
+
+
+def compare(
+    before: Metrics | Findings | pd.DataFrame,
+    after: Metrics | Findings | pd.DataFrame,
+    *,
+    names: tuple[str, str] = ("before", "after"),
+    level: float = 0.95,
+) -> Comparison:
+    """Compare two sets of figures: two periods, accounts or files, or two snapshots.
+
+    Parameters
+    ----------
+    before, after
+        `Metrics` of any source, a `Gap`, or a frame as `explore_gap` takes it. Tweets that are on
+        both sides are paired by ``tweet_id``. Metrics that only one side has are ignored.
+    names
+        What to call the sides.
+    level
+        Confidence level of all intervals together.
+
+    Raises
+    ------
+    AnalysisError
+        The figures cannot be analyzed (see `explore_gap`), no Tweet of a side has engagements,
+        or one side is by Tweet and the other by day.
+
+    Notes
+    -----
+    The engagement rate is engagements / impressions, over Tweets with impressions. The API counts
+    organic impressions only, but organic and promoted engagements, so the rate of promoted
+    Tweets is too high and can exceed 100 %.
+
+    Intervals are about what such Tweets have in expectation, if Tweets are independent draws.
+    """
+    check_level(level)
+    given = [
+        (figures.counts, figures.about)
+        if isinstance(figures, Findings)
+        else open_figures(figures)[:2]
+        for figures in (before, after)
+    ]
+    noun, pooled = _pooled(*(counts for counts, _ in given))
+    distinct = _distinct(pooled)
+    verdicts, _ = judge(distinct, TOLERANCE)
+    summed = take_as_part(distinct, verdicts)
+    sure = [v.name for v in verdicts if v.verdict == COUNTED]
+    undetermined = [v.name for v in verdicts if v.verdict == UNDETERMINED and v.n_nonzero]
+    engagements, judged, known = pooled.engagements, pooled.judged, pooled.complete(summed)
+    ratios: dict[str, list[_Ratio]] = {}
+    if sure:
+        # The last two are the bounds: no undetermined metric is counted, or all of them are.
+        ratios[HIDDEN_SHARE] = [
+            (np.maximum(engagements - pooled.sums(members), 0) * known, engagements * known)
+            for members in (summed, sure, [*sure, *undetermined])
+        ]
+    totals = {f"{noun}s": judged.astype(np.int64), "engagements": engagements}
+    if "impressions" in pooled.frame:
+        impressions, seen = column_counts(pooled.frame, "impressions")
+        totals["impressions"] = impressions
+        both = judged & seen & (impressions > 0)
+        ratios[RATE] = [(engagements * both, impressions * both)]
+    ratios[f"engagements per {noun}"] = [(engagements, judged.astype(np.int64))]
+    sides, units = pooled.frame["side"].to_numpy(), pooled.frame["unit"].to_numpy()
+    each = 1 - (1 - level) / len(ratios)
+    return Comparison(
+        names=names,
+        totals={
+            name: (exact_sum(column[sides == 0]), exact_sum(column[sides == 1]))
+            for name, column in totals.items()
+        },
+        shared=len(np.intersect1d(units[judged & (sides == 0)], units[judged & (sides == 1)])),
+        changes=tuple(
+            _change(name, found, sides, units, each)
+            for name, found in ratios.items()
+            if all(found[0][1][sides == side].any() for side in (0, 1))
+        ),
+        summed=tuple(summed),
+        undetermined=tuple(undetermined),
+        level=level,
+        sandbox=any(about.sandbox for _, about in given),
+    )
+
+
+def _pooled(before: Counts, after: Counts) -> tuple[str, Counts]:
+    """What a row is about, and the rows of both sides.
+
+    Their frame has ``side`` (0 or 1), ``unit`` (the same number for the same Tweet), and
+    ``impressions`` where both sides have them.
+    """
+    sides = (before, after)
+    by_day = ["day" in side.frame and "tweet_id" not in side.frame for side in sides]
+    if by_day[0] != by_day[1]:
+        raise AnalysisError(
+            "One side has figures by Tweet and the other by day of a whole account.",
+            advice="Compare two files of one kind.",
+        )
+    for side in sides:
+        if not side.judged.any():
+            raise AnalysisError(
+                "No Tweet of a side has engagements, so there is nothing to compare.",
+                advice="Fetch historical with the owner's tokens, or give an export file.",
+            )
+    names = tuple(name for name in before.names if name in after.names)
+    places = [[side.names.index(name) for name in names] for side in sides]
+    known = [
+        np.ones((len(names), len(side)), dtype=bool) if side.known is None else side.known[chosen]
+        for side, chosen in zip(sides, places, strict=True)
+    ]
+    key = "day" if by_day[0] else "tweet_id"
+    # Without ids, no Tweet is known to be on both sides.
+    ids = [
+        side.frame[key].astype("string")
+        if key in side.frame
+        else pd.Series([f"{which} {row}" for row in range(len(side))], dtype="string")
+        for which, side in enumerate(sides)
+    ]
+    frame = pd.DataFrame(
+        {
+            "side": np.repeat([0, 1], [len(before), len(after)]),
+            "unit": pd.factorize(pd.concat(ids, ignore_index=True))[0],
+        }
+    )
+    if all("impressions" in side.frame for side in sides):
+        shown = [side.frame["impressions"].astype("Float64") for side in sides]
+        frame["impressions"] = pd.concat(shown, ignore_index=True)
+    return "day" if by_day[0] else "Tweet", Counts(
+        frame,
+        names,
+        np.hstack([side.values[chosen] for side, chosen in zip(sides, places, strict=True)]),
+        np.hstack(known),
+        np.concatenate([side.engagements for side in sides]),
+        np.concatenate([side.judged for side in sides]),
+    )
+
+
+def _distinct(pooled: Counts) -> Counts:
+    """The same without the rows that are equal on both sides: they are evidence only once."""
+    rows = np.vstack([pooled.frame["unit"], pooled.engagements, pooled.values])
+    once = ~pd.DataFrame(rows.T).duplicated().to_numpy()
+    known = None if pooled.known is None else pooled.known[:, once]
+    return Counts(
+        pooled.frame[once], pooled.names, pooled.values[:, once], known,
+        pooled.engagements[once], pooled.judged[once],
+    )  # fmt: skip
+
+
+def _change(
+    name: str, ratios: list[_Ratio], sides: np.ndarray, units: np.ndarray, level: float
+) -> Change:
+    """One quantity: its values by the first ratio, its interval around those of all of them."""
+    found = [_difference(name, *ratio, sides, units, level) for ratio in ratios]
+    before, after, _ = found[0]
+    fewest = min(np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1))
+    low = high = None
+    verdict: Literal["changed", "may be chance", "too few Tweets"] = "too few Tweets"
+    if fewest >= LEAST_GROUP:
+        low = min(limits.low for *_, limits in found)
+        high = max(limits.high for *_, limits in found)
+        verdict = "changed" if low > 0 or high < 0 else "may be chance"
+    return Change(name, before, after, after - before, low, high, verdict)
+
+
+def _difference(
+    name: str,
+    part: np.ndarray,
+    whole: np.ndarray,
+    sides: np.ndarray,
+    units: np.ndarray,
+    level: float,
+) -> tuple[float, float, Interval]:
+    """A ratio of sums on each side, and the interval of the difference."""
+    values, limits = [], []
+    # By how much each unit moves the ratio: its correlation is that of the two estimates.
+    influence = np.zeros((2, units.max() + 1))
+    for side in (0, 1):
+        rows = (sides == side) & (whole > 0)
+        mine, all_mine = part[rows].astype(float), whole[rows].astype(float)
+        values.append(float(mine.sum() / all_mine.sum()))
+        is_share = name in (HIDDEN_SHARE, RATE) and values[-1] <= 1
+        limits.append((share_interval if is_share else ratio_interval)(mine, all_mine, level))
+        influence[side, units[rows]] = (mine - values[-1] * all_mine) / all_mine.sum()
+    size = np.sqrt((influence**2).sum(axis=1).prod())
+    correlation = float(influence.prod(axis=0).sum() / size) if size else 0.0
+    before, after = values
+    between = difference_interval((before, limits[0]), (after, limits[1]), correlation)
+    return before, after, between
