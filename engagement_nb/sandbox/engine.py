@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement_nb.sandbox.answers import group, totals_group
+from engagement_nb.sandbox.answers import group
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.oauth import Caller
 from engagement_nb.sandbox.question import Question, RefusedError, forbidden_metrics
@@ -97,8 +97,13 @@ class Engine:
         if question.start is not None and question.end is not None:
             body["start"] = f"{question.start:%Y-%m-%dT%H:%M:%SZ}"
             body["end"] = f"{question.end:%Y-%m-%dT%H:%M:%SZ}"
+        counts[~given] = 0
+        ids = tweets.ids.tolist()
         # A grouping named like one of the keys above takes its place.
-        return body | self._groups(question, tweets, counts, given)
+        return body | {
+            name: group(counts, given, ids, question.asked, question.start, items, self.settings)
+            for name, items in question.groupings.items()
+        }
 
     def _check_metrics(self, question: Question, caller: Caller) -> None:
         if caller.account is not None:
@@ -150,22 +155,3 @@ class Engine:
                 if name in ZERO_BEFORE_KNOWN:
                     counts[:, place, :unknown] = 0
         return counts
-
-    def _groups(
-        self,
-        question: Question,
-        tweets: Tweets,
-        counts: NDArray[np.int64],
-        given: NDArray[np.bool_],
-    ) -> dict[str, Any]:
-        ids, bare = tweets.ids.tolist(), self.settings.bare_numbers
-        if question.start is None:
-            return {
-                name: totals_group(counts[:, :, 0], given, ids, question.asked, items, bare)
-                for name, items in question.groupings.items()
-            }
-        shape = self.settings.hour_without_day
-        return {
-            name: group(counts, ids, question.asked, question.start, items, shape, bare)
-            for name, items in question.groupings.items()
-        }
