@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engagement_nb.sandbox.answers import group
-from engagement_nb.sandbox.keys import Keys
-from engagement_nb.sandbox.oauth import Caller
+from engagement_nb.sandbox.keys import Caller, Keys
 from engagement_nb.sandbox.question import Question, RefusedError, forbidden_metrics
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import Tweets

@@ -15,7 +15,14 @@ FAULTS = (*ERROR_FAULTS, "drop", "cut", "garble", "slow", "plain")
 without an answer. ``cut``: in the middle of the body. ``garble``: bytes that are no JSON.
 ``slow``: the body comes in small pieces. ``plain``: not gzipped although gzip was asked for.
 """
-KEYS = ("rates", "script", "paths", "latency", "slow_seconds", "clock_skew", "seed")
+
+_NUMBERS = {
+    "latency": (0, 3600),
+    "slow_seconds": (0, 3600),
+    "clock_skew": (-1e9, 1e9),
+    "seed": (0, 2.0**63),
+}
+"""Least and most of each number."""
 
 
 class Faults:
@@ -28,19 +35,17 @@ class Faults:
     ----------
     seed
         Seed of the decisions.
-    latency
-        Seconds that every answer waits.
+
+    Attributes
+    ----------
+    rates, script, paths, latency, slow_seconds, clock_skew
+        What `configure` sets.
     """
 
-    def __init__(self, seed: int = 1, latency: float = 0.0) -> None:
-        self._seed = seed
+    def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)  # noqa: S311
-        self.latency = latency
         self.slow_seconds = 2.0
-        self.clock_skew = 0.0
-        self.rates: dict[str, float] = {}
-        self.script: deque[str] = deque()
-        self.paths: dict[str, str] = {}
+        self.clear()
 
     def configure(self, wanted: Mapping[str, Any] | Sequence[str]) -> None:
         """Set what goes wrong; what is not named stays as it is.
@@ -48,8 +53,8 @@ class Faults:
         Parameters
         ----------
         wanted
-            A script, or a mapping with ``rates`` (fault -> share of answers), ``script``
-            (faults of the next answers; "ok" for none), ``paths`` (path -> fault),
+            A script, or a mapping with ``rates`` (fault -> share of responses), ``script``
+            (faults of the next responses; "ok" for none), ``paths`` (path -> fault),
             ``latency`` and ``slow_seconds`` (seconds), ``clock_skew`` (seconds by which the
             sandbox's clock is ahead when it judges OAuth timestamps), ``seed``.
 
@@ -59,47 +64,37 @@ class Faults:
             Says what is wrong; nothing has been changed then.
         """
         if not isinstance(wanted, Mapping):
-            wanted = {"script": list(wanted)}
-        unknown = set(map(str, wanted)) - set(KEYS)
-        if unknown:
-            raise ValueError(f"Unknown: {', '.join(sorted(unknown))}; known: {', '.join(KEYS)}.")
-        rates, script, paths = (wanted.get(k) for k in ("rates", "script", "paths"))
-        if rates is not None:
-            rates = {
-                _fault(name): _number(f"fault {name}", rate, 1.0)
-                for name, rate in _mapping(rates).items()
-            }
-            if sum(rates.values()) > 1.0 + 1e-9:
-                raise ValueError("fault rates must not add up to more than 1.")
-        if script is not None:
-            if isinstance(script, (str, bytes)) or not isinstance(script, Sequence):
-                raise ValueError("script must be a list of faults.")
-            script = deque(_fault(name, "ok") for name in script)
-        if paths is not None:
-            paths = {str(path): _fault(name) for path, name in _mapping(paths).items()}
-        seconds = {
-            key: _number(key, wanted[key], 3600.0)
-            for key in ("latency", "slow_seconds")
-            if key in wanted
-        }
-        if "clock_skew" in wanted:
-            seconds["clock_skew"] = _number("clock_skew", wanted["clock_skew"], 1e9, -1e9)
-        if "seed" in wanted:
-            self._random = random.Random(int(_number("seed", wanted["seed"], 2.0**63)))  # noqa: S311
-        self.rates = self.rates if rates is None else rates
-        self.script = self.script if script is None else script
-        self.paths = self.paths if paths is None else paths
-        self.latency = seconds.get("latency", self.latency)
-        self.slow_seconds = seconds.get("slow_seconds", self.slow_seconds)
-        self.clock_skew = seconds.get("clock_skew", self.clock_skew)
+            wanted = {"script": wanted}
+        new: dict[str, Any] = {}
+        for name, value in wanted.items():
+            if name in _NUMBERS:
+                new[name] = _number(name, value, *_NUMBERS[name])
+            elif name == "script" and isinstance(value, (list, tuple)):
+                new[name] = deque(_fault(fault, "ok") for fault in value)
+            elif name == "paths" and isinstance(value, Mapping):
+                new[name] = {str(path): _fault(fault) for path, fault in value.items()}
+            elif name == "rates" and isinstance(value, Mapping):
+                new[name] = {_fault(f): _number(f"fault {f}", n, 0, 1) for f, n in value.items()}
+            else:
+                raise ValueError(
+                    f"{str(name)[:40]} cannot be used: rates and paths are objects, script is a "
+                    f"list, {', '.join(_NUMBERS)} are numbers."
+                )
+        if sum(new.get("rates", {}).values()) > 1.0 + 1e-9:
+            raise ValueError("fault rates must not add up to more than 1.")
+        if "seed" in new:
+            self._random.seed(int(new.pop("seed")))
+        vars(self).update(new)
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""
-        self.rates, self.script, self.paths = {}, deque(), {}
+        self.rates: dict[str, float] = {}
+        self.script: deque[str] = deque()
+        self.paths: dict[str, str] = {}
         self.latency = self.clock_skew = 0.0
 
     def next(self, path: str) -> str:
-        """What goes wrong with the next answer at a path; "" for nothing."""
+        """What goes wrong with the next response at a path; "" for nothing."""
         if self.script:
             fault = self.script.popleft()
             return "" if fault == "ok" else fault
@@ -116,9 +111,9 @@ class Faults:
     def state(self) -> dict[str, Any]:
         """What is set now."""
         return {
-            "rates": dict(self.rates),
+            "rates": self.rates,
             "script": list(self.script),
-            "paths": dict(self.paths),
+            "paths": self.paths,
             "latency": self.latency,
             "slow_seconds": self.slow_seconds,
             "clock_skew": self.clock_skew,
@@ -131,13 +126,7 @@ def _fault(name: Any, *more: str) -> str:
     return str(name)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError("rates and paths must be objects.")
-    return value
-
-
-def _number(name: str, value: Any, most: float, least: float = 0.0) -> float:
+def _number(name: str, value: Any, least: float, most: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not least <= value <= most:
         shown = str(value)[:40]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
-from hmac import compare_digest
-from urllib.parse import quote
 
 from engagement_nb.vocabulary import (
     ENV_ACCESS_TOKEN,
@@ -43,6 +40,14 @@ class App:
     has_access: bool = True
 
 
+@dataclass(frozen=True)
+class Caller:
+    """An app, and the account if it comes with user tokens."""
+
+    app: App
+    account: int | None
+
+
 class Keys:
     """All keys and tokens of a sandbox; the same for the same seed.
 
@@ -52,20 +57,30 @@ class Keys:
         The world's seed.
     accounts
         How many accounts gave tokens.
+
+    Attributes
+    ----------
+    app, app_without_access
+        The two apps; ``apps`` has them by consumer key.
+    accounts
+        The accounts, with their tokens for the first app.
+    tokens
+        Token -> who it stands for, and its secret; a bearer token has no account and no secret.
+    revoked
+        Tokens that are refused.
     """
 
     def __init__(self, seed: int, accounts: int) -> None:
         self._seed = seed
-        self._made: dict[int, Account] = {}
-        self._account_count = accounts
         self.app = self._app("first", has_access=True)
         self.app_without_access = self._app("without access", has_access=False)
         self.apps = {app.consumer_key: app for app in (self.app, self.app_without_access)}
-        self._bearers = {app.bearer_token: app for app in self.apps.values()}
-        self._revoked_bearers: set[str] = set()
-        # Token -> (app's key, account, secret); filled as accounts are looked at.
-        self._tokens: dict[str, tuple[str, int, str]] = {}
-        self._revoked: set[str] = set()
+        self.accounts = [self._account(number) for number in range(accounts)]
+        self.tokens = {app.bearer_token: (Caller(app, None), "") for app in self.apps.values()}
+        for number, account in enumerate(self.accounts):
+            caller = Caller(self.app, number)
+            self.tokens[account.access_token] = (caller, account.access_token_secret)
+        self.revoked: set[str] = set()
 
     def _secret(self, *parts: object, length: int = 40) -> str:
         text = ":".join(map(str, ("sandbox", self._seed, *parts)))
@@ -76,101 +91,53 @@ class Keys:
             name=name,
             consumer_key="SANDBOXkey" + self._secret("key", name, length=15),
             consumer_secret="SANDBOX" + self._secret("secret", name, length=43),
-            # Real bearer tokens hold percent signs; a client that decodes them loses its way.
+            # Real bearer tokens contain percent signs; a client must not decode them.
             bearer_token="SANDBOX%2F" + self._secret("bearer", name, length=60) + "%3D",
             has_access=has_access,
         )
 
-    def user_id(self, account: int) -> str:
-        """The numeric id of an account: those with tokens, the protected one, the outsider."""
-        return str(
-            7_000_000_000 + int(self._secret("user", account, length=7), 16) * 1000 + account
+    def _account(self, number: int) -> Account:
+        user_id = self.user_id(number)
+        return Account(
+            user_id=user_id,
+            handle=f"sandbox_{NAMES[number % len(NAMES)]}_{number + 1}",
+            access_token=f"{user_id}-SANDBOX{self._secret('token', number, length=33)}",
+            access_token_secret="SANDBOX" + self._secret("token secret", number, length=38),
         )
 
-    def account(self, number: int) -> Account:
-        """One account; its tokens are good at the first app."""
-        if number not in self._made:
-            name = NAMES[number % len(NAMES)]
-            user_id = self.user_id(number)
-            token = f"{user_id}-SANDBOX{self._secret('token', number, length=33)}"
-            secret = "SANDBOX" + self._secret("token secret", number, length=38)
-            self._made[number] = Account(user_id, f"sandbox_{name}_{number + 1}", token, secret)
-            self._tokens.setdefault(token, (self.app.consumer_key, number, secret))
-        return self._made[number]
+    def user_id(self, account: int) -> str:
+        """The numeric id of an account: those with tokens, the protected one, the outsider."""
+        drawn = int(self._secret("user", account, length=7), 16)
+        return str(7_000_000_000 + drawn * 1000 + account)
 
-    def accounts(self) -> Sequence[Account]:
-        """All accounts that gave tokens."""
-        return [self.account(number) for number in range(self._account_count)]
+    def find(self, token: str) -> tuple[Caller, str] | None:
+        """Who a token stands for, and its secret; None if it is unknown or revoked."""
+        return None if token in self.revoked else self.tokens.get(token)
 
-    def number_of(self, user_id: str) -> int | None:
-        """The account with this user id, if it gave tokens."""
-        number = int(user_id) % 1000 if user_id.isdecimal() and len(user_id) < 20 else -1
-        for candidate in range(number, self._account_count, 1000) if number >= 0 else ():
-            if self.user_id(candidate) == user_id:
-                return candidate
-        return None
-
-    def find_token(self, token: str) -> tuple[str, int, str] | None:
-        """App's key, account and secret of a user token that is good, else None."""
-        if token in self._revoked:
-            return None
-        if token not in self._tokens:
-            number = self.number_of(token.partition("-")[0])
-            if number is not None:
-                self.account(number)
-        return self._tokens.get(token)
-
-    def issue(self, app_key: str, account: int) -> tuple[str, str]:
+    def issue(self, app: App, account: int) -> tuple[str, str]:
         """Token and secret of an account for an app: the one it has, or a new one."""
-        self.account(account)
-        for token, (key, number, secret) in self._tokens.items():
-            if (key, number) == (app_key, account) and token not in self._revoked:
+        for token, (caller, secret) in self.tokens.items():
+            if caller == Caller(app, account) and token not in self.revoked:
                 return token, secret
         token = f"{self.user_id(account)}-SANDBOX{secrets.token_hex(16)}"
         secret = "SANDBOX" + secrets.token_hex(19)
-        self._tokens[token] = (app_key, account, secret)
+        self.tokens[token] = (Caller(app, account), secret)
         return token, secret
 
-    def admit(self, app: App, token: str = "", secret: str = "", account: int = 0) -> None:
-        """Let in an app of one's own, and a user token that an account gave it."""
-        self.apps[app.consumer_key] = app
-        self._bearers[app.bearer_token] = app
-        if token:
-            self._tokens[token] = (app.consumer_key, account, secret)
-
     def revoke(self, token: str) -> bool:
-        """Make a user or bearer token useless; whether it was good before."""
-        if self.find_bearer(token):
-            self._revoked_bearers.add(token)
-            return True
-        known = self.find_token(token) is not None
-        if known:
-            self._revoked.add(token)
-        return known
+        """Revoke a user token or bearer token; whether it was good before."""
+        good = self.find(token) is not None
+        if good:
+            self.revoked.add(token)
+        return good
 
     def restore(self) -> None:
-        """Take back all revocations."""
-        self._revoked.clear()
-        self._revoked_bearers.clear()
-
-    def find_bearer(self, token: str) -> App | None:
-        """The app whose bearer token this is, else None."""
-        found = None
-        for known, app in self._bearers.items():
-            if compare_digest(known.encode(), token.encode("utf-8", "replace")):
-                found = app
-        return None if token in self._revoked_bearers else found
-
-    def check_app(self, key: str, secret: str) -> App | None:
-        """The app of a key and secret, else None."""
-        app = self.apps.get(key)
-        expected = app.consumer_secret if app else "no such app"
-        good = compare_digest(expected.encode(), secret.encode("utf-8", "replace"))
-        return app if app and good else None
+        """Undo all revocations."""
+        self.revoked.clear()
 
     def env(self, url: str) -> dict[str, str]:
         """Environment variables with which a client finds the sandbox at this address."""
-        first = self.account(0)
+        first = self.accounts[0]
         return {
             ENV_CONSUMER_KEY: self.app.consumer_key,
             ENV_CONSUMER_SECRET: self.app.consumer_secret,
@@ -180,8 +147,3 @@ class Keys:
             ENV_API_URL: url,
             ENV_AUTH_URL: url,
         }
-
-
-def basic(app: App) -> str:
-    """What stands in a Basic header for an app, before base64."""
-    return f"{quote(app.consumer_key, safe='')}:{quote(app.consumer_secret, safe='')}"

@@ -33,25 +33,22 @@ class Limit:
         self.quota = quota
         self.seconds = seconds
         self.kind = kind
-        self._monotonic = monotonic
-        self._origin = monotonic()
+        origin = monotonic()
+        self._now = lambda: monotonic() - origin
+        # When each request that counts now will no longer count.
         self._spent: defaultdict[str, deque[float]] = defaultdict(deque)
 
-    def _now(self) -> float:
-        return self._monotonic() - self._origin
-
     def _window(self, key: str) -> deque[float]:
-        """Moments of the requests that count now."""
         spent, now = self._spent[key], self._now()
-        while spent and now >= self._until(spent[0]):
+        while spent and spent[0] <= now:
             spent.popleft()
         return spent
 
-    def _until(self, moment: float) -> float:
-        """When a request made at a moment no longer counts."""
+    def _end(self) -> float:
+        """When the window of a request made now ends."""
         if self.kind == "sliding":
-            return moment + self.seconds
-        return (math.floor(moment / self.seconds) + 1) * self.seconds
+            return self._now() + self.seconds
+        return (math.floor(self._now() / self.seconds) + 1) * self.seconds
 
     def remaining(self, key: str) -> int:
         """Requests left now."""
@@ -59,20 +56,11 @@ class Limit:
 
     def spend(self, key: str) -> None:
         """Count one request."""
-        self._window(key).append(self._now())
+        self._window(key).append(self._end())
 
     def resets_in(self, key: str) -> float:
         """Seconds until requests are given back."""
-        spent, now = self._window(key), self._now()
+        spent = self._window(key)
         if self.kind == "fixed":
-            return self._until(now) - now
-        return self._until(spent[0]) - now if spent else 0.0
-
-
-def take(limits: list[Limit], key: str) -> bool:
-    """Spend one request of every limit, or of none if one of them has none left."""
-    if any(limit.remaining(key) == 0 for limit in limits):
-        return False
-    for limit in limits:
-        limit.spend(key)
-    return True
+            return self._end() - self._now()
+        return spent[0] - self._now() if spent else 0.0

@@ -34,17 +34,14 @@ class RefusedError(Exception):
     ----------
     status
         HTTP status.
-    texts
+    *texts
         What ``errors`` says.
-    extra
-        What else the answer holds.
     """
 
-    def __init__(self, status: int, *texts: str, extra: dict[str, Any] | None = None) -> None:
+    def __init__(self, status: int, *texts: str) -> None:
         super().__init__(*texts)
         self.status = status
         self.texts = texts
-        self.extra = extra or {}
 
 
 @dataclass(frozen=True)

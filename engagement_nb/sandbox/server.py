@@ -7,7 +7,6 @@ import threading
 from asyncio import TimerHandle, Transport
 from collections.abc import Sequence
 from datetime import datetime
-from types import TracebackType
 from typing import Any
 
 import uvicorn
@@ -159,12 +158,7 @@ class Sandbox:
     def __enter__(self) -> Sandbox:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.stop()
 
     def _drop(self, request: Request) -> None:
@@ -191,7 +185,7 @@ class Sandbox:
     @property
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
-        return self.service.keys.accounts()
+        return self.service.keys.accounts
 
     def ids(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
         """Tweet ids to try it with: see `engagement_nb.sandbox.world.KINDS`."""

@@ -1,16 +1,17 @@
-"""The API's three endpoints over HTTP: from bytes to bytes."""
+"""The API over HTTP: from bytes to bytes, logged, and going wrong on demand."""
 
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ipaddress
 import logging
 import time
-import zlib
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,9 +27,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engagement_nb.sandbox.engine import Engine
 from engagement_nb.sandbox.faults import Faults
-from engagement_nb.sandbox.keys import Keys
-from engagement_nb.sandbox.limits import Limit, take
-from engagement_nb.sandbox.oauth import Call, Caller, Gate, UnauthenticatedError
+from engagement_nb.sandbox.keys import App, Keys
+from engagement_nb.sandbox.limits import Limit
+from engagement_nb.sandbox.oauth import Call, Gate, UnauthenticatedError
 from engagement_nb.sandbox.question import RefusedError, read_question
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.world import World
@@ -72,16 +73,17 @@ class Seen:
     at: datetime
     method: str
     path: str
-    who: str
-    status: int
+    who: str = "nobody"
+    status: int = 200
     note: str = ""
     fault: str = ""
     tweets: int = 0
     milliseconds: float = 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
-        return asdict(self)
+
+Headers = dict[str, str]
+Answer = Callable[[Request, Seen, Headers], Awaitable[Any]]
+"""Gives a response's body (text, or a document for JSON); fills in the log and the headers."""
 
 
 class Service:
@@ -98,10 +100,15 @@ class Service:
         self.world = World(settings)
         self.keys = Keys(settings.seed, settings.accounts)
         self.engine = Engine(self.world, self.keys, settings)
-        self.faults = Faults(settings.seed, settings.latency)
+        self.faults = Faults(settings.seed)
+        self.faults.latency = settings.latency
         self.faults.clock_skew = settings.clock_skew
         self.faults.configure(settings.faults)
-        self.gate = Gate(self.keys, self._provider_time, settings.timestamp_tolerance)
+        self.gate = Gate(
+            self.keys,
+            lambda: settings.auth_clock() + self.faults.clock_skew,
+            settings.timestamp_tolerance,
+        )
         self.minute = self._limit(settings.per_minute, settings.window_seconds)
         self.second = self._limit(settings.per_second, 1.0)
         self.log: deque[Seen] = deque(maxlen=200)
@@ -114,9 +121,6 @@ class Service:
             return None
         return Limit(quota, seconds, settings.window, settings.monotonic)
 
-    def _provider_time(self) -> float:
-        return self.settings.auth_clock() + self.faults.clock_skew
-
     def now(self) -> datetime:
         """The sandbox's present moment."""
         return self.settings.clock()
@@ -124,56 +128,68 @@ class Service:
     def routes(self) -> list[Route]:
         """The three endpoints."""
         return [
-            Route(endpoint.path, self._handler(endpoint), methods=["POST"])
+            self.route(endpoint.path, partial(self._metrics, endpoint), endpoint.name)
             for endpoint in ENDPOINTS.values()
         ]
 
-    def _handler(self, endpoint: Endpoint) -> Callable[[Request], Any]:
+    def route(self, path: str, answer: Answer, name: str) -> Route:
+        """A path whose responses are logged and counted by name, and go wrong on demand."""
+
         async def handle(request: Request) -> Response:
-            return await self._serve(endpoint, request)
+            began = time.perf_counter()
+            seen = Seen(self.now(), request.method, request.url.path)
+            headers = {"content-type": JSON}
+            try:
+                body = await answer(request, seen, headers)
+            except RefusedError as error:
+                seen.status, body = error.status, {"errors": error.texts}
+                seen.note = seen.note or "; ".join(error.texts)[:300]
+                if seen.status == 408:
+                    headers["connection"] = "close"
+            content = body.encode() if isinstance(body, str) else orjson.dumps(body)
+            response = await self._send(request, content, seen, headers)
+            seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
+            self.log.append(seen)
+            self.requests_seen.update([name, f"{name} {seen.status}"])
+            return response
 
-        return handle
+        return Route(path, handle, methods=["POST"])
 
-    async def _serve(self, endpoint: Endpoint, request: Request) -> Response:
-        began = time.perf_counter()
-        seen = Seen(self.now(), request.method, request.url.path, "nobody", 0)
-        key = ""
-        body: dict[str, Any]
+    async def _metrics(
+        self, endpoint: Endpoint, request: Request, seen: Seen, headers: Headers
+    ) -> dict[str, Any]:
+        app: App | None = None
         try:
-            raw = await read_body(request, self.settings.request_timeout)
+            raw = await self.body(request)
             if self.settings.gzip == "required" and not takes_gzip(request):
                 raise RefusedError(406, _NO_GZIP)
             caller = self.gate.caller(self.call(request, raw))
-            seen.who = self._who(caller)
-            key = self._quota(caller.app.consumer_key, endpoint)
-            self._spend(key)
-            if not caller.app.has_access:
+            app, number = caller.app, caller.account
+            seen.who = f"app {app.name}" if number is None else self.keys.accounts[number].handle
+            self._spend(self._quota(app, endpoint))
+            if not app.has_access:
                 raise RefusedError(self.settings.no_access_status, _NO_ACCESS)
-            seen.fault = self.faults.next(request.url.path)
-            if seen.fault[:1] == "5":
-                body, seen.status = {"errors": ["internal server error"]}, int(seen.fault[:3])
-            else:
-                now = self.now()
-                question = read_question(endpoint, raw, self.settings, now)
-                seen.tweets = len(question.ids)
-                body, seen.status = self.engine.answer(question, caller, now), 200
+            self.trouble(seen, self.faults.next(seen.path))
+            now = self.now()
+            question = read_question(endpoint, raw, self.settings, now)
+            seen.tweets = len(question.ids)
+            body = self.engine.answer(question, caller, now)
         except UnauthenticatedError as error:
-            seen.status, seen.note = 401, str(error)
             # It costs nothing, and tells what the app has left.
-            key = self._quota(error.app_key, endpoint) if error.app_key else ""
-            body = {"errors": [self._unauthenticated(error)]}
-        except RefusedError as error:
-            seen.status, body = error.status, {"errors": list(error.texts), **error.extra}
+            app, seen.note = error.app, str(error)
+            raise RefusedError(401, self._unauthenticated(error)) from None
+        finally:
+            headers.update(self.limit_headers(self._quota(app, endpoint)))
         # A grouping may be named "errors" too.
-        if not seen.note and isinstance(body.get("errors"), list):
+        if isinstance(body.get("errors"), list):
             seen.note = "; ".join(body["errors"])[:300]
-        headers = {"content-type": JSON, **self.limit_headers(key)}
-        if seen.status == 408:
-            headers["connection"] = "close"
-        response = await self.send(request, orjson.dumps(body), seen, headers)
-        seen.milliseconds = round(1000.0 * (time.perf_counter() - began), 1)
-        self.note(seen, endpoint.name)
-        return response
+        return body
+
+    def trouble(self, seen: Seen, fault: str) -> None:
+        """Note what goes wrong with a response; errors of the server are raised at once."""
+        seen.fault = fault
+        if fault[:1] == "5":
+            raise RefusedError(int(fault[:3]), "internal server error")
 
     def call(self, request: Request, raw: bytes) -> Call:
         """A request as its signature covers it: with the address that the client called."""
@@ -186,13 +202,10 @@ class Service:
         url = f"{scheme}://{host}{path.decode('latin-1')}" + (f"?{query}" if query else "")
         return Call(request.method, url, request.headers, raw)
 
-    def _quota(self, app_key: str, endpoint: Endpoint) -> str:
-        return app_key + ("" if self.settings.shared else endpoint.name)
-
-    def _who(self, caller: Caller) -> str:
-        if caller.account is None:
-            return f"app {caller.app.name}"
-        return self.keys.account(caller.account).handle
+    def _quota(self, app: App | None, endpoint: Endpoint) -> str:
+        """What requests are counted by; "" for strangers."""
+        key = app.consumer_key if app else ""
+        return key if self.settings.shared or not key else key + endpoint.name
 
     def _unauthenticated(self, error: UnauthenticatedError) -> str:
         reason = str(error)
@@ -202,10 +215,12 @@ class Service:
 
     def _spend(self, key: str) -> None:
         limits = [limit for limit in (self.minute, self.second) if limit is not None]
-        if not take(limits, key):
+        if not all(limit.remaining(key) for limit in limits):
             raise RefusedError(429, "Too many requests: the rate limit has been exceeded.")
+        for limit in limits:
+            limit.spend(key)
 
-    def limit_headers(self, key: str) -> dict[str, str]:
+    def limit_headers(self, key: str) -> Headers:
         """What a response tells of the quota of an app (or of a stranger: "")."""
         full = self.settings.limit_headers == "full"
         minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
@@ -222,10 +237,32 @@ class Service:
                     headers[reset] = str(int(at) + 1)
         return headers
 
-    async def send(
-        self, request: Request, content: bytes, seen: Seen, headers: dict[str, str]
+    async def body(self, request: Request) -> bytes:
+        """A request's body.
+
+        Raises
+        ------
+        RefusedError
+            With status 413 if it is longer than anything the API takes, 408 if it does not
+            come in time.
+        """
+        raw = bytearray()
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                async for chunk in request.stream():
+                    raw += chunk
+                    if len(raw) > MAX_BODY_BYTES:
+                        raise RefusedError(413, "The request body is too large.")
+        except ClientDisconnect:
+            raise RefusedError(400, "The request body ended early.") from None
+        except TimeoutError:
+            raise RefusedError(408, "The request body did not come in time.") from None
+        return bytes(raw)
+
+    async def _send(
+        self, request: Request, content: bytes, seen: Seen, headers: Headers
     ) -> Response:
-        """An answer, after what goes wrong with it on demand."""
+        """A response, after what goes wrong with it on demand."""
         fault = seen.fault
         if self.faults.latency:
             await asyncio.sleep(self.faults.latency)
@@ -240,68 +277,24 @@ class Service:
             content = zipped(request, content, headers)
         if fault == "drop":
             self.drop(request)
-        if fault == "cut":
-            return CutOff(content, seen.status, headers, drop=lambda: self.drop(request))
-        if fault == "slow":
+        if fault in ("cut", "slow"):
             headers["content-length"] = str(len(content))
-            pieces = _slowly(content, self.faults.slow_seconds)
+            pieces = self._cut(request, content) if fault == "cut" else self._slowly(content)
             return StreamingResponse(pieces, seen.status, headers)
         return Response(content, seen.status, headers)
 
-    def note(self, seen: Seen, name: str) -> None:
-        """Remember a request that was answered."""
-        self.log.append(seen)
-        self.requests_seen[name] += 1
-        self.requests_seen[f"{name} {seen.status}"] += 1
-
-
-class CutOff(Response):
-    """An answer that ends in the middle of its body."""
-
-    def __init__(self, *args: Any, drop: Callable[[], None]) -> None:
-        super().__init__(*args)
-        self._drop = drop
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send half, then end the connection."""
-        start = {"type": "http.response.start", "status": self.status_code}
-        await send({**start, "headers": self.raw_headers})
-        half = bytes(self.body[: len(self.body) // 2])
-        await send({"type": "http.response.body", "body": half, "more_body": True})
+    async def _cut(self, request: Request, content: bytes) -> AsyncIterator[bytes]:
+        yield content[: len(content) // 2]
         # The half has to leave before the connection ends.
         await asyncio.sleep(0.02)
-        self._drop()
+        self.drop(request)
         await asyncio.sleep(0.02)
 
-
-async def _slowly(content: bytes, seconds: float) -> AsyncIterator[bytes]:
-    step = max(1, -(-len(content) // 10))
-    for begin in range(0, len(content), step):
-        yield content[begin : begin + step]
-        await asyncio.sleep(seconds / 10.0)
-
-
-async def read_body(request: Request, seconds: float) -> bytes:
-    """A request's body.
-
-    Raises
-    ------
-    RefusedError
-        With status 413 if it is longer than anything the API takes, 408 if it does not come
-        within so many seconds.
-    """
-    raw = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > MAX_BODY_BYTES:
-                    raise RefusedError(413, "The request body is too large.")
-    except ClientDisconnect:
-        raise RefusedError(400, "The request body ended early.") from None
-    except TimeoutError:
-        raise RefusedError(408, "The request body did not come in time.") from None
-    return bytes(raw)
+    async def _slowly(self, content: bytes) -> AsyncIterator[bytes]:
+        step = max(1, -(-len(content) // 10))
+        for begin in range(0, len(content), step):
+            yield content[begin : begin + step]
+            await asyncio.sleep(self.faults.slow_seconds / 10.0)
 
 
 def takes_gzip(request: Request) -> bool:
@@ -312,18 +305,17 @@ def takes_gzip(request: Request) -> bool:
     return names.get("gzip", names.get("*", "0")) not in ("0", "0.0", "0.00", "0.000")
 
 
-def zipped(request: Request, content: bytes, headers: dict[str, str]) -> bytes:
+def zipped(request: Request, content: bytes, headers: Headers) -> bytes:
     """The content, gzipped if the client takes it so; sets the header then."""
     if not takes_gzip(request):
         return content
     headers["content-encoding"] = "gzip"
     headers["vary"] = "accept-encoding"
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(content) + packer.flush()
+    return gzip.compress(content, 1)
 
 
-class Guard:
-    """Keeps out web pages of other sites, by the rules that browsers follow.
+def guard(app: ASGIApp, public_host: str) -> ASGIApp:
+    """Keep out web pages of other sites, by the rules that browsers follow.
 
     A page whose name was made to point to this machine (DNS rebinding) still sends its own
     name as ``Host``, and a request across origins tells so in ``Origin`` or ``Sec-Fetch-Site``.
@@ -336,22 +328,19 @@ class Guard:
         Another host name that is answered, with its port.
     """
 
-    def __init__(self, app: ASGIApp, public_host: str) -> None:
-        self._app = app
-        self._public_host = public_host
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        app: ASGIApp = self._app
         host = request.headers.get("host", "")
-        if not (is_loopback(host) or (host and host == self._public_host)):
+        behind = app
+        if not (is_loopback(host) or (host and host == public_host)):
             text = "The sandbox answers to loopback names only, such as 127.0.0.1 and localhost."
-            app = Response(orjson.dumps({"errors": [text]}), 421, media_type=JSON)
+            behind = Response(orjson.dumps({"errors": [text]}), 421, media_type=JSON)
         elif _crosses_origins(request):
             text = "The sandbox refuses requests that a page of another site sends."
-            app = Response(orjson.dumps({"errors": [text]}), 403, media_type=JSON)
-        await app(scope, receive, send)
+            behind = Response(orjson.dumps({"errors": [text]}), 403, media_type=JSON)
+        await behind(scope, receive, send)
+
+    return guarded
 
 
 def is_loopback(host: str) -> bool:
@@ -372,28 +361,29 @@ def _crosses_origins(request: Request) -> bool:
     return not reads and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
-def make_app(service: Service, more: list[Route] | None = None) -> Starlette:
+def make_app(service: Service, more: list[Route]) -> Starlette:
     """The ASGI application of a sandbox."""
 
     async def refuse(request: Request, error: Exception) -> Response:
         """404, 405 and so on, in the API's shape."""
-        status, text = 500, "internal server error"
+        status, texts = 500, ["internal server error"]
         headers = {"content-type": JSON, **service.limit_headers("")}
         if isinstance(error, HTTPException):
-            status, text = error.status_code, str(error.detail)
-            headers |= dict(error.headers or {})
+            status, texts = error.status_code, [error.detail]
+            headers |= error.headers or {}
+        elif isinstance(error, RefusedError):
+            status, texts = error.status, list(error.texts)
         else:
             _LOG.error("The sandbox failed at %s", request.url.path, exc_info=error)
         path = request.url.path[:200]
-        service.log.append(Seen(service.now(), request.method, path, "nobody", status, text))
-        content = zipped(request, orjson.dumps({"errors": [text]}), headers)
+        service.log.append(Seen(service.now(), request.method, path, status=status, note=texts[0]))
+        content = zipped(request, orjson.dumps({"errors": texts}), headers)
         return Response(content, status, headers)
 
-    routes = [*service.routes(), *(more or [])]
     app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Guard, urlsplit(service.settings.public_url).netloc)],
-        exception_handlers={HTTPException: refuse, Exception: refuse},
+        routes=[*service.routes(), *more],
+        middleware=[Middleware(guard, urlsplit(service.settings.public_url).netloc)],
+        exception_handlers=dict.fromkeys((HTTPException, RefusedError, Exception), refuse),
     )
     # A path with a slash too many is a wrong path, not an address to go on to.
     app.router.redirect_slashes = False

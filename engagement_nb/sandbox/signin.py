@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
 from urllib.parse import parse_qs, unquote_plus, urlencode
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from engagement_nb.sandbox.keys import App
-from engagement_nb.sandbox.oauth import (
-    OUT_OF_BAND,
-    PENDING_SECONDS,
-    Call,
-    Pending,
-    UnauthenticatedError,
-)
+from engagement_nb.sandbox.oauth import FORM, OUT_OF_BAND, PENDING_SECONDS, Pending
 from engagement_nb.sandbox.question import RefusedError
-from engagement_nb.sandbox.service import JSON, Seen, Service, page, read_body
+from engagement_nb.sandbox.service import Answer, Headers, Seen, Service, page
 from engagement_nb.vocabulary import (
     PATH_ACCESS_TOKEN,
     PATH_AUTHORIZE,
@@ -44,137 +36,111 @@ class SignIn:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.gate = service.gate
+        self.keys = service.keys
 
     def routes(self) -> list[Route]:
         """All paths of the auth host."""
+        answers: dict[str, Answer] = {
+            PATH_BEARER_TOKEN: self.bearer,
+            "/oauth2/invalidate_token": self.invalidate,
+            PATH_REQUEST_TOKEN: self.request_token,
+            PATH_ACCESS_TOKEN: self.access_token,
+        }
         return [
-            Route(PATH_BEARER_TOKEN, self.bearer, methods=["POST"]),
-            Route("/oauth2/invalidate_token", self.invalidate, methods=["POST"]),
-            Route(PATH_REQUEST_TOKEN, self.request_token, methods=["POST"]),
-            Route(PATH_ACCESS_TOKEN, self.access_token, methods=["POST"]),
+            *(self.service.route(path, answer, path) for path, answer in answers.items()),
             Route(PATH_AUTHORIZE, self.authorize, methods=["GET", "POST"]),
             Route(PATH_AUTHENTICATE, self.authorize, methods=["GET", "POST"]),
         ]
 
-    async def bearer(self, request: Request) -> Response:
+    async def bearer(self, request: Request, seen: Seen, headers: Headers) -> dict[str, str]:
         """A bearer token for a key and secret."""
-        form = await self._form(request)
-        app = self._basic(request)
-        if app is None:
-            return await self._refuse(request, 403, "Unable to verify your credentials")
+        app, form = await self._of_app(request, seen)
         if form.get("grant_type") != "client_credentials":
-            return await self._refuse(request, 400, "Missing or wrong parameter: grant_type")
-        body = {"token_type": "bearer", "access_token": app.bearer_token}
-        return await self._answer(request, 200, orjson.dumps(body), JSON, f"app {app.name}")
+            raise RefusedError(400, "Missing or wrong parameter: grant_type")
+        return {"token_type": "bearer", "access_token": app.bearer_token}
 
-    async def invalidate(self, request: Request) -> Response:
-        """Make a bearer token useless."""
-        form = await self._form(request)
-        token = form.get("access_token", "")
-        app = self._basic(request)
-        encoded = token.replace("/", "%2F").replace("=", "%3D")
-        keys = self.service.keys
-        if app is None or app not in (keys.find_bearer(token), keys.find_bearer(encoded)):
-            return await self._refuse(request, 403, "Unable to verify your credentials")
-        keys.revoke(app.bearer_token)
-        body = orjson.dumps({"access_token": app.bearer_token})
-        return await self._answer(request, 200, body, JSON, f"app {app.name}")
+    async def invalidate(self, request: Request, seen: Seen, headers: Headers) -> dict[str, str]:
+        """Revoke a bearer token."""
+        app, form = await self._of_app(request, seen)
+        token = form.get("access_token", "").replace("/", "%2F").replace("=", "%3D")
+        if token != app.bearer_token or not self.keys.revoke(token):
+            raise RefusedError(403, "Unable to verify your credentials")
+        return {"access_token": token}
 
-    def _basic(self, request: Request) -> App | None:
+    async def _of_app(self, request: Request, seen: Seen) -> tuple[App, dict[str, str]]:
+        """The app whose key and secret a request came with, and its form."""
+        form = _form(await self._body(request, seen))
         scheme, _, coded = request.headers.get("authorization", "").partition(" ")
         try:
             given = base64.b64decode(coded.strip(), validate=True).decode()
         except (binascii.Error, ValueError):
-            return None
-        key, colon, secret = given.partition(":")
-        if scheme.lower() != "basic" or not colon:
-            return None
-        return self.service.keys.check_app(unquote_plus(key), unquote_plus(secret))
+            given = ""
+        key, _, secret = given.partition(":")
+        app = self.keys.apps.get(unquote_plus(key))
+        if scheme.lower() != "basic" or not app or app.consumer_secret != unquote_plus(secret):
+            raise RefusedError(403, "Unable to verify your credentials")
+        seen.who = f"app {app.name}"
+        return app, form
 
-    async def request_token(self, request: Request) -> Response:
+    async def request_token(self, request: Request, seen: Seen, headers: Headers) -> str:
         """First step: a token to take to the browser."""
-
-        def create(call: Call) -> dict[str, str]:
-            pending = self.gate.request_token(call)
-            return {
+        call = self.service.call(request, await self._body(request, seen))
+        pending = self.gate.request_token(call)
+        seen.who, headers["content-type"] = "login", FORM
+        return urlencode(
+            {
                 "oauth_token": pending.token,
                 "oauth_token_secret": pending.secret,
                 "oauth_callback_confirmed": "true",
             }
+        )
 
-        return await self._step(request, create)
-
-    async def access_token(self, request: Request) -> Response:
+    async def access_token(self, request: Request, seen: Seen, headers: Headers) -> str:
         """Third step: the user's tokens for the PIN or verifier."""
-        return await self._step(request, self.gate.access_token)
-
-    async def _step(self, request: Request, create: Callable[[Call], dict[str, str]]) -> Response:
-        try:
-            made = create(self.service.call(request, await self._body(request)))
-        except UnauthenticatedError as error:
-            return await self._refuse(request, 401, str(error))
-        kind = "application/x-www-form-urlencoded"
-        return await self._answer(request, 200, urlencode(made).encode(), kind, "login")
+        call = self.service.call(request, await self._body(request, seen))
+        tokens = self.gate.access_token(call)
+        seen.who, headers["content-type"] = "login", FORM
+        return urlencode(tokens)
 
     async def authorize(self, request: Request) -> Response:
         """Second step, in a browser: who are you, and here is your PIN."""
-        keys = self.service.keys
-        form = await self._form(request) if request.method == "POST" else {}
-        pending = self.gate.pending(
-            form.get("oauth_token") or request.query_params.get("oauth_token", "")
-        )
+        accounts = self.keys.accounts
+        form = _form(await self.service.body(request)) if request.method == "POST" else {}
+        token = form.get("oauth_token") or request.query_params.get("oauth_token", "")
+        pending = self.gate.pending.get(token)
         if pending is None:
             text = page("gone.html", minutes=int(PENDING_SECONDS // 60))
             return HTMLResponse(text, 404)
+        by_pin = pending.callback == OUT_OF_BAND
         if form.get("cancel"):
-            self.gate.cancel(pending)
-            if pending.callback != OUT_OF_BAND:
-                return _back(pending, denied=pending.token)
-            return HTMLResponse(page("gone.html", minutes=None))
-        chosen, count = form.get("account", ""), self.service.settings.accounts
+            del self.gate.pending[token]
+            if by_pin:
+                return HTMLResponse(page("gone.html", minutes=None))
+            return _back(pending, denied=token)
+        chosen = form.get("account", "")
         # Nine digits at most: int() refuses thousands of them.
-        number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else count
-        if number >= count:
-            first = [(n, keys.account(n)) for n in range(min(50, count))]
-            pin = pending.callback == OUT_OF_BAND
-            shown = page("authorize.html", token=pending.token, accounts=first, pin=pin)
-            return HTMLResponse(shown)
+        number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else len(accounts)
+        if number >= len(accounts):
+            first = list(enumerate(accounts[:50]))
+            return HTMLResponse(page("authorize.html", token=token, accounts=first, pin=by_pin))
         self.gate.grant(pending, number)
-        if pending.callback != OUT_OF_BAND:
-            return _back(pending, oauth_token=pending.token, oauth_verifier=pending.verifier)
-        handle = keys.account(number).handle
+        if not by_pin:
+            return _back(pending, oauth_token=token, oauth_verifier=pending.verifier)
+        handle = accounts[number].handle
         return HTMLResponse(page("pin.html", pin=pending.verifier, handle=handle))
 
-    async def _refuse(self, request: Request, status: int, text: str) -> Response:
-        content = orjson.dumps({"errors": [text]})
-        return await self._answer(request, status, content, JSON, "nobody", text)
+    async def _body(self, request: Request, seen: Seen) -> bytes:
+        self.service.trouble(seen, self.service.faults.paths.get(seen.path, ""))
+        return await self.service.body(request)
 
-    async def _answer(
-        self, request: Request, status: int, content: bytes, kind: str, who: str, note: str = ""
-    ) -> Response:
-        service = self.service
-        path = request.url.path
-        fault = service.faults.paths.get(path, "")
-        seen = Seen(service.now(), request.method, path, who, status, note, fault)
-        if fault[:1] == "5":
-            content, kind = orjson.dumps({"errors": ["internal server error"]}), JSON
-            seen.status = int(fault[:3])
-        service.note(seen, path)
-        return await service.send(request, content, seen, {"content-type": kind})
 
-    async def _body(self, request: Request) -> bytes:
-        try:
-            return await read_body(request, self.service.settings.request_timeout)
-        except RefusedError:
-            return b""
-
-    async def _form(self, request: Request) -> dict[str, str]:
-        """A form's fields; nothing of it if it is none."""
-        text = (await self._body(request)).decode("utf-8", "replace")
-        try:
-            return {key: values[-1] for key, values in parse_qs(text, max_num_fields=50).items()}
-        except ValueError:
-            return {}
+def _form(raw: bytes) -> dict[str, str]:
+    """A form's fields; empty if it is no form."""
+    try:
+        fields = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=50)
+    except ValueError:
+        return {}
+    return {key: values[-1] for key, values in fields.items()}
 
 
 def _back(pending: Pending, **query: str) -> Response:

@@ -8,7 +8,7 @@ the year after, and so on at that pace), so ids stay the same whenever they are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -133,16 +133,13 @@ class Timeline:
     Parameters
     ----------
     settings
-        Seed, size and what varies.
-    now
-        The present moment; by default the settings' clock.
+        Seed, size, clock and what varies.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] | None = None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.seed = settings.seed % 2**63
         self.accounts = settings.accounts
-        self._now = now or settings.clock
         self.archive_size = max(1, settings.tweets // 2)
         stream = max(1, settings.tweets - self.archive_size)
         self._archive_step = (STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size
@@ -160,7 +157,7 @@ class Timeline:
 
     def now_ms(self) -> int:
         """The present moment, in milliseconds since the Unix epoch."""
-        return int(self._now().timestamp() * 1000)
+        return int(self.settings.clock().timestamp() * 1000)
 
     def size(self, at_ms: int | None = None) -> int:
         """How many Tweets have been posted by a moment, the deleted ones included."""

@@ -8,11 +8,13 @@ from datetime import datetime
 
 import numpy as np
 
-from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES, Counters
+from engagement_nb.sandbox.counters import NAMES, Counters
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import DAY_MS, HOUR_MS, I64, Flags, Timeline, Tweets
 from engagement_nb.vocabulary import FIRST_MOMENT, PUBLIC_COUNTS_KNOWN_FROM
 
+COLUMNS = (*NAMES, "engagements")
+"""What is counted, in the order of the columns of `Truth`."""
 _CHUNK = 4096
 
 
@@ -80,44 +82,21 @@ class Truth:
         The ids asked for, in order.
     exists
         Whether each was ever posted; the other arrays are of no meaning where not.
-    metrics
-        Names of the columns of ``counts``: every metric but engagements.
+    tweets
+        What is true of each.
     counts
-        Shape (ids, metrics).
-    hidden_kinds
-        Names of the columns of ``hidden``: interactions without a metric.
-    hidden
-        Shape (ids, hidden_kinds).
-    engagements
-        Shape (ids,). Counted metrics and hidden kinds add up to it (before 2017-10-09
-        media views do too, and with skew the counters are read apart).
-    counted
-        Metrics that are part of engagements.
-    account
-        Author's number. ``deleted``, ``protected``, ``promoted``, ``repost``: flags.
+        Shape (ids, `COLUMNS`). Counted metrics and hidden kinds add up to engagements (before
+        2017-10-09 media views do too, and with skew the counters are read apart).
     """
 
     tweet_ids: tuple[str, ...]
     exists: Flags
-    metrics: tuple[str, ...]
+    tweets: Tweets
     counts: I64
-    hidden_kinds: tuple[str, ...]
-    hidden: I64
-    engagements: I64
-    counted: tuple[str, ...]
-    account: I64
-    deleted: Flags
-    protected: Flags
-    promoted: Flags
-    repost: Flags
 
-    def of(self, metric: str) -> I64:
-        """One metric's or hidden kind's counts: shape (ids,)."""
-        if metric == "engagements":
-            return self.engagements
-        if metric in self.hidden_kinds:
-            return self.hidden[:, self.hidden_kinds.index(metric)]
-        return self.counts[:, self.metrics.index(metric)]
+    def of(self, name: str) -> I64:
+        """The counts of a metric or hidden kind: shape (ids,)."""
+        return self.counts[:, COLUMNS.index(name)]
 
 
 class World(Timeline):
@@ -126,13 +105,11 @@ class World(Timeline):
     Parameters
     ----------
     settings
-        Seed, size and what varies.
-    now
-        The present moment; by default the settings' clock.
+        Seed, size, clock and what varies.
     """
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime] | None = None) -> None:
-        super().__init__(settings, now)
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self.counters = Counters(self)
 
     def truth(
@@ -147,25 +124,9 @@ class World(Timeline):
         first = 0.0 if start is None else min(last, start.timestamp() / 3600.0)
         index = self.find(np.array([int(i) for i in tweet_ids], dtype=np.int64))
         tweets = self.tweets(np.maximum(index, 0))
-        names = [*NAMES, "engagements"]
-        totals = self.counters.cumulative(tweets, np.array([first, last]), names)
-        shown = np.diff(totals, axis=2)[:, :, 0]
-        metrics = tuple(name for name in NAMES if name not in HIDDEN)
-        return Truth(
-            tweet_ids=tuple(str(i) for i in tweet_ids),
-            exists=index >= 0,
-            metrics=metrics,
-            counts=shown[:, [names.index(name) for name in metrics]],
-            hidden_kinds=HIDDEN,
-            hidden=shown[:, [names.index(name) for name in HIDDEN]],
-            engagements=shown[:, -1],
-            counted=tuple(name for name in COUNTED if name not in HIDDEN),
-            account=tweets.account,
-            deleted=tweets.deleted,
-            protected=tweets.protected,
-            promoted=tweets.promoted,
-            repost=tweets.repost,
-        )
+        totals = self.counters.cumulative(tweets, np.array([first, last]), COLUMNS)
+        counts = np.diff(totals, axis=2)[:, :, 0]
+        return Truth(tuple(map(str, tweet_ids)), index >= 0, tweets, counts)
 
     def pick(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
         """Tweet ids of one kind, the newest first.
@@ -208,7 +169,7 @@ class World(Timeline):
 
     def _matches(self, tweets: Tweets, kind: str, account: int) -> Flags:
         mine: Flags = tweets.account == account
-        wanted: Flags
+        wanted: Flags = tweets.available & mine & (tweets.repost == (kind == "repost"))
         if kind == "deleted":
             wanted = tweets.deleted & mine
         elif kind == "protected":
@@ -217,11 +178,8 @@ class World(Timeline):
             wanted = tweets.available & ~mine
         elif kind == "outsider":
             wanted = tweets.available & (tweets.account == self.outsider)
-        else:
-            wanted = tweets.available & mine & (tweets.repost == (kind == "repost"))
-            has = KINDS[kind].has
-            wanted = wanted if has is None else wanted & has(tweets)
-        return wanted
+        has = KINDS[kind].has
+        return wanted if has is None else wanted & has(tweets)
 
     def _backwards(self, kind: Kind) -> Iterator[Tweets]:
         """Tweets of the kind's ages, chunk after chunk, the newest first."""

@@ -41,7 +41,7 @@ def days_ago(days: int) -> datetime:
 def strangers(sandbox: Sandbox, count: int) -> list[str]:
     """Tweets of accounts that gave no tokens."""
     ids = sandbox.ids("others", 20_000)
-    authors = sandbox.truth(ids).account
+    authors = sandbox.truth(ids).tweets.account
     return [i for i, author in zip(ids, authors, strict=True) if author >= 3][:count]
 
 

@@ -106,7 +106,7 @@ def test_time_since_posting_leaves_out_tweets_from_before_the_series():
 
 
 def test_the_gap_of_totals_splits_into_asked_for_and_hidden_as_the_world_knows():
-    world = World(Settings(tweets=20_000), now=lambda: NOW)
+    world = World(Settings(tweets=20_000, clock=lambda: NOW))
     ids = world.pick("own", 700)
     life, window = world.truth(ids), world.truth(ids, START, NOW)
 

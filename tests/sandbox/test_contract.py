@@ -217,7 +217,7 @@ def test_own_tokens_with_a_tweet_of_somebody_else_lose_the_whole_request(
         start, _, listed = text.partition(": ")
         assert start.startswith("Forbidden to access tweets for author id ")
         author = start.rpartition(" ")[2]
-        numbers = recorded.world.truth(listed.split(", ")).account
+        numbers = recorded.world.truth(listed.split(", ")).tweets.account
         keys = recorded.service.keys
         assert {keys.user_id(int(number)) for number in numbers} == {author}
         found += listed.split(", ")

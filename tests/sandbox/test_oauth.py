@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from oauthlib.oauth1 import Client
 
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.sandbox.keys import App, Keys
+from engagement_nb.sandbox.keys import App, Caller, Keys
 from engagement_nb.sandbox.oauth import Call, Gate, UnauthenticatedError
 
 NOW = 1_318_622_958
@@ -59,7 +59,8 @@ def signed(
 
 def gate(app: App, token: str, secret: str, now: float = NOW, tolerance: float = 300) -> Gate:
     keys = Keys(1, 1)
-    keys.admit(app, token, secret)
+    keys.apps[app.consumer_key] = app
+    keys.tokens[token] = (Caller(app, 0), secret)
     return Gate(keys, lambda: now, tolerance)
 
 

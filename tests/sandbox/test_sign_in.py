@@ -223,7 +223,7 @@ def test_tokens_of_one_app_are_no_good_with_the_keys_of_another(sandbox: Sandbox
 def test_user_tokens_of_an_app_without_the_product_are_told_so(make_sandbox: Make) -> None:
     sandbox = make_sandbox()
     blocked = sandbox.service.keys.app_without_access
-    token, secret = sandbox.service.keys.issue(blocked.consumer_key, 0)
+    token, secret = sandbox.service.keys.issue(blocked, 0)
     auth = OAuth1(blocked.consumer_key, blocked.consumer_secret, token, secret)
     answer = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
     assert answer.json() == {"errors": ["Your application id is not authorized."]}
