@@ -114,7 +114,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "Ask historical, which has no such limit, or leave these two metrics out.",
     ),
     _row(
-        "unavailable", r"unavailable", _NOT_SERVER, UnavailableTweetsError,
+        "unavailable", r"tweet id\(s\).*unavailable", (400,), UnavailableTweetsError,
         "None of these Tweets is available: deleted, protected or never posted.",
         "Check the ids: they may have been rounded by a spreadsheet; otherwise leave them out.",
     ),

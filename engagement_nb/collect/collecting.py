@@ -5,10 +5,10 @@ The running itself (threads, retries, refusals) is in `running`, what it learns 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from engagement_nb.availability import UNFINISHED
 from engagement_nb.client import Client
 from engagement_nb.collect.outcome import Outcome
-from engagement_nb.collect.running import Event, Run
+from engagement_nb.collect.running import Run, RunOptions
 from engagement_nb.dataset import Dataset, Memory, RunRecord, RunWriter, ask_digest
 from engagement_nb.dataset.frames import sum_windows
 from engagement_nb.dataset.reading import ordered_frame, part_schema
@@ -35,9 +35,7 @@ def collect(
     source: str,
     dataset: Dataset | None = None,
     snapshot: str | None = None,
-    workers: int | None = None,
-    progress: bool | None = None,
-    on_event: Callable[[Event], None] | None = None,
+    **options: Unpack[RunOptions],
 ) -> Metrics:
     """Run a plan and give what came, with what did not.
 
@@ -53,8 +51,8 @@ def collect(
         Where finished requests are kept as they come, and found again; in memory without it.
     snapshot
         For a dataset: see `engagement_nb.dataset`.
-    workers, progress, on_event
-        See `engagement_nb.collect.running.Run`.
+    **options
+        See `engagement_nb.collect.running.RunOptions`.
 
     Returns
     -------
@@ -68,11 +66,6 @@ def collect(
     KeyboardInterrupt
         Within a second; a dataset keeps what was finished.
     """
-    options: dict[str, Any] = {
-        "workers": workers,
-        "progress": progress,
-        "on_event": on_event,
-    }
     if dataset is not None:
         ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
         return ended.read(dataset, plan.tweet_ids)
@@ -167,15 +160,13 @@ def collect_into(
     *,
     ask: str | None = None,
     snapshot: str | None = None,
-    workers: int | None = None,
-    progress: bool | None = None,
-    on_event: Callable[[Event], None] | None = None,
+    **options: Unpack[RunOptions],
 ) -> Collected:
     """Run a plan into a dataset, in bounded memory, going on where an earlier run stopped.
 
     Parameters
     ----------
-    dataset, plan, client, snapshot, workers, progress, on_event
+    dataset, plan, client, snapshot, **options
         As for `collect`.
     ask
         Digest of the question as it was put, see `engagement_nb.dataset.ask_digest`; of the
@@ -200,14 +191,7 @@ def collect_into(
             notes=plan.notes,
         )
     )
-    run = Run(
-        plan,
-        client,
-        writer,
-        workers=workers,
-        progress=progress,
-        on_event=on_event,
-    )
+    run = Run(plan, client, writer, **options)
     try:
         run.go()
     except EngagementError:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
@@ -14,20 +15,33 @@ from engagement_nb.availability import (
     age_limit,
     is_below,
     needs_owner,
+    posted_before,
     zero_limit,
 )
 from engagement_nb.client import Answer, Request
 from engagement_nb.client.cubes import Cube
 from engagement_nb.dataset import Asked, Part
 from engagement_nb.dataset.frames import TIME, answer_table
-from engagement_nb.errors import ForbiddenTweetsError, UnavailableTweetsError
+from engagement_nb.errors import (
+    ApiError,
+    ForbiddenTweetsError,
+    ServerTroubleError,
+    UnavailableTweetsError,
+)
 from engagement_nb.planning import Plan
-from engagement_nb.planning.periods import Window
+from engagement_nb.planning.periods import HOUR, Window
 from engagement_nb.planning.routing import Known, first_private_id, router
 from engagement_nb.problems import ProblemLog
-from engagement_nb.vocabulary import AGE_LIMITED_ON_TOTALS, METRIC_ALIASES
+from engagement_nb.refusals import error_for
+from engagement_nb.vocabulary import AGE_LIMITED_ON_TOTALS, METRIC_ALIASES, RECENT_WINDOW
 
+MAX_ABSENCES = 4
+"""How many responses may leave a Tweet out before it is not asked for again in this run."""
 _BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
+
+
+class NothingAnsweredError(ServerTroubleError):
+    """A response with data that holds none of the Tweets asked for."""
 
 
 class Outcome:
@@ -46,6 +60,7 @@ class Outcome:
             window: dict.fromkeys(ids) for window, ids in plan.tweets_by_window().items()
         }
         self.requests = 0
+        self.absences: Counter[tuple[Window | None, str]] = Counter()
         self._done: dict[str, int] = {}
         self._lost: dict[str, tuple[Reason, str]] = {}
         self._gaps: dict[str, list[tuple[Reason, str]]] = {}
@@ -63,7 +78,7 @@ class Outcome:
             self._take_refusal(part)
             return
         waiting = self.outstanding[window]
-        gone = {*part.unavailable, *part.absent}
+        answered = part.answered or window
         profile = self._by_name.get(part.owner or part.profile)
         came: list[str] = []
         route = router(self.plan, self.known)
@@ -76,9 +91,11 @@ class Outcome:
                 if lane and lane.auth == "user":
                     # Of an earlier run, whose user tokens were dead: they may be good again.
                     continue
-            if tweet_id in gone:
-                detail = "" if tweet_id in part.unavailable else "The answer has no figures of it."
-                self.give_up([tweet_id], Reason.UNAVAILABLE, detail)
+            if tweet_id in part.unavailable:
+                self.give_up([tweet_id], Reason.UNAVAILABLE)
+                continue
+            if answered and not posted_before(tweet_id, answered[1]):
+                self.give_up([tweet_id], Reason.POSTED_LATER)
                 continue
             del waiting[tweet_id]
             came.append(tweet_id)
@@ -88,6 +105,18 @@ class Outcome:
                 if part.owner:
                     self.known.owners[tweet_id] = part.owner
         self._note_metrics(part, came)
+
+    def note_absent(self, request: Request, part: Part) -> None:
+        """Count the Tweets that a response left out; they are asked for again, up to a bound."""
+        window = Window(request.start, request.end) if request.start and request.end else None
+        waiting = self.outstanding[window]
+        here = {*part.tweet_ids}
+        for tweet_id in request.tweet_ids:
+            if tweet_id in waiting and tweet_id not in here:
+                self.absences[window, tweet_id] += 1
+                if self.absences[window, tweet_id] >= MAX_ABSENCES:
+                    del waiting[tweet_id]
+                    self._gap(tweet_id, Reason.NO_ANSWER, window, "")
 
     def _carries_enough(self, part: Part) -> bool:
         """Whether a part, maybe of an earlier fetch, has all metrics that its way can give."""
@@ -243,55 +272,122 @@ class Outcome:
         return log
 
 
-def part_of(answer: Answer) -> Part:
-    """The part of an answer with data.
+def part_of(answer: Answer, planned_at: datetime) -> Part:
+    """What a response with data settles: Tweets with figures, and those listed as unavailable.
+
+    Tweets that the response leaves out are not in the part.
+
+    Parameters
+    ----------
+    answer
+        The response.
+    planned_at
+        The present moment of the plan; the 28 hours of a response lie about it, or later.
 
     Raises
     ------
+    NothingAnsweredError
+        The response settles none of the Tweets asked for.
     ServerTroubleError
-        If the answer is not shaped as the contract says.
+        The response is of another window than asked for, lacks some of it, or is not shaped as
+        the contract says.
     """
     request = answer.request
-    asked = set(request.tweet_ids)
-    gone = asked.intersection(answer.unavailable)
-    counts = answer.counts
-    if isinstance(counts, Cube):
-        counts = counts.only(asked - gone)
-    else:
-        counts = {t: v for t, v in ((i.strip(), v) for i, v in counts.items())
-                  if t in asked and t not in gone}  # fmt: skip
+    window = _checked_window(answer, planned_at)
+    gone = {*request.tweet_ids}.intersection(answer.unavailable)
+    counts = _counts_of(answer, {*request.tweet_ids} - gone)
+    came = {*(counts.tweet_ids if isinstance(counts, Cube) else counts)}
+    if not came and not gone:
+        _raise_nothing(answer)
     table = answer_table(
         counts,
         request.metrics,
         request.by,
         endpoint=request.endpoint,
-        window=_window(request, answer),
+        window=window,
         read_at=answer.read_at,
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
     )
-    came = dict.fromkeys(table["tweet_id"].unique().to_pylist())
     stamp = pa.repeat(pa.scalar(answer.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
+    settled = tuple(t for t in request.tweet_ids if t in came or t in gone)
     return Part(
-        **vars(asked_of(request)),
+        **{**vars(asked_of(request)), "tweet_ids": settled},
         read_at=answer.read_at,
-        answered=(answer.start, answer.end) if answer.start and answer.end else (),
-        unavailable=tuple(t for t in request.tweet_ids if t in gone),
-        absent=tuple(t for t in request.tweet_ids if t not in came and t not in gone),
+        answered=(window.start, window.end) if request.endpoint == "28hr" and window else (),
+        unavailable=tuple(t for t in settled if t in gone),
         unsupported_impressions=answer.unsupported_impressions,
         unsupported_video=answer.unsupported_video,
-        missing={}
-        if isinstance(counts, Cube)
-        else _missing({t: counts[t] for t in came}, request.metrics),
+        missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
         texts=answer.texts,
         table=table,
     )
 
 
-def _window(request: Request, answer: Answer) -> Window | None:
-    start, end = answer.start or request.start, answer.end or request.end
-    return Window(start, end) if start and end else None
+def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
+    """The window that a response's figures are of, if it is the one asked for."""
+    request = answer.request
+    start, end = answer.start, answer.end
+    if request.endpoint == "totals":
+        # Some recorded responses of totals name a window; their figures are of all time.
+        return None
+    if request.endpoint == "28hr":
+        # The API rounds both ends to full hours, and the hour can change on the way.
+        latest = max(planned_at, answer.read_at) + 2 * HOUR
+        if (
+            start is not None
+            and end is not None
+            and abs(end - start - RECENT_WINDOW) <= HOUR
+            and planned_at - 2 * HOUR <= end <= latest
+        ):
+            return Window(start, end)
+        wanted = "the past 28 hours"
+    else:
+        assert request.start is not None and request.end is not None  # noqa: PT018, S101
+        asked = Window(request.start, request.end)
+        if all(
+            told is None or abs(told - moment) < HOUR
+            for told, moment in zip((start, end), asked, strict=True)
+        ):
+            return asked
+        wanted = str(asked)
+    told = " to ".join(f"{m:%Y-%m-%d %H:%M}" if m else "no moment" for m in (start, end))
+    raise ServerTroubleError(
+        f"{request.endpoint}: the API's response is of {told} UTC, and {wanted} was asked for.",
+        advice="Run the same command again later; if it stays so, report it to the API's support.",
+        tweet_ids=request.tweet_ids,
+    )
+
+
+def _counts_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
+    """The counts of those of these Tweets that have some of the metrics asked for."""
+    if isinstance(answer.counts, Cube):
+        return answer.counts.only(tweet_ids)
+    names = {*answer.request.metrics, *METRIC_ALIASES}
+    found = ((tweet_id.strip(), values) for tweet_id, values in answer.counts.items())
+    return {
+        tweet_id: values
+        for tweet_id, values in found
+        if tweet_id in tweet_ids
+        and (names.intersection(values) or tweet_id in answer.unsupported_impressions)
+    }
+
+
+def _raise_nothing(answer: Answer) -> NoReturn:
+    request = answer.request
+    if answer.texts:
+        error: ApiError = error_for(
+            200, answer.texts, where=request.endpoint, tweet_ids=request.tweet_ids
+        )
+        if not isinstance(error, ServerTroubleError):
+            raise error
+    raise NothingAnsweredError(
+        f"{request.endpoint}: the API's response holds none of the {len(request.tweet_ids):,}"
+        " Tweets asked for, and does not say that they are unavailable.",
+        advice="Run the same command again later.",
+        tweet_ids=request.tweet_ids,
+    )
 
 
 def part_of_refusal(
@@ -329,7 +425,7 @@ def asked_of(request: Request) -> Asked:
     )
 
 
-def _missing(groups: dict[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
+def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
     """Metrics that were asked for and that the answer has no figure of, with the Tweets."""
     old_names = {new: old for old, new in METRIC_ALIASES.items()}
     found: dict[str, list[str]] = {}

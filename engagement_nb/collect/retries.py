@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engagement_nb.collect.outcome import MAX_ABSENCES, NothingAnsweredError
 from engagement_nb.errors import (
     ApiError,
     ConnectionTroubleError,
@@ -36,6 +37,7 @@ class Retry:
 WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
     # The pacer saw the 429 and delays all requests.
     RateLimitedError: Retry(attempts=30, base=None),
+    NothingAnsweredError: Retry(attempts=MAX_ABSENCES, base=0.5),
     ServerTroubleError: Retry(attempts=8, base=0.5),
     ConnectionTroubleError: Retry(attempts=8, base=0.5),
 }

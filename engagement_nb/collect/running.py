@@ -16,13 +16,19 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from engagement_nb.availability import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
-from engagement_nb.collect.outcome import Outcome, asked_of, part_of, part_of_refusal
+from engagement_nb.collect.outcome import (
+    NothingAnsweredError,
+    Outcome,
+    asked_of,
+    part_of,
+    part_of_refusal,
+)
 from engagement_nb.collect.retries import WORTH_A_RETRY, retry_for
 from engagement_nb.dataset import Part, Sink
 from engagement_nb.errors import (
@@ -91,6 +97,27 @@ class _Trouble:
     answers_before: int = 0
 
 
+class RunOptions(TypedDict, total=False):
+    """How to run a plan.
+
+    Parameters
+    ----------
+    workers
+        Threads; None for as many as fill the quota at the latency seen.
+    progress
+        Whether to show a progress bar; None to show it on a terminal and in a notebook.
+    on_event
+        Called with an `Event`, one at a time.
+    sleep
+        Waits some seconds, or less when the run is stopped; for tests.
+    """
+
+    workers: int | None
+    progress: bool | None
+    on_event: Callable[[Event], None] | None
+    sleep: Callable[[float], object] | None
+
+
 class Run:
     """One run of a plan.
 
@@ -102,26 +129,12 @@ class Run:
         Sends single requests.
     sink
         Where finished requests go.
-    workers
-        Threads; None for as many as fill the quota at the latency seen.
-    progress
-        Whether to show a bar; None to show it where somebody can see it.
-    on_event
-        Called with an `Event`, one at a time.
-    sleep
-        Waits some seconds, or less when the run is stopped; for tests.
+    **options
+        See `RunOptions`.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        client: Client,
-        sink: Sink,
-        *,
-        workers: int | None = None,
-        progress: bool | None = None,
-        on_event: Callable[[Event], None] | None = None,
-        sleep: Callable[[float], object] | None = None,
+        self, plan: Plan, client: Client, sink: Sink, **options: Unpack[RunOptions]
     ) -> None:
         self.plan = plan
         self.outcome = Outcome(plan)
@@ -130,11 +143,11 @@ class Run:
         self.rate_limited = 0
         self._client = client
         self._sink = sink
-        self._workers = workers
-        self._progress = progress
-        self._on_event = on_event
+        self._workers = options.get("workers")
+        self._progress = options.get("progress")
+        self._on_event = options.get("on_event")
         self._stop = threading.Event()
-        self._sleep = sleep or self._stop.wait
+        self._sleep = options.get("sleep") or self._stop.wait
         self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._ended: queue.SimpleQueue[tuple[Request, Part | _Trouble | None]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
@@ -182,7 +195,8 @@ class Run:
                 for _ in self._threads:
                     self._todo.put(None)
         if self.outcome.left:
-            self.outcome.fail_rest(Reason.REQUEST_FAILED, str(self.halted or self.error or ""))
+            error = self.halted or self.error
+            self.outcome.fail_rest(_reason(error), str(error or ""))
         if self.error and not self.outcome.tweets and not found:
             raise self.error
         return self.outcome
@@ -192,7 +206,8 @@ class Run:
         known = self.outcome.known
         refused = sum(map(len, known.refused.values()))
         denied = sum(map(len, known.denied.values()))
-        return self.outcome.left, refused, len(known.dead), denied, len(known.owners)
+        absences = self.outcome.absences.total()
+        return self.outcome.left, absences, refused, len(known.dead), denied, len(known.owners)
 
     def _why(self, tweet_id: str, reason: Reason) -> str:
         what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
@@ -229,6 +244,7 @@ class Run:
         window = Window(request.start, request.end) if request.start and request.end else None
         if isinstance(result, Part):
             self.outcome.take(result)
+            self.outcome.note_absent(request, result)
             if result.refused and not result.forbidden and len(request.tweet_ids) > 1:
                 middle = len(request.tweet_ids) // 2
                 return [
@@ -258,7 +274,7 @@ class Run:
         elif isinstance(error, ForbiddenMetricsError) and {*error.metrics} & {*request.metrics}:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
-            self.outcome.fail(request, Reason.REQUEST_FAILED, str(error))
+            self.outcome.fail(request, _reason(error), str(error))
             self._failures_in_a_row = (
                 self._failures_in_a_row + 1 if self._answers == result.answers_before else 0
             )
@@ -321,7 +337,8 @@ class Run:
             return None
         if window in self._dead_windows:
             return _Trouble(BadRequestError(self._dead_windows[window]))
-        if found := self._sink.find(asked_of(request)):
+        found = self._sink.find(asked_of(request))
+        if found and {*request.tweet_ids} <= {*found.tweet_ids}:
             self._tell("found", request)
             return found
         answers_before = self._answers
@@ -331,7 +348,7 @@ class Run:
             began = time.monotonic()
             try:
                 answer = self._client.send(request)
-                part = self._client.parse_offloaded(answer.raw, part_of, answer)
+                part = self._client.parse_offloaded(answer.raw, part_of, answer, self.plan.made_at)
                 del answer  # It is many times larger than the part.
             except (ForbiddenTweetsError, UnavailableTweetsError) as error:
                 part = part_of_refusal(request, error, datetime.now(UTC))
@@ -387,3 +404,9 @@ class Run:
         except Exception:
             # The answer has been paid for, whatever becomes of who listens.
             _log.warning("A hook for events failed.", exc_info=True)
+
+
+def _reason(error: EngagementError | None) -> Reason:
+    """The reason why the Tweets of a request that was given up are missing."""
+    left_out = isinstance(error, NothingAnsweredError)
+    return Reason.NO_ANSWER if left_out else Reason.REQUEST_FAILED

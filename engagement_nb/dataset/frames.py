@@ -104,6 +104,10 @@ def answer_table(
             columns = _sums(groups, metrics)
         else:
             columns = _regular_series(groups, metrics, by) or _any_series(groups, metrics, by)
+        table = pa.table(columns, schema=answer_schema(metrics, by))
+        if window is not None:
+            ids = groups.tweet_ids if isinstance(groups, Cube) else groups
+            _check_times(table, by, window, ids)
     except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise ServerTroubleError(
             "The API's answer is not shaped as its contract says"
@@ -111,7 +115,6 @@ def answer_table(
             advice="Run the same command again.",
             tweet_ids=list(groups) if isinstance(groups, Mapping) else (),
         ) from error
-    table = pa.table(columns, schema=answer_schema(metrics, by))
     table = _blank(table, ("impressions", "engagements"), _listed(table, unsupported_impressions))
     table = _blank(table, ("video_views",), _listed(table, unsupported_video))
     return _blank_unknown_zeros(table, endpoint, window, read_at)
@@ -201,6 +204,8 @@ def _any_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any
     for tweet_id, values in groups.items():
         by_metric = {name: _flatten(_counts(values, name) or {}, by) for name in metrics}
         moments = sorted(set().union(*by_metric.values()))
+        if not {len(found) for found in by_metric.values()} <= {0, len(moments)}:
+            raise ValueError("the metrics of a Tweet have different times")
         ids += [tweet_id] * len(moments)
         if moments:
             times.append(
@@ -226,6 +231,37 @@ def _flatten(days: Mapping[str, Any], by: By) -> dict[Any, Any]:
     return {
         (day, hour): count for day, hours in days.items() for hour, count in (hours or {}).items()
     }
+
+
+def _check_times(
+    table: pa.Table, by: By | None, window: tuple[datetime, datetime], tweet_ids: Iterable[str]
+) -> None:
+    """Raise unless a series has each day or hour of its window once, and no other.
+
+    Those before a Tweet was posted may be missing.
+    """
+    if by is None:
+        return
+    step = np.timedelta64(1, "D" if by == "day" else "h")
+    first, last = (np.datetime64(moment.replace(tzinfo=None), "ms") for moment in window)
+    first = first.astype(f"datetime64[{'D' if by == 'day' else 'h'}]").astype("datetime64[ms]")
+    steps = -(-(last - first) // step)
+    codes = table["tweet_id"].combine_chunks().dictionary_encode()
+    ids = codes.dictionary.to_pylist()
+    if len(ids) != len(list(tweet_ids)):
+        raise ValueError("a Tweet has no times")
+    times = table["time"].combine_chunks().cast(pa.timestamp("ms")).to_numpy()
+    places = (times - first) // step
+    if ((places < 0) | (places >= steps)).any():
+        raise ValueError("times outside of the period")
+    cells = np.zeros((len(ids), steps), bool)
+    cells[codes.indices.to_numpy(), places] = True
+    if cells.sum() != len(table):
+        raise ValueError("a time stands there twice")
+    posted = created_at(ids).dt.tz_localize(None).to_numpy("datetime64[ms]")
+    since = np.where(np.isnat(posted), 0, (posted - first) // step)
+    if (~cells & (np.arange(steps) >= since[:, None])).any():
+        raise ValueError("times of the period are missing")
 
 
 def _listed(table: pa.Table, ids: Iterable[str]) -> pa.Array | None:

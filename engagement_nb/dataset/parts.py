@@ -57,6 +57,9 @@ class Asked:
 class Part(Asked):
     """What one finished request gave; the API need not be asked that again.
 
+    It is the part of a request for the Tweets that the response settles, with figures or as
+    unavailable: those that a response leaves out are not in ``tweet_ids``.
+
     Parameters
     ----------
     read_at
@@ -71,8 +74,6 @@ class Part(Asked):
         Tweets of other users that the refusal names.
     authors
         Their authors by Tweet id, where the refusal names them.
-    absent
-        Tweets that were asked for and that the response does not mention.
     missing
         Tweets in the response that lack a metric, by metric.
     texts
@@ -90,7 +91,6 @@ class Part(Asked):
     forbidden: tuple[str, ...] = ()
     authors: Mapping[str, str] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     table: pa.Table | None = None
 
@@ -103,8 +103,9 @@ class Part(Asked):
     def described(cls, description: bytes) -> Part:
         """The part that a description is of, without its rows."""
         values = decode_record(description, "A part of a dataset")
-        if "silent" in values:  # its name until 0.1
-            values["absent"] = values.pop("silent")
+        # Parts used to name Tweets that the response left out: nothing is known of these.
+        left_out = {*values.pop("silent", ()), *values.pop("absent", ())}
+        values["tweet_ids"] = [t for t in values["tweet_ids"] if t not in left_out]
         return cls(**_revived(values))
 
     def encode(self) -> bytes:

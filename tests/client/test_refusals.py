@@ -211,7 +211,23 @@ def test_a_wrong_address(world: Sandbox, client: Client) -> None:
 def test_partial_answers_say_why_they_are_partial() -> None:
     texts = ["Impressions & engagements for tweets older than 90 days (...) are not supported"]
     assert explain(400, texts).refusal.key == "impressions too old"
-    assert explain(200, ["2 Tweet ID(s) are unavailable"]).refusal.key == "unavailable"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (400, "The service is temporarily unavailable"),
+        (403, "unavailable"),
+        (404, "Page unavailable"),
+        (200, "2 Tweet ID(s) are unavailable"),
+    ],
+)
+def test_tweets_are_unavailable_only_if_the_api_rejects_the_request_for_it(
+    status: int, text: str
+) -> None:
+    """A proxy says "unavailable" too, and beside data the text is about some Tweets only."""
+    assert explain(400, ["Tweet ID(s) are unavailable"]).refusal.key == "unavailable"
+    assert not isinstance(error_for(status, [text]), errors.UnavailableTweetsError)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])

@@ -55,15 +55,45 @@ def test_days_and_hours_become_rows_in_utc() -> None:
     assert to_frame(answer_table(days, ("favorites",), "day"))["favorites"].tolist() == [4]
 
 
-def test_a_series_with_holes_has_rows_for_what_is_there() -> None:
-    groups = {
-        NEW: {"favorites": {"2026-11-21": {"22": "1"}}, "replies": {"2026-11-21": {"23": "2"}}},
-        OLD: {"favorites": {}},
-    }
+def test_a_metric_without_figures_is_missing_and_one_with_some_times_is_malformed() -> None:
+    groups = {NEW: {"favorites": {"2026-11-21": {"22": "1"}}, "replies": {}}}
     frame = to_frame(answer_table(groups, ("favorites", "replies"), "hour"))
-    assert frame["tweet_id"].tolist() == [NEW, NEW]
-    assert frame["favorites"].tolist() == [1, pd.NA]
-    assert frame["replies"].tolist() == [pd.NA, 2]
+    assert frame["favorites"].tolist() == [1]
+    assert frame["replies"].isna().all()
+    groups[NEW]["replies"] = {"2026-11-21": {"23": "2"}}
+    with pytest.raises(ServerTroubleError, match="different times"):
+        answer_table(groups, ("favorites", "replies"), "hour")
+
+
+DAYS = [f"2026-11-{day}" for day in range(18, 22)]
+WINDOW = (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("of_old", "of_new", "words"),
+    [
+        (DAYS, DAYS, ""),
+        (DAYS[::-1], DAYS[3:], ""),
+        (DAYS[1:], DAYS, "missing"),
+        (DAYS, [], "no times"),
+        ([*DAYS[:3], "2026-11-22"], DAYS, "outside"),
+        ([*DAYS, "2026-11-17"], DAYS, "outside"),
+        ([*DAYS, "2026-11-21T00"], DAYS, "twice"),
+    ],
+)
+def test_a_series_has_each_day_of_its_period_from_posting_on_and_no_other(
+    of_old: list[str], of_new: list[str], words: str
+) -> None:
+    """NEW was posted on the last day of the period."""
+    groups = {
+        OLD: {"favorites": dict.fromkeys(of_old, "1")},
+        NEW: {"favorites": dict.fromkeys(of_new, "1")},
+    }
+    if not words:
+        assert len(answer_table(groups, ("favorites",), "day", window=WINDOW))
+        return
+    with pytest.raises(ServerTroubleError, match=words):
+        answer_table(groups, ("favorites",), "day", window=WINDOW)
 
 
 @given(

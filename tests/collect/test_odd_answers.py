@@ -1,0 +1,160 @@
+"""Responses that are wrong although they look like data: nothing is lost, nothing is made up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engagement_nb.client import Client
+from engagement_nb.collect import collect
+from engagement_nb.dataset import Dataset
+from engagement_nb.dataset.parts import METADATA_KEY, Part, described_parts, part_names
+from engagement_nb.errors import ServerTroubleError
+from engagement_nb.metrics import Metrics
+from engagement_nb.planning import make_plan
+from engagement_nb.sources import sandbox_profiles
+from tests.collect.collecting import account_for_each, equal_to_truth, reasons
+from tests.collect.misbehaving import (
+    Change,
+    Document,
+    Proxy,
+    hold_nothing,
+    leave_out,
+    misbehaving,
+    nest_otherwise,
+    of_another_year,
+    with_one_day,
+)
+
+NOW = datetime.now(UTC)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+NINE_DAYS = {"start": MIDNIGHT - timedelta(days=10), "end": MIDNIGHT - timedelta(days=1)}
+
+
+def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: Any) -> Metrics:
+    """Fetch into a dataset through the proxy, as the sandbox's first account, without waiting."""
+    plan = make_plan(ids, endpoint, profiles=sandbox_profiles(proxy.url)[:1], **options)
+    with Client() as client:
+        return collect(
+            plan,
+            client,
+            source="sandbox",
+            dataset=Dataset(folder, "sandbox"),
+            snapshot="one",
+            progress=False,
+            sleep=lambda seconds: None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "endpoint", "by"),
+    [
+        (hold_nothing, "totals", None),
+        (hold_nothing, "28hr", None),
+        (hold_nothing, "historical", "hour"),
+        (nest_otherwise, "totals", None),
+        (nest_otherwise, "historical", "day"),
+        (of_another_year, "28hr", "hour"),
+        (of_another_year, "historical", None),
+        (of_another_year, "historical", "day"),
+        (with_one_day, "28hr", "day"),
+        (with_one_day, "historical", "day"),
+        (with_one_day, "historical", "hour"),
+    ],
+)
+def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
+    tmp_path: Path, change: Change, endpoint: str, by: str | None
+) -> None:
+    """Every response is wrong in the same way; then the server is well again."""
+    with misbehaving(change) as proxy:
+        ids = [*proxy.sandbox.ids("own", 30), *proxy.sandbox.ids("deleted", 2)]
+        options = {**(NINE_DAYS if endpoint == "historical" else {}), "by": by}
+        with pytest.raises(ServerTroubleError):
+            into(tmp_path / "ds", proxy, ids, endpoint, **options)
+        dataset = Dataset(tmp_path / "ds")
+        (run,) = dataset.runs()
+        assert not run.done
+        parts = described_parts(dataset.store, part_names(dataset.store, run.sets))
+        assert {i for part in parts for i in part.tweet_ids} <= {*ids[30:]}
+        proxy.change = None
+        metrics = into(tmp_path / "ds", proxy, ids, endpoint, **options)
+        account_for_each(metrics, ids)
+        assert reasons(metrics)["unavailable/tweet"] == {*ids[30:]}
+        if by is None and endpoint == "historical":
+            equal_to_truth(metrics, proxy.sandbox, **NINE_DAYS)
+
+
+@pytest.mark.parametrize("endpoint", ["totals", "28hr"])
+def test_a_tweet_left_out_of_responses_is_asked_for_again_and_ends_as_no_answer(
+    tmp_path: Path, endpoint: str
+) -> None:
+    """The rest is kept; the next run asks for what was left out, and for nothing else."""
+    with misbehaving() as proxy:
+        ids = proxy.sandbox.ids("own", 40)
+        lost = {ids[3], ids[30]}
+        proxy.change = leave_out(*lost)
+        metrics = into(tmp_path / "ds", proxy, ids, endpoint)
+        account_for_each(metrics, ids)
+        assert {"no answer/tweet": lost}.items() <= reasons(metrics).items()
+        times = [sum(i in document["tweet_ids"] for document in proxy.asked) for i in lost]
+        assert all(2 <= n <= 8 for n in times)
+        assert not Dataset(tmp_path / "ds").runs()[0].done
+        proxy.change = None
+        proxy.asked.clear()
+        metrics = into(tmp_path / "ds", proxy, ids, endpoint)
+        assert {i for document in proxy.asked for i in document["tweet_ids"]} == lost
+        assert list(metrics.frame["tweet_id"]) == ids
+        assert Dataset(tmp_path / "ds").runs()[0].done
+
+
+def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
+    left_out: list[str] = []
+
+    def change(asked: Document, answer: Document) -> Document:
+        if left_out:
+            return answer
+        left_out.append(asked["tweet_ids"][0])
+        return leave_out(*left_out)(asked, answer)  # type: ignore[return-value]
+
+    with misbehaving(change) as proxy:
+        ids = proxy.sandbox.ids("own", 40)
+        plan = make_plan(ids, profiles=sandbox_profiles(proxy.url)[:1])
+        with Client() as client:
+            metrics = collect(plan, client, source="sandbox", progress=False)
+        account_for_each(metrics, ids)
+        equal_to_truth(metrics, proxy.sandbox, skip=["video_views"])
+        assert list(metrics.frame["tweet_id"]) == ids
+        assert left_out
+
+
+def test_a_tweet_that_an_old_dataset_has_as_left_out_is_asked_for_again(tmp_path: Path) -> None:
+    """Parts used to name such Tweets, and runs to call them unavailable."""
+    with misbehaving() as proxy:
+        ids = proxy.sandbox.ids("own", 20)
+        into(tmp_path / "ds", proxy, ids, "28hr")
+        dataset = Dataset(tmp_path / "ds")
+        (run,) = dataset.runs()
+        (folder,) = run.sets
+        (name,) = dataset.store.names(folder)
+        _make_old(Path(dataset.store.path(f"{folder}/{name}")), ids[:5])
+        proxy.asked.clear()
+        metrics = into(tmp_path / "ds", proxy, ids, "28hr")
+        assert [document["tweet_ids"] for document in proxy.asked] == [ids[:5]]
+        assert list(metrics.frame["tweet_id"]) == ids
+
+
+def _make_old(path: Path, left_out: list[str]) -> None:
+    """Write a part as earlier versions did where a response left out some Tweets."""
+    import orjson
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    values = orjson.loads(table.schema.metadata[METADATA_KEY]) | {"absent": left_out}
+    assert Part.described(orjson.dumps(values)).tweet_ids
+    kept = table.filter(pc.invert(pc.is_in(table["tweet_id"], pa.array(left_out))))
+    pq.write_table(kept.replace_schema_metadata({METADATA_KEY: orjson.dumps(values)}), path)
