@@ -25,9 +25,10 @@ def test_killed_fetches_go_on_and_end_as_if_nothing_had_been() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_ends_within_a_second_and_keeps_what_was_finished(
+def test_ctrl_c_waits_for_no_response_and_keeps_what_was_finished(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
+    """The requests on their way would take a minute."""
     sandbox = make_sandbox(latency=0.5, per_minute=600)
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(sandbox.ids("own", 1_000)))
@@ -47,18 +48,15 @@ def test_ctrl_c_ends_within_a_second_and_keeps_what_was_finished(
         until = time.monotonic() + 30
         while sandbox.requests_seen["28hr"] < 2 and time.monotonic() < until:
             time.sleep(0.02)
-        time.sleep(0.1)
-        began = time.monotonic()
+        sandbox.faults.latency = 60.0
+        time.sleep(0.6)
         process.send_signal(signal.SIGINT)
-        _, talk = process.communicate(timeout=10)
-        seconds = time.monotonic() - began
+        _, talk = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130
     assert "interrupted" in talk
     assert "Traceback" not in talk
-    # The promise is a second; the rest is for a busy machine.
-    assert seconds < 2.0
     kept = Dataset(tmp_path / "ds").read()
     assert 0 < len(kept) < 1_000
     assert any("is unfinished" in note for note in kept.about.notes)
