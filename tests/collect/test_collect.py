@@ -228,11 +228,19 @@ def test_the_answer_of_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> 
 
 def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> None:
     """Somebody else has spent the quota: the request waits and its Tweets come."""
-    sandbox = make_sandbox(per_minute=2, window_seconds=1.0)
+    seconds = [0.0]
+    sandbox = make_sandbox(per_minute=2, window_seconds=1.0, monotonic=lambda: seconds[0])
     ids = sandbox.ids("own", 60)
     profiles = sandbox_profiles(sandbox.url)
     stranger = make_plan(ids[:1], "28hr", profiles=profiles)
-    events: list[Event] = []
+    refused: list[Event] = []
+
+    def note(event: Event) -> None:
+        if event.error == "RateLimitedError":
+            refused.append(event)
+            # A new window begins on the server.
+            seconds[0] += 1.0
+
     apart = Pacer(Store(window=1.0)), Pacer(Store(window=1.0))
     with (
         Client(pacer_for=lambda profile: apart[0]) as other,
@@ -241,9 +249,9 @@ def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> N
         for _ in range(2):
             other.send(stranger.requests[0])
         plan = make_plan(ids, "28hr", profiles=profiles)
-        metrics = collect(plan, own, source="sandbox", progress=False, on_event=events.append)
+        metrics = collect(plan, own, source="sandbox", progress=False, on_event=note)
     assert len(metrics) == 60
-    assert any(event.error == "RateLimitedError" for event in events)
+    assert refused
 
 
 def test_dead_tokens_of_one_owner_leave_the_others_their_figures(
