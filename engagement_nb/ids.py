@@ -7,17 +7,19 @@ and what it destroyed cannot be told from what it left alone.
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import numbers
 import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import chain, islice
+from functools import partial
+from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 import orjson
@@ -27,14 +29,14 @@ from engagement_nb.availability import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.textfiles import (
-    MAX_STREAM,
     MAX_WHOLE,
-    Bytes,
-    as_utf8,
-    chunks,
+    UTF16,
     empty_file,
-    gunzipped,
-    open_file,
+    explained,
+    plain_words,
+    refuse_binary,
+    too_large,
+    unpacked,
 )
 
 ID_COLUMNS = frozenset(
@@ -61,19 +63,18 @@ _ACTIVITY = re.compile(r"tag:search\.twitter\.com,2005:(\d{1,19})")
 _ACTOR = re.compile(r"id:twitter\.com:(\d+)")
 _ARCHIVE = re.compile(r"\s*window\.[\w.]+\s*=\s*")
 _MAX_ID = 2**63 - 1
-_LISTS = ("data", "statuses", "results", "tweets", "tweet_ids", "ids", "posts")
-_WRAPPERS = ("tweet", "status", "like", "post")
+_INNER = ("tweet", "status", "like", "post", "data", "statuses", "results", "tweets", "tweet_ids",
+          "ids", "posts")  # fmt: skip
+"""Keys of the Tweets in an object, or of the Tweet."""
 _ID_KEYS = ("id_str", "id", "tweet_id", "tweetId", "post_id", "rest_id")
 _CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub_geo", "errors",
-                      "error", "status_withheld", "user_withheld"})  # fmt: skip
-_LONGEST_LINE = 64 << 20
+                      "error", "status_withheld", "user_withheld", "meta"})  # fmt: skip
+MAX_STREAM = 2 << 30
+"""Characters that a gzipped file may unpack to where it is read line by line."""
 _BATCH = 200_000
 """Lines of which repeats are counted at once."""
 _Entry = tuple[Any, str | None, int]
 """What may be an id, its owner where that is told, and how often it came in a row."""
-_ADVICE_ROUNDED = (
-    "Export or save the ids again, as text, and do not open the file in a spreadsheet in between."
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +149,7 @@ def read_ids(source: Any) -> IdList:
     if isinstance(source, str | Path):
         return _from_name(source)
     if isinstance(source, numbers.Number):
-        return _collect([(source, None, 1)], "the id")
+        source = [source]
     try:
         entries: list[_Entry] = [(value, None, 1) for value in source]
     except TypeError:
@@ -167,75 +168,63 @@ def rounded_share(ids: np.ndarray) -> float:
 
 
 def _from_name(source: str | Path) -> IdList:
-    if str(source) == "-":
-        return _from_stream(gunzipped(sys.stdin.buffer), "Standard input")
     path = Path(source).expanduser()
     if isinstance(source, str) and not path.exists() and _parse(source)[0]:
         return _collect([(source, None, 1)], "the argument")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder.", advice="Give one file of Tweet ids.")
-    with open_file(path) as stream:
-        return _from_stream(stream, str(path))
+    given = str(source) == "-"
+    name = "Standard input" if given else str(path)
+    with explained(name), nullcontext(sys.stdin.buffer) if given else path.open("rb") as stream:
+        return _from_stream(stream, name)
 
 
-def _from_stream(stream: Bytes, name: str) -> IdList:
-    """Ids of a stream, of which no more is held than a few lines, except of one JSON document."""
-    pieces = chunks(stream, name, MAX_STREAM)
-    first = next(pieces, b"")
-    while first and not first.strip(b"\xef\xbb\xbf \r\n\t"):
-        first = next(pieces, b"")
+def _from_stream(stream: BinaryIO, name: str) -> IdList:
+    """Ids of a stream, of which no more is held than some lines, except of one JSON document."""
+    data = unpacked(stream)
+    head = data.peek(1 << 16)
+    refuse_binary(head, name)
+    encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
+    text = io.TextIOWrapper(data, encoding, errors="replace", newline="")
+    lines = _lines(text, name, packed=isinstance(data, gzip.GzipFile))
+    first = next((line for line in lines if line.strip()), "")
     if not first:
         raise empty_file(name)
-    utf16 = first[:2] in (b"\xff\xfe", b"\xfe\xff")
-    head, _ = as_utf8(_whole(first, pieces, name) if utf16 else first, name)
-    pieces = chain([head], () if utf16 else pieces)
-    start = head[:200].lstrip()
-    if start[:1] == b"<":
+    start = first.lstrip()
+    if start[0] == "<":
         raise InputError(
             f"{name} is a web page or XML, not a list of Tweet ids.",
             advice="Give text, CSV or JSON with the ids.",
         )
-    if _ARCHIVE.match(start.decode(errors="replace")) or start[:1] in (b"[", b"{"):
-        return _collect(_from_json(pieces, name), name)
-    return _collect(_from_text(_lines(pieces, name), name), name)
+    if _ARCHIVE.match(start) or start[0] in "[{":
+        return _collect(_from_json(_ARCHIVE.sub("", first, count=1), lines, name), name)
+    return _collect(_from_text(chain([first], lines), name), name)
 
 
-def _whole(first: bytes, pieces: Iterable[bytes], name: str) -> bytes:
-    """The rest of a stream, which has to be held as a whole."""
-    held, size = [first], len(first)
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size > MAX_WHOLE:
-            raise InputError(
-                f"{name} is one document of more than {MAX_WHOLE >> 20} MB, which has to be held"
-                " in memory as a whole.",
-                advice="Give the ids as text, one a line, or as JSON Lines.",
-            )
-    return b"".join(held)
+def _lines(text: TextIO, name: str, *, packed: bool) -> Iterator[str]:
+    """Lines with their line ends, none of which is too long; a gzip file has to end."""
+    size = 0
+    for line in iter(partial(text.readline, MAX_WHOLE), ""):
+        size += len(line)
+        if packed and size > MAX_STREAM:
+            raise too_large(name, MAX_STREAM)
+        if len(line) == MAX_WHOLE:
+            raise _too_long(name)
+        yield line
 
 
-def _lines(pieces: Iterable[bytes], name: str) -> Iterator[str]:
-    """Lines of a stream with their line ends; bytes that are no UTF-8 are replaced."""
-    rest = b""
-    for piece in pieces:
-        whole, newline, rest = (rest + piece).rpartition(b"\n")
-        if len(rest) > _LONGEST_LINE:
-            raise InputError(
-                f"{name} has a line of more than {_LONGEST_LINE >> 20} MB.",
-                advice="Give one id a line.",
-            )
-        yield from io.StringIO((whole + newline).decode(errors="replace"), newline="")
-    yield from io.StringIO(rest.decode(errors="replace"), newline="")
+def _too_long(name: str) -> InputError:
+    return InputError(
+        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which has to be held"
+        " in memory as a whole.",
+        advice="Give the ids as text, one a line, or as JSON Lines.",
+    )
 
 
 def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
-    names = {_plain(str(column)): column for column in frame.columns}
+    if frame.index.name is not None:
+        frame = frame.reset_index(allow_duplicates=True)
+    names = {plain_words(str(column)): column for column in frame.columns}
     column = next((names[name] for name in names if name in ID_COLUMNS), None)
     if column is None:
-        if frame.index.name is not None and _plain(str(frame.index.name)) in ID_COLUMNS:
-            yield from ((value, None, 1) for value in frame.index)
-            return
         raise InputError(
             f"The frame has no column of Tweet ids; it has: {', '.join(map(str, frame.columns))}.",
             advice='Name the column "tweet_id", or give the column itself.',
@@ -243,18 +232,16 @@ def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
     if pd.api.types.is_float_dtype(frame[column].dtype):
         raise _all_rounded(f'the column "{column}"', "it holds floats")
     owner = next((names[name] for name in _OWNER_COLUMNS if name in names), None)
-    if owner is None:
-        yield from ((value, None, 1) for value in frame[column])
-    else:
-        for value, whose in zip(frame[column], frame[owner], strict=True):
-            yield value, None if pd.isna(whose) else str(whose), 1
+    owners = repeat(None) if owner is None else frame[owner].astype("string")
+    for value, whose in zip(frame[column], owners, strict=False):
+        yield value, None if whose is pd.NA else whose, 1
 
 
 def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
     first = next((line for line in lines if line.strip(" ,;\t\r\n") and line[0] != "#"), "")
     delimiter = max(",;\t", key=first.count)
     try:
-        header = [_plain(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
+        header = [plain_words(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
         column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
         if column is None:
             yield from _from_lines(chain([first], lines))
@@ -309,42 +296,44 @@ def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
                 yield (long or ids)[0], None, times
 
 
-def _from_json(pieces: Iterator[bytes], name: str) -> Iterator[_Entry]:
+def _from_json(first: str, lines: Iterator[str], name: str) -> Iterator[_Entry]:
     """Entries of JSON Lines, line by line, or of one document."""
-    first = next(pieces)
-    line, newline, _ = first.lstrip().partition(b"\n")
-    if newline and line.lstrip()[:1] == b"{":
-        with suppress(orjson.JSONDecodeError):
-            orjson.loads(line)
-            yield from _from_json_lines(_lines(chain([first], pieces), name))
-            return
-    raw = _whole(first, pieces, name).strip()
-    if archive := _ARCHIVE.match(raw[:200].decode(errors="replace")):
-        raw = raw[archive.end() :].removesuffix(b";")
-    try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        found = list(_from_json_lines(_lines([raw + b"\n"], name)))
-        if all(str(entry[0]).endswith("broken JSON)") for entry in found):
-            raise InputError(
-                f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
-                advice="Download it again.",
-            ) from None
-        yield from found
-    else:
+    if _json(first) is not None:
+        yield from _from_json_lines(chain([first], lines))
+        return
+    pieces, size = [first], len(first)
+    for line in lines:
+        pieces.append(line)
+        size += len(line)
+        if size > MAX_WHOLE:
+            raise _too_long(name)
+    document = _json("".join(pieces).strip().removesuffix(";"))
+    if document is not None:
         yield from _from_document(document, "the file")
+        return
+    found = list(_from_json_lines(iter(pieces)))
+    if all(str(entry[0]).endswith("broken JSON)") for entry in found):
+        raise InputError(
+            f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
+            advice="Download it again.",
+        )
+    yield from found
 
 
-def _from_json_lines(lines: Iterator[str]) -> Iterator[_Entry]:
+def _json(text: str) -> Any:
+    """What a text says as JSON; None where it is not JSON."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _from_json_lines(lines: Iterable[str]) -> Iterator[_Entry]:
     for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            document = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            yield f"(line {number}: broken JSON)", None, 1
-        else:
+        if (document := _json(line)) is not None:
             yield from _from_document(document, f"line {number}")
+        elif line.strip():
+            yield f"(line {number}: broken JSON)", None, 1
 
 
 def _from_document(document: Any, where: str) -> Iterator[_Entry]:
@@ -355,20 +344,15 @@ def _from_document(document: Any, where: str) -> Iterator[_Entry]:
     if not isinstance(document, Mapping):
         yield document, None, 1
         return
-    for key in _WRAPPERS:
-        if isinstance(document.get(key), Mapping):
-            yield from _from_document(document[key], where)
-            return
+    inner = (document.get(key) for key in _INNER)
+    inside = next((value for value in inner if isinstance(value, Mapping | list)), None)
     id_key = next((key for key in _ID_KEYS if key in document), None)
-    if id_key is not None:
+    if inside is not None:
+        yield from _from_document(inside, where)
+    elif id_key is not None:
         yield document[id_key], _owner(document), 1
-        return
-    for key in _LISTS:
-        if key in document:
-            yield from _from_document(document[key], where)
-            return
     # Pages without results, and what streams and archives say between Tweets.
-    if not (_CONTROL & document.keys() or "meta" in document):
+    elif not _CONTROL & document.keys():
         yield f"({where}: no id)", None, 1
 
 
@@ -460,9 +444,6 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
 def _all_rounded(name: str, how: str) -> InputError:
     return InputError(
         f"The Tweet ids in {name} are lost: {how}, which a float or a spreadsheet made of them.",
-        advice=_ADVICE_ROUNDED,
+        advice="Export or save the ids again, as text, and do not open the file in a spreadsheet"
+        " in between.",
     )
-
-
-def _plain(column: str) -> str:
-    return " ".join(column.replace("_", " ").replace("\ufeff", "").lower().split()).strip("\"' ")

@@ -1,4 +1,4 @@
-"""Files that people have, as UTF-8 text: what is no text, or no file, is refused in words."""
+"""Files that people have, as text: what is not text, or no file, is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from io import BufferedReader
+from contextlib import contextmanager
+from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from engagement_nb.errors import InputError
 
@@ -25,15 +26,10 @@ _WHAT_IT_IS = (
     (b"Rar!", "an archive"),
     (b"SQLite format 3", "a database"),
 )
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
-Bytes = IO[bytes] | gzip.GzipFile
-_GZIP = b"\x1f\x8b"
-_CHUNK = 1 << 22
 MAX_WHOLE = 256 << 20
-"""Bytes that a gzipped file may unpack to where it has to be held as a whole."""
-MAX_STREAM = 2 << 30
-"""Bytes that a gzipped file may unpack to where it is read line by line."""
+"""Bytes that a gzipped file, or a line, may have where it is held as a whole."""
 
 
 def csv_safe(value: Any) -> Any:
@@ -46,74 +42,37 @@ def csv_safe(value: Any) -> Any:
     return f"'{value}" if risky else value
 
 
-def open_file(path: Path) -> Bytes:
-    """A file as a stream of bytes, gunzipped where it is gzipped.
+def plain_words(cell: str) -> str:
+    """Words of a header cell, without case, signs and repeated spaces."""
+    return " ".join(re.sub(r"[_\W]+", " ", cell.lower()).split())
 
-    Raises
-    ------
-    InputError
-        The file is missing, a folder or not readable.
-    """
+
+@contextmanager
+def explained(name: str) -> Iterator[None]:
+    """Turn errors of opening and reading a file into an `InputError` that names it."""
+    again = "Check the path."
     try:
-        return gunzipped(path.open("rb"))
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        what, again = "the gzip file is damaged or cut off", "Download it again."
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file.", advice="Check the path.") from None
+        what = "there is no such file"
     except IsADirectoryError:
-        raise InputError(f"{path} is a folder.", advice="Give a file.") from None
+        what = "it is a folder, not a file"
     except PermissionError:
-        raise InputError(
-            f"{path}: no permission to read it.", advice="Ask its owner, or copy it."
-        ) from None
+        what, again = "no permission to read it", "Ask its owner, or copy it."
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror or error}.", advice="Check the path."
-        ) from None
+        what = f"it cannot be read: {error.strerror or error}"
+    else:
+        return
+    raise InputError(f"{name}: {what}.", advice=again)
 
 
-def gunzipped(stream: BinaryIO) -> Bytes:
+def unpacked(stream: BinaryIO) -> BufferedReader[RawIOBase] | gzip.GzipFile:
     """The same stream, gunzipped where it is gzipped."""
-    buffered = BufferedReader(stream)  # type: ignore[type-var]
-    return gzip.GzipFile(fileobj=buffered) if buffered.peek(2)[:2] == _GZIP else buffered
-
-
-def chunks(stream: Bytes, name: str, limit: int) -> Iterator[bytes]:
-    """The bytes of a stream piece by piece.
-
-    Parameters
-    ----------
-    stream
-        What `open_file` gave.
-    name
-        Its name, for the error.
-    limit
-        Bytes that a gzipped file may be unpacked to; other files have no limit.
-
-    Raises
-    ------
-    InputError
-        A gzip file is damaged, or holds more than the limit.
-    """
-    size = 0
-    while True:
-        try:
-            chunk = stream.read(_CHUNK)
-        except (gzip.BadGzipFile, EOFError, zlib.error):
-            raise InputError(
-                f"{name}: the gzip file is damaged or cut off.", advice="Download it again."
-            ) from None
-        except OSError as error:
-            raise InputError(
-                f"{name} cannot be read: {error.strerror or error}.", advice="Check the path."
-            ) from None
-        if not chunk:
-            return
-        size += len(chunk)
-        if size > limit and isinstance(stream, gzip.GzipFile):
-            raise InputError(
-                f"{name}: the gzip file unpacks to more than {limit >> 20:,} MB.",
-                advice="If that is right, unpack it first and give the unpacked file.",
-            )
-        yield chunk
+    buffered = BufferedReader(cast(RawIOBase, stream))
+    packed = buffered.peek(2)[:2] == b"\x1f\x8b"
+    return gzip.GzipFile(fileobj=buffered) if packed else buffered
 
 
 def read_file(path: Path) -> bytes:
@@ -125,46 +84,40 @@ def read_file(path: Path) -> bytes:
         The file is missing, a folder, not readable or empty; or a gzip file is damaged or
         unpacks to more than `MAX_WHOLE`.
     """
-    with open_file(path) as stream:
-        data = b"".join(chunks(stream, str(path), MAX_WHOLE))
+    with explained(str(path)), unpacked(path.open("rb")) as stream:
+        packed = isinstance(stream, gzip.GzipFile)
+        data = stream.read(MAX_WHOLE + 1 if packed else -1)
+    if packed and len(data) > MAX_WHOLE:
+        raise too_large(str(path), MAX_WHOLE)
     if not data[:4096].strip() and not data.strip():
         raise empty_file(str(path))
     return data
 
 
-def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
-    """Text of a file as UTF-8 without a byte order mark, and the encoding it had.
-
-    Parameters
-    ----------
-    data
-        What `read_file` gave.
-    name
-        The file's name, for the error.
-
-    Returns
-    -------
-    tuple of bytes and str
-        The text, and "utf-8", "damaged utf-8", "utf-16" or "windows-1252".
-
-    Raises
-    ------
-    InputError
-        It is not text.
-    """
+def refuse_binary(data: bytes, name: str) -> None:
+    """Raise an `InputError` for what is not text, by its first bytes or a zero byte."""
     for magic, kind in _WHAT_IT_IS:
         if data.startswith(magic):
             raise InputError(
                 f"{name} is {kind}, not a text file, whatever its name says.",
                 advice="Give the file as it was downloaded.",
             )
-    if data.startswith(_UTF16):
+    if b"\0" in data and not data.startswith(UTF16):
+        raise _not_text(name)
+
+
+def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
+    """Text of a file as UTF-8 without a byte order mark, and the encoding it had.
+
+    The encoding is "utf-8", "damaged utf-8", "utf-16" or "windows-1252". ``name`` is the file's,
+    for the `InputError` that is raised where the data are not text.
+    """
+    refuse_binary(data, name)
+    if data.startswith(UTF16):
         try:
             return data.decode("utf-16").encode(), "utf-16"
         except UnicodeError:
             raise _not_text(name) from None
-    if b"\0" in data[:65536] or b"\0" in data:
-        raise _not_text(name)
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data:
         raise empty_file(name)
@@ -183,6 +136,14 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
 def _not_text(name: str) -> InputError:
     return InputError(
         f"{name} is not a text file.", advice="Give the CSV file as it was downloaded."
+    )
+
+
+def too_large(name: str, most: int) -> InputError:
+    """The error of a gzip file that unpacks to more than ``most`` bytes."""
+    return InputError(
+        f"{name}: the gzip file unpacks to more than {most >> 20:,} MB.",
+        advice="If that is right, unpack it first and give the unpacked file.",
     )
 
 

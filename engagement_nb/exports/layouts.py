@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from engagement_nb.errors import InputError
 from engagement_nb.exports.cells import DATE, Cells, whole_numbers
+from engagement_nb.textfiles import plain_words
 from engagement_nb.vocabulary import EXPORT_ONLY_METRICS, METRICS
 from engagement_nb.words import listed, percent
 
@@ -66,15 +67,10 @@ class Layout:
     checks: str = ""
 
 
-def plain(cell: str) -> str:
-    """Words of a header cell, without case, signs and repeated spaces."""
-    return " ".join(re.sub(r"[_\W]+", " ", cell.lower()).split())
-
-
 def _words_of(*kinds: str) -> dict[str, str]:
     """Our name for each known word of some kinds of files, in every language."""
     return {
-        plain(cell): name
+        plain_words(cell): name
         for kind in kinds
         for language, cells in _DATA[kind].items()
         for cell, name in zip(cells.split(","), ORDERS[kind], strict=True)
@@ -83,12 +79,12 @@ def _words_of(*kinds: str) -> dict[str, str]:
 
 
 def _other_words(table: str) -> dict[str, str]:
-    return {plain(c): name for name, cells in _DATA[table].items() for c in cells.split(",")}
+    return {plain_words(c): name for name, cells in _DATA[table].items() for c in cells.split(",")}
 
 
 _VIDEO_WORDS = {kind: _words_of(kind) for kind in ("video", "videos")}
 _WORDS = {
-    **{plain(name): name for name in METRIC_NAMES},
+    **{plain_words(name): name for name in METRIC_NAMES},
     **{metric.label.lower(): name for name, metric in METRICS.items()},
     **_other_words("also"),
     **_words_of("content", "classic", "daily", "overview"),
@@ -98,7 +94,7 @@ _OLD = _other_words("old")
 
 def is_header(cell: str) -> bool:
     """Whether a cell is a known word for the column of ids or dates: a header in mid-file."""
-    return _WORDS.get(plain(cell)) in ("tweet_id", "date")
+    return _WORDS.get(plain_words(cell)) in ("tweet_id", "date")
 
 
 def delimiter_of(line: str) -> str:
@@ -109,7 +105,7 @@ def delimiter_of(line: str) -> str:
 def video_kind(header: Sequence[str]) -> str:
     """The kind of a header of X's video file: "video", "videos", or "" for another file."""
     for kind, words in _VIDEO_WORDS.items():
-        known = [words.get(plain(cell)) for cell in header if cell.strip()]
+        known = [words.get(plain_words(cell)) for cell in header if cell.strip()]
         if len(known) >= 4 and known.count(None) <= 1 and "video_views" in known:
             return kind
     return ""
@@ -126,10 +122,10 @@ def find_layout(cells: Cells) -> Layout:
     """
     header = cells.header
     if kind := video_kind(header):
-        return Layout(kind, tuple(_VIDEO_WORDS[kind].get(plain(cell), "") for cell in header))
+        return Layout(kind, tuple(_VIDEO_WORDS[kind].get(plain_words(cell), "") for cell in header))
     names = [_named(cell) for cell in header]
     for i, cell in enumerate(header):
-        old = _OLD.get(plain(cell))
+        old = _OLD.get(plain_words(cell))
         if old and old not in names:
             names[i] = old
     foreign = unknown_columns(header, names)
@@ -154,7 +150,7 @@ def unknown_columns(header: Sequence[str], names: Sequence[str]) -> list[str]:
 
 
 def _named(cell: str) -> str:
-    words = plain(cell)
+    words = plain_words(cell)
     name = _WORDS.get(words) or _WORDS.get(words.removeprefix("promoted "), "")
     promoted = words.startswith("promoted ") and name and name != "rate"
     return f"promoted_{name}" if promoted else name
@@ -162,7 +158,7 @@ def _named(cell: str) -> str:
 
 def _said(cell: str) -> bool:
     """Whether a header cell says anything: an index column written by a script does not."""
-    return bool(cell.strip()) and not re.fullmatch(r"unnamed \d+", plain(cell))
+    return bool(cell.strip()) and not re.fullmatch(r"unnamed \d+", plain_words(cell))
 
 
 def _kind(names: Sequence[str], cells: Cells) -> str:

@@ -243,14 +243,14 @@ def test_a_small_file_of_millions_of_repeated_ids_takes_little_memory(tmp_path):
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        (b"1" * 2**20, "a line of more than"),
-        (b"[" + b"1," * 2**19, "one document of more than"),
+        (b"1" * 2**20, "one line or document of more than 30 MB"),
+        (b"[" + b"1," * 2**19, "one line or document of more than 30 MB"),
+        (b"[" + b"1,\n" * 2**19, "one line or document of more than 30 MB"),
         (b"20\n" * 2**18, "unpacks to more than"),
     ],
 )
 def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, block, words):
     monkeypatch.setattr(ids, "MAX_WHOLE", 30 << 20)
-    monkeypatch.setattr(ids, "_LONGEST_LINE", 8 << 20)
     monkeypatch.setattr(ids, "MAX_STREAM", 40 << 20)
     with pytest.raises(InputError, match=words):
         read_ids(packed(tmp_path / "ids.gz", block, 60))
