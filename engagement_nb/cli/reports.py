@@ -117,8 +117,15 @@ def accounts_in(source: str) -> list[str]:
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
+@click.option(
+    "--markdown", is_flag=True,
+    help="Print the finding, missing data and key figures as a paragraph and a table on stdout.",
+)  # fmt: skip
 @period_option
 @zone_option
+@click.option("--seed", type=int, help="The sandbox's world; with --now, the same everywhere.")
+@click.option("--now", help="Moment at which the sandbox's world stands still.")
+@click.option("--tweets", type=click.IntRange(1), help="How many Tweets of the sandbox.")
 @_parameters
 @_notebooks
 @_engine
@@ -136,8 +143,12 @@ def report(
     title: str,
     strict: bool,
     as_json: bool,
+    markdown: bool,
     period: str | None,
     zone: str | None,
+    seed: int | None,
+    now: str | None,
+    tweets: int | None,
     parameters: dict[str, Any],
     notebooks: str | None,
     engine: str,
@@ -160,18 +171,18 @@ def report(
                 report, path=source, ids=ids, out=f"{out}/{account}", title=title or f"@{account}",
                 strict=strict, as_json=as_json, parameters={**parameters, "profile": account},
                 notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
-                look=look, period=period, zone=zone,
+                look=look, period=period, zone=zone, markdown=markdown,
             )  # fmt: skip
         return
     from engagement_nb.report.make import make_report
 
-    asked = {"period": period, "zone": zone}
+    asked = {"period": period, "zone": zone, "seed": seed, "now": now, "tweets": tweets}
     click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
     made = make_report(
         source,
         ids,
         out,
-        {**parameters, **{name: value for name, value in asked.items() if value}},
+        {**parameters, **{name: value for name, value in asked.items() if value is not None}},
         title=title,
         notebooks=notebooks,
         engine=engine,
@@ -184,6 +195,8 @@ def report(
     click.echo(made.gap["sentence"], err=True)
     if as_json:
         click.echo(json.dumps({"folder": made.folder, "files": made.files, "gap": made.gap}))
+    elif markdown:
+        click.echo(made.to_markdown(title))
     else:
         others = ", ".join(name for name in made.files if name != "report.html")
         click.echo(f"Report: {made.html} (beside it: {others})")

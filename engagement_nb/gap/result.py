@@ -16,6 +16,8 @@ from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdi
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.metrics import About
+from engagement_nb.store import Store
+from engagement_nb.textfiles import csv_safe
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",
@@ -320,6 +322,39 @@ class Findings:
     def to_csv(self, path: str | Path) -> None:
         """Write the figures by Tweet to a CSV file, one row a Tweet."""
         self.tweets.to_csv(path, index=False)
+
+    def save_tables(self, where: str | Path) -> None:
+        """Write the figures by Tweet and by metric, each as CSV and as Parquet.
+
+        ``tweets.csv`` and ``tweets.parquet`` have one row a Tweet: what is known of it, its
+        metrics under their wire names, and the figures of `tweets`, missing where the Tweet
+        cannot be compared. ``metrics.csv`` and ``metrics.parquet`` have the rows of `table`.
+        Texts of Posts are left out. In CSV, a text that a spreadsheet would run as a formula
+        begins with a quote.
+
+        Parameters
+        ----------
+        where
+            A folder, or an fsspec address.
+
+        Raises
+        ------
+        DatasetError
+            It cannot be written to.
+        """
+        store = Store(where)
+        figures = self.tweets.set_axis(np.flatnonzero(self.compared))
+        figures = figures[["sum_of_metrics", "naive_gap", "hidden", "over_count", "excess"]]
+        known = self.counts.frame.drop(columns=["text", *figures], errors="ignore")
+        tables = {
+            "tweets": known.join(figures.astype("Int64")),
+            "metrics": self.table.reset_index(),
+        }
+        for name, table in tables.items():
+            store.publish(f"{name}.parquet", table.to_parquet(index=False))
+            texts = [c for c in table.columns if pd.api.types.is_string_dtype(table[c].dtype)]
+            safe = table.assign(**{column: table[column].map(csv_safe) for column in texts})
+            store.publish(f"{name}.csv", safe.to_csv(index=False, lineterminator="\n").encode())
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""

@@ -206,7 +206,8 @@ def _job(
     root = store.where if "://" in store.where else str(Path(store.where).absolute())
     source = row.source or f"{root.rstrip('/')}/{dataset_name(row.fetch)}"  # type: ignore[arg-type]
     ids = tuple(read_ids(row.ids).ids) if row.ids else None
-    dates = dates_for(notebook, fetched.get(dataset_name(row.fetch), {})) if row.fetch else {}
+    found = fetched.get(dataset_name(row.fetch), {}) if row.fetch else {}
+    dates = dates_for(notebook, found)
     parameters = {**row.parameters, **dates}
     if source not in fingerprints:
         fingerprints[source] = fingerprint(source)
@@ -228,6 +229,7 @@ def _job(
         source=source,
         ids=ids,
         parameters=parameters,
+        notes=tuple(found.get("notes", ())),
         key=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32],
         **options,
     )

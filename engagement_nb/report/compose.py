@@ -17,7 +17,7 @@ from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
-from engagement_nb.words import counted
+from engagement_nb.words import counted, interval, listed, percent
 
 version = cache(_look_up)
 
@@ -86,6 +86,8 @@ def compose(
     handed = handed_over(notebook)
     gap: Mapping[str, Any] = handed.get("gap", {})
     facts: dict[str, Any] = {**handed.get("metrics", {}), **(fetched or {})}
+    parts = (handed.get("metrics", {}), fetched or {})
+    facts["notes"] = list(dict.fromkeys(note for part in parts for note in part.get("notes", ())))
     sandbox = bool(gap.get("sandbox")) or facts.get("source") == "sandbox"
     return Page(
         title=title or title_of(notebook) or "Report",
@@ -100,6 +102,22 @@ def compose(
         failure=failure,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This file holds everything it"
         " shows and asks nothing of the network.",
+    )
+
+
+def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "") -> str:
+    """The finding, what is missing and the key figures, for a message: Markdown."""
+    stamp = "SANDBOX DATA, made up: " if gap["sandbox"] else ""
+    heading = f"**{title or 'Engagements, and what they hide'}** ({_subtitle(gap, facts)})"
+    missing = listed(
+        [f"{row.missing} of {row.tweets} Tweets ({row.reason})" for row in _problems(facts)]
+    )
+    rows = [(figure.label, figure.value, figure.note) for figure in _figures(gap)]
+    cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
+    return (
+        f"{heading}\n\n{stamp}{gap['sentence']} Missing data: {missing or 'none'}.\n\n"
+        f"| Figure | Value | Note |\n|---|---:|---|\n{table}"
     )
 
 
@@ -125,12 +143,6 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
 def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
     if not gap:
         return []
-    share = ""
-    if gap.get("hidden_share") is not None:
-        share = f"{gap['hidden_share']:.1%} of engagements".replace("%", " %")
-        if gap.get("interval") and gap["counted"]:
-            low, high = gap["interval"]
-            share += f" ({low * 100:.1f} to {high * 100:.1f} %)"
     left_out = [
         label(name) + ("" if name in gap["not_counted"] else " (undetermined)")
         for name, found in gap["metrics"].items()
@@ -141,9 +153,23 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
         KeyFigure("Engagements", f"{gap['engagements']:,}"),
         KeyFigure("Sum of all metrics", f"{gap['sum_of_metrics']:,}"),
         KeyFigure("Naive gap", _signed(gap["naive_gap"]), "engagements less that sum"),
-        KeyFigure("Hidden", f"{gap['hidden']:,}", share or "with no metric of their own"),
+        _hidden(gap),
         KeyFigure("Over-count", f"{gap['over_count']:,}", _listed(left_out)),
     ]
+
+
+def _hidden(gap: Mapping[str, Any]) -> KeyFigure:
+    """Hidden engagement with its interval; the range, where metrics leave more room than that."""
+    (least, most), whole = gap["hidden_bounds"], gap["engagements"]
+    if whole and gap["interval"] is None and least < most:
+        share = f"{interval(least / whole, most / whole)} of engagements, by undetermined metrics"
+        return KeyFigure("Hidden", f"{least:,} to {most:,}", share)
+    share = ""
+    if whole:
+        share = f"{percent(gap['hidden_share'])} of engagements"
+        if gap["interval"]:
+            share += f" ({gap['level'] * 100:g} % interval {interval(*gap['interval'])})"
+    return KeyFigure("Hidden", f"{gap['hidden']:,}", share)
 
 
 def _signed(number: int) -> str:

@@ -207,21 +207,24 @@ def _fetch_one(
 
     A relative period is counted from the moment when the run ``began``.
     """
-    from engagement_nb.sources import ApiSource, connect
+    from engagement_nb.sources import ApiSource, SandboxSource, connect
 
-    with closing(connect(fetch.source, profile=fetch.profile or None, progress=progress)) as source:
+    options: dict[str, Any] = {"profile": fetch.profile or None, "progress": progress}
+    with closing(connect(fetch.source, seed=fetch.seed, now=fetch.now, **options)) as source:
         if not isinstance(source, ApiSource):
             raise ReportError(f"Nothing is fetched from {fetch.source}.")
-        every = source.tweet_ids() if EVERY in ids else []
+        every = source.tweet_ids(count=fetch.tweets) if EVERY in ids else []
         listed = dict.fromkeys([tweet for tweet in [*ids, *every] if tweet != EVERY])
         dataset = Dataset(where, source.figures)
-        start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, began)
+        world = source if isinstance(source, SandboxSource) and source.pinned else None
+        moment = world.now if world and world.now else began
+        start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, moment)
         period = {"start": before.get("start") or start, "end": before.get("end") or end}
-        options: dict[str, Any] = {"by": fetch.by or None, "snapshot": before.get("snapshot")}
+        asked: dict[str, Any] = {"by": fetch.by or None, "snapshot": before.get("snapshot")}
         if fetch.endpoint == "historical":
-            options |= period
-        ended = source.fetch_into(dataset, fetch.endpoint, list(listed), **options)
-        found = ended.to_dict()
+            asked |= period
+        ended = source.fetch_into(dataset, fetch.endpoint, list(listed), **asked)
+        found = ended.to_dict() | {"notes": [world.world] if world else []}
         if fetch.endpoint == "historical":
             label = before.get("totals_snapshot")
             beside = source.fetch_into(dataset, "totals", list(listed), snapshot=label)

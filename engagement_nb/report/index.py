@@ -15,11 +15,13 @@ from markupsafe import Markup
 
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.page import style
+from engagement_nb.words import interval
 
 _TEMPLATE = Path(__file__).parent / "template"
 _COLUMNS = (
     ("Report", True), ("Tweets", False), ("Engagements", False), ("Hidden share", False),
-    ("Hidden", False), ("Over-count", False), ("Naive gap", False), ("Tweets missing", False),
+    ("Interval", False), ("Hidden", False), ("Over-count", False), ("Naive gap", False),
+    ("Tweets missing", False),
 )  # fmt: skip
 _WIDTH = 200.0
 """Of a small picture, in its own units."""
@@ -94,6 +96,7 @@ def _row(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
             _cell(figures.get("posts")),
             _cell(figures.get("engagements"), _change(figures, before, "engagements")),
             _share(figures, before),
+            _interval(figures),
             _cell(figures.get("hidden"), _change(figures, before, "hidden")),
             _cell(figures.get("over_count"), _change(figures, before, "over_count")),
             _cell(figures.get("naive_gap")),
@@ -116,6 +119,18 @@ def _share(figures: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, A
     if last is not None:
         note = _signed(f"{(share - last) * 100:+.1f} points")
     return {"value": round(share, 6), "text": f"{share * 100:.1f} %", "note": note}
+
+
+def _interval(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The interval of the hidden share, or the range that undetermined metrics leave."""
+    note, limits = "", figures.get("interval")
+    if limits is None and figures.get("engagements") and figures.get("hidden_bounds"):
+        least, most = (bound / figures["engagements"] for bound in figures["hidden_bounds"])
+        limits, note = ((least, most), "undetermined") if least < most else (None, "")
+    if limits is None:
+        return _cell(None)
+    # Sorted by its lower end: what is hidden at the least.
+    return {"value": round(limits[0], 6), "text": interval(*limits), "note": note}
 
 
 def _change(figures: Mapping[str, Any], before: Mapping[str, Any], name: str) -> str:

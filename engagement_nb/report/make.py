@@ -15,7 +15,7 @@ from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.handover import handed_over
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
-from engagement_nb.report.compose import compose
+from engagement_nb.report.compose import compose, to_markdown
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import (
@@ -31,6 +31,8 @@ from engagement_nb.report.scratch import scratch_folder, sweep
 from engagement_nb.store import Store
 
 HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
+TABLES = ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet")
+"""What the notebook writes where its parameter ``tables`` says: `Gap.save_tables`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,10 @@ class Report:
     def missing_tweets(self) -> int:
         """Tweets that were asked for and are not in it, or for a part of the period only."""
         return tweets_missing(self.facts.get("problems", ()))
+
+    def to_markdown(self, title: str = "") -> str:
+        """The finding, what is missing and the key figures as a paragraph and a table."""
+        return to_markdown(self.gap, self.facts, title)
 
 
 def make_report(
@@ -117,6 +123,8 @@ def make_report(
     processes.resume()
     sweep()
     fetches = source in ("sandbox", "api")
+    if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
+        raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
     check_source(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(EXPLORE, notebooks)
     fetch = find_notebook(FETCH, notebooks) if fetches else None
@@ -134,8 +142,11 @@ def make_report(
         source = dataset
         # A period by name is resolved once, when it is fetched: later it may mean other dates.
         theirs |= dates_for(explore, fetched)
+        theirs = {name: value for name, value in theirs.items() if name not in ("seed", "now")}
     elif ids is not None:
         theirs.setdefault("ids_file", str(ids))
+    if "tables" in explore.parameters:
+        theirs.setdefault("tables", str(out))
     given = {"source": source, **theirs}
     run = run_notebook(explore, given, engine=engine, cell_timeout=cell_timeout)
     _keep(store, run, EXPLORE)
@@ -184,7 +195,7 @@ def publish(
     files = []
     if gap is not None:
         store.publish(GAP, json.dumps(gap, indent=2, ensure_ascii=False).encode() + b"\n")
-        files.append(GAP)
+        files += [GAP, *(name for name in TABLES if store.exists(name))]
     page = compose(
         notebook, title=title, look=look, parameters=parameters, fetched=fetched, failure=failure,
     )  # fmt: skip

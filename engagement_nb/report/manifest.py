@@ -38,8 +38,12 @@ COLUMNS = {
     "period": "historical, instead of start and end: last week, last month, last 7 days, ...",
     "zone": "time zone of its dates, as Europe/Paris; else UTC",
     "by": "day or hour, for a series",
+    "seed": "sandbox: a world whose figures are the same on every machine, with now",
+    "now": "sandbox: the moment at which its world stands still",
+    "tweets": "sandbox: how many of its Tweets, where no ids are given",
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
+_WORLD = ("seed", "now", "tweets")
 _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; file systems take from 140 on."""
@@ -57,6 +61,9 @@ class Fetch:
     by: str
     period: str = ""
     zone: str = ""
+    seed: int | None = None
+    now: str = ""
+    tweets: int | None = None
 
 
 @dataclass(frozen=True)
@@ -302,7 +309,7 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
         raise InputError("profile and account are two names of one thing, and differ.")
     places = [column for column in ("dataset", "export") if column in known]
     wants = [c for c in ("source", "profile", "account", "endpoint", "start", "end",
-                          "period", "zone", "by") if c in known]  # fmt: skip
+                          "period", "zone", "by", *_WORLD) if c in known]  # fmt: skip
     if len(places) > 1 or (places and wants):
         raise InputError(
             f"{' and '.join([*places, *wants])} do not go together.",
@@ -341,7 +348,26 @@ def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
     first, after = dates_of(**asked, now=datetime.now(UTC))
     if first is not None and after is not None and first >= after:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
-    return Fetch(source, profile, endpoint, by=by, **asked)
+    if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
+        raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
+    seed, tweets = (_whole(name, known.get(name)) for name in ("seed", "tweets"))
+    return Fetch(
+        source,
+        profile,
+        endpoint,
+        by=by,
+        seed=seed,
+        now=known.get("now", ""),
+        tweets=tweets,
+        **asked,
+    )
+
+
+def _whole(column: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        raise InputError(f"its {column} is no whole number: {text!r}.") from None
 
 
 def _trouble_with_inputs(row: Row, checked: dict[tuple[str, str, str], str]) -> str:

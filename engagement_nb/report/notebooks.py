@@ -163,7 +163,9 @@ def _fitting(notebook: str, taken: Mapping[str, Parameter], name: str, value: An
         )
     refuse_secrets({name: value})
     wanted = taken[name].type
-    base, optional = wanted.replace(" ", "").removesuffix("|None"), "None" in wanted
+    # Papermill reads no "int | None".
+    optional = wanted.startswith("Optional[")
+    base = wanted.removeprefix("Optional[").removesuffix("]") if optional else wanted
     types = _TYPES.get(base.split("[")[0])
     if isinstance(value, str) and types is not None and str not in types:
         value = _read_text(notebook, name, base, value)

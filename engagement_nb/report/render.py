@@ -19,7 +19,7 @@ from engagement_nb.handover import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.fetch import VERSION
 from engagement_nb.report.look import PLAIN, Look
-from engagement_nb.report.make import GAP, HTML, PDF, publish
+from engagement_nb.report.make import GAP, HTML, PDF, TABLES, publish
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
@@ -29,7 +29,7 @@ RECORD = "made.json"
 DONE, FAILED = "done", "failed"
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
 _FIGURES = (
-    *_COUNTS, "hidden_share", "interval", "sentence",
+    *_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence",
 )  # fmt: skip
 
 
@@ -53,6 +53,8 @@ class Job:
         Further ones of the notebook.
     key
         Names everything that the report is made of: the same key, the same report.
+    notes
+        Sentences about where the figures come from.
     engine, cell_timeout, pdf, look
         See `engagement_nb.report.make_report`.
     """
@@ -65,6 +67,7 @@ class Job:
     ids: tuple[str, ...] | None
     parameters: Mapping[str, Any]
     key: str
+    notes: tuple[str, ...] = ()
     engine: str = "fast"
     cell_timeout: int | None = None
     pdf: bool = False
@@ -142,22 +145,26 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
         if job.ids is not None:
             (scratch / "ids.txt").write_text("\n".join(job.ids) + "\n")
             given["ids_file"] = "../ids.txt"
+        if "tables" in job.notebook.parameters:
+            given["tables"] = "tables"
         run = run_notebook(
             job.notebook, given, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
         )
+        made = (here / "tables" / name for name in TABLES)
+        tables = {path.name: path.read_bytes() for path in made if path.exists()}
     # A batch that is interrupted kills its notebooks, and no report failed for that.
     if stopped():
         raise CancelledError
     # What an earlier run left must not stand beside what this one makes.
-    for name in (RECORD, HTML, GAP, PDF):
+    for name in (RECORD, HTML, GAP, PDF, *TABLES):
         with contextlib.suppress(FileNotFoundError):
             store.fs.rm_file(store.path(name))
-    notebook = nbformat.writes(run.notebook).encode()
-    store.publish(job.notebook.name, notebook)
+    for name, data in (job.notebook.name, nbformat.writes(run.notebook).encode()), *tables.items():
+        store.publish(name, data)
     failure = "" if run.error is None else str(run.error)
     files = publish(
         store, run.notebook, given, title=job.title or job.name, look=job.look, failure=failure,
-        pdf=job.pdf and not failure,
+        fetched={"notes": job.notes}, pdf=job.pdf and not failure,
     )  # fmt: skip
     handed = handed_over(run.notebook)
     gap, facts = handed.get("gap", {}), handed.get("metrics", {})

@@ -13,7 +13,7 @@ from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.files import DatasetSource, ExportSource
-from engagement_nb.sources.sandbox import SAMPLE, SandboxSource, sandbox_profiles
+from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
 
 __all__ = [
     "SAMPLE",
@@ -115,6 +115,8 @@ def connect(
     """
     name = os.fspath(where)
     names = [profile] if isinstance(profile, str) else profile
+    # Notebooks and commands pass on a world that nobody has chosen.
+    options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
     options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":
         return SandboxSource(profile=names, **options)

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SAMPLE = 500
 """Number of Tweets that the sandbox offers by default: those of the last two months."""
-_WORLD = ("seed", "now", "tweets")
+WORLD = ("seed", "now", "tweets")
+"""Options that choose the sandbox's world."""
 _NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed"})
 
 
@@ -45,8 +46,9 @@ class SandboxSource(ApiSource):
     now
         The moment at which the sandbox's world stands still; None if it follows the real time.
     world
-        A sentence that names the world. It is among the notes of the metrics if the world was
-        chosen.
+        A sentence that names the world.
+    pinned
+        Whether that world was chosen; its sentence is then among the notes of the metrics.
     """
 
     name = "sandbox"
@@ -60,12 +62,6 @@ class SandboxSource(ApiSource):
         max_handles: int | None = None,
         **options: Any,
     ) -> None:
-        # Notebooks and commands pass on options that nobody has set.
-        options = {
-            name: value
-            for name, value in options.items()
-            if name not in _WORLD or value not in (None, "")
-        }
         running = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
         if not options and is_loopback(running) and _answers(running):
@@ -91,7 +87,7 @@ class SandboxSource(ApiSource):
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
-        self._chosen = self.now is not None or any(name in options for name in _WORLD)
+        self.pinned = self.now is not None or any(name in options for name in WORLD)
 
     def plan(
         self,
@@ -107,7 +103,7 @@ class SandboxSource(ApiSource):
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
-        if not self._chosen:
+        if not self.pinned:
             return metrics
         about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
         frame = metrics.frame

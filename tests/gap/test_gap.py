@@ -123,6 +123,31 @@ def test_the_figures_by_tweet_can_be_taken_away(frame, tmp_path):
     assert gap.to_frame()["tweet_id"].tolist() == kept["tweet_id"].tolist()
 
 
+def test_tables_to_take_away_have_every_tweet_and_metric_and_no_text(frame, tmp_path):
+    """CSV and Parquet of the same figures; a text that a spreadsheet would run gets a quote."""
+    frame = frame.assign(owner="=1+1", text="a secret plan")
+    frame.loc[:9, "favorites"] = pd.NA
+    gap = explore_gap(frame)
+    gap.save_tables(tmp_path)
+    tweets = pd.read_parquet(tmp_path / "tweets.parquet")
+    assert tweets["tweet_id"].tolist() == frame["tweet_id"].tolist()
+    assert tweets["hidden"].sum() == gap.hidden
+    assert tweets["hidden"].isna().sum() == gap.posts_left_out == 10
+    assert tweets["owner"].unique().tolist() == ["=1+1"]
+    assert "text" not in tweets
+    csv = pd.read_csv(tmp_path / "tweets.csv", dtype={"tweet_id": "string"})
+    assert csv["owner"].unique().tolist() == ["'=1+1"]
+    assert csv["tweet_id"].tolist() == tweets["tweet_id"].tolist()
+    assert csv["favorites"].sum() == frame["favorites"].sum()
+    for metrics in (
+        pd.read_csv(tmp_path / "metrics.csv"),
+        pd.read_parquet(tmp_path / "metrics.parquet"),
+    ):
+        assert metrics["metric"].tolist() == gap.table.index.tolist()
+        assert metrics["sum"].tolist() == gap.table["sum"].tolist()
+    assert "secret plan" not in (tmp_path / "tweets.csv").read_text()
+
+
 def test_what_is_missing_is_unknown_and_not_zero(frame):
     holes = frame.copy()
     holes.loc[:9, "favorites"] = pd.NA

@@ -16,6 +16,7 @@ source: str = "sandbox"  # where figures are from
 ids_file: str = ""  # Tweets
 tolerance: float = 0.002  # a share
 then: str = "pass"  # what to do at the end
+tables: str = ""  # where tables go
 """.strip()
 
 
@@ -49,7 +50,7 @@ def quick_notebooks(folder: Path, *more: str) -> Path:
         "import engagement_nb as enb\nmetrics = enb.connect(source).totals(ids_file or None)\n"
         "metrics",
         "gap = enb.explore_gap(metrics, tolerance=tolerance)\ngap",
-        "exec(then)",
+        "exec(then)\nif tables:\n    gap.save_tables(tables)",
         *more,
         parameters=PARAMETERS,
     )

@@ -151,6 +151,27 @@ def test_a_record_that_cannot_be_relied_on_is_as_good_as_none(tmp_path, text):
     assert read_record(Store(tmp_path)) == {}
 
 
+def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monkeypatch):
+    """Each world is a dataset of its own, and each report says which one it shows."""
+    rows = (
+        f"{name},sandbox,totals,{seed},2026-06-01,40" for name, seed in (("one", 7), ("two", 8))
+    )
+    path = manifest(inputs, *rows, header="name,source,endpoint,seed,now,tweets")
+    assert run(inputs, path) == 0
+    one, two = summary(inputs)["each"]
+    assert len(list((inputs / "out" / "datasets").iterdir())) == 4  # and the ids asked for of each
+    assert one["posts"] == two["posts"] == 40
+    assert one["engagements"] != two["engagements"]
+    for name, seed in (("one", 7), ("two", 8)):
+        page = (inputs / "out" / "reports" / name / "report.html").read_text()
+        assert f"Sandbox world: seed {seed}, " in page
+    (inputs / "out").rename(inputs / "before")
+    assert run(inputs, path) == 0
+    assert [each["engagements"] for each in summary(inputs)["each"]] == [
+        one["engagements"], two["engagements"],
+    ]  # fmt: skip
+
+
 def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(inputs, box, now):
     """Relative periods: four right weeks with no edit, the week before beside each."""
     (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))

@@ -15,7 +15,7 @@ import engagement_nb as enb
 from engagement_nb import cli
 from engagement_nb.errors import InputError, ReportError
 from engagement_nb.report.engine import ENGINE, ShellEngine
-from engagement_nb.report.make import make_report
+from engagement_nb.report.make import TABLES, make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
@@ -38,7 +38,9 @@ def test_an_export_becomes_a_report(tmp_path, capsys):
     assert (
         cli.run(["report", "--source", str(source), "-o", str(out), "--title", "An <account>"]) == 0
     )
-    assert sorted(path.name for path in out.iterdir()) == [EXPLORE, "gap.json", "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [EXPLORE, "gap.json", "report.html", *TABLES]
+    )
     assert str(out / "report.html") in capsys.readouterr().out
 
     gap = json.loads((out / "gap.json").read_text())
@@ -77,7 +79,7 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
     said = capsys.readouterr()
     answer = json.loads(said.out)
     assert answer["gap"]["sandbox"] is True
-    assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html"}
+    assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html", *TABLES}
     assert enb.Dataset(out / "dataset").sandbox
     assert "SANDBOX" in said.err
     html = (out / "report.html").read_text()
@@ -249,7 +251,7 @@ def test_no_credential_gets_into_what_is_written(tmp_path, capsys, secret, end, 
     words = ["report", "--source", str(export(tmp_path)), "--notebooks", str(notebooks)]
     code = cli.run([*words, "-o", str(out), "-p", "then", leak, "--engine", engine])
     assert code == (0 if end == "pass" else 1)
-    written = [path.read_text() for path in out.iterdir()]
+    written = [path.read_text(errors="replace") for path in out.iterdir()]
     said = capsys.readouterr()
     assert any("[secret]" in text for text in written)
     for text in [*written, said.out, said.err]:
@@ -264,12 +266,14 @@ def test_notebooks_say_what_they_take(name):
     taken = papermill.inspect_notebook(str(notebooks_folder() / name))
     assert taken
     for parameter in taken.values():
-        assert parameter["inferred_type_name"] in ("str", "int", "float", "bool")
+        kinds = ("str", "int", "float", "bool", "Optional[int]")
+        assert parameter["inferred_type_name"] in kinds
         assert len(parameter["help"]) > 5
     declared = find_notebook(name).parameters
     assert declared["source"].default == "sandbox"
     for parameter in declared.values():
-        assert type(parameter.default).__name__ == parameter.type
+        default = "Optional[int]" if parameter.default is None else type(parameter.default).__name__
+        assert default == parameter.type
     source = find_notebook(name).node.cells
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in source)
 
@@ -282,6 +286,8 @@ def test_the_fetching_notebook_takes_these_parameters():
         "profile": ("str", ""),
         "ids_file": ("str", ""),
         "tweets": ("int", 500),
+        "seed": ("Optional[int]", None),
+        "now": ("str", ""),
         "endpoint": ("str", "historical"),
         "start": ("str", ""),
         "end": ("str", ""),
@@ -291,6 +297,42 @@ def test_the_fetching_notebook_takes_these_parameters():
         "with_totals": ("bool", True),
         "dataset": ("str", "dataset"),
     }
+
+
+def test_a_pinned_world_gives_the_same_report_everywhere(tmp_path, capsys):
+    """The same seed and moment give the same figures, and the page says which world it is."""
+    words = ["--seed", "7", "--now", "2026-06-01", "--tweets", "60", "--markdown"]
+    said = []
+    for name in ("one", "two"):
+        assert cli.run(["report", "-o", str(tmp_path / name), *words, "--title", "A|B"]) == 0
+        said.append(capsys.readouterr().out)
+    for name in ("gap.json", "tweets.csv", "metrics.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    html = (tmp_path / "one" / "report.html").read_text()
+    assert "seed 7" in html
+    assert "standing still at 2026-06-01 00:00 UTC" in html
+    assert said[0] == said[1]
+
+
+def test_markdown_has_the_finding_the_figures_and_what_is_missing(tmp_path, capsys):
+    """A paragraph and a table on stdout, and nothing else there."""
+    source = export(tmp_path)
+    assert cli.run(["report", str(source), "-o", str(tmp_path / "out"), "--markdown"]) == 0
+    gap = json.loads((tmp_path / "out" / "gap.json").read_text())
+    heading, paragraph, table = capsys.readouterr().out.strip().split("\n\n")
+    assert heading.startswith("**Engagements, and what they hide** (60 Tweets")
+    assert paragraph == f"{gap['sentence']} Missing data: none."
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert rows[0] == ["Figure", "Value", "Note"]
+    assert {row[0]: row[1] for row in rows[2:]}["Engagements"] == f"{gap['engagements']:,}"
+
+
+def test_a_world_is_chosen_of_the_sandbox_only(tmp_path, capsys):
+    """A seed for a file is wrong use, told before a notebook is run."""
+    words = ["report", str(export(tmp_path)), "-o", str(tmp_path / "out"), "--seed", "3"]
+    assert cli.run(words) == 2
+    assert "seed" in complaint(capsys)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_changed_copy_is_used_where_it_is_given(tmp_path):

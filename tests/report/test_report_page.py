@@ -127,7 +127,9 @@ def test_sandbox_pages_are_stamped_and_no_others_name_it():
 def records():
     done = {"status": "done", "files": {"report.html": 1}, "problems": []}
     figures = {"posts": 3, "engagements": 200, "hidden": 50, "hidden_share": 0.25,
-               "over_count": 900, "naive_gap": -850}  # fmt: skip
+               "interval": [0.2, 0.31], "over_count": 900, "naive_gap": -850}  # fmt: skip
+    open_ended = {**figures, "engagements": 5, "hidden": 1, "interval": None,
+                  "hidden_bounds": [1, 2]}  # fmt: skip
     before = {"engagements": 100, "hidden": 0, "hidden_share": 0.3, "over_count": 900}
     return [
         {
@@ -138,7 +140,7 @@ def records():
             "previous": before,
             **done,
         },
-        {"name": "b", "folder": "b", "figures": {**figures, "engagements": 5, "hidden": 1}, **done},
+        {"name": "b", "folder": "b", "figures": open_ended, **done},
         {"name": "c", "folder": "c", "status": "failed", "error": "No <figures>.", "files": {}},
     ]
 
@@ -147,7 +149,13 @@ def test_the_index_tells_figures_changes_and_failures():
     html = index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC))
     page = BeautifulSoup(html, "html.parser")
     first = [cell.get_text("|") for cell in page.tbody.tr.find_all("td")]
-    assert first == ["3", "200|+100.0 %", "25.0 %|−5.0 points", "50|+50", "900|+0.0 %", "−850", "0"]
+    assert first == [
+        "3", "200|+100.0 %", "25.0 %|−5.0 points", "20.0–31.0 %", "50|+50", "900|+0.0 %", "−850",
+        "0",
+    ]  # fmt: skip
+    second = page.tbody.find_all("tr")[1].find_all("td")
+    assert second[3].get_text("|") == "20.0–40.0 %|undetermined"
+    assert float(second[3]["data-value"]) == 0.2
     assert page.tbody.th.text == "<A>"
     assert "No <figures>." in page.find(class_="failure").text
     assert page.find(class_="subtitle").text.startswith("2 of 3 reports")
@@ -196,7 +204,7 @@ def test_the_index_is_sorted_by_a_click(browser, files):
     assert browser.complaints == []
 
 
-@pytest.mark.parametrize(("width", "figures"), [(1280, 7), (390, 2)])
+@pytest.mark.parametrize(("width", "figures"), [(1280, 8), (390, 2)])
 def test_a_long_title_leaves_figures_in_sight(browser, tmp_path, width, figures):
     """It is folded, what stands above the table too; the reports sort by the titles shown."""
     first, second, _ = records()
