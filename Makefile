@@ -66,6 +66,7 @@ study: $(VENV)/.test
 	$(BIN)/python -m studies.gap_worlds
 	$(BIN)/python -m studies.compare
 	$(BIN)/python -m studies.kills
+	$(BIN)/python -m studies.odd_answers
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 
 clean:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import numpy as np
 import pandas as pd
 
 from engagement_nb.client import Client
@@ -63,6 +64,39 @@ def fetch(
         return collect(
             plan, client, source="sandbox", progress=False, workers=workers, on_event=on_event
         )
+
+
+def strangers(sandbox: Sandbox, count: int) -> list[str]:
+    """Tweets of accounts that gave no tokens."""
+    ids = sandbox.ids("others", 20_000)
+    authors = sandbox.truth(ids).tweets.account
+    return [i for i, author in zip(ids, authors, strict=True) if author >= 3][:count]
+
+
+def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[str]]]:
+    """Ids of every kind, shuffled, some twice, some malformed; and which are of which kind.
+
+    The sandbox's world must have at least three times as many Tweets.
+    """
+    share = count / 10_000
+
+    def pick(kind: str, each: int) -> set[str]:
+        return {i for a in range(3) for i in sandbox.ids(kind, int(each * share), a)}
+
+    kinds = {
+        "own": pick("own", 1_700),
+        "over-90-days": pick("over-90-days", 500),
+        "over-1800-days": pick("over-1800-days", 400),
+        "others": {*strangers(sandbox, int(1_500 * share))},
+        "deleted": {*sandbox.ids("deleted", int(100 * share))},
+        "protected": {*sandbox.ids("protected", int(150 * share))},
+        "never-existed": {*sandbox.ids("never-existed", int(100 * share))},
+        "malformed": {"12x", "6.49E+17", "no id"},
+    }
+    ids = sorted(set().union(*kinds.values()))
+    ids += ids[: count - len(ids)]
+    order = np.random.default_rng(1).permutation(len(ids))
+    return [ids[place] for place in order], kinds
 
 
 def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,7 +55,14 @@ class Proxy(ThreadingHTTPServer):
         self.change: Change | None = None
         self.ended = threading.Event()
         self.asked: list[Document] = []
+        self.failures: list[BaseException | None] = []
         self.sandbox: Sandbox
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Note a mistake of a change; a client that hung up is none."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.failures.append(error)
 
 
 @contextmanager
@@ -71,6 +78,7 @@ def misbehaving(change: Change | None = None, **options: Any) -> Iterator[Proxy]
             proxy.ended.set()
             proxy.shutdown()
             thread.join()
+            assert not proxy.failures
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -168,15 +176,13 @@ def with_count(count: object) -> Change:
     """A change of the last count of each answer."""
 
     def change(asked: Document, answer: Document) -> Document:
-        here = answer["metrics"]
-        while isinstance(inner := here[(key := [*here][-1])], dict):
-            here = inner
+        here, key = answer, "metrics"
+        while isinstance(here[key], dict):
+            here = here[key]
+            if not here:
+                return answer
+            key = [*here][-1]
         here[key] = count
         return answer
 
     return change
-
-
-def stamp(seconds: float) -> str:
-    """A moment as HTTP headers have it."""
-    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(seconds))

@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
-import numpy as np
 import pytest
 
 from engagement_nb.client import Client
@@ -28,7 +27,15 @@ from engagement_nb.planning import make_plan
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.vocabulary import METRICS, PUBLIC_COUNTS_KNOWN_FROM, tweet_time
-from tests.collect.collecting import Asked, account_for_each, equal_to_truth, fetch, reasons
+from tests.collect.collecting import (
+    Asked,
+    account_for_each,
+    equal_to_truth,
+    fetch,
+    mixed_ids,
+    reasons,
+    strangers,
+)
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -36,31 +43,6 @@ MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 def days_ago(days: int) -> datetime:
     return MIDNIGHT - timedelta(days=days)
-
-
-def strangers(sandbox: Sandbox, count: int) -> list[str]:
-    """Tweets of accounts that gave no tokens."""
-    ids = sandbox.ids("others", 20_000)
-    authors = sandbox.truth(ids).tweets.account
-    return [i for i, author in zip(ids, authors, strict=True) if author >= 3][:count]
-
-
-def mixed_ids(sandbox: Sandbox) -> tuple[list[str], dict[str, set[str]]]:
-    """10,000 ids of every kind, shuffled, some twice, some no ids; and which are of which kind."""
-    kinds = {
-        "own": {i for account in range(3) for i in sandbox.ids("own", 1_700, account)},
-        "over-90-days": {i for a in range(3) for i in sandbox.ids("over-90-days", 500, a)},
-        "over-1800-days": {i for a in range(3) for i in sandbox.ids("over-1800-days", 400, a)},
-        "others": set(strangers(sandbox, 1_500)),
-        "deleted": set(sandbox.ids("deleted", 100)),
-        "protected": set(sandbox.ids("protected", 150)),
-        "never-existed": set(sandbox.ids("never-existed", 100)),
-        "malformed": {"12x", "6.49E+17", "no id"},
-    }
-    ids = sorted(set().union(*kinds.values()))
-    ids += ids[: 10_000 - len(ids)]
-    order = np.random.default_rng(1).permutation(len(ids))
-    return [ids[place] for place in order], kinds
 
 
 def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
@@ -74,7 +56,7 @@ def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
         clock=lambda: NOW,
         faults={"rates": rates, "slow_seconds": 0.1, "script": list(FAULTS)},
     )
-    ids, kinds = mixed_ids(sandbox)
+    ids, kinds = mixed_ids(sandbox, 10_000)
     assert len(ids) == 10_000
     metrics = fetch(sandbox, ids)
     account_for_each(metrics, ids)

@@ -16,6 +16,7 @@ from engagement_nb.errors import ServerTroubleError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import make_plan
 from engagement_nb.sources import sandbox_profiles
+from studies.odd_answers import run_study
 from tests.collect.collecting import account_for_each, equal_to_truth, reasons
 from tests.collect.misbehaving import (
     Change,
@@ -108,6 +109,18 @@ def test_a_tweet_left_out_of_responses_is_asked_for_again_and_ends_as_no_answer(
         assert {i for document in proxy.asked for i in document["tweet_ids"]} == lost
         assert list(metrics.frame["tweet_id"]) == ids
         assert Dataset(tmp_path / "ds").runs()[0].done
+
+
+def test_ids_of_every_kind_from_a_server_that_answers_wrongly_one_time_in_five() -> None:
+    """A small version of ``python -m studies.odd_answers``: the long one fetches 10,000 ids.
+
+    Each id is once in the data or in the problems, the values are true, and a second run from
+    the healthy server gets what is left, and nothing twice.
+    """
+    result = run_study(1_000)
+    assert result.wrong > 20
+    assert result.unanswered >= 10
+    assert (result.unfinished, result.asked_again) == (0, 0)
 
 
 def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
