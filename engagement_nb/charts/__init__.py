@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engagement_nb.charts.months import handles
     from engagement_nb.charts.shares import definitions, growth, hidden_by
     from engagement_nb.charts.style import Chart, alt_text, figure_html, nothing, show
     from engagement_nb.charts.sums import asked, bridge, evidence, tweets
@@ -19,10 +20,11 @@ _HOME = {
     **dict.fromkeys(("Chart", "alt_text", "figure_html", "nothing", "show"), "style"),
     **dict.fromkeys(("asked", "bridge", "evidence", "tweets"), "sums"),
     **dict.fromkeys(("definitions", "growth", "hidden_by"), "shares"),
+    "handles": "months",
 }
 
 __all__ = ["Chart", "alt_text", "asked", "bridge", "definitions", "evidence", "figure_html",
-           "growth", "hidden_by", "nothing", "show", "tweets"]  # fmt: skip
+           "growth", "handles", "hidden_by", "nothing", "show", "tweets"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,12 @@
-"""Handles queried this billing month: the count that a contract limits and nobody else keeps.
+"""Handles queried this billing month: the count that a contract limits.
 
-A contract can limit the unique handles a billing month: the authenticated users who own the
-Tweets queried. There is no usage endpoint and no blocking, an overage is billed; so the count
-is kept here, in a `Ledger` shared by all runs of a user, or of a team on shared storage.
+A contract can limit the unique handles per billing month: the authenticated users who own the
+Tweets queried. The API has no endpoint for the count and never blocks; an overage is billed. So
+the count is kept here, in a `Ledger` shared by all runs of a user, or of a team on shared storage.
 """
 
 from engagement_nb.errors import HandlesWarning
-from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import ENV_LEDGER, Check, Ledger, user_of
+from engagement_nb.usage.ledger import ENV_LEDGER, Check, Contract, Ledger, user_of
 from engagement_nb.usage.summary import Usage, example_ledger, summarize_usage
 from engagement_nb.usage.tables import export_csv, import_csv
 

@@ -1,16 +1,12 @@
-"""Handles queried this billing month: the count that a contract limits and nobody else keeps.
+"""The ledger of handles, and what a contract says about them.
 
-A contract can limit the unique handles a billing month: the authenticated users who own the
-Tweets queried. There is no usage endpoint and no blocking, an overage is billed; so the count
-is kept here, in a ledger shared by all runs of a user, or of a team on shared storage.
-
-The ledger is a folder of tiny files that are made once and never changed, one a day (in the
+A ledger is a folder of tiny files that are created once and never changed, one per day (in the
 contract's time zone) and user::
 
     live/2026-11-23/12345      sandbox/...      settings.json
 
-The name alone is the record. So writers need no lock, a killed one loses nothing that it wrote,
-two of them writing the same record make one, and any address of fsspec will do as the place.
+The name alone is the record. So writers need no lock, a killed writer loses nothing that it has
+written, two writers of the same record make one file, and any fsspec address will do.
 """
 
 from __future__ import annotations
@@ -19,21 +15,21 @@ import contextlib
 import logging
 import os
 import re
-import threading
 import uuid
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import platformdirs
 
 from engagement_nb.errors import DatasetError, HandlesWarning, InputError
 from engagement_nb.store import Store, decode_record
-from engagement_nb.usage.contract import Contract
 
 if TYPE_CHECKING:
     from engagement_nb.client.credentials import Profile
@@ -41,15 +37,74 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ENV_LEDGER = "ENGAGEMENT_LEDGER"
-"""Folder or fsspec address of the ledger, where it is not the user's own."""
+"""Environment variable: folder or fsspec address of the ledger, if not the default."""
 
 COLUMNS = ["day", "user_id", "handle", "first_queried", "sandbox"]
-"""Columns of a ledger's records, and of the CSV that it is exported to."""
+"""Columns of a ledger's records, and of its CSV export."""
 
+USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
 _SETTINGS = "settings.json"
 _KINDS = {False: "live", True: "sandbox"}
-USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
-_RECORD = re.compile(r"(live|sandbox)/(\d{4}-\d\d-\d\d)/(\d{1,20}|@\w{1,20})", re.ASCII)
+_RECORD = re.compile(rf"(live|sandbox)/(\d{{4}}-\d\d-\d\d)/({USER.pattern})", re.ASCII)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What a contract says about handles.
+
+    Parameters
+    ----------
+    handles
+        Unique handles a billing month; None where it is not limited or not known.
+    day
+        Day of the month on which a billing month begins; in months that are shorter, their
+        last day.
+    zone
+        Time zone in which that day begins.
+    """
+
+    handles: int | None = None
+    day: int = 1
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        if self.handles is not None and self.handles < 1:
+            raise InputError(
+                f"A contract of {self.handles} handles makes no sense.", advice="Give 1 or more."
+            )
+        if not 1 <= self.day <= 31:
+            raise InputError(
+                f"{self.day} is no day of a month.", advice="Give 1 to 31, as in the contract."
+            )
+        try:
+            ZoneInfo(self.zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise InputError(
+                f'There is no time zone "{self.zone}".',
+                advice='Give a name such as "Europe/Berlin", or "UTC".',
+            ) from None
+
+    def day_of(self, moment: datetime) -> date:
+        """The calendar day of a moment, in the contract's zone; naive moments are UTC."""
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return aware.astimezone(ZoneInfo(self.zone)).date()
+
+    def month_of(self, day: date) -> tuple[date, date]:
+        """First day of the billing month that a day is in, and first day of the next one."""
+        begins = self._begins(day.year, day.month)
+        if day < begins:
+            return self._begins(*_shift(day.year, day.month, -1)), begins
+        return begins, self._begins(*_shift(day.year, day.month, 1))
+
+    def _begins(self, year: int, month: int) -> date:
+        after = date(*_shift(year, month, 1), 1)
+        return min(date(year, month, 1) + timedelta(days=self.day - 1), after - _DAY)
+
+
+def _shift(year: int, month: int, by: int) -> tuple[int, int]:
+    months = year * 12 + month - 1 + by
+    return months // 12, months % 12 + 1
 
 
 @dataclass(frozen=True)
@@ -79,7 +134,7 @@ class Check:
     @property
     def sentence(self) -> str:
         """What a person must know before the fetch; one sentence or two."""
-        # Up to: a plan counts everybody who may own a Tweet of unknown owner.
+        # A plan counts everybody who may own a Tweet of unknown owner, hence "up to".
         handles = {0: "0 handles", 1: "1 handle"}.get(
             len(self.added), f"up to {len(self.added):,} handles"
         )
@@ -89,7 +144,7 @@ class Check:
         if self.over:
             return (
                 f"{text}: {self.after:,} where the contract has {self.contracted:,}."
-                " The overage is billed; nothing at the API's side stops it."
+                " The overage is billed; the API does not stop it."
             )
         return f"{text}: {self.after:,} of {self.contracted:,}."
 
@@ -100,7 +155,7 @@ class Ledger:
     Parameters
     ----------
     address
-        A folder or an fsspec address; without it that of the environment variable
+        A folder or an fsspec address; by default that of the environment variable
         `ENV_LEDGER`, or else a folder in the user's data directory.
     options
         Options of the fsspec file system.
@@ -122,15 +177,13 @@ class Ledger:
                 advice=f"Check the option or the environment variable {ENV_LEDGER}.",
             ) from None
         self._written: set[str] = set()
-        self._contract: Contract | None = None
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Ledger({self.address!r})"
 
     @property
     def contract(self) -> Contract:
-        """What the contract says, as stored in the ledger."""
+        """The contract, as stored in the ledger."""
         try:
             return Contract(**self._store.read_record(_SETTINGS))
         except FileNotFoundError:
@@ -138,13 +191,19 @@ class Ledger:
         except (DatasetError, TypeError) as error:
             what = error.what if isinstance(error, DatasetError) else f"{_SETTINGS}: {error}."
             raise InputError(
-                f"The contract of the ledger {self.address} cannot be understood: {what}",
+                f"The contract of the ledger {self.address} cannot be read: {what}",
                 advice="Set the contract again: engagement-nb usage --contract N --day D --zone Z.",
             ) from None
 
     @contract.setter
     def contract(self, contract: Contract) -> None:
         self._store.publish_record(_SETTINGS, asdict(contract))
+        self._recording = contract
+
+    @cached_property
+    def _recording(self) -> Contract:
+        """The contract that records are made under: read once, not for each of thousands."""
+        return self.contract
 
     def record(
         self,
@@ -153,34 +212,33 @@ class Ledger:
         *,
         sandbox: bool = False,
     ) -> None:
-        """Enter users whose Tweets are being queried; entering them again changes nothing.
+        """Record users whose Tweets are queried; recording them again changes nothing.
 
         Parameters
         ----------
         users
-            User ids, or a mapping of user ids to handles or names; "@handle" does as an id
-            where no other is known.
+            User ids, or a mapping of user ids to handles or names. An unknown id may be
+            written as "@handle".
         when
-            The moment of the query; now when not given.
+            The moment of the query; by default now.
         sandbox
-            Whether it was the sandbox, which is counted apart.
+            Whether the sandbox was queried, which is counted apart.
 
         Raises
         ------
         InputError
-            What is given is not a user id.
+            An entry is not a user id.
         DatasetError
-            The ledger cannot be written.
+            The ledger cannot be written to.
         """
         moment = when or datetime.now(UTC)
         stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        names = users if isinstance(users, Mapping) else dict.fromkeys(users, "")
-        for user, handle in names.items():
+        for user, handle in _with_handles(users).items():
             if not USER.fullmatch(user):
                 raise InputError(
                     f'"{user}" is not a user id.', advice="Give the digits of the id, or @handle."
                 )
-            name = f"{_KINDS[sandbox]}/{self._first_contract().day_of(moment)}/{user}"
+            name = f"{_KINDS[sandbox]}/{self._recording.day_of(moment)}/{user}"
             if name not in self._written:
                 if not self._store.exists(name):
                     about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
@@ -188,25 +246,18 @@ class Ledger:
                 self._written.add(name)
 
     def record_use(self, profile: Profile) -> None:
-        """Enter the owner of a profile's tokens: their Tweets were queried.
+        """Record the owner of a profile's tokens, whose Tweets were queried.
 
         Parameters
         ----------
         profile
-            Whose user tokens got an answer with data.
+            Whose user tokens got a response with data.
         """
         try:
             self.record({user_of(profile): profile.name}, sandbox=profile.hosts.sandbox)
         except Exception as error:
-            # The answer is paid for: whatever the file system raises, it is not thrown away.
+            # The response is paid for, so no error of any file system may lose it.
             _log.warning("The handle %s is not counted: %s", profile.name, error)
-
-    def _first_contract(self) -> Contract:
-        """The contract as it was at the first record of this process: one read, not thousands."""
-        with self._lock:
-            if self._contract is None:
-                self._contract = self.contract
-            return self._contract
 
     def records(self) -> pd.DataFrame:
         """All records, by day and user.
@@ -222,16 +273,16 @@ class Ledger:
         InputError
             A record was written by a newer version of the package.
         """
-        found = [
-            (name, match, day)
+        names = [
+            name
             for name in self._store.find()
-            if (match := _RECORD.fullmatch(name)) and (day := _day(match[2]))
+            if (match := _RECORD.fullmatch(name)) and _day(match[2])
         ]
-        contents = self._store.read_many([name for name, _, _ in found])
         rows = []
-        for (name, match, day), content in zip(found, contents, strict=True):
+        for name, content in zip(names, self._store.read_many(names), strict=True):
+            kind, day, user = name.split("/")
             about = _details(content, f"{self.address}/{name}")
-            rows.append((day, match[3], *about, match[1] == "sandbox"))
+            rows.append((_day(day), user, *about, kind == "sandbox"))
         frame = pd.DataFrame(rows, columns=COLUMNS).astype(
             {"user_id": "string", "handle": "string", "sandbox": "bool"}
         )
@@ -241,14 +292,12 @@ class Ledger:
         return frame.sort_values(["sandbox", "day", "user_id"], ignore_index=True)
 
     def users(self, first: date, after: date, *, sandbox: bool = False) -> set[str]:
-        """User ids queried from a day on, up to but without another."""
-        found: set[str] = set()
-        for name in self._store.names(_KINDS[sandbox]):
-            day = _day(name)
-            if day and first <= day < after:
-                names = self._store.names(f"{_KINDS[sandbox]}/{name}")
-                found |= {user for user in names if USER.fullmatch(user)}
-        return found
+        """User ids queried from a day on, until the day before another."""
+        kind = _KINDS[sandbox]
+        days = [name for name in self._store.names(kind) if (day := _day(name))
+                and first <= day < after]  # fmt: skip
+        names = (name for day in days for name in self._store.names(f"{kind}/{day}"))
+        return {user for user in names if USER.fullmatch(user)}
 
     def check(
         self,
@@ -258,45 +307,43 @@ class Ledger:
         when: datetime | None = None,
         sandbox: bool = False,
     ) -> Check:
-        """What a fetch would do to this billing month's count; nothing is entered.
+        """Tell what a fetch would do to this billing month's count; records nothing.
 
         Parameters
         ----------
         users
             User ids of the owners that the fetch would count for, or a mapping of them to
-            handles, as in ``Plan.signers``: who is on record by handle alone counts once.
+            handles, as in ``Plan.signers``. Users recorded by handle alone count once.
         max_handles
-            The most handles that this billing month may come to.
+            The limit for this billing month.
         when
-            The moment of the fetch; now when not given.
+            The moment of the fetch; by default now.
         sandbox
-            Whether it is the sandbox's count that is meant.
+            Whether to check the sandbox's count.
 
         Raises
         ------
         InputError
-            The fetch would take the count beyond ``max_handles``.
+            The fetch would take the count over ``max_handles``.
         """
         contract = self.contract
         month = contract.month_of(contract.day_of(when or datetime.now(UTC)))
         counted = self.users(*month, sandbox=sandbox)
-        asked = dict.fromkeys(users)
+        asked = _with_handles(users)
+        added = dict.fromkeys(asked)
         if any(user.startswith("@") for user in (*counted, *asked)):
             records = self.records()
-            named = [*zip(records["user_id"], records["handle"], strict=True)]
-            ids = ids_of_handles([*named, *(users.items() if isinstance(users, Mapping) else ())])
-            counted, asked = (
-                set(canonical_ids(counted, ids)),
-                dict.fromkeys(canonical_ids(asked, ids)),
-            )
-        added = tuple(user for user in asked if user not in counted)
+            named = [*zip(records["user_id"], records["handle"], strict=True), *asked.items()]
+            counted = set(canonical_ids(counted, named))
+            added = dict.fromkeys(canonical_ids(asked, named))
+        new = tuple(user for user in added if user not in counted)
         check = Check(
             before=len(counted),
-            after=len(counted) + len(added),
-            added=added,
+            after=len(counted) + len(new),
+            added=new,
             contracted=None if sandbox else contract.handles,
         )
-        if max_handles is not None and added and check.after > max_handles:
+        if max_handles is not None and new and check.after > max_handles:
             raise InputError(
                 f"{check.sentence.rstrip('.')}, over the limit of {max_handles:,} (max_handles);"
                 " nothing was asked.",
@@ -311,7 +358,7 @@ class Ledger:
         max_handles: int | None = None,
         sandbox: bool = False,
     ) -> str:
-        """Check users before a fetch: refuse beyond a limit, warn beyond the contract.
+        """Check users before a fetch: refuse over a limit, warn over the contract.
 
         Parameters
         ----------
@@ -321,38 +368,37 @@ class Ledger:
         Returns
         -------
         str
-            What was warned of; empty where nothing was.
+            The text of the warning; empty without one.
 
         Raises
         ------
         InputError
-            The fetch would take the count beyond ``max_handles``.
+            The fetch would take the count over ``max_handles``.
 
         Warns
         -----
         HandlesWarning
-            The fetch would take the count beyond the contract, or that cannot be known.
+            The fetch would take the count over the contract, or the ledger cannot be read.
         """
         try:
             check = self.check(users, max_handles=max_handles, sandbox=sandbox)
+            text = check.sentence if check.over else ""
         except OSError as error:
             text = (
                 f"The ledger {self.address} cannot be read ({error.strerror or error}): the"
                 " handles of this fetch are not checked."
             )
-        else:
-            text = check.sentence if check.over else ""
         if text:
             warnings.warn(text, HandlesWarning, stacklevel=2)
         return text
 
     def ensure_writable(self) -> None:
-        """Make sure that records can be entered: a limit on what is not counted is none.
+        """Make sure that handles can be recorded: without that, no limit would hold.
 
         Raises
         ------
         InputError
-            They cannot.
+            The ledger cannot be written to.
         """
         probe = f".probe-{uuid.uuid4().hex}"
         try:
@@ -368,29 +414,29 @@ class Ledger:
 
 
 def user_of(profile: Profile) -> str:
-    """The user that a profile's tokens count for: the id, else "@" and the profile's name."""
+    """The user that a profile's tokens count for: the id, or "@" and the profile's name."""
     return profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20].lower()
 
 
-def ids_of_handles(named: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """User ids by "@handle", from pairs of user id and handle."""
-    return {f"@{handle.lower()}": user for user, handle in named if handle and user[:1] != "@"}
-
-
-def canonical_ids(users: Iterable[str], ids: Mapping[str, str]) -> list[str]:
-    """The users, those known by handle alone under the id of that handle where it is known."""
+def canonical_ids(users: Iterable[str], named: Iterable[tuple[str, str]]) -> list[str]:
+    """The users; an "@handle" becomes the user id that a pair of id and handle has for it."""
+    ids = {f"@{handle.lower()}": user for user, handle in named if handle and user[:1] != "@"}
     return [ids.get(user.lower(), user) for user in users]
 
 
+def _with_handles(users: Mapping[str, str] | Iterable[str]) -> Mapping[str, str]:
+    return users if isinstance(users, Mapping) else dict.fromkeys(users, "")
+
+
 def _day(text: str) -> date | None:
-    """The day that a folder is named for; None for a folder of another name."""
+    """The day that a folder is named for; None for a folder with another name."""
     with contextlib.suppress(ValueError):
         return date.fromisoformat(text)
     return None
 
 
 def _details(content: bytes, path: str) -> tuple[str, str | None]:
-    """Handle and moment of a record; one that a kill cut off still counts, by its name alone."""
+    """Handle and moment of a record. A record that was cut off still counts, by its name."""
     try:
         about = decode_record(content, path)
     except DatasetError as error:

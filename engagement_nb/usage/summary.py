@@ -1,4 +1,4 @@
-"""The present billing month and the past ones, counted from a ledger's records."""
+"""Billing months, counted from the records of a ledger."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import html
 import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import Ledger, canonical_ids, ids_of_handles
-
-if TYPE_CHECKING:
-    from engagement_nb.charts import Chart
+from engagement_nb import charts
+from engagement_nb.usage.ledger import Contract, Ledger, canonical_ids
 
 _DAY = timedelta(days=1)
 _NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
@@ -31,19 +28,19 @@ class Usage:
     begins, ends
         First and last day of this billing month, in the contract's zone.
     today
-        The day that it is looked at.
+        The day of the count.
     handles
-        One row a handle of this billing month: ``user_id``, ``handle``, ``first_day``,
-        ``days`` (on how many days it was queried), ``new`` (in no earlier month).
+        One row per handle of this billing month: ``user_id``, ``handle``, ``first_day``,
+        ``days`` (number of days on which it was queried), ``new`` (in no earlier month).
     months
-        One row a billing month, the latest first: ``begins``, ``ends``, ``handles``, ``new``
+        One row per billing month, the latest first: ``begins``, ``ends``, ``handles``, ``new``
         (in no earlier month).
     by_day
-        Handles of this billing month so far, by day.
+        Handles of this billing month so far, by days since its beginning.
     before
-        The same for the billing month before, by days since its beginning.
+        The same for the billing month before; empty if it has none.
     forecast
-        Handles that this billing month may come to.
+        Expected handles at the end of this billing month.
     forecast_from
         How the forecast was made, in words.
     sandbox
@@ -69,27 +66,28 @@ class Usage:
 
     @property
     def left(self) -> int | None:
-        """Handles left of the contract, negative when over; None without a number."""
+        """Handles left in the contract, negative if over; None without a number."""
         return None if self.contract.handles is None else self.contract.handles - self.count
 
     @property
     def sentence(self) -> str:
-        """The answer in a few words."""
+        """The count, what is left, and the forecast."""
         what = "SANDBOX handles" if self.sandbox else "handles"
         text = (
             f"{self.count:,} {what} in the billing month {self.begins} to {self.ends}"
             f" ({self.contract.zone})"
         )
         if self.left is not None:
-            text += f", of {self.contract.handles:,} in the contract"
             over = f"{-self.left:,} over" if self.sandbox else f"{-self.left:,} over, billed"
-            text += f": {self.left:,} left" if self.left >= 0 else f": {over}"
-        new = int(self.handles["new"].sum())
-        tail = f"; {new:,} new this month" if len(self.months) > 1 else ""
-        beyond = self.contract.handles is not None and self.forecast > self.contract.handles
-        over = ", over the contract" if beyond else ""
-        forecast = f"; forecast {self.forecast:,}{over} ({self.forecast_from})"
-        return f"{text}{tail}{forecast if self.forecast else ''}."
+            left = f"{self.left:,} left" if self.left >= 0 else over
+            text += f", of {self.contract.handles:,} in the contract: {left}"
+        if len(self.months) > 1:
+            text += f"; {int(self.handles['new'].sum()):,} new this month"
+        if self.forecast:
+            beyond = self.contract.handles is not None and self.forecast > self.contract.handles
+            over = ", over the contract" if beyond else ""
+            text += f"; forecast {self.forecast:,}{over} ({self.forecast_from})"
+        return f"{text}."
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as plain values for JSON."""
@@ -104,8 +102,8 @@ class Usage:
             "forecast": self.forecast,
             "forecast_from": self.forecast_from,
             "sandbox": self.sandbox,
-            "users": _plain(self.handles),
-            "months": _plain(self.months),
+            "users": self.handles.astype({"first_day": str}).to_dict("records"),
+            "months": self.months.astype({"begins": str, "ends": str}).to_dict("records"),
         }
 
     def __repr__(self) -> str:
@@ -115,54 +113,17 @@ class Usage:
         months = str(self.months.to_html(index=False, border=0))
         return f"<p>{html.escape(self.sentence)}</p>{months}"
 
-    def plot(self) -> Chart:
+    def plot(self) -> charts.Chart:
         """Handles of this billing month by day, against the contract and the month before."""
-        # Every fetch counts handles; only this draws, so only this imports matplotlib.
-        from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, RED, Chart
-
-        length = (self.ends - self.begins).days + 1
-        contracted = self.contract.handles
-        elapsed = (self.today - self.begins).days
-
-        def draw(axes: Any, narrow: bool) -> None:
-            if len(self.before):
-                axes.step(
-                    self.before.index, self.before, where="post", color=GREY, lw=1.4,
-                    label="the month before",
-                )  # fmt: skip
-            axes.step(
-                range(len(self.by_day)), self.by_day, where="post", color=BLUE, lw=2.4,
-                label="this month",
-            )  # fmt: skip
-            axes.plot(
-                [elapsed, length - 1], [self.count, self.forecast], color=BLUE, lw=1.4, ls=":"
-            )
-            axes.annotate(
-                f"forecast {self.forecast:,}", (length - 1, self.forecast), xytext=(0, 6),
-                textcoords="offset points", ha="right", color=BLUE,
-            )  # fmt: skip
-            if contracted:
-                axes.axhline(contracted, color=RED, lw=1.4, ls="--", label="contracted")
-            top = max(
-                self.forecast, contracted or 0, int(self.before.max() if len(self.before) else 0)
-            )
-            axes.set_ylim(0, max(top, 1) * 1.18)
-            axes.set_xlim(0, length - 0.5)
-            step = 10 if narrow else 5
-            ticks = list(range(0, length, step))
-            axes.set_xticks(ticks, [f"{self.begins + t * _DAY:%d %b}" for t in ticks])
-            axes.set_ylabel("handles", color=INK)
-            axes.grid(axis="y", color=FAINT, lw=0.6)
-            axes.set_axisbelow(True)
-            axes.legend(frameon=False, loc="upper left", ncols=1 if narrow else 3)
-
-        limit = f", contracted are {contracted:,}" if contracted else ""
-        alt = (
-            f"Handles queried by day of the billing month from {self.begins}: {self.count:,} by"
-            f" {self.today}, forecast {self.forecast:,}{limit}."
+        return charts.handles(
+            self.by_day,
+            begins=self.begins,
+            ends=self.ends,
+            before=self.before,
+            forecast=self.forecast,
+            contracted=self.contract.handles,
+            sandbox=self.sandbox,
         )
-        title = "Handles queried this billing month"
-        return Chart(title, alt, draw, height=3.2, narrow_height=3.4, sandbox=self.sandbox)
 
 
 def summarize_usage(
@@ -173,9 +134,9 @@ def summarize_usage(
     Parameters
     ----------
     ledger
-        Whose records; the user's own when not given.
+        Whose records; by default the user's own.
     when
-        The moment to look from; now when not given.
+        The present moment; by default now.
     sandbox
         Whether to count what was asked of the sandbox instead.
 
@@ -185,76 +146,62 @@ def summarize_usage(
 
     Notes
     -----
-    The forecast expects the handles of last month that have not come yet to come again, and
-    newcomers at the past months' rate for the days that are left. Without a past month, those
-    of this month's first day on record are taken for the ones that one works with, and
-    newcomers since then go on at their rate.
+    The forecast expects every handle of last month again, and new handles at the rate of the
+    past months for the days that are left. Without a past month, the handles of this month's
+    first day on record are expected, and new ones at their rate since then.
     """
     ledger = ledger or Ledger()
     contract = ledger.contract
     today = contract.day_of(when or datetime.now(UTC))
-    found = _same_people(ledger.records())
-    found = found[(found["sandbox"] == sandbox) & (found["day"] <= today)]
-    begins = pd.Series([contract.month_of(day)[0] for day in found["day"]], index=found.index)
-    found = found.assign(begins=begins.astype(object))
     first, after = contract.month_of(today)
-    earlier = set(found.loc[found["day"] < first, "user_id"])
-    mine = found[found["day"] >= first]
-    months = _months(found, contract, first)
-    last_begins = contract.month_of(first - _DAY)[0]
-    last = found[found["begins"] == last_begins]
+    last_first = contract.month_of(first - _DAY)[0]
+    records = ledger.records()
+    records = records[(records["sandbox"] == sandbox) & (records["day"] <= today)]
+    seen = _by_month(records, contract)
+    mine, last = (seen[seen["begins"] == begins] for begins in (first, last_first))
+    months = _months(seen, contract, first)
     forecast, how = _forecast(mine, last, months, today, after - _DAY)
     return Usage(
         contract=contract,
         begins=first,
         ends=after - _DAY,
         today=today,
-        handles=_handles(mine, earlier),
+        handles=mine.drop(columns="begins").reset_index(drop=True),
         months=months,
         by_day=_by_day(mine, first, (today - first).days + 1),
-        before=_by_day(last, last_begins, (first - last_begins).days if len(last) else 0),
+        before=_by_day(last, last_first, (first - last_first).days if len(last) else 0),
         forecast=forecast,
         forecast_from=how,
         sandbox=sandbox,
     )
 
 
-def _same_people(records: pd.DataFrame) -> pd.DataFrame:
-    """Records by handle alone under the user id that another record gives that handle."""
-    ids = ids_of_handles(zip(records["user_id"], records["handle"], strict=True))
-    return records.assign(user_id=canonical_ids(records["user_id"], ids))
-
-
-def _handles(mine: pd.DataFrame, earlier: set[str]) -> pd.DataFrame:
-    rows = [
-        {
-            "user_id": user,
-            "handle": next((name for name in records["handle"] if name), ""),
-            "first_day": records["day"].min(),
-            "days": records["day"].nunique(),
-            "new": user not in earlier,
-        }
-        for user, records in mine.groupby("user_id")
-    ]
-    frame = pd.DataFrame(rows, columns=["user_id", "handle", "first_day", "days", "new"])
-    return frame.astype({"new": "bool"}).sort_values(["first_day", "user_id"], ignore_index=True)
-
-
-def _months(found: pd.DataFrame, contract: Contract, this: date) -> pd.DataFrame:
-    rows = []
-    seen: set[str] = set()
-    for begins in sorted({*found["begins"], this}):
-        users = set(found.loc[found["begins"] == begins, "user_id"])
-        ends = contract.month_of(begins)[1] - _DAY
-        rows.append(
-            {"begins": begins, "ends": ends, "handles": len(users), "new": len(users - seen)}
+def _by_month(records: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """One row per billing month and user, in the order in which they were first queried."""
+    named = zip(records["user_id"], records["handle"], strict=True)
+    seen = (
+        records.assign(
+            user_id=canonical_ids(records["user_id"], named),
+            handle=records["handle"].replace("", pd.NA),
+            begins=[contract.month_of(day)[0] for day in records["day"]],
         )
-        seen |= users
-    return pd.DataFrame(rows[::-1], columns=["begins", "ends", "handles", "new"])
+        .groupby(["begins", "user_id"], as_index=False)
+        .agg(handle=("handle", "first"), first_day=("day", "min"), days=("day", "nunique"))
+        .sort_values(["first_day", "user_id"])
+        .fillna({"handle": ""})
+    )
+    return seen.assign(new=~seen["user_id"].duplicated())
 
 
-def _by_day(records: pd.DataFrame, begins: date, days: int) -> pd.Series:
-    first = records.groupby("user_id")["day"].min().tolist()
+def _months(seen: pd.DataFrame, contract: Contract, this: date) -> pd.DataFrame:
+    months = seen.groupby("begins").agg(handles=("user_id", "size"), new=("new", "sum"))
+    months = months.reindex(sorted({*months.index, this}, reverse=True), fill_value=0)
+    months.insert(0, "ends", [contract.month_of(begins)[1] - _DAY for begins in months.index])
+    return months.rename_axis("begins").reset_index()
+
+
+def _by_day(seen: pd.DataFrame, begins: date, days: int) -> pd.Series:
+    first = seen["first_day"].tolist()
     counts = [sum(day <= begins + i * _DAY for day in first) for i in range(days)]
     return pd.Series(counts, dtype="int64")
 
@@ -262,41 +209,29 @@ def _by_day(records: pd.DataFrame, begins: date, days: int) -> pd.Series:
 def _forecast(
     mine: pd.DataFrame, last: pd.DataFrame, months: pd.DataFrame, today: date, ends: date
 ) -> tuple[int, str]:
-    counted = set(mine["user_id"])
     left = (ends - today).days
-    if last.empty:
-        if mine.empty:
-            return 0, "nothing to go by"
-        # The first day's handles are those one works with; what comes after are newcomers.
-        first_days = mine.groupby("user_id")["day"].min()
-        opened = first_days.min()
-        newcomers = int((first_days > opened).sum())
-        rate = newcomers / (today - opened).days if newcomers else 0.0
-        return round(len(counted) + rate * left), "newcomers as this month so far"
-    # The first month on record has nobody before it: all its handles are "new".
-    past = months.iloc[1:-1]
-    days = sum(
-        (end - begins).days + 1 for begins, end in zip(past["begins"], past["ends"], strict=True)
-    )
-    rate = int(past["new"].sum()) / days if days else 0.0
-    expected = len(counted | set(last["user_id"])) + rate * left
-    return round(expected), "last month's handles again, and newcomers as before"
-
-
-def _plain(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(k): str(v) if isinstance(v, date) else v for k, v in row.items()}
-        for row in frame.to_dict("records")
-    ]
+    if len(last):
+        # The first month on record has none before it, so all its handles would be new.
+        past = months.iloc[1:-1]
+        days = (past["ends"] - past["begins"]).map(lambda span: span.days + 1).sum()
+        rate = past["new"].sum() / days if days else 0.0
+        expected = len({*mine["user_id"], *last["user_id"]}) + rate * left
+        return round(expected), "last month's handles again, and new ones as before"
+    if mine.empty:
+        return 0, "nothing to go by"
+    opened = mine["first_day"].min()
+    new = int((mine["first_day"] > opened).sum())
+    rate = new / (today - opened).days if new else 0.0
+    return round(len(mine) + rate * left), "new handles as this month so far"
 
 
 def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger:
-    """A ledger in memory with four billing months of made-up use, entered as the sandbox's.
+    """A ledger in memory with four billing months of made-up use, recorded as the sandbox's.
 
     Parameters
     ----------
     when
-        The moment that it ends at; now when not given.
+        The moment at which it ends; by default now.
     contracted
         The contract's number of handles.
     """
@@ -308,7 +243,7 @@ def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger
     clients = list(accounts)[:30]
     for back in range(115, -1, -1):
         day = now - timedelta(days=back)
-        # A report a week on all clients, and now and then a look at somebody new.
+        # Once a week a report on all clients, and on some days a query about a new one.
         asked = list(clients) if back % 7 == 0 else draw.sample(clients, 2)
         if draw.random() < 0.35 and len(clients) < len(accounts):
             clients.append(list(accounts)[len(clients)])

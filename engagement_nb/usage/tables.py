@@ -11,8 +11,7 @@ from zoneinfo import ZoneInfo
 
 from engagement_nb.errors import InputError
 from engagement_nb.textfiles import as_utf8, csv_safe, read_file
-from engagement_nb.usage.contract import Contract
-from engagement_nb.usage.ledger import COLUMNS, USER, Ledger
+from engagement_nb.usage.ledger import COLUMNS, USER, Contract, Ledger
 
 
 def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
