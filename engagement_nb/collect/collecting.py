@@ -5,26 +5,19 @@ The running itself (threads, retries, refusals) is in `running`, what it learns 
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Unpack
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from engagement_nb.availability import UNFINISHED
 from engagement_nb.client import Client
-from engagement_nb.collect.outcome import Outcome
 from engagement_nb.collect.running import Run, RunOptions
-from engagement_nb.dataset import Dataset, Memory, RunRecord, RunWriter, ask_digest
-from engagement_nb.dataset.frames import sum_windows
-from engagement_nb.dataset.reading import ordered_frame, part_schema
+from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
 from engagement_nb.errors import EngagementError
-from engagement_nb.metrics import About, Metrics
+from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan
-from engagement_nb.planning.periods import answered_window
 from engagement_nb.problems import ProblemLog
 
 
@@ -66,28 +59,13 @@ def collect(
     KeyboardInterrupt
         Within a second; a dataset keeps what was finished.
     """
-    if dataset is not None:
-        ended = collect_into(dataset, plan, client, snapshot=snapshot, **options)
-        return ended.read(dataset, plan.tweet_ids)
-    memory = Memory()
-    run = Run(plan, client, memory, **options)
-    outcome = run.go()
-    parts = [part for part in memory.kept if part.table is not None and not part.refused]
-    start, end, notes = answered_window([part.answered for part in parts if part.answered])
-    return Metrics(
-        frame=_frame(outcome, [part.table for part in parts]),
-        problems=outcome.problems().frame(),
-        about=About(
-            source=source,
-            endpoint=plan.endpoint.name,
-            by=plan.by,
-            start=plan.start or start,
-            end=plan.end or end,
-            read_at=max((p.read_at for p in parts), default=None),
-            requests=outcome.requests,
-            notes=(*plan.notes, *(notes if plan.start is None else ())),
-        ),
-    )
+    kept = dataset or Dataset(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
+    try:
+        ended = collect_into(kept, plan, client, snapshot=snapshot, **options)
+        return ended.read(kept, plan.tweet_ids)
+    finally:
+        if dataset is None:
+            kept.store.fs.rm(kept.store.root, recursive=True)
 
 
 @dataclass(frozen=True)
@@ -177,20 +155,7 @@ def collect_into(
     EngagementError, KeyboardInterrupt
         As for `collect`.
     """
-    writer = dataset.begin(
-        RunRecord(
-            ask=ask or digest_of(plan),
-            endpoint=plan.endpoint.name,
-            by=plan.by,
-            metrics=plan.metrics,
-            windows=tuple((w.start, w.end) for w in plan.windows if w is not None),
-            start=plan.start,
-            end=plan.end,
-            started_at=datetime.now(UTC),
-            snapshot=snapshot or "",
-            notes=plan.notes,
-        )
-    )
+    writer = dataset.begin(record_of(plan, ask or digest_of(plan), snapshot))
     run = Run(plan, client, writer, **options)
     try:
         run.go()
@@ -220,23 +185,25 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
+    """What a run of a plan asks for."""
+    return RunRecord(
+        ask=ask,
+        endpoint=plan.endpoint.name,
+        by=plan.by,
+        metrics=plan.metrics,
+        windows=tuple((w.start, w.end) for w in plan.windows if w is not None),
+        start=plan.start,
+        end=plan.end,
+        started_at=datetime.now(UTC),
+        snapshot=snapshot or "",
+        notes=plan.notes,
+    )
+
+
 def digest_of(plan: Plan) -> str:
     """The digest of a plan's question."""
     period = [None if moment is None else moment.isoformat() for moment in (plan.start, plan.end)]
     return ask_digest(
         plan.endpoint.name, plan.tweet_ids, by=plan.by, metrics=plan.metrics, period=period
     )
-
-
-def _frame(outcome: Outcome, tables: list[pa.Table]) -> pd.DataFrame:
-    """The frame of the parts of a run in memory."""
-    plan = outcome.plan
-    columns = part_schema(plan.metrics, plan.by).empty_table()
-    table = pa.concat_tables([columns, *tables], promote_options="default")
-    wanted = outcome.in_frame()
-    if not {*table["tweet_id"].unique().to_pylist()} <= {*wanted}:
-        # Sums that lack a window are left out.
-        table = table.filter(pc.is_in(table["tweet_id"], pa.array(wanted, pa.string())))
-    if len(plan.windows) > 1 and plan.by != "hour":
-        table = sum_windows(table)
-    return ordered_frame(table, wanted)

@@ -30,7 +30,7 @@ from engagement_nb.collect.outcome import (
     part_of_refusal,
 )
 from engagement_nb.collect.retries import WORTH_A_RETRY, retry_for
-from engagement_nb.dataset import Part, Sink
+from engagement_nb.dataset import Part, RunWriter
 from engagement_nb.errors import (
     ApiError,
     BadRequestError,
@@ -127,14 +127,14 @@ class Run:
         What to ask.
     client
         Sends single requests.
-    sink
-        Where finished requests go.
+    writer
+        Stores what is finished.
     **options
         See `RunOptions`.
     """
 
     def __init__(
-        self, plan: Plan, client: Client, sink: Sink, **options: Unpack[RunOptions]
+        self, plan: Plan, client: Client, writer: RunWriter, **options: Unpack[RunOptions]
     ) -> None:
         self.plan = plan
         self.outcome = Outcome(plan)
@@ -142,7 +142,7 @@ class Run:
         self.halted: EngagementError | None = None
         self.rate_limited = 0
         self._client = client
-        self._sink = sink
+        self._writer = writer
         self._workers = options.get("workers")
         self._progress = options.get("progress")
         self._on_event = options.get("on_event")
@@ -170,7 +170,7 @@ class Run:
             After what was finished within a second is kept.
         """
         # Refusals first: they tell which answers without private metrics are the last word.
-        for part in sorted(self._sink.parts(), key=lambda part: not part.refused):
+        for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
             self.outcome.take(part)
         found = self.outcome.tweets
         with Meter(self._progress) as meter:
@@ -337,7 +337,7 @@ class Run:
             return None
         if window in self._dead_windows:
             return _Trouble(BadRequestError(self._dead_windows[window]))
-        found = self._sink.find(asked_of(request))
+        found = self._writer.find(asked_of(request))
         if found and {*request.tweet_ids} <= {*found.tweet_ids}:
             self._tell("found", request)
             return found
@@ -366,7 +366,7 @@ class Run:
                 if self._stop.is_set():
                     return None
                 continue
-            self._sink.put(part)
+            self._writer.put(part)
             self._live_windows.add(window)
             with self._lock:
                 self._answers += 1

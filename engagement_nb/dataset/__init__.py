@@ -1,24 +1,14 @@
 """What was fetched, as Parquet on local disk or any fsspec address."""
 
 from engagement_nb.dataset.folder import Dataset, ask_digest
-from engagement_nb.dataset.parts import (
-    Asked,
-    Memory,
-    Part,
-    RunRecord,
-    RunWriter,
-    Sink,
-    described_parts,
-)
+from engagement_nb.dataset.parts import Asked, Part, RunRecord, RunWriter, described_parts
 
 __all__ = [
     "Asked",
     "Dataset",
-    "Memory",
     "Part",
     "RunRecord",
     "RunWriter",
-    "Sink",
     "ask_digest",
     "described_parts",
 ]

@@ -190,25 +190,6 @@ class RunRecord:
         return f"parts/{self.kind}/{'_'.join(words)}"
 
 
-class Memory:
-    """Stores the parts of one run in memory."""
-
-    def __init__(self) -> None:
-        self.kept: list[Part] = []
-
-    def put(self, part: Part) -> None:
-        """Store a finished request."""
-        self.kept.append(part)
-
-    def find(self, asked: Asked) -> Part | None:
-        """Find nothing: no request is sent twice within a run."""
-        return None
-
-    def parts(self) -> Iterator[Part]:
-        """All finished requests."""
-        return iter(list(self.kept))
-
-
 class RunWriter:
     """Stores the parts of one run in a dataset; used by several threads at once."""
 
@@ -239,10 +220,6 @@ class RunWriter:
         self._store.publish(f"{run}.problems.parquet", parquet(table))
         if done:
             self._store.publish_record(f"{run}.done.json", summary)
-
-
-Sink = RunWriter | Memory
-"""Where a run stores what is finished, and finds what was finished earlier."""
 
 
 def read_runs(store: Store) -> list[RunRecord]:

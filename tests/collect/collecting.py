@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,10 @@ import pandas as pd
 
 from engagement_nb.client import Client
 from engagement_nb.collect import collect
+from engagement_nb.collect.collecting import digest_of, record_of
+from engagement_nb.dataset import Dataset, RunWriter
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import make_plan
+from engagement_nb.planning import Plan, make_plan
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 
@@ -97,6 +100,12 @@ def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[st
     ids += ids[: count - len(ids)]
     order = np.random.default_rng(1).permutation(len(ids))
     return [ids[place] for place in order], kinds
+
+
+def writer_for(plan: Plan) -> RunWriter:
+    """Stores a run of a plan in a dataset in memory."""
+    dataset = Dataset(f"memory://{uuid.uuid4().hex}", "sandbox")
+    return dataset.begin(record_of(plan, digest_of(plan)))
 
 
 def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:

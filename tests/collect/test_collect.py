@@ -16,7 +16,6 @@ from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer, Store
 from engagement_nb.collect import collect
 from engagement_nb.collect.running import Event, Run
-from engagement_nb.dataset import Memory
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
@@ -35,6 +34,7 @@ from tests.collect.collecting import (
     mixed_ids,
     reasons,
     strangers,
+    writer_for,
 )
 
 NOW = datetime.now(UTC)
@@ -201,7 +201,7 @@ def test_the_answer_of_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> 
     waits: list[float] = []
     plan = make_plan(ids, profiles=sandbox_profiles(sandbox.url))
     with Client() as client:
-        run = Run(plan, client, Memory(), progress=False, sleep=waits.append)
+        run = Run(plan, client, writer_for(plan), progress=False, sleep=waits.append)
         outcome = run.go()
     assert outcome.in_frame() == ids
     assert len(waits) == len(script)
@@ -307,7 +307,7 @@ def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> Non
     sandbox = make_sandbox(faults={"rates": {"503": 1.0}})
     plan = make_plan(sandbox.ids("own", 2_500), "28hr", profiles=sandbox_profiles(sandbox.url))
     with Client() as client:
-        run = Run(plan, client, Memory(), progress=False, sleep=lambda seconds: None)
+        run = Run(plan, client, writer_for(plan), progress=False, sleep=lambda seconds: None)
         with pytest.raises(ServerTroubleError):
             run.go()
     assert sandbox.requests_seen["28hr"] < 100
@@ -319,7 +319,7 @@ def test_an_address_where_nobody_answers_is_one_clear_error(sandbox: Sandbox) ->
     nowhere = replace(profile, hosts=hosts_at("http://127.0.0.1:9"))
     plan = make_plan(sandbox.ids("own", 2), profiles=[nowhere])
     with Client() as client:
-        run = Run(plan, client, Memory(), progress=False, sleep=lambda seconds: None)
+        run = Run(plan, client, writer_for(plan), progress=False, sleep=lambda seconds: None)
         with pytest.raises(ConnectionTroubleError, match="could not be reached"):
             run.go()
 
