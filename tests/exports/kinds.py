@@ -9,9 +9,10 @@ import tomllib
 from collections.abc import Sequence
 from datetime import timedelta
 from importlib.resources import files
+from pathlib import Path
 
 from engagement_nb.vocabulary import snowflake
-from tests.exports.export_files import FIRST
+from tests.exports.export_files import FIRST, write
 
 LAYOUTS = tomllib.loads(files("engagement_nb.exports").joinpath("layouts.toml").read_text("utf-8"))
 ORDERS = {kind: table["names"].split(",") for kind, table in LAYOUTS.items() if "names" in table}
@@ -88,3 +89,24 @@ VIDEO = (
     '"Fri, Jan 03, 2025",77,"a title, with a comma",30,1:05,https://x.com/v/77,No,0,,{link}\r\n'
 )
 """X's video file with its two tables; ``link`` is that of the video's Post."""
+
+
+def mixed(folder: Path) -> list[list[str]]:
+    """Write two monthly classic files, two overlapping current ones, an overview and a video file.
+
+    Returns the rows of the current files.
+    """
+    content, classic = rows("content", 60), rows("classic", 40, seed=2)
+    for number, part in enumerate((classic[:20], classic[20:]), 1):
+        for row in part:
+            row[0] = str(int(row[0]) - 2**55)
+            row[1] = f"https://twitter.com/somebody/status/{row[0]}"
+        name = f"tweet_activity_metrics_somebody_20230{number}01_20230{number}28_en.csv"
+        write(folder, text(header("classic"), part), name)
+    for first, part in ((3, content[:40]), (9, content[20:])):
+        name = f"account_analytics_content_2025-01-0{first}_2025-01-1{first}.csv"
+        write(folder, text(header("content"), part), name)
+    overview = text(header("overview"), rows("overview", 12, seed=5))
+    write(folder, overview, "account_overview_analytics.csv")
+    write(folder, VIDEO.format(link=content[0][3]), "video_overview_analytics.csv")
+    return content

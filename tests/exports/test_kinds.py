@@ -167,26 +167,8 @@ def test_a_video_file_gives_both_its_tables(tmp_path):
     assert videos["engagements"].tolist() == [int(post[6])]
 
 
-def mixed(folder):
-    """Two monthly classic files, two overlapping current ones, an overview and a video file."""
-    content, classic = kinds.rows("content", 60), kinds.rows("classic", 40, seed=2)
-    for number, part in enumerate((classic[:20], classic[20:]), 1):
-        for row in part:
-            row[0] = str(int(row[0]) - 2**55)
-            row[1] = f"https://twitter.com/somebody/status/{row[0]}"
-        name = f"tweet_activity_metrics_somebody_20230{number}01_20230{number}28_en.csv"
-        write(folder, kinds.text(kinds.header("classic"), part), name)
-    for first, part in ((3, content[:40]), (9, content[20:])):
-        name = f"account_analytics_content_2025-01-0{first}_2025-01-1{first}.csv"
-        write(folder, kinds.text(kinds.header("content"), part), name)
-    overview = kinds.text(kinds.header("overview"), kinds.rows("overview", 12, seed=5))
-    write(folder, overview, "account_overview_analytics.csv")
-    write(folder, kinds.VIDEO.format(link=content[0][3]), "video_overview_analytics.csv")
-    return content
-
-
 def test_in_a_mixed_folder_each_figure_is_of_its_kind_and_no_row_is_lost(tmp_path):
-    content = mixed(tmp_path)
+    content = kinds.mixed(tmp_path)
     exports = Exports(tmp_path)
     assert exports.kinds == ["content", "classic", "overview", "video", "videos"]
     metrics = exports.metrics()
@@ -205,7 +187,7 @@ def test_in_a_mixed_folder_each_figure_is_of_its_kind_and_no_row_is_lost(tmp_pat
 
 
 def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
-    content = mixed(tmp_path)
+    content = kinds.mixed(tmp_path)
     exports = Exports(tmp_path)
     classic = exports.of("classic")
     assert (len(classic), classic.about.kind) == (40, "classic")
@@ -217,7 +199,7 @@ def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
 
 
 def test_figures_by_post_and_by_day_are_compared_with_the_reasons(tmp_path):
-    mixed(tmp_path)
+    kinds.mixed(tmp_path)
     comparison = Exports(tmp_path).reconcile()
     row = comparison.table.loc["engagements"]
     assert row["difference"] == row["by_day"] - row["by_post"]
