@@ -69,24 +69,23 @@ class Store:
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """Finished files directly in a folder, in order of name; none if there is no folder."""
+        self.fs.invalidate_cache()
         try:
-            found = self.fs.ls(self.path(folder), detail=False, refresh=True)
+            found = self.fs.ls(self.path(folder), detail=False)
         except FileNotFoundError:
             return []
-        except TypeError:
-            found = self.fs.ls(self.path(folder), detail=False)
         names = sorted(PurePosixPath(str(path)).name for path in found)
         return [n for n in names if n.endswith(suffix) and not n.startswith(_TEMPORARY)]
 
     def find(self) -> list[str]:
         """Names of all finished files at any depth, relative to the address."""
-        try:
-            self.fs.invalidate_cache()
-            paths = [PurePosixPath(str(path)) for path in self.fs.find(self.root)]
-        except FileNotFoundError:
-            return []
-        root = PurePosixPath(self.root)
-        return [str(p.relative_to(root)) for p in paths if not p.name.startswith(_TEMPORARY)]
+        self.fs.invalidate_cache()
+        paths = [PurePosixPath(str(path)) for path in self.fs.find(self.root)]
+        return [
+            str(path.relative_to(self.root))
+            for path in paths
+            if not path.name.startswith(_TEMPORARY)
+        ]
 
     def read_many(self, names: Sequence[str]) -> list[bytes]:
         """The content of each file; empty where it cannot be read."""
@@ -139,14 +138,20 @@ class Store:
             why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise DatasetError(
                 f"{self.where} cannot be written to: {why}.",
-                advice=_write_advice(error, kept=self._holds_anything()),
+                advice=self._write_advice(error),
             ) from error
 
-    def _holds_anything(self) -> bool:
+    def _write_advice(self, error: Exception) -> str:
+        kept = False
         with contextlib.suppress(Exception):
-            names = (PurePosixPath(str(path)).name for path in self.fs.find(self.root))
-            return not all(name.startswith(_TEMPORARY) for name in names)
-        return False
+            kept = bool(self.find())
+        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            advice = "Choose a place that can be written to."
+        elif kept:
+            advice = "Make room and run the same command again: it resumes."
+        else:
+            advice = "Make room and run the same command again."
+        return f"What is there already is kept. {advice}" if kept else advice
 
     def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
         target = Path(self.path(name))
@@ -195,13 +200,3 @@ def decode_record(data: bytes, path: str) -> dict[str, Any]:
             advice="Update engagement_nb.",
         )
     return dict(values)
-
-
-def _write_advice(error: Exception, *, kept: bool) -> str:
-    if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        advice = "Choose a place that can be written to."
-    elif kept:
-        advice = "Make room and run the same command again: it goes on from there."
-    else:
-        advice = "Make room and run the same command again."
-    return f"What is there already is kept. {advice}" if kept else advice

@@ -5,26 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from engagement_nb.cli import say
-from engagement_nb.cli.places import lasting, named, period_option, zone_option
+from engagement_nb.cli.places import lasting, named, period_option, world_options, zone_option
+from engagement_nb.collect import Collected
+from engagement_nb.dataset import Dataset
+from engagement_nb.ids import IdList, read_ids
+from engagement_nb.planning import Plan
+from engagement_nb.sources import ApiSource, connect
 from engagement_nb.vocabulary import ENDPOINTS
 
-if TYPE_CHECKING:
-    from engagement_nb.collect import Collected
-    from engagement_nb.planning import Plan
-    from engagement_nb.sources import ApiSource
-
-_AGAIN = "Run the same command again: it asks only for what is missing."
+_AGAIN = "Run the same command again: it requests only what is missing."
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _question(command: _Command) -> _Command:
-    """What both commands ask for."""
+    """Add the options that both commands have."""
     for decorate in reversed(
         (
             click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
@@ -32,7 +32,7 @@ def _question(command: _Command) -> _Command:
                 "--ids", callback=named, help="File of Tweet ids, or - for standard input."
             ),
             click.option("--start", help="Date or time, UTC unless it says otherwise."),
-            click.option("--end", help="Date or time; not included itself."),
+            click.option("--end", help="Date or time, exclusive."),
             period_option,
             zone_option,
             click.option("--by", type=click.Choice(["day", "hour"]), help="A series."),
@@ -45,13 +45,11 @@ def _question(command: _Command) -> _Command:
                 show_default=True,
                 help="The copy of the API on this machine, or the API.",
             ),
-            click.option("--seed", type=int, help="Of the sandbox's world."),
-            click.option("--now", help="Moment at which the sandbox's world stands still."),
-            click.option("--tweets", type=int, help="Size of the sandbox's world."),
+            world_options,
             click.option(
                 "--max-handles",
                 type=click.IntRange(0),
-                help="Refuse to add handles beyond so many a month.",
+                help="Refuse to go over this number of handles a month.",
             ),
             click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
         )
@@ -63,24 +61,22 @@ def _question(command: _Command) -> _Command:
 @click.command()
 @_question
 def plan(as_json: bool, **asked: Any) -> None:
-    """What a fetch would cost and what it cannot get; spends nothing.
+    """Tell what a fetch would cost and what is unavailable. Sends nothing.
 
     ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
     (a period).
     """
-    from engagement_nb.usage import Ledger
-
     with closing(_open(asked)) as source:
         planned = source.plan(_ids(asked), asked["endpoint"], **_options(asked))
-        check = Ledger().check(
+        check = source.ledger.check(
             planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
         )
-        found = planned.to_dict() | {
-            "sandbox": source.sandbox,
-            "handles_new": list(check.added),
-            "handles_this_month": check.after,
-            "handles_contracted": check.contracted,
-        }
+    found = planned.to_dict() | {
+        "sandbox": source.sandbox,
+        "handles_new": list(check.added),
+        "handles_this_month": check.after,
+        "handles_contracted": check.contracted,
+    }
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -96,10 +92,11 @@ def plan(as_json: bool, **asked: Any) -> None:
 )
 @click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
-@click.option("--progress/--no-progress", default=None, help="A bar; else where one can be seen.")
+@click.option("--progress/--no-progress", default=None, help="A bar; else on a terminal only.")
 @click.pass_context
 def fetch(
     ctx: click.Context,
+    /,
     as_json: bool,
     out: str,
     snapshot: str | None,
@@ -107,19 +104,18 @@ def fetch(
     progress: bool | None,
     **asked: Any,
 ) -> None:
-    """Fetch metrics into a dataset; cut off and run again, it goes on.
+    """Fetch metrics into a dataset. Run again after an interruption, it resumes.
 
     ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
-    (a period). A totals fetch that has come to its end and is run again makes a new snapshot.
+    (a period). A finished totals fetch that is run again makes a new snapshot.
     """
-    from engagement_nb.dataset import Dataset
-
-    with closing(_open(asked, progress, asked["max_handles"])) as source:
+    options = {"progress": progress, "max_handles": asked["max_handles"]}
+    with closing(_open(asked, **options)) as source:
 
         def tell(planned: Plan) -> None:
             say(_stamped(planned, source.sandbox), err=True)
             check = source.ledger.check(planned.signers, sandbox=source.sandbox)
-            # Beyond the contract, the source has warned already.
+            # Over the contract, the source has warned already.
             if check.added and not check.over:
                 say(f"  {check.sentence}", err=True)
 
@@ -150,45 +146,31 @@ def _stamped(text: object, sandbox: bool) -> str:
 
 
 def _summary(ended: Collected, out: str) -> str:
+    snapshot = f", snapshot {ended.record.snapshot}" if ended.record.snapshot else ""
     lines = [
-        f"{ended.tweets:,} Tweets in {out}"
-        + (f", snapshot {ended.record.snapshot}" if ended.record.snapshot else "")
-        + f"; {ended.requests:,} requests, {ended.rate_limited:,} answered 429"
+        f"{ended.tweets:,} Tweets in {out}{snapshot}; {ended.requests:,} requests,"
+        f" {ended.rate_limited:,} answered 429",
+        *(f"  {line}" for line in ended.problems.lines()),
     ]
-    lines += [f"  {line}" for line in ended.problems.lines()]
     if not ended.done:
-        why = f" {ended.trouble}" if ended.trouble else ""
-        lines.append(f"error: Not everything could be fetched.{why}")
-        lines.append(_AGAIN)
+        lines += [f"error: Not everything could be fetched. {ended.trouble}".rstrip(), _AGAIN]
     return "\n".join(lines)
 
 
-def _open(
-    asked: dict[str, Any], progress: bool | None = False, max_handles: int | None = None
-) -> ApiSource:
-    from engagement_nb.sources import ApiSource, connect
-
+def _open(asked: dict[str, Any], **options: Any) -> ApiSource:
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
-    names = list(asked["profile"]) or None
     world = {name: asked[name] for name in ("seed", "now", "tweets") if asked[name] is not None}
-    source = connect(
-        asked["source"], profile=names, progress=progress, max_handles=max_handles, **world
-    )
+    source = connect(asked["source"], profile=asked["profile"] or None, **options, **world)
     assert isinstance(source, ApiSource)  # noqa: S101
     return source
 
 
-def _ids(asked: dict[str, Any]) -> Any:
-    from engagement_nb.ids import read_ids
-
+def _ids(asked: dict[str, Any]) -> IdList | None:
     return read_ids(asked["ids"]) if asked["ids"] else None
 
 
 def _options(asked: dict[str, Any]) -> dict[str, Any]:
-    names = asked["metrics"]
-    return {
-        **{name: asked[name] for name in ("start", "end", "period", "zone")},
-        "by": asked["by"],
-        "metrics": [name.strip() for name in names.split(",") if name.strip()] if names else None,
-    }
+    names = [name.strip() for name in (asked["metrics"] or "").split(",") if name.strip()]
+    options = {name: asked[name] for name in ("start", "end", "period", "zone", "by")}
+    return options | {"metrics": names or None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from engagement_nb.cli import without_secrets
-from engagement_nb.cli.places import lasting, period_option, zone_option
+from engagement_nb.cli.places import lasting, period_option, world_options, zone_option
 from engagement_nb.errors import InputError
 
 if TYPE_CHECKING:
@@ -123,9 +123,7 @@ def accounts_in(source: str) -> list[str]:
 )  # fmt: skip
 @period_option
 @zone_option
-@click.option("--seed", type=int, help="The sandbox's world; with --now, the same everywhere.")
-@click.option("--now", help="Moment at which the sandbox's world stands still.")
-@click.option("--tweets", type=click.IntRange(1), help="How many Tweets of the sandbox.")
+@world_options
 @_parameters
 @_notebooks
 @_engine

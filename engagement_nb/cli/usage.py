@@ -10,19 +10,20 @@ from pathlib import Path
 import click
 
 from engagement_nb.cli import say
+from engagement_nb.usage import Ledger, export_csv, import_csv, summarize_usage
 
 
 @click.command()
 @click.option("--ledger", "address", help="Folder or address of the ledger; else your own.")
-@click.option("--sandbox", is_flag=True, help="What was asked of the sandbox, counted apart.")
+@click.option("--sandbox", is_flag=True, help="The sandbox's count, which is kept apart.")
 @click.option("--handles", "show_handles", is_flag=True, help="List this month's handles too.")
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON on stdout.")
 @click.option(
-    "--contract", type=int, help="Store how many handles a month the contract has; 0 for no limit."
+    "--contract", type=int, help="Store the contract's handles per month; 0 for no limit."
 )
 @click.option("--day", type=int, help="Store the day of the month on which a month begins.")
 @click.option("--zone", help="Store the time zone of that day, such as Europe/Berlin.")
-@click.option("--import", "import_from", type=click.Path(), help="Enter the rows of a CSV file.")
+@click.option("--import", "import_from", type=click.Path(), help="Record the rows of a CSV file.")
 @click.option(
     "--export", "export_to", type=click.Path(), help="Write all records as CSV; - for stdout."
 )
@@ -39,13 +40,11 @@ def usage(
 ) -> None:
     """Handles queried this billing month, and the months before.
 
-    Every fetch with user tokens enters whose Tweets it asks for. The contract's number, day and
-    zone are stored with the ledger, for all who share it.
+    Every fetch with user tokens records whose Tweets it queried. The contract's number, day and
+    zone are stored with the ledger, for everybody who shares it.
     """
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
-    from engagement_nb.usage import Ledger, export_csv, import_csv, summarize_usage
-
     ledger = Ledger(address)
     stored = ledger.contract
     terms = replace(

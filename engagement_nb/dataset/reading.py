@@ -32,34 +32,10 @@ def read_rows(
     labelled: bool = False,
     files: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Rows of runs of one kind.
+    """Rows of runs of one kind, oldest run first: one per Tweet (and time), the newest known.
 
-    Parameters
-    ----------
-    store
-        The dataset's files.
-    runs
-        The runs, oldest first.
-    metrics
-        Columns to read; null where a run has none.
-    tweet_ids, start, end
-        Only rows of these Tweets, and of these times (for a series).
-    coarser
-        "day" or "sum": what to make of the rows.
-    labelled
-        Whether to keep every run's rows, with a column ``snapshot``.
-    files
-        Only these files; by default all.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row per Tweet (and time): if several runs have it, the newest known values.
-
-    Raises
-    ------
-    DatasetError
-        A file is damaged.
+    Days or a sum are made from them with ``coarser``. With ``labelled``, the rows of every run
+    are kept, and a column ``snapshot`` tells them apart. ``files`` limits what is read.
     """
     by = runs[-1].by
     schema = part_schema(metrics, by)
@@ -150,20 +126,7 @@ def read_problems(
     with_rows: Iterable[str],
     tweet_ids: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Problems of runs, each once, without those that a later or earlier run has settled.
-
-    Parameters
-    ----------
-    store, runs, tweet_ids
-        As for `read_rows`.
-    with_rows
-        Tweets that any of the runs has rows of.
-
-    Returns
-    -------
-    DataFrame
-        See `engagement_nb.metrics.Metrics`.
-    """
+    """Problems of runs, each once, except those of Tweets that another run has rows of."""
     found = []
     for run in reversed(runs):
         name = f"runs/{run.id}.problems.parquet"

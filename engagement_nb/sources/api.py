@@ -50,6 +50,8 @@ class ApiSource(Source):
 
     name = "api"
     default_endpoint = "historical"
+    now: datetime | None = None
+    """The moment at which a sandbox's world stands still; None if time goes on."""
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class ApiSource(Source):
             `historical`; ``profiles``, ``owners``, ``limit`` and ``now``, as for
             `engagement_nb.planning.make_plan`.
         """
-        now = options.get("now") or datetime.now(UTC)
+        now = options.get("now") or self.now or datetime.now(UTC)
         start, end = dates_in(options, now)
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
         known = {"profiles": self.profiles, "limit": limit, "owners": self._owners}

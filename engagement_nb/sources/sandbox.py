@@ -16,8 +16,7 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import Plan
-from engagement_nb.sources.api import ApiSource, PlanOptions
+from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Question
 from engagement_nb.vocabulary import ENV_API_URL, EndpointName
 
@@ -43,8 +42,6 @@ class SandboxSource(ApiSource):
 
     Attributes
     ----------
-    now
-        The moment at which the sandbox's world stands still; None if it follows the real time.
     world
         A sentence that names the world.
     pinned
@@ -88,16 +85,6 @@ class SandboxSource(ApiSource):
         since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
         self.pinned = self.now is not None or any(name in options for name in WORLD)
-
-    def plan(
-        self,
-        tweet_ids: Any = None,
-        endpoint: EndpointName | str = "totals",
-        **options: Unpack[PlanOptions],
-    ) -> Plan:
-        """Plan a fetch: see `ApiSource.plan`. The present is that of the sandbox's world."""
-        asked: PlanOptions = {"now": self.now, **options}
-        return super().plan(tweet_ids, endpoint, **asked)
 
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]

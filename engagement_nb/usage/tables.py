@@ -27,42 +27,38 @@ def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
     Returns
     -------
     int
-        How many records were written.
+        Number of records.
     """
     frame = ledger.records()
-    frame["first_queried"] = frame["first_queried"].map(
-        lambda moment: "" if moment is None or moment != moment else moment.isoformat()
-    )
+    frame["first_queried"] = [moment.isoformat() if moment == moment else ""
+                              for moment in frame["first_queried"]]  # fmt: skip
     names = ["user_id", "handle"]
     frame[names] = frame[names].map(csv_safe)
-    text = frame[COLUMNS].to_csv(index=False, lineterminator="\n")
-    if isinstance(target, str | Path):
-        Path(target).write_text(text, encoding="utf-8")
-    else:
-        target.write(text)
+    path = Path(target) if isinstance(target, str | Path) else target
+    frame[COLUMNS].to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
     return len(frame)
 
 
 def import_csv(ledger: Ledger, source: str | Path) -> int:
-    """Enter the rows of a CSV file into a ledger; rows that are there already change nothing.
+    """Record the rows of a CSV file; rows that the ledger has already change nothing.
 
     Parameters
     ----------
     ledger
-        Where to enter them.
+        Where to record them.
     source
-        A file with the columns ``user_id`` (or ``handle``) and ``first_queried`` (a moment, UTC
-        unless it says otherwise) or ``day`` (in the contract's zone); ``sandbox`` is optional.
+        A file with the columns ``user_id`` (or ``handle``) and ``first_queried`` (a moment, by
+        default UTC) or ``day`` (in the contract's zone); ``sandbox`` is optional.
 
     Returns
     -------
     int
-        How many rows the file has.
+        Number of rows in the file.
 
     Raises
     ------
     InputError
-        A column is missing, or a row cannot be read; then nothing is entered.
+        A column is missing, or a row cannot be read. Then nothing is recorded.
     """
     path = Path(source).expanduser()
     text = as_utf8(read_file(path), str(path))[0].decode()
@@ -76,7 +72,7 @@ def import_csv(ledger: Ledger, source: str | Path) -> int:
     contract = ledger.contract
     rows = [
         _row({k.strip().lower(): (v or "").strip().lstrip("'") for k, v in row.items() if k},
-             number, path, contract)
+             f"{path}, row {number}", contract)
         for number, row in enumerate(reader, 2)
     ]  # fmt: skip
     for user, handle, moment, sandbox in rows:
@@ -84,27 +80,24 @@ def import_csv(ledger: Ledger, source: str | Path) -> int:
     return len(rows)
 
 
-def _row(
-    row: dict[str, str], number: int, path: Path, contract: Contract
-) -> tuple[str, str, datetime, bool]:
+def _row(row: dict[str, str], where: str, contract: Contract) -> tuple[str, str, datetime, bool]:
     handle = row.get("handle", "").removeprefix("@")
-    user = row.get("user_id", "") or (f"@{handle.lower()}" if handle else "")
+    user = row.get("user_id") or f"@{handle.lower()}"
     if not USER.fullmatch(user):
         raise InputError(
-            f'{path}, row {number}: "{user}" is not a user id.',
-            advice="Give the digits of the id; nothing of the file was entered.",
+            f'{where}: "{user}" is not a user id.',
+            advice="Give the digits of the id; nothing of the file was recorded.",
         )
+    given = row.get("first_queried") or row.get("day", "")
     try:
         if row.get("first_queried"):
-            moment = datetime.fromisoformat(row["first_queried"])
+            moment = datetime.fromisoformat(given)
             moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         else:
-            day = date.fromisoformat(row.get("day", ""))
-            moment = datetime.combine(day, time(12), ZoneInfo(contract.zone))
+            moment = datetime.combine(date.fromisoformat(given), time(12), ZoneInfo(contract.zone))
     except ValueError:
-        value = row.get("first_queried") or row.get("day", "")
         raise InputError(
-            f'{path}, row {number}: "{value}" is not a date.',
-            advice="Give it as 2026-11-23; nothing of the file was entered.",
+            f'{where}: "{given}" is not a date.',
+            advice="Give it as 2026-11-23; nothing of the file was recorded.",
         ) from None
     return user, handle, moment, row.get("sandbox", "").lower() in ("true", "1", "yes")
