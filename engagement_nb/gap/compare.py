@@ -27,13 +27,15 @@ from engagement_nb.gap.interval import (
     ratio_interval,
     share_interval,
 )
-from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures
+from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
-from engagement_nb.metrics import Metrics
+from engagement_nb.metrics import Metrics, metric_columns
 from engagement_nb.vocabulary import label
 from engagement_nb.words import listed, number, percent, sentence
 
 HIDDEN_SHARE, RATE = "hidden share", "engagement rate"
+SHARES = {HIDDEN_SHARE: 1, RATE: 2}
+"""Quantities in percent, with their digits."""
 _Ratio = tuple[np.ndarray, np.ndarray]
 """Part and whole of each row; a whole of 0 leaves the row out."""
 
@@ -68,16 +70,12 @@ class Change:
 
     def text(self, value: float) -> str:
         """A value of this quantity for people."""
-        if self.name in (HIDDEN_SHARE, RATE):
-            return percent(value, 1 if self.name == HIDDEN_SHARE else 2)
-        return f"{value:,.1f}"
+        return percent(value, SHARES[self.name]) if self.name in SHARES else f"{value:,.1f}"
 
     def signed(self, value: float) -> str:
         """A difference for people: in percentage points for a share or a rate."""
-        if self.name in (HIDDEN_SHARE, RATE):
-            shown = f"{value * 100:+.{1 if self.name == HIDDEN_SHARE else 2}f}"
-        else:
-            shown = f"{value:+,.1f}"
+        digits = SHARES.get(self.name)
+        shown = f"{value * 100:+.{digits}f}" if digits else f"{value:+,.1f}"
         return shown.replace("-", "\N{MINUS SIGN}")
 
     @property
@@ -91,7 +89,7 @@ class Change:
     def sentence(self) -> str:
         """The change in a sentence."""
         verb = "rose" if self.difference > 0 else "fell"
-        points = " percentage points" if self.name in (HIDDEN_SHARE, RATE) else ""
+        points = " percentage points" if self.name in SHARES else ""
         return (
             f"{sentence(self.name)} {verb} from {self.text(self.before)} to"
             f" {self.text(self.after)} ({self.signed(self.difference)}{points}, interval"
@@ -240,28 +238,35 @@ def compare(
         else open_figures(figures)[:2]
         for figures in (before, after)
     ]
-    noun, pooled = _pooled(*(counts for counts, _ in given))
-    distinct = _distinct(pooled)
+    noun, rows = _rows(*(counts for counts, _ in given))
+    counts = read_counts(rows)
+    # Rows that are equal on both sides are evidence only once.
+    distinct = read_counts(rows.drop_duplicates(["unit", *metric_columns(rows)]))
     verdicts, _ = judge(distinct, TOLERANCE)
     summed = take_as_part(distinct, verdicts)
     sure = [v.name for v in verdicts if v.verdict == COUNTED]
     undetermined = [v.name for v in verdicts if v.verdict == UNDETERMINED and v.n_nonzero]
-    engagements, judged, known = pooled.engagements, pooled.judged, pooled.complete(summed)
+    engagements, judged, known = counts.engagements, counts.judged, counts.complete(summed)
     ratios: dict[str, list[_Ratio]] = {}
     if sure:
         # The last two are the bounds: no undetermined metric is counted, or all of them are.
         ratios[HIDDEN_SHARE] = [
-            (np.maximum(engagements - pooled.sums(members), 0) * known, engagements * known)
+            (np.maximum(engagements - counts.sums(members), 0) * known, engagements * known)
             for members in (summed, sure, [*sure, *undetermined])
         ]
     totals = {f"{noun}s": judged.astype(np.int64), "engagements": engagements}
-    if "impressions" in pooled.frame:
-        impressions, seen = column_counts(pooled.frame, "impressions")
+    if "impressions" in rows:
+        impressions, seen = column_counts(rows, "impressions")
         totals["impressions"] = impressions
         both = judged & seen & (impressions > 0)
         ratios[RATE] = [(engagements * both, impressions * both)]
     ratios[f"engagements per {noun}"] = [(engagements, judged.astype(np.int64))]
-    sides, units = pooled.frame["side"].to_numpy(), pooled.frame["unit"].to_numpy()
+    sides, units = rows["side"].to_numpy(), pd.factorize(rows["unit"])[0]
+    ratios = {
+        name: found
+        for name, found in ratios.items()
+        if all(found[0][1][sides == side].any() for side in (0, 1))
+    }
     each = 1 - (1 - level) / len(ratios)
     return Comparison(
         names=names,
@@ -269,12 +274,8 @@ def compare(
             name: (exact_sum(column[sides == 0]), exact_sum(column[sides == 1]))
             for name, column in totals.items()
         },
-        shared=len(np.intersect1d(units[judged & (sides == 0)], units[judged & (sides == 1)])),
-        changes=tuple(
-            _change(name, found, sides, units, each)
-            for name, found in ratios.items()
-            if all(found[0][1][sides == side].any() for side in (0, 1))
-        ),
+        shared=int(rows["unit"][judged].duplicated().sum()),
+        changes=tuple(_change(name, found, sides, units, each) for name, found in ratios.items()),
         summed=tuple(summed),
         undetermined=tuple(undetermined),
         level=level,
@@ -282,106 +283,58 @@ def compare(
     )
 
 
-def _pooled(before: Counts, after: Counts) -> tuple[str, Counts]:
-    """What a row is about, and the rows of both sides.
-
-    Their frame has ``side`` (0 or 1), ``unit`` (the same number for the same Tweet), and
-    ``impressions`` where both sides have them.
-    """
-    sides = (before, after)
-    by_day = ["day" in side.frame and "tweet_id" not in side.frame for side in sides]
+def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
+    """What a row is about, and the figures that both sides have, with ``side`` and ``unit``."""
+    frames = []
+    names = [name for name in before.names if name in after.names]
+    columns = {*before.frame.columns} & {*after.frame.columns} & {"engagements", "impressions"}
+    by_day = ["day" in side.frame and "tweet_id" not in side.frame for side in (before, after)]
     if by_day[0] != by_day[1]:
         raise AnalysisError(
             "One side has figures by Tweet and the other by day of a whole account.",
             advice="Compare two files of one kind.",
         )
-    for side in sides:
+    for which, side in enumerate((before, after)):
         if not side.judged.any():
             raise AnalysisError(
                 "No Tweet of a side has engagements, so there is nothing to compare.",
                 advice="Fetch historical with the owner's tokens, or give an export file.",
             )
-    names = tuple(name for name in before.names if name in after.names)
-    places = [[side.names.index(name) for name in names] for side in sides]
-    known = [
-        np.ones((len(names), len(side)), dtype=bool) if side.known is None else side.known[chosen]
-        for side, chosen in zip(sides, places, strict=True)
-    ]
-    key = "day" if by_day[0] else "tweet_id"
-    # Without ids, no Tweet is known to be on both sides.
-    ids = [
-        side.frame[key].astype("string")
-        if key in side.frame
-        else pd.Series([f"{which} {row}" for row in range(len(side))], dtype="string")
-        for which, side in enumerate(sides)
-    ]
-    frame = pd.DataFrame(
-        {
-            "side": np.repeat([0, 1], [len(before), len(after)]),
-            "unit": pd.factorize(pd.concat(ids, ignore_index=True))[0],
-        }
-    )
-    if all("impressions" in side.frame for side in sides):
-        shown = [side.frame["impressions"].astype("Float64") for side in sides]
-        frame["impressions"] = pd.concat(shown, ignore_index=True)
-    return "day" if by_day[0] else "Tweet", Counts(
-        frame,
-        names,
-        np.hstack([side.values[chosen] for side, chosen in zip(sides, places, strict=True)]),
-        np.hstack(known),
-        np.concatenate([side.engagements for side in sides]),
-        np.concatenate([side.judged for side in sides]),
-    )
-
-
-def _distinct(pooled: Counts) -> Counts:
-    """The same without the rows that are equal on both sides: they are evidence only once."""
-    rows = np.vstack([pooled.frame["unit"], pooled.engagements, pooled.values])
-    once = ~pd.DataFrame(rows.T).duplicated().to_numpy()
-    known = None if pooled.known is None else pooled.known[:, once]
-    return Counts(
-        pooled.frame[once], pooled.names, pooled.values[:, once], known,
-        pooled.engagements[once], pooled.judged[once],
-    )  # fmt: skip
+        # Without ids, no Tweet is known to be on both sides.
+        own = pd.Series(f"{which} " + side.frame.index.astype(str))
+        unit = side.frame.get("day" if by_day[0] else "tweet_id", own).astype("string")
+        ids = f"{which} " + unit
+        frames.append(side.frame[[*names, *columns]].assign(unit=unit, side=which, tweet_id=ids))
+    return "day" if by_day[0] else "Tweet", pd.concat(frames, ignore_index=True)
 
 
 def _change(
     name: str, ratios: list[_Ratio], sides: np.ndarray, units: np.ndarray, level: float
 ) -> Change:
     """One quantity: its values by the first ratio, its interval around those of all of them."""
-    found = [_difference(name, *ratio, sides, units, level) for ratio in ratios]
-    before, after, _ = found[0]
-    fewest = min(np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1))
-    low = high = None
-    verdict: Literal["changed", "may be chance", "too few Tweets"] = "too few Tweets"
-    if fewest >= LEAST_GROUP:
-        low = min(limits.low for *_, limits in found)
-        high = max(limits.high for *_, limits in found)
-        verdict = "changed" if low > 0 or high < 0 else "may be chance"
-    return Change(name, before, after, after - before, low, high, verdict)
-
-
-def _difference(
-    name: str,
-    part: np.ndarray,
-    whole: np.ndarray,
-    sides: np.ndarray,
-    units: np.ndarray,
-    level: float,
-) -> tuple[float, float, Interval]:
-    """A ratio of sums on each side, and the interval of the difference."""
     values, limits = [], []
-    # By how much each unit moves the ratio: its correlation is that of the two estimates.
-    influence = np.zeros((2, units.max() + 1))
-    for side in (0, 1):
-        rows = (sides == side) & (whole > 0)
-        mine, all_mine = part[rows].astype(float), whole[rows].astype(float)
-        values.append(float(mine.sum() / all_mine.sum()))
-        is_share = name in (HIDDEN_SHARE, RATE) and values[-1] <= 1
-        limits.append((share_interval if is_share else ratio_interval)(mine, all_mine, level))
-        influence[side, units[rows]] = (mine - values[-1] * all_mine) / all_mine.sum()
-    size = np.sqrt((influence**2).sum(axis=1).prod())
-    correlation = float(influence.prod(axis=0).sum() / size) if size else 0.0
-    before, after = values
-    between = difference_interval((before, limits[0]), (after, limits[1]), correlation)
-    return before, after, between
+    for part, whole in ratios:
+        pair: list[tuple[float, Interval]] = []
+        # By how much each unit moves the ratio: its correlation is that of the two estimates.
+        influence = np.zeros((2, units.max() + 1))
+        for side in (0, 1):
+            rows = (sides == side) & (whole > 0)
+            mine, all_mine = part[rows].astype(float), whole[rows].astype(float)
+            value = float(mine.sum() / all_mine.sum())
+            is_share = name in SHARES and value <= 1
+            pair.append(
+                (value, (share_interval if is_share else ratio_interval)(mine, all_mine, level))
+            )
+            influence[side, units[rows]] = (mine - value * all_mine) / all_mine.sum()
+        size = np.sqrt((influence**2).sum(axis=1).prod())
+        correlation = float(influence.prod(axis=0).sum() / size) if size else 0.0
+        limits.append(difference_interval(pair[0], pair[1], correlation))
+        values.append((pair[0][0], pair[1][0]))
+    (before, after), low, high = values[0], min(x.low for x in limits), max(x.high for x in limits)
+    told = [np.count_nonzero(ratios[0][1][sides == side]) >= LEAST_GROUP for side in (0, 1)]
+    if not all(told):
+        return Change(name, before, after, after - before, None, None, "too few Tweets")
+    verdict: Literal["changed", "may be chance"] = (
+        "may be chance" if low <= 0 <= high else "changed"
+    )
+    return Change(name, before, after, after - before, low, high, verdict)
