@@ -14,6 +14,7 @@ from engagement_nb.charts.style import (
     INK,
     ORANGE,
     Chart,
+    counts_on,
     label,
     nothing,
     percents_on,
@@ -142,6 +143,73 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         f" {known[-1] if known else 'last'}."
     )
     return Chart(title, alt, draw, height=3.8, narrow_height=4.2, sandbox=sandbox)
+
+
+def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
+    """Engagements, hidden share and engagement rate over time: lines, with bands for intervals.
+
+    Parameters
+    ----------
+    table
+        `engagement_nb.gap.shown.Gap.trend`. Periods that are covered in part have hollow dots.
+    sandbox
+        Whether to stamp it.
+    """
+    when = str(table.index.name)
+    title = f"Over time, by {when}"
+    if not int(table["engagements"].sum()):
+        return nothing(title, "No Tweet has engagements to look into.", sandbox=sandbox)
+    panels = [("engagements", "engagements", "", BLUE),
+              ("hidden share", "hidden_share", "hidden", ORANGE)]  # fmt: skip
+    if int(table["impressions"].sum()):
+        panels.append(("engagement rate", "engagement_rate", "rate", GREEN))
+    names = [f"{day:%Y-%m}" if when.startswith("month") else f"{day:%m-%d}" for day in table.index]
+    places, partial = np.arange(len(table)), table["partial"].to_numpy(dtype=bool)
+
+    def draw(axes: Axes, narrow: bool) -> None:
+        axes.set_axis_off()
+        step = max(1, -(-len(names) // (5 if narrow else 12)))
+        for place, (name, column, limits, color) in enumerate(panels):
+            height = 1 / len(panels)
+            panel = axes.inset_axes((0, 1 - (place + 0.82) * height, 1, 0.68 * height))
+            values = table[column].to_numpy(dtype=float, na_value=np.nan)
+            top = np.nanmax(values, initial=0)
+            if limits:
+                low, high = (table[f"{limits}_{end}"].to_numpy(dtype=float, na_value=np.nan)
+                             for end in ("low", "high"))  # fmt: skip
+                panel.fill_between(places, low, high, color=color, alpha=0.25, lw=0)
+                panel.vlines(places, low, high, color=color, alpha=0.25, lw=3)
+                top = min(max(np.nanmax(high, initial=0), top), 3 * top)
+            panel.plot(places, values, color=color, lw=1.6)
+            for which, fill in ((partial, "white"), (~partial, color)):
+                panel.plot(
+                    places[which], values[which], "o", color=color, ms=4.5, mfc=fill, clip_on=False
+                )
+            cut = bool(limits) and np.nanmax(high, initial=0) > top
+            title = f"{name} (its band is cut off)" if cut else name
+            panel.set_title(title, loc="left", fontsize=10, color=INK)
+            panel.set_xlim(-0.5, len(names) - 0.5)
+            panel.set_ylim(0, top * 1.08 or 1)
+            panel.set_xticks(places[::step], names[::step] if name == panels[-1][0] else [])
+            panel.locator_params(axis="y", nbins=4)
+            (percents_on if limits else counts_on)(panel.yaxis)
+            panel.grid(color=FAINT, lw=0.6)
+            panel.set_axisbelow(True)
+            panel.tick_params(color=GREY, labelcolor=INK, labelsize=9)
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.spines[["left", "bottom"]].set_color(GREY)
+        panel.set_xlabel(f"{when} (hollow: covered in part)" if partial.any() else when)
+
+    known = table.astype(object).where(table.notna(), None)
+    said = "; ".join(
+        f"{day:%Y-%m-%d}: {number(row['engagements'])}, {percent(row['hidden_share'])}"
+        f" ({interval(row['hidden_low'], row['hidden_high'])}),"
+        f" {percent(row['engagement_rate'], 2)} ({interval(row['rate_low'], row['rate_high'])})"
+        for day, row in zip(table.index, known.to_dict("records"), strict=True)
+    )
+    alt = f"Engagements, hidden share (interval), engagement rate (interval) by {when}: {said}."
+    height = 0.5 + 1.45 * len(panels)
+    return Chart(title, alt, draw, height=height, narrow_height=height, sandbox=sandbox)
 
 
 def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:

@@ -137,8 +137,10 @@ class Units:
         whole, hidden = int(rows["engagements"].sum()), int(rows["hidden"].sum())
         limits = share_interval(rows["hidden"].clip(lower=0), rows["engagements"], self.level)
         told = whole and limits != ANY_SHARE
+        # In a series, every Tweet has a row for every hour or day.
+        tweets = len(rows) if "time" not in self.frame else int((rows["engagements"] > 0).sum())
         return {
-            "tweets": len(rows),
+            "tweets": tweets,
             "engagements": whole,
             "hidden": hidden,
             "hidden_share": hidden / whole if whole else None,
@@ -196,7 +198,13 @@ class Units:
         return self._time().dt.strftime("%Y-%m-%d").astype("string"), None
 
     def _hours(self) -> tuple[pd.Series, list[str]]:
-        hours = self._time().dt.strftime("%H").astype("string")
+        time = self._time()
+        if (time == time.dt.floor("D")).all():
+            raise AnalysisError(
+                "These figures are by day, so their hours are not known.",
+                advice='Ask for them by="hour".',
+            )
+        hours = time.dt.strftime("%H").astype("string")
         return hours, [f"{hour:02d}" for hour in range(24)]
 
     def _since_hours(self) -> tuple[pd.Series, list[str]]:

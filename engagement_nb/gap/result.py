@@ -15,6 +15,7 @@ from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About
 from engagement_nb.store import Store
 from engagement_nb.textfiles import csv_safe
@@ -269,7 +270,8 @@ class Findings:
         Returns
         -------
         DataFrame
-            One row a group: ``tweets``, ``engagements``, ``hidden``, ``hidden_share`` with its
+            One row a group: ``tweets`` (in groups by time, those with engagements then),
+            ``engagements``, ``hidden``, ``hidden_share`` with its
             interval ``low`` and ``high`` (over Tweets), ``over_count``.
         """
         if key not in self._groups:
@@ -303,6 +305,50 @@ class Findings:
     def growth(self) -> pd.DataFrame:
         """A series by time since posting, of Tweets posted within it: as `by`."""
         return self.by("days_since_posting" if self.about.by == "day" else "hours_since_posting")
+
+    @property
+    def has_times(self) -> bool:
+        """Whether there are times of engagement or of posting, so that there is a `trend`."""
+        frame = self._units("day").frame
+        return any(name in frame and frame[name].notna().any() for name in TIMES)
+
+    def trend(self, by: Step | None = None, zone: str = "UTC") -> pd.DataFrame:
+        """Hidden share, engagements, impressions and engagement rate over time.
+
+        Figures of a series, and by day of a whole account, stand at the time of engagement;
+        others at the time when the Tweet was posted.
+
+        Parameters
+        ----------
+        by
+            "day", "week" (from Monday) or "month"; by default what suits the time covered.
+        zone
+            IANA name of the time zone in which days begin. Figures by day have days of UTC.
+
+        Returns
+        -------
+        DataFrame
+            One row a period, without a gap; in the index its first day, named such as "week of
+            engagement" or "week of posting". ``tweets`` (with engagements), ``engagements``,
+            ``hidden``, ``hidden_share``, ``impressions``, ``engagement_rate``, and ``partial``:
+            whether the figures cover only a part of the period. The limits ``hidden_low`` and
+            ``hidden_high``, ``rate_low`` and ``rate_high`` are missing where fewer than
+            `engagement_nb.gap.groups.LEAST_GROUP` Tweets tell the ratio.
+
+        Raises
+        ------
+        AnalysisError
+            No times are known, or the step or time zone is none.
+
+        Notes
+        -----
+        The engagement rate is engagements / impressions, over Tweets with impressions in the
+        period. The API counts organic impressions only, but organic and promoted engagements, so
+        the rate of promoted Tweets is too high and can exceed 100 %.
+        """
+        about = self.about
+        end = about.end if self.counts.series is not None else about.read_at or about.end
+        return over_time(self._units("day"), by, zone, about.start, end)
 
     def definitions(self) -> pd.DataFrame:
         """What the usual definitions of engagement miss: one row a definition.

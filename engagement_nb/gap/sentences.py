@@ -343,6 +343,48 @@ def by_size(table: pd.DataFrame, by: str) -> str:
     )
 
 
+def trend(table: pd.DataFrame, level: float) -> str:
+    """How hidden share and engagement rate move over time, from `Gap.trend`."""
+    step, _, of_what = str(table.index.name).partition(" of ")
+    parts = [f"Figures stand at the {step} of {of_what}."]
+    if of_what == "posting":
+        parts[0] += " Newer Tweets have had less time to collect engagements."
+    for name, ratio, weight, low, high in (
+        ("hidden share", "hidden_share", "engagements", "hidden_low", "hidden_high"),
+        ("engagement rate", "engagement_rate", "impressions", "rate_low", "rate_high"),
+    ):
+        known = table[table[ratio].notna()]
+        told = known[known[low].notna()]
+        if not len(known):
+            continue
+        overall = float((known[ratio] * known[weight]).sum() / known[weight].sum())
+        text = f"The {name} of all is {percent(overall, 1 if weight == 'engagements' else 2)}"
+        if len(told):
+            outside = int(((told[low] > overall) | (told[high] < overall)).sum())
+            of = f"{number(outside)} of {counted(len(told), 'interval')}"
+            text += f", which lies outside {of if outside else 'no interval'}"
+            text += f" (chance alone: {(1 - level) * 100:g} %)"
+        if few := len(known) - len(told):
+            text += f"; {counted(few, step)} {_have(few)} too few Tweets for an interval"
+        parts.append(f"{text}.")
+    partial = [f"{day:%Y-%m-%d}" for day in table.index[table["partial"]]]
+    if partial:
+        parts.append(f"Covered in part only: the {step} of {listed(partial)}.")
+    return " ".join(parts)
+
+
+def growth(table: pd.DataFrame) -> str:
+    """When the engagements of new Tweets come, from `Gap.growth`."""
+    come = table["engagements"].cumsum()
+    if not len(table) or not come.iloc[-1]:
+        return "No Tweet was posted within the series, so none can be followed from its start."
+    half, most = (table.index[int(np.argmax(come >= part * come.iloc[-1]))] for part in (0.5, 0.9))
+    return (
+        f"Tweets that were posted within the series had half of their {number(come.iloc[-1])}"
+        f" engagements within {half} of posting, and nine tenths within {most}."
+    )
+
+
 def usual(table: pd.DataFrame) -> str:
     """The usual definitions against engagements, from `Gap.definitions`."""
     parts = []

@@ -14,6 +14,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.result import Findings
+from engagement_nb.gap.trend import Step
 from engagement_nb.handover import bundle
 from engagement_nb.metrics import Metrics
 
@@ -117,24 +118,30 @@ class Gap(Findings):
         """How engagements grow after posting, of a series: what has come, what is hidden."""
         return charts.growth(self.growth(), sandbox=self.sandbox)
 
+    def plot_trend(self, by: Step | None = None, zone: str = "UTC") -> Chart:
+        """Engagements, hidden share and engagement rate over time: see `trend`."""
+        return charts.trend(self.trend(by, zone), sandbox=self.sandbox)
+
     def plot_definitions(self) -> Chart:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
         return charts.definitions(self.definitions(), sandbox=self.sandbox)
 
-    def reading(self, topic: str, earlier: Metrics | None = None) -> str:
+    def reading(self, topic: str, earlier: Metrics | None = None, zone: str = "UTC") -> str:
         """What the numbers say on a topic, in sentences (Markdown).
 
         Parameters
         ----------
         topic
             "figures", "columns", "evidence", "documents", "confidence", "meaning", "definitions",
-            "oddities", or a key of `by`.
+            "oddities", "trend", "growth", or a key of `by`.
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
+        zone
+            For "trend": the time zone in which days begin.
         """
-        return sentences.by_unit(self._reading(topic, earlier), self)
+        return sentences.by_unit(self._reading(topic, earlier, zone), self)
 
-    def _reading(self, topic: str, earlier: Metrics | None) -> str:
+    def _reading(self, topic: str, earlier: Metrics | None, zone: str) -> str:
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
             return none
@@ -152,6 +159,10 @@ class Gap(Findings):
             return sentences.usual(self.definitions())
         if topic == "oddities":
             return sentences.odd(self.oddities(earlier))
+        if topic == "trend":
+            return sentences.trend(self.trend(zone=zone), self.level)
+        if topic == "growth":
+            return sentences.growth(self.growth())
         try:
             by = _TITLES.get(topic, f"by {topic}")
             if topic == "size":

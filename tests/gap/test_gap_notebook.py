@@ -64,11 +64,14 @@ def test_it_answers_on_the_sandbox_with_every_figure_described(tmp_path):
         if "data" in output
     )
     images = BeautifulSoup(html, "html.parser").find_all("img")
-    assert len(images) >= 8
+    assert len(images) >= 9
     assert all(image["alt"].startswith("SANDBOX DATA. ") for image in images)
     text = shown(notebook)
     assert f"{gap['hidden']:,}" in text
     assert "with their whole life in the window" in text
+    assert "Over time" in text
+    assert "Figures stand at the week of engagement." in text
+    assert "engagements within" in text
     assert "they say nothing about X" in text
 
 

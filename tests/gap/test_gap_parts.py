@@ -101,7 +101,10 @@ def test_time_since_posting_leaves_out_tweets_from_before_the_series():
     gap = explore_gap(as_metrics(in_two_days(frame), by="day"))
     table = gap.growth()
     assert table.index.tolist() == ["day 0", "day 1"]
-    assert table["tweets"].tolist() == [6, 6]
+    days = in_two_days(frame)[
+        lambda rows: (rows["engagements"] > 0) & (rows["created_at"] > "2026-04")
+    ]
+    assert table["tweets"].tolist() == days.groupby("time").size().tolist()
     assert table["engagements"].sum() == frame["engagements"][4:].sum()
 
 

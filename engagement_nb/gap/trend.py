@@ -1,0 +1,100 @@
+"""Hidden share and engagement rate over time: see `engagement_nb.gap.shown.Gap.trend`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.groups import LEAST_GROUP, Units
+from engagement_nb.gap.interval import ratio_interval, share_interval
+from engagement_nb.gap.read import column_counts
+
+Step = Literal["day", "week", "month"]
+_PERIODS: dict[Step, str] = {"day": "D", "week": "W-SUN", "month": "M"}
+_LONGEST: dict[Step, int] = {"day": 14, "week": 183}
+"""Days of figures up to which they are shown by day and by week, unless asked for otherwise."""
+TIMES = {"time": "engagement", "day": "engagement", "created_at": "posting"}
+"""Columns that say when, the best first, and what happened then."""
+COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "hidden_low", "hidden_high",
+           "impressions", "engagement_rate", "rate_low", "rate_high", "partial"]  # fmt: skip
+
+
+def over_time(
+    units: Units, by: Step | None, zone: str, start: datetime | None, end: datetime | None
+) -> pd.DataFrame:
+    """Figures by period, in order of time, without a gap: see `engagement_nb.gap.shown.Gap.trend`.
+
+    ``start`` and ``end`` are what the figures cover, as far as that is known.
+    """
+    frame = units.frame
+    column = next((name for name in TIMES if name in frame and frame[name].notna().any()), None)
+    if column is None:
+        raise AnalysisError("It is not known when these Tweets were posted.")
+    frame, of_what = frame[frame[column].notna()], TIMES[column]
+    moment = pd.to_datetime(frame[column], utc=True)
+    # Days are those of UTC, whatever the zone.
+    daily = of_what == "engagement" and bool((moment == moment.dt.floor("D")).all())
+    try:
+        place = ZoneInfo("UTC" if daily else zone)
+    except (KeyError, ValueError, OSError):
+        raise AnalysisError(
+            f"{zone!r} is not a time zone.", advice="Such as Europe/Paris."
+        ) from None
+    local = moment.dt.tz_convert(place).dt.tz_localize(None)
+    days = (local.max() - local.min()).days
+    step = by or next((step for step, most in _LONGEST.items() if days < most), "month")
+    if step not in _PERIODS:
+        raise AnalysisError(
+            f"{by!r} is not a step in time.", advice='Use "day", "week" or "month".'
+        )
+    period = local.dt.to_period(_PERIODS[step])
+    impressions, seen = np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
+    if "impressions" in frame:
+        impressions, seen = column_counts(frame, "impressions")
+    figures = frame[["engagements", "hidden"]].assign(
+        impressions=impressions, engaged=np.where(seen, frame["engagements"], 0), period=period,
+        tweet=frame["tweet_id"] if "tweet_id" in frame else np.arange(len(frame)),
+    )  # fmt: skip
+    sums = figures.groupby(["period", "tweet"]).sum()
+    sums["hidden"] = sums["hidden"].clip(lower=0)
+    index = pd.period_range(period.min(), period.max(), freq=_PERIODS[step])
+    of_each: dict[object, pd.DataFrame] = {**dict(iter(sums.groupby(level="period")))}
+    rows = [_row(of_each.get(key, sums.iloc[:0]), units.level) for key in index]
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1])
+    first, last = (None if m is None else pd.Timestamp(m).tz_convert(place).tz_localize(None)
+                   for m in (start, end))  # fmt: skip
+    table["partial"] = [
+        (first is not None and key.start_time < first) or (last is not None and key.end_time > last)
+        for key in index
+    ]
+    table.index = index.to_timestamp().rename(f"{step} of {of_what}")
+    ratios = [name for name in COLUMNS if name.endswith(("share", "rate", "low", "high"))]
+    return table.astype(dict.fromkeys(ratios, "Float64"))
+
+
+def _row(rows: pd.DataFrame, level: float) -> list[object]:
+    """The figures of one period, from sums by Tweet."""
+    engaged = rows[rows["impressions"] > 0]
+    return [
+        int((rows["engagements"] > 0).sum()),
+        int(rows["engagements"].sum()),
+        int(rows["hidden"].sum()),
+        *_ratio(rows["hidden"], rows["engagements"], level),
+        int(rows["impressions"].sum()),
+        *_ratio(engaged["engaged"], engaged["impressions"], level),
+    ]
+
+
+def _ratio(part: pd.Series, whole: pd.Series, level: float) -> tuple[float | None, ...]:
+    """A ratio of sums and its interval, each as far as Tweets tell it."""
+    if not whole.sum():
+        return None, None, None
+    ratio = part.sum() / whole.sum()
+    if np.count_nonzero(whole) < LEAST_GROUP:
+        return ratio, None, None
+    return ratio, *(share_interval if ratio <= 1 else ratio_interval)(part, whole, level)
