@@ -1,7 +1,8 @@
-"""What the API can tell of a Tweet: every rule about its age, its owner and the period asked.
+"""Which figures of a Tweet the API can give: every rule about age, owner and period.
 
 The numbers are in `engagement_nb.vocabulary`. Plans, routing, frames and outcomes ask here, so
-that each rule is written once. Everything is a pure function.
+each rule is written once. Everything is a pure function. A Tweet's id contains the time of its
+posting, so an age limit is a lowest id.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from engagement_nb.vocabulary import (
 
 
 class Reason(StrEnum):
-    """Why a Tweet, or some figures of it, are missing. The values are kept in datasets.
+    """Why a Tweet, or some of its figures, are missing. Datasets store the values.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Reason(StrEnum):
     advice: str
 
     def __new__(cls, text: str, advice: str = "") -> Self:
-        """A reason is its text, with an advice."""
+        """Make a reason from its text and its advice."""
         reason = str.__new__(cls, text)
         reason._value_ = text
         reason.advice = advice
@@ -65,15 +66,15 @@ class Reason(StrEnum):
     )
     OLDER_THAN_1800_DAYS = (
         "older than 1800 days",
-        "Video views are kept for 1,800 days; the 0 sent is no count.",
+        "Video views are kept for 1,800 days; the API's 0 is not a count.",
     )
     BEFORE_2014_09_01 = (
         "before 2014-09-01",
-        "The API knows nothing earlier: choose a later period.",
+        "The API has no earlier data: choose a later period.",
     )
     BEFORE_2015_09_15 = (
         "before 2015-09-15",
-        "Likes, replies and reposts of that time are not known; the 0 sent is no count.",
+        "Likes, replies and reposts of that time are unknown; the API's 0 is not a count.",
     )
     METRIC_NOT_OFFERED = ("metric not offered", "Ask an endpoint that offers this metric.")
     NEEDS_OWNER = (
@@ -93,14 +94,72 @@ class Reason(StrEnum):
 
 
 UNFINISHED = frozenset({Reason.REQUEST_FAILED, Reason.NOT_AUTHENTICATED, Reason.NO_ANSWER})
-"""Reasons that may not hold the next time: the next run asks for these Tweets again."""
+"""Reasons that may be temporary: the next run requests these Tweets again."""
 
 
-class AgeLimit(NamedTuple):
-    """Tweets posted before a moment lack a metric; ``first_id`` is the first id that has it."""
+class Limit(NamedTuple):
+    """A rule that hides metrics of Tweets posted before some moment.
+
+    Parameters
+    ----------
+    reason
+        Why the metrics are unavailable.
+    metrics
+        Wire names.
+    first_id
+        The lowest id of a Tweet that has these metrics; 0 if only the API's own lists tell.
+    reads_zero
+        Whether the API sends a "0" for older Tweets; otherwise it sends nothing.
+    known_from
+        Older Tweets have these metrics from this moment on: a row of a series after it is
+        known, a sum that begins before it is not. None: they never have them.
+    """
 
     reason: Reason
+    metrics: frozenset[str]
     first_id: int
+    reads_zero: bool = False
+    known_from: datetime | None = None
+
+    def applies(self, tweet_id: str) -> bool:
+        """Whether a Tweet is too old to have the metrics."""
+        return int(tweet_id) < self.first_id
+
+
+@lru_cache(maxsize=256)
+def limits(
+    endpoint: str, window: tuple[datetime, datetime] | None, now: datetime
+) -> tuple[Limit, ...]:
+    """The age limits of an endpoint, to be applied to many Tweets.
+
+    Parameters
+    ----------
+    endpoint
+        "totals", "28hr" or "historical".
+    window
+        Start and end (exclusive) of the period requested; None for totals.
+    now
+        The moment at which ages are counted, UTC.
+
+    Returns
+    -------
+    tuple of Limit
+        Impressions and engagements are known for 90 days (a rule of totals, but any endpoint may
+        list Tweets as too old); video views for 1,800 days; likes, replies and reposts in
+        ``historical`` from 2015-09-15 on.
+    """
+    aged = first_id_of(now - IMPRESSIONS_MAX_AGE) if endpoint == "totals" else 0
+    videos = first_id_of(now - VIDEO_VIEWS_MAX_AGE)
+    found = [
+        Limit(Reason.OLDER_THAN_90_DAYS, AGE_LIMITED_ON_TOTALS, aged),
+        Limit(Reason.OLDER_THAN_1800_DAYS, frozenset({"video_views"}), videos, reads_zero=True),
+    ]
+    known_from = PUBLIC_COUNTS_KNOWN_FROM
+    if endpoint == "historical" and window is not None and window[0] < known_from:
+        first_id = first_id_of(known_from)
+        early = Limit(Reason.BEFORE_2015_09_15, ZERO_BEFORE_KNOWN, first_id, True, known_from)
+        found.append(early)
+    return tuple(found)
 
 
 def availability(
@@ -109,10 +168,8 @@ def availability(
     metric: str,
     window: tuple[datetime, datetime] | None,
     now: datetime,
-    *,
-    owner_asks: bool = True,
 ) -> Reason | None:
-    """Whether the API can tell a figure: None if it can, else the reason why not.
+    """Whether the API can give a figure to the owner of a Tweet.
 
     Parameters
     ----------
@@ -123,20 +180,22 @@ def availability(
     metric
         Wire name.
     window
-        Start and end (exclusive) of the period asked; None where the endpoint takes none.
+        Start and end (exclusive) of the period of the figure; None for totals.
     now
-        The moment to which ages are counted.
-    owner_asks
-        Whether the Tweet's owner signs the request.
+        The moment at which ages are counted, UTC.
+
+    Returns
+    -------
+    Reason or None
+        None if it can; otherwise why not, with its advice. Who else gets the figure is told by
+        `needs_owner`.
     """
     if metric not in ENDPOINTS[endpoint].metrics:
         return Reason.METRIC_NOT_OFFERED
-    if not owner_asks and needs_owner(endpoint, metric):
-        return Reason.NEEDS_OWNER
     if window is not None and not posted_before(tweet_id, window[1]):
         return Reason.POSTED_LATER
-    for limit in (age_limit(endpoint, metric, now), zero_limit(endpoint, metric, window)):
-        if limit is not None and is_below(tweet_id, limit):
+    for limit in limits(endpoint, window, now):
+        if metric in limit.metrics and limit.applies(tweet_id):
             return limit.reason
     return None
 
@@ -146,46 +205,13 @@ def needs_owner(endpoint: str, metric: str) -> bool:
     return ENDPOINTS[endpoint].own_only or METRICS[metric].needs_owner
 
 
-def age_limit(endpoint: str, metric: str, now: datetime) -> AgeLimit | None:
-    """From which id on Tweets are young enough for a metric; None if they may be of any age.
-
-    Totals knows impressions and engagements for 90 days. Every endpoint knows video views for
-    1,800 days, lists older Tweets as unsupported, and still sends a "0" for them.
-    """
-    if endpoint == "totals" and metric in AGE_LIMITED_ON_TOTALS:
-        return AgeLimit(Reason.OLDER_THAN_90_DAYS, first_id_of(now - IMPRESSIONS_MAX_AGE))
-    if metric == "video_views":
-        return AgeLimit(Reason.OLDER_THAN_1800_DAYS, first_id_of(now - VIDEO_VIEWS_MAX_AGE))
-    return None
-
-
-def zero_limit(
-    endpoint: str, metric: str, window: tuple[datetime, datetime] | None
-) -> AgeLimit | None:
-    """From which id on a Tweet's likes, replies and reposts are all known; None if all are.
-
-    ``historical`` reads 0 for them before 2015-09-15, which means not known. A period that
-    starts earlier lacks them, for Tweets posted earlier.
-    """
-    if endpoint != "historical" or window is None or metric not in ZERO_BEFORE_KNOWN:
-        return None
-    if window[0] >= PUBLIC_COUNTS_KNOWN_FROM:
-        return None
-    return AgeLimit(Reason.BEFORE_2015_09_15, first_id_of(PUBLIC_COUNTS_KNOWN_FROM))
-
-
-def is_below(tweet_id: str, limit: AgeLimit | None) -> bool:
-    """Whether a Tweet is too old by a limit, if there is one."""
-    return limit is not None and int(tweet_id) < limit.first_id
-
-
 def cut_off_at_first_moment(tweet_id: str, window: tuple[datetime, datetime]) -> bool:
-    """Whether a period begins where the API's knowledge does, later than the Tweet."""
+    """Whether a period begins where the API's data begins, after the Tweet was posted."""
     return window[0] == FIRST_MOMENT and posted_before(tweet_id, FIRST_MOMENT)
 
 
 def posted_before(tweet_id: str, moment: datetime) -> bool:
-    """Whether a Tweet was posted before a moment; so are ids from before 2010-11-04."""
+    """Whether a Tweet was posted before a moment; ids from before 2010-11-04 always were."""
     return int(tweet_id) < first_id_of(moment)
 
 

@@ -59,7 +59,7 @@ class BoundedConnection:
 
         def cut() -> None:
             passed.set()
-            for each in self._sockets:
+            for each in tuple(self._sockets):
                 with suppress(OSError):
                     # Past SSLSocket, whose own shutdown would disturb a read under way.
                     socket.socket.shutdown(each, socket.SHUT_RDWR)

@@ -5,23 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from engagement_nb.availability import (
-    Reason,
-    age_limit,
-    is_below,
-    needs_owner,
-    posted_before,
-    zero_limit,
-)
+from engagement_nb.availability import Reason, availability, limits, needs_owner, posted_before
 from engagement_nb.client import Answer, Request
 from engagement_nb.client.cubes import Cube
 from engagement_nb.dataset import Asked, Part
-from engagement_nb.dataset.frames import TIME, answer_table
+from engagement_nb.dataset.frames import TIME, answer_table, counts_of
 from engagement_nb.errors import (
     ApiError,
     ForbiddenTweetsError,
@@ -30,10 +23,10 @@ from engagement_nb.errors import (
 )
 from engagement_nb.planning import Plan
 from engagement_nb.planning.periods import HOUR, Window
-from engagement_nb.planning.routing import Known, first_private_id, router
+from engagement_nb.planning.routing import Known, owner_gets_more, router
 from engagement_nb.problems import ProblemLog
 from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import AGE_LIMITED_ON_TOTALS, METRIC_ALIASES, RECENT_WINDOW
+from engagement_nb.vocabulary import METRIC_ALIASES, RECENT_WINDOW
 
 MAX_ABSENCES = 4
 """How many responses may leave a Tweet out before it is not asked for again in this run."""
@@ -78,15 +71,13 @@ class Outcome:
             self._take_refusal(part)
             return
         waiting = self.outstanding[window]
-        answered = part.answered or window
         profile = self._by_name.get(part.owner or part.profile)
         came: list[str] = []
         route = router(self.plan, self.known)
-        first_private = first_private_id(self.plan)
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if part.auth == "app" and int(tweet_id) >= first_private:
+            if part.auth == "app" and owner_gets_more(self.plan, tweet_id):
                 lane, _ = route(tweet_id)
                 if lane and lane.auth == "user":
                     # Of an earlier run, whose user tokens were dead: they may be good again.
@@ -94,7 +85,7 @@ class Outcome:
             if tweet_id in part.unavailable:
                 self.give_up([tweet_id], Reason.UNAVAILABLE)
                 continue
-            if answered and not posted_before(tweet_id, answered[1]):
+            if part.window and not posted_before(tweet_id, part.window[1]):
                 self.give_up([tweet_id], Reason.POSTED_LATER)
                 continue
             del waiting[tweet_id]
@@ -104,7 +95,8 @@ class Outcome:
                 self.known.proven[tweet_id] = profile
                 if part.owner:
                     self.known.owners[tweet_id] = part.owner
-        self._note_metrics(part, came)
+        if came:
+            self._note_metrics(part, came)
 
     def note_absent(self, request: Request, part: Part) -> None:
         """Count the Tweets that a response left out; they are asked for again, up to a bound."""
@@ -138,44 +130,33 @@ class Outcome:
                 self.known.owners[tweet_id] = part.authors[tweet_id]
 
     def _note_metrics(self, part: Part, came: list[str]) -> None:
-        """Note which figures are missing of Tweets that came."""
-        if not came:
-            return
-        here = set(came)
-        for name, ids in part.missing.items():
-            rest = here.intersection(ids)
-            if name in AGE_LIMITED_ON_TOTALS:
-                rest -= {*part.unsupported_impressions}
-            self._miss(sorted(rest), Reason.METRIC_NOT_OFFERED, [name],
-                       "The answer has no such figure.")  # fmt: skip
-        listed = [t for t in part.unsupported_impressions if t in here]
-        names = [name for name in part.metrics if name in AGE_LIMITED_ON_TOTALS]
-        self._miss(listed, Reason.OLDER_THAN_90_DAYS, names)
-        if "video_views" in part.metrics:
-            limit = age_limit(part.endpoint, "video_views", part.read_at)
-            old = [t for t in came if t in part.unsupported_video or is_below(t, limit)]
-            self._miss(old, Reason.OLDER_THAN_1800_DAYS, ["video_views"])
-        window = (part.start, part.end) if part.start and part.end else None
-        limits = {name: zero_limit(part.endpoint, name, window) for name in part.metrics}
-        names = [name for name, limit in limits.items() if limit]
-        if names:
-            early = [t for t in came if is_below(t, limits[names[0]])]
-            self._miss(early, Reason.BEFORE_2015_09_15, names)
+        """Note which figures are missing of Tweets that came, and why."""
+        explained: dict[str, set[str]] = {}
+        for limit in limits(part.endpoint, part.window, part.read_at):
+            listed = {*_unsupported(part).get(limit.reason, ())}
+            lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
+            names = [name for name in part.metrics if name in limit.metrics]
+            self._miss(lacking, limit.reason, names)
+            explained.update((name, {*lacking}) for name in names)
+        for name, without in part.missing.items():
+            rest = {*without} - explained.get(name, set())
+            detail = "The answer has no such figure."
+            self._miss([t for t in came if t in rest], Reason.METRIC_NOT_OFFERED, [name], detail)
         not_asked = [name for name in self.plan.offered if name not in part.metrics]
-        if not_asked:
-            self._note_not_asked(part, came, not_asked)
-
-    def _note_not_asked(self, part: Part, came: list[str], names: list[str]) -> None:
+        if not not_asked:
+            return
         route = router(self.plan, self.known)
-        limits = {name: age_limit(part.endpoint, name, part.read_at) for name in names}
         for tweet_id in came:
-            aged = [name for name in names if is_below(tweet_id, limits[name])]
-            self._miss([tweet_id], Reason.OLDER_THAN_90_DAYS, aged)
-            reason = Reason.METRIC_NOT_OFFERED
+            other = Reason.METRIC_NOT_OFFERED
             if part.auth == "app":
                 dead = route(tweet_id)[1] == Reason.NOT_AUTHENTICATED
-                reason = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
-            self._miss([tweet_id], reason, [name for name in names if name not in aged])
+                other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
+            by_reason: dict[Reason, list[str]] = {}
+            for name in not_asked:
+                of_age = availability(tweet_id, part.endpoint, name, part.window, part.read_at)
+                by_reason.setdefault(of_age or other, []).append(name)
+            for reason, names in by_reason.items():
+                self._miss([tweet_id], reason, names)
 
     def _miss(
         self, tweet_ids: Iterable[str], reason: Reason, names: list[str], detail: str = ""
@@ -295,7 +276,7 @@ def part_of(answer: Answer, planned_at: datetime) -> Part:
     request = answer.request
     window = _checked_window(answer, planned_at)
     gone = {*request.tweet_ids}.intersection(answer.unavailable)
-    counts = _counts_of(answer, {*request.tweet_ids} - gone)
+    counts = _figures_of(answer, {*request.tweet_ids} - gone)
     came = {*(counts.tweet_ids if isinstance(counts, Cube) else counts)}
     if not came and not gone:
         _raise_nothing(answer)
@@ -303,11 +284,9 @@ def part_of(answer: Answer, planned_at: datetime) -> Part:
         counts,
         request.metrics,
         request.by,
-        endpoint=request.endpoint,
         window=window,
-        read_at=answer.read_at,
-        unsupported_impressions=answer.unsupported_impressions,
-        unsupported_video=answer.unsupported_video,
+        limits=limits(request.endpoint, window, answer.read_at),
+        unsupported=_unsupported(answer),
     )
     stamp = pa.repeat(pa.scalar(answer.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
@@ -341,7 +320,7 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
             and abs(end - start - RECENT_WINDOW) <= HOUR
             and planned_at - 2 * HOUR <= end <= latest
         ):
-            return Window(start, end)
+            return Window(start.astimezone(UTC), end.astimezone(UTC))
         wanted = "the past 28 hours"
     else:
         assert request.start is not None and request.end is not None  # noqa: PT018, S101
@@ -360,7 +339,7 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
     )
 
 
-def _counts_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
+def _figures_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
     """The counts of those of these Tweets that have some of the metrics asked for."""
     if isinstance(answer.counts, Cube):
         return answer.counts.only(tweet_ids)
@@ -371,6 +350,14 @@ def _counts_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, A
         for tweet_id, values in found
         if tweet_id in tweet_ids
         and (names.intersection(values) or tweet_id in answer.unsupported_impressions)
+    }
+
+
+def _unsupported(found: Answer | Part) -> dict[Reason, tuple[str, ...]]:
+    """The Tweets that a response lists as too old for some metrics, by reason."""
+    return {
+        Reason.OLDER_THAN_90_DAYS: found.unsupported_impressions,
+        Reason.OLDER_THAN_1800_DAYS: found.unsupported_video,
     }
 
 
@@ -426,11 +413,9 @@ def asked_of(request: Request) -> Asked:
 
 
 def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
-    """Metrics that were asked for and that the answer has no figure of, with the Tweets."""
-    old_names = {new: old for old, new in METRIC_ALIASES.items()}
-    found: dict[str, list[str]] = {}
-    for tweet_id, values in groups.items():
-        for name in metrics:
-            if values.get(name) is None and values.get(old_names.get(name, name)) is None:
-                found.setdefault(name, []).append(tweet_id)
-    return found
+    """Metrics that were asked for and that the response has no figure of, with the Tweets."""
+    found = {
+        name: [t for t, values in groups.items() if counts_of(values, name) in (None, {})]
+        for name in metrics
+    }
+    return {name: ids for name, ids in found.items() if ids}

@@ -1,17 +1,16 @@
-"""Answers of the API -> typed tables: one row a Tweet, or a Tweet and day or hour.
+"""Responses of the API -> typed tables: one row per Tweet, or per Tweet and day or hour.
 
-The API nests counts, as texts, in the order of the grouping; `answer_table` turns one answer
-into one Arrow table whose integers are 64 bits wide and whose missing values are null, with
-the API's "0 that means not known" already null. `to_frame` turns tables into the frame that
-people see. Nothing here touches the network or the disk.
+The API nests counts, as texts, in the order of the grouping. `answer_table` turns one response
+into one Arrow table with 64-bit integers; missing values are null, and so is the API's "0" that
+means not known. `to_frame` turns tables into the frame that people see. Nothing here touches the
+network or the disk.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -19,36 +18,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.availability import age_limit, posted_before, zero_limit
+from engagement_nb.availability import Limit, Reason, posted_before
 from engagement_nb.client.cubes import Cube, starts
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.metrics import created_at
-from engagement_nb.vocabulary import (
-    METRIC_ALIASES,
-    PUBLIC_COUNTS_KNOWN_FROM,
-    ZERO_BEFORE_KNOWN,
-    By,
-)
+from engagement_nb.vocabulary import METRIC_ALIASES, By, tweet_time
 
 TIME = pa.timestamp("ms", tz="UTC")
 
 Groups = Mapping[str, Any]
 
-
-class _Numbers(dict[Any, int]):
-    """Counts by their text: small ones repeat so often that a look-up beats parsing."""
-
-    def __missing__(self, text: Any) -> int:
-        if isinstance(text, float) and not text.is_integer():
-            raise ValueError(text)
-        value = int(text)
-        if len(self) < _MOST_REMEMBERED:
-            self[text] = value
-        return value
-
-
-_MOST_REMEMBERED = 100_000
-_NUMBERS = _Numbers()
+_OLD_NAMES = {new: old for old, new in METRIC_ALIASES.items()}
 
 
 def answer_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
@@ -64,38 +44,40 @@ def answer_table(
     metrics: Sequence[str],
     by: By | None = None,
     *,
-    endpoint: str = "totals",
     window: tuple[datetime, datetime] | None = None,
-    read_at: datetime | None = None,
-    unsupported_impressions: Iterable[str] = (),
-    unsupported_video: Iterable[str] = (),
+    limits: Iterable[Limit] = (),
+    unsupported: Mapping[Reason, Collection[str]] | None = None,
 ) -> pa.Table:
-    """Turn the groups of one answer into a table.
+    """Turn the groups of one response into a table.
 
     Parameters
     ----------
     groups
         ``{tweet id: {metric: count}}``, with ``{day: count}`` or ``{day: {hour: count}}`` in
-        the place of the count for a series. Counts are texts or bare numbers. Or the same as
-        a cube, which has all the metrics.
+        the place of the count for a series. Counts are texts or bare whole numbers. Or the same
+        as a cube, which has all the metrics.
     metrics
-        The columns wanted, by wire name; what the answer has none of is null.
+        The columns wanted, by wire name; null where the response has none of a metric.
     by
         "day", "hour", or None.
-    endpoint, window, read_at
-        Of the answer: see `engagement_nb.availability`. Zeros that mean "not known" become null.
-    unsupported_impressions, unsupported_video
-        Ids that the answer lists so.
+    window
+        The period of the figures. A series must have all of its days or hours.
+    limits
+        What is not known of older Tweets: see `engagement_nb.availability.limits`. Zeros that
+        mean "not known" become null.
+    unsupported
+        Tweets that the response lists as too old, by the reason of the limit.
 
     Returns
     -------
     pyarrow.Table
-        Columns as in `answer_schema`. Times are the starts of days or hours, UTC.
+        Columns as in `answer_schema`. Times are the starts of days or hours, UTC; a Tweet has no
+        row that ends before it was posted.
 
     Raises
     ------
     ServerTroubleError
-        If the groups are not shaped as the API's contract says.
+        If the groups are not shaped as the API's contract says, or times are missing.
     """
     try:
         if isinstance(groups, Cube):
@@ -103,86 +85,49 @@ def answer_table(
         elif by is None:
             columns = _sums(groups, metrics)
         else:
-            columns = _regular_series(groups, metrics, by) or _any_series(groups, metrics, by)
+            columns = _series(groups, metrics, by)
         table = pa.table(columns, schema=answer_schema(metrics, by))
         if window is not None:
-            ids = groups.tweet_ids if isinstance(groups, Cube) else groups
-            _check_times(table, by, window, ids)
-    except (AttributeError, TypeError, ValueError, KeyError, OverflowError) as error:
+            ids = groups.tweet_ids if isinstance(groups, Cube) else tuple(groups)
+            table = _from_posting(table, ids, by, window)
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise ServerTroubleError(
-            "The API's answer is not shaped as its contract says"
+            "The API's response is not shaped as its contract says"
             f" ({type(error).__name__}: {str(error)[:80]}).",
             advice="Run the same command again.",
-            tweet_ids=list(groups) if isinstance(groups, Mapping) else (),
+            tweet_ids=() if isinstance(groups, Cube) else tuple(groups),
         ) from error
-    table = _blank(table, ("impressions", "engagements"), _listed(table, unsupported_impressions))
-    table = _blank(table, ("video_views",), _listed(table, unsupported_video))
-    return _blank_unknown_zeros(table, endpoint, window, read_at)
+    ids = table["tweet_id"].combine_chunks().dictionary_encode()
+    for limit in limits:
+        listed = {*(unsupported or {}).get(limit.reason, ())}
+        table = _blank(table, limit.metrics, _where(ids, listed.__contains__))
+        if limit.reads_zero:
+            older = _where(ids, limit.applies)
+            if limit.known_from is None:
+                table = _blank(table, limit.metrics, older, only_zeros=True)
+                continue
+            if by:
+                known_from = pa.scalar(limit.known_from, TIME)
+                older = pc.and_(older, pc.less(table["time"], known_from))
+            table = _blank(table, limit.metrics, older)
+    return table
 
 
-def _counts(values: Mapping[str, Any], name: str) -> Any:
-    """The counts of one metric, whichever of its names the answer uses; None if absent."""
-    if name in values:
-        return values[name]
-    return next((values[old] for old, new in METRIC_ALIASES.items()
-                 if new == name and old in values), None)  # fmt: skip
+def counts_of(values: Mapping[str, Any], name: str) -> Any:
+    """The counts of one metric, by its old name if the response uses that; None if absent."""
+    return values[name] if name in values else values.get(_OLD_NAMES.get(name, name))
 
 
-def _integers(values: list[Any]) -> pa.Array:
+def _integers(counts: Iterable[Any]) -> pa.Array:
     """Counts as texts, numbers or None -> nullable 64-bit integers."""
-    if None not in values:
-        return pa.array(_numbers(values))
-    return pa.array([None if value is None else _NUMBERS[value] for value in values], pa.int64())
-
-
-def _numbers(values: list[Any]) -> np.ndarray:
-    return np.fromiter(map(_NUMBERS.__getitem__, values), np.int64, len(values))
+    return pa.array([None if count is None else int(count) for count in counts], pa.int64())
 
 
 def _sums(groups: Groups, metrics: Sequence[str]) -> dict[str, Any]:
-    columns: dict[str, Any] = {"tweet_id": pa.array(list(groups), pa.string())}
-    names = set(map(tuple, groups.values()))
-    order = names.pop() if len(names) == 1 else ()
-    flat = list(chain.from_iterable(map(dict.values, groups.values())))
-    if None not in flat and set(metrics) <= set(order):
-        # All Tweets list the same metrics, as the API does.
-        table = _numbers(flat).reshape(len(groups), len(order))
-        for name in metrics:
-            columns[name] = pa.array(table[:, order.index(name)].copy())
-        return columns
+    columns = {"tweet_id": pa.array(list(groups), pa.string())}
     for name in metrics:
-        columns[name] = _integers([_counts(values, name) for values in groups.values()])
+        columns[name] = _integers(counts_of(values, name) for values in groups.values())
     return columns
-
-
-def _regular_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any] | None:
-    """Columns of a series whose Tweets and metrics all list the same days and hours.
-
-    That is what the API sends. None when it is not so: `_any_series` takes everything.
-    """
-    shape: tuple[Any, ...] | None = None
-    flat: list[Any] = []
-    for values in groups.values():
-        for name in metrics:
-            days = values.get(name)
-            if not days:
-                return None
-            if by == "day":
-                this: tuple[Any, ...] = (tuple(days), None)
-                flat.extend(days.values())
-            else:
-                hours = days.values()
-                this = (tuple(days), tuple(map(tuple, hours)))
-                flat.extend(chain.from_iterable(map(dict.values, hours)))
-            if shape is None:
-                shape = this
-            elif shape != this:
-                return None
-    if shape is None or None in flat:
-        return None
-    times = starts(*shape)
-    counts = _numbers(flat).reshape(len(groups), len(metrics), len(times))
-    return _cube_columns(Cube(tuple(groups), tuple(metrics), times, counts), metrics)
 
 
 def _cube_columns(cube: Cube, metrics: Sequence[str]) -> dict[str, Any]:
@@ -196,122 +141,94 @@ def _cube_columns(cube: Cube, metrics: Sequence[str]) -> dict[str, Any]:
     return columns
 
 
-def _any_series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any]:
-    """Columns of any series: days and hours may differ, values may be missing."""
+def _series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any]:
+    """Columns of a series; Tweets may have different times, the metrics of one may not."""
     ids: list[str] = []
     times: list[np.ndarray] = []
     cells: dict[str, list[Any]] = {name: [] for name in metrics}
     for tweet_id, values in groups.items():
-        by_metric = {name: _flatten(_counts(values, name) or {}, by) for name in metrics}
-        moments = sorted(set().union(*by_metric.values()))
-        if not {len(found) for found in by_metric.values()} <= {0, len(moments)}:
+        by_metric = {name: _times_and_counts(counts_of(values, name), by) for name in metrics}
+        shapes = {shape for shape, _ in by_metric.values() if shape[0]}
+        if not shapes:
+            continue
+        if len(shapes) > 1:
             raise ValueError("the metrics of a Tweet have different times")
+        moments = starts(*shapes.pop())
         ids += [tweet_id] * len(moments)
-        if moments:
-            times.append(
-                starts(moments, None)
-                if by == "day"
-                else starts([day for day, _ in moments], [[hour] for _, hour in moments])
-            )
-        for name, found in by_metric.items():
-            cells[name] += [found.get(moment) for moment in moments]
+        times.append(moments)
+        for name, (_, counts) in by_metric.items():
+            cells[name] += counts or [None] * len(moments)
     stamps = np.concatenate(times) if times else np.array([], "datetime64[ms]")
-    columns: dict[str, Any] = {
+    return {
         "tweet_id": pa.array(ids, pa.string()),
         "time": pa.array(stamps, pa.timestamp("ms")).cast(TIME),
+        **{name: _integers(counts) for name, counts in cells.items()},
     }
-    for name, counts in cells.items():
-        columns[name] = _integers(counts)
-    return columns
 
 
-def _flatten(days: Mapping[str, Any], by: By) -> dict[Any, Any]:
+def _times_and_counts(days: Mapping[str, Any] | None, by: By) -> tuple[Any, list[Any]]:
+    """Days, the hours of each (None by day), and all counts, in the order of time."""
+    pairs = sorted((days or {}).items())
+    names = tuple(day for day, _ in pairs)
     if by == "day":
-        return dict(days)
-    return {
-        (day, hour): count for day, hours in days.items() for hour, count in (hours or {}).items()
-    }
+        return (names, None), [count for _, count in pairs]
+    hours = [sorted(of_day.items()) for _, of_day in pairs]
+    shape = (names, tuple(tuple(hour for hour, _ in of_day) for of_day in hours))
+    return shape, [count for of_day in hours for _, count in of_day]
 
 
-def _check_times(
-    table: pa.Table, by: By | None, window: tuple[datetime, datetime], tweet_ids: Iterable[str]
-) -> None:
-    """Raise unless a series has each day or hour of its window once, and no other.
+def _from_posting(
+    table: pa.Table, tweet_ids: Sequence[str], by: By | None, window: tuple[datetime, datetime]
+) -> pa.Table:
+    """The rows from each Tweet's posting on, if a series has each time of its window once.
 
-    Those before a Tweet was posted may be missing.
+    Raises
+    ------
+    ValueError
+        It lacks some time after posting, or has one twice or outside of the window.
     """
-    if by is None:
-        return
-    step = np.timedelta64(1, "D" if by == "day" else "h")
-    first, last = (np.datetime64(moment.replace(tzinfo=None), "ms") for moment in window)
-    first = first.astype(f"datetime64[{'D' if by == 'day' else 'h'}]").astype("datetime64[ms]")
-    steps = -(-(last - first) // step)
     codes = table["tweet_id"].combine_chunks().dictionary_encode()
-    ids = codes.dictionary.to_pylist()
-    if len(ids) != len(list(tweet_ids)):
-        raise ValueError("a Tweet has no times")
-    times = table["time"].combine_chunks().cast(pa.timestamp("ms")).to_numpy()
-    places = (times - first) // step
+    if by is None:
+        return table.filter(_where(codes, lambda tweet_id: posted_before(tweet_id, window[1])))
+    step = timedelta(days=1) if by == "day" else timedelta(hours=1)
+    first = window[0].replace(minute=0, second=0)
+    first = first.replace(hour=0) if by == "day" else first
+    steps = -((first - window[1]) // step)
+    since = table["time"].to_numpy() - np.datetime64(first.replace(tzinfo=None), "ms")
+    places = since // np.timedelta64(step)
     if ((places < 0) | (places >= steps)).any():
         raise ValueError("times outside of the period")
-    cells = np.zeros((len(ids), steps), bool)
-    cells[codes.indices.to_numpy(), places] = True
-    if cells.sum() != len(table):
-        raise ValueError("a time stands there twice")
-    posted = created_at(ids).dt.tz_localize(None).to_numpy("datetime64[ms]")
-    since = np.where(np.isnat(posted), 0, (posted - first) // step)
-    if (~cells & (np.arange(steps) >= since[:, None])).any():
+    number = {tweet_id: at for at, tweet_id in enumerate(tweet_ids)}
+    numbers = np.array([number[tweet_id] for tweet_id in codes.dictionary.to_pylist()], int)
+    rows = numbers[codes.indices.to_numpy()]
+    present = np.zeros((len(tweet_ids), steps), bool)
+    present[rows, places] = True
+    if present.sum() != len(table):
+        raise ValueError("a time is there twice")
+    posted = [tweet_time(tweet_id) or first for tweet_id in tweet_ids]
+    begun = np.array([max(0, (moment - first) // step) for moment in posted], int)
+    if (~present & (np.arange(steps) >= begun[:, None])).any():
         raise ValueError("times of the period are missing")
+    after = places >= begun[rows]
+    return table if after.all() else table.filter(pa.array(after))
 
 
-def _listed(table: pa.Table, ids: Iterable[str]) -> pa.Array | None:
-    wanted = pa.array(list(ids), pa.string())
-    return pc.is_in(table["tweet_id"], wanted) if len(wanted) else None
+def _where(ids: pa.DictionaryArray, holds: Callable[[str], bool]) -> pa.Array:
+    """Which rows are of Tweets for which something holds."""
+    return pa.array(map(holds, ids.dictionary.to_pylist()), pa.bool_()).take(ids.indices)
 
 
-def _blank(table: pa.Table, names: Iterable[str], where: Any) -> pa.Table:
-    """The table with nulls in the named columns wherever the mask is true."""
-    if where is None:
-        return table
-    for name in names:
-        if name in table.column_names:
-            index = table.column_names.index(name)
-            column = pc.if_else(where, pa.scalar(None, pa.int64()), table[name])
-            table = table.set_column(index, table.schema.field(index), column)
-    return table
-
-
-def _ids_before(table: pa.Table, border: int) -> pa.Array:
-    """Which rows' Tweets have an id below a border."""
-    codes = table["tweet_id"].combine_chunks().dictionary_encode()
-    old = pa.array(
-        [int(tweet_id) < border for tweet_id in codes.dictionary.to_pylist()], pa.bool_()
-    )
-    return old.take(codes.indices)
-
-
-def _blank_unknown_zeros(
-    table: pa.Table,
-    endpoint: str,
-    window: tuple[datetime, datetime] | None,
-    read_at: datetime | None,
+def _blank(
+    table: pa.Table, names: Iterable[str], where: pa.Array, *, only_zeros: bool = False
 ) -> pa.Table:
-    """Nulls for what reads 0 and means "not known": see `engagement_nb.availability`."""
-    if not len(table):
+    """The table with nulls in the named columns wherever the mask is true."""
+    if not pc.any(where).as_py():
         return table
-    limit = age_limit(endpoint, "video_views", read_at) if read_at else None
-    if limit and "video_views" in table.column_names:
-        zero = pc.equal(table["video_views"], 0)
-        old = _ids_before(table, limit.first_id)
-        table = _blank(table, ("video_views",), pc.and_kleene(old, zero))
-    limits = {name: zero_limit(endpoint, name, window) for name in ZERO_BEFORE_KNOWN}
-    for name, limit in limits.items():
-        if limit:
-            where = _ids_before(table, limit.first_id)
-            if "time" in table.column_names:
-                border = pa.scalar(PUBLIC_COUNTS_KNOWN_FROM, TIME)
-                where = pc.and_(where, pc.less(table["time"], border))
-            table = _blank(table, (name,), where)
+    for name in {*names}.intersection(table.column_names):
+        index = table.column_names.index(name)
+        mask = pc.and_kleene(where, pc.equal(table[name], 0)) if only_zeros else where
+        column = pc.if_else(mask, pa.scalar(None, pa.int64()), table[name])
+        table = table.set_column(index, table.schema.field(index), column)
     return table
 
 

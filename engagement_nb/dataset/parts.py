@@ -94,6 +94,13 @@ class Part(Asked):
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
     table: pa.Table | None = None
 
+    @property
+    def window(self) -> tuple[datetime, datetime] | None:
+        """The period of the figures; None for totals."""
+        if self.answered:
+            return self.answered
+        return (self.start, self.end) if self.start and self.end else None
+
     def description(self) -> bytes:
         """Everything except the rows, as JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "table"}

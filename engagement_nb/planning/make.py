@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from operator import itemgetter
 from typing import Any
 
 from engagement_nb.availability import (
-    AgeLimit,
     Reason,
-    age_limit,
+    availability,
     cut_off_at_first_moment,
-    first_id_of,
 )
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.profiles import USER_FIELDS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.planning.periods import Moment, Window, cut, resolve
+from engagement_nb.planning.periods import HOUR, Moment, Window, cut, resolve
 from engagement_nb.planning.plan import Plan
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
@@ -199,20 +195,20 @@ def _split_unavailable(
     """What is known to be unavailable, and the Tweets to ask for."""
     log = ProblemLog.from_rows(ids.problems.to_dict("records"))  # type: ignore[arg-type]
     offered = [name for name in wanted if name in spec.metrics]
-    # One comparison of numbers for each Tweet: `availability` takes too long for a million.
-    end = first_id_of(window.end) if window else math.inf
-    limits = [age_limit(spec.name, name, now) for name in offered]
-    # The most lenient limit: a Tweet below it has none of the metrics.
-    last = min((limit or AgeLimit(Reason.UNAVAILABLE, 0) for limit in limits), key=itemgetter(1))
+    # What is unknown of the last hour is unknown of the whole period.
+    last = (window.end - HOUR, window.end) if window else None
     accepted = []
     for tweet_id in ids.ids:
-        number = int(tweet_id)
-        if number >= end:
-            log.add([tweet_id], Reason.POSTED_LATER)
-        elif number < last.first_id:
-            log.add([tweet_id], last.reason, metrics=", ".join(offered))
+        reason = Reason.METRIC_NOT_OFFERED
+        for name in offered:
+            found = availability(tweet_id, spec.name, name, last, now)
+            if found is None:
+                accepted.append(tweet_id)
+                break
+            reason = found
         else:
-            accepted.append(tweet_id)
+            names = "" if reason == Reason.POSTED_LATER else ", ".join(offered)
+            log.add([tweet_id], reason, metrics=names)
     not_offered = [name for name in wanted if name not in spec.metrics]
     if not_offered:
         log.add(accepted, Reason.METRIC_NOT_OFFERED, "metrics", ", ".join(not_offered))

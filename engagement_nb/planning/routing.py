@@ -5,12 +5,11 @@ The plan's price and the run use the same function, `requests_for`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from engagement_nb.availability import Reason, age_limit, needs_owner
+from engagement_nb.availability import Reason, availability, needs_owner
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.planning.periods import Window
@@ -140,7 +139,6 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
         for name in plan.offered
         if not needs_owner(plan.endpoint.name, name) and name not in known.denied.get("app", ())
     )
-    first_private = first_private_id(plan)
     has_private = any(needs_owner(plan.endpoint.name, name) for name in offered)
 
     def users_for(tweet_id: str) -> tuple[list[int], Reason | None]:
@@ -162,7 +160,7 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
         if plan.endpoint.own_only:
             candidates, reason = users_for(tweet_id)
             return (Lane(candidates[0], "user", offered), None) if candidates else (None, reason)
-        if has_private and int(tweet_id) >= first_private:
+        if has_private and owner_gets_more(plan, tweet_id):
             candidates, reason = users_for(tweet_id)
             if candidates:
                 return Lane(candidates[0], "user", offered), None
@@ -179,15 +177,14 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
     return route
 
 
-def first_private_id(plan: Plan) -> int | float:
-    """From which id on the owner gets more about a Tweet than everybody; infinity if never."""
+def owner_gets_more(plan: Plan, tweet_id: str) -> bool:
+    """Whether the API gives a Tweet's owner a metric of the plan that nobody else gets."""
     endpoint = plan.endpoint.name
-    limits = [
-        age_limit(endpoint, name, plan.made_at)
+    return any(
+        needs_owner(endpoint, name)
+        and availability(tweet_id, endpoint, name, None, plan.made_at) is None
         for name in plan.offered
-        if needs_owner(endpoint, name)
-    ]
-    return min((limit.first_id if limit else 0 for limit in limits), default=math.inf)
+    )
 
 
 def _fill(lanes: dict[Lane, list[str]], plan: Plan, known: Known) -> None:

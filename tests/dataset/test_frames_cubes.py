@@ -110,7 +110,13 @@ def test_of_any_other_answer_nothing_is_read_that_the_plain_way_does_not_read(
     if found is not None:
         beside, cube = found
         assert beside == {**orjson.loads(raw), "metrics": {}}
-        assert answer_table(cube, names, asked_by).equals(plain(bytes(raw), names, asked_by))
+        expected = plain(bytes(raw), names, asked_by)
+        assert expected is not None
+        keys = [
+            (name, "ascending") for name in ("tweet_id", "time") if name in expected.schema.names
+        ]
+        table = answer_table(cube, names, asked_by)
+        assert table.sort_by(keys).equals(expected.sort_by(keys))
 
 
 def test_pieces_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
