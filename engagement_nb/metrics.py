@@ -6,12 +6,14 @@ import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from engagement_nb import handover
 from engagement_nb.availability import Reason
+from engagement_nb.textfiles import csv_text
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
@@ -134,6 +136,21 @@ class Metrics:
             "days": len(self.frame) if self.about.unit == "day" else None,
             "problems": problems,
         }
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """The first rows of the frame."""
+        return self.frame.head(n)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the frame."""
+        return self.frame.copy()
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the frame to a CSV file.
+
+        A text that a spreadsheet would run as a formula begins with a quote there.
+        """
+        Path(path).write_text(csv_text(self.frame), encoding="utf-8")
 
     def __len__(self) -> int:
         return len(self.frame)

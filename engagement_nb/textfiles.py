@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
+
+import pandas as pd
 
 from engagement_nb.errors import InputError
 
@@ -32,14 +34,15 @@ MAX_WHOLE = 256 << 20
 """Bytes that a gzipped file, or a line, may have where it is held as a whole."""
 
 
-def csv_safe(value: Any) -> Any:
-    """A value for a cell of a CSV file: a text that a spreadsheet would run gets a quote before.
-
-    Applies to texts that begin with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return.
-    Everything else is given back as it is. Use it as ``frame[texts].map(csv_safe)``.
-    """
-    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-    return f"'{value}" if risky else value
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV. A text that a spreadsheet would run as a formula gets a quote before it."""
+    texts = [str(name) for name in frame if pd.api.types.is_string_dtype(frame[name].dtype)]
+    risky = ("=", "+", "-", "@", "\t", "\r")
+    safe = {
+        name: frame[name].where(~frame[name].str.startswith(risky, na=False), "'" + frame[name])
+        for name in texts
+    }
+    return str(frame.assign(**safe).to_csv(index=False, lineterminator="\n"))
 
 
 def plain_words(cell: str) -> str:

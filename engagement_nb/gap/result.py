@@ -18,7 +18,7 @@ from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About
 from engagement_nb.store import Store
-from engagement_nb.textfiles import csv_safe
+from engagement_nb.textfiles import csv_text
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",
@@ -367,7 +367,7 @@ class Findings:
 
     def to_csv(self, path: str | Path) -> None:
         """Write the figures by Tweet to a CSV file, one row a Tweet."""
-        self.tweets.to_csv(path, index=False)
+        Path(path).write_text(csv_text(self.tweets), encoding="utf-8")
 
     def save_tables(self, where: str | Path) -> None:
         """Write the figures by Tweet and by metric, each as CSV and as Parquet.
@@ -398,9 +398,7 @@ class Findings:
         }
         for name, table in tables.items():
             store.publish(f"{name}.parquet", table.to_parquet(index=False))
-            texts = [c for c in table.columns if pd.api.types.is_string_dtype(table[c].dtype)]
-            safe = table.assign(**{column: table[column].map(csv_safe) for column in texts})
-            store.publish(f"{name}.csv", safe.to_csv(index=False, lineterminator="\n").encode())
+            store.publish(f"{name}.csv", csv_text(table).encode())
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""

@@ -10,8 +10,8 @@ from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from engagement_nb.errors import InputError
-from engagement_nb.textfiles import as_utf8, csv_safe, read_file
-from engagement_nb.usage.ledger import COLUMNS, USER, Contract, Ledger
+from engagement_nb.textfiles import as_utf8, csv_text, read_file
+from engagement_nb.usage.ledger import USER, Contract, Ledger
 
 
 def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
@@ -32,10 +32,11 @@ def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
     frame = ledger.records()
     frame["first_queried"] = [moment.isoformat() if moment == moment else ""
                               for moment in frame["first_queried"]]  # fmt: skip
-    names = ["user_id", "handle"]
-    frame[names] = frame[names].map(csv_safe)
-    path = Path(target) if isinstance(target, str | Path) else target
-    frame[COLUMNS].to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    text = csv_text(frame)
+    if isinstance(target, str | Path):
+        Path(target).write_text(text, encoding="utf-8")
+    else:
+        target.write(text)
     return len(frame)
 
 
