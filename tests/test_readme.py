@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from engagement_nb.sandbox import Sandbox
-from tests.client.test_credentials import pin_from
+from tests.client.logins import pin_from
 from tests.exports.export_files import current, post, write
 
 ROOT = Path(__file__).parent.parent

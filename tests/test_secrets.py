@@ -22,7 +22,7 @@ from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
-from tests.client.test_credentials import Person, pin_from
+from tests.client.logins import Person, pin_from
 
 PLANTED = {
     "TWITTER_CONSUMER_KEY": "PLANTED-consumer-key",

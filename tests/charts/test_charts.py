@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 
 from engagement_nb.charts import alt_text, figure_html
 from engagement_nb.gap import explore_gap
-from tests.gap.test_gap import account, as_metrics, in_two_days
+from tests.gap.accounts import account, as_metrics, in_two_days
 
 PLOTS = {
     "bridge": lambda gap: gap.plot_bridge(),

@@ -16,7 +16,7 @@ from engagement_nb.client.credentials import config_file, find_profiles
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.vocabulary import ENV_ACCESS_TOKEN, ENV_BEARER_TOKEN, ENV_CONSUMER_SECRET
-from tests.client.test_credentials import pin_from
+from tests.client.logins import pin_from
 
 MakeSandbox = Callable[..., Sandbox]
 

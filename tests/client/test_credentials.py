@@ -31,6 +31,7 @@ from engagement_nb.errors import (
 )
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import answers, serving
+from tests.client.logins import Person, pin_from
 from tests.client.profiles import profile_of, quick_client
 
 MakeSandbox = Callable[..., Sandbox]
@@ -264,31 +265,6 @@ def test_a_kept_bearer_token_that_died_is_fetched_anew_once(make_sandbox: MakeSa
 
 
 # -- login ---------------------------------------------------------------------------------------
-
-
-def pin_from(page: str, account: int = 0) -> str:
-    """Do what a person does at the sandbox's page: allow the app, read the PIN."""
-    token = page.partition("oauth_token=")[2]
-    base = page.partition("/oauth/")[0]
-    form = {"oauth_token": token, "account": str(account)}
-    answer = httpx.post(f"{base}/oauth/authorize", data=form)
-    pin = re.search(r"\b(\d{7})\b", answer.text)
-    assert pin, answer.text
-    return pin[1]
-
-
-class Person:
-    """Answers the questions of a login, and keeps what was shown."""
-
-    def __init__(self, answer: Callable[[str], str] = pin_from) -> None:
-        self.shown: list[str] = []
-        self.answer = answer
-
-    def show(self, text: str) -> None:
-        self.shown.append(text)
-
-    def ask(self, question: str) -> str:
-        return self.answer(self.shown[0].splitlines()[-1])
 
 
 def test_a_login_stores_a_profile_that_works(files: Path, sandbox: Sandbox) -> None:

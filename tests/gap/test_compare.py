@@ -16,7 +16,7 @@ from engagement_nb.gap.interval import (
     share_interval,
 )
 from studies.compare import AFTER, BEFORE, outcomes, pairs
-from tests.gap.test_gap import COUNTED, account, as_metrics
+from tests.gap.accounts import COUNTED, account, as_metrics
 
 
 def change(found: enb.Comparison, name: str):

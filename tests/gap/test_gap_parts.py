@@ -17,7 +17,7 @@ from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import ENDPOINTS, METRICS
 from engagement_nb.words import interval, listed, number, percent
-from tests.gap.test_gap import account, as_metrics, in_two_days
+from tests.gap.accounts import account, as_metrics, in_two_days
 
 NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
 START = datetime(2026, 9, 2, 12, tzinfo=UTC)

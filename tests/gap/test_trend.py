@@ -10,7 +10,7 @@ import pytest
 import engagement_nb as enb
 from engagement_nb.charts import alt_text
 from engagement_nb.gap.interval import share_interval
-from tests.gap.test_gap import COUNTED, account, as_metrics
+from tests.gap.accounts import COUNTED, account, as_metrics
 
 FIRST = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
 

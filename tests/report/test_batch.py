@@ -19,48 +19,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
-from engagement_nb import cli
 from engagement_nb.handover import handed_over
 from engagement_nb.report.batch import make_batch
 from engagement_nb.report.make import TABLES
 from engagement_nb.report.notebooks import EXPLORE
+from tests.report.batches import manifest, record, run, summary
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
 FAILS = "raise enb.EngagementError('The figures of this account end early.')"
-
-
-@pytest.fixture
-def inputs(tmp_path) -> Path:
-    """A folder with an export file and quick notebooks."""
-    export(tmp_path)
-    quick_notebooks(tmp_path / "notebooks")
-    return tmp_path
-
-
-def manifest(folder: Path, *rows: str, header: str = "name,export,then") -> Path:
-    path = folder / "manifest.csv"
-    path.write_text("\n".join([header, *rows]) + "\n")
-    return path
-
-
-def run(folder: Path, path: Path, *words: str) -> int:
-    given = [
-        "batch",
-        str(path),
-        "-o",
-        str(folder / "out"),
-        "--notebooks",
-        str(folder / "notebooks"),
-    ]
-    return cli.run([*given, "--no-progress", *words])
-
-
-def record(folder: Path, name: str) -> dict:
-    return json.loads((folder / "out" / "reports" / name / "made.json").read_text())
-
-
-def summary(folder: Path) -> dict:
-    return json.loads((folder / "out" / "summary.json").read_text())
 
 
 def test_one_failure_stops_no_other_report(inputs, capsys):

@@ -16,10 +16,8 @@ from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.report.render import read_record
 from engagement_nb.store import Store
 from tests.notebooks import notebook_cells
+from tests.report.batches import manifest, record, run, summary
 from tests.report.report_inputs import export, quick_notebooks
-from tests.report.test_batch import inputs, manifest, record, run, summary
-
-__all__ = ["inputs"]
 
 READS_PERIODS = "metrics = enb.connect(source).historical(ids_file)\nmetrics"
 

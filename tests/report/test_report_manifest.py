@@ -8,9 +8,7 @@ import pytest
 
 from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import EXPLORE, find_notebook
-from tests.report.test_batch import inputs, manifest, run, summary
-
-__all__ = ["inputs"]
+from tests.report.batches import manifest, run, summary
 
 MISWRITTEN = [
     ('name,export,title\na,export.csv,"not closed\nb,export.csv,x\n', "row 2 cannot be read"),

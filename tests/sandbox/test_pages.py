@@ -11,7 +11,7 @@ import pytest
 from engagement_nb.sandbox import Sandbox
 from tests.browser import browser as browser
 from tests.sandbox.helpers import post
-from tests.sandbox.test_sign_in import finish, start
+from tests.sandbox.sign_in import finish, start
 
 
 def visit(browser: Any, url: str, width: int = 390) -> None:

@@ -11,16 +11,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_notebook
 
 from engagement_nb import connect
 from engagement_nb.cli import run
+from engagement_nb.client import Request
 from engagement_nb.dataset import Dataset
-from engagement_nb.errors import CredentialsError, InputError
+from engagement_nb.errors import ConnectionTroubleError, CredentialsError, InputError
+from engagement_nb.metrics import Metrics
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.compose import compose
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.vocabulary import ENDPOINTS, tweet_time
+from tests.client.hostile import drips_body, serving
 from tests.collect.collecting import account_for_each, same
 
 
@@ -120,6 +124,52 @@ def test_figures_from_this_machine_are_labelled_whatever_the_source_is_called(
 def test_what_is_no_source_is_one_clear_error(kind: str) -> None:
     with pytest.raises(InputError, match="no source"):
         connect(kind)
+
+
+def test_bounds_of_a_response_given_to_connect_reach_the_client(
+    with_keys: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send_with(**options: float) -> None:
+        with connect("api", **options) as source:  # type: ignore[arg-type]
+            ids = tuple(with_keys.ids("own", 5))
+            source.client.send(Request("totals", ids, ("favorites",), source.profiles[0]))
+
+    with pytest.raises(ConnectionTroubleError, match="larger than"):
+        send_with(max_bytes=10)
+    with serving(drips_body) as url:
+        monkeypatch.setenv("ENGAGEMENT_API_URL", url)
+        with pytest.raises(ConnectionTroubleError, match=r"within 0\.2 s"):
+            send_with(deadline=0.2)
+
+
+def test_a_misspelt_metric_in_a_cell_is_one_sentence_without_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shell = InteractiveShell()
+    shell.run_cell(
+        "import engagement_nb as enb\n"
+        "enb.connect('sandbox', tweets=50).totals(metrics=['favourites'])",
+        silent=True,
+    )
+    shown = capsys.readouterr()
+    assert (shown.out + shown.err).strip() == (
+        "InputError: 'favourites' is not a metric. Did you mean favorites?"
+    )
+
+
+def test_figures_are_looked_at_and_taken_away_as_those_of_pandas_are(tmp_path: Path) -> None:
+    with connect("sandbox", tweets=50) as source:
+        metrics = source.totals()
+    owned = Metrics(metrics.frame.assign(text="=1+1"), metrics.problems, metrics.about)
+    assert owned.head(3).equals(owned.frame.head(3))
+    copy = owned.to_frame()
+    copy["favorites"] = 0
+    assert copy["favorites"].sum() < owned.frame["favorites"].sum()
+    owned.to_csv(tmp_path / "figures.csv")
+    kept = pd.read_csv(tmp_path / "figures.csv", dtype={"tweet_id": "string"})
+    assert kept["tweet_id"].tolist() == owned.frame["tweet_id"].tolist()
+    assert kept["favorites"].tolist() == owned.frame["favorites"].tolist()
+    assert kept["text"].unique().tolist() == ["'=1+1"]
 
 
 def test_options_are_the_sandboxs_only() -> None:
