@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engagement_nb.client.credentials import secret
 from engagement_nb.sandbox import Sandbox
 
 
@@ -19,6 +20,12 @@ def _a_ledger_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         patch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_one_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A string that one test used as a token is masked in no other test's output."""
+    monkeypatch.setattr(secret, "_seen", set(secret._seen))
 
 
 @pytest.fixture(scope="session")

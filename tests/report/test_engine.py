@@ -91,11 +91,12 @@ def test_outputs_are_those_of_a_stock_kernel(tmp_path):
 
 
 SETS = notebook(
-    "import os, random, sys, warnings, matplotlib as mpl, numpy as np, pandas as pd",
-    "left_behind = 1; random.seed(7); np.random.seed(7); mpl.rcParams['lines.linewidth'] = 77",
+    "import os, random, sys, warnings, matplotlib.pyplot, numpy as np, pandas as pd",
+    "left_behind = 1; random.seed(7); np.random.seed(7)",
+    "matplotlib.rcParams['lines.linewidth'] = 77",
     "pd.options.display.max_rows = 7; os.environ['LEFT_BEHIND'] = 'x'; os.chdir('/')",
     "sys.path.append('/left'); pd.left_behind = 1; np.seterr(all='raise'); os.umask(0o777)",
-    "warnings.simplefilter('error'); pd.DataFrame.sum = None; mpl.pyplot.figure()",
+    "warnings.simplefilter('error'); pd.DataFrame.sum = None; matplotlib.pyplot.figure()",
 )
 SEES = notebook(
     "import os, random, sys, warnings, matplotlib.pyplot as plt, numpy as np, pandas as pd",
