@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= reports
 SOURCE ?= sandbox
 
@@ -11,7 +12,7 @@ help:
 	@echo "make report   a gap report on the sandbox, in $(OUT)/ (SOURCE=path of an export for yours)"
 	@echo "make test     the tests"
 	@echo "make lab      JupyterLab on the notebooks"
-	@echo "make lint     ruff, mypy, deptry and codespell"
+	@echo "make lint     ruff, mypy, deptry, codespell and proselint"
 	@echo "make docs     the documentation site, in site/"
 	@echo "make bench    speed and memory against named alternatives, one JSON line each"
 	@echo "make release-check   the package is built, and tried in an empty environment"
@@ -20,15 +21,16 @@ help:
 $(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "engagement_nb needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks]'
+	$(PIP) pip
+	$(PIP) -e '.[notebooks]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(PIP) -e '.[notebooks,dask]' --group test --group lint
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,docs]'
+	$(PIP) --group docs
 	@touch $@
 
 report: $(VENV)/.run
@@ -46,6 +48,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/codespell
+	$(BIN)/proselint check *.md docs/*.md
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,11 @@ def requirement(text: str) -> tuple[str, str]:
     return name, spec or ""
 
 
+WHOLE = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
 def pyproject() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return WHOLE["project"]
 
 
 def core_and_notebooks() -> list[str]:
@@ -46,10 +50,27 @@ def test_every_dependency_is_pinned_and_no_index_is_named():
     lines = (ROOT / "constraints.txt").read_text().split()
     assert all(re.fullmatch(r"[A-Za-z0-9_.\-]+==[A-Za-z0-9_.+!]+", line) for line in lines)
     pinned = {re.sub(r"[-_.]+", "-", line.split("==")[0]).lower() for line in lines}
-    extras = pyproject()["optional-dependencies"]
-    asked = [*core_and_notebooks(), *extras["dask"], *extras["test"]]
-    names = {requirement(item)[0] for item in asked if not item.startswith("engagement-nb")}
+    groups = [pyproject()["optional-dependencies"]["dask"], *WHOLE["dependency-groups"].values()]
+    asked = [*core_and_notebooks(), *chain.from_iterable(groups)]
+    names = {requirement(item)[0] for item in asked}
     assert names <= pinned
+
+
+def test_the_lock_has_hashes_and_the_versions_of_the_constraints():
+    """requirements.lock installs what constraints.txt pins, and names no index."""
+    text = (ROOT / "requirements.lock").read_text()
+    assert "://" not in text
+    blocks = re.findall(
+        r"^([\w.-]+)==(\S+)[^\n]*((?:\n {4}--hash=sha256:[0-9a-f]{64}[ \\]*)*)", text, re.M
+    )
+    assert len(blocks) > 100
+    assert all(hashes for _, _, hashes in blocks)
+    normal = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version, _ in blocks}
+    for line in (ROOT / "constraints.txt").read_text().split():
+        name, version = line.split("==")
+        name = re.sub(r"[-_.]+", "-", name).lower()
+        assert normal.get(name, version) == version
+    assert {requirement(item)[0] for item in core_and_notebooks()} <= {*normal}
 
 
 def test_the_command_line_answers_without_importing_pandas():
