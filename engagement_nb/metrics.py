@@ -109,8 +109,8 @@ class Metrics:
         dict
             ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
             ``notes``, ``unit``, ``kind``, ``tweets`` (0 for a frame by day), ``days`` (None unless
-            by day), and ``problems``: one entry a reason, scope and metrics, with ``tweets`` and
-            ``advice``.
+            by day), ``posted`` (when the first and the last Tweet were posted, where known), and
+            ``problems``: one entry a reason, scope and metrics, with ``tweets`` and ``advice``.
         """
         groups = ["reason", "scope", "metrics"]
         problems = [
@@ -121,6 +121,7 @@ class Metrics:
             }
             for key, rows in self.problems.groupby(groups, sort=False)
         ]
+        posted = self.frame.get("created_at", pd.Series(dtype="object")).dropna()
         return {
             "source": self.about.source,
             "endpoint": self.about.endpoint,
@@ -134,6 +135,7 @@ class Metrics:
             "kind": self.about.kind,
             "tweets": self._tweets,
             "days": len(self.frame) if self.about.unit == "day" else None,
+            "posted": [_iso(posted.min()), _iso(posted.max())] if len(posted) else [],
             "problems": problems,
         }
 

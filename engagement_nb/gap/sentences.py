@@ -379,10 +379,11 @@ def growth(table: pd.DataFrame) -> str:
     if not len(table) or not come.iloc[-1]:
         return "No Tweet was posted within the series, so none can be followed from its start."
     half, most = (table.index[int(np.argmax(come >= part * come.iloc[-1]))] for part in (0.5, 0.9))
-    return (
-        f"Tweets that were posted within the series had half of their {number(come.iloc[-1])}"
-        f" engagements within {half} of posting, and nine tenths within {most}."
+    text = (
+        f"Of the {number(come.iloc[-1])} engagements of Tweets that were posted within the series,"
+        f" half came by {half} after posting, and nine tenths by {most}."
     )
+    return f"{text} Day 0 is the day of posting." if "days" in str(table.index.name) else text
 
 
 def usual(table: pd.DataFrame) -> str:

@@ -134,7 +134,7 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     rows = gap.get("posts", facts.get("days" if unit == "day" else "tweets"))
     parts = [
         "" if rows is None else counted(rows, unit),
-        _period(facts),
+        ("posted " if facts.get("posted") and not facts.get("start") else "") + _period(facts),
         _FROM.get(str(facts.get("source")), ""),
     ]
     return ", ".join(part for part in parts if part)
@@ -233,7 +233,7 @@ def _by(facts: Mapping[str, Any]) -> str:
 
 def _period(facts: Mapping[str, Any]) -> str:
     if not (facts.get("start") and facts.get("end")):
-        return ""
+        return " to ".join(day[:10] for day in facts.get("posted") or ())
     start, end = (datetime.fromisoformat(facts[key]) for key in ("start", "end"))
     if start.time() == end.time() == time() and start < end:
         last = end - timedelta(days=1)

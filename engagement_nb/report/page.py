@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -141,19 +142,19 @@ def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
     if not hasattr(_threads, "exporter"):
         # Making one takes ten times as long as using it, and one is not safe for two threads.
         _threads.exporter = _Exporter()
-    html, _ = _threads.exporter.from_notebook_node(_readable(notebook), {"page": page})
+    html, _ = _threads.exporter.from_notebook_node(_readable(notebook, page.answer), {"page": page})
     return _accessible(html)
 
 
-def _readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook without what only a running notebook can show."""
+def _readable(notebook: nbformat.NotebookNode, answer: Sequence[str]) -> nbformat.NotebookNode:
+    """The notebook without what only a running notebook can show, and what the page says first."""
     cells = []
     for cell in notebook.cells:
         shown = nbformat.from_dict(cell)
         if "papermill-error-cell-tag" in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "code":
-            shown.outputs = [_readable_output(o) for o in cell.outputs if _is_readable(o)]
+            shown.outputs = [_readable_output(o, answer) for o in cell.outputs if _is_readable(o)]
         cells.append(shown)
     return nbformat.from_dict({**notebook, "cells": _without_title(cells)})
 
@@ -165,10 +166,18 @@ def _is_readable(output: Any) -> bool:
     return not (output.output_type == "stream" and not _text(output.text))
 
 
-def _readable_output(output: Any) -> Any:
-    if output.output_type != "stream":
-        return output
-    return nbformat.from_dict({**output, "text": _text(output.text)})
+def _readable_output(output: Any, answer: Sequence[str]) -> Any:
+    if output.output_type == "stream":
+        return nbformat.from_dict({**output, "text": _text(output.text)})
+    data = dict(output.get("data", {}))
+    for said in answer:
+        if "text/html" in data:
+            data["text/html"] = data["text/html"].replace(f"<p>{escape(said)}</p>", "", 1)
+    if "text/markdown" in data:
+        # A number and its sign stay on one line.
+        told = data["text/markdown"]
+        data["text/markdown"] = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", told)
+    return nbformat.from_dict({**output, "data": data}) if data else output
 
 
 def _text(stream: str) -> str:

@@ -70,8 +70,8 @@ def test_it_answers_on_the_sandbox_with_every_figure_described(tmp_path):
     assert f"{gap['hidden']:,}" in text
     assert "with their whole life in the window" in text
     assert "Over time" in text
-    assert "Figures stand at the week of engagement." in text
-    assert "engagements within" in text
+    assert "Figures stand at the day of engagement." in text
+    assert "half came by" in text
     assert "they say nothing about X" in text
 
 

@@ -66,6 +66,19 @@ def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
     assert page.html["lang"] == "en"
 
 
+def test_what_the_page_says_first_is_not_repeated_in_its_notebook():
+    said = 'It is "so" & 27.3 % of it.'
+    shown = display(html=f"<p>It is &quot;so&quot; &amp; 27.3 % of it.</p>{TABLE}")
+    page = page_of("## The answer", shown, answer=[said])
+    assert page.text.replace("\N{NO-BREAK SPACE}", " ").count(said) == 1
+    assert page.find("table") is not None
+
+
+def test_a_number_is_not_parted_from_its_percent_sign():
+    told = new_output("display_data", {"text/markdown": "The share is 27.3 % here."})
+    assert "27.3\N{NO-BREAK SPACE}% here" in page_of("## One", told).text
+
+
 def test_tables_can_be_scrolled_and_read_by_anybody():
     """A region that the keyboard reaches, named; headings say what they head; words to the left."""
     table = page_of("## Figures", display(html=TABLE)).find("table")
