@@ -108,7 +108,7 @@ def paced(
 ) -> Run:
     """Send with our client from as many threads as fill the quota, for so many windows."""
     window = WINDOW[limit]
-    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    profile = find_profile(variables=env)
     request = Request("totals", tuple(ids), ("favorites",), profile)
     accepted: list[float] = []
     refused: list[Sent] = []
@@ -141,7 +141,7 @@ def paced(
 
 def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) -> Run:
     """Send one after another, sleeping after each; what is refused is lost."""
-    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    profile = find_profile(variables=env)
     body = Request("totals", tuple(ids), ("favorites",), profile).body()
     url = profile.hosts.api + ENDPOINTS["totals"].path
     accepted, refused = [], 0
@@ -159,7 +159,7 @@ def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) ->
 
 def strange(env: dict[str, str], ids: list[str], every: float, seconds: float) -> Run:
     """Somebody else: a request at each beat, whatever becomes of the one before."""
-    profile = find_profile(environ=env, dotenv="", config="/nonexistent")
+    profile = find_profile(variables=env)
     body = Request("totals", tuple(ids), ("favorites",), profile).body()
     url = profile.hosts.api + ENDPOINTS["totals"].path
     statuses: list[tuple[float, int]] = []

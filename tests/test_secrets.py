@@ -82,7 +82,7 @@ def test_a_profile_is_not_pickled() -> None:
 
 
 def test_profiles_and_requests_show_no_token() -> None:
-    profile = find_profile(environ=PLANTED, dotenv="", config="/nonexistent")
+    profile = find_profile(variables=PLANTED)
     request = Request("totals", ("1",), ("favorites",), profile)
     shown = f"{profile} {profile!r} {request} {request!r} {profile.user_auth()!r} {vars(profile)}"
     assert "PLANTED" not in shown
@@ -90,7 +90,7 @@ def test_profiles_and_requests_show_no_token() -> None:
 
 
 def test_texts_are_cleaned_of_tokens_in_every_form_the_wire_has() -> None:
-    find_profile(environ=PLANTED, dotenv="", config="/nonexistent")
+    find_profile(variables=PLANTED)
     once = "PLANTED%2Fconsumer%2Bsecret%3D"
     twice = "PLANTED%252Fconsumer%252Bsecret%253D"
     bearer = "PLANTED%2Fbearer%3D PLANTED/bearer="
@@ -119,17 +119,18 @@ def test_stored_tokens_are_known_before_anybody_asks_for_a_profile(
 
 
 def test_nothing_that_can_fail_says_a_secret(
-    everything_said: Callable[[], str], tmp_path: Path
+    everything_said: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right tokens and wrong ones; refusals, faults, redirects; the bearer's and the PIN's way."""
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "stored"))
     faults = ["500", "502-html", "garble", "cut", "drop"]
     with Sandbox(tweets=300, per_minute=1_000_000, faults={"script": faults}) as sandbox:
         own, others = tuple(sandbox.ids("own", 30)), tuple(sandbox.ids("others", 2))
         env = {**sandbox.env}
         del env["TWITTER_BEARER_TOKEN"]
-        good = find_profile(environ=env, dotenv="", config="/nonexistent")
+        good = find_profile(variables=env)
         urls = {name: env[name] for name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL")}
-        bad = find_profile(environ={**PLANTED, **urls}, dotenv="", config="/nonexistent")
+        bad = find_profile(variables={**PLANTED, **urls})
         gone = Profile("gone", hosts_at("http://127.0.0.1:9"), *_tokens_of(good))
         unfetched = Profile("unfetched", bad.hosts, bad.consumer_key, bad.consumer_secret)
         requests = [Request("totals", own, ("favorites",), good) for _ in faults]
@@ -160,7 +161,6 @@ def test_nothing_that_can_fail_says_a_secret(
             hosts=hosts_at(sandbox.url),
             ask=person.ask,
             show=person.show,
-            config=tmp_path / "stored" / "credentials.toml",
         )
         for key, answer in (("wrong-PLANTED", pin_from), (sandbox.consumer_key, lambda _: "1")):
             person = Person(answer)
@@ -171,7 +171,6 @@ def test_nothing_that_can_fail_says_a_secret(
                     hosts=hosts_at(sandbox.url),
                     ask=person.ask,
                     show=person.show,
-                    config=tmp_path / "never" / "credentials.toml",
                 )
             errors.append(told(caught.value))
         secrets = [

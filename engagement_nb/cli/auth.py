@@ -44,7 +44,10 @@ def login(profile: str, opens: bool) -> None:
 def status(as_json: bool) -> None:
     """Show which profiles and tokens are there, never their values; asks nobody."""
     profiles = find_profiles()
-    looked = [{"place": p.name, "profiles": [x.name for x in p.profiles]} for p in places()]
+    looked = [
+        {"place": place, "profiles": [profile.name for profile in found]}
+        for place, found in places().items()
+    ]
     if as_json:
         _print_json({"profiles": [_describe(p) for p in profiles], "looked_in": looked})
         return

@@ -26,8 +26,8 @@ import orjson
 
 from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLargeError
 from engagement_nb.client.credentials import Profile
-from engagement_nb.client.credentials.secret import redact
-from engagement_nb.client.pacing import Pacer, Pacers, Ticket
+from engagement_nb.client.credentials.secret import mask
+from engagement_nb.client.pacing import Pacer, Pacers
 from engagement_nb.client.wire import GROUPING, Answer, Request, read_answer
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -238,7 +238,7 @@ class Client:
         body: bytes,
         auth: httpx.Auth,
         pacer: Pacer,
-        ticket: Ticket,
+        ticket: int,
         outcome: _Outcome,
     ) -> Answer:
         learned = False
@@ -299,7 +299,7 @@ class _Outcome:
 def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
     host = httpx.URL(request.url).host
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
-        what = f"{host} could not be reached ({redact(str(error))})."
+        what = f"{host} could not be reached ({mask(str(error))})."
         advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
     elif isinstance(error, DeadlineError):
         seconds = str(error).rpartition("within ")[2]
@@ -309,7 +309,7 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
         what = f"The response of {host} is {error}."
         advice = "Check ENGAGEMENT_API_URL and any proxy between here and the API."
     elif isinstance(error, httpx.DecodingError):
-        what = f"The response of {host} cannot be decoded: {redact(str(error))}."
+        what = f"The response of {host} cannot be decoded: {mask(str(error))}."
         advice = "Try again; if it stays so, check any proxy between here and the API."
     elif isinstance(error, httpx.TimeoutException):
         what = f"{host} did not answer in time."

@@ -12,7 +12,7 @@ import httpx
 import orjson
 
 from engagement_nb.client.credentials import Profile
-from engagement_nb.client.credentials.secret import redact
+from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import Cube, read_cube
 from engagement_nb.client.pacing import server_time
 from engagement_nb.errors import ApiError, ServerTroubleError
@@ -243,7 +243,7 @@ def _texts(errors: object) -> tuple[str, ...]:
             break
         texts.append(text.replace("\0", " "))
     # Once for all of them: each search for secrets has to look them up.
-    return tuple(redact("\0".join(texts)).split("\0")) if texts else ()
+    return tuple(mask("\0".join(texts)).split("\0")) if texts else ()
 
 
 def _ids(listed: object) -> tuple[str, ...]:

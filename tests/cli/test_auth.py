@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.vocabulary import ENV_ACCESS_TOKEN, ENV_BEARER_TOKEN, ENV_CONSUMER_SECRET
 from tests.client.logins import pin_from
+from tests.client.profiles import without_keys
 
 MakeSandbox = Callable[..., Sandbox]
 
@@ -24,13 +25,9 @@ MakeSandbox = Callable[..., Sandbox]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Call ``auth`` with the variables given, on a machine without keys."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
-    for name in list(os.environ):
-        if name.startswith("TWITTER_") or name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"):
-            monkeypatch.delenv(name)
+    without_keys(monkeypatch, tmp_path)
 
-    def run(*arguments: str, env: dict[str, str] | None = None, typed: str = "") -> Result:
+    def run(*arguments: str, env: dict[str, str] | None = None, typed: Any = None) -> Result:
         return CliRunner().invoke(auth, arguments, env=env, input=typed)
 
     return run
@@ -147,33 +144,40 @@ def test_tokens_that_are_missing_are_not_tried_and_no_failure(
     assert len(sandbox.log) == 1
 
 
-def test_login_asks_shows_and_stores(run: Callable[..., Result], sandbox: Sandbox) -> None:
+class Typing(io.RawIOBase):
+    """A person at the keyboard: each line is thought of when it is asked for."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        line = next(self._lines, "").encode() if len(buffer) else b""
+        buffer[: len(line)] = line
+        return len(line)
+
+
+def test_login_asks_shows_and_stores(
+    run: Callable[..., Result], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The PIN is read at the sandbox's page between two questions, as a person does."""
-    import engagement_nb.client.credentials.login as module
-
     pages: list[str] = []
+
+    def lines() -> Iterator[str]:
+        yield f"{sandbox.consumer_key}\n"
+        yield f"{sandbox.consumer_secret}\n"
+        yield f"{pin_from(pages[-1])}\n"
+
+    monkeypatch.setattr("click.launch", pages.append)
     env = {k: v for k, v in sandbox.env.items() if k.startswith("ENGAGEMENT_")}
-    original = module._answer
-
-    def answer(ask: Callable[[str], str], question: str) -> str:
-        # Only the PIN can't be typed beforehand: it is made while the login runs.
-        return pin_from(pages[-1]) if "PIN" in question else original(ask, question)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_answer", answer)
-        patch.setattr("click.launch", pages.append)
-        result = run(
-            "login",
-            "--profile",
-            "mine",
-            env=env,
-            typed=f"{sandbox.consumer_key}\n{sandbox.consumer_secret}\n",
-        )
+    result = run("login", "--profile", "mine", env=env, typed=io.BufferedReader(Typing(lines())))
     assert result.exit_code == 0, result.output
     assert "Open this page" in result.stderr
     assert "Stored as profile 'mine'" in result.stderr
     assert sandbox.consumer_secret not in result.output
-    (profile,) = find_profiles(environ={})
+    (profile,) = find_profiles()
     assert profile.user_id == sandbox.accounts[0].user_id
     assert config_file().exists()
 

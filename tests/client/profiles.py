@@ -1,8 +1,12 @@
-"""Profiles of a sandbox's accounts, and a client that keeps its pace in memory."""
+"""Profiles of a sandbox's accounts, a machine without tokens, a client that paces in memory."""
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile
@@ -28,3 +32,12 @@ def quick_client(**options: Any) -> Client:
     """A client whose pacer shares nothing with anybody."""
     pacer = Pacer()
     return Client(pacer_for=lambda profile: pacer, **options)
+
+
+def without_keys(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """Work in an empty directory, on a machine with no tokens in any place of the lookup."""
+    monkeypatch.chdir(directory)
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(directory / "config"))
+    for name in list(os.environ):
+        if name.startswith("TWITTER_") or name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"):
+            monkeypatch.delenv(name)

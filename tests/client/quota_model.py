@@ -110,7 +110,6 @@ def run(
         if what == "look":
             asleep = False
             while free:
-                tracker.prune(now)
                 first = next(turn)
                 rotated = [endpoints[(first + k) % len(endpoints)] for k in range(len(endpoints))]
                 wait, endpoint = min((tracker.wait(e, now), k, e) for k, e in enumerate(rotated))[
@@ -144,7 +143,7 @@ def run(
                 second_remaining=left2,
                 wait=reset if tells_reset and not let_in else None,
             )
-            tracker.learn(endpoint, number, told, now, lambda n: _backoff(n, quota, rng))
+            tracker.learn(number, told, now, lambda n: _backoff(n, quota, rng))
             free += 1
             if not asleep:
                 asleep = True

@@ -8,7 +8,7 @@ import hmac
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -21,7 +21,6 @@ from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile, config_file, find_profile, find_profiles
 from engagement_nb.client.credentials.login import login, store_profile
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.credentials.signing import UserAuth
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_at
 from engagement_nb.errors import (
     ApiError,
@@ -32,7 +31,7 @@ from engagement_nb.errors import (
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import answers, serving
 from tests.client.logins import Person, pin_from
-from tests.client.profiles import profile_of, quick_client
+from tests.client.profiles import profile_of, quick_client, without_keys
 
 MakeSandbox = Callable[..., Sandbox]
 
@@ -43,11 +42,7 @@ USER = {"TWITTER_ACCESS_TOKEN": "12-token", "TWITTER_ACCESS_TOKEN_SECRET": "toke
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty directory to work in, with no .env and no stored profiles."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
-    for name in list(os.environ):
-        if name.startswith("TWITTER_") or name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"):
-            monkeypatch.delenv(name)
+    without_keys(monkeypatch, tmp_path)
     return tmp_path
 
 
@@ -58,12 +53,8 @@ def write_private(path: Path, text: str) -> Path:
     return path
 
 
-def found(environ: Mapping[str, str]) -> list[Profile]:
-    return find_profiles(environ=environ, dotenv="", config="/nonexistent/credentials.toml")
-
-
 def test_the_ecosystems_variables_make_the_default_profile() -> None:
-    (profile,) = found({**APP, **USER, "TWITTER_BEARER_TOKEN": "bearer"})
+    (profile,) = find_profiles(variables={**APP, **USER, "TWITTER_BEARER_TOKEN": "bearer"})
     assert profile.name == "default"
     assert profile.hosts is LIVE
     assert profile.user_id == "12"
@@ -73,8 +64,8 @@ def test_the_ecosystems_variables_make_the_default_profile() -> None:
 
 
 def test_further_owners_have_two_underscores_and_a_name() -> None:
-    profiles = found(
-        {
+    profiles = find_profiles(
+        variables={
             **APP,
             **USER,
             "TWITTER_ACCESS_TOKEN__ACME": "13-token",
@@ -88,19 +79,25 @@ def test_further_owners_have_two_underscores_and_a_name() -> None:
 
 
 def test_blanks_around_a_token_are_no_part_of_it() -> None:
-    (profile,) = found({"TWITTER_BEARER_TOKEN": " bearer\n", "TWITTER_CONSUMER_KEY": "  "})
+    (profile,) = find_profiles(
+        variables={"TWITTER_BEARER_TOKEN": " bearer\n", "TWITTER_CONSUMER_KEY": "  "}
+    )
     assert profile.bearer_token.reveal() == "bearer"
     assert not profile.consumer_key
 
 
-def test_the_first_place_that_has_a_name_wins_it(files: Path) -> None:
+def test_the_first_place_that_has_a_name_wins_it(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (files / ".env").write_text("TWITTER_ACCESS_TOKEN=22-dotenv\nTWITTER_ACCESS_TOKEN__B=23-b\n")
     write_private(
         config_file(),
         '[profiles.default]\naccess_token = "32-file"\n[profiles.b]\naccess_token = "33-file"\n'
         '[profiles.c]\naccess_token = "34-file"\n',
     )
-    ids = {p.name: p.user_id for p in find_profiles(environ={**APP, **USER})}
+    for name, value in {**APP, **USER}.items():
+        monkeypatch.setenv(name, value)
+    ids = {p.name: p.user_id for p in find_profiles()}
     assert ids == {"default": "12", "b": "23", "c": "34"}
 
 
@@ -114,27 +111,33 @@ def test_dotenv_is_found_above_the_working_directory_and_left_out_of_the_environ
     assert "TWITTER_BEARER_TOKEN" not in os.environ
 
 
-def test_a_profile_without_an_app_is_lent_one_for_the_same_hosts_only(files: Path) -> None:
+def test_a_profile_without_an_app_is_lent_one_for_the_same_hosts_only(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_private(
         config_file(),
         '[profiles.live]\naccess_token = "1-x"\naccess_token_secret = "y"\n'
         '[profiles.local]\napi_url = "http://127.0.0.1:9"\naccess_token = "2-x"\n',
     )
-    profiles = {p.name: p for p in find_profiles(environ=APP)}
+    for name, value in APP.items():
+        monkeypatch.setenv(name, value)
+    profiles = {p.name: p for p in find_profiles()}
     assert profiles["live"].consumer_key.reveal() == "app key"
     assert not profiles["local"].consumer_key
 
 
-def test_the_environments_hosts_are_for_all_and_dotenvs_for_its_own(files: Path) -> None:
+def test_the_environments_hosts_are_for_all_and_dotenvs_for_its_own(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A .env that lies in a directory by chance does not send stored tokens elsewhere."""
     (files / ".env").write_text(
         "TWITTER_BEARER_TOKEN__D=dotenv\nENGAGEMENT_API_URL=https://evil.example\n"
     )
     write_private(config_file(), '[profiles.f]\nbearer_token = "file"\n')
-    hosts = {p.name: p.hosts.api for p in find_profiles(environ={})}
+    hosts = {p.name: p.hosts.api for p in find_profiles()}
     assert hosts == {"d": "https://evil.example", "f": LIVE.api}
-    forced = find_profiles(environ={"ENGAGEMENT_API_URL": "http://127.0.0.1:9"})
-    assert {p.hosts.api for p in forced} == {"http://127.0.0.1:9"}
+    monkeypatch.setenv("ENGAGEMENT_API_URL", "http://127.0.0.1:9")
+    assert {p.hosts.api for p in find_profiles()} == {"http://127.0.0.1:9"}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
@@ -143,10 +146,10 @@ def test_a_file_that_others_may_read_is_refused_in_one_sentence(files: Path, mod
     path = write_private(config_file(), '[profiles.a]\nbearer_token = "planted"\n')
     path.chmod(mode)
     with pytest.raises(CredentialsError, match=r"can be read by others.*chmod 600") as caught:
-        find_profiles(environ={})
+        find_profiles()
     assert "\n" not in str(caught.value)
     path.chmod(0o600)
-    assert find_profile(environ={}).bearer_token.reveal() == "planted"
+    assert find_profile().bearer_token.reveal() == "planted"
 
 
 @pytest.mark.parametrize(
@@ -164,26 +167,26 @@ def test_a_file_that_others_may_read_is_refused_in_one_sentence(files: Path, mod
 def test_a_file_that_cannot_be_used_is_told_without_its_content(files: Path, text: str) -> None:
     write_private(config_file(), "").write_bytes(text.encode("latin-1"))
     with pytest.raises(CredentialsError, match="cannot be used") as caught:
-        find_profiles(environ={})
+        find_profiles()
     assert "planted" not in str(caught.value)
 
 
 def test_no_keys_at_all_points_to_the_sandbox(files: Path) -> None:
-    assert find_profiles(environ={}) == []
+    assert find_profiles() == []
     with pytest.raises(CredentialsError, match="sandbox, which needs none"):
-        find_profile(environ={})
+        find_profile()
 
 
 def test_an_unknown_name_lists_those_there_are() -> None:
     with pytest.raises(CredentialsError, match="no profile 'x'; there are: default"):
-        find_profiles(["x"], environ={**APP}, dotenv="", config="/nonexistent")
+        find_profiles(["x"], variables=APP)
 
 
 def test_missing_tokens_are_named() -> None:
-    (profile,) = found({**APP, "TWITTER_ACCESS_TOKEN": "12-token"})
+    (profile,) = find_profiles(variables={**APP, "TWITTER_ACCESS_TOKEN": "12-token"})
     with pytest.raises(CredentialsError, match="has no access token secret"):
         profile.user_auth()
-    (profile,) = found(USER)
+    (profile,) = find_profiles(variables=USER)
     with pytest.raises(CredentialsError, match="no consumer key and no consumer secret"):
         profile.app_auth()
 
@@ -218,7 +221,8 @@ def test_signatures_are_right_by_the_standard_and_leave_the_body_out(
 ) -> None:
     url = "https://data-api.twitter.com/insights/engagement/totals"
     request = httpx.Request("POST", url, content=body, headers={"Content-Type": "application/json"})
-    signer = UserAuth(LIVE.api, Secret(key), Secret(secret), Secret(token), Secret(token_secret))
+    tokens = [Secret(part) for part in (key, secret, token, token_secret)]
+    signer = Profile("me", LIVE, *tokens).user_auth()
     header = next(signer.auth_flow(request)).headers["Authorization"]
     assert header.startswith("OAuth ")
     assert 'oauth_signature_method="HMAC-SHA1"' in header
@@ -279,7 +283,7 @@ def test_a_login_stores_a_profile_that_works(files: Path, sandbox: Sandbox) -> N
     account = sandbox.accounts[1]
     assert stored.user_id == account.user_id
     assert stored.name == account.handle
-    (again,) = find_profiles(environ={})
+    (again,) = find_profiles()
     assert again == stored
     own = tuple(sandbox.ids("own", 2, account=1))
     with quick_client() as client:
@@ -301,7 +305,7 @@ def test_a_second_login_takes_the_app_that_is_there(files: Path, sandbox: Sandbo
             ask_secret=lambda _: pytest.fail("the app is known"),
             show=person.show,
         )
-    profiles = find_profiles(environ={})
+    profiles = find_profiles()
     assert [p.name for p in profiles] == ["zero", sandbox.accounts[1].handle]
     assert all(p.has_user and p.has_app for p in profiles)
 
@@ -316,7 +320,7 @@ def test_what_else_the_file_holds_stays(files: Path) -> None:
     assert "# mine" in kept
     assert "# hers" in kept
     assert kept.count("[profiles.new]") == 1
-    assert {p.name: p.user_id for p in find_profiles(environ={})} == {"other": "1", "new": "2"}
+    assert {p.name: p.user_id for p in find_profiles()} == {"other": "1", "new": "2"}
 
 
 def test_a_wrong_pin_is_told_and_nothing_is_stored(files: Path, sandbox: Sandbox) -> None:
@@ -420,7 +424,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(files: Path) -> None
 
 
 def test_profiles_work_with_a_client(sandbox: Sandbox, files: Path) -> None:
-    profile = find_profile(environ=sandbox.env)
+    profile = find_profile(variables=sandbox.env)
     with Client() as client:
         own = tuple(sandbox.ids("own", 1))
         assert client.send(Request("totals", own, ("favorites",), profile)).groups

@@ -106,41 +106,34 @@ def test_a_limit_by_second_is_kept_as_well() -> None:
     assert 130 <= len(traffic.accepted) <= 155
 
 
-def test_three_endpoints_that_share_the_quota_are_paced_together() -> None:
-    quota = Quota(60, 60.0, "sliding")
-    traffic, _ = run(quota, 5, latency=0.2, endpoints=("totals", "28hr", "historical"))
-    assert traffic.refused == []
-    assert traffic.share_of(quota) >= 0.95
-
-
 @KINDS
 @pytest.mark.parametrize("limit", [10, 60, 600])
 @pytest.mark.parametrize("latency", [0.05, 2.0])
-def test_endpoints_that_share_the_quota_are_never_taken_to_have_their_own(
+def test_endpoints_that_tell_the_same_limit_share_one_quota(
     kind: str, limit: int, latency: float
 ) -> None:
     quota = Quota(limit, 60.0, kind, phase=17.0)
-    traffic, tracker = run(
+    traffic, _ = run(
         quota, 4, latency=latency, jitter=latency / 5, endpoints=("totals", "28hr", "historical")
     )
     assert traffic.refused == []
-    assert not tracker.sharing.separate_quotas
 
 
 @KINDS
-@pytest.mark.parametrize("limits", [(60, 60, 60), (60, 20, 10)])
-def test_quotas_of_their_own_are_found_out_and_used_whole(
-    kind: str, limits: tuple[int, int, int]
-) -> None:
-    """By limits that differ, or by requests that cost the other endpoints nothing."""
-    names = ("totals", "28hr", "historical")
-    own = {name: Quota(n, 60.0, kind, phase=17.0) for name, n in zip(names, limits, strict=True)}
-    traffic, tracker = run(
-        own["totals"], 8, latency=0.2, jitter=0.02, workers=8, endpoints=names, own_quotas=own
+def test_endpoints_that_tell_different_limits_have_a_quota_each(kind: str) -> None:
+    limits = {"totals": 60, "28hr": 20, "historical": 10}
+    own = {name: Quota(limit, 60.0, kind, phase=17.0) for name, limit in limits.items()}
+    traffic, _ = run(
+        own["totals"],
+        8,
+        latency=0.2,
+        jitter=0.02,
+        workers=8,
+        endpoints=tuple(limits),
+        own_quotas=own,
     )
-    assert tracker.sharing.separate_quotas
     late = [moment for moment in traffic.accepted if moment > 240.0]
-    assert len(late) >= 0.95 * 4 * sum(limits)
+    assert len(late) >= 0.95 * 4 * sum(limits.values())
     assert len(traffic.refused) <= 2
 
 
@@ -148,19 +141,19 @@ def test_until_the_limit_is_known_requests_go_one_by_one() -> None:
     tracker = QuotaTracker()
     first = tracker.enter("totals", 0.0)
     assert tracker.wait("totals", 1.0) > 0
-    tracker.learn("totals", first, QuotaHeaders(500), 2.0, backoff)
+    tracker.learn(first, QuotaHeaders(500), 2.0, backoff)
     assert tracker.wait("totals", 2.0) == 0
     second = tracker.enter("totals", 2.0)
-    tracker.learn("totals", second, QuotaHeaders(200, 10, 8), 3.0, backoff)
+    tracker.learn(second, QuotaHeaders(200, 10, 8), 3.0, backoff)
     assert tracker.left("totals", 3.0) == 8
-    assert tracker.limit("totals") == 10
+    assert tracker.limits["totals"] == 10
 
 
 def test_a_limit_that_changes_is_followed() -> None:
     tracker = QuotaTracker()
     for limit in (100, 5):
         number = tracker.enter("totals", 1.0)
-        tracker.learn("totals", number, QuotaHeaders(200, limit, limit - 1), 1.1, backoff)
+        tracker.learn(number, QuotaHeaders(200, limit, limit - 1), 1.1, backoff)
     assert tracker.left("totals", 1.2) == 3
 
 
@@ -168,7 +161,7 @@ def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
     tracker = QuotaTracker()
     numbers = [tracker.enter("totals", 0.0) for _ in range(5)]
     for number in numbers:
-        tracker.learn("totals", number, QuotaHeaders(429, 10, 0, wait=7.0), 1.0, backoff)
+        tracker.learn(number, QuotaHeaders(429, 10, 0, wait=7.0), 1.0, backoff)
     assert (tracker.refused, tracker.refused_in_row) == (5, 1)
     assert tracker.wait("totals", 1.0) == pytest.approx(7.0)
 
@@ -176,14 +169,14 @@ def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
 def test_a_wait_beyond_all_reason_is_not_believed() -> None:
     tracker = QuotaTracker()
     number = tracker.enter("totals", 0.0)
-    tracker.learn("totals", number, QuotaHeaders(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
+    tracker.learn(number, QuotaHeaders(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
     assert tracker.wait("totals", 1.0) <= 3.0
 
 
 def test_a_killed_process_does_not_hold_its_places_for_ever() -> None:
     tracker = QuotaTracker()
     first = tracker.enter("totals", 0.0)
-    tracker.learn("totals", first, QuotaHeaders(200, 5, 4), 0.1, backoff)
+    tracker.learn(first, QuotaHeaders(200, 5, 4), 0.1, backoff)
     for _ in range(4):
         tracker.enter("totals", 1.0)
     assert tracker.wait("totals", 2.0) > 0

@@ -13,7 +13,7 @@ import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.client.pacing import Pacer, Store
+from engagement_nb.client.pacing import Pacer, QuotaStore
 from engagement_nb.collect import collect
 from engagement_nb.collect.running import Event, Run
 from engagement_nb.errors import (
@@ -223,7 +223,7 @@ def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> N
             # A new window begins on the server.
             seconds[0] += 1.0
 
-    apart = Pacer(Store(window=1.0)), Pacer(Store(window=1.0))
+    apart = Pacer(QuotaStore(window=1.0)), Pacer(QuotaStore(window=1.0))
     with (
         Client(pacer_for=lambda profile: apart[0]) as other,
         Client(pacer_for=lambda profile: apart[1]) as own,

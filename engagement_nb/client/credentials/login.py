@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from getpass import getpass
@@ -21,8 +20,8 @@ from requests_oauthlib import OAuth1Session
 from requests_oauthlib.oauth1_session import TokenMissing, TokenRequestDenied
 
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
-from engagement_nb.client.credentials.profiles import Profile
-from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, redact
+from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
+from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env, is_loopback
 from engagement_nb.errors import (
     ConnectionTroubleError,
@@ -49,9 +48,8 @@ def login(
     ask_secret: Callable[[str], str] = getpass,
     show: Callable[[str], object] = print,
     open_page: Callable[[str], object] | None = None,
-    config: str | Path | None = None,
 ) -> Profile:
-    """Get the tokens of a person by PIN, and store them as a profile in the user's own file.
+    """Get the tokens of a person by PIN, and store them as a profile in `config_file`.
 
     Parameters
     ----------
@@ -65,8 +63,6 @@ def login(
         How the person is asked and told things.
     open_page
         Called with the address to authorize at, to open it for the person.
-    config
-        The file to store in; `config_file` unless given.
 
     Returns
     -------
@@ -82,19 +78,16 @@ def login(
     ConnectionTroubleError
         No answer.
     """
-    path = Path(config) if config is not None else config_file()
-    read_file(path)  # A file that cannot be used is told before the person does any work.
-    key, secret, hosts = _app(name, consumer_key, consumer_secret, hosts, ask_secret, path)
+    path = config_file()
+    read_file(path)  # A file that cannot be used is reported before the person does any work.
+    key, secret, hosts = _app(name, consumer_key, consumer_secret, hosts, ask_secret)
 
     session = OAuth1Session(key.reveal(), client_secret=secret.reveal(), callback_uri="oob")
     if is_loopback(hosts.auth):
         session.trust_env = False
     with session:
         token = _fetch(
-            "the request token",
-            lambda: session.fetch_request_token(
-                hosts.auth + PATH_REQUEST_TOKEN, allow_redirects=False, timeout=TIMEOUT
-            ),
+            "the request token", session.fetch_request_token, hosts.auth + PATH_REQUEST_TOKEN
         )
         # requests-oauthlib would log this address; it is made of two parts that are known.
         page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={quote(token['oauth_token'], safe='')}"
@@ -114,21 +107,19 @@ def login(
         Secret(granted["oauth_token_secret"]),
         found_in=str(path),
     )
-    store_profile(profile, path)
+    store_profile(profile)
     whose = f" (@{screen_name})" if screen_name else ""
     show(f"Stored as profile {profile.name!r}{whose} in {path}.")
     return profile
 
 
-def store_profile(profile: Profile, path: Path | None = None) -> Path:
-    """Write a profile's tokens into the user's file, which only the user can read.
+def store_profile(profile: Profile) -> Path:
+    """Write a profile's tokens into `config_file`, which only the user can read.
 
     Parameters
     ----------
     profile
         What to store; a profile of the same name is replaced, all else in the file stays.
-    path
-        The file; `config_file` unless given.
 
     Returns
     -------
@@ -140,34 +131,25 @@ def store_profile(profile: Profile, path: Path | None = None) -> Path:
     CredentialsError
         The file cannot be read or written, or others may read it.
     """
-    path = path or config_file()
+    path = config_file()
     read_file(path)
+    values = {part: getattr(profile, part).reveal() for part in USER_FIELDS}
+    if profile.hosts != LIVE:
+        values |= {"api_url": profile.hosts.api, "auth_url": profile.hosts.auth}
     try:
-        text = path.read_text("utf-8") if path.exists() else ""
-        document = tomlkit.parse(text)
+        document = tomlkit.parse(path.read_text("utf-8") if path.exists() else "")
         profiles = document.setdefault("profiles", tomlkit.table(is_super_table=True))
-        entry = tomlkit.table()
-        app = document.get("app")
-        if app is None and not profiles:
-            app = tomlkit.table()
-            app["consumer_key"] = profile.consumer_key.reveal()
-            app["consumer_secret"] = profile.consumer_secret.reveal()
-            document["app"] = app
-        if app is None or app.get("consumer_key") != profile.consumer_key.reveal():
-            entry["consumer_key"] = profile.consumer_key.reveal()
-            entry["consumer_secret"] = profile.consumer_secret.reveal()
-        entry["access_token"] = profile.access_token.reveal()
-        entry["access_token_secret"] = profile.access_token_secret.reveal()
-        if profile.hosts != LIVE:
-            entry["api_url"], entry["auth_url"] = profile.hosts.api, profile.hosts.auth
-        profiles[profile.name] = entry
+        if "app" not in document and not profiles:
+            document["app"] = {part: values[part] for part in APP_FIELDS}
+        if document.get("app", {}).get("consumer_key") == values["consumer_key"]:
+            values = {part: value for part, value in values.items() if part not in APP_FIELDS}
+        profiles[profile.name] = values
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
         # Created unreadable to others, rather than made so afterwards.
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(document))
+        new.touch(mode=0o600, exist_ok=False)
+        new.write_text(tomlkit.dumps(document), "utf-8")
         new.replace(path)
     except OSError as error:
         raise CredentialsError(
@@ -184,17 +166,15 @@ def _app(
     consumer_secret: str,
     hosts: Hosts | None,
     ask_secret: Callable[[str], str],
-    path: Path,
 ) -> tuple[Secret, Secret, Hosts]:
-    if consumer_key and consumer_secret:
-        return Secret(consumer_key), Secret(consumer_secret), hosts or hosts_from_env()
-    known = [p for p in find_profiles(config=path) if p.consumer_key and p.consumer_secret]
-    known.sort(key=lambda profile: profile.name != name.lower())
-    if known:
-        return known[0].consumer_key, known[0].consumer_secret, hosts or known[0].hosts
-    key = Secret(_answer(ask_secret, "Consumer key of the app: "))
-    secret = Secret(_answer(ask_secret, "Consumer secret: "))
-    return key, secret, hosts or hosts_from_env()
+    if not (consumer_key and consumer_secret):
+        known = [p for p in find_profiles() if p.consumer_key and p.consumer_secret]
+        known.sort(key=lambda profile: profile.name != name.lower())
+        if known:
+            return known[0].consumer_key, known[0].consumer_secret, hosts or known[0].hosts
+        consumer_key = _answer(ask_secret, "Consumer key of the app: ")
+        consumer_secret = _answer(ask_secret, "Consumer secret: ")
+    return Secret(consumer_key), Secret(consumer_secret), hosts or hosts_from_env()
 
 
 def _exchange_pin(
@@ -209,12 +189,9 @@ def _exchange_pin(
         try:
             return _fetch(
                 "the PIN",
-                lambda pin=pin: session.fetch_access_token(  # type: ignore[misc]
-                    hosts.auth + PATH_ACCESS_TOKEN,
-                    verifier=pin,
-                    allow_redirects=False,
-                    timeout=TIMEOUT,
-                ),
+                session.fetch_access_token,
+                hosts.auth + PATH_ACCESS_TOKEN,
+                verifier=pin,
             )
         except UnauthenticatedError:
             if not left:
@@ -237,16 +214,18 @@ def _answer(ask: Callable[[str], str], question: str) -> str:
     return answer
 
 
-def _fetch(what: str, fetch: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """One step of the login; its errors hold tokens and are made anew without them."""
+def _fetch(
+    what: str, fetch: Callable[..., dict[str, str]], url: str, **more: str
+) -> dict[str, str]:
+    """One step of the login; the library's errors hold tokens, so ours replace them."""
     trouble: EngagementError
     try:
-        token = fetch()
+        token = fetch(url, allow_redirects=False, timeout=TIMEOUT, **more)
         for part in ("oauth_token", "oauth_token_secret"):
             Secret(token[part])
         return token
     except TokenRequestDenied as error:
-        text = redact(error.response.text)[:200]
+        text = mask(error.response.text)[:200]
         trouble = error_for(error.response.status_code, [text] if text else [], where=what)
     except OSError as error:  # every error of requests is one
         trouble = ConnectionTroubleError(
@@ -255,7 +234,7 @@ def _fetch(what: str, fetch: Callable[[], dict[str, str]]) -> dict[str, str]:
         )
     except (TokenMissing, ValueError, KeyError):
         trouble = CredentialsError(
-            f"{what}: the login host's answer cannot be read.",
+            f"{what}: the login host's response cannot be read.",
             advice="Check ENGAGEMENT_AUTH_URL, and any proxy or sign-in page in between.",
         )
     raise trouble from None

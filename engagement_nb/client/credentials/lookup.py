@@ -16,7 +16,8 @@
        access_token = "..."
        access_token_secret = "..."
 
-A profile that names no app takes the app of the first place that has one.
+A profile that names no app takes the app of its place, else the first app there is, if that is
+for the same hosts.
 ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL`` in the environment set the hosts of every
 profile; in ``.env`` those of the profiles found there only, so that a file which happens to lie
 in a directory cannot send elsewhere the tokens of another place.
@@ -29,32 +30,22 @@ import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
-from engagement_nb.client.credentials import secret
-from engagement_nb.client.credentials.profiles import TOKEN_FIELDS, Profile
-from engagement_nb.client.credentials.secret import SECRET_VARIABLES, Secret
-from engagement_nb.client.hosts import LIVE, Hosts, hosts_at, hosts_from_env
+from engagement_nb.client.credentials.profiles import APP_FIELDS, TOKEN_FIELDS, Profile
+from engagement_nb.client.credentials.secret import SECRET_VARIABLES, Secret, mask, met_secrets
+from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
 from engagement_nb.errors import CredentialsError, EngagementError
 from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL
 
 DEFAULT = "default"
-ENV_CONFIG_DIR = "ENGAGEMENT_CONFIG_DIR"
-_FIELD_OF = {variable: variable.removeprefix("TWITTER_").lower() for variable in SECRET_VARIABLES}
 _HOST_KEYS = ("api_url", "auth_url")
-
-
-@dataclass(frozen=True)
-class Place:
-    """One place where profiles are looked up, and what it holds."""
-
-    name: str
-    profiles: tuple[Profile, ...]
+ENV_CONFIG_DIR = "ENGAGEMENT_CONFIG_DIR"
 
 
 def config_file() -> Path:
@@ -67,11 +58,7 @@ def config_file() -> Path:
 
 
 def find_profiles(
-    names: Iterable[str] | None = None,
-    *,
-    environ: Mapping[str, str] | None = None,
-    dotenv: str | Path | None = None,
-    config: str | Path | None = None,
+    names: Iterable[str] | None = None, *, variables: Mapping[str, str] | None = None
 ) -> list[Profile]:
     """Find the profiles of this user: in the environment, ``.env``, and the user's file.
 
@@ -79,17 +66,13 @@ def find_profiles(
     ----------
     names
         Only these, in this order; None for all.
-    environ
-        The environment variables; this process's own unless given.
-    dotenv
-        The file to read as ``.env``; empty for none, None to look for it.
-    config
-        The file of stored profiles; `config_file` unless given.
+    variables
+        Look in these variables alone, rather than in all places.
 
     Returns
     -------
     list of Profile
-        In order of lookup; empty where there are none and no names were asked for.
+        In order of lookup; empty if there are none and no names were asked for.
 
     Raises
     ------
@@ -97,31 +80,33 @@ def find_profiles(
         A name that no place has, or a file that cannot be used.
     """
     found: dict[str, Profile] = {}
-    for place in places(environ=environ, dotenv=dotenv, config=config):
-        for profile in place.profiles:
+    for profiles in places(variables).values():
+        for profile in profiles:
             found.setdefault(profile.name, profile)
-    profiles = _lend_app(list(found.values()))
+    app = next((p for p in found.values() if p.consumer_key and p.consumer_secret), None)
+    for name, profile in found.items():
+        without = not profile.consumer_key and not profile.consumer_secret
+        if app is not None and without and profile.hosts == app.hosts:
+            found[name] = replace(
+                profile,
+                consumer_key=app.consumer_key,
+                consumer_secret=app.consumer_secret,
+                bearer_token=profile.bearer_token or app.bearer_token,
+            )
     if names is None:
-        return profiles
-    by_name = {profile.name: profile for profile in profiles}
+        return list(found.values())
     wanted = [name.lower() for name in names]
     for name in wanted:
-        if name not in by_name:
-            have = f"there are: {', '.join(by_name)}" if by_name else "there are none at all"
+        if name not in found:
+            have = f"there are: {', '.join(found)}" if found else "there are none at all"
             raise CredentialsError(
                 f"There is no profile {name!r}; {have}.",
                 advice="Store it with engagement-nb auth login --profile NAME.",
             )
-    return [by_name[name] for name in wanted]
+    return [found[name] for name in wanted]
 
 
-def find_profile(
-    name: str | None = None,
-    *,
-    environ: Mapping[str, str] | None = None,
-    dotenv: str | Path | None = None,
-    config: str | Path | None = None,
-) -> Profile:
+def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None = None) -> Profile:
     """Find one profile: by its name, or the first one there is.
 
     Raises
@@ -129,47 +114,38 @@ def find_profile(
     CredentialsError
         No such profile, or none at all.
     """
-    names = None if name is None else [name]
-    profiles = find_profiles(names, environ=environ, dotenv=dotenv, config=config)
+    profiles = find_profiles(None if name is None else [name], variables=variables)
     if not profiles:
         raise CredentialsError(
             "No keys were found: not in TWITTER_... environment variables, not in .env, not in"
-            f" {config or config_file()}.",
+            f" {config_file()}.",
             advice="Store yours with engagement-nb auth login, or use the sandbox, which needs"
             " none.",
         )
     return profiles[0]
 
 
-def places(
-    *,
-    environ: Mapping[str, str] | None = None,
-    dotenv: str | Path | None = None,
-    config: str | Path | None = None,
-) -> list[Place]:
-    """Every place of the lookup with the profiles it holds, in order.
+def places(variables: Mapping[str, str] | None = None) -> dict[str, list[Profile]]:
+    """Every place of the lookup, in order, with the profiles it holds.
 
     Parameters
     ----------
-    environ, dotenv, config
+    variables
         As for `find_profiles`.
     """
-    environ = os.environ if environ is None else environ
+    environ = os.environ if variables is None else variables
     forced = environ.get(ENV_API_URL) or environ.get(ENV_AUTH_URL)
-    hosts = hosts_from_env(environ) if forced else None
-
-    in_env = Place(
-        "environment variables", _from_variables(environ, "environment variables", hosts)
-    )
-
-    path = find_dotenv(usecwd=True) if dotenv is None else str(dotenv)
-    values = _read_dotenv(path) if path else {}
-    dotenv_hosts = hosts or hosts_from_env(values)
-    in_dotenv = Place(path or ".env", _from_variables(values, path, dotenv_hosts))
-
-    file = Path(config) if config is not None else config_file()
-    in_file = Place(str(file), _from_file(file, hosts))
-    return [in_env, in_dotenv, in_file]
+    hosts = hosts_from_env(environ)
+    place = "environment variables"
+    found = {place: _in_variables(environ, place, hosts)}
+    if variables is None:
+        path = find_dotenv(usecwd=True)
+        values = _read_dotenv(path) if path else {}
+        own_hosts = hosts if forced else hosts_from_env(values)
+        found[path or ".env"] = _in_variables(values, path, own_hosts)
+        file = config_file()
+        found[str(file)] = _in_file(file, hosts if forced else None)
+    return found
 
 
 def known_secrets() -> frozenset[str]:
@@ -183,13 +159,13 @@ def known_secrets() -> frozenset[str]:
     with suppress(EngagementError):
         # Looking there makes them known; what can't be read can't be compared with either.
         places()
-    return secret.known_secrets()
+    return met_secrets()
 
 
 def redact(text: str) -> str:
     """A text with every known secret masked: those met, and those that any place holds."""
     known_secrets()
-    return secret.redact(text)
+    return mask(text)
 
 
 def _read_dotenv(path: str) -> dict[str, str]:
@@ -204,42 +180,38 @@ def _read_dotenv(path: str) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _from_variables(
-    variables: Mapping[str, str], found_in: str, hosts: Hosts | None
-) -> tuple[Profile, ...]:
-    parts: dict[str, dict[str, str]] = {}
+def _in_variables(variables: Mapping[str, str], place: str, hosts: Hosts) -> list[Profile]:
+    found: dict[str, dict[str, str]] = {}
     for variable, value in variables.items():
         stem, _, name = variable.partition("__")
-        if stem in _FIELD_OF and value.strip():
-            parts.setdefault(name.lower() or DEFAULT, {})[_FIELD_OF[stem]] = value.strip()
-    app = parts.get(DEFAULT, {})
+        if stem in SECRET_VARIABLES and value.strip():
+            part = stem.removeprefix("TWITTER_").lower()
+            found.setdefault(name.lower() or DEFAULT, {})[part] = value.strip()
+    app = found.get(DEFAULT, {})
     # The default profile first: it is the one that a person gets without naming any.
-    return tuple(
-        _profile(name, _with_app(parts[name], app), hosts or LIVE, found_in)
-        for name in sorted(parts, key=lambda name: (name != DEFAULT, name))
-    )
+    names = sorted(found, key=lambda name: (name != DEFAULT, name))
+    return [_profile(name, found[name], app, hosts, place) for name in names]
 
 
-def _from_file(path: Path, forced: Hosts | None) -> tuple[Profile, ...]:
-    table = read_file(path)
-    app = _strings(table.get("app", {}), "app", path)
-    profiles = table.get("profiles", {})
-    if not isinstance(profiles, dict):
+def _in_file(path: Path, forced: Hosts | None) -> list[Profile]:
+    document = read_file(path)
+    tables = document.get("profiles", {})
+    if not isinstance(tables, dict):
         raise _bad_file(path, "[profiles] is not a table of profiles")
-    made = []
-    for name, entry in profiles.items():
-        values = _strings(entry, f"profiles.{name}", path)
-        urls = {**app, **values}
-        hosts = forced or hosts_at(urls.get("api_url", ""), urls.get("auth_url", ""))
-        made.append(_profile(name.lower(), _with_app(values, app), hosts, str(path)))
-    if app and not made:
-        hosts = forced or hosts_at(app.get("api_url", ""), app.get("auth_url", ""))
-        made.append(_profile(DEFAULT, app, hosts, str(path)))
-    return tuple(made)
+    app = _texts(document.get("app", {}), "app", path)
+    entries = {name: _texts(table, f"profiles.{name}", path) for name, table in tables.items()}
+    if app and not entries:
+        entries = {DEFAULT: app}
+    profiles = []
+    for name, values in entries.items():
+        api, auth = (values.get(url, app.get(url, "")) for url in _HOST_KEYS)
+        hosts = forced or hosts_at(api, auth)
+        profiles.append(_profile(name.lower(), values, app, hosts, str(path)))
+    return profiles
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The stored profiles as TOML has them; empty where there is no file.
+    """The stored profiles as TOML has them; empty if there is no file.
 
     Raises
     ------
@@ -267,51 +239,27 @@ def read_file(path: Path) -> dict[str, Any]:
 def _bad_file(path: Path, why: str) -> CredentialsError:
     return CredentialsError(
         f"{path} cannot be used: {why}.",
-        advice="Mend it, or remove it and store the profiles again with engagement-nb auth login.",
+        advice="Correct it, or remove it and store the profiles again with engagement-nb auth"
+        " login.",
     )
 
 
-def _strings(entry: object, where: str, path: Path) -> dict[str, str]:
-    if not isinstance(entry, dict):
+def _texts(table: object, where: str, path: Path) -> dict[str, str]:
+    if not isinstance(table, dict):
         raise _bad_file(path, f"[{where}] is not a table")
-    for key, value in entry.items():
+    for key, value in table.items():
         if key not in (*TOKEN_FIELDS, *_HOST_KEYS):
             raise _bad_file(path, f"[{where}] has an unknown key {key!r}")
         if not isinstance(value, str):
             raise _bad_file(path, f"{key} in [{where}] is not a text in quotes")
-    return {key: value.strip() for key, value in entry.items()}
+    return {key: value.strip() for key, value in table.items()}
 
 
-def _with_app(values: Mapping[str, str], app: Mapping[str, str]) -> dict[str, str]:
-    """A profile's values, with the app of its place where it names none of its own."""
-    if values.get("consumer_key") or values.get("consumer_secret"):
-        return dict(values)
-    lent = {key: app[key] for key in APP_FIELDS if key in app}
-    return {**lent, **values}
-
-
-def _lend_app(profiles: list[Profile]) -> list[Profile]:
-    lender = next((p for p in profiles if p.consumer_key and p.consumer_secret), None)
-    if lender is None:
-        return profiles
-    return [
-        replace(
-            profile,
-            consumer_key=lender.consumer_key,
-            consumer_secret=lender.consumer_secret,
-            bearer_token=profile.bearer_token or lender.bearer_token,
-        )
-        if not profile.consumer_key
-        and not profile.consumer_secret
-        and profile.hosts == lender.hosts
-        else profile
-        for profile in profiles
-    ]
-
-
-def _profile(name: str, values: Mapping[str, str], hosts: Hosts, found_in: str) -> Profile:
+def _profile(
+    name: str, values: Mapping[str, str], app: Mapping[str, str], hosts: Hosts, place: str
+) -> Profile:
+    """A profile of these values; it takes the app of its place unless it names its own."""
+    if not any(values.get(part) for part in APP_FIELDS):
+        values = {**{part: app.get(part, "") for part in (*APP_FIELDS, "bearer_token")}, **values}
     tokens = {part: Secret(values.get(part, "")) for part in TOKEN_FIELDS}
-    return Profile(name, hosts, found_in=found_in, **tokens)
-
-
-APP_FIELDS = ("consumer_key", "consumer_secret", "bearer_token")
+    return Profile(name, hosts, found_in=place, **tokens)

@@ -1,17 +1,30 @@
-"""A profile: the tokens of one owner of Tweets, and the app that asks for them."""
+"""A profile: the tokens of one owner of Tweets and of an app, and requests signed with them."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Generator
 from dataclasses import dataclass, field
+from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
+import oauthlib.oauth1
 
-from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.credentials.signing import AppAuth, UserAuth
+from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
 from engagement_nb.client.hosts import LIVE, Hosts
 from engagement_nb.errors import CredentialsError
+from engagement_nb.refusals import error_for
+from engagement_nb.vocabulary import PATH_BEARER_TOKEN
 
-NEXT_STEP = "See engagement-nb auth status, or store tokens with engagement-nb auth login."
+APP_FIELDS = ("consumer_key", "consumer_secret")
+USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
+TOKEN_FIELDS = (*USER_FIELDS, "bearer_token")
+
+hush_signing_logs()
+
+_bearers: dict[tuple[str, Secret, Secret], Secret] = {}
+"""Bearer tokens that this process fetched, by host and app."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +92,7 @@ class Profile:
             One of the four tokens is missing; the sentence names it.
         """
         self._require(USER_FIELDS, "sign as a user")
-        return UserAuth(
-            self.hosts.api,
-            self.consumer_key,
-            self.consumer_secret,
-            self.access_token,
-            self.access_token_secret,
-        )
+        return _UserAuth(self)
 
     def app_auth(self) -> httpx.Auth:
         """The app's bearer token (OAuth 2.0), fetched when there is none.
@@ -96,23 +103,95 @@ class Profile:
             There is neither a bearer token nor the pair to fetch one with.
         """
         if not self.bearer_token:
-            self._require(("consumer_key", "consumer_secret"), "fetch a bearer token")
-        return AppAuth(
-            self.hosts.api,
-            self.hosts.auth,
-            self.consumer_key,
-            self.consumer_secret,
-            self.bearer_token,
-        )
+            self._require(APP_FIELDS, "fetch a bearer token")
+        return _AppAuth(self)
 
     def _require(self, parts: tuple[str, ...], purpose: str) -> None:
         missing = [part.replace("_", " ") for part in parts if not getattr(self, part)]
         if missing:
             raise CredentialsError(
                 f"Profile {self.name!r} cannot {purpose}: it has no {' and no '.join(missing)}.",
-                advice=NEXT_STEP,
+                advice="See engagement-nb auth status, or store tokens with engagement-nb auth"
+                " login.",
             )
 
 
-USER_FIELDS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
-TOKEN_FIELDS = (*USER_FIELDS, "bearer_token")
+class _ProfileAuth(httpx.Auth):
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+
+    def _check_host(self, request: httpx.Request) -> None:
+        """Refuse to send tokens to a host that they are not for."""
+        # httpx drops a scheme's default port, so https://host:443 and https://host are equal.
+        url, api = request.url, httpx.URL(self._profile.hosts.api)
+        if (url.scheme, url.host, url.port) != (api.scheme, api.host, api.port):
+            raise ValueError(f"this profile's tokens are for {api}, not for {url.host}")
+
+
+class _UserAuth(_ProfileAuth):
+    """OAuth 1.0a, HMAC-SHA1, in the Authorization header; the JSON body is not signed."""
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        self._check_host(request)
+        signer = oauthlib.oauth1.Client(
+            self._profile.consumer_key.reveal(),
+            client_secret=self._profile.consumer_secret.reveal(),
+            resource_owner_key=self._profile.access_token.reveal(),
+            resource_owner_secret=self._profile.access_token_secret.reveal(),
+        )
+        _, headers, _ = signer.sign(str(request.url), http_method=cast(Any, request.method))
+        request.headers["Authorization"] = headers["Authorization"]
+        yield request
+
+
+class _AppAuth(_ProfileAuth):
+    """The app's bearer token, fetched from key and secret if there is none.
+
+    A token that was fetched is kept for the life of the process and shared by all of its
+    threads; if the API no longer accepts it, another is fetched, once.
+    """
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        self._check_host(request)
+        profile = self._profile
+        app = (profile.hosts.auth, profile.consumer_key, profile.consumer_secret)
+        kept = _bearers.get(app)
+        bearer = profile.bearer_token or kept or (yield from self._fetch(request, *app))
+        request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
+        response = yield request
+        if bearer is kept and response.status_code == httpx.codes.UNAUTHORIZED:
+            bearer = yield from self._fetch(request, *app)
+            request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
+            yield request
+
+    def _fetch(
+        self, request: httpx.Request, auth: str, key: Secret, secret: Secret
+    ) -> Generator[httpx.Request, httpx.Response, Secret]:
+        # RFC 6749, 2.3.1: both are url-encoded before they are joined.
+        pair = f"{quote(key.reveal(), safe='')}:{quote(secret.reveal(), safe='')}"
+        basic = Secret(base64.b64encode(pair.encode()).decode())
+        response = yield httpx.Request(
+            "POST",
+            auth + PATH_BEARER_TOKEN,
+            headers={"Authorization": f"Basic {basic.reveal()}"},
+            data={"grant_type": "client_credentials"},
+            # The timeouts and the deadline of the request that the token is for.
+            extensions=dict(request.extensions),
+        )
+        response.read()
+        _bearers[auth, key, secret] = bearer = _bearer_in(response)
+        return bearer
+
+
+def _bearer_in(response: httpx.Response) -> Secret:
+    texts: list[str] = []
+    try:
+        answer = response.json()
+        if response.is_success and answer["token_type"] == "bearer":  # noqa: S105
+            return Secret(answer["access_token"])
+        told = answer.get("errors", [])
+        texts = [mask(e if isinstance(e, str) else str(e["message"])) for e in told]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code
+    raise error_for(status, texts, where="the bearer token")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import threading
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
@@ -29,13 +28,12 @@ _SHORTEST = 6
 """Shorter values are no secrets of this API, and masking them would garble any text."""
 
 _seen: set[str] = set()
-_seen_lock = threading.Lock()
 
 
 class Secret:
     """A string that ``repr``, ``str``, f-strings, JSON and pickle don't show.
 
-    Not a subclass of ``str``, so that nothing can join, log or serialise it by accident:
+    Not a subclass of ``str``, so that nothing can join, log or serialize it by accident:
     whoever needs the characters asks for them with `reveal`.
 
     Parameters
@@ -48,7 +46,7 @@ class Secret:
 
     def __init__(self, value: str = "") -> None:
         self.__value = value
-        remember(value)
+        _remember(value)
 
     def reveal(self) -> str:
         """The characters themselves, for signing and for the one file that may hold them."""
@@ -68,9 +66,6 @@ class Secret:
     def __hash__(self) -> int:
         return hash(("Secret", self.__value))
 
-    def __copy__(self) -> Secret:
-        return self
-
     def __deepcopy__(self, memo: object) -> Secret:
         return self
 
@@ -80,35 +75,27 @@ class Secret:
         )
 
 
-def remember(value: str) -> None:
-    """Take a string among those that `redact` masks."""
+def _remember(value: str) -> None:
     if len(value) >= _SHORTEST:
-        with _seen_lock:
-            _seen.add(value)
+        _seen.add(value)
 
 
-def known_secrets() -> frozenset[str]:
-    """All secrets that this process has met, and those in its environment variables.
-
-    Returns
-    -------
-    frozenset of str
-        For comparing only, for instance to refuse a notebook parameter that is one of them.
-    """
+def met_secrets() -> frozenset[str]:
+    """All secrets that this process has met, and those in its environment variables."""
     for name, value in os.environ.items():
         if name.split("__")[0] in SECRET_VARIABLES:
-            remember(value.strip())
-    with _seen_lock:
-        return frozenset(_seen)
+            _remember(value.strip())
+    # A copy is made in one step, while other threads add to the original.
+    return frozenset(_seen.copy())
 
 
-def redact(text: str) -> str:
-    """A text with every known secret masked, in the forms in which the wire carries it too."""
+def mask(text: str) -> str:
+    """A text without the secrets that this process has met, in any form the wire has of them."""
     forms = set()
-    for value in known_secrets():
+    for value in met_secrets():
         forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
         forms.add(base64.b64encode(value.encode()).decode())
-        # Bearers are handed out quoted, and whoever takes one apart shows it otherwise.
+        # Bearer tokens are handed out quoted, and whoever decodes one shows it unquoted.
         if len(bare := unquote(value)) >= _SHORTEST:
             forms.add(bare)
     for form in sorted(forms, key=len, reverse=True):
@@ -117,23 +104,17 @@ def redact(text: str) -> str:
     return text
 
 
-class _Quiet(logging.Filter):
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.levelno >= logging.WARNING
-
-
-_quiet = _Quiet()
+def _is_warning(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
 
 
 def hush_signing_logs() -> None:
-    """Keep the talk of the signing libraries below warnings out of every log.
+    """Keep what the signing libraries log below warnings out of every log.
 
     At debug level oauthlib writes base strings and signatures, and requests-oauthlib whole
-    token answers. A filter on each of their loggers holds whatever level a person sets; it is
-    put on those loggers that exist, so this is called after the libraries are imported.
+    token responses. A filter on each of their loggers holds whatever level a person sets; only
+    loggers that exist can have one, so this is called after the libraries are imported.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("oauthlib", "requests_oauthlib"):
-            logger = logging.getLogger(name)
-            if _quiet not in logger.filters:
-                logger.addFilter(_quiet)
+            logging.getLogger(name).addFilter(_is_warning)

@@ -5,11 +5,10 @@ from engagement_nb.client.pacing.pacer import (
     Pacer,
     Pacers,
     PacerState,
-    Ticket,
     WaitStoppedError,
     backoff,
 )
-from engagement_nb.client.pacing.store import Store
+from engagement_nb.client.pacing.store import QuotaStore
 from engagement_nb.client.pacing.tracker import QuotaTracker
 
 __all__ = [
@@ -17,9 +16,8 @@ __all__ = [
     "PacerState",
     "Pacers",
     "QuotaHeaders",
+    "QuotaStore",
     "QuotaTracker",
-    "Store",
-    "Ticket",
     "WaitStoppedError",
     "backoff",
     "read_headers",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import platform
 import random
 import threading
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_nb.client.pacing.headers import QuotaHeaders, read_headers
-from engagement_nb.client.pacing.store import Store, state_directory, sweep
+from engagement_nb.client.pacing.store import QuotaStore, state_directory, sweep
 from engagement_nb.errors import EngagementError
 
 if TYPE_CHECKING:
@@ -54,14 +55,6 @@ class PacerState:
     wait: float
     others: int
     refused: int
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """Permission to send one request; hand it back to `Pacer.learn`."""
-
-    number: int
-    endpoint: str
 
 
 def backoff(
@@ -107,16 +100,16 @@ class Pacer:
     """
 
     def __init__(
-        self, store: Store | None = None, *, sleep: Callable[[float], None] = time.sleep
+        self, store: QuotaStore | None = None, *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        self._store = store or Store()
+        self._store = store or QuotaStore()
         self._sleep = sleep
         self._turn = threading.Lock()
         self._stops = 0
         self._explained = 0.0
 
-    def acquire(self, endpoint: str = "totals") -> Ticket:
-        """Wait until one request may leave, and count it.
+    def acquire(self, endpoint: str = "totals") -> int:
+        """Wait until one request may leave, count it, and return its number for `learn`.
 
         Raises
         ------
@@ -132,10 +125,9 @@ class Pacer:
                 self._check(before)
                 with self._store.open() as tracker:
                     now = self._store.now()
-                    tracker.prune(now)
                     wait = tracker.wait(endpoint, now)
                     if wait <= 0:
-                        return Ticket(tracker.enter(endpoint, now), endpoint)
+                        return tracker.enter(endpoint, now)
                     until = tracker.blocked_until
                 if wait > LONG_WAIT and until != self._explained:
                     self._explained = until
@@ -149,13 +141,13 @@ class Pacer:
             self._turn.release()
 
     def learn(
-        self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0
+        self, number: int, headers: Mapping[str, str] | None, status: int = 0
     ) -> QuotaHeaders:
         """Take in a response's headers; call it as soon as they arrive, or with None.
 
         Parameters
         ----------
-        ticket
+        number
             What `acquire` returned.
         headers
             Of the response; None if there was none.
@@ -163,9 +155,9 @@ class Pacer:
             HTTP status; 0 if there was no response.
         """
         now = self._store.now()
-        told = read_headers(headers or {}, status, self._store.wall_clock())
+        told = read_headers(headers or {}, status, time.time())
         with self._store.open() as tracker:
-            tracker.learn(ticket.endpoint, ticket.number, told, now, self._backoff)
+            tracker.learn(number, told, now, self._backoff)
         return told
 
     def stop(self) -> None:
@@ -177,7 +169,7 @@ class Pacer:
         with self._store.open() as tracker:
             now = self._store.now()
             return PacerState(
-                limit=tracker.limit(endpoint),
+                limit=tracker.limits.get(endpoint) or None,
                 left=tracker.left(endpoint, now),
                 wait=tracker.wait(endpoint, now),
                 others=tracker.others(endpoint, now),
@@ -215,12 +207,16 @@ class Pacers:
         with self._lock:
             if key not in self._pacers:
                 sweep(self._directory)
-                store = Store(self._directory / f"{key}.sqlite3", window=self._window)
+                store = QuotaStore(self._directory / f"{key}.sqlite3", window=self._window)
                 self._pacers[key] = Pacer(store)
             return self._pacers[key]
 
 
 def quota_key(profile: Profile) -> str:
-    """Name of the quota that a profile spends: a digest of its app and host."""
+    """Name of the quota that a profile spends: a digest of its app and host, and this machine.
+
+    A directory that machines share holds a file for each: they have no clock in common.
+    """
     app = profile.consumer_key or profile.bearer_token
-    return hashlib.sha256(f"{profile.hosts.api}\n{app.reveal()}".encode()).hexdigest()[:24]
+    parts = (profile.hosts.api, app.reveal(), platform.node())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

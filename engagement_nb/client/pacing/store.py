@@ -20,13 +20,13 @@ ENV_STATE_DIR = "ENGAGEMENT_STATE_DIR"
 LOCK_PATIENCE = 10.0
 """Seconds; the lock is held for milliseconds, so only a stopped process holds it longer."""
 _OLD = 24 * 3600.0
-_TABLE = "quota_1"
+_TABLE = "quota_2"
 """The name holds the format's number, so releases of different formats don't disturb each other."""
 
 _log = logging.getLogger(__name__)
 
 
-class Store:
+class QuotaStore:
     """One quota's tracker, shared by threads and, through a file, by one user's processes.
 
     The file is an SQLite database with one row. It holds times and counts, no tokens. A file
@@ -39,15 +39,9 @@ class Store:
         The file; None to keep the tracker in this process only.
     window
         Seconds of the "minute" that the limit is for.
-    wall_clock, steady_clock
-        Seconds since the epoch, and seconds since anything.
-
-    Notes
-    -----
-    Times in the file lie on a timeline of its own. The first process sets it by the wall clock
-    and then follows the steady one, so a clock that is set anew does not change any wait. Later
-    processes join it by the wall time since the last change. If that change lies in the future,
-    the clock was set back, and they join at the moment of the change.
+    clock
+        Seconds since anything. The default is the same for all processes of a machine, and
+        nobody can set it.
     """
 
     def __init__(
@@ -55,23 +49,15 @@ class Store:
         path: Path | None = None,
         *,
         window: float = 60.0,
-        wall_clock: Callable[[], float] = time.time,
-        steady_clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.window = window
-        self.wall_clock = wall_clock
-        self._steady_clock = steady_clock
-        self._offset = wall_clock() - steady_clock()
+        self.now = clock
         self._path = path
         self._lock = threading.Lock()
         self._tracker = QuotaTracker(window)
         self._database: sqlite3.Connection | None = None
-        self._file: os.stat_result | None = None
-        self._version = -1
-
-    def now(self) -> float:
-        """Seconds, on the timeline of the tracker's times."""
-        return self._offset + self._steady_clock()
+        self._file: int | None = None
 
     @contextmanager
     def open(self) -> Iterator[QuotaTracker]:
@@ -89,6 +75,7 @@ class Store:
                         database.rollback()
 
     def _begin(self) -> sqlite3.Connection | None:
+        """The database, locked, and the tracker as fresh as it is; None to do without."""
         if self._path is None:
             return None
         try:
@@ -104,27 +91,22 @@ class Store:
             return None
 
     def _locked(self, path: Path) -> sqlite3.Connection:
-        """The database, with its lock held and the tracker as fresh as it is."""
         database = self._database
-        if database is None or not self._still_there(path):
-            if database is not None:
-                database.close()
+        # Another process may have swept the file or set it aside.
+        if database is None or _inode(path) != self._file:
             database = self._connect(path)
         database.execute("BEGIN IMMEDIATE")
-        (version,) = database.execute("PRAGMA data_version").fetchone()
-        if version != self._version:
-            self._load(database)
-            self._version = version
+        row = database.execute(f"SELECT tracker FROM {_TABLE}").fetchone()  # noqa: S608
+        # Content that no tracker gave is replaced by the next change.
+        with suppress(ValueError, TypeError, KeyError, AttributeError):
+            tracker = QuotaTracker.from_bytes(row[0]) if row else self._tracker
+            # Requests of the future were sent before this machine was restarted.
+            if tracker.window == self.window and (tracker.requests["sent"] <= self.now()).all():
+                self._tracker = tracker
         return database
 
-    def _still_there(self, path: Path) -> bool:
-        # Another process may have swept the file or set it aside.
-        try:
-            return self._file is not None and os.path.samestat(path.stat(), self._file)
-        except FileNotFoundError:
-            return False
-
     def _connect(self, path: Path) -> sqlite3.Connection:
+        self._close()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Created here rather than by SQLite, so that nobody else may read it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -134,48 +116,35 @@ class Store:
         weakref.finalize(self, database.close)
         # Waiting for the disk would guard against a power cut only, and then nothing is lost.
         database.execute("PRAGMA synchronous = OFF")
-        database.execute("PRAGMA journal_mode = PERSIST")
+        database.execute("PRAGMA journal_mode = MEMORY")
         foreign = "SELECT count(*) FROM sqlite_master WHERE name NOT GLOB 'quota_*'"
         if database.execute(foreign).fetchone() != (0,):
             raise sqlite3.DatabaseError("a database of another program")
         database.execute(
-            f"CREATE TABLE IF NOT EXISTS {_TABLE}"
-            " (id INTEGER PRIMARY KEY, now REAL, wall_time REAL, tracker BLOB)"
+            f"CREATE TABLE IF NOT EXISTS {_TABLE} (id INTEGER PRIMARY KEY, tracker BLOB)"
         )
-        self._database, self._file, self._version = database, path.stat(), -1
+        self._database, self._file = database, _inode(path)
         return database
 
-    def _load(self, database: sqlite3.Connection) -> None:
-        row = database.execute(f"SELECT now, wall_time, tracker FROM {_TABLE}").fetchone()  # noqa: S608
-        if row is None:
-            return
-        try:
-            now, wall_time, content = row
-            tracker = QuotaTracker.from_bytes(content)
-            passed = self.wall_clock() - wall_time
-            offset = now + (passed if passed > -self.window else 0.0) - self._steady_clock()
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return  # No content of ours: it is replaced by the next change.
-        if tracker.window == self.window:
-            self._tracker, self._offset = tracker, offset
-
     def _save(self, database: sqlite3.Connection) -> None:
-        row = (self.now(), self.wall_clock(), self._tracker.to_bytes())
         try:
-            database.execute(f"REPLACE INTO {_TABLE} VALUES (1, ?, ?, ?)", row)  # noqa: S608
+            row = (self._tracker.to_bytes(),)
+            database.execute(f"REPLACE INTO {_TABLE} VALUES (1, ?)", row)  # noqa: S608
             database.execute("COMMIT")
         except sqlite3.Error as error:
             self._give_up(error)
 
     def _set_aside(self, path: Path) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._close()
         aside = path.with_suffix(".damaged")
         with suppress(OSError):
             path.replace(aside)
-            path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
             _log.warning("%s was damaged or of another program; it is now %s.", path, aside.name)
+
+    def _close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def _give_up(self, error: Exception) -> None:
         _log.warning(
@@ -184,6 +153,10 @@ class Store:
             error,
         )
         self._path = None
+
+
+def _inode(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
 
 
 def state_directory() -> Path:

@@ -10,12 +10,17 @@ arrival at the API. Two things are unknown and are bounded instead:
   response's extra delay. The latest of these is taken, so a request that follows one window
   later is safe whatever the latency.
 - *Who else spends the quota.* If the API says that less remains than our own requests explain,
-  other clients spent the difference: see `engagement_nb.client.pacing.quota`.
+  other clients spent the difference: see `Quota`.
+
+Whether endpoints share a quota is not documented. Those that tell the same limit are taken to
+share it, which is always safe; those that tell different limits have one each.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,8 +28,6 @@ import orjson
 from numpy.typing import NDArray
 
 from engagement_nb.client.pacing.headers import QuotaHeaders
-from engagement_nb.client.pacing.quota import Quota
-from engagement_nb.client.pacing.sharing import Anchor, Sharing
 
 GUARD = 0.004
 """Share of a window added to it, for outbound times shorter than any seen before."""
@@ -33,10 +36,81 @@ LOOK_AGAIN = 0.02
 """Seconds between checks for a response that has to come first."""
 LONGEST_TOLD = 900.0
 """Seconds; X's longest window. A longer wait is a misread header and is ignored."""
-ALL = "all"
+REMEMBERED_WINDOWS = 3
+"""The most that other clients took is left free for them for this many windows."""
+MARGIN = 0.03
+"""Share of the limit that is left free on top while others are active: their next requests
+arrive before a response tells of them."""
 SECOND = 1.0
 
 _REQUEST = np.dtype([("number", "i8"), ("endpoint", "i8"), ("sent", "f8"), ("received", "f8")])
+_Flags = NDArray[np.bool_]
+
+
+@dataclass
+class Quota:
+    """One limit, and how much of it other clients spend.
+
+    Parameters
+    ----------
+    window
+        Seconds.
+    limit
+        Requests a window, as last told; 0 before.
+    others
+        How many requests of other clients counted at once, and until when that is remembered.
+    """
+
+    window: float
+    limit: int = 0
+    others: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def length(self) -> float:
+        """Seconds that a request counts for, with a guard."""
+        return self.window + max(SHORTEST_GUARD, GUARD * self.window)
+
+    @property
+    def margin(self) -> int:
+        """Requests that are left free on top while others are active."""
+        return math.ceil(MARGIN * self.limit)
+
+    def theirs(self, now: float) -> int:
+        """Requests to leave free for other clients in any one window."""
+        most = max((count for until, count in self.others if until > now), default=0)
+        return most + self.margin if most else 0
+
+    def ours(self, now: float) -> int:
+        """How many of our requests may count at once."""
+        return max(1, self.limit // 20, self.limit - self.theirs(now))
+
+    def learn(self, counted: int, limit: int, remaining: int, now: float) -> None:
+        """Take in one response.
+
+        Parameters
+        ----------
+        counted
+            The most of our requests that can have counted when this one did.
+        limit, remaining
+            As told.
+        now
+            When the response arrived.
+        """
+        # Spending from before we came counts for its window, but it does not show what others
+        # spend in each window.
+        windows = 1 if self.limit == 0 else REMEMBERED_WINDOWS
+        self.limit = limit
+        self._note(limit - remaining - counted, now + windows * self.window, now)
+
+    def note_refusal(self, now: float) -> None:
+        """Count one more request of others: ours was refused although it seemed to fit."""
+        most = max((count for until, count in self.others if until > now), default=0)
+        self._note(most + 1, now + self.window, now)
+
+    def _note(self, count: int, until: float, now: float) -> None:
+        if count > 0:
+            kept = [(u, c) for u, c in self.others if u > now and (u > until or c > count)]
+            self.others = [*kept, (until, count)]
 
 
 class QuotaTracker:
@@ -50,13 +124,13 @@ class QuotaTracker:
     Attributes
     ----------
     requests
-        Our requests that may still count, in order of sending: their number, their endpoint's
-        index in ``endpoints``, when they were sent, and when their response began to arrive
+        Our requests of the last windows, in order of sending: their number, their endpoint's
+        place in ``limits``, when they were sent, and when their response began to arrive
         (0: not yet).
+    limits
+        Requests a minute, by endpoint; 0 until a response tells it.
     quotas
-        The minute's and the second's, by endpoint, or under `ALL` while endpoints share them.
-    sharing
-        Whether they share them.
+        The minute's and the second's, by the limit that endpoints share.
     blocked_since, blocked_until
         After a 429, no request leaves before.
     refused_in_row, refused
@@ -68,72 +142,57 @@ class QuotaTracker:
     def __init__(self, window: float = 60.0) -> None:
         self.window = window
         self.requests = np.empty(0, _REQUEST)
-        self.endpoints: list[str] = []
         self.next_number = 0
+        self.limits: dict[str, int] = {}
         self.quotas: dict[str, tuple[Quota, Quota]] = {}
-        self.sharing = Sharing()
         self.blocked_since = 0.0
         self.blocked_until = 0.0
         self.refused_in_row = 0
         self.refused = 0
         self.changes = 0
 
-    # -- what the pacer asks ---------------------------------------------------------------
-
     def wait(self, endpoint: str, now: float) -> float:
         """Seconds until a request may leave; 0 if it may leave at once."""
         if now < self.blocked_until:
             return self.blocked_until - now
-        group, minute, second = self._of(endpoint)
-        if minute.limit is None or endpoint not in self.sharing.told:
+        self._forget(now)
+        group = self._group(endpoint)
+        if not self.limits.get(endpoint):
             # The first request to an endpoint goes alone: its response tells the limit.
-            unanswered = self.requests["received"][self._mine(endpoint)] == 0
-            return LOOK_AGAIN if unanswered.any() else 0.0
-        arrivals = self._arrivals(now)[group]
+            return LOOK_AGAIN if (self.requests["received"][group] == 0).any() else 0.0
+        arrivals, ours = self._arrivals(now)[group], self.requests[group]
         due = now
-        for quota in (minute, second):
-            if quota.limit is None:
+        for quota in self._quotas(endpoint):
+            if quota.limit == 0:
                 continue
-            counting = arrivals[arrivals > now - _length(quota.window)]
-            ours = quota.ours(now)
-            if len(counting) >= ours:
-                nth = len(counting) - ours
-                due = max(due, float(np.partition(counting, nth)[nth]) + _length(quota.window))
-            if quota.others_active(now) and quota.remaining is not None:
+            fit = quota.ours(now)
+            counting = arrivals[arrivals > now - quota.length]
+            if len(counting) >= fit:
+                nth = len(counting) - fit
+                due = max(due, float(np.partition(counting, nth)[nth]) + quota.length)
+            if quota.theirs(now):
                 # Spread over the window: a burst would hide other clients, and get them refused.
-                last = float(self.requests["sent"][group].max(initial=0.0))
-                due = max(due, last + 0.9 * quota.window / ours)
-                # No more may be in flight than the newest response leaves free.
-                in_flight = int(np.count_nonzero(group & (self.requests["number"] > quota.newest)))
-                if in_flight >= max(1, quota.remaining - quota.margin):
-                    pending = (self.requests["received"][group] == 0).any()
-                    due = max(due, now + LOOK_AGAIN) if pending else due
+                due = max(due, float(ours["sent"].max(initial=0.0)) + 0.9 * quota.window / fit)
         return due - now
 
     def enter(self, endpoint: str, now: float) -> int:
         """Count a request that leaves now, and return its number for `learn`."""
-        if endpoint not in self.endpoints:
-            self.endpoints.append(endpoint)
+        self.limits.setdefault(endpoint, 0)
         number = self.next_number
         self.next_number += 1
         self.changes += 1
-        row = np.array([(number, self.endpoints.index(endpoint), now, 0.0)], _REQUEST)
+        row = np.array([(number, [*self.limits].index(endpoint), now, 0.0)], _REQUEST)
         self.requests = np.concatenate([self.requests, row])
         return number
 
     def learn(
-        self,
-        endpoint: str,
-        number: int,
-        told: QuotaHeaders,
-        now: float,
-        backoff: Callable[[int], float],
+        self, number: int, told: QuotaHeaders, now: float, backoff: Callable[[int], float]
     ) -> None:
         """Take in what a response, or the lack of one, says.
 
         Parameters
         ----------
-        endpoint, number
+        number
             The request it answers.
         told
             What it says.
@@ -143,113 +202,75 @@ class QuotaTracker:
             Seconds to wait after so many refusals in a row, if the API tells no wait.
         """
         self.changes += 1
-        at = int(np.searchsorted(self.requests["number"], number))
-        if at < len(self.requests) and self.requests["number"][at] == number:
-            sent = self.requests["sent"]
-            self.requests["received"][at] = max(now, float(sent[at]))
-            self._judge_sharing(endpoint, at, told, now)
-            group, minute, second = self._of(endpoint)
-            arrivals = self._arrivals(now)
-            for quota, limit, remaining in (
-                (minute, told.limit, told.remaining),
-                (second, told.second_limit, told.second_remaining),
-            ):
-                if limit and remaining is not None:
-                    before = sent <= arrivals[at]
-                    still = arrivals > sent[at] - _length(quota.window)
-                    counted = int(np.count_nonzero(group & before & still))
-                    quota.learn(number, counted, limit, remaining, now)
-            if told.status == 429:
-                in_second = told.second_remaining == 0 and bool(told.remaining)
-                (second if in_second else minute).note_refusal(now)
-                self._block(float(sent[at]), told, now, backoff)
         if 0 < told.status < 400:
             self.refused_in_row = 0
-        self.prune(now)
-
-    def limit(self, endpoint: str) -> int | None:
-        """Requests a minute, as told."""
-        return self._of(endpoint)[1].limit
+        at = int(np.searchsorted(self.requests["number"], number))
+        if at == len(self.requests) or self.requests["number"][at] != number:
+            return  # Forgotten by now.
+        sent = self.requests["sent"]
+        self.requests["received"][at] = max(now, float(sent[at]))
+        endpoint = [*self.limits][self.requests["endpoint"][at]]
+        self.limits[endpoint] = told.limit or self.limits[endpoint]
+        minute, second = self._quotas(endpoint)
+        group, arrivals = self._group(endpoint), self._arrivals(now)
+        for quota, limit, remaining in (
+            (minute, told.limit, told.remaining),
+            (second, told.second_limit, told.second_remaining),
+        ):
+            if limit and remaining is not None:
+                before = sent <= arrivals[at]
+                still = arrivals > sent[at] - quota.length
+                counted = int(np.count_nonzero(group & before & still))
+                quota.learn(counted, limit, remaining, now)
+        if told.status == 429:
+            in_second = told.second_remaining == 0 and bool(told.remaining)
+            (second if in_second else minute).note_refusal(now)
+            self._block(float(sent[at]), told, now, backoff)
 
     def left(self, endpoint: str, now: float) -> int | None:
         """Requests that may leave at once; None while the limit is unknown."""
-        group, *quotas = self._of(endpoint)
-        arrivals = self._arrivals(now)[group]
+        arrivals = self._arrivals(now)[self._group(endpoint)]
         room = [
-            quota.ours(now) - int(np.count_nonzero(arrivals > now - _length(quota.window)))
-            for quota in quotas
-            if quota.limit is not None
+            quota.ours(now) - int(np.count_nonzero(arrivals > now - quota.length))
+            for quota in self._quotas(endpoint)
+            if quota.limit
         ]
         return max(0, min(room)) if room else None
 
     def others(self, endpoint: str, now: float) -> int:
         """Requests a minute that are left free for other clients."""
-        return self._of(endpoint)[1].theirs(now)
+        return self._quotas(endpoint)[0].theirs(now)
 
-    def prune(self, now: float) -> None:
-        """Forget requests that no longer count."""
-        if len(self.requests):
-            sent, received = self.requests["sent"], self.requests["received"]
-            longest = float(np.where(received > 0, received - sent, 0.0).max())
-            keep_for = _length(max(self.window, SECOND)) + 1.5 * longest
-            if sent[0] + keep_for < now:
-                self.requests = self.requests[self._arrivals(now) + keep_for > now]
+    def _forget(self, now: float) -> None:
+        """Forget requests that no longer count, and limits told longer ago than these."""
+        if len(self.requests) and self.requests["sent"][0] < now - 3 * self.window:
+            self.requests = self.requests[self.requests["sent"] > now - 2 * self.window]
         if not len(self.requests):
-            # A limit that was told long ago may have changed since.
+            self.limits.clear()
             self.quotas.clear()
-            self.sharing = Sharing()
 
-    # -- arithmetic ------------------------------------------------------------------------
+    def _quotas(self, endpoint: str) -> tuple[Quota, Quota]:
+        key = str(self.limits.get(endpoint, 0))
+        return self.quotas.setdefault(key, (Quota(self.window), Quota(SECOND)))
 
-    def _of(self, endpoint: str) -> tuple[NDArray[np.bool_], Quota, Quota]:
-        """The requests that share an endpoint's quotas, and the quotas."""
-        separate = self.sharing.separate_quotas
-        key = endpoint if separate else ALL
-        group = self._mine(endpoint) if separate else np.ones(len(self.requests), np.bool_)
-        if key not in self.quotas:
-            self.quotas[key] = (Quota(self.window), Quota(SECOND))
-        return group, *self.quotas[key]
-
-    def _mine(self, endpoint: str) -> NDArray[np.bool_]:
-        known = endpoint in self.endpoints
-        index = self.endpoints.index(endpoint) if known else -1
-        mine: NDArray[np.bool_] = self.requests["endpoint"] == index
-        return mine
-
-    def _judge_sharing(self, endpoint: str, at: int, told: QuotaHeaders, now: float) -> None:
-        if not told.limit or told.remaining is None:
-            return
-        sharing, before = self.sharing, self.sharing.separate_quotas
-        sharing.told[endpoint] = told.limit
-        numbers, sent = self.requests["number"], self.requests["sent"]
-        received = self.requests["received"]
-        number = int(numbers[at])
-        anchor = sharing.anchor(endpoint, number, told.remaining, now)
-        if anchor is not None:
-            mine = self._mine(endpoint)
-            between = (numbers > anchor.number) & (numbers <= number)
-            # Of the others, only those that surely arrived after the one and before the other.
-            surely = (sent >= anchor.at) & (received > 0) & (received <= sent[at])
-            same = int(np.count_nonzero(mine & between))
-            others = int(np.count_nonzero(~mine & between & surely))
-            sharing.judge(endpoint, number, told.remaining, now, same, others)
-        if sharing.separate_quotas != before:
-            self.quotas.clear()
+    def _group(self, endpoint: str) -> _Flags:
+        """Which requests count against an endpoint's quotas, or may do so."""
+        limit = self.limits.get(endpoint, 0)
+        sharing = [at for at, told in enumerate(self.limits.values()) if told in (0, limit)]
+        return np.isin(self.requests["endpoint"], sharing)
 
     def _arrivals(self, now: float) -> NDArray[np.float64]:
         """The latest that each request can have arrived, less the shortest outbound time."""
         sent, received = self.requests["sent"], self.requests["received"]
         answered = received > 0
         took = np.where(answered, received, now) - sent
-        floors = np.zeros(len(self.endpoints))
-        for index in range(len(self.endpoints)):
-            mine = took[answered & (self.requests["endpoint"] == index)]
-            if len(mine):
-                # The shortest possible, judged from the shortest seen and how they spread.
-                half = len(mine) // 2
-                shortest, middle = mine.min(), np.partition(mine, half)[half]
-                floors[index] = shortest - 2 * (middle - shortest) / len(mine) ** 0.5
-        late = np.maximum(0.0, took - floors[self.requests["endpoint"]]) if len(took) else took
+        known = took[answered]
+        floor = 0.0
+        if len(known):
+            # The shortest possible, judged from the shortest seen and how they spread.
+            shortest, middle = known.min(), np.median(known)
+            floor = shortest - 2 * (middle - shortest) / len(known) ** 0.5
+        late = np.maximum(0.0, took - floor)
         # A process that was killed never gets its responses; its requests arrived long ago.
         late = np.where(answered, late, np.minimum(late, self.window / 4))
         arrivals: NDArray[np.float64] = sent + late
@@ -272,7 +293,7 @@ class QuotaTracker:
     def to_bytes(self) -> bytes:
         """One line of JSON, then the requests as they lie in memory."""
         state = {name: value for name, value in vars(self).items() if name != "requests"}
-        return orjson.dumps(state, default=vars) + b"\n" + self.requests.tobytes()
+        return orjson.dumps(state) + b"\n" + self.requests.tobytes()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> QuotaTracker:
@@ -287,14 +308,8 @@ class QuotaTracker:
         state: dict[str, Any] = orjson.loads(line)
         tracker = cls(state["window"])
         tracker.requests = np.frombuffer(requests, _REQUEST).copy()
-        for name in vars(tracker).keys() - {"requests", "quotas", "sharing"}:
+        for name in vars(tracker).keys() - {"requests", "quotas"}:
             setattr(tracker, name, state[name])
-        told, anchors, rounds = (state["sharing"][name] for name in ("told", "anchors", "rounds"))
-        tracker.sharing = Sharing(told, {n: Anchor(**a) for n, a in anchors.items()}, rounds)
         for name, (minute, second) in state["quotas"].items():
             tracker.quotas[name] = (Quota(**minute), Quota(**second))
         return tracker
-
-
-def _length(window: float) -> float:
-    return window + max(SHORTEST_GUARD, GUARD * window)
