@@ -158,8 +158,12 @@ class QuotaTracker:
         self._forget(now)
         group = self._group(endpoint)
         if not self.limits.get(endpoint):
-            # The first request to an endpoint goes alone: its response tells the limit.
-            return LOOK_AGAIN if (self.requests["received"][group] == 0).any() else 0.0
+            # The first request to an endpoint goes alone: its response tells the limit. Until
+            # then the endpoint may share the quota of any other.
+            if (self.requests["received"][group] == 0).any():
+                return LOOK_AGAIN
+            known = [name for name, limit in self.limits.items() if limit]
+            return max((self.wait(name, now) for name in known), default=0.0)
         arrivals, ours = self._arrivals(now)[group], self.requests[group]
         due = now
         for quota in self._quotas(endpoint):
