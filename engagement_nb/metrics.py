@@ -13,7 +13,6 @@ import pandas as pd
 
 from engagement_nb import handover
 from engagement_nb.availability import Reason
-from engagement_nb.textfiles import csv_text
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
@@ -197,6 +196,17 @@ def _to_the_minute(moment: datetime) -> str:
 
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def csv_text(frame: pd.DataFrame) -> str:
+    """A frame as CSV. A text that a spreadsheet would run as a formula gets a quote before it."""
+    texts = [str(name) for name in frame if pd.api.types.is_string_dtype(frame[name].dtype)]
+    risky = ("=", "+", "-", "@", "\t", "\r")
+    safe = {
+        name: frame[name].where(~frame[name].str.startswith(risky, na=False), "'" + frame[name])
+        for name in texts
+    }
+    return str(frame.assign(**safe).to_csv(index=False, lineterminator="\n"))
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:

@@ -12,8 +12,6 @@ from io import BufferedReader, RawIOBase
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import pandas as pd
-
 from engagement_nb.errors import InputError
 
 _WHAT_IT_IS = (
@@ -32,17 +30,6 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MAX_WHOLE = 256 << 20
 """Bytes that a gzipped file, or a line, may have where it is held as a whole."""
-
-
-def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as CSV. A text that a spreadsheet would run as a formula gets a quote before it."""
-    texts = [str(name) for name in frame if pd.api.types.is_string_dtype(frame[name].dtype)]
-    risky = ("=", "+", "-", "@", "\t", "\r")
-    safe = {
-        name: frame[name].where(~frame[name].str.startswith(risky, na=False), "'" + frame[name])
-        for name in texts
-    }
-    return str(frame.assign(**safe).to_csv(index=False, lineterminator="\n"))
 
 
 def plain_words(cell: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -271,6 +273,4 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
 
 def wrapped(text: str, width: int = 16) -> str:
     """A label on several short lines, for a phone."""
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, width))

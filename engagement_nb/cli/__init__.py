@@ -31,7 +31,7 @@ COMMANDS = {
     "report": ("reports:report", "The main job: fetch, explore the gap, one HTML file."),
     "plan": ("collect:plan", "What a fetch would cost and what it cannot get; spends nothing."),
     "fetch": ("collect:fetch", "Fetch metrics into a dataset; run again, it resumes."),
-    "compare": ("reports:compare", "What changed between two sets of figures, and by how much."),
+    "compare": ("collect:compare", "What changed between two sets of figures, and by how much."),
     "batch": ("reports:batch", "Many reports and an index of them, from one manifest."),
     "auth": ("auth:auth", "Tokens: log in with a PIN, see what is there, check that they work."),
     "usage": ("usage:usage", "Handles queried this billing month."),

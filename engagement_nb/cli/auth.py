@@ -7,9 +7,13 @@ from typing import Any
 
 import click
 
+from engagement_nb.client import Client
+from engagement_nb.client.checkup import Check, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
+from engagement_nb.client.credentials.login import login as pin_login
 from engagement_nb.client.credentials.profiles import TOKEN_FIELDS
 from engagement_nb.errors import InputError
+from engagement_nb.usage import Ledger
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
@@ -26,8 +30,6 @@ def auth() -> None:
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def login(profile: str, opens: bool) -> None:
     """Log in with a PIN, and store the tokens in a file that only you can read."""
-    from engagement_nb.client.credentials.login import login as pin_login
-
     pin_login(
         profile,
         ask=lambda question: str(click.prompt(question.rstrip(": "), err=True)),
@@ -74,10 +76,6 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
 
     Exit code 1 if any tokens that are there fail, or if it could not be told.
     """
-    from engagement_nb.client import Client
-    from engagement_nb.client.checkup import Check, check_profile
-    from engagement_nb.usage import Ledger
-
     if tweet and not tweet.isdecimal():
         raise InputError(
             f"{tweet!r} is not a Tweet id.", advice="Give the digits at the end of its address."
@@ -102,7 +100,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
         ctx.exit(1)
 
 
-def _show(profile: Profile, checks: list[Any]) -> None:
+def _show(profile: Profile, checks: list[Check]) -> None:
     click.echo(_headline(profile))
     for found in checks:
         where = f"{found.tokens}, {found.endpoint}"

@@ -1,22 +1,23 @@
-"""``engagement-nb plan`` and ``engagement-nb fetch``."""
+"""Commands on figures: ``plan``, ``fetch``, ``compare``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
-from engagement_nb.cli import say
+import engagement_nb as enb
+from engagement_nb.cli import FAILED, INCOMPLETE, say, without_secrets
 from engagement_nb.cli.places import lasting, named, period_option, world_options, zone_option
-from engagement_nb.collect import Collected
-from engagement_nb.dataset import Dataset
-from engagement_nb.ids import IdList, read_ids
-from engagement_nb.planning import Plan
-from engagement_nb.sources import ApiSource, connect
-from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.errors import InputError
+from engagement_nb.vocabulary import ENDPOINTS, EndpointName
+
+if TYPE_CHECKING:
+    from engagement_nb.collect import Collected
 
 _AGAIN = "Run the same command again: it requests only what is missing."
 
@@ -112,7 +113,7 @@ def fetch(
     options = {"progress": progress, "max_handles": asked["max_handles"]}
     with closing(_open(asked, **options)) as source:
 
-        def tell(planned: Plan) -> None:
+        def tell(planned: enb.Plan) -> None:
             say(_stamped(planned, source.sandbox), err=True)
             check = source.ledger.check(planned.signers, sandbox=source.sandbox)
             # Over the contract, the source has warned already.
@@ -121,7 +122,7 @@ def fetch(
 
         try:
             ended = source.fetch_into(
-                Dataset(out, source.figures),
+                enb.Dataset(out, source.figures),
                 asked["endpoint"],
                 _ids(asked),
                 snapshot=snapshot,
@@ -136,9 +137,9 @@ def fetch(
         click.echo(json.dumps(found, indent=1))
     say(_stamped(_summary(ended, out), source.sandbox), err=True)
     if not ended.done:
-        ctx.exit(1)
+        ctx.exit(FAILED)
     if strict and (ended.missing or ended.partial):
-        ctx.exit(3)
+        ctx.exit(INCOMPLETE)
 
 
 def _stamped(text: object, sandbox: bool) -> str:
@@ -157,20 +158,79 @@ def _summary(ended: Collected, out: str) -> str:
     return "\n".join(lines)
 
 
-def _open(asked: dict[str, Any], **options: Any) -> ApiSource:
+def _open(asked: dict[str, Any], **options: Any) -> enb.ApiSource:
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     world = {name: asked[name] for name in ("seed", "now", "tweets") if asked[name] is not None}
-    source = connect(asked["source"], profile=asked["profile"] or None, **options, **world)
-    assert isinstance(source, ApiSource)  # noqa: S101
+    source = enb.connect(asked["source"], profile=asked["profile"] or None, **options, **world)
+    assert isinstance(source, enb.ApiSource)  # noqa: S101
     return source
 
 
-def _ids(asked: dict[str, Any]) -> IdList | None:
-    return read_ids(asked["ids"]) if asked["ids"] else None
+def _ids(asked: dict[str, Any]) -> enb.IdList | None:
+    return enb.read_ids(asked["ids"]) if asked["ids"] else None
 
 
 def _options(asked: dict[str, Any]) -> dict[str, Any]:
     names = [name.strip() for name in (asked["metrics"] or "").split(",") if name.strip()]
     options = {name: asked[name] for name in ("start", "end", "period", "zone", "by")}
     return options | {"metrics": names or None}
+
+
+def _for_each(
+    _: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> tuple[str | None, str | None]:
+    """An option for both sides of a comparison, or one for each."""
+    if len(given) > 2:
+        raise click.BadParameter("give it once for both sides, or twice.")
+    return (given[0], given[-1]) if given else (None, None)
+
+
+@click.command()
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "--period", "periods", multiple=True, metavar="NAME", callback=_for_each,
+    help="Such as last week or 2026-10; once for both sides, or once for each.",
+)  # fmt: skip
+@zone_option
+@click.option("--ids", type=click.Path(), help="File with Tweet ids, for both sides.")
+@click.option(
+    "--profile", "profiles", multiple=True, metavar="NAME", callback=_for_each,
+    help="Whose tokens, or which account of an export; once for both sides, or once for each.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on stdout.")
+def compare(
+    a: str,
+    b: str,
+    periods: tuple[str | None, str | None],
+    zone: str | None,
+    ids: str | None,
+    profiles: tuple[str | None, str | None],
+    as_json: bool,
+) -> None:
+    """What changed between two sets of figures, and what may be chance.
+
+    A and B are each an export file or folder, a dataset, sandbox, or api; A may be "earlier": the
+    snapshot before the newest of the dataset B. Two periods of a dataset are compared by
+    giving it twice, with two --period.
+    """
+    sides, names = [], []
+    for where, period, profile in zip((a, b), periods, profiles, strict=True):
+        with enb.connect(b if where == "earlier" else where, profile=profile) as source:
+            endpoint: EndpointName | Literal[""] = "historical" if period else ""
+            figures, _ = source.gather(
+                ids, endpoint=endpoint, period=period, zone=zone, beside=False
+            )
+            if where == "earlier":
+                earlier = source.earlier_snapshot(figures.about.endpoint)
+                if earlier is None:
+                    raise InputError(f"{b} has no snapshot before the newest.")
+                figures = earlier
+        sides.append(figures)
+        about = [Path(where).name, profile, period]
+        names.append(", ".join(part for part in about if part))
+    if names[0] == names[1]:
+        names = [f"{names[0]} (A)", f"{names[1]} (B)"]
+    found = enb.compare(*sides, names=(names[0], names[1]))
+    click.echo(json.dumps(found.to_dict()) if as_json else without_secrets(repr(found)))

@@ -1,4 +1,4 @@
-"""Commands on figures and notebooks: ``report``, ``compare``, ``batch``, ``lab``."""
+"""Commands that make reports from notebooks: ``report``, ``batch``, ``lab``."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ import json
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import click
 
-from engagement_nb.cli import without_secrets
+import engagement_nb as enb
+from engagement_nb.cli import FAILED, INCOMPLETE, without_secrets
 from engagement_nb.cli.places import lasting, period_option, world_options, zone_option
 from engagement_nb.errors import InputError
-
-if TYPE_CHECKING:
-    from engagement_nb.report.look import Look
-    from engagement_nb.vocabulary import EndpointName
+from engagement_nb.report.look import Look, read_logo
+from engagement_nb.report.processes import warm
 
 
 def _pairs(
@@ -29,56 +28,50 @@ def _pairs(
     return dict(given)
 
 
-_notebooks = click.option(
-    "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
-    help="Your own copies of the notebooks; those missing there are the package's.",
-)  # fmt: skip
-_engine = click.option(
-    "--engine", type=click.Choice(["fast", "stock"]), default="fast", show_default=True,
-    help="fast: a copy of a warm process for each notebook; stock: papermill's own.",
-)  # fmt: skip
-_timeout = click.option(
-    "--cell-timeout", type=click.IntRange(min=1), metavar="SECONDS",
-    help="Longest time that one cell may take.",
-)  # fmt: skip
 _parameters = click.option(
     "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
     callback=_pairs, help="A parameter of the notebooks.",
 )  # fmt: skip
-_pdf = click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome.")
+_MAKING = (
+    click.option(
+        "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
+        help="Your own copies of the notebooks; those missing there are the package's.",
+    ),
+    click.option(
+        "--engine", type=click.Choice(["fast", "stock"]), default="fast", show_default=True,
+        help="fast: a copy of a warm process for each notebook; stock: papermill's own.",
+    ),
+    click.option(
+        "--cell-timeout", type=click.IntRange(min=1), metavar="SECONDS",
+        help="Longest time that one cell may take.",
+    ),
+    click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome."),
+    click.option("--subtitle", default="", help="Instead of the line about the data."),
+    click.option("--accent", default="", metavar="COLOR", help="Such as #0b57a4."),
+    click.option("--logo", type=click.Path(), metavar="FILE", help="PNG, JPEG or SVG."),
+    click.option("--no-code", is_flag=True, help="Leave the notebook's code out."),
+)  # fmt: skip
 
 
-def _look(command: Callable[..., None]) -> Callable[..., None]:
-    """Options about the page of a report, given to the command as ``look``."""
+def _making(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of how reports are made, given to the command as ``making``."""
 
-    def with_look(
+    def with_making(
         *given: Any, subtitle: str, accent: str, logo: str | None, no_code: bool, **options: Any
     ) -> None:
-        # Imported here because of start-up time.
-        from engagement_nb.report.look import Look, read_logo
+        making = {
+            name: options.pop(name) for name in ("notebooks", "engine", "cell_timeout", "pdf")
+        }
+        making = {name: value for name, value in making.items() if value is not None}
+        making["look"] = Look(subtitle, accent, read_logo(logo) if logo else "", code=not no_code)
+        if making["engine"] == "fast" and not options.get("scheduler"):
+            # The fork server imports the libraries while this process does.
+            warm()
+        command(*given, making=making, **options)
 
-        if "look" not in options:  # it is there where one command invokes another
-            image = read_logo(logo) if logo else ""
-            options["look"] = Look(subtitle, accent, image, code=not no_code)
-        command(*given, **options)
-
-    for option in (
-        click.option("--no-code", is_flag=True, help="Leave the notebook's code out."),
-        click.option("--logo", type=click.Path(), metavar="FILE", help="PNG, JPEG or SVG."),
-        click.option("--accent", default="", metavar="COLOR", help="Such as #0b57a4."),
-        click.option("--subtitle", default="", help="Instead of the line about the data."),
-    ):
-        with_look = option(with_look)
-    return update_wrapper(with_look, command)
-
-
-def _warm(engine: str) -> None:
-    """Let the fork server import things while this process does."""
-    # Imported before anything else is, which start-up time is all about.
-    from engagement_nb.report.processes import warm
-
-    if engine == "fast":
-        warm()
+    for option in reversed(_MAKING):
+        with_making = option(with_making)
+    return update_wrapper(with_making, command)
 
 
 def accounts_in(source: str) -> list[str]:
@@ -89,10 +82,7 @@ def accounts_in(source: str) -> list[str]:
     InputError
         The source is no export, or its files name no account.
     """
-    # Imported here so that the command line starts without pandas.
-    from engagement_nb.exports import Exports
-
-    accounts = Exports(source).accounts
+    accounts = enb.ExportSource(source).exports.accounts
     if not accounts:
         raise InputError(f"{source} names no account.", advice="Leave --by account out.")
     return accounts
@@ -125,11 +115,7 @@ def accounts_in(source: str) -> list[str]:
 @zone_option
 @world_options
 @_parameters
-@_notebooks
-@_engine
-@_timeout
-@_pdf
-@_look
+@_making
 @click.pass_context
 def report(
     ctx: click.Context,
@@ -142,17 +128,9 @@ def report(
     strict: bool,
     as_json: bool,
     markdown: bool,
-    period: str | None,
-    zone: str | None,
-    seed: int | None,
-    now: str | None,
-    tweets: int | None,
     parameters: dict[str, Any],
-    notebooks: str | None,
-    engine: str,
-    cell_timeout: int | None,
-    pdf: bool,
-    look: Look,
+    making: dict[str, Any],
+    **asked: Any,
 ) -> None:
     """Fetch metrics, explore the gap, write one HTML file.
 
@@ -162,107 +140,31 @@ def report(
     if path and source:
         raise click.UsageError(f"{path} and --source {source} both say where figures come from.")
     source = path or source or "sandbox"
-    _warm(engine)
+    parameters |= {name: value for name, value in asked.items() if value is not None}
+    wanted = [(out, title, parameters)]
     if by:
-        for account in accounts_in(source):
-            ctx.invoke(
-                report, path=source, ids=ids, out=f"{out}/{account}", title=title or f"@{account}",
-                strict=strict, as_json=as_json, parameters={**parameters, "profile": account},
-                notebooks=notebooks, engine=engine, cell_timeout=cell_timeout, pdf=pdf,
-                look=look, period=period, zone=zone, markdown=markdown,
-            )  # fmt: skip
-        return
-    from engagement_nb.report.make import make_report
-
-    asked = {"period": period, "zone": zone, "seed": seed, "now": now, "tweets": tweets}
-    click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
-    made = make_report(
-        source,
-        ids,
-        out,
-        {**parameters, **{name: value for name, value in asked.items() if value is not None}},
-        title=title,
-        notebooks=notebooks,
-        engine=engine,
-        cell_timeout=cell_timeout,
-        pdf=pdf,
-        look=look,
-    )
-    if made.facts.get("source") == "sandbox":
-        click.echo("SANDBOX DATA: these figures are made up.", err=True)
-    click.echo(made.gap["sentence"], err=True)
-    if as_json:
-        click.echo(json.dumps({"folder": made.folder, "files": made.files, "gap": made.gap}))
-    elif markdown:
-        click.echo(made.to_markdown(title))
-    else:
-        others = ", ".join(name for name in made.files if name != "report.html")
-        click.echo(f"Report: {made.html} (beside it: {others})")
-    if made.missing_tweets and strict:
-        click.echo(f"{made.missing_tweets:,} Tweets are missing from it, or lack days.", err=True)
-        ctx.exit(3)
-
-
-def _for_each(
-    _: click.Context, option: click.Parameter, given: tuple[str, ...]
-) -> tuple[str | None, str | None]:
-    """An option for both sides of a comparison, or one for each."""
-    if len(given) > 2:
-        raise click.BadParameter("give it once for both sides, or twice.")
-    return (given[0], given[-1]) if given else (None, None)
-
-
-@click.command()
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
-@click.option(
-    "--period", "periods", multiple=True, metavar="NAME", callback=_for_each,
-    help="Such as last week or 2026-10; once for both sides, or once for each.",
-)  # fmt: skip
-@zone_option
-@click.option("--ids", type=click.Path(), help="File with Tweet ids, for both sides.")
-@click.option(
-    "--profile", "profiles", multiple=True, metavar="NAME", callback=_for_each,
-    help="Whose tokens, or which account of an export; once for both sides, or once for each.",
-)  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON on stdout.")
-def compare(
-    a: str,
-    b: str,
-    periods: tuple[str | None, str | None],
-    zone: str | None,
-    ids: str | None,
-    profiles: tuple[str | None, str | None],
-    as_json: bool,
-) -> None:
-    """What changed between two sets of figures, and what may be chance.
-
-    A and B are each an export file or folder, a dataset, sandbox, or api; A may be "earlier": the
-    snapshot before the newest of the dataset B. Two periods of a dataset are compared by
-    giving it twice, with two --period.
-    """
-    from engagement_nb.gap.compare import compare as compared
-    from engagement_nb.sources import connect
-
-    sides, names = [], []
-    for where, period, profile in zip((a, b), periods, profiles, strict=True):
-        with connect(b if where == "earlier" else where, profile=profile) as source:
-            endpoint: EndpointName | Literal[""] = "historical" if period else ""
-            figures, _ = source.gather(
-                ids, endpoint=endpoint, period=period, zone=zone, beside=False
-            )
-            if where == "earlier":
-                earlier = source.earlier_snapshot(figures.about.endpoint)
-                if earlier is None:
-                    raise InputError(f"{b} has no snapshot before the newest.")
-                figures = earlier
-        sides.append(figures)
-        about = [Path(where).name, profile, period]
-        names.append(", ".join(part for part in about if part))
-    if names[0] == names[1]:
-        names = [f"{names[0]} (A)", f"{names[1]} (B)"]
-    found = compared(*sides, names=(names[0], names[1]))
-    click.echo(json.dumps(found.to_dict()) if as_json else without_secrets(repr(found)))
+        wanted = [
+            (f"{out}/{account}", title or f"@{account}", {**parameters, "profile": account})
+            for account in accounts_in(source)
+        ]
+    missing = 0
+    for folder, heading, given in wanted:
+        click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
+        made = enb.make_report(source, ids, folder, given, title=heading, **making)
+        missing += made.missing_tweets
+        if made.facts.get("source") == "sandbox":
+            click.echo("SANDBOX DATA: these figures are made up.", err=True)
+        click.echo(made.gap["sentence"], err=True)
+        if as_json:
+            click.echo(json.dumps({"folder": made.folder, "files": made.files, "gap": made.gap}))
+        elif markdown:
+            click.echo(made.to_markdown(heading))
+        else:
+            others = ", ".join(name for name in made.files if name != "report.html")
+            click.echo(f"Report: {made.html} (beside it: {others})")
+    if missing and strict:
+        click.echo(f"{missing:,} Tweets are missing from it, or lack days.", err=True)
+        ctx.exit(INCOMPLETE)
 
 
 @click.command()
@@ -281,28 +183,16 @@ def compare(
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--progress/--no-progress", default=None, help="Show a bar; a log gets lines.")
-@_notebooks
-@_engine
-@_timeout
-@_pdf
-@_look
+@_making
 @click.pass_context
 def batch(
     ctx: click.Context,
     manifest: str,
     out: str,
-    workers: int | None,
-    scheduler: str | None,
-    title: str,
-    only_failed: bool,
     strict: bool,
     as_json: bool,
-    progress: bool | None,
-    notebooks: str | None,
-    engine: str,
-    cell_timeout: int | None,
-    pdf: bool,
-    look: Look,
+    making: dict[str, Any],
+    **options: Any,
 ) -> None:
     """Make a report for every row of MANIFEST (CSV or YAML), and an index of them.
 
@@ -310,24 +200,7 @@ def batch(
     dataset; or export; and any parameter of the notebook. Cut off and run again, it goes on.
     Exit codes: 0 all made; 1 some failed; 2 the manifest cannot be used.
     """
-    if scheduler is None:
-        _warm(engine)
-    from engagement_nb.report.batch import make_batch
-
-    made = make_batch(
-        manifest,
-        out,
-        workers=workers,
-        scheduler=scheduler,
-        only_failed=only_failed,
-        title=title,
-        notebooks=notebooks,
-        engine=engine,
-        cell_timeout=cell_timeout or 600,
-        pdf=pdf,
-        look=look,
-        progress=progress,
-    )
+    made = enb.make_batch(manifest, out, **options, **making)
     summary = made.to_dict()
     if as_json:
         click.echo(json.dumps(summary, ensure_ascii=False))
@@ -342,10 +215,10 @@ def batch(
     )
     if made.failed:
         click.echo("Run it again with --only-failed once the cause is gone.", err=True)
-        ctx.exit(1)
+        ctx.exit(FAILED)
     if strict and made.missing_tweets:
         click.echo(f"{made.missing_tweets:,} Tweets are missing from them, or lack days.", err=True)
-        ctx.exit(3)
+        ctx.exit(INCOMPLETE)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -365,8 +238,6 @@ def lab(
     It works on copies in your own directory, which are never overwritten; with --here, on the
     notebooks themselves. Further words go to JupyterLab.
     """
-    from engagement_nb.report.lab import open_lab
-
     for word in more:
         if word.startswith(("--ip", "--ServerApp.ip")):
             raise InputError(
@@ -375,4 +246,7 @@ def lab(
             )
     if here and folder:
         raise click.UsageError("--here and --folder exclude each other.")
+    # Imported here for start-up time: reports need none of it.
+    from engagement_nb.report.lab import open_lab
+
     open_lab(folder=folder, here=here, port=port, browser=not no_browser, more=more)

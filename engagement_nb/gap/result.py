@@ -16,9 +16,8 @@ from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdi
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.trend import TIMES, Step, over_time
-from engagement_nb.metrics import About
+from engagement_nb.metrics import About, csv_text
 from engagement_nb.store import Store
-from engagement_nb.textfiles import csv_text
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",

@@ -10,7 +10,8 @@ from typing import TextIO
 from zoneinfo import ZoneInfo
 
 from engagement_nb.errors import InputError
-from engagement_nb.textfiles import as_utf8, csv_text, read_file
+from engagement_nb.metrics import csv_text
+from engagement_nb.textfiles import as_utf8, read_file
 from engagement_nb.usage.ledger import USER, Contract, Ledger
 
 
