@@ -1,193 +1,161 @@
-"""The exercises of lessons 1 to 5: their material and their checks.
-
-Whoever wants to learn something should not read on.
-"""
+"""The lessons, and how answers to their exercises are checked; the words are in lessons.toml."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from engagement_nb.lessons.check import Exercise
+from engagement_nb.lessons.shown import Verdict
 
+Wrong = dict[str, str]
+"""What is wrong with an answer, by the key of its hint, with a detail; empty if it is right."""
 
-def _endpoints(answer: Any) -> str:
-    name, requests = str(answer[0]).strip().lower(), float(answer[1])
-    if name == "totals":
-        return "totals gives neither URL clicks nor days: look at its row of metrics and groupings."
-    if name in ("28hr", "28hrs", "28h"):
-        return "28hr ends now and reaches back 28 hours; a week is longer than that."
-    if name != "historical":
-        return 'The endpoints are "totals", "28hr" and "historical".'
-    if requests == 3:
-        return "250 Tweets a request is what totals takes. The other two take fewer."
-    if requests == 168 or requests == 24 * 7:
-        return "One request covers the whole week, by day: no need to ask for each day."
-    if requests == 600:
-        return "One request may ask for several Tweets at once."
-    if requests != 24:
-        return "Divide the 600 Tweets by what historical takes in one request."
-    return ""
-
-
-WISHES = {
-    "a": "likes and replies of a competitor's Tweet",
-    "b": "impressions of your own Tweet of last week",
-    "c": "yesterday's URL clicks of your own Tweet, by hour",
-    "d": "quotes of 200 Tweets by 150 people whose tokens you don't have",
-    "e": "impressions of a competitor's Tweet",
+_EXAMPLES = {
+    "tweet.id": "2120000000000000011",
+    "engagement.type": "favorites",
+    "engagement.day": "2026-11-20",
+    "engagement.hour": "17",
 }
-_TOKENS = {
-    "a": ("bearer", "Likes and replies are public, and user tokens are refused somebody else's"
-          " Tweet even so."),
-    "b": ("user", "Impressions are private: only the owner's tokens give them."),
-    "c": ("user", "Hours mean 28hr or historical, and both want the owner's tokens."),
-    "d": ("bearer", "Quotes are public, on totals; one request takes 250 Tweets of anybody."),
-    "e": ("nobody", "Impressions are for the owner only; no tokens of yours give them."),
-}  # fmt: skip
+"""A key of each level of a response."""
 
 
-def _tokens(answer: Any) -> str:
-    if not isinstance(answer, Mapping):
-        raise TypeError
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson of the notebook, and its exercise.
+
+    Parameters
+    ----------
+    title, expects, praise, otherwise
+        Its words: see lessons.toml.
+    reads
+        The key of `READERS` for its answers.
+    right
+        The right answer.
+    hints
+        Hints by what is wrong with an answer.
+    live
+        Whether it is harmless on a live account.
+    table, document
+        What the exercise is about.
+    """
+
+    title: str
+    expects: str
+    reads: str
+    right: Any
+    praise: str
+    otherwise: str
+    hints: Mapping[str, str]
+    live: bool = False
+    table: Mapping[str, list[Any]] = field(default_factory=dict)
+    document: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def material(self) -> pd.DataFrame | dict[str, Any]:
+        """What the exercise is about: a frame, or a document."""
+        return pd.DataFrame(self.table) if self.table else dict(self.document)
+
+    def check(self, answer: Any) -> Verdict:
+        """Check an answer; never raises, whatever the answer is."""
+        if answer is None or answer is ...:
+            return Verdict(None, f"Not answered yet. Expected: {self.expects}.")
+        try:
+            wrong = READERS[self.reads](answer, self.right)
+        except Exception:
+            # Students answer with anything, and should not see a traceback.
+            return Verdict(False, f"This cannot be read as an answer. Expected: {self.expects}.")
+        if not wrong:
+            return Verdict(True, self.praise)
+        for key, hint in self.hints.items():
+            if key in wrong:
+                return Verdict(False, hint.replace("{}", wrong[key]))
+        return Verdict(False, self.otherwise)
+
+
+def _number(answer: Any, right: float) -> Wrong:
+    given = float(answer)
+    return {} if given == right else {f"{given:g}": ""}
+
+
+def _endpoint_and_number(answer: Any, right: list[Any]) -> Wrong:
+    name, number = str(answer[0]).strip().lower(), _number(answer[1], right[1])
+    if name != right[0]:
+        return {name: ""}
+    return number and {**number, "number": ""}
+
+
+def _choices(answer: Any, right: Mapping[str, str]) -> Wrong:
     given = {str(k).strip().lower(): str(v).strip().lower() for k, v in answer.items()}
-    for key, (right, why) in _TOKENS.items():
+    wrong: Wrong = {}
+    for key, choice in right.items():
         if key not in given:
-            return f'Say something for wish "{key}" too: {WISHES[key]}.'
-        if given[key] not in ("user", "bearer", "nobody"):
-            return f'For wish "{key}" say "user", "bearer" or "nobody".'
-        if given[key] != right:
-            return f'Wish "{key}", {WISHES[key]}: {why}'
-    return ""
+            wrong.setdefault("missing", key)
+        elif given[key] not in right.values():
+            wrong.setdefault("unknown", key)
+        elif given[key] != choice:
+            wrong[key] = ""
+    return wrong
 
 
-NODATA_ANSWER = {
-    "metrics": {
-        "2120000000000000011": {"favorites": "12", "engagements": "48"},
-        "2120000000000000022": {"favorites": "0", "engagements": "0"},
-        "2050000000000000033": {"favorites": "7"},
-        "2120000000000000044": {"favorites": "3", "engagements": "19"},
-    },
-    "errors": [
-        "1 Tweet ID(s) are unavailable",
-        "Impressions & engagements for tweets older than 90 days (...) are not supported",
-    ],
-    "unavailable_tweet_ids": ["2120000000000000055"],
-    "unsupported_for_impressions_engagements_tweet_ids": ["2050000000000000033"],
+def _names(answer: Any, right: list[str]) -> Wrong:
+    listed = answer.replace(",", " ").split() if isinstance(answer, str) else answer
+    given = [str(name).strip().lower() for name in listed]
+    wrong = {name: "" for name in given if name not in right}
+    wrong |= {f"no {name}": "" for name in right if name not in given}
+    return wrong | ({"twice": ""} if len(set(given)) < len(given) else {})
+
+
+def _levels(answer: Any, right: list[str]) -> Wrong:
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
+        raise TypeError
+    given = [str(item) for item in answer]
+    unknown = [item for item in given if item not in _EXAMPLES]
+    if given == right:
+        return {}
+    if unknown or not given:
+        return {"unknown": unknown[0]} if unknown else {"empty": ""}
+    shape = '"3"'
+    for item in reversed(given):
+        shape = f'{{"{_EXAMPLES[item]}": {shape}}}'
+    return {"shape": shape}
+
+
+def _window(answer: Any, right: str) -> Wrong:
+    hour = timedelta(hours=1)
+    moments = []
+    for value in answer:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
+        if moment.utcoffset():
+            return {"offset": ""}
+        moments.append(moment.replace(tzinfo=UTC))
+    start, end = moments
+    # As the API does: start goes down to the hour, end goes up.
+    first = start.replace(minute=0, second=0, microsecond=0)
+    last = (end + hour - timedelta(microseconds=1)).replace(minute=0, second=0, microsecond=0)
+    late, hours = (first - datetime.fromisoformat(right)) // hour, (last - first) // hour
+    if hours <= 0:
+        return {"empty": ""}
+    if late:
+        return {f"start {late:+d}": ""}
+    return {} if hours == 24 else {f"hours {hours}": "", "hours": str(hours)}
+
+
+READERS: dict[str, Callable[[Any, Any], Wrong]] = {
+    "number": _number,
+    "endpoint_and_number": _endpoint_and_number,
+    "choices": _choices,
+    "names": _names,
+    "levels": _levels,
+    "window": _window,
 }
+"""Functions that compare an answer with the right one."""
 
-
-def _nodata(answer: Any) -> str:
-    if isinstance(answer, str):
-        answer = answer.replace(",", " ").split()
-    given = {str(tweet_id).strip() for tweet_id in answer}
-    if "2120000000000000055" in given:
-        return "One of these is in unavailable_tweet_ids: nothing at all is known of it."
-    if "2050000000000000033" in given:
-        return (
-            "One of these is over 90 days old: its likes came, its engagements did not. Look at"
-            " unsupported_for_impressions_engagements_tweet_ids."
-        )
-    if "2120000000000000022" not in given:
-        return "A 0 that no list excuses is a count: that Tweet is known to have had none."
-    if given != {key for key in NODATA_ANSWER["metrics"] if key.startswith("212")}:
-        return 'Take the Tweets that have an "engagements" in the groups, and no others.'
-    return ""
-
-
-SUM_FRAME = pd.DataFrame(
-    {
-        "tweet_id": ["1", "2", "3", "4"],
-        "impressions": [900, 400, 2500, 60],
-        "engagements": [57, 20, 130, 3],
-        "favorites": [20, 9, 41, 2],
-        "retweets": [5, 1, 12, 0],
-        "url_clicks": [11, 0, 30, 0],
-        "detail_expands": [15, 8, 29, 1],
-        "media_views": [0, 150, 800, 0],
-    }
-)
-
-
-def _sum(answer: Any) -> str:
-    given = float(answer)
-    sums = SUM_FRAME.sum(numeric_only=True)
-    parts = int(sums[["favorites", "retweets", "url_clicks", "detail_expands"]].sum())
-    hidden = int(sums["engagements"]) - parts
-    if given == hidden:
-        return ""
-    if given == hidden - sums["media_views"]:
-        return (
-            "That is the naive gap: every column was added. Since October 2017 media views are"
-            " no engagements; leave them out."
-        )
-    if given == hidden - sums["media_views"] - sums["impressions"] or given == (
-        hidden - sums["impressions"]
-    ):
-        return "Being seen is no engagement: leave impressions out of the sum."
-    if given == -hidden:
-        return "The other way round: hidden is what engagements have beyond the sum."
-    if given == parts:
-        return "That is the sum of the parts. How much do the engagements have beyond it?"
-    return "Add up engagements; take away likes, reposts, URL clicks and detail expands."
-
-
-CLICKS_FRAME = pd.DataFrame(
-    {
-        "tweet_id": ["1", "2", "3", "4", "5"],
-        "has_url": [True, True, False, True, False],
-        "has_hashtag": [False, True, True, False, False],
-        "url_clicks": [40, 25, 8, 12, 0],
-    }
-)
-
-
-def _clicks(answer: Any) -> str:
-    given = float(answer)
-    if given == 52:
-        return ""
-    if given == 85:
-        return "Tweet 3 has clicks and no URL at all: a click on its hashtag's link counts too."
-    if given == 77:
-        return "Tweet 2 has a URL and a hashtag: nobody can tell its 25 clicks apart."
-    if given == 60:
-        return "Tweet 3 has no URL: whatever was clicked, it was none."
-    if given == 2:
-        return "That is how many Tweets; the question is how many clicks."
-    return "Add up url_clicks of the Tweets that have a URL and no hashtag."
-
-
-FIRST_FIVE = (
-    Exercise(
-        "endpoints",
-        'an endpoint and a number, such as ("totals", 10)',
-        _endpoints,
-        "Only historical has both the metric and the days, 25 Tweets a request: 24 requests.",
-    ),
-    Exercise(
-        "tokens",
-        'a dictionary such as {"a": "user", "b": "bearer", ...}',
-        _tokens,
-        "What is private is its owner's, what is public is the bearer token's, on totals.",
-    ),
-    Exercise(
-        "nodata",
-        "a list of Tweet ids, as text",
-        _nodata,
-        "Two lists tell what is missing; a zero in neither of them is a count.",
-    ),
-    Exercise(
-        "sum",
-        "a whole number",
-        _sum,
-        "26 engagements have no metric among these, and media views were never part of them.",
-    ),
-    Exercise(
-        "clicks",
-        "a whole number",
-        _clicks,
-        "Only Tweets with a URL and without a hashtag tell how often a URL was clicked.",
-    ),
-)
+_WORDS = Path(__file__).with_name("lessons.toml").read_text("utf-8")
+LESSONS = {key: Lesson(**words) for key, words in tomllib.loads(_WORDS).items()}
+"""The lessons by key, in order."""

@@ -1,68 +1,36 @@
-"""The room that a lesson takes place in: an API to ask, Tweets to ask for, claims to see hold."""
+"""The room that a lesson takes place in: an API to ask, Tweets to ask for, claims to check."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
 
+import httpx
 import pandas as pd
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
+from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile, Secret, find_profile
-from engagement_nb.client.hosts import hosts_at
+from engagement_nb.client.pacing import Pacer, QuotaStore
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
-from engagement_nb.lessons.check import Claim, Verdict
-from engagement_nb.lessons.exercises import (
-    CLICKS_FRAME,
-    FIRST_FIVE,
-    NODATA_ANSWER,
-    SUM_FRAME,
-    WISHES,
-)
-from engagement_nb.lessons.exercises_more import (
-    GROUPINGS_WANTED,
-    HANDLES_LOG,
-    LOCAL_DAY,
-    SECOND_FIVE,
-    UNKNOWN_ANSWER,
-)
-from engagement_nb.lessons.wire import Exchange, Shown, send
-from engagement_nb.sandbox import Sandbox
-from engagement_nb.sources import ApiSource
-from engagement_nb.usage import Ledger
+from engagement_nb.lessons.exercises import LESSONS
+from engagement_nb.lessons.shown import Claim, Document, Exchange, Verdict, send
+from engagement_nb.sources import ApiSource, SandboxSource, sandbox_profiles
 
-LESSONS = {
-    "endpoints": "Which endpoint gives what",
-    "tokens": "Bearer or user tokens, and two refusals",
-    "nodata": "Why a Tweet gives no data",
-    "sum": "Engagements against the sum",
-    "clicks": "URL clicks without a URL",
-    "unknown": "Zeros that mean unknown",
-    "groupings": "Groupings, and what comes back",
-    "windows": "Windows, hours, time zones",
-    "minute": "The minute",
-    "handles": "Handles and billing",
-}
-"""Lessons by key, in order, with their titles."""
+if TYPE_CHECKING:
+    from engagement_nb.sandbox import Sandbox
 
-LIVE_LESSONS = frozenset({"endpoints", "sum", "groupings", "windows"})
-"""Lessons that are harmless on a live account: a handful of requests for one's own Tweets."""
-
-EXERCISES = {exercise.key: exercise for exercise in (*FIRST_FIVE, *SECOND_FIVE)}
-_MATERIAL: dict[str, Any] = {
-    "tokens": WISHES,
-    "nodata": NODATA_ANSWER,
-    "sum": SUM_FRAME,
-    "clicks": CLICKS_FRAME,
-    "unknown": UNKNOWN_ANSWER,
-    "groupings": GROUPINGS_WANTED,
-    "windows": LOCAL_DAY,
-    "handles": HANDLES_LOG,
-}
+NOW = "2026-11-20T21:40"
+"""Moment at which the lessons' world stands still: figures are the same every day."""
+_TWEETS = 20_000
+"""Size of the lessons' world. A smaller one may lack Tweets of some kinds that they show."""
+_ACCOUNT = "sandbox_amber_1"
+"""The first of the sandbox's accounts: yours, in the lessons."""
 _LESSON_LINE = re.compile(r"\s*#\s*lesson:\s*(\w+)")
 
 
@@ -73,52 +41,47 @@ class Room:
     ----------
     chosen
         Keys of the lessons that are taught.
-    sandbox
-        The API that is asked; None on a live account.
+    source
+        The package's way to the same API, with the tokens of the first profile only: see
+        `engagement_nb.connect`.
     profiles
-        Whose tokens there are, the sandbox's accounts or one's own.
+        Whose tokens there are: the sandbox's accounts or your own.
     own
-        Ids of one's own Tweets, on a live account.
+        Ids of your own Tweets, on a live account.
 
     Attributes
     ----------
-    source
-        The package's way to the same API, with the tokens of the first profile alone: see
-        `engagement_nb.connect`.
+    now
+        The present moment: that of the sandbox's world, which stands still.
     """
 
     def __init__(
         self,
         chosen: Sequence[str],
-        sandbox: Sandbox | None,
+        source: ApiSource,
         profiles: Sequence[Profile],
         own: Sequence[str] = (),
     ) -> None:
         self.chosen = tuple(chosen)
-        self.sandbox = sandbox
+        self.source = source
         self.profiles = list(profiles)
-        self.source = ApiSource(self.profiles[:1], progress=False)
+        world = source.now if isinstance(source, SandboxSource) else None
+        self.now = world or datetime.now(UTC)
         self._own = list(own)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close connections and stop the sandbox."""
         self.source.close()
-        if self.sandbox is not None:
-            self.sandbox.stop()
 
     def __repr__(self) -> str:
-        where = "the SANDBOX: all figures are made up" if self.sandbox else "your live account"
+        on_sandbox = isinstance(self.source, SandboxSource)
+        where = "the SANDBOX: all figures are made up" if on_sandbox else "your live account"
         return f"Lessons {', '.join(self.chosen)}, on {where}."
 
     @property
@@ -129,13 +92,21 @@ class Room:
     @staticmethod
     def profile_at(sandbox: Sandbox) -> Profile:
         """The first account of another sandbox."""
-        return _profiles(sandbox)[0]
+        return sandbox_profiles(sandbox.url)[0]
+
+    @staticmethod
+    def client(window: float) -> Client:
+        """The package's client, for a limit per so many seconds instead of a minute."""
+        pacer = Pacer(QuotaStore(window=window))
+        return Client(pacer_for=lambda profile: pacer)
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:
         """Tweets to ask for: of a kind that the sandbox knows, or your own on a live account."""
-        if self.sandbox is None:
+        if not isinstance(self.source, SandboxSource):
             return self._own[:count]
-        return self.sandbox.ids(kind, count, account)
+        question: dict[str, str | int] = {"kind": kind, "count": count, "account": account}
+        found: list[str] = httpx.get(f"{self.source.url}/sandbox/ids", params=question).json()
+        return found
 
     def post(
         self,
@@ -167,7 +138,7 @@ class Room:
         to
             Another sandbox to ask.
         **more
-            Further keys of the body: ``start``, ``end``.
+            Further keys of the body: ``start``, ``end``, other ``groupings``.
         """
         body = {
             "tweet_ids": list(tweet_ids),
@@ -176,45 +147,45 @@ class Room:
             **more,
         }
         profile = self.profiles[account] if to is None else self.profile_at(to)
-        asked = send(profile, endpoint, body, auth=auth, header=header)
+        asked = send(profile, endpoint, body, auth, header)
         if asked.groups and auth == "user":
-            Ledger().record_use(profile)
+            self.source.ledger.record_use(profile)
         return asked
 
     def claim(self, text: str, holds: object) -> None:
-        """Show a sentence about the API, once what stands above has shown that it holds.
+        """Show a sentence about the API that the cell has just checked.
 
         Raises
         ------
         AssertionError
-            It does not hold on the sandbox. A live account may differ, and is shown as it is.
+            It does not hold on the sandbox. On a live account that is shown, not raised.
         """
         seen = Claim(text, bool(holds))
-        if not seen.holds and self.sandbox is not None:
+        if not seen.holds and isinstance(self.source, SandboxSource):
             raise AssertionError(f"The sandbox does not show it: {text}")
         display(seen)
 
     def material(self, lesson: str) -> Any:
-        """What a lesson's exercise is about: a frame, an answer of the API, a list of wishes."""
-        found = _MATERIAL[lesson]
+        """What a lesson's exercise is about: a frame, a response of the API, a list of wishes."""
+        found = LESSONS[lesson].material
         return found.copy() if isinstance(found, pd.DataFrame | dict) else found
 
     def show(self, lesson: str) -> None:
         """Show what a lesson's exercise is about."""
         found = self.material(lesson)
-        display(found if isinstance(found, pd.DataFrame) else Shown(found))
+        display(found if isinstance(found, pd.DataFrame) else Document(found))
 
     def check(self, lesson: str, answer: Any) -> Verdict:
-        """Judge an answer to a lesson's exercise: right, or a hint."""
-        return EXERCISES[lesson].check(answer)
+        """Check an answer to a lesson's exercise: right, or a hint."""
+        return LESSONS[lesson].check(answer)
 
     def solution(self, lesson: str, answer: Any) -> Verdict:
-        """See that a solution is right, without telling it.
+        """Check a solution without showing it.
 
         Raises
         ------
         AssertionError
-            It is not.
+            It is wrong.
         """
         verdict = self.check(lesson, answer)
         if not verdict.right:
@@ -222,45 +193,70 @@ class Room:
         return Verdict(None, "In the folded cell above.", "Solution.")
 
 
-def open_room(where: str = "sandbox", lessons: str = "all", ids: str | None = None) -> Room:
+def open_room(
+    where: str = "sandbox",
+    lessons: str = "all",
+    ids: str | None = None,
+    *,
+    seed: int = 1,
+    now: str = NOW,
+    tweets: int = _TWEETS,
+) -> Room:
     """Open the room, and leave out the cells of lessons that were not chosen.
 
     Parameters
     ----------
     where
-        "sandbox", or "api" for one's own live account, where only `LIVE_LESSONS` are taught.
+        "sandbox", or "api" for your own live account, where only harmless lessons are taught.
     lessons
-        "all", or keys of `LESSONS`, separated by commas.
+        "all", or keys of lessons, separated by commas.
     ids
-        For a live account: a file of ids of one's own Tweets.
+        For a live account: a file of ids of your own Tweets.
+    seed, now, tweets
+        The sandbox's world: its seed, the moment at which it stands still ("" for the present),
+        and its size. With the same three, figures are the same on every machine and every day.
 
     Raises
     ------
     InputError
-        There is no such place or lesson, or no ids for a live account.
+        There is no such place, lesson or world, or no ids for a live account.
     """
     chosen = _chosen(lessons)
     if where == "sandbox":
-        # The published limit of 365 days would hide what happened before 2015-09-15.
-        sandbox = Sandbox(seed=1, lookback_days=None).start()
-        room = Room(chosen, sandbox, _profiles(sandbox))
+        if tweets < _TWEETS:
+            raise InputError(
+                f"The lessons need a world of at least {_TWEETS:,} Tweets, not {tweets:,}.",
+                advice="Give a larger number as the parameter tweets.",
+            )
+        sandbox = SandboxSource(
+            seed=seed,
+            now=now or None,
+            tweets=tweets,
+            # The published limit of 365 days would hide what happened before 2015-09-15.
+            lookback_days=None,
+            profile=_ACCOUNT,
+            progress=False,
+        )
+        room = Room(chosen, sandbox, sandbox_profiles(sandbox.url))
     elif where == "api":
         if not ids:
             raise InputError(
                 "A live account needs ids of your own Tweets.",
                 advice="Give a file of them as the parameter ids.",
             )
-        room = Room(
-            [key for key in chosen if key in LIVE_LESSONS],
-            None,
-            [find_profile()],
-            list(read_ids(ids)),
-        )
+        profiles = [find_profile()]
+        harmless = [key for key in chosen if LESSONS[key].live]
+        source = ApiSource(profiles, progress=False)
+        room = Room(harmless, source, profiles, list(read_ids(ids)))
     else:
         raise InputError(
             f'Lessons take place on "sandbox" or "api", not on "{where}".', advice="Choose one."
         )
-    _leave_out([key for key in LESSONS if key not in room.chosen])
+    shell = get_ipython()
+    if shell is not None:
+        others = [t for t in shell.input_transformers_cleanup if not hasattr(t, "of_lessons")]
+        skip = skipper([key for key in LESSONS if key not in room.chosen])
+        shell.input_transformers_cleanup[:] = [*others, skip]
     return room
 
 
@@ -277,22 +273,6 @@ def _chosen(lessons: str) -> list[str]:
     return [key for key in LESSONS if key in wanted]
 
 
-def _profiles(sandbox: Sandbox) -> list[Profile]:
-    hosts = hosts_at(sandbox.url)
-    return [
-        Profile(
-            account.handle,
-            hosts,
-            consumer_key=sandbox.consumer_key,  # type: ignore[arg-type]
-            consumer_secret=sandbox.consumer_secret,  # type: ignore[arg-type]
-            access_token=account.access_token,  # type: ignore[arg-type]
-            access_token_secret=account.access_token_secret,  # type: ignore[arg-type]
-            bearer_token=sandbox.bearer_token,  # type: ignore[arg-type]
-        )
-        for account in sandbox.accounts
-    ]
-
-
 def skipper(left_out: Sequence[str]) -> Callable[[list[str]], list[str]]:
     """A transformer of cells: those whose first line names a lesson left out become empty."""
 
@@ -302,13 +282,3 @@ def skipper(left_out: Sequence[str]) -> Callable[[list[str]], list[str]]:
 
     skip.of_lessons = True  # type: ignore[attr-defined]
     return skip
-
-
-def _leave_out(left_out: Sequence[str]) -> None:
-    from IPython.core.getipython import get_ipython
-
-    shell = get_ipython()
-    if shell is None:
-        return
-    kept = [t for t in shell.input_transformers_cleanup if not hasattr(t, "of_lessons")]
-    shell.input_transformers_cleanup[:] = [*kept, skipper(left_out)]

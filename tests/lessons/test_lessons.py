@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from engagement_nb.errors import InputError
-from engagement_nb.lessons import EXERCISES, LESSONS, open_room
+from engagement_nb.gap import explore_gap
+from engagement_nb.lessons import LESSONS, open_room
 from engagement_nb.lessons.room import skipper
 
 T11, T22, T33, T44, T55 = (
@@ -44,7 +45,7 @@ CASES = [
     ("nodata", [[T11, T22, T44], {T44, T22, T11}, f"{T11}, {T22}, {T44}"], [
         ([T11, T22, T44, T55], "unavailable_tweet_ids"),
         ([T11, T22, T33, T44], "90 days"),
-        ([T11, T44], "0 that no list excuses"),
+        ([T11, T44], "A 0 is a count"),
         ([T11, T22], "no others"),
         (7, "cannot be read"),
     ]),
@@ -53,7 +54,7 @@ CASES = [
         (-3834, "impressions"),
         (-4784, "impressions"),
         (-26, "other way round"),
-        (184, "beyond it"),
+        (184, "Subtract it"),
         (5, "Add up engagements"),
         ("a lot", "cannot be read"),
     ]),
@@ -61,7 +62,7 @@ CASES = [
         (85, "no URL at all"),
         (77, "apart"),
         (60, "no URL"),
-        (2, "how many clicks"),
+        (2, "number of clicks"),
         (0, "no hashtag"),
         ([], "cannot be read"),
     ]),
@@ -88,7 +89,7 @@ CASES = [
         (("2026-11-20T09:00:00Z", "2026-11-21T09:00:00Z"), "don't add"),
         (("2026-11-20T00:00:00+09:00", "2026-11-21T00:00:00+09:00"), "offset"),
         ((BEGINS, BEGINS + 23 * HOUR), "exclusive"),
-        ((BEGINS, BEGINS + 24.5 * HOUR), "hour too long"),
+        ((BEGINS, BEGINS + 24.5 * HOUR), "one hour too many"),
         ((BEGINS + DAY, BEGINS), "before end"),
         ((BEGINS + 3 * HOUR, BEGINS + DAY), "start again"),
         ((BEGINS, BEGINS + 2 * DAY), "48 hours"),
@@ -96,10 +97,10 @@ CASES = [
     ]),
     ("minute", [4, "4"], [
         (2, "two windows"),
-        (80, "how many requests"),
-        (40, "minutes are asked for"),
+        (80, "number of requests"),
+        (40, "number of minutes"),
         (0.4, "250"),
-        (96, "all the hours"),
+        (96, "all hours"),
         (7, "Tweets / 25"),
         (None.__class__, "cannot be read"),
     ]),
@@ -117,12 +118,12 @@ CASES = [
 
 
 def test_every_lesson_has_an_exercise_and_cases():
-    assert list(EXERCISES) == list(LESSONS) == [case[0] for case in CASES]
+    assert list(LESSONS) == [case[0] for case in CASES]
 
 
 @pytest.mark.parametrize(("key", "right", "wrong"), CASES, ids=[case[0] for case in CASES])
 def test_each_check_takes_the_right_answer_and_refuses_wrong_ones_with_a_hint(key, right, wrong):
-    exercise = EXERCISES[key]
+    exercise = LESSONS[key]
     for answer in right:
         verdict = exercise.check(answer)
         assert verdict.right is True, (answer, verdict)
@@ -134,6 +135,17 @@ def test_each_check_takes_the_right_answer_and_refuses_wrong_ones_with_a_hint(ke
     for answer in (None, ...):
         assert exercise.check(answer).right is None
         assert exercise.expects in exercise.check(answer).text
+
+
+def test_the_answer_of_lesson_4_is_that_of_the_gap_method():
+    """Hidden and over-count are those of `explore_gap`, which says that the Tweets are too few."""
+    lesson = LESSONS["sum"]
+    gap = explore_gap(lesson.material)
+    assert (gap.hidden, gap.over_count) == (lesson.right, 950)
+    assert f"over-count of {gap.over_count}" in lesson.praise
+    counted = {"favorites", "retweets", "url_clicks", "detail_expands"}
+    assert {verdict.name for verdict in gap.verdicts if verdict.in_sums} == counted
+    assert {verdict.verdict for verdict in gap.verdicts} == {"undetermined"}
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +187,8 @@ def test_a_claim_that_does_not_hold_fails_on_the_sandbox(room, capsys):
 
 def test_long_bodies_are_cut_and_say_so(room):
     shown = room.post("totals", room.ids("own", 60), ["favorites", "replies", "retweets"])
-    assert "more lines" in shown.answer_text
-    assert len(shown.answer_text.splitlines()) < 50
+    assert "more lines" in shown.response_text
+    assert len(shown.response_text.splitlines()) < 50
 
 
 def test_cells_of_lessons_not_chosen_become_empty():
@@ -194,6 +206,8 @@ def test_cells_of_lessons_not_chosen_become_empty():
         ({"lessons": " "}, "Choose from endpoints"),
         ({"where": "moon"}, 'not on "moon"'),
         ({"where": "api"}, "needs ids"),
+        ({"tweets": 200}, "at least 20,000 Tweets"),
+        ({"now": "soon"}, "ISO 8601"),
     ],
 )
 def test_a_room_that_does_not_exist_is_refused(arguments, words):

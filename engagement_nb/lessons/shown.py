@@ -1,0 +1,250 @@
+"""What the lessons' cells show: requests with their responses, JSON, claims, verdicts."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+
+from engagement_nb.client.credentials import Profile, redact
+from engagement_nb.vocabulary import ENDPOINTS
+
+_LONGEST = 34
+"""Lines of a body that are shown."""
+_MOST_ITEMS = 20
+"""Items of a list that are shown."""
+_WIDTH = 54
+_SECRETS = re.compile(
+    r'(oauth_(?:consumer_key|token|signature)=")[^"]*|(Bearer |Basic )\S+', re.IGNORECASE
+)
+_HEADERS = ("host", "authorization", "content-type", "retry-after")
+_GREEN, _RED, _GRAY = "#009E73", "#D55E00", "#8A8A8A"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a check.
+
+    Parameters
+    ----------
+    right
+        None if there is no answer.
+    text
+        The hint, or what a right answer has shown.
+    unanswered
+        The first word if there is no answer.
+    """
+
+    right: bool | None
+    text: str
+    unanswered: str = "Exercise."
+
+    @property
+    def _mark(self) -> str:
+        return {True: "Right.", False: "Not yet.", None: self.unanswered}[self.right]
+
+    def __repr__(self) -> str:
+        return f"{self._mark} {self.text}"
+
+    def _repr_html_(self) -> str:
+        color = {True: _GREEN, False: _RED, None: _GRAY}[self.right]
+        return (
+            f'<div style="border-left:4px solid {color};padding:4px 10px;max-width:860px">'
+            f"<b>{self._mark}</b> {html.escape(self.text)}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about the API, and whether the cell above has shown it."""
+
+    text: str
+    holds: bool
+
+    def __repr__(self) -> str:
+        return f"{'seen' if self.holds else 'NOT SEEN'}: {self.text}"
+
+    def _repr_html_(self) -> str:
+        mark, color = ("✓", _GREEN) if self.holds else ("✗", _RED)
+        return (
+            f'<div style="max-width:860px"><b style="color:{color}">{mark}</b>'
+            f" {html.escape(self.text)}</div>"
+        )
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document."""
+
+    content: Any
+
+    def __repr__(self) -> str:
+        return _body(self.content)
+
+    def _repr_html_(self) -> str:
+        return f'<div style="max-width:640px">{_pre(_body(self.content))}</div>'
+
+
+@dataclass(frozen=True, eq=False)
+class Exchange:
+    """A request and its response; shown with every secret masked.
+
+    Parameters
+    ----------
+    status
+        HTTP status.
+    json
+        The response's body, parsed; None if it is not JSON.
+    headers
+        The response's headers.
+    sent
+        The request's body.
+    request_text, response_text
+        Both sides as text.
+    sandbox
+        Whether the sandbox answered.
+    """
+
+    status: int
+    json: Any
+    headers: Mapping[str, str]
+    sent: Mapping[str, Any]
+    request_text: str
+    response_text: str
+    sandbox: bool
+
+    @property
+    def errors(self) -> str:
+        """The response's ``errors``, as one text."""
+        return " | ".join((self.json or {}).get("errors", []))
+
+    @property
+    def groups(self) -> dict[str, Any]:
+        """The first grouping of the response; empty if there is none."""
+        found = (self.json or {}).get(next(iter(self.sent["groupings"]), ""))
+        return found if isinstance(found, dict) else {}
+
+    def __repr__(self) -> str:
+        mark = " (SANDBOX)" if self.sandbox else ""
+        return f"{self.request_text}\n\n--- response{mark} ---\n\n{self.response_text}"
+
+    def _repr_html_(self) -> str:
+        mark = f' <b style="color:{_RED}">SANDBOX</b>' if self.sandbox else ""
+        boxes = "".join(
+            f'<div style="flex:1 1 380px;min-width:0">'
+            f'<div style="font-weight:600;font-size:90%">{name}</div>{_pre(text)}</div>'
+            for name, text in (
+                ("request", self.request_text),
+                (f"response{mark}", self.response_text),
+            )
+        )
+        return f'<div style="display:flex;flex-wrap:wrap;gap:12px;max-width:1000px">{boxes}</div>'
+
+
+def send(
+    profile: Profile, endpoint: str, body: Mapping[str, Any], auth: str, header: str | None
+) -> Exchange:
+    """Send one request and show both sides.
+
+    Parameters
+    ----------
+    profile
+        Whose tokens, and where to.
+    endpoint
+        "totals", "28hr" or "historical".
+    body
+        The body, sent as JSON.
+    auth
+        "user" to sign with the user's tokens, "app" for the bearer token.
+    header
+        An Authorization header to send as it stands, instead.
+    """
+    path = ENDPOINTS[endpoint].path
+    client = _http(loopback=profile.hosts.sandbox)
+    request = client.build_request("POST", profile.hosts.api + path, json=body)
+    if header is None:
+        tokens = profile.user_auth() if auth == "user" else profile.app_auth()
+        response = client.send(request, auth=tokens)
+    else:
+        request.headers["Authorization"] = header
+        response = client.send(request)
+    try:
+        parsed = response.json()
+    except ValueError:
+        parsed = None
+    sent, got = response.request.headers.items(), response.headers.items()
+    return Exchange(
+        response.status_code,
+        parsed,
+        dict(got),
+        body,
+        _message(f"POST {path} HTTP/1.1", [(k, v) for k, v in sent if k in _HEADERS], body),
+        _message(
+            f"HTTP/1.1 {response.status_code} {response.reason_phrase}".rstrip(),
+            [(k, v) for k, v in got if k in _HEADERS or k[:2] == "x-"],
+            parsed,
+        ),
+        profile.hosts.sandbox,
+    )
+
+
+@cache
+def _http(*, loopback: bool) -> httpx.Client:
+    """One client for all lessons; a proxy of the environment is never meant for loopback."""
+    return httpx.Client(timeout=60, trust_env=not loopback)
+
+
+def _message(first: str, headers: list[tuple[str, str]], body: Any) -> str:
+    head = [f"{name}: {value}" for name, value in headers]
+    masked = _SECRETS.sub(lambda m: f"{m[1] or m[2]}[secret]", "\n".join([first, *head]))
+    return redact(f"{masked}\n\n{_body(body)}")
+
+
+def _pre(text: str) -> str:
+    return (
+        '<pre style="white-space:pre-wrap;overflow-wrap:anywhere;font-size:82%;line-height:1.35;'
+        "font-family:ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+        'border:1px solid #D9D9D9;padding:8px;margin:2px 0 10px">'
+        f"{html.escape(text)}</pre>"
+    )
+
+
+def _body(document: Any) -> str:
+    if document is None:
+        return "(no JSON)"
+    lines = _compact(document).split("\n")
+    if len(lines) > _LONGEST:
+        lines = [*lines[:_LONGEST], f"... and {len(lines) - _LONGEST:,} more lines"]
+    return "\n".join(lines)
+
+
+def _compact(value: Any, indent: str = "", name: str = "") -> str:
+    """JSON in few lines: what fits into one line stands in one."""
+    flat = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(indent + name + flat) <= _WIDTH:
+        return f"{indent}{name}{flat}"
+    inner = indent + "  "
+    if isinstance(value, dict):
+        items = [_compact(item, inner, f"{json.dumps(key)}: ") for key, item in value.items()]
+        opening, closing, nested = "{", "}", [*value.values()]
+    else:
+        items = [_compact(item, inner) for item in value[:_MOST_ITEMS]]
+        opening, closing, nested = "[", "]", value
+        if len(value) > _MOST_ITEMS:
+            items.append(f"{inner}... and {len(value) - _MOST_ITEMS} more")
+    text = ",\n".join(items)
+    if not any(isinstance(item, dict | list) for item in nested):
+        # Several plain values fit into a line. They have spaces of their own, where no line breaks.
+        joined = ", ".join(item.strip().replace(" ", "\xa0") for item in items)
+        text = textwrap.fill(
+            joined, _WIDTH, initial_indent=inner, subsequent_indent=inner,
+            break_long_words=False, break_on_hyphens=False,
+        ).replace("\xa0", " ")  # fmt: skip
+    return f"{indent}{name}{opening}\n{text}\n{indent}{closing}"
