@@ -15,76 +15,43 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from engagement_nb.errors import (
+    AnalysisError,
+    ApiError,
+    BadRequestError,
+    ConnectionTroubleError,
+    CredentialsError,
+    DatasetError,
+    EngagementError,
+    ForbiddenMetricsError,
+    ForbiddenTweetsError,
+    HandlesWarning,
+    InputError,
+    NoAccessError,
+    RateLimitedError,
+    ReportError,
+    ServerTroubleError,
+    UnauthenticatedError,
+    UnavailableTweetsError,
+)
+from engagement_nb.vocabulary import ENDPOINTS, METRICS, label, tweet_time
+from engagement_nb.words import number
+
 if TYPE_CHECKING:
-    from engagement_nb.client import (
-        Client,
-        Request,
-    )
-    from engagement_nb.client.credentials.login import (
-        login,
-    )
-    from engagement_nb.client.pacing import (
-        Pacer,
-    )
-    from engagement_nb.dataset import (
-        Dataset,
-    )
-    from engagement_nb.errors import (
-        AnalysisError,
-        ApiError,
-        BadRequestError,
-        ConnectionTroubleError,
-        CredentialsError,
-        DatasetError,
-        EngagementError,
-        ForbiddenMetricsError,
-        ForbiddenTweetsError,
-        HandlesWarning,
-        InputError,
-        NoAccessError,
-        RateLimitedError,
-        ReportError,
-        ServerTroubleError,
-        UnauthenticatedError,
-        UnavailableTweetsError,
-    )
-    from engagement_nb.exports import (
-        read_export,
-    )
-    from engagement_nb.gap import (
-        Gap,
-        explore_gap,
-    )
-    from engagement_nb.gap.compare import (
-        Comparison,
-        compare,
-    )
-    from engagement_nb.ids import (
-        IdList,
-        read_ids,
-    )
-    from engagement_nb.lessons import (
-        open_room,
-    )
-    from engagement_nb.metrics import (
-        About,
-        Metrics,
-    )
-    from engagement_nb.planning import (
-        Plan,
-        make_plan,
-    )
-    from engagement_nb.report.batch import (
-        Batch,
-        make_batch,
-    )
-    from engagement_nb.report.make import (
-        Report,
-        make_report,
-    )
-    from engagement_nb.sandbox import (
-        Sandbox,
-    )
+    from engagement_nb.client import Client, Request
+    from engagement_nb.client.credentials.login import login
+    from engagement_nb.client.pacing import Pacer
+    from engagement_nb.dataset import Dataset
+    from engagement_nb.exports import read_export
+    from engagement_nb.gap import Gap, explore_gap
+    from engagement_nb.gap.compare import Comparison, compare
+    from engagement_nb.ids import IdList, read_ids
+    from engagement_nb.lessons import open_room
+    from engagement_nb.metrics import About, Metrics
+    from engagement_nb.planning import Plan, make_plan
+    from engagement_nb.report.batch import Batch, make_batch
+    from engagement_nb.report.make import Report, make_report
+    from engagement_nb.sandbox import Sandbox
     from engagement_nb.sources import (
         ApiSource,
         DatasetSource,
@@ -93,34 +60,13 @@ if TYPE_CHECKING:
         Source,
         connect,
     )
-    from engagement_nb.usage import (
-        Contract,
-        Ledger,
-        Usage,
-        example_ledger,
-        summarize_usage,
-    )
-    from engagement_nb.vocabulary import (
-        ENDPOINTS,
-        METRICS,
-        label,
-        tweet_time,
-    )
-    from engagement_nb.words import (
-        number,
-    )
+    from engagement_nb.usage import Contract, Ledger, Usage, example_ledger, summarize_usage
 
 _HOME = {
     "client": "Client Request",
     "client.credentials.login": "login",
     "client.pacing": "Pacer",
     "dataset": "Dataset",
-    "errors": (
-        "AnalysisError ApiError BadRequestError ConnectionTroubleError CredentialsError "
-        "DatasetError EngagementError ForbiddenMetricsError ForbiddenTweetsError "
-        "HandlesWarning InputError NoAccessError RateLimitedError ReportError "
-        "ServerTroubleError UnauthenticatedError UnavailableTweetsError"
-    ),
     "exports": "read_export",
     "gap": "Gap explore_gap",
     "gap.compare": "Comparison compare",
@@ -133,8 +79,6 @@ _HOME = {
     "sandbox": "Sandbox",
     "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",
-    "vocabulary": "ENDPOINTS METRICS label tweet_time",
-    "words": "number",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 

@@ -11,6 +11,7 @@ written, two writers of the same record make one file, and any fsspec address wi
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import logging
 import os
@@ -19,7 +20,7 @@ import uuid
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,6 @@ USER = re.compile(r"\d{1,20}|@\w{1,20}", re.ASCII)
 _SETTINGS = "settings.json"
 _KINDS = {False: "live", True: "sandbox"}
 _RECORD = re.compile(rf"(live|sandbox)/(\d{{4}}-\d\d-\d\d)/({USER.pattern})", re.ASCII)
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,15 @@ class Contract:
 
     def month_of(self, day: date) -> tuple[date, date]:
         """First day of the billing month that a day is in, and first day of the next one."""
-        begins = self._begins(day.year, day.month)
+        month = day.year * 12 + day.month - 1
+        begins = self._begins(month)
         if day < begins:
-            return self._begins(*_shift(day.year, day.month, -1)), begins
-        return begins, self._begins(*_shift(day.year, day.month, 1))
+            return self._begins(month - 1), begins
+        return begins, self._begins(month + 1)
 
-    def _begins(self, year: int, month: int) -> date:
-        after = date(*_shift(year, month, 1), 1)
-        return min(date(year, month, 1) + timedelta(days=self.day - 1), after - _DAY)
-
-
-def _shift(year: int, month: int, by: int) -> tuple[int, int]:
-    months = year * 12 + month - 1 + by
-    return months // 12, months % 12 + 1
+    def _begins(self, months: int) -> date:
+        year, month = months // 12, months % 12 + 1
+        return date(year, month, min(self.day, calendar.monthrange(year, month)[1]))
 
 
 @dataclass(frozen=True)
