@@ -26,8 +26,6 @@ __all__ = [
     "sandbox_profiles",
 ]
 
-_CLIENT_OPTIONS = ("deadline", "max_bytes")
-
 
 class _Options(TypedDict, total=False):
     profile: str | Sequence[str] | None
@@ -120,13 +118,8 @@ def connect(
     options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":
         return SandboxSource(profile=names, **options)
-    unknown = [
-        option
-        for option in options
-        if option not in _Options.__annotations__
-        and (name != "api" or option not in _CLIENT_OPTIONS)
-    ]
-    if unknown:
+    known = (_ApiOptions if name == "api" else _Options).__annotations__
+    if unknown := [option for option in options if option not in known]:
         raise InputError(
             f"{', '.join(unknown)}: {name!r} has no such options.",
             advice="The API has deadline and max_bytes; the sandbox has those of its Settings.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -59,14 +59,18 @@ class SandboxSource(ApiSource):
         max_handles: int | None = None,
         **options: Any,
     ) -> None:
-        running = os.environ.get(ENV_API_URL, "").rstrip("/")
+        self.url = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
-        if not options and is_loopback(running) and _answers(running):
-            self.url = running
-        else:
+        if options or not is_loopback(self.url) or not _is_sandbox(self.url):
             # Imported here for start-up time: people with keys need not load the sandbox.
-            from engagement_nb.sandbox import Sandbox
+            from engagement_nb.sandbox import Sandbox, Settings
 
+            known = [field.name for field in fields(Settings)]
+            if unknown := [name for name in options if name not in known]:
+                raise InputError(
+                    f"The sandbox has no option {', '.join(unknown)}.",
+                    advice=f"It has: {', '.join(known)}.",
+                )
             try:
                 self._sandbox = Sandbox(**options).start()
             except (TypeError, ValueError) as error:
@@ -116,12 +120,10 @@ class SandboxSource(ApiSource):
         kind, count
             See `Source.tweet_ids`.
         """
-        count = count or SAMPLE
         try:
-            if self._sandbox is not None:
-                ids = self._sandbox.ids(kind, count, self._account)
-            else:
-                ids = _ask(self.url, "ids", kind=kind, count=count, account=self._account)
+            ids: list[str] = _ask(
+                self.url, "ids", kind=kind, count=count or SAMPLE, account=self._account
+            )
         except ValueError as error:
             raise InputError(str(error)) from error
         if kind not in _NOT_OWN:
@@ -137,10 +139,10 @@ def _ask(url: str, page: str, **question: str | int) -> Any:
     return answer.json()
 
 
-def _answers(url: str) -> bool:
+def _is_sandbox(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/sandbox/accounts", timeout=2.0).is_success
-    except httpx.HTTPError:
+        return bool(_ask(url, "accounts"))
+    except (httpx.HTTPError, ValueError):
         return False
 
 

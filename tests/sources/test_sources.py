@@ -175,7 +175,7 @@ def test_figures_are_looked_at_and_taken_away_as_those_of_pandas_are(tmp_path: P
 def test_options_are_the_sandboxs_only() -> None:
     with pytest.raises(InputError, match="seed: 'api' has no such options"):
         connect("api", seed=3)
-    with pytest.raises(InputError, match="cannot start"):
+    with pytest.raises(InputError, match=r"has no option colour\. It has: seed"):
         connect("sandbox", colour="red")
     with pytest.raises(InputError, match="no account"):
         connect("sandbox", profile="nobody", tweets=100)
