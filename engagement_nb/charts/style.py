@@ -156,6 +156,7 @@ def alt_text(figure: Figure) -> str:
 
 def show(figure: Chart) -> None:
     """Display a chart in a notebook: crisp at any size, narrow on a phone, with its alt text."""
+    # Imported here because IPython is of an extra, and charts are drawn without it.
     from IPython.display import display
 
     bundle: dict[str, Any] = {"text/html": figure_html(figure), "text/plain": alt_text(figure)}
