@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from engagement_nb import handover
 from engagement_nb.availability import Reason
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
@@ -23,6 +22,14 @@ from engagement_nb.vocabulary import (
 PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
 """``scope`` is "tweet" (it is not in the frame at all), "period" (it has no row for a part of
 the period, named in ``detail``) or "metrics" (those are ``<NA>``)."""
+
+
+MEDIA_TYPE = "application/vnd.engagement-nb+json"
+"""Of figures and facts that results carry besides their text and HTML.
+
+Front ends don't show them. They are stored in the executed notebook like any other output, so
+that a report can be made from the notebook alone, whoever executed it.
+"""
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,7 @@ class Metrics:
         return f"<p>{html.escape(self._headline())}</p>{scrolled}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return handover.bundle(metrics=self.facts())
+        return bundle(metrics=self.facts())
 
     @property
     def _shown(self) -> pd.DataFrame:
@@ -207,6 +214,20 @@ def csv_text(frame: pd.DataFrame) -> str:
         for name in texts
     }
     return str(frame.assign(**safe).to_csv(index=False, lineterminator="\n"))
+
+
+def bundle(**parts: Any) -> dict[str, Any]:
+    """What a result adds to its displays: named parts, of which the last display counts."""
+    return {MEDIA_TYPE: parts}
+
+
+def handed_over(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts that an executed notebook hands over, by name."""
+    found: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            found.update(output.get("data", {}).get(MEDIA_TYPE, {}))
+    return found
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:

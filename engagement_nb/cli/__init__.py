@@ -1,4 +1,4 @@
-"""The command line: one table of commands, and what an error looks like to a person.
+"""The command line: a table of commands, options that they share, what an error looks like.
 
 Commands are plain click commands in the modules of this package; they are imported when they
 are called, so that ``engagement-nb --help`` is quick. A command says how it ended by what it
@@ -12,17 +12,20 @@ import errno
 import importlib
 import io
 import os
+import re
 import shutil
 import signal
 import sys
 import textwrap
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from engagement_nb.errors import EngagementError, HandlesWarning, InputError
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
@@ -194,3 +197,36 @@ def without_secrets(sentence: str) -> str:
     from engagement_nb.client.credentials import redact
 
     return redact(sentence)
+
+
+def named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """A name or none: an empty one is the unset variable of a script, and a mistake."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty.")
+    return value
+
+
+def lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """A place to write to that is still there when the command has ended."""
+    named(ctx, param, value)
+    if re.search(r"(^|::)memory:", value):
+        raise click.BadParameter("what is in memory is gone when the command ends; give a folder.")
+    return value
+
+
+def world_options(command: _Command) -> _Command:
+    """Add the options that choose the sandbox's world."""
+    for option in (
+        click.option("--tweets", type=click.IntRange(1), help="How many Tweets the sandbox has."),
+        click.option("--now", help="Moment at which the sandbox's world stands still."),
+        click.option("--seed", type=int, help="The sandbox's world; with --now always the same."),
+    ):
+        command = option(command)
+    return command
+
+
+period_option = click.option(
+    "--period", metavar="NAME",
+    help="Instead of --start and --end: last week, last month, last 7 days, since monday, 2026-10.",
+)  # fmt: skip
+zone_option = click.option("--zone", help="Time zone of the dates, as Europe/Paris; else UTC.")

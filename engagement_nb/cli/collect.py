@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 import engagement_nb as enb
-from engagement_nb.cli import FAILED, INCOMPLETE, say, without_secrets
-from engagement_nb.cli.places import lasting, named, period_option, world_options, zone_option
+from engagement_nb.cli import (
+    FAILED,
+    INCOMPLETE,
+    lasting,
+    named,
+    period_option,
+    say,
+    without_secrets,
+    world_options,
+    zone_option,
+)
 from engagement_nb.errors import InputError
 from engagement_nb.vocabulary import ENDPOINTS, EndpointName
 

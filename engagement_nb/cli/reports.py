@@ -11,8 +11,15 @@ from typing import Any
 import click
 
 import engagement_nb as enb
-from engagement_nb.cli import FAILED, INCOMPLETE, without_secrets
-from engagement_nb.cli.places import lasting, period_option, world_options, zone_option
+from engagement_nb.cli import (
+    FAILED,
+    INCOMPLETE,
+    lasting,
+    period_option,
+    without_secrets,
+    world_options,
+    zone_option,
+)
 from engagement_nb.errors import InputError
 from engagement_nb.report.look import Look, read_logo
 from engagement_nb.report.processes import warm

@@ -15,8 +15,7 @@ from engagement_nb.gap.asked import Asked, split_gap
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.result import Findings
 from engagement_nb.gap.trend import Step
-from engagement_nb.handover import bundle
-from engagement_nb.metrics import Metrics
+from engagement_nb.metrics import Metrics, bundle
 
 if TYPE_CHECKING:
     from engagement_nb.charts import Chart

@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of

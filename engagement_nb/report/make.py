@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 
 from engagement_nb.errors import EngagementError, InputError, ReportError
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
 from engagement_nb.report.compose import compose, to_markdown

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 
 from engagement_nb.errors import EngagementError
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.fetch import VERSION
 from engagement_nb.report.look import PLAIN, Look

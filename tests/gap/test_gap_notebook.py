@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_explore_gap.ipynb"
 HEADER = (

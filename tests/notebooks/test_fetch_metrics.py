@@ -7,7 +7,7 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 import engagement_nb as enb
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.report.notebooks import FETCH, notebooks_folder
 
 pytestmark = pytest.mark.notebook

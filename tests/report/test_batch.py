@@ -19,7 +19,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
 from engagement_nb.report.make import TABLES
 from engagement_nb.report.notebooks import EXPLORE

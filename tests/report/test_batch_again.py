@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import nbformat
 import pytest
 
-from engagement_nb.handover import handed_over
+from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
 from engagement_nb.report.fetch import RunState
 from engagement_nb.report.notebooks import EXPLORE
