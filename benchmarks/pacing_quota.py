@@ -26,10 +26,10 @@ from typing import Any
 
 import httpx
 
-from engagement_nb.client import Client, Request, Sent
+from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import find_profile
 from engagement_nb.client.pacing import Pacers
-from engagement_nb.errors import EngagementError
+from engagement_nb.errors import EngagementError, RateLimitedError
 from engagement_nb.vocabulary import ENDPOINTS
 
 MINUTE = 60.0
@@ -111,25 +111,23 @@ def paced(
     profile = find_profile(variables=env)
     request = Request("totals", tuple(ids), ("favorites",), profile)
     accepted: list[float] = []
-    refused: list[Sent] = []
-
-    def note(sent: Sent) -> None:
-        if sent.status == 200:
-            accepted.append(time.time())
-        elif sent.status == 429:
-            refused.append(sent)
+    refused: list[float] = []
 
     threads = min(limit, max(4, int(1.5 * limit / window * (latency + 0.05)) + 2))
     pacers = Pacers(window=window, directory=directory)
     time.sleep(max(0.0, start - time.time()))
     end = time.time() + windows * window
 
-    with Client(pacer_for=pacers, on_event=note) as client:
+    with Client(pacer_for=pacers) as client:
 
         def keep_sending() -> None:
             while time.time() < end:
                 with suppress(EngagementError):
-                    client.send(request)
+                    try:
+                        client.send(request)
+                        accepted.append(time.time())
+                    except RateLimitedError:
+                        refused.append(time.time())
 
         with ThreadPoolExecutor(threads) as pool:
             for _ in range(threads):

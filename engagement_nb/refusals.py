@@ -1,15 +1,15 @@
 """What the API's refusals mean: for each known case its cause, and what to do next.
 
 One table serves the client's errors and ``engagement-nb auth check`` alike. The API's
-texts are not a published contract, so that patterns are loose and the status decides where
-no pattern fits.
+texts are not a published contract, so patterns are loose, and the status decides where no
+pattern fits.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from textwrap import shorten
 
@@ -39,11 +39,11 @@ class Refusal:
     key
         Short name of the case.
     pattern
-        What the API's text looks like, in any case of letters; empty for "by status alone".
+        A regular expression for the API's text, in any case; empty to decide by status alone.
     statuses
         The statuses it comes with; empty for any.
     error
-        The error that it becomes.
+        The class of the error that is raised.
     cause
         What has happened, in one sentence.
     advice
@@ -52,29 +52,16 @@ class Refusal:
 
     key: str
     pattern: str
-    statuses: frozenset[int]
+    statuses: Sequence[int]
     error: type[ApiError]
     cause: str
     advice: str
-    regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "regex", re.compile(self.pattern, re.IGNORECASE | re.DOTALL))
 
     def fits(self, status: int, text: str) -> bool:
-        """Whether an answer's status and text are this case."""
-        return (not self.statuses or status in self.statuses) and bool(self.regex.search(text))
-
-
-def _row(
-    key: str,
-    pattern: str,
-    statuses: Sequence[int],
-    error: type[ApiError],
-    cause: str,
-    advice: str,
-) -> Refusal:
-    return Refusal(key, pattern, frozenset(statuses), error, cause, advice)
+        """Whether a response with this status and text is this case."""
+        if self.statuses and status not in self.statuses:
+            return False
+        return re.search(self.pattern, text, re.IGNORECASE | re.DOTALL) is not None
 
 
 _AUTH = (401, 403)
@@ -86,160 +73,160 @@ _TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
 
 REFUSALS: tuple[Refusal, ...] = (
-    _row(
+    Refusal(
         "rate limit", "", (429,), RateLimitedError,
         "The quota of this minute (or second) is spent.",
         "Wait for the next minute; if this comes often, something else spends the same quota.",
     ),
-    _row(
+    Refusal(
         "others' tweets", r"forbidden to access tweets", _NOT_SERVER, ForbiddenTweetsError,
         "Tweets of somebody else were asked for with this user's tokens, and the API refuses the"
         " whole request.",
         "Ask for them with their owner's tokens, or ask totals for public metrics with the"
         " bearer token.",
     ),
-    _row(
+    Refusal(
         "metrics not given", r"forbidden to access metrics", _NOT_SERVER, ForbiddenMetricsError,
         "This endpoint, or this kind of authentication, does not give some of the metrics.",
         "Leave them out, or ask with the owner's tokens at an endpoint that gives them.",
     ),
-    _row(
+    Refusal(
         "grouping not supported", r"groupbys?\b.*not supported", _NOT_SERVER, BadRequestError,
         "The endpoint does not group by what was asked for.",
         "On totals group by Tweet and metric only; days and hours are for 28hr and historical.",
     ),
-    _row(
+    Refusal(
         "impressions too old", r"older than 90 days", _NOT_SERVER, ForbiddenMetricsError,
         "Totals gives impressions and engagements for the first 90 days of a Tweet only.",
         "Ask historical, which has no such limit, or leave these two metrics out.",
     ),
-    _row(
+    Refusal(
         "unavailable", r"tweet id\(s\).*unavailable", (400,), UnavailableTweetsError,
         "None of these Tweets is available: deleted, protected or never posted.",
         "Check the ids: they may have been rounded by a spreadsheet; otherwise leave them out.",
     ),
-    _row(
+    Refusal(
         "app not authorized", r"application.*not authorized|client.*not (enrolled|permitted)", (),
         NoAccessError,
         "The app of these keys has no access to the Engagement API.",
         "Ask your account manager at X to add the Engagement API to this app, or use the keys"
         " of the app that has it.",
     ),
-    _row(
+    Refusal(
         "unknown authorization", r"unknown authorization type", (), UnauthenticatedError,
         "The Authorization header is not of a kind that this request takes.",
         "Use user tokens for 28hr, historical and private metrics, and the bearer token for"
         " public metrics on totals.",
     ),
-    _row(
+    Refusal(
         "pin", r"\bpin\b|verifier|request token", _AUTH, UnauthenticatedError,
         "The PIN is not accepted: mistyped, used before, or too old.",
         "Start again with engagement-nb auth login, and enter the PIN that the page shows.",
     ),
-    _row(
+    Refusal(
         "nonce", r"nonce", _AUTH, UnauthenticatedError,
         "The API takes this request for a repetition of an earlier one.",
         "Send it again; if it stays so, something between here and the API repeats requests.",
     ),
-    _row(
+    Refusal(
         "timestamp", r"timestamp|clock", _AUTH, UnauthenticatedError,
         "The time in the signature is not accepted.",
         "Set this machine's clock (turn on automatic network time), then try again.",
     ),
-    _row(
+    Refusal(
         "token revoked", r"revoked|suspended|invalid or expired|expired", _AUTH,
         UnauthenticatedError,
         "The user's access token has been revoked or is no longer valid.",
         "Have the owner authorize the app again: engagement-nb auth login.",
     ),
-    _row(
+    Refusal(
         "token not found", r"access token not found|token.*not (found|known)|unknown token", _AUTH,
         UnauthenticatedError,
         "The access token is unknown to the API: mistyped, revoked by its owner, or of another"
         " app.",
         "Compare the tokens with those of the app, or authorize again: engagement-nb auth login.",
     ),
-    _row(
+    Refusal(
         "signature", r"signature", _AUTH, UnauthenticatedError,
         "The signature is not accepted: the consumer secret or the access token secret is wrong.",
         "Copy both secrets again, whole and without blanks around them.",
     ),
-    _row(
+    Refusal(
         "consumer key", r"consumer|client application|verify your credentials|could not authent",
         _AUTH, UnauthenticatedError,
         "The app's consumer key and secret are not accepted.",
         "Copy the key and the secret again from the app's page, whole and without blanks.",
     ),
-    _row(
+    Refusal(
         "not authenticated", "", (401,), UnauthenticatedError,
         "The API does not accept this authentication.",
         "Check each token with engagement-nb auth check, and that this machine's clock is right.",
     ),
-    _row(
+    Refusal(
         "no access", "", (403,), NoAccessError,
         "The API forbids this request without saying why.",
         "Check with engagement-nb auth check that the app has access to the Engagement API.",
     ),
-    _row(
+    Refusal(
         "not found", "", (404,), BadRequestError,
         "There is no such address at the API's host.",
         "Check ENGAGEMENT_API_URL: it is scheme and host only.",
     ),
-    _row(
+    Refusal(
         "too large", "", (413,), BadRequestError,
         "The request is too large for the API.",
         "Ask for fewer Tweets a request: 250 on totals, 25 on 28hr and historical.",
     ),
-    _row(
+    Refusal(
         "redirect", "", tuple(range(300, 400)), BadRequestError,
         "The API's host answered with a redirect, and signed requests are not sent elsewhere.",
         "Check ENGAGEMENT_API_URL and any proxy or sign-in page between here and the API.",
     ),
-    _row(
+    Refusal(
         "proxy", "", (407,), BadRequestError,
         "A proxy between here and the API wants a user name and a password.",
         "Set HTTPS_PROXY with the proxy's address as your network's administrator gives it.",
     ),
-    _row(
+    Refusal(
         "sign-in page", "", (511,), BadRequestError,
         "The network wants you to sign in before it lets requests through.",
         "Open any page in a browser, sign in to the network there, then try again.",
     ),
-    _row(
+    Refusal(
         "bad json", r"\bjson\b|malformed", (400,), BadRequestError,
         "The API could not read the request's body.",
         "If this request was made by this package, please report it with the API's text.",
     ),
-    _row(
+    Refusal(
         "too many ids", rf"{_TOO_MANY}.*tweet|tweet.*{_TOO_MANY}", (400,),
         BadRequestError,
         "The request asks for too many Tweets.",
         "Ask for at most 250 on totals, 25 on 28hr and historical.",
     ),
-    _row(
+    Refusal(
         "too many groupings", rf"{_TOO_MANY}.*grouping|grouping.*{_TOO_MANY}",
         (400,), BadRequestError,
         "The request has too many groupings.",
         "Send at most three groupings, and only one of four levels.",
     ),
-    _row(
+    Refusal(
         "period", r"\bstart\b|\bend\b|future|period|weeks|\bdate|365|days|time range", (400,),
         BadRequestError,
         "The API does not take this period.",
         "Give start before end, both in UTC, at most 28 days apart, not in the future and not"
         " before 2014-09-01 (by newer pages: not over 365 days back).",
     ),
-    _row(
+    Refusal(
         "bad request", "", tuple(range(400, 500)), BadRequestError,
         "The API does not take this request.",
         "See the API's own words.",
     ),
-    _row(
+    Refusal(
         "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
         "The API is in trouble.",
         "Try again in a while; the package does so by itself.",
     ),
-    _row(
+    Refusal(
         "unreadable", "", (), ServerTroubleError,
         "The API's answer cannot be read.",
         "Try again in a while; if it stays so, a proxy may stand between here and the API.",
@@ -251,51 +238,19 @@ _IDS = re.compile(r"\d{2,20}")
 _AUTHOR = re.compile(r"author id \d+", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """What one answer without data means.
-
-    Parameters
-    ----------
-    refusal
-        The row of `REFUSALS`.
-    tweet_ids
-        Tweets that the API's texts name.
-    metrics
-        Metrics that they name.
-    """
-
-    refusal: Refusal
-    tweet_ids: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-
-
-def explain(status: int, texts: Sequence[str]) -> Explanation:
-    """Find what an answer without data means.
+def explain(status: int, texts: Sequence[str]) -> Refusal:
+    """Find what a response without data means: by its text where a pattern fits, else by status.
 
     Parameters
     ----------
     status
-        HTTP status of the answer.
+        HTTP status of the response.
     texts
         The API's own words, from ``errors``; may be empty.
-
-    Returns
-    -------
-    Explanation
-        Always one: by text where a pattern fits, else by status.
     """
-    joined = "\n".join(texts)
-    # Patterns are searched at the beginning only: their time grows with the square of it.
-    refusal = next(row for row in REFUSALS if row.fits(status, joined[:_SEARCHED]))
-    tweet_ids: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    if refusal.error is ForbiddenTweetsError:
-        tweet_ids = tuple(dict.fromkeys(_IDS.findall(_AUTHOR.sub("", joined))))
-    if refusal.key == "metrics not given":
-        words = re.findall(r"[a-z_]+", joined.lower())
-        metrics = tuple(dict.fromkeys(w for w in words if w in METRICS or w in METRIC_ALIASES))
-    return Explanation(refusal, tweet_ids, metrics)
+    # Patterns are searched at the beginning only: their time grows with the square of the length.
+    text = "\n".join(texts)[:_SEARCHED]
+    return next(row for row in REFUSALS if row.fits(status, text))
 
 
 def error_for(
@@ -306,7 +261,7 @@ def error_for(
     tweet_ids: Sequence[str] = (),
     clock_off: timedelta | None = None,
 ) -> ApiError:
-    """The error that an answer without data becomes.
+    """Make the error for a response without data.
 
     Parameters
     ----------
@@ -325,8 +280,7 @@ def error_for(
         Of the class that fits, with cause, next step, the API's words, and the Tweets and
         metrics that it concerns.
     """
-    found = explain(status, texts)
-    refusal = found.refusal
+    refusal = explain(status, texts)
     what = f"{where}: {refusal.cause}" if where else refusal.cause
     advice = refusal.advice
     if texts:
@@ -339,14 +293,19 @@ def error_for(
         side = "ahead of" if clock_off > timedelta(0) else "behind"
         what += f" This machine's clock is {minutes:,.0f} minutes {side} the API's."
         advice = "Set this machine's clock (turn on automatic network time), then try again."
-    concerned = found.tweet_ids
-    if refusal.error is UnavailableTweetsError:
-        concerned = tuple(tweet_ids)
+    joined, metrics = "\n".join(texts), []
+    if refusal.error is ForbiddenTweetsError:
+        tweet_ids = tuple(dict.fromkeys(_IDS.findall(_AUTHOR.sub("", joined))))
+    elif refusal.error is not UnavailableTweetsError:
+        tweet_ids = ()
+    if refusal.key == "metrics not given":
+        words = re.findall(r"[a-z_]+", joined.lower())
+        metrics = [w for w in dict.fromkeys(words) if w in METRICS or w in METRIC_ALIASES]
     return refusal.error(
         what,
         advice=advice,
-        tweet_ids=concerned,
+        tweet_ids=tweet_ids,
         status=status,
         texts=texts,
-        metrics=found.metrics,
+        metrics=metrics,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from engagement_nb.client import Client
-from engagement_nb.client.checkup import Check, check_profile
+from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
 from engagement_nb.client.credentials.login import login as pin_login
 from engagement_nb.client.credentials.profiles import TOKEN_FIELDS
@@ -81,7 +81,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
             f"{tweet!r} is not a Tweet id.", advice="Give the digits at the end of its address."
         )
     profiles = find_profiles(names or None)
-    checks: list[Check] = []
+    checks: list[TokenCheck] = []
     if not profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
     with Client(recorder=Ledger().record_use) as client:
@@ -100,7 +100,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
         ctx.exit(1)
 
 
-def _show(profile: Profile, checks: list[Check]) -> None:
+def _show(profile: Profile, checks: list[TokenCheck]) -> None:
     click.echo(_headline(profile))
     for found in checks:
         where = f"{found.tokens}, {found.endpoint}"

@@ -1,5 +1,6 @@
 """One request to the Engagement API: hosts, credentials, pacing, sending, reading."""
 
-from engagement_nb.client.sending import GROUPING, Answer, Client, Request, Sent
+from engagement_nb.client.sending import Client
+from engagement_nb.client.wire import GROUPING, Answer, Request
 
-__all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
+__all__ = ["GROUPING", "Answer", "Client", "Request"]

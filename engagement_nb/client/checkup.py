@@ -1,9 +1,8 @@
-"""Try what a profile's tokens can do, with the cheapest requests that tell."""
+"""Find out what a profile's tokens can do, with as few requests as possible."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
@@ -21,14 +20,12 @@ from engagement_nb.errors import (
 from engagement_nb.vocabulary import EndpointName
 
 ANY_TWEET = "20"
-"""The first Tweet there was: public, and of nobody who checks their tokens here."""
-
-Outcome = Literal["works", "fails", "unknown", "not tried"]
+"""The first Tweet ever: public, and not the Tweet of anybody who checks tokens here."""
 
 
 @dataclass(frozen=True)
-class Check:
-    """What one try told.
+class TokenCheck:
+    """The result of trying one kind of tokens at one endpoint.
 
     Parameters
     ----------
@@ -39,20 +36,20 @@ class Check:
     endpoint
         Where it was tried.
     outcome
-        "works"; "fails"; "unknown" when the network, the quota or the API's state kept it from
-        telling; "not tried" where tokens are missing.
+        "works"; "fails"; "unknown" if the network, the quota or the API's state prevented a
+        result; "not tried" if tokens are missing.
     gives
         What these tokens are good for.
     cause, advice
-        Why it fails, and what to do next; empty where it works.
+        Why it fails, and what to do next; empty if it works.
     status
-        HTTP status; 0 where there was no answer.
+        HTTP status; 0 if there was no response.
     """
 
     profile: str
     tokens: str
     endpoint: str
-    outcome: Outcome
+    outcome: Literal["works", "fails", "unknown", "not tried"]
     gives: str
     cause: str = ""
     advice: str = ""
@@ -63,7 +60,7 @@ class Check:
         return asdict(self)
 
 
-def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[Check]:
+def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[TokenCheck]:
     """Try a profile's tokens, with one request for each kind.
 
     Parameters
@@ -74,80 +71,63 @@ def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[
         What to send with.
     tweet_id
         A Tweet of the profile's user: the three endpoints are then tried for its private
-        metrics, one request each. Without one, totals is asked for a Tweet of somebody else's,
-        whose refusal shows as well that the tokens are accepted.
+        metrics, one request each. Without one, totals is asked for a Tweet of somebody else's:
+        its refusal also shows that the tokens are accepted.
 
     Returns
     -------
-    list of Check
+    list of TokenCheck
         The bearer token's first, then the user tokens'.
     """
-    checks = [_check_app(profile, client)]
+    public = Request("totals", (ANY_TWEET,), ("favorites",), profile)
+    gives = "public metrics of anybody's Tweets"
+    checks = [_check(replace(public, auth="app"), gives, client, (UnavailableTweetsError,))]
     if not tweet_id:
         gives = "all metrics of this user's own Tweets"
-        request = Request("totals", (ANY_TWEET,), ("favorites",), profile)
-        refused: tuple[type[ApiError], ...] = (ForbiddenTweetsError, UnavailableTweetsError)
-        return [*checks, _check(profile, "user tokens", gives, request, client, refused)]
+        refused = (ForbiddenTweetsError, UnavailableTweetsError)
+        return [*checks, _check(public, gives, client, refused)]
     endpoints: tuple[EndpointName, ...] = ("totals", "28hr", "historical")
-    for endpoint in endpoints:
-        metric = "engagements"
-        request = Request(endpoint, (tweet_id,), (metric,), profile)
-        gives = f"private metrics of Tweet {tweet_id}"
-        checks.append(_check(profile, "user tokens", gives, request, client, ()))
-        if checks[-1].outcome == "not tried":
-            break
+    for endpoint in endpoints if profile.has_user else endpoints[:1]:
+        request = Request(endpoint, (tweet_id,), ("engagements",), profile)
+        checks.append(_check(request, f"private metrics of Tweet {tweet_id}", client, ()))
     return checks
 
 
-def _check_app(profile: Profile, client: Client) -> Check:
-    request = Request("totals", (ANY_TWEET,), ("favorites",), profile, auth="app")
-    gives = "public metrics of anybody's Tweets"
-    return _check(profile, "bearer token", gives, request, client, (UnavailableTweetsError,))
-
-
 def _check(
-    profile: Profile,
-    tokens: str,
-    gives: str,
-    request: Request,
-    client: Client,
-    as_good: tuple[type[ApiError], ...],
-) -> Check:
-    def told(outcome: Outcome, cause: str = "", advice: str = "", status: int = 0) -> Check:
-        return Check(profile.name, tokens, request.endpoint, outcome, gives, cause, advice, status)
+    request: Request, gives: str, client: Client, accepted: tuple[type[ApiError], ...]
+) -> TokenCheck:
+    """Send a request; the errors ``accepted`` show that the tokens work."""
+    profile = request.profile
+    tokens = "user tokens" if request.auth == "user" else "bearer token"
+
+    def result(outcome: Literal["works", "fails", "unknown"], error: EngagementError) -> TokenCheck:
+        status = error.status if isinstance(error, ApiError) else 0
+        why = ("", "") if outcome == "works" else (error.what, error.advice)
+        return TokenCheck(
+            profile.name, tokens, request.endpoint, outcome, gives, *why, status=status
+        )
 
     if not (profile.has_user if request.auth == "user" else profile.has_app):
-        return told("not tried", *_missing(profile, request.auth))
-    return _outcome(lambda: client.send(request), told, as_good)
-
-
-def _outcome(
-    send: Callable[[], object],
-    told: Callable[..., Check],
-    as_good: tuple[type[ApiError], ...],
-) -> Check:
+        why = _missing(profile, request.auth)
+        return TokenCheck(profile.name, tokens, request.endpoint, "not tried", gives, *why)
     try:
-        send()
-    except as_good as error:
-        return told("works", status=error.status)
-    except (RateLimitedError, ServerTroubleError) as error:
-        return told("unknown", error.what, error.advice, error.status)
-    except ConnectionTroubleError as error:
-        return told("unknown", error.what, error.advice)
-    except ApiError as error:
-        return told("fails", error.what, error.advice, error.status)
+        client.send(request)
+    except accepted as error:
+        return result("works", error)
+    except (RateLimitedError, ServerTroubleError, ConnectionTroubleError) as error:
+        return result("unknown", error)
     except EngagementError as error:
-        return told("fails", error.what, error.advice)
-    return told("works", status=200)
+        return result("fails", error)
+    return TokenCheck(profile.name, tokens, request.endpoint, "works", gives, status=200)
 
 
 def _missing(profile: Profile, auth: str) -> tuple[str, str]:
     if auth == "app":
         cause = "There is neither a bearer token nor a consumer key and secret to fetch one with."
-        return cause, "Without one, public metrics of other people's Tweets cannot be asked for."
+        return cause, "Without one, public metrics of other people's Tweets cannot be requested."
     lacking = [part.replace("_", " ") for part in USER_FIELDS if not getattr(profile, part)]
     return (
         f"There is no {' and no '.join(lacking)}.",
-        "Without user tokens, private metrics and 28hr and historical cannot be asked for:"
+        "Without user tokens, private metrics and 28hr and historical cannot be requested:"
         " engagement-nb auth login.",
     )

@@ -1,4 +1,4 @@
-"""One request to the Engagement API: build, wait for the quota, send, check, parse.
+"""One request to the Engagement API: build it, wait for the quota, send it, check and parse.
 
 ::
 
@@ -6,7 +6,7 @@
         answer = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
         answer.groups  # {"1060976163948904448": {"favorites": "12"}}
 
-`Client.send` sends a request once. What is worth sending again is decided by who collects.
+`Client.send` sends a request once. `engagement_nb.collect` decides what is sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -28,10 +27,8 @@ from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLar
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers
-from engagement_nb.client.wire import GROUPING, Answer, Request, read_answer
+from engagement_nb.client.wire import Answer, Request, read_answer
 from engagement_nb.errors import ConnectionTroubleError
-
-__all__ = ["GROUPING", "Answer", "Client", "Request", "Sent"]
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 DEFAULT_DEADLINE = 120.0
@@ -48,36 +45,6 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What became of one request, for hooks: no tokens, no ids.
-
-    Parameters
-    ----------
-    endpoint, auth
-        As asked.
-    tweets
-        How many Tweets it asked for.
-    status
-        HTTP status; 0 where no answer came.
-    seconds
-        From leaving to the whole answer; waiting for the quota is not in it.
-    limit, remaining
-        Of the minute, as the answer tells.
-    error
-        Name of the error's class; empty where data came.
-    """
-
-    endpoint: str
-    auth: str
-    tweets: int
-    status: int
-    seconds: float
-    limit: int | None
-    remaining: int | None
-    error: str
-
-
 class Client:
     """Sends requests at the speed that the quota allows. May be shared by threads.
 
@@ -92,8 +59,6 @@ class Client:
         Seconds for a whole response, however steadily its bytes come.
     max_bytes
         Of a whole response, decoded.
-    on_event
-        Called with a `Sent` after each request, in the thread that sent it.
     recorder
         Called with the profile after each request signed with its user's tokens that was
         answered with counts: that is when X bills the user's handle.
@@ -108,12 +73,10 @@ class Client:
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         deadline: float = DEFAULT_DEADLINE,
         max_bytes: int = DEFAULT_MAX_BYTES,
-        on_event: Callable[[Sent], None] | None = None,
         recorder: Callable[[Profile], None] | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._pacer_for = pacer_for or Pacers()
-        self._on_event = on_event
         self._recorder = recorder
         self._pacers: dict[int, Pacer] = {}
         self._pacers_lock = threading.Lock()
@@ -201,14 +164,14 @@ class Client:
         return pacer
 
     def send(self, request: Request) -> Answer:
-        """Wait for the quota, send one request once, and give its answer.
+        """Wait for the quota, send one request once, and return its response.
 
         Raises
         ------
         ApiError
-            One of its kinds, when the API answers without data.
+            One of its subclasses, if the response holds no data.
         ConnectionTroubleError
-            No answer, or one that was cut off.
+            No response, or one that was cut off.
         CredentialsError
             The profile lacks the tokens that the request needs.
         WaitStoppedError
@@ -219,31 +182,10 @@ class Client:
         body = orjson.dumps(request.body())
         pacer = self.pacer(profile)
         ticket = pacer.acquire(request.endpoint)
-        outcome = _Outcome(request, time.monotonic())
+        began = time.monotonic()
+        answered = False
         try:
-            with self._connection() as connection:
-                answer = self._exchange(connection, request, body, auth, pacer, ticket, outcome)
-        except Exception as error:
-            self._tell(outcome, type(error).__name__)
-            raise
-        if self._recorder is not None and request.auth == "user" and answer.counts:
-            self._recorder(profile)
-        self._tell(outcome, "")
-        return answer
-
-    def _exchange(
-        self,
-        connection: BoundedConnection,
-        request: Request,
-        body: bytes,
-        auth: httpx.Auth,
-        pacer: Pacer,
-        ticket: int,
-        outcome: _Outcome,
-    ) -> Answer:
-        learned = False
-        try:
-            with connection.exchange() as extensions:
+            with self._connection() as connection, connection.exchange() as extensions:
                 http = connection.http
                 built = http.build_request(
                     "POST", request.url, content=body, headers=_JSON, extensions=extensions
@@ -251,10 +193,8 @@ class Client:
                 response = http.send(built, auth=auth, stream=True)
                 try:
                     # Before the body is read: the pacer measures the time to the headers.
-                    told = pacer.learn(ticket, response.headers, response.status_code)
-                    learned = True
-                    outcome.status = response.status_code
-                    outcome.limit, outcome.remaining = told.limit, told.remaining
+                    pacer.learn(ticket, response.headers, response.status_code)
+                    answered = True
                     raw = response.read()
                 finally:
                     response.close()
@@ -262,38 +202,19 @@ class Client:
             # From None: httpx's error holds the request, and with it the signature.
             raise _connection_trouble(error, request) from None
         finally:
-            if not learned:
+            if not answered:
                 pacer.learn(ticket, None)
-        return self.parse_offloaded(raw, read_answer, request, response, raw)
-
-    def _tell(self, outcome: _Outcome, error: str) -> None:
-        sent = Sent(
-            endpoint=outcome.request.endpoint,
-            auth=outcome.request.auth,
-            tweets=len(outcome.request.tweet_ids),
-            status=outcome.status,
-            seconds=time.monotonic() - outcome.began,
-            limit=outcome.limit,
-            remaining=outcome.remaining,
-            error=error,
-        )
-        _log.debug("%s", sent)
-        if self._on_event is None:
-            return
-        try:
-            self._on_event(sent)
-        except Exception:
-            # The answer has been paid for, whatever becomes of who listens.
-            _log.warning("A hook for requests failed.", exc_info=True)
-
-
-@dataclass
-class _Outcome:
-    request: Request
-    began: float
-    status: int = 0
-    limit: int | None = None
-    remaining: int | None = None
+            _log.debug(
+                "%s for %d Tweets: status %s after %.2f s",
+                request.endpoint,
+                len(request.tweet_ids),
+                response.status_code if answered else "unknown",
+                time.monotonic() - began,
+            )
+        answer = self.parse_offloaded(raw, read_answer, request, response, raw)
+        if self._recorder is not None and request.auth == "user" and answer.counts:
+            self._recorder(profile)
+        return answer
 
 
 def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engagement_nb.client import GROUPING, Answer, Client, Request, Sent
+from engagement_nb.client import GROUPING, Answer, Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import WaitStoppedError
@@ -282,32 +282,6 @@ def test_a_request_is_sent_once(make_sandbox: MakeSandbox) -> None:
     with quick_client() as client, pytest.raises(ServerTroubleError):
         client.send(Request("totals", ("1",), ("favorites",), profile_of(sandbox)))
     assert len(sandbox.log) == 1
-
-
-def test_hooks_are_told_of_every_request_without_tokens(make_sandbox: MakeSandbox) -> None:
-    sandbox = make_sandbox(tweets=300, per_minute=100, faults={"script": ["ok", "500", "drop"]})
-    told: list[Sent] = []
-    ids = tuple(sandbox.ids("own", 3))
-    with quick_client(on_event=told.append) as client:
-        for _ in range(3):
-            with suppress(ServerTroubleError, ConnectionTroubleError):
-                client.send(Request("totals", ids, ("favorites",), profile_of(sandbox)))
-    assert [(s.status, s.error, s.tweets, s.limit, s.remaining) for s in told] == [
-        (200, "", 3, 100, 99),
-        (500, "ServerTroubleError", 3, 100, 98),
-        (0, "ConnectionTroubleError", 3, None, None),
-    ]
-    with pytest.raises(AttributeError):
-        told[0].status = 1  # type: ignore[misc]
-
-
-def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
-    def fail(sent: Sent) -> None:
-        raise RuntimeError("a hook of somebody's")
-
-    request = Request("totals", tuple(sandbox.ids("own", 1)), ("favorites",), profile_of(sandbox))
-    with quick_client(on_event=fail) as client:
-        assert client.send(request).groups
 
 
 def test_the_recorder_hears_of_owners_whose_tweets_were_answered_and_of_nobody_else(
