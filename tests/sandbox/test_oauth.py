@@ -330,6 +330,22 @@ def test_detailed_reasons_tell_errors_of_form_from_bad_signatures(
     assert (answer.status_code, answer.json()) == (401, {"errors": [text]})
 
 
+def test_the_tolerance_of_timestamps_is_a_switch(make_sandbox: Callable[..., Sandbox]) -> None:
+    """A signature of 400 seconds ago is refused by default, and accepted within 600 seconds."""
+    for options, status in (({}, 401), ({"timestamp_tolerance": 600}, 400)):
+        sandbox = make_sandbox(auth_clock=lambda: NOW + 400.0, **options)
+        url, first = sandbox.url + "/insights/engagement/totals", sandbox.accounts[0]
+        client = Client(
+            sandbox.consumer_key,
+            sandbox.consumer_secret,
+            resource_owner_key=first.access_token,
+            resource_owner_secret=first.access_token_secret,
+            timestamp=str(NOW),
+        )
+        _, headers, _ = client.sign(url, "POST")
+        assert requests.post(url, json={}, headers=headers).status_code == status
+
+
 def test_a_signature_may_cover_the_address_of_a_tls_proxy(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
