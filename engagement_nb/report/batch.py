@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
+import logging
+import os
 import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, Future, as_completed
-from dataclasses import asdict, dataclass
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
+from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.problems import tweets_missing
+from engagement_nb.report import processes
 from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
-from engagement_nb.report.fingerprint import fingerprint
 from engagement_nb.report.index import index_html
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.make import dates_for
 from engagement_nb.report.manifest import Row, read_manifest, slug
-from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
+from engagement_nb.report.notebooks import EXPLORE, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
-from engagement_nb.report.pool import open_pool
 from engagement_nb.report.render import (
     DONE,
     FAILED,
     Job,
-    figures_before,
+    fingerprint,
     read_record,
     render,
     write_record,
@@ -39,6 +42,10 @@ from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
+SCHEDULER_SECONDS = 20
+"""How long a Dask scheduler may take to answer."""
+WORKERS_SECONDS = 5.0
+"""How long it may be without workers until that is told; then every tenfold of it."""
 
 
 @dataclass(frozen=True)
@@ -155,84 +162,121 @@ def make_batch(
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     notebook = find_notebook(EXPLORE, notebooks)
     rows = read_manifest(manifest, notebook)
-    store = Store(out)
-    now = now or begun
-    state = RunState(store)
-    if only_failed:
-        chosen = [row for row in rows if read_record(_folder(store, row)).get("status") != DONE]
-    else:
-        chosen = rows
-        state.begin(now)
-    troubles = fetch_all([row for row in chosen if not row.broken], store, state, progress, now)
+    store, now = Store(out), now or begun
+    state = RunState.open(store, now, resume=only_failed)
+    folders = {row.name: f"{_root(store)}/{REPORTS}/{row.folder}" for row in rows}
+    before = {row.name: read_record(Store(folders[row.name])) for row in rows}
+    chosen = [row for row in rows if not only_failed or before[row.name].get("status") != DONE]
+    names = {row.name for row in chosen}
+    unfetched = fetch_all(rows, names, store, state, now, progress)
+    prints = cache(fingerprint)  # hundreds of reports may share a source
     jobs, records = [], {}
-    options = {"engine": engine, "cell_timeout": cell_timeout, "pdf": pdf, "look": look}
-    fingerprints: dict[str, list[Any]] = {}
     for row in chosen:
-        unfetched = troubles.get(row.name)
-        if trouble := row.broken or (unfetched and f"Nothing could be fetched. {unfetched}"):
-            records[row.name] = _note_failure(_folder(store, row), row.name, row.title, trouble)
-        else:
-            jobs.append(_job(row, store, notebook, fingerprints, options, state.fetched))
+        if trouble := row.broken or unfetched.get(row.name):
+            told = row.broken or f"Nothing could be fetched. {trouble}"
+            records[row.name] = _failed(row, folders[row.name], told)
+            continue
+        source, found = row.source, {}
+        if row.fetch is not None:
+            found = state.fetched[dataset_name(row.fetch)]
+            source = f"{_root(store)}/{dataset_name(row.fetch)}"
+        jobs.append(
+            Job(
+                row=row,
+                folder=folders[row.name],
+                notebook=notebook,
+                source=source,
+                fingerprint=prints(source),
+                parameters={**row.parameters, **dates_for(notebook, found)},
+                notes=tuple(found.get("notes", ())),
+                engine=engine,
+                cell_timeout=cell_timeout,
+                pdf=pdf,
+                look=look,
+            )
+        )
     with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress, failed=len(records))
-    resumed = [name for name, record in records.items() if record.get("resumed")]
-    every = [records.get(row.name) or read_record(_folder(store, row)) for row in rows]
     batch = Batch(
         folder=str(out),
-        records=every,
-        resumed=resumed,
+        records=[records.get(row.name) or before[row.name] for row in rows],
+        resumed=[name for name, record in records.items() if record.get("resumed")],
         seconds=(datetime.now(UTC) - begun).total_seconds(),
         fetched=state.fetched,
-    )  # fmt: skip
+    )
     index = index_html(
         batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=begun
     )
     store.publish(INDEX, index.encode())
     store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())
-    state.end()
+    state.ended = True
+    state.keep(store)
     return batch
 
 
-def _job(
-    row: Row,
-    store: Store,
-    notebook: NotebookFile,
-    fingerprints: dict[str, list[Any]],
-    options: Mapping[str, Any],
-    fetched: Mapping[str, Any],
-) -> Job:
-    from engagement_nb.ids import read_ids
+def _root(store: Store) -> str:
+    """The address of a store, which is the same whatever the working directory is."""
+    return (store.where if "://" in store.where else str(Path(store.where).absolute())).rstrip("/")
 
-    root = store.where if "://" in store.where else str(Path(store.where).absolute())
-    source = row.source or f"{root.rstrip('/')}/{dataset_name(row.fetch)}"  # type: ignore[arg-type]
-    ids = tuple(read_ids(row.ids).ids) if row.ids else None
-    found = fetched.get(dataset_name(row.fetch), {}) if row.fetch else {}
-    dates = dates_for(notebook, found)
-    parameters = {**row.parameters, **dates}
-    if source not in fingerprints:
-        fingerprints[source] = fingerprint(source)
-    made_of = {
-        "notebook": hashlib.sha256(json.dumps(notebook.node, sort_keys=True).encode()).hexdigest(),
-        "source": fingerprints[source],
-        "ids": ids,
-        "parameters": parameters,
-        "title": row.title,
-        "pdf": options["pdf"],
-        "look": asdict(options["look"]),
-        "version": version("engagement-nb"),
-    }
-    return Job(
-        name=row.name,
-        title=row.title,
-        folder=f"{root.rstrip('/')}/{REPORTS}/{row.folder}",
-        notebook=notebook,
-        source=source,
-        ids=ids,
-        parameters=parameters,
-        notes=tuple(found.get("notes", ())),
-        key=hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32],
-        **options,
-    )
+
+@contextmanager
+def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
+    """Where reports are made: threads of this process, or the workers of a Dask cluster.
+
+    Both are `concurrent.futures.Executor`. Threads do here: each notebook runs in a process of
+    its own.
+    """
+    if scheduler is None:
+        count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+        processes.resume()
+        pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
+        try:
+            yield pool
+        except BaseException:
+            # Notebooks that run are of no use any more; their threads end with them.
+            processes.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+        return
+    require_extra("dask", "distributed")
+    # Imported here because it is an extra.
+    from distributed import Client
+
+    # What it logs with a traceback when the scheduler is lost, each report's record says.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=SCHEDULER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise ReportError(
+            f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
+            advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
+        ) from None
+    ended = threading.Event()
+    watch = threading.Thread(target=_tell_of_none, args=(client, scheduler, ended), daemon=True)
+    with client:
+        watch.start()
+        try:
+            yield client.get_executor(pure=False)
+        finally:
+            ended.set()
+
+
+def _tell_of_none(client: Any, scheduler: str, ended: threading.Event) -> None:
+    """Say that nobody works, again and again: some clusters start workers only when asked."""
+    pause = WORKERS_SECONDS
+    while not ended.wait(pause):
+        pause = 10 * WORKERS_SECONDS
+        try:
+            workers = client.scheduler_info()["workers"]
+        except (OSError, RuntimeError):
+            continue  # lost, or closed: the reports say so
+        if not workers:
+            print(
+                f"The Dask scheduler at {scheduler} has no workers, so nothing is made yet. Start"
+                f" some with dask worker {scheduler}, or stop this with Ctrl-C.",
+                file=sys.stderr,
+            )
 
 
 def _render_all(
@@ -257,8 +301,8 @@ def _render_all(
             try:
                 record = future.result()
             except Exception as error:
-                record = _note_failure(Store(job.folder), job.name, job.title, _lost(error))
-            records[job.name] = record
+                record = _failed(job.row, job.folder, _lost(error))
+            records[job.row.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
@@ -285,22 +329,7 @@ def _lost(error: Exception) -> str:
     return f"Its worker was lost or broke: {type(error).__name__}: {error}".removesuffix(": ")
 
 
-def _folder(store: Store, row: Row) -> Store:
-    return Store(f"{store.where.rstrip('/')}/{REPORTS}/{row.folder}")
-
-
-def _note_failure(store: Store, name: str, title: str, error: str) -> dict[str, Any]:
-    """The record of a report that nobody could begin; what it was before is kept in it."""
-    record: dict[str, Any] = {
-        "name": name,
-        "title": title,
-        "folder": slug(name),
-        "status": FAILED,
-        "error": error,
-        "files": {},
-        "figures": {},
-        "problems": [],
-        "previous": figures_before(read_record(store)),
-    }  # fmt: skip
-    write_record(store, record)
-    return record
+def _failed(row: Row, folder: str, error: str) -> dict[str, Any]:
+    """The record of a report that nobody could begin."""
+    store = Store(folder)
+    return write_record(store, row, read_record(store), status=FAILED, error=error)

@@ -19,6 +19,7 @@ from papermill.exceptions import PapermillExecutionError
 from zmq import ZMQError
 
 from engagement_nb import errors
+from engagement_nb.client.credentials import redact
 from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.scratch import scratch_folder
@@ -141,11 +142,11 @@ def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.Engag
     if failed.ename in (DIED, TOO_SLOW):
         return _of_the_process(failed.ename, name, failed.exec_count)
     kind = getattr(errors, failed.ename.rpartition(".")[2], None)
-    said = _redact(str(failed.evalue)).strip()
+    said = redact(str(failed.evalue)).strip()
     if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
         return kind(said)
     first = said.splitlines()[0] if said else "no message"
-    kind_of = _redact(str(failed.ename))
+    kind_of = redact(str(failed.ename))
     return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {kind_of}: {first}")
 
 
@@ -193,11 +194,5 @@ def _tidy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
 
 def scrub(text: str) -> str:
     """A text that may be sent: known credentials masked, the user's home not told."""
-    text, home = _redact(text), str(Path.home())
+    text, home = redact(text), str(Path.home())
     return text.replace(home + os.sep, "~" + os.sep) if len(home) > 1 else text
-
-
-def _redact(text: str) -> str:
-    from engagement_nb.client.credentials import redact
-
-    return redact(text)

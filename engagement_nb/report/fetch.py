@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import asdict
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,112 +16,63 @@ from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.manifest import Fetch, Row, slug
+from engagement_nb.sources import ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
 STATE, DATASETS = "batch.json", "datasets"
-VERSION = 1
-"""Format of the files in which a batch and its reports are recorded."""
-ASKED = ".asked.txt"
-"""Beside a dataset: the Tweets that the run has asked for, with figures or without."""
-EVERY = "every"
-"""Stands in there for all Tweets of a source that lists its own."""
 
 
+@dataclass
 class RunState:
-    """What a batch has fetched, so that one that was cut off does not fetch it again.
+    """What a run of a batch has fetched, so that a run that was cut off does not fetch it again.
 
-    A damaged file is set aside as ``batch.json.damaged``, and all is fetched again.
-
-    Raises
-    ------
-    ReportError
-        The file is of a newer version.
+    Parameters
+    ----------
+    started_at
+        When the run began.
+    fetched
+        What was fetched, by dataset.
+    asked
+        Digests of the lists of Tweets that were asked for, by dataset.
+    ended
+        Whether the run came to its end.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._said: dict[str, Any] = {"version": VERSION, "fetched": {}, "ended": False}
+    started_at: datetime
+    fetched: dict[str, dict[str, Any]] = field(default_factory=dict)
+    asked: dict[str, list[str]] = field(default_factory=dict)
+    ended: bool = False
+
+    @classmethod
+    def open(cls, store: Store, now: datetime, *, resume: bool) -> RunState:
+        """The state of the last run if that was cut off, or with ``resume``; else a new one.
+
+        A file that cannot be read is kept as ``batch.json.damaged``, and a new run begins.
+        """
+        state = cls(now)
         if store.exists(STATE):
-            data = store.read(STATE)
-            if (said := _read_state(data)) is None:
-                store.publish(f"{STATE}.damaged", data)
-                said = {}
-            check_version(said, f"{store.where.rstrip('/')}/{STATE}")
-            self._said |= said
+            try:
+                state = cls._from(store.read_record(STATE))
+            except (EngagementError, ValueError, TypeError, KeyError):
+                store.publish(f"{STATE}.damaged", store.read(STATE))
+        if state.ended and not resume:
+            state = cls(now)
+        state.keep(store)
+        return state
 
-    @property
-    def fetched(self) -> dict[str, Any]:
-        """What was fetched in this run, by dataset."""
-        return dict(self._said["fetched"])
-
-    def begin(self, now: datetime) -> None:
-        """A new run, unless the last one was cut off."""
-        if self._said["ended"] or "started_at" not in self._said:
-            self._said = {
-                "version": VERSION,
-                "started_at": now.isoformat(),
-                "fetched": {},
-                "ended": False,
-            }
-        self._keep()
-
-    def began_at(self) -> datetime | None:
-        """When this run began; None where there was none."""
-        began = self._said.get("started_at")
-        return datetime.fromisoformat(began) if began else None
-
-    def asked(self, dataset: str) -> set[str]:
-        """Tweets that this run has asked for, and `EVERY` where all of the source were."""
-        name = f"{dataset}{ASKED}"
-        if dataset not in self._said["fetched"] or not self._store.exists(name):
-            return set()
-        return set(self._store.read(name).decode().split())
-
-    def add(self, dataset: str, found: Mapping[str, Any], asked: Iterable[str]) -> None:
-        """Note a finished fetch, and all that was asked for until now."""
-        # In a file of its own: the state is written again after each fetch of hundreds.
-        self._store.publish(f"{dataset}{ASKED}", "\n".join(sorted(asked)).encode())
-        self._said["fetched"][dataset] = dict(found)
-        self._keep()
-
-    def end(self) -> None:
-        """The run has come to its end."""
-        self._said["ended"] = True
-        self._keep()
-
-    def _keep(self) -> None:
-        self._store.publish(STATE, json.dumps(self._said, indent=1).encode())
-
-
-def check_version(found: Mapping[str, Any], where: str) -> None:
-    """Refuse a file that a newer version of this package wrote.
-
-    Raises
-    ------
-    ReportError
-        It is of a newer version.
-    """
-    version = found.get("version", VERSION)
-    if not isinstance(version, int) or version > VERSION:
-        raise ReportError(
-            f"{where} was written by a newer version of engagement-nb (format {version!r}).",
-            advice="Update the package, or choose another folder.",
+    @classmethod
+    def _from(cls, values: dict[str, Any]) -> RunState:
+        return cls(
+            datetime.fromisoformat(values["started_at"]),
+            {name: dict(found) for name, found in values["fetched"].items()},
+            {name: list(lists) for name, lists in values.get("asked", {}).items()},
+            bool(values["ended"]),
         )
 
-
-def _read_state(data: bytes) -> dict[str, Any] | None:
-    """What a state file says; None if that cannot be relied on."""
-    try:
-        said = json.loads(data)
-        if "started_at" in said:
-            datetime.fromisoformat(said["started_at"])
-        for name, found in said.get("fetched", {}).items():
-            if not (isinstance(name, str) and isinstance(found, dict)):
-                return None
-    except (ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    return said if isinstance(said.get("ended", False), bool) else None
+    def keep(self, store: Store) -> None:
+        """Write it down."""
+        store.publish_record(STATE, vars(self))
 
 
 def dataset_name(fetch: Fetch) -> str:
@@ -133,101 +83,107 @@ def dataset_name(fetch: Fetch) -> str:
 
 
 def fetch_all(
-    rows: Sequence[Row], store: Store, state: RunState, progress: bool | None, now: datetime
+    rows: Iterable[Row],
+    chosen: Collection[str],
+    store: Store,
+    state: RunState,
+    now: datetime,
+    progress: bool | None,
 ) -> dict[str, str]:
-    """Fetch what rows want and this run has not, each Tweet once; what went wrong, by row."""
-    wanted: dict[Fetch, list[Row]] = {}
+    """Fetch what rows want and this run has not fetched yet, for the rows with the chosen names.
+
+    Returns
+    -------
+    dict
+        Why nothing could be fetched, by the name of the row.
+    """
+    groups: dict[Fetch, list[Row]] = {}
     for row in rows:
-        if row.fetch is not None:
-            wanted.setdefault(row.fetch, []).append(row)
-    began = state.began_at()
-    recent = began is not None and now - began < RESUME_WITHIN
-    todo: list[tuple[Fetch, dict[str, None], Mapping[str, Any], set[str], list[str]]] = []
-    for fetch, sharing in wanted.items():
+        if row.fetch is not None and not row.broken:
+            groups.setdefault(row.fetch, []).append(row)
+    todo: list[tuple[Fetch, list[Row], dict[str, Any]]] = []
+    for fetch, sharing in groups.items():
         name = dataset_name(fetch)
-        asked = state.asked(name)
-        wants = {row.name: _wanted(row) for row in sharing}
-        short = [row for row, ids in wants.items() if not ids.keys() <= asked]
-        if not short:
+        wanted = [row for row in sharing if row.name in chosen]
+        if {_digest(row) for row in wanted} <= {*state.asked.get(name, ())}:
             continue
         # Figures read days apart are not one snapshot: then all are read again.
-        before = state.fetched.get(name, {}) if recent else {}
-        if not before:
-            short, asked = list(wants), set()
-        ids = {tweet: None for row in short for tweet in wants[row] if tweet not in asked}
-        todo.append((fetch, ids, before, asked, short))
-    _guard([(fetch, ids) for fetch, ids, *_ in todo])
+        if now - state.started_at < RESUME_WITHIN and name in state.fetched:
+            todo.append((fetch, sharing, state.fetched[name]))
+        else:
+            todo.append((fetch, wanted, {}))
+    _guard(todo)
     troubles: dict[str, str] = {}
-    for fetch, ids, before, asked, short in todo:
+    for fetch, sharing, before in todo:
         name = dataset_name(fetch)
-        where = f"{store.where.rstrip('/')}/{name}"
+        dataset = f"{store.where.rstrip('/')}/{name}"
         try:
             with warnings.catch_warnings():
                 # All owners together have been checked, and warned of once.
                 warnings.simplefilter("ignore", HandlesWarning)
-                found = _fetch_one(fetch, ids, where, before, progress, began or now)
-            state.add(name, found, asked | ids.keys())
+                found = _fetch(fetch, sharing, dataset, before, state.started_at, progress)
+            state.fetched[name] = found
+            state.asked[name] = sorted({_digest(row) for row in sharing})
+            state.keep(store)
         except (EngagementError, OSError) as error:
-            troubles |= dict.fromkeys(short, str(error))
+            troubles |= {row.name: str(error) for row in sharing if row.name in chosen}
     return troubles
 
 
-def _guard(wanted: Sequence[tuple[Fetch, Mapping[str, None]]]) -> None:
-    """Warn if the owners of a whole manifest take the month's handles beyond the contract."""
-    from engagement_nb.sources import ApiSource, connect
+def _digest(row: Row) -> str:
+    """A digest of the Tweets that a row wants."""
+    return hashlib.sha256("\n".join(row.ids or ["every"]).encode()).hexdigest()[:16]
 
+
+def _guard(todo: Sequence[tuple[Fetch, Sequence[Row], Any]]) -> None:
+    """Warn if the owners of a whole manifest take the month's handles beyond the contract."""
     users: dict[str, str] = {}
-    for fetch, ids in wanted:
+    for fetch, sharing, _ in todo:
         # The sandbox is not billed. What cannot be planned is told of when it is fetched.
-        with contextlib.suppress(EngagementError):
-            if fetch.source == "api" and EVERY not in ids:
+        with suppress(EngagementError):
+            if fetch.source == "api":
                 with closing(connect("api", profile=fetch.profile or None)) as source:
-                    assert isinstance(source, ApiSource)  # noqa: S101
                     if not source.sandbox:
-                        users |= source.plan(list(ids), fetch.endpoint).signers
+                        users |= source.plan(_ids(sharing), fetch.endpoint).signers
     if users:
         Ledger().guard(users)
 
 
-def _wanted(row: Row) -> dict[str, None]:
-    from engagement_nb.ids import read_ids
-
-    return dict.fromkeys(read_ids(row.ids).ids if row.ids else [EVERY])
+def _ids(rows: Iterable[Row]) -> list[str]:
+    return list(dict.fromkeys(tweet_id for row in rows for tweet_id in row.ids or ()))
 
 
-def _fetch_one(
+def _fetch(
     fetch: Fetch,
-    ids: Mapping[str, None],
+    rows: Sequence[Row],
     where: str,
-    before: Mapping[str, Any],
-    progress: bool | None,
+    before: dict[str, Any],
     began: datetime,
+    progress: bool | None,
 ) -> dict[str, Any]:
-    """Fetch Tweets into a dataset, beside those that this run has fetched ``before``.
+    """Fetch the Tweets of rows into a dataset; those that the run fetched ``before`` are there.
 
     A relative period is counted from the moment when the run ``began``.
     """
-    from engagement_nb.sources import ApiSource, SandboxSource, connect
-
     options: dict[str, Any] = {"profile": fetch.profile or None, "progress": progress}
     with closing(connect(fetch.source, seed=fetch.seed, now=fetch.now, **options)) as source:
-        if not isinstance(source, ApiSource):
-            raise ReportError(f"Nothing is fetched from {fetch.source}.")
-        every = source.tweet_ids(count=fetch.tweets) if EVERY in ids else []
-        listed = dict.fromkeys([tweet for tweet in [*ids, *every] if tweet != EVERY])
+        assert isinstance(source, ApiSource)  # noqa: S101 - the manifest has checked it
         dataset = Dataset(where, source.figures)
+        ids = _ids(rows)
+        if any(row.ids is None for row in rows):
+            ids = list(dict.fromkeys([*ids, *source.tweet_ids(count=fetch.tweets)]))
         world = source if isinstance(source, SandboxSource) and source.pinned else None
-        moment = world.now if world and world.now else began
-        start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, moment)
-        period = {"start": before.get("start") or start, "end": before.get("end") or end}
-        asked: dict[str, Any] = {"by": fetch.by or None, "snapshot": before.get("snapshot")}
+        question: dict[str, Any] = {"by": fetch.by or None}
         if fetch.endpoint == "historical":
-            asked |= period
-        ended = source.fetch_into(dataset, fetch.endpoint, list(listed), **asked)
+            moment = world.now if world and world.now else began
+            start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, moment)
+            question |= {"start": before.get("start") or start, "end": before.get("end") or end}
+        label = before.get("snapshot")
+        ended = source.fetch_into(dataset, fetch.endpoint, ids, snapshot=label, **question)
         found = ended.to_dict() | {"notes": [world.world] if world else []}
         if fetch.endpoint == "historical":
             label = before.get("totals_snapshot")
-            beside = source.fetch_into(dataset, "totals", list(listed), snapshot=label)
+            beside = source.fetch_into(dataset, "totals", ids, snapshot=label)
             found["totals_snapshot"] = beside.record.snapshot
             found["requests"] += beside.requests
             found["rate_limited"] += beside.rate_limited
@@ -236,6 +192,6 @@ def _fetch_one(
             f"The fetch did not come to its end: {ended.trouble or 'see its dataset'}",
             advice="Run the same command again: it asks only for what is missing.",
         )
-    for name in ("tweets", "missing", "requests", "rate_limited", "problems"):
-        found[name] = before[name] + found[name] if before else found[name]
+    for name in ("requests", "rate_limited"):
+        found[name] += before.get(name, 0)
     return found

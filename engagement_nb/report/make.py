@@ -11,7 +11,10 @@ from typing import Any
 
 import nbformat
 
+from engagement_nb.client.credentials import find_profile
 from engagement_nb.errors import EngagementError, InputError, ReportError
+from engagement_nb.exports import read_export
+from engagement_nb.ids import read_ids
 from engagement_nb.metrics import handed_over
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
@@ -125,7 +128,7 @@ def make_report(
     fetches = source in ("sandbox", "api")
     if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
         raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
-    check_source(source, ids, str((parameters or {}).get("profile", "")))
+    read_inputs(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(EXPLORE, notebooks)
     fetch = find_notebook(FETCH, notebooks) if fetches else None
     ours, theirs = _shared_out(parameters or {}, fetch, explore)
@@ -221,33 +224,24 @@ def _without_paths(html: str, parameters: Mapping[str, Any]) -> str:
     return html
 
 
-def check_source(source: str, ids: str | Path | None = None, account: str = "") -> None:
-    """Find out before a kernel is started whether a source and a list of ids can be read.
+def read_inputs(
+    source: str, ids: str | Path | None = None, profile: str = ""
+) -> tuple[str, ...] | None:
+    """The listed Tweets; None without a list. Says before anything is started what is unreadable.
 
-    ``account`` is the one that is read of export files of several.
+    ``profile`` is the account that is read of export files of several, or whose tokens are used.
 
     Raises
     ------
     EngagementError
-        They cannot.
+        The source or the ids cannot be read.
     """
-    if ids is not None:
-        from engagement_nb.ids import read_ids
-
-        if not read_ids(ids).ids:
-            raise InputError(f"{ids} holds no Tweet ids.", advice="Give one id a line.")
-    if source in ("sandbox", "api"):
-        if source == "api":
-            from engagement_nb.client.credentials import find_profile
-
-            find_profile()
-        return
-    store = Store(source)
-    if store.exists("dataset.json"):
-        return
-    from engagement_nb.exports import read_export
-
-    read_export(source, account)
+    listed = None if ids is None else tuple(read_ids(ids).ids)
+    if source == "api":
+        find_profile(profile or None)
+    elif source != "sandbox" and not Store(source).exists("dataset.json"):
+        read_export(source, profile)
+    return listed
 
 
 def _shared_out(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import difflib
 import io
-import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import yaml
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import dates_of
-from engagement_nb.report.make import check_source
+from engagement_nb.report.make import read_inputs
 from engagement_nb.report.notebooks import NotebookFile, refuse_secrets
 from engagement_nb.vocabulary import ENDPOINTS
 
@@ -44,9 +44,13 @@ COLUMNS = {
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
 _WORLD = ("seed", "now", "tweets")
+_FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "zone", "by",
+            *_WORLD)  # fmt: skip
 _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; file systems take from 140 on."""
+_Values = dict[str, Any]
+_Inputs = tuple[tuple[str, ...] | None, str]
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,12 @@ class Row:
 
     Parameters
     ----------
-    place
-        Where it stands, for messages: "row 3".
     name, title
         The report's.
     source
         An export or a dataset; empty where `fetch` makes one.
     ids
-        Path of a file with Tweet ids, or empty.
+        Tweets that it is about; None for all of the source.
     fetch
         What is to be fetched for it, or None.
     parameters
@@ -88,11 +90,10 @@ class Row:
         Why its inputs cannot be read, found before anything is started; empty if they can.
     """
 
-    place: str
     name: str
     title: str
     source: str
-    ids: str
+    ids: tuple[str, ...] | None
     fetch: Fetch | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
@@ -131,19 +132,18 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     given = _read(path)
     if not given:
         raise InputError(f"{path} asks for no reports.", advice="Write one row a report.")
-    rows, wrong = [], []
+    rows: list[Row] = []
+    wrong = []
     seen: dict[str, str] = {}
-    checked: dict[tuple[str, str, str], str] = {}
+    # Each input is read once, however many rows share it.
+    inputs = cache(partial(_inputs, path.parent))
     for place, values in given:
         try:
-            row = _row(place, values, path.parent, notebook)
+            row = _row(values, path.parent, notebook, inputs)
             if row.folder in seen:
                 raise InputError(f"the name {row.name!r} is that of {seen[row.folder]} too.")
             seen[row.folder] = place
-            trouble = _trouble_with_inputs(row, checked)
-            # The index is mailed, and shows paths as the manifest has them.
-            shown = trouble.replace(f"{path.parent.absolute()}{os.sep}", "")
-            rows.append(replace(row, broken=shown))
+            rows.append(row)
         except EngagementError as error:
             wrong.append(f"{place}: {error}")
     if wrong:
@@ -153,7 +153,9 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     return rows
 
 
-def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def _read(path: Path) -> list[tuple[str, _Values]]:
+    """Where each row stands, and its columns that are not empty."""
+    readers = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -162,79 +164,89 @@ def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
         raise InputError(f"There is no manifest {path}.", advice="Check the path.") from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder.", advice="Give a CSV or YAML file.") from None
-    if path.suffix.lower() in (".yaml", ".yml"):
-        return _read_yaml(path, text)
-    if path.suffix.lower() == ".csv":
-        return _read_csv(path, text)
-    raise InputError(f"{path} is neither .csv nor .yaml.", advice="Name it by what it is.")
+    if path.suffix.lower() not in readers:
+        raise InputError(f"{path} is neither .csv nor .yaml.", advice="Name it by what it is.")
+    return readers[path.suffix.lower()](path, text)
 
 
-def _read_csv(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
     # Spreadsheets of half the world write semicolons, and none has them in a header.
     separator = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    header: list[str] = []
+    table: list[list[str]] = []
+    try:
+        for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            table.append([cell.strip() for cell in cells])
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, row {len(table) + 1} cannot be read ({error}).",
+            advice="Close every quote, and write a quote within a cell twice.",
+        ) from None
+    header = table[0] if table else []
+    if not any(header):
+        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_KNOWN}.")
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
     found = []
-    for number in itertools.count(1):
-        try:
-            cells = [cell.strip() for cell in next(reader)]
-        except StopIteration:
-            break
-        except csv.Error as error:
-            raise InputError(
-                f"{path}, row {number} cannot be read ({error}).",
-                advice="Close every quote, and write a quote within a cell twice.",
-            ) from None
-        if number == 1:
-            header = _header(path, cells)
-        elif any("\n" in cell for cell in cells):
+    for number, cells in enumerate(table[1:], start=2):
+        if any("\n" in cell for cell in cells):
             raise InputError(
                 f"{path}, row {number} goes over several lines.",
                 advice="Close its quotes: the rows after it would be lost.",
             )
-        elif len(cells) > len(header):
+        if len(cells) > len(header):
             raise InputError(
                 f"{path}, row {number} has {len(cells)} cells, the header {len(header)}.",
                 advice=f"Quote cells that hold {separator!r}.",
             )
-        elif any(cells):
+        if any(cells):
             values = {k: v for k, v in zip(header, cells, strict=False) if v}
             found.append((f"row {number}", values))
-    if not header:
-        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
     return found
 
 
-def _header(path: Path, cells: list[str]) -> list[str]:
-    if not any(cells):
-        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_known()}.")
-    if twice := sorted({name for name in cells if cells.count(name) > 1}):
-        raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
-    return cells
-
-
 class _Loader(yaml.BaseLoader):
-    """Every scalar stays text, and no key counts twice.
+    """YAML whose scalars all stay text, in which no key counts twice and nothing grows.
 
     Text, so that no id becomes a number and no date another type; parameters are read by the
-    types that the notebook declares.
+    types that the notebook declares. Aliases of aliases and deep nesting grow without end when
+    they are read.
     """
+
+    _levels = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As PyYAML, but an alias stands for one value only."""
+        line = self.peek_event().start_mark.line + 1
+        alias = self.check_event(yaml.AliasEvent)
+        self._levels += 1
+        if self._levels > _DEEPEST:
+            raise InputError(
+                f"line {line} has more than {_DEEPEST} levels.",
+                advice="A manifest is a list of reports, each with its columns.",
+            )
+        node = super().compose_node(parent, index)
+        self._levels -= 1
+        if alias and not isinstance(node, yaml.ScalarNode):
+            raise InputError(
+                f"line {line} has an alias of a list or of several columns.",
+                advice="An alias stands for one value; put what reports share into defaults.",
+            )
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """As PyYAML, which lets the last of two win."""
         keys = [key.value for key, _ in node.value]
         for at, key in enumerate(keys):
             if key in keys[:at]:
-                mark = node.value[at][0].start_mark
+                line = node.value[at][0].start_mark.line + 1
                 raise InputError(
-                    f"line {mark.line + 1} has {key!r} a second time.", advice="Write each once."
+                    f"line {line} has {key!r} a second time.", advice="Once is enough."
                 )
         return super().construct_mapping(node, deep)
 
 
-def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
+def _read_yaml(path: Path, text: str) -> list[tuple[str, _Values]]:
     try:
-        _check_nesting(path, text)
         whole = yaml.load(text, _Loader)  # noqa: S506 - it makes nothing but text
     except InputError as error:
         raise InputError(f"{path}, {error}") from None
@@ -261,28 +273,12 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def _check_nesting(path: Path, text: str) -> None:
-    """Refuse what grows without end when it is read: aliases of aliases, and deep nesting."""
-    anchored: list[bool] = []
-    for event in yaml.parse(text, _Loader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            anchored.append(bool(event.anchor or (anchored and anchored[-1])))
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchored.pop()
-        nested = isinstance(event, yaml.AliasEvent) and anchored and anchored[-1]
-        if nested or len(anchored) > _DEEPEST:
-            what = "an alias within an alias" if nested else f"more than {_DEEPEST} levels"
-            raise InputError(
-                f"line {_line(event)} has {what}.",
-                advice="A manifest is a list of reports, each with its columns.",
-            )
-
-
-def _line(event: yaml.Event) -> int:
-    return event.start_mark.line + 1 if event.start_mark else 1
-
-
-def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: NotebookFile) -> Row:
+def _row(
+    values: _Values,
+    folder: Path,
+    notebook: NotebookFile,
+    inputs: Callable[[str, str, str], _Inputs],
+) -> Row:
     refuse_secrets(values, "column")
     known = {name: values[name] for name in COLUMNS if name in values}
     for column, value in known.items():
@@ -294,7 +290,7 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
             near = difflib.get_close_matches(name, [*COLUMNS, *notebook.parameters], 1)
             raise InputError(
                 f"{name!r} is neither a column nor a parameter of {notebook.name}.",
-                advice=f"Did you mean {near[0]!r}?" if near else f"Columns are: {_known()}.",
+                advice=f"Did you mean {near[0]!r}?" if near else f"Columns are: {_KNOWN}.",
             )
     name = known.get("name", "")
     if not slug(name):
@@ -304,12 +300,8 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
             f"the name {name[:20]!r}... is too long for a folder's.",
             advice=f"Take up to {_LONGEST_NAME} letters; a title may be longer.",
         )
-    profile = known.get("profile") or known.get("account", "")
-    if "profile" in known and "account" in known and known["profile"] != known["account"]:
-        raise InputError("profile and account are two names of one thing, and differ.")
     places = [column for column in ("dataset", "export") if column in known]
-    wants = [c for c in ("source", "profile", "account", "endpoint", "start", "end",
-                          "period", "zone", "by", *_WORLD) if c in known]  # fmt: skip
+    wants = [column for column in _FETCHES if column in known]
     if len(places) > 1 or (places and wants):
         raise InputError(
             f"{' and '.join([*places, *wants])} do not go together.",
@@ -317,25 +309,33 @@ def _row(place: str, values: Mapping[str, Any], folder: Path, notebook: Notebook
         )
     if not places and not wants and "ids" not in known:
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
-    fetch = None if places else _fetch(known, profile)
-    if fetch and fetch.source == "api" and "ids" not in known:
-        raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
+    fetch = None if places else _fetch(known)
+    source = _beside(folder, known[places[0]]) if places else ""
+    profile = fetch.profile if fetch and fetch.source == "api" else ""
+    ids, trouble = inputs(
+        fetch.source if fetch else source, _beside(folder, known.get("ids", "")), profile
+    )
     return Row(
-        place=place,
         name=name,
         title=known.get("title", ""),
-        source=_beside(folder, known[places[0]]) if places else "",
-        ids=_beside(folder, known["ids"]) if "ids" in known else "",
+        source=source,
+        ids=ids,
         fetch=fetch,
         parameters=notebook.check(others),
+        broken=trouble,
     )
 
 
-def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
+def _fetch(known: Mapping[str, str]) -> Fetch:
+    profile = known.get("profile") or known.get("account", "")
+    if known.get("account", profile) != profile:
+        raise InputError("profile and account are two names of one thing, and differ.")
     source = known.get("source", "")
     if source not in ("sandbox", "api"):
         said = f"source is sandbox or api, not {source!r}." if source else "it has no source."
         raise InputError(said, advice="Say sandbox or api: where its figures are to be fetched.")
+    if source == "api" and "ids" not in known:
+        raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
     endpoint = known.get("endpoint", "historical")
     if endpoint not in ENDPOINTS:
         raise InputError(f"there is no endpoint {endpoint!r}.", advice=f"{', '.join(ENDPOINTS)}.")
@@ -351,16 +351,8 @@ def _fetch(known: Mapping[str, str], profile: str) -> Fetch:
     if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
     seed, tweets = (_whole(name, known.get(name)) for name in ("seed", "tweets"))
-    return Fetch(
-        source,
-        profile,
-        endpoint,
-        by=by,
-        seed=seed,
-        now=known.get("now", ""),
-        tweets=tweets,
-        **asked,
-    )
+    now = known.get("now", "")
+    return Fetch(source, profile, endpoint, by=by, seed=seed, now=now, tweets=tweets, **asked)
 
 
 def _whole(column: str, text: str | None) -> int | None:
@@ -370,31 +362,21 @@ def _whole(column: str, text: str | None) -> int | None:
         raise InputError(f"its {column} is no whole number: {text!r}.") from None
 
 
-def _trouble_with_inputs(row: Row, checked: dict[tuple[str, str, str], str]) -> str:
-    """What is wrong with the files and profiles of a row, each looked at once."""
-    source = row.source or (row.fetch.source if row.fetch else "")
-    profile = row.fetch.profile if row.fetch and row.fetch.source == "api" else ""
-    key = (source, row.ids, profile)
-    if key not in checked:
-        checked[key] = ""
-        try:
-            check_source(source, row.ids or None)
-            if profile:
-                from engagement_nb.client.credentials import find_profile
-
-                find_profile(profile)
-        except (EngagementError, OSError) as error:
-            checked[key] = str(error)
-    return checked[key]
+def _inputs(folder: Path, source: str, ids: str, profile: str) -> _Inputs:
+    """The Tweets that a row lists, and what is wrong with its inputs."""
+    try:
+        return read_inputs(source, ids or None, profile), ""
+    except (EngagementError, OSError) as error:
+        # The index is mailed, and shows paths as the manifest has them.
+        return None, str(error).replace(f"{folder.absolute()}{os.sep}", "")
 
 
 def _beside(folder: Path, given: str) -> str:
     """A path that is relative to the manifest, made absolute; addresses as they are."""
-    if "://" in given:
+    if not given or "://" in given:
         return given
     path = Path(given).expanduser()
     return str(path if path.is_absolute() else (folder / path).absolute())
 
 
-def _known(columns: Iterable[str] = COLUMNS) -> str:
-    return ", ".join(columns)
+_KNOWN = ", ".join(COLUMNS)

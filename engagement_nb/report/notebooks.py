@@ -16,6 +16,7 @@ import nbformat
 import papermill
 import yaml
 
+from engagement_nb.client.credentials import redact
 from engagement_nb.errors import InputError, ReportError
 
 FETCH = "01_fetch_metrics.ipynb"
@@ -198,8 +199,6 @@ def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
     InputError
         A value holds a credential; the sentence names what it is for, not the value.
     """
-    from engagement_nb.client.credentials import redact
-
     texts = {
         name: value if isinstance(value, str) else json.dumps(value, default=str)
         for name, value in given.items()

@@ -1,36 +1,43 @@
-"""One report of a batch: the work that a pool, or a cluster, does."""
+"""One report of a batch: what it is made of, whether it is there, and the making of it.
+
+`render` is the work that a pool, or a cluster, does.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import nbformat
+import pandas as pd
 
+from engagement_nb.client.credentials import find_profiles
+from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.execute import run_notebook
-from engagement_nb.report.fetch import VERSION
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.make import GAP, HTML, PDF, TABLES, publish
+from engagement_nb.report.manifest import Row
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.store import Store
+from engagement_nb.vocabulary import By
 
 RECORD = "made.json"
 DONE, FAILED = "done", "failed"
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
-_FIGURES = (
-    *_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence",
-)  # fmt: skip
+_FIGURES = (*_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence")
 
 
 @dataclass(frozen=True)
@@ -39,55 +46,156 @@ class Job:
 
     Parameters
     ----------
-    name, title
-        The report's.
+    row
+        The row of the manifest that asks for it.
     folder
         Path or address of its folder.
     notebook
         What is executed.
     source
         An export or a dataset: absolute path or address.
-    ids
-        Tweets that it is about; None for all of the source.
+    fingerprint
+        What the source holds: see `fingerprint`.
     parameters
         Further ones of the notebook.
-    key
-        Names everything that the report is made of: the same key, the same report.
     notes
         Sentences about where the figures come from.
     engine, cell_timeout, pdf, look
         See `engagement_nb.report.make_report`.
     """
 
-    name: str
-    title: str
+    row: Row
     folder: str
     notebook: NotebookFile
     source: str
-    ids: tuple[str, ...] | None
+    fingerprint: list[Any]
     parameters: Mapping[str, Any]
-    key: str
     notes: tuple[str, ...] = ()
     engine: str = "fast"
     cell_timeout: int | None = None
     pdf: bool = False
     look: Look = PLAIN
 
+    @property
+    def key(self) -> str:
+        """A digest of everything that the report is made of: the same key, the same report."""
+        made_of = {
+            "notebook": self.notebook.node,
+            "source": self.fingerprint,
+            "ids": self.row.ids,
+            "parameters": self.parameters,
+            "title": self.row.title,
+            "pdf": self.pdf,
+            "look": asdict(self.look),
+            "version": version("engagement-nb"),
+        }
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def fingerprint(source: str) -> list[Any]:
+    """What tells whether a source has changed, whenever and however often it was read.
+
+    An export is known by its files, a dataset by its figures.
+    """
+    store = Store(source)
+    try:
+        if store.exists("dataset.json"):
+            return _of_dataset(Dataset(source))
+        return _files(store, "")
+    except (EngagementError, OSError) as error:
+        # What is wrong with it is told by the report that reads it.
+        return [str(error)]
+
+
+def _of_dataset(dataset: Dataset) -> list[Any]:
+    newest = {run.kind: run for run in dataset.runs()}
+    found: list[Any] = [dataset.source]
+    for kind, run in sorted(newest.items()):
+        problems = f"runs/{run.id}.problems.parquet"
+        told = dataset.store.read(problems) if dataset.store.exists(problems) else b""
+        found.append([kind, hashlib.sha256(told).hexdigest(), run.done])
+        if run.windows:
+            # A period's figures are read once: its files stay as they are.
+            found.append(_files(dataset.store, f"parts/{kind}"))
+        else:
+            found.append(_of_snapshot(dataset, run.endpoint, run.by))
+    return found
+
+
+def _of_snapshot(dataset: Dataset, endpoint: str, by: By | None) -> list[str]:
+    """The newest reading of figures, but for the moment when each was read."""
+    read = dataset.read(endpoint, by=by)
+    frame = read.frame.drop(columns="read_at", errors="ignore")
+    keys = [name for name in ("tweet_id", "time") if name in frame]
+    rows = pd.util.hash_pandas_object(frame.sort_values(keys), index=False)
+    digest = hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+    return [*frame.columns, digest, str(read.about.start), str(read.about.end)]
+
+
+def _files(store: Store, folder: str) -> list[Any]:
+    """Names, sizes, and times or checksums."""
+    top = store.path(folder).rstrip("/")
+    found = store.fs.find(top, detail=True) or {top: store.fs.info(top)}
+    return [
+        [PurePosixPath(str(name)).name, info.get("size"),
+         str(info.get("ETag") or info.get("mtime") or info.get("created") or "")]
+        for name, info in sorted(found.items())
+        if not PurePosixPath(str(name)).name.startswith(".tmp-")
+    ]  # fmt: skip
+
 
 def read_record(store: Store) -> dict[str, Any]:
     """What is known of the report in a folder; empty where that is nothing, or damaged."""
     try:
-        found = json.loads(store.read(RECORD))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(found, dict) or found.get("version", VERSION) != VERSION:
+        found = store.read_record(RECORD)
+    except (OSError, EngagementError):
         return {}
     wanted = {"files": dict, "figures": dict, "status": str, "name": str}
     whole = all(isinstance(found.get(name), kind) for name, kind in wanted.items())
     return found if whole else {}
 
 
-def is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
+def write_record(store: Store, row: Row, before: Mapping[str, Any], **made: Any) -> dict[str, Any]:
+    """Note what became of a report, as the last of its files, and what it was ``before``."""
+    record: dict[str, Any] = {
+        "name": row.name,
+        "title": row.title,
+        "folder": row.folder,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {},
+        "figures": {},
+        "problems": [],
+        **made,
+    }
+    figures = record["figures"] if record["status"] == DONE else None
+    record["previous"] = _figures_before(before, figures)
+    store.publish_record(RECORD, record)
+    return record
+
+
+def render(job: Job) -> dict[str, Any]:
+    """Make a report, unless it is there already (``resumed``); its record, also when it failed.
+
+    Nothing of the network is touched but the addresses of source and folder. The record is
+    written last: a report without one is not finished, whatever files it has.
+    """
+    store = Store(job.folder)
+    before, key = read_record(store), job.key
+    if _is_done(store, before, key):
+        return {**before, "resumed": True}
+    # Know the credentials of this machine, so that none of them gets into what is written.
+    with contextlib.suppress(EngagementError, OSError):
+        find_profiles()
+    begun = time.monotonic()
+    try:
+        made = _make(store, job)
+    except (EngagementError, OSError) as error:
+        made = {"status": FAILED, "error": str(error)}
+    seconds = round(time.monotonic() - begun, 3)
+    return write_record(store, job.row, before, key=key, seconds=seconds, **made)
+
+
+def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
     """Whether a report is there as it was made, of these very inputs."""
     if record.get("status") != DONE or record.get("key") != key:
         return False
@@ -100,50 +208,14 @@ def is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def render(job: Job) -> dict[str, Any]:
-    """Make a report, unless it is there already (``resumed``); its record, also when it failed.
-
-    Nothing of the network is touched but the addresses of source and folder. The record is
-    written last: a report without one is not finished, whatever files it has.
-    """
-    store = Store(job.folder)
-    before = read_record(store)
-    if is_done(store, before, job.key):
-        return {**before, "resumed": True}
-    _learn_secrets()
-    begun = time.monotonic()
-    record: dict[str, Any] = {
-        "name": job.name,
-        "title": job.title,
-        "folder": job.folder.rpartition("/")[2],
-        "key": job.key,
-        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    try:
-        record |= _make(store, job)
-    except (EngagementError, OSError) as error:
-        record |= {"status": FAILED, "error": str(error), "files": {}}
-    figures = record.get("figures") if record["status"] == DONE else None
-    record["previous"] = figures_before(before, figures)
-    record["seconds"] = round(time.monotonic() - begun, 3)
-    write_record(store, record)
-    return record
-
-
-def write_record(store: Store, record: Mapping[str, Any]) -> None:
-    """Note what became of a report, as the last of its files."""
-    record = {"version": VERSION, **record}
-    store.publish(RECORD, json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n")
-
-
 def _make(store: Store, job: Job) -> dict[str, Any]:
     with scratch_folder() as scratch:
         # Ids stand beside the kernel's folder: in it is the source, by whatever name it has.
         here = scratch / "here"
         here.mkdir()
         given = {"source": _at_hand(job.source, here), **job.parameters}
-        if job.ids is not None:
-            (scratch / "ids.txt").write_text("\n".join(job.ids) + "\n")
+        if job.row.ids is not None:
+            (scratch / "ids.txt").write_text("\n".join(job.row.ids) + "\n")
             given["ids_file"] = "../ids.txt"
         if "tables" in job.notebook.parameters:
             given["tables"] = "tables"
@@ -158,13 +230,13 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
     # What an earlier run left must not stand beside what this one makes.
     for name in (RECORD, HTML, GAP, PDF, *TABLES):
         with contextlib.suppress(FileNotFoundError):
-            store.fs.rm_file(store.path(name))
+            store.remove(name)
     for name, data in (job.notebook.name, nbformat.writes(run.notebook).encode()), *tables.items():
         store.publish(name, data)
     failure = "" if run.error is None else str(run.error)
     files = publish(
-        store, run.notebook, given, title=job.title or job.name, look=job.look, failure=failure,
-        fetched={"notes": job.notes}, pdf=job.pdf and not failure,
+        store, run.notebook, given, title=job.row.title or job.row.name, look=job.look,
+        failure=failure, fetched={"notes": job.notes}, pdf=job.pdf and not failure,
     )  # fmt: skip
     handed = handed_over(run.notebook)
     gap, facts = handed.get("gap", {}), handed.get("metrics", {})
@@ -193,9 +265,7 @@ def _at_hand(source: str, scratch: Path) -> str:
     return here.name
 
 
-def figures_before(
-    record: Mapping[str, Any], figures: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def _figures_before(record: Mapping[str, Any], figures: Mapping[str, Any] | None) -> dict[str, Any]:
     """The last figures before those of a report that takes the place of a record's.
 
     Figures of a report that was only made again are not another run's: those before them are.
@@ -209,11 +279,3 @@ def figures_before(
     if all(last.get(name) == figures.get(name) for name in _COUNTS):
         last = last.get("previous", {})
     return {name: value for name, value in last.items() if name != "previous"}
-
-
-def _learn_secrets() -> None:
-    """Know the credentials of this machine, so that none of them gets into what is written."""
-    from engagement_nb.client.credentials import find_profiles
-
-    with contextlib.suppress(EngagementError, OSError):
-        find_profiles()

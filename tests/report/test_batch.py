@@ -316,7 +316,7 @@ def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
 
 def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
     """One sentence, exit 1."""
-    monkeypatch.setattr("engagement_nb.report.pool.SCHEDULER_SECONDS", 1)
+    monkeypatch.setattr("engagement_nb.report.batch.SCHEDULER_SECONDS", 1)
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
@@ -327,8 +327,8 @@ def test_a_cluster_without_workers_and_one_that_is_lost_are_told(inputs):
     pytest.importorskip("distributed")
     path = manifest(inputs, "First,export.csv,")
     hasty = (
-        "import engagement_nb.report.pool as pool, engagement_nb.cli as cli;"
-        "pool.WORKERS_SECONDS, pool.SCHEDULER_SECONDS = 0.1, 2; cli.main()"
+        "import engagement_nb.report.batch as batch, engagement_nb.cli as cli;"
+        "batch.WORKERS_SECONDS, batch.SCHEDULER_SECONDS = 0.1, 2; cli.main()"
     )
     scheduler, address = dask_scheduler(inputs)
     said = inputs / "said.txt"

@@ -109,7 +109,7 @@ def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
     [
         ("name,export", "lost,lost.csv", "lost.csv: there is no such file"),
         ("name,source,ids", "lost,sandbox,lost.txt", "lost.txt"),
-        ("name,source,ids,profile", "lost,api,ids.txt,nobody", "No keys were found"),
+        ("name,source,ids,profile", "lost,api,ids.txt,nobody", "no profile 'nobody'"),
     ],
 )
 def test_an_input_that_is_missing_fails_its_own_report_only(inputs, capsys, header, row, told):
@@ -149,7 +149,7 @@ def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
     ("text", "told"),
     [
         ("a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n"
-                                   for n in range(1, 10)), "an alias within an alias"),
+                                   for n in range(1, 10)), "an alias of a list"),
         ("[" * 5000 + "]" * 5000, "more than 20 levels"),
     ],
 )  # fmt: skip
