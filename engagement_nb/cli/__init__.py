@@ -110,6 +110,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output went away; there is nobody to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except UnicodeEncodeError as error:
+        lacking = ascii(error.object[error.start : error.start + 1])
+        _complain(f"This locale cannot write {lacking} in a path. Set LC_ALL=C.UTF-8.")
+        return FAILED
     except OSError as error:
         _complain(_of_the_system(error))
         return FAILED

@@ -254,6 +254,6 @@ def lab(
     if here and folder:
         raise click.UsageError("--here and --folder exclude each other.")
     # Imported here for start-up time: reports need none of it.
-    from engagement_nb.report.lab import open_lab
+    from engagement_nb.report.notebooks import open_lab
 
     open_lab(folder=folder, here=here, port=port, browser=not no_browser, more=more)

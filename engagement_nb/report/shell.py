@@ -7,7 +7,6 @@ no event loop. Nothing of papermill or Jupyter's server side is imported here.
 from __future__ import annotations
 
 import base64
-import contextlib
 import io
 import json
 import os
@@ -30,7 +29,7 @@ from traitlets import Type
 from traitlets.config import Config
 
 READY = b"ready"
-_INLINE = "module://matplotlib_inline.backend_inline"
+INLINE = "module://matplotlib_inline.backend_inline"
 
 
 class _Outputs:
@@ -192,7 +191,7 @@ def _become_own_process(env: Mapping[str, str], cwd: str, scratch: str) -> None:
     os.environ.clear()
     os.environ.update(env)
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
-    os.environ.setdefault("MPLBACKEND", _INLINE)
+    os.environ.setdefault("MPLBACKEND", INLINE)
     os.chdir(cwd)
     # What libraries print past Python must not get between the lines of ``--json``.
     os.dup2(2, 1)
@@ -228,36 +227,3 @@ def _plain(value: Any) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return str(value)
-
-
-def warm_up() -> None:
-    """Import what reports use, and use it once: what a new process would spend most time on.
-
-    The figures are of made-up numbers. What they leave behind are caches of libraries: fonts,
-    widths of digits, lazy imports.
-    """
-    os.environ.setdefault("MPLBACKEND", _INLINE)
-    with contextlib.suppress(Exception):
-        import matplotlib_inline.backend_inline  # noqa: F401
-        import numpy as np
-        import pandas as pd
-        import pandas.io.formats.style
-        import tqdm.auto  # noqa: F401
-
-        import engagement_nb.dataset
-        import engagement_nb.exports
-        import engagement_nb.sources  # noqa: F401
-        from engagement_nb.charts import figure_html
-        from engagement_nb.gap import explore_gap
-
-        parts = np.random.default_rng(0).poisson(5.0, (3, 60))
-        counts = dict(zip(("favorites", "retweets", "media_views"), parts, strict=True))
-        counts["engagements"] = parts[0] + parts[1] + parts[0] % 2
-        frame = pd.DataFrame(counts, dtype="Int64")
-        frame.insert(0, "tweet_id", [str(2_000_000_000_000_000_000 + n) for n in range(60)])
-        gap = explore_gap(frame)
-        gap.to_dict()
-        frame._repr_html_()  # type: ignore[operator]
-        gap._repr_html_()
-        for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
-            figure_html(plot())

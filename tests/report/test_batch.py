@@ -219,7 +219,8 @@ def at_work_in(folder) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143)],
 )
 def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
     """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""
@@ -254,6 +255,56 @@ def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
     assert {name: after[name] for name in before} == before
     assert summary(inputs)["resumed"] == len(before)
     assert not list((inputs / "out").rglob(".tmp-*"))
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "told"),
+    [
+        (">/dev/full", 1, "error: No space left on device."),
+        (">&-", 0, ""),
+        ("2>/dev/full", 0, ""),
+        (">&- 2>&-", 0, ""),
+    ],
+)
+def test_an_output_that_takes_nothing_costs_no_report(inputs, place, code, told):
+    """A full or closed stdout or stderr ends in at most one sentence, after all reports."""
+    path = manifest(inputs, "First,export.csv,")
+    words = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(inputs / "out"),
+             "--notebooks", str(inputs / "notebooks"), "--no-progress"]  # fmt: skip
+    command = ["sh", "-c", f'exec "$@" {place}', "sh", *words]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == (1 if told else 0)
+    assert summary(inputs)["done"] == 1
+
+
+def test_a_name_that_the_locale_cannot_write_is_told(inputs):
+    """A locale without the letter ends the batch in one sentence that says what to set."""
+    path = inputs / "manifest.csv"
+    path.write_text("name,export\nÜbersicht,export.csv\n", encoding="utf-8")
+    words = ["batch", str(path), "-o", str(inputs / "out")]
+    ascii_only = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "engagement_nb", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **ascii_only},
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert "LC_ALL=C.UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_batch_into_a_place_that_cannot_be_written_to_is_told(inputs, capsys):
+    """A file stands where the folder should be: exit 1, before a report is begun."""
+    path = manifest(inputs, "First,export.csv,")
+    (inputs / "out").write_text("")
+    assert run(inputs, path) == 1
+    said = capsys.readouterr().err
+    assert "out cannot be written to" in said
+    assert said.count("\n") == 1
 
 
 def test_addresses_of_fsspec_will_do(inputs):
