@@ -123,36 +123,22 @@ class Endpoint:
     own_only: bool
 
 
-ENDPOINTS: dict[str, Endpoint] = {
-    "totals": Endpoint(
-        "totals",
-        "/insights/engagement/totals",
-        250,
-        ("tweet.id", "engagement.type"),
-        tuple(m.name for m in _METRICS if m.on_totals),
-        own_only=False,
-    ),
-    "28hr": Endpoint(
-        "28hr",
-        "/insights/engagement/28hr",
-        25,
-        ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
-        tuple(m.name for m in _METRICS if m.on_windows),
-        own_only=True,
-    ),
-    "historical": Endpoint(
-        "historical",
-        "/insights/engagement/historical",
-        25,
-        ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
-        tuple(m.name for m in _METRICS if m.on_windows),
-        own_only=True,
-    ),
-}
+_SERIES = ("tweet.id", "engagement.type", "engagement.day", "engagement.hour")
+_ON_TOTALS = tuple(metric.name for metric in _METRICS if metric.on_totals)
+_ON_WINDOWS = tuple(metric.name for metric in _METRICS if metric.on_windows)
+_ENDPOINTS = (
+    Endpoint("totals", "/insights/engagement/totals", 250, _SERIES[:2], _ON_TOTALS, own_only=False),
+    Endpoint("28hr", "/insights/engagement/28hr", 25, _SERIES, _ON_WINDOWS, own_only=True),
+    Endpoint("historical", "/insights/engagement/historical", 25, _SERIES, _ON_WINDOWS,
+             own_only=True),
+)  # fmt: skip
+
+ENDPOINTS: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ENDPOINTS}
+"""All three endpoints by name."""
 
 MAX_GROUPINGS = 3
 FOUR_LEVEL_GROUPINGS = (
-    ("tweet.id", "engagement.type", "engagement.day", "engagement.hour"),
+    _SERIES,
     ("engagement.type", "tweet.id", "engagement.day", "engagement.hour"),
 )
 """The only orders in which four ``group_by`` items are accepted, one such grouping a request."""
@@ -198,7 +184,6 @@ PATH_ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105
 PATH_BEARER_TOKEN = "/oauth2/token"  # noqa: S105
 
 SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
-FIRST_SNOWFLAKE = datetime(2010, 11, 4, tzinfo=UTC)
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_SNOWFLAKE_ID = 29_700_859_247
 

@@ -82,13 +82,7 @@ def _making(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def accounts_in(source: str) -> list[str]:
-    """The accounts of export files.
-
-    Raises
-    ------
-    InputError
-        The source is no export, or its files name no account.
-    """
+    """The accounts of export files; an `InputError` if these name none."""
     accounts = enb.ExportSource(source).exports.accounts
     if not accounts:
         raise InputError(f"{source} names no account.", advice="Leave --by account out.")

@@ -189,11 +189,11 @@ def _stop_event(until_stdin_closes: bool) -> threading.Event:
 
 
 def _no_port(port: int, error: OSError) -> EngagementError:
-    why = f"cannot be used: {error.strerror}"
-    if error.errno == errno.EADDRINUSE:
-        why = "is in use"
-    advice = "Choose another with --port, or 0 for any."
-    return EngagementError(f"Port {port} of 127.0.0.1 {why}.", advice=advice)
+    used = error.errno == errno.EADDRINUSE
+    return EngagementError(
+        f"Port {port} of 127.0.0.1 {'is in use' if used else f'cannot be used: {error.strerror}'}.",
+        advice="Choose another with --port, or 0 for any.",
+    )
 
 
 def _by_flag(sentence: str) -> str:

@@ -105,15 +105,7 @@ class Dataset:
         return f"<Dataset: {self.source} figures in {self.store.where}>"
 
     def begin(self, record: RunRecord) -> RunWriter:
-        """Begin a run, or resume an interrupted one.
-
-        Parameters
-        ----------
-        record
-            What is asked, without an id. If an unfinished run has the same ask, that one is
-            resumed (see `unfinished`); otherwise the record gets an id, and a snapshot label if
-            it needs one, and is stored.
-        """
+        """Resume the unfinished run of the same ask, or begin one: the record gets an id."""
         self.store.remove_stale()
         label, moment = record.snapshot, record.started_at
         begun = self.unfinished(record.ask, label or None, moment)
@@ -132,17 +124,7 @@ class Dataset:
         return RunWriter(self.store, record)
 
     def unfinished(self, ask: str, snapshot: str | None, now: datetime) -> RunRecord | None:
-        """The run that a fetch resumes: the newest unfinished one of this ask.
-
-        Parameters
-        ----------
-        ask
-            Digest of the question.
-        snapshot
-            Its label; without one, only runs begun within `RESUME_WITHIN` are resumed.
-        now
-            The present moment.
-        """
+        """The newest unfinished run of an ask; without a label, of the last `RESUME_WITHIN`."""
         for record in reversed(self.runs()):
             recent = snapshot is None and record.started_at >= now - RESUME_WITHIN
             if record.ask == ask and not record.done and (recent or record.snapshot == snapshot):

@@ -235,15 +235,8 @@ def _blank(
 def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
     """Add up rows of the same Tweet (and time) from windows that touch.
 
-    What is null in any of them is null in the sum; ``read_at`` is the latest.
-
-    Parameters
-    ----------
-    table
-        Rows of all windows.
-    ends
-        The windows' ends: a Tweet is left out that lacks rows of a window in which it was
-        posted already, for its sum is not known.
+    A null in any of them makes the sum null; ``read_at`` is the latest. With the ``ends`` of the
+    windows, a Tweet that lacks a row of a window after its posting is left out.
     """
     keys = [name for name in ("tweet_id", "time") if name in table.column_names]
     names = [field.name for field in table.schema if field.type == pa.int64()]

@@ -1,0 +1,54 @@
+"""How the files of the package and of its tests depend on each other."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def imports_in(folder: str) -> dict[str, set[str]]:
+    """For each module of a folder, the others that it imports, anywhere in its file."""
+    files = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in (ROOT / folder).rglob("*.py")
+    }
+
+    def imported(path: Path) -> Iterator[str]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    part = f"{node.module}.{alias.name}"
+                    yield part if part in files else str(node.module)
+
+    return {name: {*imported(path)} & files.keys() - {name} for name, path in files.items()}
+
+
+def imports_of_rooms() -> dict[str, set[str]]:
+    """The same for the package, without its root: public names are imported on first use."""
+    found = imports_in("engagement_nb")
+    del found["engagement_nb"]
+    return {name: others - {"engagement_nb"} for name, others in found.items()}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(imports_of_rooms()).prepare()
+
+
+def test_no_rooms_import_each_other_in_a_circle() -> None:
+    rooms: dict[str, set[str]] = {}
+    for name, others in imports_of_rooms().items():
+        room = name.split(".")[1]
+        rooms.setdefault(room, set()).update({other.split(".")[1] for other in others} - {room})
+    TopologicalSorter(rooms).prepare()
+
+
+def test_no_test_module_imports_another_one() -> None:
+    """What several of them need is in a helper module."""
+    for name, others in imports_in("tests").items():
+        assert not [other for other in others if ".test_" in other], name
