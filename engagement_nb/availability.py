@@ -97,6 +97,16 @@ UNFINISHED = frozenset({Reason.REQUEST_FAILED, Reason.NOT_AUTHENTICATED, Reason.
 """Reasons that may be temporary: the next run requests these Tweets again."""
 
 
+class Window(NamedTuple):
+    """A period, in UTC; ``end`` is exclusive."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
 class Limit(NamedTuple):
     """A rule that hides metrics of Tweets posted before some moment.
 
@@ -127,9 +137,7 @@ class Limit(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def limits(
-    endpoint: str, window: tuple[datetime, datetime] | None, now: datetime
-) -> tuple[Limit, ...]:
+def limits(endpoint: str, window: Window | None, now: datetime) -> tuple[Limit, ...]:
     """The age limits of an endpoint, to be applied to many Tweets.
 
     Parameters
@@ -166,7 +174,7 @@ def availability(
     tweet_id: str,
     endpoint: str,
     metric: str,
-    window: tuple[datetime, datetime] | None,
+    window: Window | None,
     now: datetime,
 ) -> Reason | None:
     """Whether the API can give a figure to the owner of a Tweet.
@@ -205,7 +213,7 @@ def needs_owner(endpoint: str, metric: str) -> bool:
     return ENDPOINTS[endpoint].own_only or METRICS[metric].needs_owner
 
 
-def cut_off_at_first_moment(tweet_id: str, window: tuple[datetime, datetime]) -> bool:
+def cut_off_at_first_moment(tweet_id: str, window: Window) -> bool:
     """Whether a period begins where the API's data begins, after the Tweet was posted."""
     return window[0] == FIRST_MOMENT and posted_before(tweet_id, FIRST_MOMENT)
 

@@ -19,7 +19,7 @@ def tweets_missing(rows: Iterable[Mapping[str, Any]]) -> int:
     return sum(row["tweets"] for row in rows if row["scope"] in ("tweet", "period"))
 
 
-class Kind(NamedTuple):
+class Problem(NamedTuple):
     """What the problems of many Tweets have in common: the columns of `PROBLEM_COLUMNS`."""
 
     reason: Reason
@@ -32,7 +32,7 @@ class ProblemLog:
     """Tweets by kind of problem; the same problem of the same Tweet is kept once."""
 
     def __init__(self) -> None:
-        self._ids: dict[Kind, dict[str, None]] = {}
+        self._ids: dict[Problem, dict[str, None]] = {}
 
     def add(
         self,
@@ -45,14 +45,14 @@ class ProblemLog:
         """Add a problem of these Tweets."""
         found = dict.fromkeys(tweet_ids)
         if found:
-            self._ids.setdefault(Kind(reason, scope, metrics, detail), {}).update(found)
+            self._ids.setdefault(Problem(reason, scope, metrics, detail), {}).update(found)
 
     def update(self, other: ProblemLog) -> None:
         """Add all problems of another log."""
         for kind, ids in other.items():
             self.add(ids, *kind)
 
-    def items(self) -> Iterator[tuple[Kind, list[str]]]:
+    def items(self) -> Iterator[tuple[Problem, list[str]]]:
         """Kinds of problems, and the Tweets that have them."""
         return iter([(kind, list(ids)) for kind, ids in self._ids.items()])
 

@@ -221,6 +221,11 @@ def snowflake(moment: datetime, low_bits: int = 0) -> int:
     return ((milliseconds - SNOWFLAKE_EPOCH_MS) << 22) | low_bits
 
 
+def wire_time(moment: datetime) -> str:
+    """A moment as the API writes it, to the second in UTC."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def label(name: str) -> str:
     """What a reader of a report calls a metric, for any column of a frame."""
     metric = METRICS.get(name)

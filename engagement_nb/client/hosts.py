@@ -87,8 +87,6 @@ def require_safe(url: str) -> None:
 
 
 LIVE = Hosts("live", LIVE_API_URL, LIVE_AUTH_URL)
-SANDBOX = Hosts("sandbox", "http://127.0.0.1:8642", "http://127.0.0.1:8642")
-"""The address that ``engagement-nb sandbox serve`` takes unless told otherwise."""
 
 
 def hosts_at(api: str, auth: str = "") -> Hosts:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import httpx
 import orjson
 
+from engagement_nb.availability import Window
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import Cube, read_cube
@@ -24,6 +25,7 @@ from engagement_nb.vocabulary import (
     UNSUPPORTED_VIDEO,
     By,
     EndpointName,
+    wire_time,
 )
 
 GROUPING = "metrics"
@@ -72,6 +74,11 @@ class Request:
         """Where it goes."""
         return self.profile.hosts.api + ENDPOINTS[self.endpoint].path
 
+    @property
+    def window(self) -> Window | None:
+        """The period; None without one."""
+        return Window(self.start, self.end) if self.start and self.end else None
+
     def body(self) -> dict[str, Any]:
         """The JSON body."""
         group_by = ["tweet.id", "engagement.type"]
@@ -85,9 +92,9 @@ class Request:
             "groupings": {GROUPING: {"group_by": group_by}},
         }
         if self.start is not None:
-            body["start"] = _wire_time(self.start)
+            body["start"] = wire_time(self.start)
         if self.end is not None:
-            body["end"] = _wire_time(self.end)
+            body["end"] = wire_time(self.end)
         return body
 
 
@@ -248,10 +255,6 @@ def _texts(errors: object) -> tuple[str, ...]:
 
 def _ids(listed: object) -> tuple[str, ...]:
     return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
-
-
-def _wire_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _read_time(text: object) -> datetime | None:

@@ -19,6 +19,7 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan
 from engagement_nb.problems import ProblemLog
+from engagement_nb.vocabulary import wire_time
 
 
 def collect(
@@ -118,8 +119,8 @@ class Collected:
         return {
             "endpoint": self.record.endpoint,
             "by": self.record.by,
-            "start": _iso(self.record.start),
-            "end": _iso(self.record.end),
+            "start": self.record.start and wire_time(self.record.start),
+            "end": self.record.end and wire_time(self.record.end),
             "snapshot": self.record.snapshot or None,
             "tweets": self.tweets,
             "missing": self.missing,
@@ -179,10 +180,6 @@ def _close(writer: RunWriter, run: Run) -> Collected:
     )
     writer.close(problems.frame(), done=done, summary=ended.to_dict())
     return ended
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:

@@ -1,4 +1,4 @@
-"""What a run knows so far: which Tweets are done, which are missing, and why."""
+"""The state of a run: which Tweets are done, which are missing, and why."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from engagement_nb.availability import Reason, availability, limits, needs_owner, posted_before
+from engagement_nb.availability import (
+    Reason,
+    Window,
+    availability,
+    limits,
+    needs_owner,
+    posted_before,
+)
 from engagement_nb.client import Answer, Request
 from engagement_nb.client.cubes import Cube
 from engagement_nb.dataset import Asked, Part
@@ -22,7 +29,7 @@ from engagement_nb.errors import (
     UnavailableTweetsError,
 )
 from engagement_nb.planning import Plan
-from engagement_nb.planning.periods import HOUR, Window
+from engagement_nb.planning.periods import HOUR
 from engagement_nb.planning.routing import Known, owner_gets_more, router
 from engagement_nb.problems import ProblemLog
 from engagement_nb.refusals import error_for
@@ -60,11 +67,9 @@ class Outcome:
         self._metrics = ProblemLog()
         self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
 
-    # --- taking in what came
-
     def take(self, part: Part) -> None:
         """Take in a finished request; one that does not belong to the plan changes nothing."""
-        window = Window(part.start, part.end) if part.start and part.end else None
+        window = part.window
         if window not in self.outstanding or not self._carries_enough(part):
             return
         if part.refused:
@@ -85,7 +90,7 @@ class Outcome:
             if tweet_id in part.unavailable:
                 self.give_up([tweet_id], Reason.UNAVAILABLE)
                 continue
-            if part.window and not posted_before(tweet_id, part.window[1]):
+            if part.period and not posted_before(tweet_id, part.period.end):
                 self.give_up([tweet_id], Reason.POSTED_LATER)
                 continue
             del waiting[tweet_id]
@@ -100,8 +105,7 @@ class Outcome:
 
     def note_absent(self, request: Request, part: Part) -> None:
         """Count the Tweets that a response left out; they are asked for again, up to a bound."""
-        window = Window(request.start, request.end) if request.start and request.end else None
-        waiting = self.outstanding[window]
+        window, waiting = request.window, self.outstanding[request.window]
         here = {*part.tweet_ids}
         for tweet_id in request.tweet_ids:
             if tweet_id in waiting and tweet_id not in here:
@@ -132,7 +136,7 @@ class Outcome:
     def _note_metrics(self, part: Part, came: list[str]) -> None:
         """Note which figures are missing of Tweets that came, and why."""
         explained: dict[str, set[str]] = {}
-        for limit in limits(part.endpoint, part.window, part.read_at):
+        for limit in limits(part.endpoint, part.period, part.read_at):
             listed = {*_unsupported(part).get(limit.reason, ())}
             lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
             names = [name for name in part.metrics if name in limit.metrics]
@@ -140,7 +144,7 @@ class Outcome:
             explained.update((name, {*lacking}) for name in names)
         for name, without in part.missing.items():
             rest = {*without} - explained.get(name, set())
-            detail = "The answer has no such figure."
+            detail = "The response has no such figure."
             self._miss([t for t in came if t in rest], Reason.METRIC_NOT_OFFERED, [name], detail)
         not_asked = [name for name in self.plan.offered if name not in part.metrics]
         if not not_asked:
@@ -153,7 +157,7 @@ class Outcome:
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
             for name in not_asked:
-                of_age = availability(tweet_id, part.endpoint, name, part.window, part.read_at)
+                of_age = availability(tweet_id, part.endpoint, name, part.period, part.read_at)
                 by_reason.setdefault(of_age or other, []).append(name)
             for reason, names in by_reason.items():
                 self._miss([tweet_id], reason, names)
@@ -165,7 +169,7 @@ class Outcome:
             self._metrics.add(tweet_ids, reason, "metrics", ", ".join(names), detail)
 
     def give_up(self, tweet_ids: Iterable[str], reason: Reason, detail: str = "") -> None:
-        """Nothing more can be had of these Tweets, in any window."""
+        """Stop requesting these Tweets, in every window."""
         for tweet_id in tweet_ids:
             for window, waiting in self.outstanding.items():
                 if tweet_id in waiting:
@@ -174,7 +178,7 @@ class Outcome:
             self._lost.setdefault(tweet_id, (reason, detail))
 
     def unapproved(self, tweet_id: str) -> str:
-        """Which profiles could own a Tweet and were not used, in a sentence."""
+        """A sentence that names the profiles that could own a Tweet and were not used."""
         owner = self.known.owners.get(tweet_id)
         unused = [
             profile.name
@@ -191,15 +195,15 @@ class Outcome:
         )
 
     def fail(self, request: Request, reason: Reason, detail: str) -> None:
-        """One request is given up; its Tweets may have more in other windows."""
-        window = Window(request.start, request.end) if request.start and request.end else None
+        """Give up one request; its Tweets may have figures in other windows."""
+        waiting = self.outstanding[request.window]
         for tweet_id in request.tweet_ids:
-            if tweet_id in self.outstanding[window]:
-                del self.outstanding[window][tweet_id]
-                self._gap(tweet_id, reason, window, detail)
+            if tweet_id in waiting:
+                del waiting[tweet_id]
+                self._gap(tweet_id, reason, request.window, detail)
 
     def fail_rest(self, reason: Reason, detail: str) -> None:
-        """Whatever is outstanding is given up."""
+        """Give up everything outstanding."""
         for window, waiting in self.outstanding.items():
             for tweet_id in waiting:
                 self._gap(tweet_id, reason, window, detail)
@@ -208,8 +212,6 @@ class Outcome:
     def _gap(self, tweet_id: str, reason: Reason, window: Window | None, detail: str) -> None:
         text = f"{window}: {detail}" if window and detail else str(window or detail)
         self._gaps.setdefault(tweet_id, []).append((reason, text))
-
-    # --- what there is
 
     @property
     def left(self) -> int:
@@ -323,8 +325,8 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
             return Window(start.astimezone(UTC), end.astimezone(UTC))
         wanted = "the past 28 hours"
     else:
-        assert request.start is not None and request.end is not None  # noqa: PT018, S101
-        asked = Window(request.start, request.end)
+        asked = request.window
+        assert asked is not None  # noqa: S101
         if all(
             told is None or abs(told - moment) < HOUR
             for told, moment in zip((start, end), asked, strict=True)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal, TypedDict, Unpack
 
-from engagement_nb.availability import Reason
+from engagement_nb.availability import Reason, Window
 from engagement_nb.client import Client, Request
 from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
@@ -46,7 +46,6 @@ from engagement_nb.errors import (
     UnavailableTweetsError,
 )
 from engagement_nb.planning import Plan
-from engagement_nb.planning.periods import Window
 from engagement_nb.planning.routing import requests_for
 
 _log = logging.getLogger(__name__)
@@ -101,6 +100,9 @@ def retry_for(error: BaseException) -> Retry | None:
     return next((retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind)), None)
 
 
+EventKind = Literal["done", "found", "retry", "refused", "failed"]
+
+
 @dataclass(frozen=True)
 class Event:
     """Something that happened in a run, for hooks.
@@ -122,7 +124,7 @@ class Event:
         Name of the error's class; empty where there is none.
     """
 
-    kind: Literal["done", "found", "retry", "refused", "failed"]
+    kind: EventKind
     endpoint: str
     auth: str
     profile: str
@@ -130,14 +132,6 @@ class Event:
     attempt: int = 1
     wait: float = 0.0
     error: str = ""
-
-
-@dataclass(frozen=True)
-class _Trouble:
-    """A request that was given up, and how many answers had come when it was first tried."""
-
-    error: Exception
-    answers_before: int = 0
 
 
 class RunOptions(TypedDict, total=False):
@@ -192,7 +186,9 @@ class Run:
         self._stop = threading.Event()
         self._sleep = options.get("sleep") or self._stop.wait
         self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        self._ended: queue.SimpleQueue[tuple[Request, Part | _Trouble | None]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Request, Part | Exception | None, int]] = (
+            queue.SimpleQueue()
+        )
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._answers = 0
@@ -256,8 +252,6 @@ class Run:
         what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
         return f"{what} {self.outcome.unapproved(tweet_id)}".strip()
 
-    # --- the main thread
-
     def _wave(self, requests: list[Request], meter: Meter) -> None:
         for request in requests:
             self._todo.put(request)
@@ -266,10 +260,10 @@ class Run:
         while pending:
             self._staff(pending)
             try:
-                request, result = self._ended.get(timeout=0.2)
+                request, result, answers_before = self._ended.get(timeout=0.2)
             except queue.Empty:
                 continue
-            halves = self._take(request, result)
+            halves = self._take(request, result, answers_before)
             for half in halves:
                 self._todo.put(half)
             pending += len(halves) - 1
@@ -280,11 +274,10 @@ class Run:
         state = self._client.pacer(self.plan.profiles[0]).state(self.plan.endpoint.name)
         return state.left, state.limit
 
-    def _take(self, request: Request, result: Part | _Trouble | None) -> list[Request]:
-        """Take in what became of a request; gives the requests that must follow at once."""
-        if result is None:
-            return []
-        window = Window(request.start, request.end) if request.start and request.end else None
+    def _take(
+        self, request: Request, result: Part | Exception | None, answers_before: int
+    ) -> list[Request]:
+        """Take in the result of a request, and return the requests that must follow at once."""
         if isinstance(result, Part):
             self.outcome.take(result)
             self.outcome.note_absent(request, result)
@@ -294,22 +287,14 @@ class Run:
                     replace(request, tweet_ids=request.tweet_ids[:middle]),
                     replace(request, tweet_ids=request.tweet_ids[middle:]),
                 ]
-            return []
-        error = result.error
-        if not isinstance(error, EngagementError):
-            raise error
-        if isinstance(error, WaitStoppedError) or self.halted:
-            return []
-        self._take_error(request, window, result, error)
+        elif isinstance(result, EngagementError):
+            if not isinstance(result, WaitStoppedError) and not self.halted:
+                self._take_error(request, result, answers_before)
+        elif result is not None:
+            raise result
         return []
 
-    def _take_error(
-        self,
-        request: Request,
-        window: Window | None,
-        result: _Trouble,
-        error: EngagementError,
-    ) -> None:
+    def _take_error(self, request: Request, error: EngagementError, answers_before: int) -> None:
         self.error = self.error or error
         known = self.outcome.known
         if isinstance(error, UnauthenticatedError | NoAccessError | CredentialsError):
@@ -318,12 +303,11 @@ class Run:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
             self.outcome.fail(request, _reason(error), str(error))
-            self._failures_in_a_row = (
-                self._failures_in_a_row + 1 if self._answers == result.answers_before else 0
-            )
+            nobody_answered = self._answers == answers_before
+            self._failures_in_a_row = self._failures_in_a_row + 1 if nobody_answered else 0
             if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
-                # Nobody got an answer while several were tried again and again: it is not
-                # these requests, and the rest would fare no better.
+                # Several requests were retried and none got a response: the cause is not in
+                # them, and the rest would fail too.
                 self.halted = error
                 self._stop.set()
         elif isinstance(error, ApiError):
@@ -356,35 +340,39 @@ class Run:
             for _ in self._threads:
                 self._todo.put(None)
             try:
-                _, result = self._ended.get(timeout=0.05)
+                _, result, _ = self._ended.get(timeout=0.05)
             except queue.Empty:
                 continue
             if isinstance(result, Part):
                 self.outcome.take(result)
 
-    # --- the threads
-
     def _work(self) -> None:
         while (request := self._todo.get()) is not None:
+            answers_before = self._answers
             try:
-                result = None if self._stop.is_set() else self._ask(request)
+                result: Part | Exception | None = self._ask(request)
             except Exception as error:
-                result = _Trouble(error, self._answers)
-            self._ended.put((request, result))
+                result = error
+            self._ended.put((request, result, answers_before))
 
-    def _ask(self, request: Request) -> Part | _Trouble | None:
-        """Ask until there is an answer, or it is not worth asking; None if it is void by now."""
-        known = self.outcome.known
-        window = Window(request.start, request.end) if request.start and request.end else None
-        if (self.plan.profiles.index(request.profile), request.auth) in known.dead:
+    def _ask(self, request: Request) -> Part | None:
+        """Send a request until it has a response; None if the run no longer needs it.
+
+        Raises
+        ------
+        EngagementError
+            The last error, where another attempt is not worth it.
+        """
+        window = request.window
+        dead = (self.plan.profiles.index(request.profile), request.auth) in self.outcome.known.dead
+        if self._stop.is_set() or dead:
             return None
         if window in self._dead_windows:
-            return _Trouble(BadRequestError(self._dead_windows[window]))
+            raise BadRequestError(self._dead_windows[window])
         found = self._writer.find(asked_of(request))
         if found and {*request.tweet_ids} <= {*found.tweet_ids}:
             self._tell("found", request)
             return found
-        answers_before = self._answers
         attempt = 0
         while True:
             attempt += 1
@@ -403,7 +391,7 @@ class Run:
                     self._tell(
                         "failed" if retry_for(error) else "refused", request, attempt, error=error
                     )
-                    return _Trouble(error, answers_before)
+                    raise
                 self._tell("retry", request, attempt, wait, error)
                 self._sleep(wait)
                 if self._stop.is_set():
@@ -430,7 +418,7 @@ class Run:
 
     def _tell(
         self,
-        kind: Literal["done", "found", "retry", "refused", "failed"],
+        kind: EventKind,
         request: Request,
         attempt: int = 1,
         wait: float = 0.0,

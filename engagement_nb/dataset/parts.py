@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engagement_nb.availability import Window
 from engagement_nb.errors import DatasetError
 from engagement_nb.store import FORMAT, Store, decode_record
 from engagement_nb.vocabulary import By, EndpointName
@@ -43,6 +44,11 @@ class Asked:
     auth: str
     profile: str
     owner: str
+
+    @property
+    def window(self) -> Window | None:
+        """The period asked for; None without one."""
+        return Window(self.start, self.end) if self.start and self.end else None
 
     @property
     def key(self) -> str:
@@ -95,11 +101,9 @@ class Part(Asked):
     table: pa.Table | None = None
 
     @property
-    def window(self) -> tuple[datetime, datetime] | None:
+    def period(self) -> Window | None:
         """The period of the figures; None for totals."""
-        if self.answered:
-            return self.answered
-        return (self.start, self.end) if self.start and self.end else None
+        return Window(*self.answered) if self.answered else self.window
 
     def description(self) -> bytes:
         """Everything except the rows, as JSON."""

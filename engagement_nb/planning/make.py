@@ -11,6 +11,7 @@ from typing import Any
 
 from engagement_nb.availability import (
     Reason,
+    Window,
     availability,
     cut_off_at_first_moment,
 )
@@ -18,7 +19,7 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.profiles import USER_FIELDS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.planning.periods import HOUR, Moment, Window, cut, resolve
+from engagement_nb.planning.periods import HOUR, Moment, cut, resolve
 from engagement_nb.planning.plan import Plan
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
@@ -196,7 +197,7 @@ def _split_unavailable(
     log = ProblemLog.from_rows(ids.problems.to_dict("records"))  # type: ignore[arg-type]
     offered = [name for name in wanted if name in spec.metrics]
     # What is unknown of the last hour is unknown of the whole period.
-    last = (window.end - HOUR, window.end) if window else None
+    last = Window(window.end - HOUR, window.end) if window else None
     accepted = []
     for tweet_id in ids.ids:
         reason = Reason.METRIC_NOT_OFFERED

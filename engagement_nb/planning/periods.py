@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
+from engagement_nb.availability import Window
 from engagement_nb.errors import InputError
 from engagement_nb.vocabulary import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW, By
 
@@ -25,16 +26,6 @@ _LAST = re.compile(r"last (?:([1-9]\d{0,2}) )?(day|week|month)s?")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 PERIODS = "last week, last month, last 7 days, last 4 weeks, since monday, or a month as 2026-10"
 """The periods that can be named, as a person reads them."""
-
-
-class Window(NamedTuple):
-    """A period of one request, ``end`` exclusive."""
-
-    start: datetime
-    end: datetime
-
-    def __str__(self) -> str:
-        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 
 
 def cut(window: Window, by: By | None) -> tuple[Window, ...]:
@@ -151,13 +142,10 @@ def parse_moment(value: Moment, name: str, zone: tzinfo = UTC) -> datetime | Non
                 advice="Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00.",
             ) from None
     elif not isinstance(value, datetime):
-        if isinstance(value, date):
-            value = datetime.combine(value, time())
-        else:
-            try:
-                value = pd.Timestamp(value).to_pydatetime()
-            except (TypeError, ValueError):
-                raise InputError(f"{name}={value!r} is not a date or time.") from None
+        try:
+            value = pd.Timestamp(value)
+        except (TypeError, ValueError):
+            raise InputError(f"{name}={value!r} is not a date or time.") from None
     if isinstance(value, pd.Timestamp):
         value = value.to_pydatetime()
     if pd.isna(value):

@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from engagement_nb.availability import posted_before
+from engagement_nb.availability import Window, posted_before
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
-from engagement_nb.planning.periods import Window
 from engagement_nb.problems import ProblemLog
 from engagement_nb.usage import user_of
-from engagement_nb.vocabulary import By, Endpoint
+from engagement_nb.vocabulary import By, Endpoint, wire_time
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +123,8 @@ class Plan:
         return {
             "endpoint": self.endpoint.name,
             "by": self.by,
-            "start": _stamp(self.start),
-            "end": _stamp(self.end),
+            "start": self.start and wire_time(self.start),
+            "end": self.end and wire_time(self.end),
             "windows": len(self.windows),
             "metrics": list(self.metrics),
             "tweets_given": self.given,
@@ -173,7 +172,3 @@ class Plan:
             return "; the limit a minute shows with the first answer"
         time = "less than a minute" if self.minutes < 1 else f"{self.minutes:.1f} minutes"
         return f"; {time} at {self.limit:g} a minute"
-
-
-def _stamp(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -9,10 +9,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from engagement_nb.availability import Reason, availability, needs_owner
+from engagement_nb.availability import Reason, Window, availability, needs_owner
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
-from engagement_nb.planning.periods import Window
 from engagement_nb.planning.plan import Plan
 from engagement_nb.usage import user_of
 

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
-from engagement_nb.client.hosts import LIVE, SANDBOX
+from engagement_nb.client.hosts import LIVE, hosts_at
 from engagement_nb.client.pacing import (
     Pacer,
     Pacers,
@@ -38,6 +38,7 @@ from tests.client.profiles import profile_of
 from tests.client.quota_model import Quota
 
 MakeSandbox = Callable[..., Sandbox]
+LOCAL = hosts_at("http://127.0.0.1:8642")
 ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 
@@ -300,7 +301,7 @@ def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
     for path in (old, new):
         path.write_text("")
     os.utime(old, (time.time() - 90_000,) * 2)
-    Pacers(directory=tmp_path)(Profile("one", SANDBOX, "key-of-app", "part-of-app"))
+    Pacers(directory=tmp_path)(Profile("one", LOCAL, "key-of-app", "part-of-app"))
     assert not old.exists()
     assert new.exists()
 
@@ -356,7 +357,14 @@ def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path)
 
 def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path) -> None:
     pacers = Pacers(directory=tmp_path)
-    one = Profile("one", SANDBOX, "key-of-app", "part-of-app", "1-token", "token secret")
+    one = Profile(
+        "one",
+        LOCAL,
+        "key-of-app",
+        "part-of-app",
+        "1-token",
+        "token secret",
+    )
     other_user = replace(one, name="two", access_token="2-token")
     other_app = replace(one, consumer_key="another key")
     assert pacers(one) is pacers(other_user)

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engagement_nb.availability import Window
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.hosts import SANDBOX
+from engagement_nb.client.hosts import hosts_at
 from engagement_nb.errors import InputError
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.planning.periods import Window, cut, parse_moment
+from engagement_nb.planning.periods import cut, parse_moment
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.vocabulary import MAX_WINDOW, snowflake
 
@@ -28,7 +29,7 @@ NOW = datetime(2026, 11, 23, 10, 17, 30, tzinfo=UTC)
 def owner(number: int = 1) -> Profile:
     return Profile(
         f"owner{number}",
-        SANDBOX,
+        hosts_at("http://127.0.0.1:8642"),
         consumer_key="key-of-the-app",
         consumer_secret="secret-of-the-app",
         access_token=f"{number}-token-of-owner",
@@ -36,7 +37,7 @@ def owner(number: int = 1) -> Profile:
     )
 
 
-APP = Profile("app", SANDBOX, bearer_token="bearer-of-the-app")
+APP = Profile("app", hosts_at("http://127.0.0.1:8642"), bearer_token="bearer-of-the-app")
 
 
 def ids(count: int, days: float = 10, low: int = 0) -> list[str]:

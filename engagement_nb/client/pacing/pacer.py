@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engagement_nb.client.pacing.headers import QuotaHeaders, read_headers
+from engagement_nb.client.pacing.headers import read_headers
 from engagement_nb.client.pacing.store import QuotaStore, state_directory, sweep
 from engagement_nb.errors import EngagementError
 
@@ -140,9 +140,7 @@ class Pacer:
         finally:
             self._turn.release()
 
-    def learn(
-        self, number: int, headers: Mapping[str, str] | None, status: int = 0
-    ) -> QuotaHeaders:
+    def learn(self, number: int, headers: Mapping[str, str] | None, status: int = 0) -> None:
         """Take in a response's headers; call it as soon as they arrive, or with None.
 
         Parameters
@@ -158,7 +156,6 @@ class Pacer:
         told = read_headers(headers or {}, status, time.time())
         with self._store.open() as tracker:
             tracker.learn(number, told, now, self._backoff)
-        return told
 
     def stop(self) -> None:
         """End every wait that is under way with `WaitStoppedError`."""
