@@ -255,7 +255,7 @@ def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
 
 
 _LONG_RUN = 100
-"""Rows that stay together, on average, from which on they are not copied to be put in order."""
+"""Mean run length above which rows are sliced, not copied."""
 
 
 def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Table:
