@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from engagement_nb.exports import read_export
     from engagement_nb.gap import Gap, explore_gap
     from engagement_nb.gap.compare import Comparison, compare
+    from engagement_nb.gap.days import Days, explore_days
     from engagement_nb.ids import IdList, read_ids
     from engagement_nb.lessons import open_room
     from engagement_nb.metrics import About, Metrics
@@ -70,6 +71,7 @@ _HOME = {
     "exports": "read_export",
     "gap": "Gap explore_gap",
     "gap.compare": "Comparison compare",
+    "gap.days": "Days explore_days",
     "ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",
@@ -99,6 +101,7 @@ __all__ = [
     "Dataset",
     "DatasetError",
     "DatasetSource",
+    "Days",
     "EngagementError",
     "ExportSource",
     "ForbiddenMetricsError",
@@ -126,6 +129,7 @@ __all__ = [
     "compare",
     "connect",
     "example_ledger",
+    "explore_days",
     "explore_gap",
     "label",
     "login",

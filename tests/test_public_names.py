@@ -13,11 +13,11 @@ from engagement_nb.vocabulary import ENDPOINTS, METRICS, EndpointName, MetricNam
 NAMES = """
 About AnalysisError ApiError ApiSource BadRequestError Batch
 Client Comparison ConnectionTroubleError Contract CredentialsError Dataset DatasetError
-DatasetSource ENDPOINTS EngagementError ExportSource ForbiddenMetricsError ForbiddenTweetsError
+DatasetSource Days ENDPOINTS EngagementError ExportSource ForbiddenMetricsError ForbiddenTweetsError
 Gap HandlesWarning IdList InputError Ledger METRICS
 Metrics NoAccessError Pacer Plan RateLimitedError Report
 ReportError Request Sandbox SandboxSource ServerTroubleError Source
-UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger explore_gap
+UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger explore_days explore_gap
 label login make_batch make_plan make_report number
 open_room read_export read_ids summarize_usage tweet_time
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +23,23 @@ from engagement_nb.charts.style import (
     nothing,
     percents_on,
 )
-from engagement_nb.words import counted, interval, number, percent
+from engagement_nb.words import counted, interval, listed, number, percent, sentence
 
 FEWEST = 20
 """Engagements below which a share of them is noise, and not drawn."""
+
+
+_PANELS = (
+    ("engagements", "engagements", "", BLUE),
+    ("hidden share", "hidden_share", "hidden", ORANGE),
+    ("impressions", "impressions", "", GREY),
+    ("engagement rate", "engagement_rate", "rate", GREEN),
+    ("video views", "video_views", "", BLUE),
+    ("watched to the end", "completion_rate", "", GREEN),
+)
+"""Panels of a trend: what is drawn, its column, the prefix of its limits, its color."""
+_SHARES = frozenset({"hidden_share", "engagement_rate", "completion_rate"})
+"""Columns of a trend that are shares."""
 
 
 def hidden_by(
@@ -148,23 +163,26 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
 
 
 def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
-    """Engagements, hidden share and engagement rate over time: lines, with bands for intervals.
+    """Counts and shares over time: a line each, with bands for intervals.
 
     Parameters
     ----------
     table
-        `engagement_nb.gap.shown.Gap.trend`. Periods that are covered in part have hollow dots.
+        `engagement_nb.gap.shown.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods that
+        are covered in part have hollow dots.
     sandbox
         Whether to stamp it.
     """
     when = str(table.index.name)
     title = f"Over time, by {when}"
-    if not int(table["engagements"].sum()):
+    shown = (panel for panel in _PANELS if panel[1] in table)
+    panels = [
+        panel
+        for panel in shown
+        if table[panel[1]].sum() > 0 or (panel[1] in _SHARES and table[panel[1]].notna().any())
+    ]
+    if not {"engagements", "video_views"} & {column for _, column, *_ in panels}:
         return nothing(title, "No Tweet has engagements to look into.", sandbox=sandbox)
-    panels = [("engagements", "engagements", "", BLUE),
-              ("hidden share", "hidden_share", "hidden", ORANGE)]  # fmt: skip
-    if int(table["impressions"].sum()):
-        panels.append(("engagement rate", "engagement_rate", "rate", GREEN))
     names = [f"{day:%Y-%m}" if when.startswith("month") else f"{day:%m-%d}" for day in table.index]
     places, partial = np.arange(len(table)), table["partial"].to_numpy(dtype=bool)
 
@@ -176,7 +194,8 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
             panel = axes.inset_axes((0, 1 - (place + 0.82) * height, 1, 0.68 * height))
             values = table[column].to_numpy(dtype=float, na_value=np.nan)
             top = np.nanmax(values, initial=0)
-            if limits:
+            high = values
+            if f"{limits}_low" in table:
                 low, high = (table[f"{limits}_{end}"].to_numpy(dtype=float, na_value=np.nan)
                              for end in ("low", "high"))  # fmt: skip
                 panel.fill_between(places, low, high, color=color, alpha=0.25, lw=0)
@@ -187,14 +206,14 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
                 panel.plot(
                     places[which], values[which], "o", color=color, ms=4.5, mfc=fill, clip_on=False
                 )
-            cut = bool(limits) and np.nanmax(high, initial=0) > top
+            cut = np.nanmax(high, initial=0) > top
             title = f"{name} (its band is cut off)" if cut else name
             panel.set_title(title, loc="left", fontsize=10, color=INK)
             panel.set_xlim(-0.5, len(names) - 0.5)
             panel.set_ylim(0, top * 1.08 or 1)
             panel.set_xticks(places[::step], names[::step] if name == panels[-1][0] else [])
             panel.locator_params(axis="y", nbins=4)
-            (percents_on if limits else counts_on)(panel.yaxis)
+            (percents_on if column in _SHARES else counts_on)(panel.yaxis)
             panel.grid(color=FAINT, lw=0.6)
             panel.set_axisbelow(True)
             panel.tick_params(color=GREY, labelcolor=INK, labelsize=9)
@@ -204,14 +223,22 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
 
     known = table.astype(object).where(table.notna(), None)
     said = "; ".join(
-        f"{day:%Y-%m-%d}: {number(row['engagements'])}, {percent(row['hidden_share'])}"
-        f" ({interval(row['hidden_low'], row['hidden_high'])}),"
-        f" {percent(row['engagement_rate'], 2)} ({interval(row['rate_low'], row['rate_high'])})"
+        f"{day:%Y-%m-%d}: {', '.join(_said(row, *panel) for panel in panels)}"
         for day, row in zip(table.index, known.to_dict("records"), strict=True)
     )
-    alt = f"Engagements, hidden share (interval), engagement rate (interval) by {when}: {said}."
+    alt = f"{sentence(listed([name for name, *_ in panels]))} by {when}: {said}."
     height = 0.5 + 1.45 * len(panels)
     return Chart(title, alt, draw, height=height, narrow_height=height, sandbox=sandbox)
+
+
+def _said(row: Mapping[Any, float | None], name: str, column: str, limits: str, _: str) -> str:
+    """A figure of a trend in words, with its interval where there is one."""
+    value = row[column]
+    if column not in _SHARES:
+        return f"{name} unknown" if value is None else f"{number(value)} {name}"
+    said = f"{name} {percent(value, 2 if column == 'engagement_rate' else 1)}"
+    low, high = row.get(f"{limits}_low"), row.get(f"{limits}_high")
+    return said if low is None else f"{said} ({interval(low, high)})"
 
 
 def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:

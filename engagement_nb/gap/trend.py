@@ -46,13 +46,7 @@ def over_time(
             f"{zone!r} is not a time zone.", advice="Such as Europe/Paris."
         ) from None
     local = moment.dt.tz_convert(place).dt.tz_localize(None)
-    days = (local.max() - local.min()).days
-    step = by or next((step for step, most in _LONGEST.items() if days < most), "month")
-    if step not in _PERIODS:
-        raise AnalysisError(
-            f"{by!r} is not a step in time.", advice='Use "day", "week" or "month".'
-        )
-    period = local.dt.to_period(_PERIODS[step])
+    period, index, step = in_periods(local, by)
     impressions, seen = np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
     if "impressions" in frame:
         impressions, seen = column_counts(frame, "impressions")
@@ -62,19 +56,43 @@ def over_time(
     )  # fmt: skip
     sums = figures.groupby(["period", "tweet"]).sum()
     sums["hidden"] = sums["hidden"].clip(lower=0)
-    index = pd.period_range(period.min(), period.max(), freq=_PERIODS[step])
     of_each: dict[object, pd.DataFrame] = {**dict(iter(sums.groupby(level="period")))}
     rows = [_row(of_each.get(key, sums.iloc[:0]), units.level) for key in index]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1])
     first, last = (None if m is None else pd.Timestamp(m).tz_convert(place).tz_localize(None)
                    for m in (start, end))  # fmt: skip
-    table["partial"] = [
-        (first is not None and key.start_time < first) or (last is not None and key.end_time > last)
-        for key in index
-    ]
+    table["partial"] = covered_in_part(index, first, last)
     table.index = index.to_timestamp().rename(f"{step} of {of_what}")
     ratios = [name for name in COLUMNS if name.endswith(("share", "rate", "low", "high"))]
     return table.astype(dict.fromkeys(ratios, "Float64"))
+
+
+def in_periods(moments: pd.Series, by: Step | None) -> tuple[pd.Series, pd.PeriodIndex, Step]:
+    """The period of each moment, all periods without a gap, and how long one is.
+
+    Raises
+    ------
+    AnalysisError
+        ``by`` is no step in time.
+    """
+    days = (moments.max() - moments.min()).days
+    step = by or next((step for step, most in _LONGEST.items() if days < most), "month")
+    if step not in _PERIODS:
+        raise AnalysisError(
+            f"{by!r} is not a step in time.", advice='Use "day", "week" or "month".'
+        )
+    period = moments.dt.to_period(_PERIODS[step])
+    return period, pd.period_range(period.min(), period.max(), freq=_PERIODS[step]), step
+
+
+def covered_in_part(
+    index: pd.PeriodIndex, first: pd.Timestamp | None, last: pd.Timestamp | None
+) -> list[bool]:
+    """Which periods begin before the first moment that is covered, or end after the last."""
+    return [
+        (first is not None and key.start_time < first) or (last is not None and key.end_time > last)
+        for key in index
+    ]
 
 
 def _row(rows: pd.DataFrame, level: float) -> list[object]:

@@ -52,8 +52,11 @@ _GLOSSARY = (
         "The range in which the true value lies in 95 of 100 such analyses; more Tweets make it"
         " narrower.",
     ),
-    ("Impressions", "How often Tweets were shown."),
+    ("Impressions", "How often Tweets were shown, without promotion."),
+    ("Engagement rate", "Engagements / impressions."),
 )
+_BY_DAY = ("Engagements", "Impressions", "Engagement rate")
+"""Words of the glossary that a report without a gap uses."""
 _VERSIONS = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
 
@@ -84,7 +87,7 @@ def compose(
         Why the notebook stopped, where it did.
     """
     handed = handed_over(notebook)
-    gap: Mapping[str, Any] = handed.get("gap", {})
+    gap: Mapping[str, Any] = handed.get("gap") or handed.get("days") or {}
     facts: dict[str, Any] = {**handed.get("metrics", {}), **(fetched or {})}
     parts = (handed.get("metrics", {}), fetched or {})
     facts["notes"] = list(dict.fromkeys(note for part in parts for note in part.get("notes", ())))
@@ -93,11 +96,11 @@ def compose(
         title=title or title_of(notebook) or "Report",
         subtitle=look.subtitle or _subtitle(gap, facts),
         look=look,
-        glossary=_GLOSSARY if gap else (),
+        glossary=[row for row in _GLOSSARY if "hidden" in gap or (gap and row[0] in _BY_DAY)],
         sandbox=sandbox or parameters.get("source") == "sandbox",
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
-        problems=_problems(facts) if "problems" in facts and not _tells(notebook) else None,
+        problems=_problems(facts) if _of_tweets(facts) and not _tells(notebook) else None,
         made=_made(facts, parameters, notebook),
         failure=failure,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This file holds everything it"
@@ -121,6 +124,11 @@ def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "
     )
 
 
+def _of_tweets(facts: Mapping[str, Any]) -> bool:
+    """Whether it is known which Tweets are missing; a file by day names none."""
+    return "problems" in facts and facts.get("unit") != "day"
+
+
 def _tells(notebook: nbformat.NotebookNode) -> bool:
     """Whether the notebook has a section of its own on what is missing."""
     return any(
@@ -141,8 +149,8 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
 
 
 def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
-    if not gap:
-        return []
+    if "hidden" not in gap:
+        return [KeyFigure(*card) for card in gap.get("cards", ())]
     left_out = [
         label(name) + ("" if name in gap["not_counted"] else " (undetermined)")
         for name, found in gap["metrics"].items()

@@ -22,6 +22,7 @@ from engagement_nb.report.compose import compose, to_markdown
 from engagement_nb.report.execute import Run, run_notebook, scrub
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import (
+    BY_DAY,
     EXPLORE,
     FETCH,
     NotebookFile,
@@ -33,7 +34,9 @@ from engagement_nb.report.pdf import print_pdf, require_browser
 from engagement_nb.report.scratch import scratch_folder, sweep
 from engagement_nb.store import Store
 
-HTML, GAP, PDF, DATASET = "report.html", "gap.json", "report.pdf", "dataset"
+HTML, GAP, DAYS, PDF, DATASET = (
+    "report.html", "gap.json", "days.json", "report.pdf", "dataset",
+)  # fmt: skip
 TABLES = ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet")
 """What the notebook writes where its parameter ``tables`` says: `Gap.save_tables`."""
 
@@ -49,7 +52,8 @@ class Report:
     files
         Names of its files in there.
     gap
-        The answer: `engagement_nb.Gap.to_dict`.
+        The answer: `engagement_nb.Gap.to_dict`, or `engagement_nb.Days.to_dict` for an overview
+        or video file.
     facts
         Where the figures are from, and what could not be had.
     """
@@ -128,8 +132,8 @@ def make_report(
     fetches = source in ("sandbox", "api")
     if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
         raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
-    read_inputs(source, ids, str((parameters or {}).get("profile", "")))
-    explore = find_notebook(EXPLORE, notebooks)
+    _, name = read_inputs(source, ids, str((parameters or {}).get("profile", "")))
+    explore = find_notebook(name, notebooks)
     fetch = find_notebook(FETCH, notebooks) if fetches else None
     ours, theirs = _shared_out(parameters or {}, fetch, explore)
     store = Store(out)
@@ -152,13 +156,13 @@ def make_report(
         theirs.setdefault("tables", str(out))
     given = {"source": source, **theirs}
     run = run_notebook(explore, given, engine=engine, cell_timeout=cell_timeout)
-    _keep(store, run, EXPLORE)
+    _keep(store, run, explore.name)
     files = publish(store, run.notebook, given, title=title, look=look, fetched=fetched, pdf=pdf)
     handed = handed_over(run.notebook)
     return Report(
         folder=str(out),
-        files=(*((FETCH,) if fetches else ()), EXPLORE, *files),
-        gap=handed["gap"],
+        files=(*((FETCH,) if fetches else ()), explore.name, *files),
+        gap=answer_of(handed),
         facts={**handed.get("metrics", {}), **fetched},
     )
 
@@ -189,16 +193,21 @@ def publish(
     ReportError
         The notebook ran and handed no answer over, or no PDF could be printed.
     """
-    gap = handed_over(notebook).get("gap")
-    if gap is None and not failure:
+    handed = handed_over(notebook)
+    gap = handed.get("gap")
+    if not answer_of(handed) and not failure:
         raise ReportError(
             "The notebook ran to its end and shows no gap, so there is no answer to report.",
             advice="End it with the result of explore_gap as a cell of its own.",
         )
     files = []
     if gap is not None:
-        store.publish(GAP, json.dumps(gap, indent=2, ensure_ascii=False).encode() + b"\n")
-        files += [GAP, *(name for name in TABLES if store.exists(name))]
+        files += [name for name in TABLES if store.exists(name)]
+    for name, answer in ((GAP, gap), (DAYS, handed.get("days"))):
+        if answer is not None:
+            text = json.dumps(answer, indent=2, ensure_ascii=False)
+            store.publish(name, text.encode() + b"\n")
+            files.insert(0, name)
     page = compose(
         notebook, title=title, look=look, parameters=parameters, fetched=fetched, failure=failure,
     )  # fmt: skip
@@ -224,24 +233,35 @@ def _without_paths(html: str, parameters: Mapping[str, Any]) -> str:
     return html
 
 
+def answer_of(handed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a notebook found: the gap, or for figures by day without one, their totals."""
+    return handed.get("gap") or handed.get("days") or {}
+
+
 def read_inputs(
     source: str, ids: str | Path | None = None, profile: str = ""
-) -> tuple[str, ...] | None:
-    """The listed Tweets; None without a list. Says before anything is started what is unreadable.
+) -> tuple[tuple[str, ...] | None, str]:
+    """Say before anything is started what is unreadable.
 
     ``profile`` is the account that is read of export files of several, or whose tokens are used.
+
+    Returns
+    -------
+    tuple
+        The listed Tweets, None without a list; and the notebook that reports on such a source.
 
     Raises
     ------
     EngagementError
         The source or the ids cannot be read.
     """
-    listed = None if ids is None else tuple(read_ids(ids).ids)
+    listed, name = None if ids is None else tuple(read_ids(ids).ids), EXPLORE
     if source == "api":
         find_profile(profile or None)
     elif source != "sandbox" and not Store(source).exists("dataset.json"):
-        read_export(source, profile)
-    return listed
+        kind = read_export(source, profile).about.kind
+        name = BY_DAY if kind in ("overview", "video") else EXPLORE
+    return listed, name
 
 
 def _shared_out(

@@ -365,7 +365,7 @@ def _whole(column: str, text: str | None) -> int | None:
 def _inputs(folder: Path, source: str, ids: str, profile: str) -> _Inputs:
     """The Tweets that a row lists, and what is wrong with its inputs."""
     try:
-        return read_inputs(source, ids or None, profile), ""
+        return read_inputs(source, ids or None, profile)[0], ""
     except (EngagementError, OSError) as error:
         # The index is mailed, and shows paths as the manifest has them.
         return None, str(error).replace(f"{folder.absolute()}{os.sep}", "")

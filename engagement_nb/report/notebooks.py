@@ -26,6 +26,7 @@ from engagement_nb.errors import InputError, ReportError
 FETCH = "01_fetch_metrics.ipynb"
 EXPLORE = "02_explore_gap.ipynb"
 COPIES = "engagement-notebooks"
+BY_DAY = "05_account_by_day.ipynb"
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),

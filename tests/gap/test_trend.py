@@ -133,7 +133,7 @@ def test_the_chart_says_its_numbers_and_stamps_sandbox_data():
     first = gap.trend("month").iloc[0]
     assert alt.startswith("SANDBOX DATA. ")
     share = f"{first['hidden_share'] * 100:.1f} %"
-    assert f"2026-01-01: {first['engagements']:,}, {share} (" in alt
+    assert f"2026-01-01: {first['engagements']:,} engagements, hidden share {share} (" in alt
     wide, narrow = gap.plot_trend("week").svg(), gap.plot_trend("week").narrow().svg()
     for svg in (wide, narrow):
         for words in ("hidden share", "engagement rate", "week of posting"):
@@ -177,7 +177,7 @@ def test_a_day_is_labeled_with_the_tweets_that_have_engagements_on_it():
 
 def test_the_growth_of_new_tweets_is_said_in_a_sentence():
     told = enb.explore_gap(as_metrics(series(), by="day")).reading("growth")
-    assert "half came by day 0 after posting" in told
+    assert "half came by day 6 after posting" in told
     late = series()
     late["created_at"] = FIRST - pd.Timedelta(days=3)
     assert "No Tweet was posted within the series" in enb.explore_gap(late).reading("growth")

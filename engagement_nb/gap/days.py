@@ -1,0 +1,179 @@
+"""Figures of a whole account by day, of which nothing can be said about hidden engagement."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from engagement_nb import charts
+from engagement_nb.charts import Chart
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.trend import Step, covered_in_part, in_periods
+from engagement_nb.metrics import Metrics, bundle, metric_columns
+from engagement_nb.vocabulary import label
+from engagement_nb.words import counted, number, percent
+
+_NO_CLAIM = {
+    "overview": "An overview lacks clicks and expands, so it cannot tell what is hidden.",
+    "video": "A video file has no engagements.",
+}
+_RATIOS = {
+    "engagement_rate": ("engagements", "impressions", "Engagement rate", 2),
+    "completion_rate": ("completed", "video_views", "Watched to the end", 1),
+}
+"""Ratios of sums: part, whole, what it is called, digits of its percentage."""
+_KEY_FIGURES = ("posts", "impressions", "engagements", "user_follows")
+
+
+@dataclass(frozen=True, eq=False)
+class Days:
+    """Totals and trend of a whole account by day; made by `engagement_nb.explore_days`.
+
+    Parameters
+    ----------
+    metrics
+        The figures: one row a day.
+
+    Notes
+    -----
+    Nothing here has a confidence interval: the days of one account are not independent draws.
+    """
+
+    metrics: Metrics
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row a day, in order of time (index ``time``), with the counts that a file has.
+
+        ``completed`` is the number of video views that lasted to the end.
+        """
+        frame = self.metrics.frame.sort_values("time").set_index("time")
+        names = [name for name in ("posts", *metric_columns(frame), "unfollows") if name in frame]
+        if "completion_rate" in frame:
+            frame["completed"] = (frame["completion_rate"] / 100 * frame["video_views"]).round()
+            names.append("completed")
+        return frame[names].dropna(axis="columns", how="all").astype("Int64")
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a count (index: wire name).
+
+        Columns ``label``, ``sum``, ``per_day`` (mean over the days that have it), ``most`` (on
+        one day) and ``day`` (the first such day).
+        """
+        return pd.DataFrame(
+            {
+                "label": self.frame.columns.map(label),
+                "sum": self.frame.sum(),
+                "per_day": self.frame.mean().astype("Float64"),
+                "most": self.frame.max(),
+                "day": self.frame.idxmax().map(lambda day: day.date()),
+            }
+        ).rename_axis("metric")
+
+    def trend(self, by: Step | None = None) -> pd.DataFrame:
+        """Sums and ratios over time.
+
+        Parameters
+        ----------
+        by
+            "day", "week" (from Monday) or "month"; by default what suits the time covered.
+
+        Returns
+        -------
+        DataFrame
+            One row a period, without a gap, its first day in the index: the counts of `frame`;
+            ``engagement_rate`` (engagements / impressions) and ``completion_rate`` as shares,
+            where the file has their parts; ``partial``: whether only a part is covered.
+        """
+        days = self.frame.index.to_series().dt.tz_localize(None)
+        period, index, step = in_periods(days, by)
+        table = self.frame.groupby(period.to_numpy()).sum(min_count=1).reindex(index)
+        for name, (part, whole, *_) in _RATIOS.items():
+            if {part, whole} <= {*table}:
+                table[name] = (table[part] / table[whole]).where(table[whole] > 0)
+        table["partial"] = covered_in_part(index, days.min(), days.max() + pd.Timedelta(days=1))
+        table.index = index.to_timestamp().rename(f"{step} of engagement")
+        return table
+
+    def ratio(self, name: str) -> float | None:
+        """Ratio of all days: "engagement_rate" or "completion_rate"; None where it is not known."""
+        part, whole, *_ = _RATIOS[name]
+        if not {part, whole} <= {*self.frame}:
+            return None
+        known = self.frame[[part, whole]].dropna()
+        return float(known[part].sum() / known[whole].sum()) if known[whole].sum() else None
+
+    @property
+    def sentence(self) -> str:
+        """The totals in a few sentences."""
+        sums = {name: int(count) for name, count in self.table["sum"].items()}
+        named = [name for name in ("impressions", "engagements", "video_views") if name in sums]
+        days = self.frame.index
+        text = f"{counted(len(days), 'day')} ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}) have"
+        text += f" {' and '.join(f'{number(sums[name])} {label(name)}' for name in named[:2])}."
+        for name, (_, _, said, digits) in _RATIOS.items():
+            if (share := self.ratio(name)) is not None:
+                text += f" {said}: {percent(share, digits)}."
+        return f"{text} {_NO_CLAIM.get(self.metrics.about.kind, '')}".strip()
+
+    def plot_trend(self, by: Step | None = None) -> Chart:
+        """Draw `trend`."""
+        return charts.trend(self.trend(by))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Totals and key figures as plain numbers and texts, for JSON."""
+        cards = [["Days", number(len(self.frame)), ""]]
+        names = [name for name in _KEY_FIGURES if name in self.frame] or ["video_views"]
+        cards += [[label(n).capitalize(), number(self.table["sum"][n]), ""] for n in names]
+        cards += [
+            [said, percent(self.ratio(name), digits), " / ".join(map(label, (part, whole)))]
+            for name, (part, whole, said, digits) in _RATIOS.items()
+            if self.ratio(name) is not None
+        ]
+        return {
+            "sentence": self.sentence,
+            "days": len(self.frame),
+            "sums": {name: int(count) for name, count in self.table["sum"].items()},
+            **{name: self.ratio(name) for name in _RATIOS},
+            "cards": cards,
+            "sandbox": self.metrics.about.sandbox,
+        }
+
+    def __repr__(self) -> str:
+        return f"{self.sentence}\n{self.table.to_string()}"
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        table = self.table.set_index("label").rename_axis("figure")
+        table.columns = table.columns.str.replace("_", " ")
+        table["per day"] = table["per day"].map("{:,.1f}".format)
+        for column in ("sum", "most"):
+            table[column] = table[column].map(number)
+        shown = f"<p>{html.escape(self.sentence)}</p>{table.to_html()}"
+        handed = bundle(days=self.to_dict(), metrics=self.metrics.facts())
+        return {"text/plain": repr(self), "text/html": shown, **handed}
+
+
+def explore_days(metrics: Metrics) -> Days:
+    """Add up the figures of an overview or video file, and follow them over time.
+
+    Parameters
+    ----------
+    metrics
+        Figures by day of a whole account, as `engagement_nb.read_export` reads such files.
+
+    Raises
+    ------
+    AnalysisError
+        The figures are not by day of a whole account, or there is none.
+    """
+    if metrics.about.unit != "day" or not len(metrics):
+        raise AnalysisError(
+            "These figures are not by day of a whole account.",
+            advice="Use explore_gap for figures by Tweet.",
+        )
+    return Days(metrics)
