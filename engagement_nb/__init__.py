@@ -34,7 +34,6 @@ from engagement_nb.errors import (
     UnauthenticatedError,
     UnavailableTweetsError,
 )
-from engagement_nb.vocabulary import ENDPOINTS, METRICS, label, tweet_time
 from engagement_nb.words import number
 
 if TYPE_CHECKING:
@@ -62,6 +61,7 @@ if TYPE_CHECKING:
         connect,
     )
     from engagement_nb.usage import Contract, Ledger, Usage, example_ledger, summarize_usage
+    from engagement_nb.vocabulary import ENDPOINTS, METRICS, label, tweet_time
 
 _HOME = {
     "client": "Client Request",
@@ -81,6 +81,7 @@ _HOME = {
     "sandbox": "Sandbox",
     "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",
+    "vocabulary": "ENDPOINTS METRICS label tweet_time",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 

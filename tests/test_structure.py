@@ -52,3 +52,19 @@ def test_no_test_module_imports_another_one() -> None:
     """What several of them need is in a helper module."""
     for name, others in imports_in("tests").items():
         assert not [other for other in others if ".test_" in other], name
+
+
+def test_what_is_imported_within_a_function_is_little_and_says_why() -> None:
+    """Start-up time or a missing extra is the reason, in a comment on the line before."""
+    found = []
+    for path in (ROOT / "engagement_nb").rglob("*.py"):
+        lines = path.read_text().splitlines()
+        for function in ast.walk(ast.parse("\n".join(lines))):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                found += [
+                    (path, node.lineno, lines[node.lineno - 2].strip())
+                    for node in ast.walk(function)
+                    if isinstance(node, ast.Import | ast.ImportFrom)
+                ]
+    assert len(found) <= 12
+    assert all(before.startswith("#") for _, _, before in found), found

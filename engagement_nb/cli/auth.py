@@ -7,13 +7,12 @@ from typing import Any
 
 import click
 
+import engagement_nb as enb
 from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
-from engagement_nb.client.credentials.login import login as pin_login
 from engagement_nb.client.credentials.profiles import TOKEN_FIELDS
 from engagement_nb.errors import InputError
-from engagement_nb.usage import Ledger
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
@@ -30,7 +29,7 @@ def auth() -> None:
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def login(profile: str, opens: bool) -> None:
     """Log in with a PIN, and store the tokens in a file that only you can read."""
-    pin_login(
+    enb.login(
         profile,
         ask=lambda question: str(click.prompt(question.rstrip(": "), err=True)),
         ask_secret=lambda question: str(
@@ -84,7 +83,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     checks: list[TokenCheck] = []
     if not profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
-    with Client(recorder=Ledger().record_use) as client:
+    with Client(recorder=enb.Ledger().record_use) as client:
         for profile in profiles:
             found = check_profile(profile, client, tweet)
             checks += found

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
+import engagement_nb as enb
 from engagement_nb.cli import say
-from engagement_nb.usage import Ledger, export_csv, import_csv, summarize_usage
 
 
 @click.command()
@@ -45,7 +45,10 @@ def usage(
     """
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
-    ledger = Ledger(address)
+    # Imported here for start-up time: it brings pandas.
+    from engagement_nb.usage import export_csv, import_csv
+
+    ledger = enb.Ledger(address)
     stored = ledger.contract
     terms = replace(
         stored,
@@ -63,7 +66,7 @@ def usage(
         click.echo(f"{rows:,} records written.", err=True)
         if export_to == "-":
             return
-    found = summarize_usage(ledger, sandbox=sandbox)
+    found = enb.summarize_usage(ledger, sandbox=sandbox)
     if as_json:
         click.echo(json.dumps(found.to_dict(), indent=1))
         return
