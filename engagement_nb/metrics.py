@@ -207,13 +207,14 @@ def _iso(moment: datetime | None) -> str | None:
 
 def csv_text(frame: pd.DataFrame) -> str:
     """A frame as CSV. A text that a spreadsheet would run as a formula gets a quote before it."""
+
+    def safe(value: Any) -> Any:
+        risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+        return f"'{value}" if risky else value
+
     texts = [str(name) for name in frame if pd.api.types.is_string_dtype(frame[name].dtype)]
-    risky = ("=", "+", "-", "@", "\t", "\r")
-    safe = {
-        name: frame[name].where(~frame[name].str.startswith(risky, na=False), "'" + frame[name])
-        for name in texts
-    }
-    return str(frame.assign(**safe).to_csv(index=False, lineterminator="\n"))
+    guarded = frame.assign(**{name: frame[name].map(safe) for name in texts})
+    return str(guarded.to_csv(index=False, lineterminator="\n"))
 
 
 def bundle(**parts: Any) -> dict[str, Any]:
