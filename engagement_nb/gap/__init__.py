@@ -19,12 +19,11 @@ The modules, in the order in which figures pass through them:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, speaking, take_as_part
+from engagement_nb.gap.identify import TOLERANCE, Verdict, judge
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import open_figures
 from engagement_nb.gap.shown import Gap
@@ -67,22 +66,4 @@ def explore_gap(
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     check_level(level)
     verdicts, together = judge(counts, tolerance)
-    taken = take_as_part(counts, verdicts)
-    evidence = {v.name: speaking(counts, taken, v.name) for v in verdicts}
-    return Gap(
-        counts=counts,
-        verdicts=[
-            replace(
-                v,
-                in_sums=v.name in taken,
-                contradictions=evidence[v.name][0],
-                tight=evidence[v.name][1],
-            )
-            for v in verdicts
-        ],
-        together=together,
-        about=about,
-        facts=facts,
-        tolerance=tolerance,
-        level=level,
-    )
+    return Gap(counts, verdicts, together, about, facts, tolerance, level)

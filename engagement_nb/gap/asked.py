@@ -15,7 +15,7 @@ are counted, and said to be left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +99,7 @@ class Asked:
 
     def to_dict(self) -> dict[str, Any]:
         """The split as plain numbers, for JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__} | {
-            "sentence": self.sentence
-        }
+        return asdict(self) | {"sentence": self.sentence}
 
     def plot(self) -> Chart:
         """From the metrics that totals give to engagements."""
@@ -148,9 +146,9 @@ def split_gap(
     not_known = int(np.count_nonzero(both)) - len(pairs)
     if not len(pairs):
         return Asked(0, 0, not_known, 0, 0, 0, 0, 0, {}, gap.sandbox)
-    whole = (pairs["created_at"] >= _moment(start)).fillna(False).to_numpy(dtype=bool)
+    young = (pairs["created_at"] >= _moment(start)).fillna(False).to_numpy(dtype=bool)
     same = lifetime.engagements[pairs["there"]] == gap.counts.engagements[pairs["here"]]
-    whole = whole & same
+    whole = young & same
     there = pairs["there"].to_numpy()[whole]
     here = pairs["here"].to_numpy()[whole]
     given = [n for n in lifetime.names if n in gap.summed or n not in gap.counts.names]

@@ -19,7 +19,7 @@ import pandas as pd
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.groups import LEAST_GROUP
-from engagement_nb.gap.identify import COUNTED, TOLERANCE, UNDETERMINED, judge, take_as_part
+from engagement_nb.gap.identify import COUNTED, TOLERANCE, UNDETERMINED, judge
 from engagement_nb.gap.interval import (
     Interval,
     check_level,
@@ -243,9 +243,9 @@ def compare(
     # Rows that are equal on both sides are evidence only once.
     distinct = read_counts(rows.drop_duplicates(["unit", *metric_columns(rows)]))
     verdicts, _ = judge(distinct, TOLERANCE)
-    summed = take_as_part(distinct, verdicts)
+    summed = [v.name for v in verdicts if v.in_hidden]
     sure = [v.name for v in verdicts if v.verdict == COUNTED]
-    undetermined = [v.name for v in verdicts if v.verdict == UNDETERMINED and v.n_nonzero]
+    undetermined = [v.name for v in verdicts if v.verdict == UNDETERMINED and v.posts_above_zero]
     engagements, judged, known = counts.engagements, counts.judged, counts.complete(summed)
     ratios: dict[str, list[_Ratio]] = {}
     if sure:

@@ -7,14 +7,14 @@ says it, the page's own date where it has one, and the day on which it was read.
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap.read import Counts, column_counts, exact_sum
+from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.vocabulary import label
 from engagement_nb.words import listed
 
@@ -41,13 +41,6 @@ def tools() -> list[Tool]:
     return [Tool(**row) for row in csv.DictReader(text.splitlines())]
 
 
-@dataclass(frozen=True)
-class _Definition:
-    label: str
-    members: tuple[str, ...]
-    used_by: tuple[Tool, ...] = ()
-
-
 def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
     """Compare the usual definitions of engagement with X's engagements.
 
@@ -69,55 +62,50 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
         (Spearman), ``top_agreement``, and with impressions ``rate`` and ``engagement_rate``.
     """
     have = [*counts.names, "engagements"] if counts.judged.any() else list(counts.names)
-    impressions: np.ndarray | None = None
-    if "impressions" in counts.frame.columns:
-        impressions, seen = column_counts(counts.frame, "impressions")
-        impressions = np.where(seen, impressions, 0)
     rows = {}
-    for definition in _definitions(counts, summed):
-        missing = [name for name in definition.members if name not in have]
-        row: dict[str, object] = {
-            "metrics": ", ".join(definition.members),
-            "used_by": ", ".join(tool.tool for tool in definition.used_by),
-            "pages": " ".join(tool.page for tool in definition.used_by),
-            "read_on": max((tool.read_on for tool in definition.used_by), default=""),
+    for name, (members, used_by) in _definitions(counts, summed).items():
+        if not members:
+            continue
+        missing = [metric for metric in members if metric not in have]
+        rows[name] = {
+            "metrics": ", ".join(members),
+            "used_by": ", ".join(tool.tool for tool in used_by),
+            "pages": " ".join(tool.page for tool in used_by),
+            "read_on": max((tool.read_on for tool in used_by), default=""),
             "computable": not missing,
-            "missing": listed([label(name) for name in missing]),
+            "missing": listed([label(metric) for metric in missing]),
+            **({"tweets": 0} if missing else _row(counts, members)),
         }
-        if not missing and definition.members:
-            row |= _row(counts, list(definition.members), impressions)
-            rows[definition.label] = row
-        elif missing:
-            rows[definition.label] = row | {"tweets": 0}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "definition"
     sums = [name for name in ("sum", "difference") if name in table]
     return table.astype(dict.fromkeys(sums, "Int64"))
 
 
-def _definitions(counts: Counts, summed: list[str]) -> list[_Definition]:
-    """Definitions that anybody uses and those of tools; tools that agree share a row."""
+def _definitions(
+    counts: Counts, summed: list[str]
+) -> dict[str, tuple[Sequence[str], Sequence[Tool]]]:
+    """Metrics and users of each definition: those of people, then those of tools.
+
+    Tools that agree share a row.
+    """
     published: dict[frozenset[str], list[Tool]] = {}
     for tool in tools():
         published.setdefault(frozenset(tool.metrics.split()), []).append(tool)
-    three = published.pop(frozenset(LIKES_REPOSTS_REPLIES))
-    return [
-        _Definition("likes + reposts + replies", LIKES_REPOSTS_REPLIES, tuple(three)),
-        _Definition("all public metrics", PUBLIC),
-        _Definition("every column", counts.names),
-        _Definition("the metrics taken as part", tuple(summed)),
-        *(
-            _Definition(
-                " and ".join(tool.tool for tool in agreed),
-                tuple(agreed[0].metrics.split()),
-                tuple(agreed),
-            )
-            for agreed in published.values()
+    return {
+        "likes + reposts + replies": (
+            LIKES_REPOSTS_REPLIES, published.pop(frozenset(LIKES_REPOSTS_REPLIES))
         ),
-    ]
+        "all public metrics": (PUBLIC, ()),
+        "every column": (counts.names, ()),
+        "the metrics taken as part": (summed, ()),
+    } | {
+        " and ".join(tool.tool for tool in agreed): (agreed[0].metrics.split(), agreed)
+        for agreed in published.values()
+    }  # fmt: skip
 
 
-def _row(counts: Counts, members: list[str], impressions: np.ndarray | None) -> dict[str, object]:
+def _row(counts: Counts, members: Sequence[str]) -> dict[str, object]:
     metrics = [name for name in members if name != "engagements"]
     chosen = counts.complete(metrics)
     engagements = counts.engagements[chosen]
@@ -131,12 +119,11 @@ def _row(counts: Counts, members: list[str], impressions: np.ndarray | None) -> 
         "rank_agreement": rank_agreement(sums, engagements),
         "top_agreement": top_agreement(sums, engagements),
     }
-    if impressions is not None:
-        shown = impressions[chosen]
+    if "impressions" in counts.frame:
+        shown = counts.impressions[0][chosen]
         usable = shown > 0
-        rate = exact_sum(sums[usable]) / exact_sum(shown[usable]) if usable.any() else None
-        true = exact_sum(engagements[usable]) / exact_sum(shown[usable]) if usable.any() else None
-        row |= {"rate": rate, "engagement_rate": true}
+        for name, part in (("rate", sums), ("engagement_rate", engagements)):
+            row[name] = exact_sum(part[usable]) / exact_sum(shown) if usable.any() else None
     return row
 
 
@@ -144,10 +131,8 @@ def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
     """Spearman's rank correlation, equal figures sharing their rank; None if one is constant."""
     if len(first) < 3:
         return None
-    one, other = (pd.Series(figures).rank().to_numpy() for figures in (first, second))
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    return float(np.corrcoef(one, other)[0, 1])
+    found = pd.DataFrame({"one": first, "other": second}).corr(method="spearman").to_numpy()[0, 1]
+    return None if np.isnan(found) else float(found)
 
 
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:

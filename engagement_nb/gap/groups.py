@@ -40,8 +40,9 @@ MANY = 20_000
 DRAWS = 1999
 """Permutations of a test: its smallest p-value is one in so many and one."""
 
-_AGES = ((1, "under a day"), (7, "1 to 6 days"), (28, "7 to 27 days"), (90, "28 to 89 days"),
-         (365, "90 to 364 days"), (np.inf, "a year or more"))  # fmt: skip
+_AGES = {1: "under a day", 7: "1 to 6 days", 28: "7 to 27 days", 90: "28 to 89 days",
+         365: "90 to 364 days", np.inf: "a year or more"}  # fmt: skip
+"""Days below which a Tweet has the age, in order."""
 _SINCE = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168, 336, 672)
 
 COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "low", "high", "over_count"]
@@ -105,25 +106,26 @@ class Units:
         """Which rows belong to each group that has any, by its label."""
         if key == "content":
             return self._by_content()
-        special: dict[str, Callable[[], tuple[pd.Series, list[str] | None]]] = {
+        labels_of: dict[str, Callable[[], pd.Series]] = {
             "size": self._sizes,
             "age": self._ages,
-            "month": self._months,
-            "day": self._days,
+            "month": lambda: self._posted().dt.strftime("%Y-%m"),
+            "day": lambda: self._time().dt.strftime("%Y-%m-%d"),
             "hour": self._hours,
             "hours_since_posting": self._since_hours,
             "days_since_posting": self._since_days,
         }
-        if key in special:
-            labels, order = special[key]()
+        if key in labels_of:
+            labels = labels_of[key]()
         elif key in self.frame.columns:
-            labels, order = self.frame[key].astype("string"), None
+            labels = self.frame[key].astype("string")
         else:
             raise AnalysisError(
                 f"There is no {key!r} to group these figures by.",
-                advice=f"Group by {', '.join([*special, 'content'])} or a column of the frame.",
+                advice=f"Group by {', '.join([*labels_of, 'content'])} or a column of the frame.",
             )
-        found = order if order is not None else sorted(labels.dropna().unique())
+        ordered = isinstance(labels.dtype, pd.CategoricalDtype)
+        found = labels.cat.categories if ordered else sorted(labels.dropna().unique())
         return _filled({label: labels == label for label in found})
 
     def _by_tweet(self, chosen: np.ndarray) -> pd.DataFrame:
@@ -169,64 +171,43 @@ class Units:
         # Two facts that hold for the same Tweets are one group.
         return {label: np.frombuffer(same, dtype=bool) for same, label in once.items()}
 
-    def _sizes(self) -> tuple[pd.Series, list[str]]:
+    def _sizes(self) -> pd.Series:
         figures = self.frame["engagements"]
         if "time" in self.frame.columns:
             figures = figures.groupby(self.frame["tweet_id"]).transform("sum")
-        edges = [0, 1, *(10**k for k in range(1, 18))]
-        names = ["0", *(f"{number(10**k)}–{number(10 ** (k + 1) - 1)}" for k in range(17))]
-        places = np.searchsorted(edges, figures.to_numpy(), side="right") - 1
-        return pd.Series(np.array(names)[places], index=self.frame.index), names[
-            : places.max(initial=0) + 1
-        ]
+        edges = [0, *(10**k for k in range(19))]
+        names = ["0", *(f"{number(10**k)}–{number(10 ** (k + 1) - 1)}" for k in range(18))]
+        return pd.cut(figures, edges, right=False, labels=names)
 
-    def _ages(self) -> tuple[pd.Series, list[str]]:
+    def _ages(self) -> pd.Series:
         posted = self._posted()
-        moment = pd.Timestamp(self.moment) if self.moment else posted.max()
-        seconds = (moment - posted).dt.total_seconds()
-        days = seconds.to_numpy(dtype=float, na_value=np.nan) / 86400
-        ends = [end for end, _ in _AGES]
-        names = [name for _, name in _AGES]
-        places = np.searchsorted(ends, days, side="right").clip(max=len(names) - 1)
-        labels = pd.Series(np.array(names)[places], index=self.frame.index, dtype="string")
-        return labels.where(~np.isnan(days)), names
+        days = ((pd.Timestamp(self.moment or posted.max()) - posted).dt.total_seconds()) / 86400
+        return pd.cut(days, [-np.inf, *_AGES], right=False, labels=[*_AGES.values()])
 
-    def _months(self) -> tuple[pd.Series, None]:
-        return self._posted().dt.strftime("%Y-%m").astype("string"), None
-
-    def _days(self) -> tuple[pd.Series, None]:
-        return self._time().dt.strftime("%Y-%m-%d").astype("string"), None
-
-    def _hours(self) -> tuple[pd.Series, list[str]]:
+    def _hours(self) -> pd.Series:
         time = self._time()
         if (time == time.dt.floor("D")).all():
             raise AnalysisError(
                 "These figures are by day, so their hours are not known.",
                 advice='Ask for them by="hour".',
             )
-        hours = time.dt.strftime("%H").astype("string")
-        return hours, [f"{hour:02d}" for hour in range(24)]
+        return time.dt.strftime("%H")
 
-    def _since_hours(self) -> tuple[pd.Series, list[str]]:
-        hours = self._since("h").dt.total_seconds() / 3600
+    def _since_hours(self) -> pd.Series:
         names = [_span(a, b) for a, b in zip(_SINCE, [*_SINCE[1:], None], strict=True)]
-        places = np.searchsorted(_SINCE, hours.fillna(-1).to_numpy(dtype=float), side="right") - 1
-        return self._labelled(names, places), names
+        hours = self._since("h").dt.total_seconds() / 3600
+        return pd.cut(hours, [*_SINCE, np.inf], right=False, labels=names)
 
-    def _since_days(self) -> tuple[pd.Series, list[str]]:
-        days = (self._since("D").dt.total_seconds() / 86400).fillna(-1).to_numpy(dtype=float)
-        last = int(days.max(initial=0))
+    def _since_days(self) -> pd.Series:
+        days = self._since("D").dt.days
+        last = int(days.max()) if days.notna().any() else 0
         names = [f"day {day}" for day in range(last + 1)]
-        return self._labelled(names, days.astype(int)), names
+        return pd.cut(days, range(last + 2), right=False, labels=names)
 
     def _since(self, unit: str) -> pd.Series:
         """Time since posting; none for Tweets posted before the series begins."""
         posted, time = self._posted().dt.floor(unit), self._time()
         return (time - posted).where((posted >= time.min()) & (time >= posted))
-
-    def _labelled(self, names: list[str], places: np.ndarray) -> pd.Series:
-        labels = pd.Series(np.array(names)[places.clip(min=0)], index=self.frame.index)
-        return labels.astype("string").where(pd.Series(places >= 0, index=self.frame.index))
 
     def _posted(self) -> pd.Series:
         if len(self.frame) and (

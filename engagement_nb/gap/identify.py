@@ -57,12 +57,15 @@ class Verdict:
         Wire name.
     verdict
         `COUNTED`, `NOT_COUNTED` or `UNDETERMINED`.
-    in_sums
+    in_hidden
         Whether hidden engagement is what remains after this metric too.
-    n_nonzero
+    posts_above_zero
         Tweets with the metric above zero and engagements known.
-    contradictions, tight
-        Of those: Tweets that the metrics taken as part, with this one, exceed and fit.
+    contradictions, contradicted_share
+        Number and share of those on which the metrics taken as part, with this one, sum to more
+        than engagements; the share is None where there are none.
+    tight
+        Of those: Tweets on which they sum to engagements exactly.
     weight
         Share of the metric that engagements include, as far as the Tweets show one; None where
         they cannot tell. A diagnostic of metrics that are not counted in full.
@@ -76,19 +79,15 @@ class Verdict:
 
     name: str
     verdict: str
-    in_sums: bool
-    n_nonzero: int
+    in_hidden: bool
+    posts_above_zero: int
     contradictions: int
+    contradicted_share: float | None
     tight: int
     weight: float | None
     stand_in: str
     expected: str
     why: str
-
-    @property
-    def contradicted_share(self) -> float | None:
-        """Share of the Tweets with any of it that contradict it; None where none has any."""
-        return self.contradictions / self.n_nonzero if self.n_nonzero else None
 
 
 @dataclass(frozen=True)
@@ -181,22 +180,18 @@ class Tweets:
         while True:
             inside = [j for j in free if j in given.members]
             outside = [j for j in free if j not in given.members]
-            step = self._better(given, by, [((j,), ()) for j in outside])
-            step = self._better(given, by, [((), (j,)) for j in inside], step)
+            singles: list[Step] = [*(((j,), ()) for j in outside), *(((), (j,)) for j in inside)]
+            step = self._better(given, by, singles)
             if step is None:
-                swaps: list[Step] = [((k,), (j,)) for j in inside for k in outside]
-                step = self._better(given, by, swaps)
+                step = self._better(given, by, [((k,), (j,)) for j in inside for k in outside])
             if step is None:
                 return given
             given = self.step(given, *step)
 
-    def _better(
-        self, given: MetricSet, by: Score, steps: list[Step], known: Step | None = None
-    ) -> Step | None:
-        found, top = known, by(given.left) + 1e-9
+    def _better(self, given: MetricSet, by: Score, steps: list[Step]) -> Step | None:
+        """The step that raises the score most; None if none does."""
+        found, top = None, by(given.left) + 1e-9
         key: tuple[object, ...] = (top,)
-        if known is not None:
-            key = self._key(by(self.step(given, *known).left), known)
         for step in steps:
             value = by(self.step(given, *step).left)
             if value > top and (new := self._key(value, step)) > key:
@@ -251,39 +246,54 @@ def judge(counts: Counts, tolerance: float = TOLERANCE) -> tuple[list[Verdict], 
     exact = int(np.count_nonzero(core.fits & (tweets.engagements > 0)))
     exceeded = int(np.count_nonzero(core.exceeds))
     together = exact >= TOGETHER and exceeded <= tolerance * len(core.left) and bool(core.members)
-    verdicts = []
-    for j, name in enumerate(counts.names):
+    known = (counts.known & counts.judged).any(axis=1)
+    found: list[tuple[str, str]] = []
+    for j in range(len(counts.names)):
         fits, against = _speaking(tweets, best, j)
-        verdict, other = UNDETERMINED, ""
+        verdict = UNDETERMINED
         if j in core.members:
             verdict, why = COUNTED, "Tweets fit exactly with it and not without it"
         elif not tweets.n_nonzero[j]:
-            unknown = counts.known is not None and not counts.known[j].any()
-            why = "not known for any Tweet" if unknown else "zero on every Tweet; not measured?"
+            zero = "zero on every Tweet, so it may not be measured"
+            why = zero if known[j] else "not known for any Tweet"
         elif _starves(tweets, core, j, tolerance, together):
-            verdict, why = NOT_COUNTED, "the counted metrics leave too little of it"
-        elif others := stand_ins.get(j):
-            other = counts.names[others[0]]
+            verdict, why = NOT_COUNTED, "the counted metrics leave too little of engagements for it"
+        elif stand_ins.get(j):
             why = "another metric fits as well in its place"
         elif against:
-            why = "Tweets contradict it, too few or too equivocal for a verdict"
+            why = "the Tweets that contradict it are too few or too ambiguous for a verdict"
         elif fits:
             why = "too few Tweets fit exactly with it"
         else:
-            why = "nothing contradicts it, and no Tweet fits exactly with it"
-        weight = _weight(tweets, core, j) if verdict == NOT_COUNTED else None
+            why = "no Tweet contradicts it, and none fits exactly with it"
+        found.append((verdict, why))
+    undetermined = [j for j, told in enumerate(found) if told[0] == UNDETERMINED and known[j]]
+    taken = _take_as_part(tweets, core, undetermined, counts.names)
+    verdicts = []
+    for j, (verdict, why) in enumerate(found):
+        fits, against = _speaking(tweets, taken, j)
+        others = stand_ins.get(j) if verdict == UNDETERMINED else None
         verdicts.append(
             Verdict(
-                name, verdict, verdict == COUNTED, int(tweets.n_nonzero[j]), against, fits,
-                weight, other, expected(name), why,
+                name=counts.names[j],
+                verdict=verdict,
+                in_hidden=j in taken.members,
+                posts_above_zero=(nonzero := int(tweets.n_nonzero[j])),
+                contradictions=against,
+                contradicted_share=against / nonzero if nonzero else None,
+                tight=fits,
+                weight=_weight(tweets, core, j) if verdict == NOT_COUNTED else None,
+                stand_in=counts.names[others[0]] if others else "",
+                expected=_expected(counts.names[j]),
+                why=why,
             )
-        )  # fmt: skip
+        )
     return verdicts, together
 
 
-def _speaking(tweets: Tweets, best: MetricSet, j: int) -> tuple[int, int]:
-    """Tweets with a metric that the best set with it fits, and that it exceeds."""
-    given = best if j in best.members else tweets.step(best, [j])
+def _speaking(tweets: Tweets, given: MetricSet, j: int) -> tuple[int, int]:
+    """Tweets with a metric that a set with it fits, and that it exceeds."""
+    given = given if j in given.members else tweets.step(given, [j])
     above = tweets.above[j]
     return int(np.count_nonzero(above & given.fits)), int(np.count_nonzero(above & given.exceeds))
 
@@ -354,43 +364,32 @@ OUTSIDE_ELSEWHERE = frozenset({"video_views", "media_views", "bookmarks", "share
 """Not part of engagements in any real export whose Tweets could tell."""
 
 
-def expected(name: str) -> str:
+def _expected(name: str) -> str:
     """What the vendor's documents say about a metric's part in engagements."""
     return METRICS[name].expected if name in METRICS else "not said"
 
 
-def speaking(counts: Counts, taken: list[str], name: str) -> tuple[int, int]:
-    """Tweets with a metric on which it and the metrics taken as part are too much, or fit."""
-    above = (counts.values[counts.names.index(name)] > 0) & counts.judged
-    left = (counts.engagements - counts.sums([*taken, *({name} - {*taken})]))[above]
-    return int(np.count_nonzero(left < 0)), int(np.count_nonzero(left == 0))
-
-
-def take_as_part(counts: Counts, verdicts: list[Verdict]) -> list[str]:
+def _take_as_part(
+    tweets: Tweets, core: MetricSet, undetermined: list[int], names: tuple[str, ...]
+) -> MetricSet:
     """The metrics whose sum is subtracted from engagements: counted, and presumably counted.
 
     An undetermined metric is presumed counted if the documents say so, or if they say nothing
     and it is not outside in other exports (`OUTSIDE_ELSEWHERE`), unless the Tweets contradict
-    it together with those taken before it. Documents enter here and nowhere else: no verdict
-    depends on them, and the bounds of hidden engagement do not either.
+    it together with those taken before it. Documents enter here and nowhere else: neither
+    verdicts nor the bounds of hidden engagement depend on them.
     """
-    tweets = Tweets.of(counts)
-    place = {name: j for j, name in enumerate(counts.names)}
-    taken = tweets.set_of(place[v.name] for v in verdicts if v.verdict == COUNTED)
-    open_ones = [v for v in verdicts if v.verdict == UNDETERMINED]
+    documented = {j: _expected(names[j]) == "counted" for j in undetermined}
     presumed = [
-        v
-        for v in open_ones
-        if v.expected == "counted" or (v.expected == "not said" and v.name not in OUTSIDE_ELSEWHERE)
+        j
+        for j in undetermined
+        if documented[j]
+        or (_expected(names[j]) == "not said" and names[j] not in OUTSIDE_ELSEWHERE)
     ]
-    unused = {v.name for v in presumed if not v.n_nonzero}
-    order = sorted(
-        (place[v.name] for v in presumed if v.n_nonzero),
-        key=lambda j: (expected(counts.names[j]) == "counted", tweets.size[j]),
-        reverse=True,
-    )
-    for j in order:
+    used = [j for j in presumed if tweets.n_nonzero[j]]
+    taken = tweets.step(core, [j for j in presumed if not tweets.n_nonzero[j]])
+    for j in sorted(used, key=lambda j: (documented[j], tweets.size[j]), reverse=True):
         wider = tweets.step(taken, [j])
         if score(wider.left) >= score(taken.left):
             taken = wider
-    return [n for j, n in enumerate(counts.names) if j in taken.members or n in unused]
+    return taken

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.read import Counts, checked, column_counts, one_row_a_tweet
+from engagement_nb.gap.read import Counts, checked, one_row_a_tweet
 from engagement_nb.metrics import metric_columns
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS, label
-from engagement_nb.words import counted, number
+from engagement_nb.words import counted, number, sentence
 
 COLUMNS = ["oddity", "tweets", "of", "reading", "examples"]
 EXAMPLES = 5
@@ -58,46 +58,35 @@ def _without_url(counts: Counts, _: list[str]) -> dict[str, object]:
     total = number(int(clicks[which].sum()))
     return _row(counts, "URL clicks without a URL", which, int(no_url.sum()), lambda n: (
         f"{counted(n, 'Tweet')} without a URL in the text {'has' if n == 1 else 'have'} {total}"
-        " URL clicks: a click on a hashtag's link counts as one, and so may media or cards."
+        " URL clicks. Clicks on hashtags count as URL clicks; clicks on media or cards may too."
     ))  # fmt: skip
 
 
-def _impressions(counts: Counts) -> tuple[np.ndarray, np.ndarray] | None:
-    if "impressions" not in counts.frame.columns:
-        return None
-    return column_counts(counts.frame, "impressions")
-
-
 def _more_than_seen(counts: Counts, _: list[str]) -> dict[str, object]:
-    given = _impressions(counts)
-    if given is None:
-        return {}
-    seen, known = given
+    seen, known = counts.impressions
     both = known & counts.judged
     which = both & (counts.engagements > seen) & (seen > 0)
     return _row(counts, "more engagements than impressions", which, int(both.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} with more engagements than impressions: one person can engage"
-        " several times, and promoted engagements count while promoted impressions do not."
+        f"{counted(n, 'Tweet')} {'has' if n == 1 else 'have'} more engagements than impressions:"
+        " one person can engage several times, and engagements include promoted ones while"
+        " impressions do not."
     ))  # fmt: skip
 
 
 def _unseen(counts: Counts, _: list[str]) -> dict[str, object]:
-    given = _impressions(counts)
-    if given is None:
-        return {}
-    seen, known = given
+    seen, known = counts.impressions
     both = known & counts.judged
     which = both & (seen == 0) & (counts.engagements > 0)
     return _row(counts, "engagements without impressions", which, int(both.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} with engagements and not one impression."
+        f"{counted(n, 'Tweet')} {'has' if n == 1 else 'have'} engagements but no impressions."
     ))  # fmt: skip
 
 
 def _too_large(counts: Counts, summed: list[str]) -> dict[str, object]:
     which = counts.judged & (counts.sums(summed) > counts.engagements)
     return _row(counts, "impossible rows", which, int(counts.judged.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} on which the metrics that are part of engagements sum to more"
-        " than engagements: counters read at different moments, or a wrong row."
+        f"On {counted(n, 'Tweet')} the metrics that are part of engagements sum to more than"
+        " engagements: the counters were read at different moments, or the row is incorrect."
     ))  # fmt: skip
 
 
@@ -112,8 +101,9 @@ def _before_2017(counts: Counts, summed: list[str]) -> dict[str, object]:
     if ((counts.engagements - counts.sums(others))[which] < views[which]).any():
         return {}
     return _row(counts, "media views from before 2017-10-09", which, int(old.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} from before 2017-10-09, when the API still counted media views"
-        " as engagements: analyse earlier and later ones apart."
+        f"{counted(n, 'Tweet')} {'was' if n == 1 else 'were'} posted before 2017-10-09, when the"
+        " API still counted media views as engagements: analyze earlier and later Tweets"
+        " separately."
     ))  # fmt: skip
 
 
@@ -138,9 +128,9 @@ def fallen(counts: Counts, earlier: pd.DataFrame) -> list[dict[str, object]]:
                 "oddity": f"{label(name)} fell",
                 "tweets": int(fell.sum()),
                 "of": len(pairs),
-                "reading": f"{label(name)} fell by {number(int(lost[fell].sum()))} in all on"
-                f" {counted(int(fell.sum()), 'Tweet')} since the earlier snapshot: likes and"
-                " follows are taken back, accounts are removed.",
+                "reading": f"{sentence(label(name))} fell by {number(int(lost[fell].sum()))} in"
+                f" all on {counted(int(fell.sum()), 'Tweet')} since the earlier snapshot: people"
+                " undo likes and follows, and accounts are removed.",
                 "examples": ", ".join(pairs.loc[fell, "tweet_id"].head(EXAMPLES).astype(str)),
             }
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.vocabulary import NO_CANDIDATES, label
 
 _EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements", "replies",
-                   "retweets",                    "reposts", "post text", "tweet text"}  # fmt: skip
+                   "retweets", "reposts", "post text", "tweet text"}  # fmt: skip
 """Columns of X's export files in English, in lower case."""
 LARGEST = 10**17
 """Counts above it are refused: twenty of them would no longer fit 64 bits."""
@@ -34,7 +35,7 @@ class Counts:
     values
         (metrics, Tweets), int64; 0 where unknown.
     known
-        (metrics, Tweets), or None when every figure is known.
+        (metrics, Tweets): whether the figure is known.
     engagements
         (Tweets,), int64; 0 where unknown.
     judged
@@ -48,7 +49,7 @@ class Counts:
     frame: pd.DataFrame
     names: tuple[str, ...]
     values: np.ndarray
-    known: np.ndarray | None
+    known: np.ndarray
     engagements: np.ndarray
     judged: np.ndarray
     dropped: int = 0
@@ -66,11 +67,12 @@ class Counts:
 
     def complete(self, members: Sequence[str]) -> np.ndarray:
         """Which Tweets have engagements and every one of some metrics."""
-        full = self.judged.copy()
-        if self.known is not None:
-            for name in members:
-                full &= self.known[self.names.index(name)]
-        return full
+        return self.judged & self.known[[self.names.index(name) for name in members]].all(axis=0)
+
+    @cached_property
+    def impressions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Impressions with 0 for unknown, and which are known: (Tweets,) each."""
+        return column_counts(self.frame, "impressions")
 
 
 def open_figures(
@@ -139,13 +141,8 @@ def read_counts(frame: pd.DataFrame) -> Counts:
     known = np.ones((len(names), len(frame)), dtype=bool)
     for row, name in enumerate(names):
         values[row], known[row] = column_counts(frame, name)
-    if "engagements" in frame.columns:
-        engagements, judged = column_counts(frame, "engagements")
-    else:
-        engagements = np.zeros(len(frame), dtype=np.int64)
-        judged = np.zeros(len(frame), dtype=bool)
-    everything = None if known.all() else known
-    return Counts(frame, names, values, everything, engagements, judged, dropped, series)
+    engagements, judged = column_counts(frame, "engagements")
+    return Counts(frame, names, values, known, engagements, judged, dropped, series)
 
 
 def checked(frame: pd.DataFrame) -> pd.DataFrame:
@@ -205,7 +202,9 @@ def _with_text_ids(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One column as int64 with 0 for unknown, and which are known."""
+    """One column as int64 with 0 for unknown, and which are known; all unknown without it."""
+    if name not in frame.columns:
+        return np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
     column = frame[name]
     known = column.notna().to_numpy(dtype=bool, copy=True)
     if pd.api.types.is_bool_dtype(column.dtype) or column.dtype.kind in "mM":
@@ -241,7 +240,10 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         # Each row is a Tweet without an id, or a day of the whole account.
         return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
     if "time" in frame.columns:
-        return sum_series(frame), 0
+        repeats = frame.duplicated(["tweet_id", "time"])
+        if repeats.any():
+            raise _repeated(frame[repeats], "for the same hour or day", "Keep one row of them.")
+        return _summed(frame.drop(columns="time")), 0
     if not frame["tweet_id"].duplicated().any():
         return frame.reset_index(drop=True), 0
     if "read_at" in frame.columns:
@@ -250,26 +252,22 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     once = frame.drop_duplicates(["tweet_id", *metric_columns(frame)])
     twice = once["tweet_id"].duplicated()
     if twice.any():
-        ids = [str(tweet_id) for tweet_id in once.loc[twice, "tweet_id"].unique()]
-        raise AnalysisError(
-            f"{_tweets(ids)} more than once, with different figures.",
-            advice="Keep one row a Tweet, or give the column read_at so that the last one counts.",
-            tweet_ids=ids,
+        raise _repeated(
+            once[twice],
+            "with different figures",
+            "Keep one row per Tweet, or add the column read_at so that the last one counts.",
         )
     return once.reset_index(drop=True), len(frame) - len(once)
 
 
-def sum_series(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row a Tweet of a series: sums over its hours or days, missing where one is missing."""
-    repeats = frame.duplicated(["tweet_id", "time"])
-    if repeats.any():
-        ids = [str(tweet_id) for tweet_id in frame.loc[repeats, "tweet_id"].unique()]
-        raise AnalysisError(
-            f"{_tweets(ids)} more than once for the same hour or day.",
-            advice="Keep one row a Tweet and hour or day.",
-            tweet_ids=ids,
-        )
-    return _summed(frame.drop(columns="time"))
+def _repeated(rows: pd.DataFrame, how: str, advice: str) -> AnalysisError:
+    ids = [str(tweet_id) for tweet_id in rows["tweet_id"].unique()]
+    which = f"Tweet {ids[0]} occurs" if len(ids) == 1 else f"{len(ids):,} Tweets occur"
+    return AnalysisError(
+        f"{which} more than once, {how}" + (f"; the first is {ids[0]}." if len(ids) > 1 else "."),
+        advice=advice,
+        tweet_ids=ids,
+    )
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -315,20 +313,8 @@ def _small(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def exact_sum(numbers: np.ndarray) -> int:
-    """Sum of int64 that cannot overflow."""
-    if not len(numbers):
-        return 0
-    biggest = max(abs(int(numbers.max())), abs(int(numbers.min())))
-    if biggest * len(numbers) < 2**62:
-        return int(numbers.sum())
-    high, low = numbers >> 32, numbers & 0xFFFFFFFF
-    return (int(high.sum()) << 32) + int(low.sum())
-
-
-def _tweets(ids: list[str]) -> str:
-    if len(ids) == 1:
-        return f"Tweet {ids[0]} comes"
-    return f"{len(ids):,} Tweets, {ids[0]} the first, come"
+    """Sum of int64 that cannot overflow: the halves of 32 bits are summed apart."""
+    return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
 
 
 def _refuse(frame: pd.DataFrame, wrong: np.ndarray, name: str, what: str) -> None:

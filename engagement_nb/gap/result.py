@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from engagement_nb.metrics import About, csv_text
 from engagement_nb.store import Store
 from engagement_nb.vocabulary import label
 
-_COLUMNS = ("label", "sum", "verdict", "in_hidden", "posts_above_zero", "contradictions",
-            "contradicted_share", "tight", "weight", "stand_in", "expected", "why")  # fmt: skip
+_COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
+_PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap", "counted",
+          "not_counted", "undetermined", "summed", "hidden", "hidden_share", "doubtful_outside",
+          "excess", "level", "over_count", "contradictions", "tolerance", "sandbox")  # fmt: skip
+"""What JSON has under its own name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +81,12 @@ class Findings:
     @property
     def summed(self) -> list[str]:
         """Metrics that `hidden` subtracts: counted, and undetermined ones presumed counted."""
-        return [v.name for v in self.verdicts if v.in_sums]
+        return [v.name for v in self.verdicts if v.in_hidden]
 
     @property
     def left_out(self) -> list[str]:
         """All other metrics: their sum is `over_count`."""
-        return [v.name for v in self.verdicts if not v.in_sums]
+        return [v.name for v in self.verdicts if not v.in_hidden]
 
     @cached_property
     def compared(self) -> np.ndarray:
@@ -169,11 +172,6 @@ class Findings:
         return exact_sum(np.maximum(least, 0)), exact_sum(np.maximum(most, 0))
 
     @property
-    def hidden_at_most(self) -> int:
-        """What would be hidden if no undetermined metric were part of engagements."""
-        return self.hidden_bounds[1]
-
-    @property
     def doubtful_outside(self) -> int:
         """Sum of the undetermined metrics that `over_count` has, and `hidden` might have."""
         doubtful = [name for name in self.undetermined if name not in self.summed]
@@ -224,27 +222,21 @@ class Findings:
         is not counted in full and the Tweets can tell), ``stand_in`` (a metric that fits as well
         in its place), ``expected`` (what the documents say), ``why``.
         """
-        chosen = self.compared
-        rows = {
-            v.name: {
-                "label": label(v.name),
-                "sum": exact_sum(self.counts.values[j][chosen]),
-                "verdict": v.verdict,
-                "in_hidden": v.in_sums,
-                "posts_above_zero": v.n_nonzero,
-                "contradictions": v.contradictions,
-                "contradicted_share": v.contradicted_share,
-                "tight": v.tight,
-                "weight": v.weight,
-                "stand_in": v.stand_in,
-                "expected": v.expected,
-                "why": v.why,
-            }
-            for j, v in enumerate(self.verdicts)
-        }
-        table = pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS))
+        table = pd.DataFrame.from_dict(self._metrics, orient="index", columns=_COLUMNS)
         table.index.name = "metric"
         return table.astype({"contradicted_share": "Float64", "weight": "Float64"})
+
+    @cached_property
+    def _metrics(self) -> dict[str, dict[str, Any]]:
+        """The rows of `table` as plain values."""
+        sums = {
+            name: exact_sum(values[self.compared])
+            for name, values in zip(self.counts.names, self.counts.values, strict=True)
+        }
+        return {
+            v.name: {"label": label(v.name), "sum": sums[v.name], **asdict(v)}
+            for v in self.verdicts
+        }
 
     def _units(self, key: str) -> Units:
         """What groups are made of: the rows of a series for groups in time, else Tweets."""
@@ -401,41 +393,17 @@ class Findings:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""
-        return {
-            "posts": self.posts,
-            "posts_left_out": self.posts_left_out,
-            "engagements": self.engagements,
-            "sum_of_metrics": self.sum_of_metrics,
-            "naive_gap": self.naive_gap,
-            "counted": self.counted,
-            "not_counted": self.not_counted,
-            "undetermined": self.undetermined,
-            "summed": self.summed,
-            "hidden": self.hidden,
-            "hidden_share": self.hidden_share,
-            "hidden_at_most": self.hidden_at_most,
-            "doubtful_outside": self.doubtful_outside,
+        return {name: getattr(self, name) for name in _PLAIN} | {
+            "hidden_at_most": self.hidden_bounds[1],
             "hidden_bounds": list(self.hidden_bounds),
-            "excess": self.excess,
             "interval": None if self.hidden_interval is None else list(self.hidden_interval),
-            "level": self.level,
-            "over_count": self.over_count,
-            "contradictions": self.contradictions,
-            "tolerance": self.tolerance,
             "read_together": self.together,
             "metrics": {
-                name: {key: _plain(value) for key, value in row.items()}
-                for name, row in self.table.to_dict("index").items()
+                name: {column: row[column] for column in _COLUMNS}
+                for name, row in self._metrics.items()
             },
             "labels": dict(self.about.labels),
             "source": self.about.source,
             "endpoint": self.about.endpoint,
             "unit": self.about.unit,
-            "sandbox": self.sandbox,
         }
-
-
-def _plain(value: Any) -> Any:
-    if value is pd.NA or value is None:
-        return None
-    return value.item() if isinstance(value, np.generic) else value

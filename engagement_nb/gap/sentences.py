@@ -93,10 +93,10 @@ def _included(gap: Findings) -> str:
 
 
 def _left_out(gap: Findings) -> str:
-    """That many Tweets are not in the figures, because they lack a metric that others have."""
+    """How many Tweets the figures exclude because they lack a metric that other Tweets have."""
     judged = gap.counts.judged
     lacking = int(judged.sum()) - gap.posts
-    if lacking <= judged.sum() * 0.1 or gap.counts.known is None:
+    if lacking <= judged.sum() * 0.1:
         return ""
     known = dict(zip(gap.counts.names, gap.counts.known, strict=True))
     names = [name for name in gap.summed if not known[name][judged].all()]
@@ -108,7 +108,7 @@ def _left_out(gap: Findings) -> str:
 
 
 def no_answer(gap: Findings) -> str | None:
-    """Why there is nothing to say; None when there is."""
+    """Why the figures give no answer; None if they give one."""
     tweets = len(gap.counts)
     if not tweets:
         return "There are no Tweets in these figures."
@@ -123,7 +123,7 @@ def no_answer(gap: Findings) -> str | None:
             " compare the metrics with. They require the owner's tokens or an export file, and"
             " totals has them for 90 days only."
         )
-    if gap.counts.known is not None and not gap.counts.known.any():
+    if not gap.counts.known.any():
         return "All metrics besides engagements are missing, so there is nothing to add up."
     if not gap.posts:
         return "No Tweet has both engagements and all the metrics to compare them with."
@@ -167,7 +167,7 @@ def figures(gap: Findings) -> str:
 
 
 def columns(gap: Findings) -> str:
-    """The result of adding up every column."""
+    """The sum of all columns against engagements."""
     gaps = gap.tweets["naive_gap"].to_numpy()
     above, below = int(np.count_nonzero(gaps > 0)), int(np.count_nonzero(gaps < 0))
     equal = gap.posts - above - below
@@ -184,31 +184,32 @@ def columns(gap: Findings) -> str:
         f"The sum is above engagements on {counted(below, 'Tweet')}, below on {number(above)},"
         f" equal on {number(equal)}."
     )
-    belong = "are not taken as part of them" if gap.doubtful_outside else "do not belong"
+    outside = "not assumed to be" if gap.doubtful_outside else "not"
+    over = f"{number(gap.over_count)} interactions that are {outside} part of engagements"
     if gap.hidden > 0 and gap.over_count > 0:
         third = (
-            f"It nets two errors: {number(gap.over_count)} that {belong}, and"
-            f" {number(gap.hidden)} that match no metric."
+            f"The naive gap mixes two errors of opposite sign: the sum includes {over}, and lacks"
+            f" {number(gap.hidden)} engagements that match no metric."
         )
     elif gap.over_count > 0:
-        third = f"It contains {number(gap.over_count)} that {belong}."
+        third = f"The sum includes {over}."
     elif gap.hidden > 0:
-        third = "It consists of engagement that matches no metric."
+        third = "The naive gap consists of engagements that match no metric."
     else:
-        third = "No metric is outside of engagements, and nothing is hidden."
+        third = "Every metric is part of engagements, and nothing is hidden."
     return f"{first} {second} {third}"
 
 
 def evidence(gap: Findings) -> str:
-    """Which metrics are in and out, and on what evidence."""
+    """Which metrics are counted and which are not, with the evidence."""
     table = gap.table.to_dict("index")
     parts = []
     if gap.counted:
         against = (
             "no Tweet contradicts them"
             if not gap.contradictions
-            else f"they sum to too much on {counted(gap.contradictions, 'Tweet')}, which wrong rows"
-            " or counters read at different moments can explain"
+            else f"they sum to more than engagements on {counted(gap.contradictions, 'Tweet')},"
+            " which incorrect rows or counters read at different moments can explain"
         )
         parts.append(f"**Counted:** {labels(gap.counted)}; {against}.")
     if gap.not_counted:
@@ -223,10 +224,14 @@ def evidence(gap: Findings) -> str:
         text = f"**Undetermined:** {'; '.join(said)}."
         if presumed := [n for n in _open(gap) if n in gap.summed]:
             text += f" The figures assume that {labels(presumed)} are counted."
-        tied = [v for v in gap.verdicts if v.stand_in and v.in_sums]
+        tied = [
+            v
+            for v in gap.verdicts
+            if v.in_hidden and v.stand_in not in ("", *gap.summed) and v.expected == "counted"
+        ]
         if tied:
             pairs = listed([f"{label(v.name)} rather than {label(v.stand_in)}" for v in tied])
-            text += f" They take {pairs} from the documents, not from the Tweets."
+            text += f" They assume {pairs} because the documents say so; the Tweets do not tell."
         least, most = gap.hidden_bounds
         if least < most:
             text += (
@@ -234,7 +239,7 @@ def evidence(gap: Findings) -> str:
                 f" {number(most)}."
             )
         parts.append(text)
-    return "\n\n".join(parts) or "There is no metric to judge."
+    return "\n\n".join(parts)
 
 
 def _weights(gap: Findings) -> str:
@@ -295,14 +300,15 @@ def confidence(gap: Findings) -> str:
             f"For these {counted(gap.posts, 'Tweet')} the hidden share is known up to the"
             f" undetermined metrics. The {gap.level * 100:g} % confidence interval,"
             f" {interval(*limits)}, is for the share that such Tweets have on average, if they are"
-            " independent. It cannot cover giants of a kind that is not among these Tweets:"
-            " distrust it where the share rises with size."
+            " independent. It does not account for Tweets much larger than any of these: do not"
+            " rely on it if the hidden share rises with size."
         )
     if gap.together:
         parts.append(
-            f"The counted metrics fit at least {TOGETHER} Tweets exactly and exceed hardly any, so"
-            f" the counters were read together: {LEAST_TWEETS} Tweets that contradict a metric,"
-            f" and {FITS_PER_EXCESS} for each that supports it, are enough against it."
+            f"The counted metrics equal engagements on at least {TOGETHER} Tweets and exceed them"
+            " on almost none, so the counters were read together. Therefore a metric is called"
+            f" not counted in full if at least {LEAST_TWEETS} Tweets contradict it, and at least"
+            f" {FITS_PER_EXCESS} for each Tweet that supports it."
         )
     elif gap.counted:
         parts.append(
@@ -403,7 +409,7 @@ def usual(table: pd.DataFrame) -> str:
         parts.append(text + ".")
     if lacking := [f"**{name}** ({what})" for name, what in table["missing"].items() if what]:
         parts.append(f"- Not computable, because the figures lack metrics: {listed(lacking)}.")
-    return "\n".join(parts) or "There is nothing to compare the definitions on."
+    return "\n".join(parts)
 
 
 def odd(table: pd.DataFrame) -> str:
@@ -432,13 +438,14 @@ def meaning(gap: Findings) -> str:
         )
     if gap.over_count > 0 and gap.hidden > 0:
         parts.append(
-            f"The naive gap, {number(gap.naive_gap)}, does not measure what is hidden: it nets"
-            f" {number(gap.hidden)} against {number(gap.over_count)}."
+            f"The naive gap, {number(gap.naive_gap)}, does not measure what is hidden: it mixes"
+            f" {number(gap.hidden)} hidden engagements with {number(gap.over_count)} interactions"
+            " outside of engagements."
         )
     if unsure := _open(gap):
         parts.append(
-            f"These Tweets cannot tell whether {labels(unsure)} are counted. More Tweets with"
-            " them, especially small ones, could."
+            f"These Tweets do not show whether {labels(unsure)} are counted. More Tweets that have"
+            " these metrics could show it, especially Tweets with few engagements."
         )
     limits = gap.hidden_interval
     if limits is not None and limits.high - limits.low > 0.2:
@@ -450,7 +457,7 @@ def meaning(gap: Findings) -> str:
 
 def table_html(table: pd.DataFrame) -> str:
     """The table of metrics for people: labels, separators, no wire names."""
-    head = ["metric", "sum", "verdict", "Tweets with any", "too large on", "exact on"]
+    head = ["metric", "sum", "verdict", "Tweets above zero", "contradictions", "exact fits"]
     rows = [
         [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
          number(row["contradictions"]), number(row["tight"])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -144,29 +145,22 @@ class Gap(Findings):
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
             return none
-        whole = {
-            "figures": sentences.figures,
-            "columns": sentences.columns,
-            "evidence": sentences.evidence,
-            "documents": sentences.documents,
-            "confidence": sentences.confidence,
-            "meaning": sentences.meaning,
+        by = _TITLES.get(topic, f"by {topic}")
+        readings: dict[str, Callable[[], str]] = {
+            "figures": lambda: sentences.figures(self),
+            "columns": lambda: sentences.columns(self),
+            "evidence": lambda: sentences.evidence(self),
+            "documents": lambda: sentences.documents(self),
+            "confidence": lambda: sentences.confidence(self),
+            "meaning": lambda: sentences.meaning(self),
+            "definitions": lambda: sentences.usual(self.definitions()),
+            "oddities": lambda: sentences.odd(self.oddities(earlier)),
+            "trend": lambda: sentences.trend(self.trend(zone=zone), self.level),
+            "growth": lambda: sentences.growth(self.growth()),
+            "size": lambda: sentences.by_size(self.by(topic), by),
         }
-        if topic in whole:
-            return whole[topic](self)
-        if topic == "definitions":
-            return sentences.usual(self.definitions())
-        if topic == "oddities":
-            return sentences.odd(self.oddities(earlier))
-        if topic == "trend":
-            return sentences.trend(self.trend(zone=zone), self.level)
-        if topic == "growth":
-            return sentences.growth(self.growth())
         try:
-            by = _TITLES.get(topic, f"by {topic}")
-            if topic == "size":
-                return sentences.by_size(self.by(topic), by)
-            return sentences.where(self.differences(topic), by)
+            return readings.get(topic, lambda: sentences.where(self.differences(topic), by))()
         except AnalysisError as error:
             if topic not in _TITLES:
                 raise

@@ -47,9 +47,7 @@ def over_time(
         ) from None
     local = moment.dt.tz_convert(place).dt.tz_localize(None)
     period, index, step = in_periods(local, by)
-    impressions, seen = np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
-    if "impressions" in frame:
-        impressions, seen = column_counts(frame, "impressions")
+    impressions, seen = column_counts(frame, "impressions")
     figures = frame[["engagements", "hidden"]].assign(
         impressions=impressions, engaged=np.where(seen, frame["engagements"], 0), period=period,
         tweet=frame["tweet_id"] if "tweet_id" in frame else np.arange(len(frame)),

@@ -188,7 +188,7 @@ def test_a_tweet_that_comes_twice_alike_is_counted_once(frame):
 
 def test_a_tweet_that_comes_twice_with_other_figures_is_one_clear_error(frame):
     other = frame.head(1).assign(favorites=frame["favorites"].head(1) + 1)
-    with pytest.raises(AnalysisError, match="comes more than once, with different"):
+    with pytest.raises(AnalysisError, match="occurs more than once, with different"):
         explore_gap(pd.concat([frame, other]))
 
 

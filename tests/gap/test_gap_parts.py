@@ -12,6 +12,8 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
 from engagement_nb.gap.groups import holm, permutation_p
+from engagement_nb.gap.oddities import find_oddities
+from engagement_nb.gap.read import read_counts
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
@@ -226,6 +228,42 @@ def test_oddities_are_found_counted_and_said():
     assert "impossible rows" not in odd.index
 
 
+def test_oddities_count_the_tweets_that_can_tell_and_name_five_of_them():
+    """Unknown engagements, impressions or links are no oddity, and zeros are none."""
+    count = 12
+    frame = pd.DataFrame(
+        {
+            "tweet_id": [f"t{k}" for k in range(count)],
+            "engagements": pd.array([9] * 10 + [0, pd.NA], dtype="Int64"),
+            "url_clicks": [2] * 7 + [0] * 3 + [0, 1],
+            "favorites": [0] * 8 + [9, 10, 0, 0],
+            "impressions": pd.array([8, 9, 10, 0, 0, 1, pd.NA, 99, 99, 99, 0, 1], dtype="Int64"),
+            "has_url": pd.array([False] * 6 + [True, pd.NA] + [False] * 4, dtype="boolean"),
+            "media_views": [1] * 3 + [0] * 9,
+            "created_at": pd.to_datetime(
+                ["2017-10-08T23:59Z", "2017-10-09T00:00Z"] + ["2017-01-01T00:00Z"] * 10
+            ),
+        }
+    )
+    found = find_oddities(read_counts(frame), ["favorites"])
+    assert found.drop(columns="reading").to_numpy().tolist() == [
+        ["URL clicks without a URL", 7, 10, "t0, t1, t2, t3, t4"],
+        ["more engagements than impressions", 2, 10, "t0, t5"],
+        ["engagements without impressions", 2, 10, "t3, t4"],
+        ["impossible rows", 1, 11, "t9"],
+        ["media views from before 2017-10-09", 2, 11, "t0, t2"],
+    ]
+    readings = dict(zip(found["oddity"], found["reading"], strict=True))
+    assert "7 Tweets without a URL in the text have 13 URL" in readings["URL clicks without a URL"]
+    assert "2 Tweets were posted before" in readings["media views from before 2017-10-09"]
+
+
+def test_two_snapshots_without_ids_cannot_be_compared():
+    frame = account(5)
+    with pytest.raises(AnalysisError, match="need the column tweet_id"):
+        explore_gap(frame).oddities(frame.drop(columns="tweet_id"))
+
+
 def test_counters_that_fell_between_snapshots_are_told():
     now = account(50)
     earlier = now.copy()
@@ -233,6 +271,8 @@ def test_counters_that_fell_between_snapshots_are_told():
     odd = explore_gap(now).oddities(earlier)
     row = odd[odd["oddity"] == "likes fell"].iloc[0]
     assert (row["tweets"], row["of"]) == (3, 50)
+    assert row["examples"] == ", ".join(now["tweet_id"][:3])
+    assert len(odd[odd["oddity"].str.endswith("fell")]) == 1
     assert "fell by 12 in all on 3 Tweets" in row["reading"]
 
 
@@ -251,7 +291,7 @@ def test_words_are_those_that_people_read():
 def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
     gap = explore_gap(frame)
-    assert (gap.hidden, gap.hidden_at_most) == (10, 13)
+    assert (gap.hidden, gap.to_dict()["hidden_at_most"]) == (10, 13)
     assert gap.hidden_bounds == (10, 13)
 
 

@@ -127,7 +127,7 @@ def test_a_metric_that_is_zero_throughout_is_no_evidence():
     likes = np.arange(40)
     gap = explore_gap(frame_of(likes, favorites=likes, hashtag_clicks=likes * 0))
     assert gap.undetermined == ["hashtag_clicks"]
-    assert gap.table.at["hashtag_clicks", "why"] == "zero on every Tweet; not measured?"
+    assert gap.table.at["hashtag_clicks", "why"] == "zero on every Tweet, so it may not be measured"
 
 
 def test_one_wrong_row_decides_nothing():
@@ -178,6 +178,51 @@ def test_counters_are_read_together_from_twenty_exact_fits_on():
     assert explore_gap(views(19, 3)).undetermined == ["media_views"]
 
 
+def starved(tweets: int) -> list[str]:
+    """2,600 Tweets have media views; so many leave no room for them, the others leave much."""
+    frame = views(3000, 2600)
+    frame.loc[tweets:2599, "engagements"] += 20
+    return explore_gap(frame).not_counted
+
+
+def test_contradictions_beyond_the_tolerance_of_one_in_five_hundred_count():
+    """0.002 x 2,600 is 5.2: five Tweets may have wrong rows, six may not."""
+    assert starved(6) == ["media_views"]
+    assert starved(5) == []
+
+
+def exceeded(tweets: int) -> list[str]:
+    """1,000 Tweets, of which so many have wrong engagements, and three contradict media views."""
+    frame = views(1000, 3)
+    frame.loc[1000 - tweets :, "engagements"] -= 1
+    return explore_gap(frame).not_counted
+
+
+def test_counters_were_read_together_if_at_most_one_in_five_hundred_tweets_is_exceeded():
+    assert exceeded(2) == ["media_views"]
+    assert exceeded(3) == []
+
+
+def test_counters_that_were_not_read_together_need_evidence_beyond_chance():
+    """0.5^9 is below 0.003, 0.5^8 is not."""
+    assert explore_gap(views(19, 9)).not_counted == ["media_views"]
+    assert explore_gap(views(19, 8)).not_counted == []
+
+
+def test_three_tweets_outweigh_one_that_supports_a_metric():
+    def outweighed(supporting: int) -> list[str]:
+        frame = views(60, 9 + supporting)
+        frame.loc[9 : 8 + supporting, "engagements"] += 8
+        return explore_gap(frame).not_counted
+
+    assert outweighed(3) == ["media_views"]
+    assert outweighed(4) == []
+
+
+def test_the_score_is_fits_less_three_for_each_tweet_that_is_exceeded():
+    assert score(np.array([0, 0, 0, 0, 9, -1])) == 1
+
+
 def test_wrong_rows_within_the_tolerance_are_forgiven():
     frame = views(3000, 2600)
     assert explore_gap(frame).not_counted == ["media_views"]
@@ -190,11 +235,12 @@ def test_wrong_rows_within_the_tolerance_are_forgiven():
 def test_a_quarter_left_is_hardly_any_and_more_is_not():
     def left(share: int) -> list[str]:
         frame = views(60, 9)
+        frame.loc[:8, "media_views"] = 100
         frame.loc[:8, "engagements"] += share
         return explore_gap(frame).not_counted
 
-    assert left(1) == ["media_views"]
-    assert left(2) == []
+    assert left(24) == ["media_views"]
+    assert left(25) == []
 
 
 def test_huge_sums_are_exact():

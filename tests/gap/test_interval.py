@@ -32,6 +32,36 @@ def test_the_interval_is_korn_and_graubards_where_many_units_vary():
     assert share_interval(part, whole) == pytest.approx((low, high), abs=5e-4)
 
 
+def written_out(part: list[int], whole: list[int], level: float) -> tuple[float, float]:
+    """The documented formula, with both variances, on scipy.stats."""
+    h, e = np.array(part, dtype=float), np.array(whole, dtype=float)
+    units, p, w = len(h), h.sum() / e.sum(), e / e.sum()
+    kish, tail = 1 / np.sum(w**2), (1 + level) / 2
+    of_ratio = np.sum((h - p * e) ** 2 / (1 - w)) / e.sum() ** 2
+    of_ratio *= (stats.t.ppf(tail, max(kish / 2, 1)) / stats.t.ppf(tail, units - 1)) ** 2
+    between = np.sum((h / e - p) ** 2) / (units - 1) - p * (1 - p) * np.mean(1 / e)
+    pooled = max(between, 0) / kish + p * (1 - p) / e.sum()
+    trials = p * (1 - p) / max(of_ratio, pooled)
+    low = stats.beta.ppf(1 - tail, p * trials, trials * (1 - p) + 1)
+    return low, stats.beta.ppf(tail, p * trials + 1, trials * (1 - p))
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        ([1, 30, 2, 9, 50], [10, 60, 20, 30, 90]),  # the variance of the ratio is larger
+        ([8, 0, 9, 4, 20], [10, 60, 12, 5, 90]),  # the pooled variance is larger
+        ([5, 6, 5, 5, 50], [10, 12, 11, 10, 100]),  # units vary less than chance
+        ([0, 0, 0, 40], [10, 12, 11, 100]),  # fewer than two effective units
+    ],
+)
+def test_the_interval_of_a_few_unequal_units_is_that_of_the_documented_formula(part, whole, level):
+    assert share_interval(part, whole, level) == pytest.approx(
+        written_out(part, whole, level), rel=1e-9
+    )
+
+
 def test_equal_units_are_as_good_as_their_engagements():
     """Nothing varies between units: the interval is the binomial one over all engagements."""
     assert share_interval(np.full(50, 2), np.full(50, 10)) == pytest.approx(

@@ -177,7 +177,7 @@ def test_a_day_is_labeled_with_the_tweets_that_have_engagements_on_it():
 
 def test_the_growth_of_new_tweets_is_said_in_a_sentence():
     told = enb.explore_gap(as_metrics(series(), by="day")).reading("growth")
-    assert "half came by day 6 after posting" in told
+    assert "half came by day 6 after posting, and nine tenths by day 12" in told
     late = series()
     late["created_at"] = FIRST - pd.Timedelta(days=3)
     assert "No Tweet was posted within the series" in enb.explore_gap(late).reading("growth")
