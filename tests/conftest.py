@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -20,6 +21,15 @@ def _a_ledger_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
         patch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         patch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_reach_programs() -> None:
+    """Programs that tests start can be interrupted, even where the tests run under nohup."""
+    for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)
