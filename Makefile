@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 OUT ?= reports
 SOURCE ?= sandbox
 
-.PHONY: report test lab lint docs bench study release-check clean help
+.PHONY: report test lab lint docs bench study mutants release-check clean help
 
 help:
 	@echo "make report   a gap report on the sandbox, in $(OUT)/ (SOURCE=path of an export for yours)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint     ruff, mypy, deptry, codespell and proselint"
 	@echo "make docs     the documentation site, in site/"
 	@echo "make bench    speed and memory against named alternatives, one JSON line each"
+	@echo "make mutants  which changes of the rules, the pacing and the analysis no test notices"
 	@echo "make release-check   the package is built, and tried in an empty environment"
 	@echo "make study    the long studies: hundreds of worlds, dozens of kills"
 
@@ -72,5 +73,10 @@ study: $(VENV)/.test
 	$(BIN)/python -m studies.odd_answers
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 
+mutants: $(VENV)/.test
+	$(PIP) --group mutants
+	$(BIN)/mutmut run
+	$(BIN)/mutmut results
+
 clean:
-	rm -rf $(VENV) $(OUT) build dist site
+	rm -rf $(VENV) $(OUT) build dist site mutants
