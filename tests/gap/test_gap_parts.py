@@ -268,6 +268,7 @@ def test_counters_that_fell_between_snapshots_are_told():
     now = account(50)
     earlier = now.copy()
     earlier.loc[:2, "favorites"] += 4
+    earlier.loc[3, "favorites"] = pd.NA
     odd = explore_gap(now).oddities(earlier)
     row = odd[odd["oddity"] == "likes fell"].iloc[0]
     assert (row["tweets"], row["of"]) == (3, 50)

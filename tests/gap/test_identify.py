@@ -203,6 +203,45 @@ def test_counters_were_read_together_if_at_most_one_in_five_hundred_tweets_is_ex
     assert exceeded(3) == []
 
 
+def test_tweets_without_any_count_are_no_evidence_that_counters_were_read_together():
+    empty = pd.DataFrame(0, index=range(600), columns=["engagements", "favorites", "media_views"])
+    frame = views(1000, 3)
+    frame.loc[997:, "engagements"] -= 1
+    assert explore_gap(pd.concat([frame, empty], ignore_index=True)).not_counted == []
+
+
+def test_the_search_looks_at_tweets_of_all_sizes_and_verdicts_at_all_tweets():
+    """50,000 Tweets are thinned to every third by size; the three with media views decide."""
+    likes = np.random.default_rng(4).permutation(np.arange(1, 50_001))
+    shown = np.where(likes > 49_997, 9, 0)
+    frame = frame_of(likes, favorites=likes, media_views=shown)
+    few = Tweets.of(read_counts(frame)).thinned()
+    assert sorted(few.engagements) == [*range(1, 50_001, 3)]
+    gap = explore_gap(frame)
+    assert gap.counted == ["favorites"]
+    assert gap.not_counted == ["media_views"]
+
+
+def weighed(opens: np.ndarray, hidden: np.ndarray) -> float | None:
+    """The weight of app opens, of which two fifths are counted; forty Tweets have likes only."""
+    likes = np.arange(1, len(opens) + 41)
+    opens = np.append(np.zeros(40, dtype=int), opens)
+    hidden = np.append(np.zeros(40, dtype=int), hidden)
+    gap = explore_gap(frame_of(likes + opens * 2 // 5 + hidden, favorites=likes, app_opens=opens))
+    assert "app_opens" in gap.not_counted
+    weight = gap.table.at["app_opens", "weight"]
+    return None if pd.isna(weight) else weight
+
+
+def test_a_weight_is_read_from_twenty_tweets_with_five_or_more_where_few_hide():
+    starving = np.full(20, 1)  # two fifths of one are none: these decide that it is not counted
+    opens = np.append(starving, np.full(20, 5))
+    none = np.zeros(40, dtype=int)
+    assert weighed(opens, none) == 0.4
+    assert weighed(opens[:-1], none[:-1]) is None
+    assert weighed(opens, np.append(starving * 0, np.arange(20))) is None
+
+
 def test_counters_that_were_not_read_together_need_evidence_beyond_chance():
     """0.5^9 is below 0.003, 0.5^8 is not."""
     assert explore_gap(views(19, 9)).not_counted == ["media_views"]
