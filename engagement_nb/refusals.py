@@ -101,7 +101,7 @@ REFUSALS: tuple[Refusal, ...] = (
         "Ask historical, which has no such limit, or leave these two metrics out.",
     ),
     Refusal(
-        "unavailable", r"tweet id\(s\).*unavailable", (400,), UnavailableTweetsError,
+        "unavailable", r"tweet id\(s\)[^\n]*\bunavailable\b", (400,), UnavailableTweetsError,
         "None of these Tweets is available: deleted, protected or never posted.",
         "Check the ids: they may have been rounded by a spreadsheet; otherwise leave them out.",
     ),

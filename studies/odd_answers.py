@@ -47,7 +47,6 @@ from tests.collect.misbehaving import (
 )
 
 MAX_BYTES = 20_000_000
-DEADLINE = 5.0
 _COUNTS = ("-5", True, "1_000", "\uff13", 5.5, None, "")
 
 
@@ -134,7 +133,7 @@ class Spoiler:
         return way(asked, rest) if way and isinstance(rest, dict) else rest
 
 
-def run_study(entries: int, *, share: float = 0.2, seed: int = 1) -> Result:
+def run_study(entries: int, *, share: float = 0.2, seed: int = 1, deadline: float = 30.0) -> Result:
     """Fetch from a server that spoils responses, then from the same server when it is well.
 
     Parameters
@@ -145,6 +144,9 @@ def run_study(entries: int, *, share: float = 0.2, seed: int = 1) -> Result:
         Of the responses that are spoiled.
     seed
         Of the world and of what is spoiled.
+    deadline
+        Seconds after which a response that hangs is given up. A busy machine needs more of
+        them, as the proxy is slow.
 
     Raises
     ------
@@ -168,14 +170,14 @@ def run_study(entries: int, *, share: float = 0.2, seed: int = 1) -> Result:
         for number, fetch in enumerate(fetches):
             where = Path(folder, str(number))
             proxy.change = spoiler = Spoiler(share, seed + number, lost)
-            metrics, _ = _fetch(where, proxy, given, fetch, now)
+            metrics, _ = _fetch(where, proxy, given, fetch, now, deadline)
             _check(metrics, proxy, given, fetch)
             unanswered += len(reasons(metrics).get("no answer/tweet", ()))
             responses, wrong = responses + spoiler.responses, wrong + spoiler.wrong
             held = _held(metrics)
             proxy.change = None
             proxy.asked.clear()
-            metrics, ended = _fetch(where, proxy, given, fetch, now)
+            metrics, ended = _fetch(where, proxy, given, fetch, now, deadline)
             _check(metrics, proxy, given, fetch)
             unfinished += sum(
                 row["tweets"] for row in ended.problems.counts() if row["reason"] in UNFINISHED
@@ -185,11 +187,16 @@ def run_study(entries: int, *, share: float = 0.2, seed: int = 1) -> Result:
 
 
 def _fetch(
-    where: Path, proxy: Proxy, given: list[str], fetch: dict[str, Any], now: datetime
+    where: Path,
+    proxy: Proxy,
+    given: list[str],
+    fetch: dict[str, Any],
+    now: datetime,
+    deadline: float,
 ) -> tuple[Metrics, Collected]:
     plan = make_plan(given, profiles=sandbox_profiles(proxy.url), now=now, **fetch)
     dataset = Dataset(where, "sandbox")
-    with Client(deadline=DEADLINE, max_bytes=MAX_BYTES) as client:
+    with Client(deadline=deadline, max_bytes=MAX_BYTES) as client:
         ended = collect_into(
             dataset, plan, client, snapshot="one", progress=False, sleep=lambda seconds: None
         )

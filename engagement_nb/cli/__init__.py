@@ -19,6 +19,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
@@ -90,6 +91,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
                 prog_name="engagement-nb",
                 standalone_mode=False,
             )
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
@@ -117,17 +120,51 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(_of_the_system(error))
         return FAILED
+    except MemoryError:
+        _complain("there is not enough memory. Ask for fewer Tweets, or a shorter period.")
+        return FAILED
     return ended if isinstance(ended, int) else DONE
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
+    _prepare_streams()
     for name in ("SIGTERM", "SIGHUP"):
         # Windows has no SIGHUP, and nohup wants it ignored.
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _terminate)
     sys.exit(run(arguments))
+
+
+class _Talk(io.TextIOWrapper):
+    """Standard error. What cannot be written to it is lost, and stops no work."""
+
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+def _prepare_streams() -> None:
+    """Make standard streams that are closed, full or of a narrow encoding harmless."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest free number is the closed stream's. Otherwise the next file that is
+            # opened would get it, and whatever is printed would go into that file.
+            handle = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        encoding, line_buffering = sys.stderr.encoding, sys.stderr.line_buffering
+        sys.stderr = _Talk(
+            sys.stderr.detach(), encoding, "backslashreplace", line_buffering=line_buffering
+        )
 
 
 class _Terminated(KeyboardInterrupt):

@@ -44,6 +44,7 @@ class BoundedConnection:
         self._max_bytes = max_bytes
         # An API and the host of its tokens; a few more while old connections are replaced.
         self._sockets: deque[socket.socket] = deque(maxlen=6)
+        self._passed = threading.Event()
         http.event_hooks = {"response": [self._bound]}
 
     @contextmanager
@@ -55,14 +56,13 @@ class BoundedConnection:
         DeadlineError
             The deadline passed, however the exchange ended then.
         """
-        passed = threading.Event()
+        self._passed.clear()
 
         def cut() -> None:
-            passed.set()
+            self._passed.set()
+            # A copy: the thread of the exchange may connect meanwhile.
             for each in tuple(self._sockets):
-                with suppress(OSError):
-                    # Past SSLSocket, whose own shutdown would disturb a read under way.
-                    socket.socket.shutdown(each, socket.SHUT_RDWR)
+                _shut(each)
 
         timer = threading.Timer(self._deadline, cut)
         timer.daemon = True
@@ -71,11 +71,13 @@ class BoundedConnection:
             yield {"trace": self._note_socket}
         except Exception:
             # Whatever error a cut exchange ends with, the deadline is its cause.
-            if not passed.is_set():
+            if not self._passed.is_set():
                 raise
         finally:
             timer.cancel()
-        if passed.is_set():
+            # The next exchange must not lose its sockets to this deadline.
+            timer.join()
+        if self._passed.is_set():
             raise DeadlineError(f"no complete response within {self._deadline:g} s")
 
     def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
@@ -83,11 +85,21 @@ class BoundedConnection:
             self._sockets.append(info["return_value"].get_extra_info("socket"))
         elif event.endswith("start_tls.complete"):
             self._sockets[-1] = info["return_value"].get_extra_info("socket")
+        else:
+            return
+        if self._passed.is_set():
+            _shut(self._sockets[-1])
 
     def _bound(self, response: httpx.Response) -> None:
         if isinstance(response.stream, httpx.SyncByteStream):
             encoding = response.headers.pop("content-encoding", "")
             response.stream = _Decoded(response.stream, encoding, self._max_bytes)
+
+
+def _shut(each: socket.socket) -> None:
+    with suppress(OSError):
+        # Past SSLSocket, whose own shutdown would disturb a read under way.
+        socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class _Decoded(httpx.SyncByteStream):

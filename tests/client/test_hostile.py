@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import tracemalloc
 from typing import Any
 
+import httpx
 import pytest
 
 from engagement_nb.client import Answer, Request
+from engagement_nb.client.bounds import BoundedConnection, DeadlineError
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.errors import (
@@ -46,6 +49,30 @@ def test_a_response_that_never_ends_is_given_up_at_the_deadline(
 ) -> None:
     with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.5 s"):
         ask(behave, auth=auth, deadline=0.5)
+
+
+def test_a_connection_that_is_made_after_the_deadline_is_cut_at_once() -> None:
+    """The read from it fails because of the cut, long before its own timeout."""
+    inner: list[type[Exception]] = []
+
+    def get_late(url: str, http: httpx.Client) -> None:
+        with BoundedConnection(http, deadline=0.0, max_bytes=100).exchange() as extensions:
+            for thread in threading.enumerate():
+                if isinstance(thread, threading.Timer):
+                    thread.join()
+            try:
+                http.get(url, extensions=extensions)
+            except httpx.HTTPError as error:
+                inner.append(type(error))
+                raise
+
+    with (
+        serving(silent) as url,
+        httpx.Client(timeout=3.0) as http,
+        pytest.raises(DeadlineError),
+    ):
+        get_late(url, http)
+    assert inner in ([httpx.ReadError], [httpx.RemoteProtocolError])
 
 
 def test_a_server_that_never_answers_is_named() -> None:
@@ -93,6 +120,35 @@ def test_a_web_page_instead_of_data_points_to_a_proxy_or_a_sign_in_page() -> Non
 def test_a_network_that_wants_a_sign_in_first_is_named(status: str, words: str) -> None:
     with pytest.raises(BadRequestError, match=words):
         ask(answers(b"", status, Location="http://login.hotel.example/"))
+
+
+@pytest.mark.parametrize("auth", ["user", "app"])
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "403 Blocked"])
+def test_a_proxy_that_refuses_the_connection_is_named_without_its_password(
+    status: str, auth: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = answers(b"<html>Blocked by policy</html>", status, Content_Type="text/html")
+    profile = Profile("me", hosts_at("https://api.example"), "key", "secret", "1-token", "its")
+    with serving(page) as url, monkeypatch.context() as patch:
+        patch.setenv("HTTPS_PROXY", url.replace("//", "//user:pa55word@"))
+        with (
+            quick_client() as client,
+            pytest.raises(ConnectionTroubleError, match=rf"proxy.*{status}.*HTTPS_PROXY") as caught,
+        ):
+            client.send(Request("totals", ("1",), ("favorites",), profile, auth=auth))
+    assert "pa55word" not in str(caught.value)
+
+
+def test_headers_with_impossible_numbers_cost_no_response() -> None:
+    """A limit of more than 64 bits used to end the fetch after the request was paid for."""
+    headers = {
+        "x_per_minute_limit": "2" + "0" * 19,
+        "x_per_minute_remaining": "-1",
+        "Retry_After": "9" * 40,
+        "Date": "Thu, 99 Foo 99999 99:99:99 GMT",
+    }
+    answer = ask(answers(b'{"metrics": {"1": {"favorites": "5"}}}', **headers))
+    assert answer.groups == {"1": {"favorites": "5"}}
 
 
 @pytest.mark.parametrize(

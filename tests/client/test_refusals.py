@@ -217,6 +217,7 @@ def test_partial_answers_say_why_they_are_partial() -> None:
     ("status", "text"),
     [
         (400, "The service is temporarily unavailable"),
+        (400, "Tweet ID(s) must be digits\nThe service is unavailable"),
         (403, "unavailable"),
         (404, "Page unavailable"),
         (200, "2 Tweet ID(s) are unavailable"),
@@ -227,7 +228,7 @@ def test_tweets_are_unavailable_only_if_the_api_rejects_the_request_for_it(
 ) -> None:
     """A proxy says "unavailable" too, and beside data the text is about some Tweets only."""
     assert explain(400, ["Tweet ID(s) are unavailable"]).key == "unavailable"
-    assert not isinstance(error_for(status, [text]), errors.UnavailableTweetsError)
+    assert not isinstance(error_for(status, text.split("\n")), errors.UnavailableTweetsError)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])

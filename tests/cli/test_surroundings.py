@@ -1,0 +1,278 @@
+"""Commands where the surroundings are odd: closed streams, full disks, signals, locales.
+
+Each test starts a process, as a person or a scheduler does.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engagement_nb.dataset import Dataset
+from engagement_nb.sandbox import Sandbox
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals, modes of files")
+
+WORLD = "--seed 7 --now 2026-10-01 --tweets 60"
+FETCH = f"fetch totals {WORLD} -o ds"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``engagement-nb`` with these words and redirections, in an empty folder."""
+
+    def run(words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        command = f'"{sys.executable}" -m engagement_nb {words}'
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+
+    return run
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The error, told once and without a traceback."""
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    _, sentence = done.stderr.split("error: ")
+    return sentence
+
+
+@pytest.mark.parametrize("closed", ["2>/dev/full", "<&- >&- 2>&-"])
+def test_a_fetch_does_its_work_whichever_standard_stream_is_closed_or_full(
+    shell, tmp_path, closed
+) -> None:
+    """A file of the dataset never gets the number of a closed stream, and with it the talk."""
+    done = shell(f"{FETCH} --json {closed}")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert len(Dataset(str(tmp_path / "ds")).read()) == 60
+
+
+@pytest.mark.parametrize("words", [f"plan totals {WORLD}", "usage", "usage --export -", "--help"])
+def test_a_result_that_cannot_be_written_is_one_sentence_and_exit_1(shell, words) -> None:
+    done = shell(f"{words} >/dev/full")
+    assert done.returncode == 1
+    assert "No space left on device" in one_sentence(done)
+
+
+def test_a_result_that_nobody_reads_to_its_end_is_no_error(shell) -> None:
+    done = shell("sandbox ids --tweets 200000 --accounts 1 --count 50000 | head -n 1")
+    assert (done.stdout.count("\n"), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "cp1252"},
+    ],
+)
+def test_a_locale_that_is_not_utf_8_changes_no_figure_and_breaks_no_message(
+    shell, tmp_path, locale
+) -> None:
+    """Names of files, profiles and months may have letters that the terminal has not."""
+    (tmp_path / ".env").write_text(
+        "# für alle\nTWITTER_CONSUMER_KEY=k\nTWITTER_CONSUMER_SECRET=s\n", "utf-8"
+    )
+    (tmp_path / "日本.txt").write_text("\ufeff2105660180484419584\n# été\n", "utf-8")
+    assert shell("auth status", **locale).returncode == 0
+    checked = shell("auth check", ENGAGEMENT_API_URL="http://127.0.0.1:9", **locale)
+    assert checked.returncode == 1
+    assert "Traceback" not in checked.stderr
+    done = shell(f"fetch totals {WORLD} --ids 日本.txt -o 'données' --json", **locale)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert json.loads(done.stdout)["tweets"] == 1
+    refused = shell("plan totals --ids 'ファイル.txt'", **locale)
+    assert refused.returncode == 2
+    assert ".txt" in one_sentence(refused)
+
+
+def test_every_file_is_opened_with_its_encoding_named(shell, tmp_path) -> None:
+    """What a locale could decide, Python warns of when asked to."""
+    (tmp_path / "ids.txt").write_text("2105660180484419584\n", "utf-8")
+    strict = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning"}
+    for words in (f"{FETCH} --ids ids.txt", "usage --sandbox --export used.csv", "auth status"):
+        done = shell(words, **strict)
+        assert (done.returncode, "EncodingWarning" in done.stderr) == (0, False), done.stderr
+
+
+def _bound_by_modes() -> None:
+    """Give up root's right to write everywhere, in the process that is started."""
+    change = ctypes.CDLL(None, use_errno=True).prctl
+    for override in (1, 2):  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+        change(24, override, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
+@pytest.mark.parametrize(
+    "words", [FETCH, "usage --export used.csv", "sandbox serve --port 0 --env-file sandbox.env"]
+)
+def test_a_folder_that_is_read_only_is_one_sentence(tmp_path, words) -> None:
+    tmp_path.chmod(0o500)
+    done = subprocess.run(
+        [sys.executable, "-m", "engagement_nb", *words.split()],
+        cwd=tmp_path,
+        preexec_fn=_bound_by_modes,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    tmp_path.chmod(0o700)
+    assert done.returncode == 1
+    assert re.search("may write|can be written", one_sentence(done))
+    assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
+def test_a_state_folder_that_is_read_only_costs_sharing_and_nothing_else(tmp_path) -> None:
+    """The ledger is told of; the quota is paced within the process."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o500)
+    with Sandbox(per_minute=600, tweets=60) as sandbox:
+        (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)), "utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "engagement_nb", "fetch", "28hr", "--source", "api",
+             "--ids", "ids.txt", "-o", "ds", "--json"],
+            cwd=tmp_path,
+            env={**os.environ, **sandbox.env, "ENGAGEMENT_STATE_DIR": str(state),
+                 "ENGAGEMENT_LEDGER": str(state / "ledger")},
+            preexec_fn=_bound_by_modes,
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert (done.returncode, json.loads(done.stdout)["tweets"]) == (0, 5)
+
+
+def test_with_few_open_files_a_fetch_ends_whole_or_in_one_sentence(tmp_path, make_sandbox) -> None:
+    """And the same command completes it where more files may be open."""
+    sandbox = make_sandbox()
+    ids = sandbox.ids("own", 400)
+    (tmp_path / "ids.txt").write_text("\n".join(ids), "utf-8")
+    command = (f'"{sys.executable}" -m engagement_nb fetch 28hr --source api --ids ids.txt'
+               " -o ds --no-progress")  # fmt: skip
+    environment = {**os.environ, **sandbox.env, "ENGAGEMENT_LEDGER": str(tmp_path / "ledger")}
+    for limit in ("ulimit -n 20; ", ""):
+        done = subprocess.run(
+            ["bash", "-c", limit + command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1)
+        assert "Traceback" not in done.stderr
+        if done.returncode:
+            one_sentence(done)
+    assert done.returncode == 0
+    assert len(Dataset(str(tmp_path / "ds")).read()) == 400
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_a_fetch_with_its_exit_code_and_the_same_command_completes_it(
+    tmp_path, make_sandbox, number, code
+) -> None:
+    sandbox = make_sandbox()
+    ids = sandbox.ids("own", 200)
+    (tmp_path / "ids.txt").write_text("\n".join(ids), "utf-8")
+    command = [sys.executable, "-m", "engagement_nb", "fetch", "28hr", "--source", "api",
+               "--ids", "ids.txt", "-o", "ds", "--no-progress"]  # fmt: skip
+    environment = {**os.environ, **sandbox.env, "ENGAGEMENT_LEDGER": str(tmp_path / "ledger")}
+    sandbox.faults.latency = 0.5
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not sandbox.requests_seen["28hr"]:
+            assert process.poll() is None
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == code
+    assert "Traceback" not in talk
+    sandbox.faults.latency = 0.0
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert set(Dataset(str(tmp_path / "ds")).read().frame["tweet_id"]) == {*ids}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_served_sandbox_and_its_file_of_keys_goes(tmp_path, number) -> None:
+    keys = tmp_path / "sandbox.env"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
+         "--env-file", str(keys)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        next(line for line in process.stdout if line.startswith("SANDBOX ready"))
+        assert keys.stat().st_mode & 0o077 == 0
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, talk) == (0, "SANDBOX stopped.\n")
+    assert not keys.exists()
+
+
+def test_with_umask_0_nothing_that_is_shared_can_be_written_by_others(
+    tmp_path, make_sandbox
+) -> None:
+    """Files of the ledger, of the quota, of tokens and of a dataset."""
+    sandbox = make_sandbox()
+    (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 3)), "utf-8")
+    places = {name: tmp_path / name for name in ("ledger", "state", "config")}
+    environment = {**os.environ, **sandbox.env,
+                   **{f"ENGAGEMENT_{'LEDGER' if n == 'ledger' else n.upper() + '_DIR'}": str(p)
+                      for n, p in places.items()}}  # fmt: skip
+    command = (f'umask 0; "{sys.executable}" -m engagement_nb fetch 28hr --source api'
+               " --ids ids.txt -o ds; exec ls -A")  # fmt: skip
+    subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=environment, check=True, capture_output=True
+    )
+    made = [p for place in places.values() for p in place.rglob("*")]
+    assert any(p.is_file() for p in places["ledger"].rglob("*"))
+    assert any(p.is_file() for p in places["state"].rglob("*"))
+    assert [p for p in made if p.stat().st_mode & 0o002] == []
+
+
+def test_no_home_and_no_temporary_folder_are_no_trouble(shell, tmp_path) -> None:
+    nowhere = {"HOME": "/nonexistent", "TMPDIR": "/nonexistent", "XDG_CONFIG_HOME": "",
+               "ENGAGEMENT_CONFIG_DIR": "", "ENGAGEMENT_STATE_DIR": ""}  # fmt: skip
+    for words in (FETCH, "auth status", f"plan totals {WORLD}"):
+        done = shell(words, **nowhere)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+@pytest.mark.parametrize("answers", ["</dev/null", "<&-"])
+def test_a_login_without_a_terminal_is_one_sentence(shell, sandbox, answers) -> None:
+    done = shell(f"auth login --no-open {answers}", **sandbox.env)
+    assert done.returncode == 1
+    one_sentence(done)
