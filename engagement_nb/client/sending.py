@@ -223,7 +223,7 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
         what = f"{host} could not be reached ({mask(str(error))})."
         advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
     elif isinstance(error, httpx.ProxyError):
-        what = f"The proxy on the way to {host} refused the connection ({redact(str(error))})."
+        what = f"The proxy on the way to {host} refused the connection ({mask(str(error))})."
         advice = (
             "Check HTTPS_PROXY: your network's administrator knows its address, user name and"
             " password, and whether it lets this host through."
