@@ -1,0 +1,71 @@
+"""Execute the notebooks for the documentation, on a pinned sandbox: ``python -m docs.execute``.
+
+The figures are the same on every machine and day; `tests/notebooks/test_docs_notebooks.py` holds
+the documentation to that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).parent.parent
+DONE = ROOT / "docs" / "notebooks"
+NOW = "2026-11-02"
+WORLDS = {
+    "01_fetch_metrics": {"seed": 7, "now": NOW},
+    "02_explore_gap": {"seed": 7, "now": NOW},
+    "03_api_behaviour": {},
+    "04_handle_usage": {"now": NOW},
+}
+"""Parameters of each notebook; notebook 03 is pinned by default."""
+_MACHINE_JSON = re.compile(r"application/(vnd\.engagement.*|.*\+json)")
+
+
+def execute(name: str) -> NotebookNode:
+    """Run one notebook, and keep what a reader of the documentation sees of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = {
+            k: v for k, v in os.environ.items() if not k.startswith(("TWITTER_", "ENGAGEMENT_"))
+        }
+        before = dict(os.environ)
+        os.environ.clear()
+        os.environ.update(kept, ENGAGEMENT_LEDGER=f"{folder}/ledger", ENGAGEMENT_STATE_DIR=folder)
+        try:
+            done = papermill.execute_notebook(
+                ROOT / "notebooks" / f"{name}.ipynb", None, WORLDS[name], cwd=folder,
+                engine_name="engagement-nb", progress_bar=False,
+            )  # fmt: skip
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+    done.metadata.pop("papermill", None)
+    styled: dict[str, str] = {}
+    for cell in done.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            for kind, shown in [*output.get("data", {}).items()]:
+                if _MACHINE_JSON.fullmatch(kind):
+                    del output["data"][kind]
+                elif isinstance(shown, str) and not kind.startswith("image/"):
+                    # pandas draws the ids of styled tables at random.
+                    shown = re.sub(
+                        r"T_[0-9a-f]{5}",
+                        lambda found: styled.setdefault(found[0], f"T_{len(styled):05x}"),
+                        shown,
+                    )
+                    output["data"][kind] = re.sub(r" at 0x[0-9a-f]+", "", shown)
+    return done
+
+
+if __name__ == "__main__":
+    DONE.mkdir(exist_ok=True)
+    for name in WORLDS:
+        nbformat.write(execute(name), DONE / f"{name}.ipynb")
