@@ -160,6 +160,18 @@ def test_the_python_lines_run_as_they_stand(page: Path, place: Path, environment
     assert ran.returncode == 0, ran.stderr
 
 
+def test_the_readme_quotes_what_its_pinned_world_says() -> None:
+    """Its figures are those of any machine on any day."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    call = re.search(r"^source = (enb\.connect\(.*?\))", text, re.M)
+    quoted = " ".join(re.findall(r"^> (.*)", text, re.M))
+    code = f"import engagement_nb as enb\nprint(enb.explore_gap({call[1]}.historical()).sentence)"
+    ran = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", code], capture_output=True, check=True
+    )
+    assert ran.stdout.decode().strip() == quoted
+
+
 @pytest.mark.skipif(not (ROOT / ".venv/.run").exists(), reason="the tests run outside of .venv")
 def test_make_report_writes_a_report_and_installs_nothing_again(tmp_path: Path):
     """The main job is one command, and a second run of it is quick."""
