@@ -5,18 +5,18 @@
     EngagementError
     ├── InputError              a file, an id, a date, an option that cannot be used
     ├── CredentialsError        no tokens, or tokens that cannot be read or used
-    ├── ApiError                the API answered, and not with data
+    ├── ApiError                the API responded without data
     │   ├── UnauthenticatedError    401: signature, token or clock
     │   ├── NoAccessError           the app has no access to the product
-    │   ├── ForbiddenTweetsError    Tweets of somebody else
+    │   ├── ForbiddenTweetsError    another user's Tweets
     │   ├── ForbiddenMetricsError   metrics that the endpoint or the auth does not give
     │   ├── UnavailableTweetsError  all Tweets deleted, protected or never posted
     │   ├── BadRequestError         the request itself is refused
     │   ├── RateLimitedError        429
-    │   └── ServerTroubleError      500, 502, 503, or an answer that cannot be read
-    ├── ConnectionTroubleError  no answer at all
+    │   └── ServerTroubleError      500, 502, 503, or an unreadable response
+    ├── ConnectionTroubleError  no response at all
     ├── DatasetError            a dataset that cannot be opened or written
-    ├── AnalysisError           figures that cannot be analysed as asked
+    ├── AnalysisError           figures that cannot be analyzed as requested
     ├── ReportError             a notebook or report that could not be made
     └── MissingExtraError       libraries of an extra that are not installed
 
@@ -65,14 +65,14 @@ class CredentialsError(EngagementError):
 
 
 class ApiError(EngagementError):
-    """The API answered, and not with data.
+    """The API responded without data.
 
     Parameters
     ----------
     what, advice, tweet_ids
         As for `EngagementError`.
     status
-        HTTP status of the answer.
+        HTTP status of the response.
     texts
         The API's own words, from ``errors``.
     metrics
@@ -104,7 +104,7 @@ class NoAccessError(ApiError):
 
 
 class ForbiddenTweetsError(ApiError):
-    """Tweets of somebody else were asked for with user tokens; the whole request is refused."""
+    """The user tokens do not own some of the Tweets; the API refuses the whole request."""
 
 
 class ForbiddenMetricsError(ApiError):
@@ -116,7 +116,7 @@ class UnavailableTweetsError(ApiError):
 
 
 class BadRequestError(ApiError):
-    """The request itself is refused, whatever the Tweets."""
+    """The API refuses the request itself, for any Tweets."""
 
 
 class RateLimitedError(ApiError):
@@ -124,11 +124,11 @@ class RateLimitedError(ApiError):
 
 
 class ServerTroubleError(ApiError):
-    """500, 502, 503, or an answer that cannot be read: worth a retry."""
+    """500, 502, 503, or an unreadable response: worth a retry."""
 
 
 class ConnectionTroubleError(EngagementError):
-    """No answer: refused, dropped, cut off or timed out: worth a retry."""
+    """No response: refused, dropped, cut off or timed out: worth a retry."""
 
 
 class DatasetError(EngagementError):
@@ -136,7 +136,7 @@ class DatasetError(EngagementError):
 
 
 class AnalysisError(EngagementError):
-    """Figures that cannot be analysed as asked."""
+    """Figures that cannot be analyzed as requested."""
 
 
 class ReportError(EngagementError):
@@ -144,7 +144,7 @@ class ReportError(EngagementError):
 
 
 class HandlesWarning(UserWarning):
-    """A fetch takes the handles of this billing month beyond the contract."""
+    """A fetch uses more handles this billing month than the contract includes."""
 
 
 class MissingExtraError(EngagementError):

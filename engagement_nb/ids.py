@@ -1,4 +1,4 @@
-"""Tweet ids from whatever a person has them in: lists, CSV, JSON, archives, links, frames.
+"""Tweet ids from any common source: lists, CSV, JSON, archives, links, frames.
 
 Ids are 64-bit numbers and stay text here: a float or a spreadsheet destroys them above 2^53,
 and what it destroyed cannot be told from what it left alone.
@@ -72,9 +72,9 @@ _CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub
 MAX_STREAM = 2 << 30
 """Characters that a gzipped file may unpack to where it is read line by line."""
 _BATCH = 200_000
-"""Lines of which repeats are counted at once."""
+"""Lines per batch in which repeats are counted together."""
 _Entry = tuple[Any, str | None, int]
-"""What may be an id, its owner where that is told, and how often it came in a row."""
+"""A possible id, its owner if given, and how often it came in a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,9 +86,9 @@ class IdList:
     ids
         The ids, as text, in the order in which they first appear.
     problems
-        What could not be read as an id: a frame of problems, reason "not a Tweet id".
+        Entries that are not ids: a frame of problems, reason "not a Tweet id".
     owners
-        For ids whose source tells: user id of the author, or else the handle.
+        For ids whose source names an author: the user id, or else the handle.
     duplicates
         How many entries repeated an earlier one.
     name
@@ -138,7 +138,7 @@ def read_ids(source: Any) -> IdList:
     Notes
     -----
     Text may hold blank lines and comments (from ``#``). JSON may be of the vendor's APIs (v1.1,
-    v2, Activity Streams) or a plain list; of a repost, its own id is taken, not the original's.
+    v2, Activity Streams) or a plain list; a repost counts under its own id, not the original's.
     """
     if isinstance(source, IdList):
         return source
@@ -178,7 +178,7 @@ def _from_name(source: str | Path) -> IdList:
 
 
 def _from_stream(stream: BinaryIO, name: str) -> IdList:
-    """Ids of a stream, of which no more is held than some lines, except of one JSON document."""
+    """Ids of a stream; only a few lines are held in memory, except for one JSON document."""
     data = unpacked(stream)
     head = data.peek(1 << 16)
     refuse_binary(head, name)
@@ -200,7 +200,7 @@ def _from_stream(stream: BinaryIO, name: str) -> IdList:
 
 
 def _lines(text: TextIO, name: str, *, packed: bool) -> Iterator[str]:
-    """Lines with their line ends, none of which is too long; a gzip file has to end."""
+    """Lines with their line ends, bounded in length; a gzip file is bounded in total."""
     size = 0
     for line in iter(partial(text.readline, MAX_WHOLE), ""):
         size += len(line)
@@ -213,9 +213,9 @@ def _lines(text: TextIO, name: str, *, packed: bool) -> Iterator[str]:
 
 def _too_long(name: str) -> InputError:
     return InputError(
-        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which has to be held"
-        " in memory as a whole.",
-        advice="Give the ids as text, one a line, or as JSON Lines.",
+        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which would have to"
+        " fit in memory.",
+        advice="Give the ids as text, one per line, or as JSON Lines.",
     )
 
 
@@ -252,7 +252,7 @@ def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
     except csv.Error as error:
         raise InputError(
             f"{name} cannot be read as a list or a CSV file: {error}.",
-            advice="Give one id a line, or a CSV file with a column tweet_id.",
+            advice="Give one id per line, or a CSV file with a column tweet_id.",
         ) from None
 
 
@@ -269,12 +269,12 @@ def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> I
         entry = row[column] if column < len(row) else ",".join(row)
         halves = ",".join(row[column : column + 2])
         if len(row) > len(header) and ROUNDED.fullmatch(halves):
-            entry = halves  # 6,49E+17: its comma is none between columns.
+            entry = halves  # 6,49E+17: its comma is not a delimiter.
         yield entry, whose or None, 1
 
 
 def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
-    """One entry a line; of a line with other words, its id; of a list in a line, each."""
+    """One entry per line; from a line with other words, its id; from a list, each item."""
     while batch := Counter(islice(lines, _BATCH)):
         for line, times in batch.items():
             line = line.strip().rstrip(",;")
@@ -321,7 +321,7 @@ def _from_json(first: str, lines: Iterator[str], name: str) -> Iterator[_Entry]:
 
 
 def _json(text: str) -> Any:
-    """What a text says as JSON; None where it is not JSON."""
+    """A text parsed as JSON; None if it is not JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -404,7 +404,7 @@ def _missing(value: Any) -> bool:
 
 
 def _collect(entries: Iterable[_Entry], name: str) -> IdList:
-    """Entries as an `IdList`, or the error where they give none."""
+    """Entries as an `IdList`, or an error if none is an id."""
     owners: dict[str, str] = {}
     seen: dict[str, None] = {}
     wrong: dict[str, str] = {}
@@ -432,7 +432,7 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
         found = f': "{next(iter(wrong))}" is none' if wrong else ""
         raise InputError(
             f"{name} holds no Tweet id{found}.",
-            advice="Give the digits of the ids, one a line, or a column tweet_id.",
+            advice="Give the digits of the ids, one per line, or a column tweet_id.",
         )
     problems = problems_frame(
         {"tweet_id": value, "reason": Reason.NOT_A_TWEET_ID.value, "detail": why}

@@ -80,8 +80,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "others' tweets", r"forbidden to access tweets", _NOT_SERVER, ForbiddenTweetsError,
-        "Tweets of somebody else were asked for with this user's tokens, and the API refuses the"
-        " whole request.",
+        "This request asks for another user's Tweets with this user's tokens, so the API"
+        " refuses all of it.",
         "Ask for them with their owner's tokens, or ask totals for public metrics with the"
         " bearer token.",
     ),
@@ -114,7 +114,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "unknown authorization", r"unknown authorization type", (), UnauthenticatedError,
-        "The Authorization header is not of a kind that this request takes.",
+        "The Authorization header is of the wrong kind for this request.",
         "Use user tokens for 28hr, historical and private metrics, and the bearer token for"
         " public metrics on totals.",
     ),
@@ -125,8 +125,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "nonce", r"nonce", _AUTH, UnauthenticatedError,
-        "The API takes this request for a repetition of an earlier one.",
-        "Send it again; if it stays so, something between here and the API repeats requests.",
+        "The API considers this request a repeat of an earlier one.",
+        "Send it again; if it fails again, something between here and the API repeats requests.",
     ),
     Refusal(
         "timestamp", r"timestamp|clock", _AUTH, UnauthenticatedError,
@@ -149,18 +149,18 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "signature", r"signature", _AUTH, UnauthenticatedError,
         "The signature is not accepted: the consumer secret or the access token secret is wrong.",
-        "Copy both secrets again, whole and without blanks around them.",
+        "Copy both secrets again, in full and without spaces around them.",
     ),
     Refusal(
         "consumer key", r"consumer|client application|verify your credentials|could not authent",
         _AUTH, UnauthenticatedError,
         "The app's consumer key and secret are not accepted.",
-        "Copy the key and the secret again from the app's page, whole and without blanks.",
+        "Copy the key and the secret again from the app's page, in full and without spaces.",
     ),
     Refusal(
         "not authenticated", "", (401,), UnauthenticatedError,
         "The API does not accept this authentication.",
-        "Check each token with engagement-nb auth check, and that this machine's clock is right.",
+        "Check each token with engagement-nb auth check, and check this machine's clock.",
     ),
     Refusal(
         "no access", "", (403,), NoAccessError,
@@ -175,7 +175,7 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "too large", "", (413,), BadRequestError,
         "The request is too large for the API.",
-        "Ask for fewer Tweets a request: 250 on totals, 25 on 28hr and historical.",
+        "Ask for fewer Tweets per request: 250 on totals, 25 on 28hr and historical.",
     ),
     Refusal(
         "redirect", "", tuple(range(300, 400)), BadRequestError,
@@ -184,12 +184,12 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "proxy", "", (407,), BadRequestError,
-        "A proxy between here and the API wants a user name and a password.",
+        "A proxy between here and the API requires a user name and a password.",
         "Set HTTPS_PROXY with the proxy's address as your network's administrator gives it.",
     ),
     Refusal(
         "sign-in page", "", (511,), BadRequestError,
-        "The network wants you to sign in before it lets requests through.",
+        "The network requires you to sign in first.",
         "Open any page in a browser, sign in to the network there, then try again.",
     ),
     Refusal(
@@ -212,24 +212,24 @@ REFUSALS: tuple[Refusal, ...] = (
     Refusal(
         "period", r"\bstart\b|\bend\b|future|period|weeks|\bdate|365|days|time range", (400,),
         BadRequestError,
-        "The API does not take this period.",
+        "The API does not accept this period.",
         "Give start before end, both in UTC, at most 28 days apart, not in the future and not"
         " before 2014-09-01 (by newer pages: not over 365 days back).",
     ),
     Refusal(
         "bad request", "", tuple(range(400, 500)), BadRequestError,
-        "The API does not take this request.",
+        "The API does not accept this request.",
         "See the API's own words.",
     ),
     Refusal(
         "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
         "The API is in trouble.",
-        "Try again in a while; the package does so by itself.",
+        "Try again later; the package also retries automatically.",
     ),
     Refusal(
         "unreadable", "", (), ServerTroubleError,
-        "The API's answer cannot be read.",
-        "Try again in a while; if it stays so, a proxy may stand between here and the API.",
+        "The API's response cannot be read.",
+        "Try again later; if it fails again, a proxy may stand between here and the API.",
     ),
 )  # fmt: skip
 """Most telling first: the first row that fits an answer is its explanation."""

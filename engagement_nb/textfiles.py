@@ -89,7 +89,7 @@ def refuse_binary(data: bytes, name: str) -> None:
     for magic, kind in _WHAT_IT_IS:
         if data.startswith(magic):
             raise InputError(
-                f"{name} is {kind}, not a text file, whatever its name says.",
+                f"{name} is {kind}, not a text file, despite its name.",
                 advice="Give the file as it was downloaded.",
             )
     if b"\0" in data and not data.startswith(UTF16):

@@ -1,4 +1,4 @@
-"""Bounds on one response: how long it may take in all, and how large it may get."""
+"""Bounds on one response: how long it may take in total, and how large it may get."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class BoundedConnection:
         try:
             yield {"trace": self._note_socket}
         except Exception:
-            # Whatever error a cut exchange ends with, the deadline is its cause.
+            # Any error of a cut exchange is caused by the deadline.
             if not self._passed.is_set():
                 raise
         finally:

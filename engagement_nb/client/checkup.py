@@ -71,7 +71,7 @@ def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[
         What to send with.
     tweet_id
         A Tweet of the profile's user: the three endpoints are then tried for its private
-        metrics, one request each. Without one, totals is asked for a Tweet of somebody else's:
+        metrics, one request each. Without one, totals is asked for another user's Tweet:
         its refusal also shows that the tokens are accepted.
 
     Returns

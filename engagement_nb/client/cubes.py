@@ -1,6 +1,6 @@
 """The regular answer, read from its bytes into one array.
 
-Nearly all answers list the same metrics, days and hours for every Tweet. An answer by hour has
+Nearly all responses list the same metrics, days and hours for every Tweet. An answer by hour has
 286,000 counts then, and making a dict of it takes many times longer than its arithmetic: here
 the counts are taken out of the text at once, and what is left of the text must be the same for
 every Tweet but for the id. Whatever differs in the least is not read here, but by the plain way

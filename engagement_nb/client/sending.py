@@ -113,7 +113,7 @@ class Client:
         return self._reader.submit(make, *given).result()
 
     def stop(self) -> None:
-        """End the waits for the quota with `WaitStoppedError`; requests on their way go on.
+        """End the waits for the quota with `WaitStoppedError`; requests already sent continue.
 
         The client can be used again afterwards.
         """

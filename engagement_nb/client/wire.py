@@ -29,7 +29,7 @@ from engagement_nb.vocabulary import (
 )
 
 GROUPING = "metrics"
-"""Name of the one grouping that every request of ours has; no reserved key is called so."""
+"""Name of the single grouping in each of our requests; no reserved key has this name."""
 
 _DEPTH: dict[By | None, int] = {None: 2, "day": 3, "hour": 4}
 _MOST_DIGITS = 18

@@ -1,6 +1,6 @@
-"""Plan in, metrics out: runs a plan, in memory or into a dataset.
+"""Run a plan and return its metrics, in memory or into a dataset.
 
-The running itself (threads, retries, refusals) is in `running`, what it learns in `outcome`.
+The running itself (threads, retries, refusals) is in `running`, what they reveal in `outcome`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def collect(
     snapshot: str | None = None,
     **options: Unpack[RunOptions],
 ) -> Metrics:
-    """Run a plan and give what came, with what did not.
+    """Run a plan, and return its figures and problems.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def collect(
     Raises
     ------
     EngagementError
-        Nothing at all could be had: the first error; or a part could not be written.
+        The first error, if no data arrived; or a part could not be written.
     KeyboardInterrupt
         Within a second; a dataset keeps what was finished.
     """
@@ -80,11 +80,11 @@ class Collected:
     tweets
         Tweets with figures.
     requests
-        Requests answered in this run; what an earlier one had is not asked again.
+        Requests answered in this run, without those that an earlier run finished.
     rate_limited
-        Answers 429.
+        Responses with status 429.
     problems
-        What could not be had.
+        Missing data.
     done
         Whether nothing is left to ask.
     trouble
@@ -141,7 +141,7 @@ def collect_into(
     snapshot: str | None = None,
     **options: Unpack[RunOptions],
 ) -> Collected:
-    """Run a plan into a dataset, in bounded memory, going on where an earlier run stopped.
+    """Run a plan into a dataset, in bounded memory; resume an earlier run if there is one.
 
     Parameters
     ----------

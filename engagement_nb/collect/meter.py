@@ -15,7 +15,7 @@ class Meter:
     Parameters
     ----------
     show
-        None to show it where somebody can see it: on a terminal or in a notebook.
+        None to show it only on a terminal or in a notebook.
     """
 
     def __init__(self, show: bool | None = None) -> None:
@@ -33,7 +33,7 @@ class Meter:
                 delay=DELAY,
                 disable=None if self._show is None else False,
                 leave=False,
-                # The quota comes in bursts: only the average over all tells the time to finish.
+                # The quota comes in bursts: only the overall average predicts the time left.
                 smoothing=0,
             )
         return self
@@ -43,12 +43,12 @@ class Meter:
             self._bar.close()
 
     def expect(self, requests: int) -> None:
-        """So many more requests are to come."""
+        """Add requests to the total."""
         if self._bar is not None:
             self._bar.total += requests
 
     def done(self, tweets: int, minute: Callable[[], tuple[int | None, int | None]]) -> None:
-        """One more request is done."""
+        """Count one finished request."""
         if self._bar is None or self._bar.disable:
             return
         left, limit = minute()

@@ -68,7 +68,7 @@ class Outcome:
         self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
 
     def take(self, part: Part) -> None:
-        """Take in a finished request; one that does not belong to the plan changes nothing."""
+        """Record a finished request; ignore one that does not belong to the plan."""
         window = part.window
         if window not in self.outstanding or not self._carries_enough(part):
             return
@@ -235,7 +235,7 @@ class Outcome:
         return [tweet_id for tweet_id in self.plan.tweet_ids if self.complete(tweet_id)]
 
     def problems(self) -> ProblemLog:
-        """Every Tweet that has no row, once, and what is not known of those that have."""
+        """Each Tweet without rows, once, and what is missing for Tweets with rows."""
         log = ProblemLog()
         kept = set(self.in_frame())
         for kind, ids in (*self.plan.log.items(), *self._metrics.items()):
@@ -250,7 +250,7 @@ class Outcome:
                 log.add([tweet_id], reason, detail=detail)
             else:
                 log.add(
-                    [tweet_id], Reason.REQUEST_FAILED, detail="It was not asked for to the end."
+                    [tweet_id], Reason.REQUEST_FAILED, detail="The run ended before it was fetched."
                 )
         return log
 
@@ -307,7 +307,7 @@ def part_of(answer: Answer, planned_at: datetime) -> Part:
 
 
 def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
-    """The window that a response's figures are of, if it is the one asked for."""
+    """The window that a response covers, checked against the one requested."""
     request = answer.request
     start, end = answer.start, answer.end
     if request.endpoint == "totals":
@@ -335,14 +335,14 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
         wanted = str(asked)
     told = " to ".join(f"{m:%Y-%m-%d %H:%M}" if m else "no moment" for m in (start, end))
     raise ServerTroubleError(
-        f"{request.endpoint}: the API's response is of {told} UTC, and {wanted} was asked for.",
-        advice="Run the same command again later; if it stays so, report it to the API's support.",
+        f"{request.endpoint}: the API's response covers {told} UTC instead of {wanted}.",
+        advice="Run the same command again later. If it fails again, report it to X support.",
         tweet_ids=request.tweet_ids,
     )
 
 
 def _figures_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
-    """The counts of those of these Tweets that have some of the metrics asked for."""
+    """The counts of these Tweets, if they have any of the requested metrics."""
     if isinstance(answer.counts, Cube):
         return answer.counts.only(tweet_ids)
     names = {*answer.request.metrics, *METRIC_ALIASES}
@@ -382,7 +382,7 @@ def _raise_nothing(answer: Answer) -> NoReturn:
 def part_of_refusal(
     request: Request, error: ForbiddenTweetsError | UnavailableTweetsError, read_at: datetime
 ) -> Part:
-    """The part of a refusal that settles something: it need not be heard again."""
+    """The part of a refusal that is final, so that no later run repeats the request."""
     return Part(
         **vars(asked_of(request)),
         read_at=read_at,
@@ -415,7 +415,7 @@ def asked_of(request: Request) -> Asked:
 
 
 def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
-    """Metrics that were asked for and that the response has no figure of, with the Tweets."""
+    """Requested metrics that the response lacks, with the Tweets."""
     found = {
         name: [t for t, values in groups.items() if counts_of(values, name) in (None, {})]
         for name in metrics

@@ -1,9 +1,9 @@
 """Run a plan: concurrently, with retries, around refusals, from where an earlier run stopped.
 
-A run goes in waves. Each wave forms the fewest requests for what is outstanding, given what is
-known of owners and tokens, sends them from a few threads, and takes in the answers; what
-they teach (whose a Tweet is, which tokens are dead) shapes the next wave. A run ends when
-nothing is outstanding, or nobody is left to ask.
+A run works in waves. Each wave forms the fewest requests for what is outstanding, given what is
+known of owners and tokens, sends them from a few threads, and records the responses. What
+they reveal (who owns a Tweet, which tokens are dead) shapes the next wave. A run ends when
+nothing is outstanding, or no tokens are left to try.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ _log = logging.getLogger(__name__)
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40
-"""Each may hold an answer of some 3 MB, and one core reads about fifty a second."""
+"""Each may hold a response of some 3 MB, and one core parses about fifty per second."""
 MAX_CONSECUTIVE_FAILURES = 2
-"""After so many failed requests in a row, without any response, the run halts."""
+"""The run halts after this many failed requests in a row without any response."""
 _PATIENCE = 0.5
 """Seconds that an interrupted run waits for requests on their way."""
 
@@ -69,7 +69,7 @@ class Retry:
     Parameters
     ----------
     attempts
-        How often a request is sent in all.
+        How often a request is sent in total.
     base, cap
         Seconds before the second attempt, doubled at each further one up to the cap; half of
         it is random, see `engagement_nb.client.pacing.backoff`. None: the pacer does the waiting.
@@ -90,7 +90,7 @@ WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
 """Everything else is final: the API would refuse the same tokens, Tweets or metrics again."""
 
 UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
-"""A rejection without a text may come from a proxy: it is believed only if it stays."""
+"""A rejection without a text may come from a proxy, so it is final only if it repeats."""
 
 
 def retry_for(error: BaseException) -> Retry | None:
@@ -198,17 +198,16 @@ class Run:
         self._live_windows: set[Window | None] = set()
 
     def go(self) -> Outcome:
-        """Ask for everything, and give what is known then.
+        """Send all requests, and return the outcome.
 
         Raises
         ------
         EngagementError
-            Nothing at all could be had: the first error. Or a finished request could not be
-            kept.
+            The first error, if no data arrived; or a finished request could not be stored.
         KeyboardInterrupt
             After what was finished within a second is kept.
         """
-        # Refusals first: they tell which answers without private metrics are the last word.
+        # Refusals first: they show which responses without private metrics are final.
         for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
             self.outcome.take(part)
         found = self.outcome.tweets
@@ -241,7 +240,7 @@ class Run:
         return self.outcome
 
     def _mark(self) -> tuple[int, ...]:
-        """Changes whenever a wave settled or taught anything."""
+        """A value that changes if a wave settled or revealed anything."""
         known = self.outcome.known
         refused = sum(map(len, known.refused.values()))
         denied = sum(map(len, known.denied.values()))
@@ -277,7 +276,7 @@ class Run:
     def _take(
         self, request: Request, result: Part | Exception | None, answers_before: int
     ) -> list[Request]:
-        """Take in the result of a request, and return the requests that must follow at once."""
+        """Record the result of a request, and return the requests that must follow at once."""
         if isinstance(result, Part):
             self.outcome.take(result)
             self.outcome.note_absent(request, result)
@@ -303,11 +302,11 @@ class Run:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
             self.outcome.fail(request, _reason(error), str(error))
-            nobody_answered = self._answers == answers_before
-            self._failures_in_a_row = self._failures_in_a_row + 1 if nobody_answered else 0
+            no_response = self._answers == answers_before
+            self._failures_in_a_row = self._failures_in_a_row + 1 if no_response else 0
             if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
-                # Several requests were retried and none got a response: the cause is not in
-                # them, and the rest would fail too.
+                # Several requests were retried and none got a response: the cause is
+                # elsewhere, and the rest would fail too.
                 self.halted = error
                 self._stop.set()
         elif isinstance(error, ApiError):
@@ -324,7 +323,7 @@ class Run:
         wanted = self._workers or 4
         if self._workers is None and self._answers:
             _, limit = self._left_of_minute()
-            # The quickest answer, as the others may have waited for the quota too.
+            # The quickest response, as the others may have waited for the quota too.
             wanted = max(wanted, math.ceil(2 * (limit or 0) / 60 * self._latency) + 2)
         for _ in range(min(wanted, most) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="collect", daemon=True)
@@ -332,7 +331,7 @@ class Run:
             self._threads.append(thread)
 
     def _end_early(self) -> None:
-        """Stop, and take in what is finished within a moment."""
+        """Stop, and record what finishes within a moment."""
         self._stop.set()
         self._client.stop()
         until = time.monotonic() + _PATIENCE
@@ -433,7 +432,7 @@ class Run:
             with self._lock:
                 self._on_event(event)
         except Exception:
-            # The answer has been paid for, whatever becomes of who listens.
+            # The response has used quota, so keep it even if a hook fails.
             _log.warning("A hook for events failed.", exc_info=True)
 
 

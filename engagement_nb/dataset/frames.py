@@ -63,7 +63,7 @@ def answer_table(
     window
         The period of the figures. A series must have all of its days or hours.
     limits
-        What is not known of older Tweets: see `engagement_nb.availability.limits`. Zeros that
+        What is unknown for older Tweets: see `engagement_nb.availability.limits`. Zeros that
         mean "not known" become null.
     unsupported
         Tweets that the response lists as too old, by the reason of the limit.

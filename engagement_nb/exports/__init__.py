@@ -1,4 +1,4 @@
-"""Export files of X: the same frames for whoever has no API access, only a download.
+"""Export files of X: the same frames without API access, from downloads.
 
 All kinds are read: by Post (current "content" files and classic ones), by day (classic daily
 files and current overviews) and of videos, in every language. What is wrong is refused: a figure

@@ -147,7 +147,7 @@ class Cells:
 
 
 def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Whole numbers from 0, null where a cell says that it is not known; None for anything else."""
+    """Whole numbers from 0, null where a cell says "unknown"; None for anything else."""
     try:
         # Most columns hold nothing but digits.
         numbers = pc.cast(column, pa.int64())

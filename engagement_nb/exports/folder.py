@@ -307,7 +307,7 @@ class Exports:
         self._files = [file for file in self._files if file.rows]
 
     def _join(self, group: str, files: list[ExportFile]) -> pd.DataFrame:
-        """One frame of several files: of what comes twice, the newest file's figures."""
+        """One frame of several files; the newest file's figures win if rows repeat."""
         key, what = files[0].key, "post" if group == "posts" else "day"
         tables, columns = [], [set(file.table.column_names) for file in files]
         for i, file in enumerate(files):

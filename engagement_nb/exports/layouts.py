@@ -118,7 +118,7 @@ def find_layout(cells: Cells) -> Layout:
     ------
     InputError
         The file is no export of X; it is in an unknown language and the figures do not fit X's
-        order of columns; or a column comes twice.
+        order of columns; or a column is repeated.
     """
     header = cells.header
     if kind := video_kind(header):
@@ -234,7 +234,7 @@ def _check(names: Sequence[str], cells: Cells) -> str:
     if "tweet_id" in at:
         ids = pc.replace_substring_regex(at["tweet_id"], r"""^=?["']+|["']+$""", "")
         linked = pc.replace_substring_regex(at["link"], r"^.*/status(?:es)?/(\d+).*$", r"\1")
-        # Empty and rounded ids are told elsewhere.
+        # Empty and rounded ids are reported elsewhere.
         excused = pc.match_substring_regex(ids, r"^$|^\d+(?:[.,]\d+)?[eE]\+?\d+$")
         if _share(pc.or_(pc.equal(linked, ids), excused)) < _MOST:
             return "the columns of ids and links hold something else"

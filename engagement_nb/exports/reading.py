@@ -1,4 +1,4 @@
-"""One export file as a table: its rows, its columns, and what must be said about it."""
+"""One export file as a table: its rows, its columns, and notes about it."""
 
 from __future__ import annotations
 

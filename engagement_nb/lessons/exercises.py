@@ -62,7 +62,7 @@ class Lesson:
         return pd.DataFrame(self.table) if self.table else dict(self.document)
 
     def check(self, answer: Any) -> Verdict:
-        """Check an answer; never raises, whatever the answer is."""
+        """Check an answer of any type; never raises."""
         if answer is None or answer is ...:
             return Verdict(None, f"Not answered yet. Expected: {self.expects}.")
         try:

@@ -44,7 +44,7 @@ def make_plan(
     Parameters
     ----------
     tweet_ids
-        Ids, or whatever `engagement_nb.ids.read_ids` reads.
+        Ids, or anything that `engagement_nb.ids.read_ids` reads.
     endpoint
         "totals", "28hr" or "historical".
     start, end

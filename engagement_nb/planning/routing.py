@@ -41,7 +41,7 @@ class Known:
     denied
         Metrics that the API refused to give, by kind of authentication.
     approved_handles
-        The plan's handles. User tokens of other handles are not used, because whoever agreed to
+        The plan's handles. User tokens of other handles are not used, because a user who agreed to
         the plan agreed to these only. None while the plan is made.
     """
 
@@ -177,7 +177,7 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
 
 
 def owner_gets_more(plan: Plan, tweet_id: str) -> bool:
-    """Whether the API gives a Tweet's owner a metric of the plan that nobody else gets."""
+    """Whether the plan has a metric that the API gives only to a Tweet's owner."""
     endpoint = plan.endpoint.name
     return any(
         needs_owner(endpoint, name)

@@ -385,6 +385,6 @@ def make_app(service: Service, more: list[Route]) -> Starlette:
         middleware=[Middleware(guard, urlsplit(service.settings.public_url).netloc)],
         exception_handlers=dict.fromkeys((HTTPException, RefusedError, Exception), refuse),
     )
-    # A path with a slash too many is a wrong path, not an address to go on to.
+    # A path with an extra slash is a wrong path, not a redirect.
     app.router.redirect_slashes = False
     return app

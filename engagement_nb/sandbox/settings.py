@@ -110,7 +110,7 @@ class Settings:
         Present moment of the world (aware); fixed where now is given.
     auth_clock
         Seconds since the Unix epoch, for OAuth timestamps and reset headers. Clients sign with
-        the real time, whatever the world's is.
+        the real time, independent of the world's.
     monotonic
         Seconds, for limits.
     """

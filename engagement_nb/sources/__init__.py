@@ -113,7 +113,7 @@ def connect(
     """
     name = os.fspath(where)
     names = [profile] if isinstance(profile, str) else profile
-    # Notebooks and commands pass on a world that nobody has chosen.
+    # Notebooks and commands pass default world settings too.
     options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
     options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":

@@ -68,7 +68,7 @@ class ApiSource(Source):
         self._max_handles = max_handles
         if max_handles is not None:
             self.ledger.ensure_writable()
-        # Whatever the profile is named, figures from this machine are made up.
+        # Figures from this machine are made up, under any profile name.
         self.sandbox = any(profile.hosts.sandbox for profile in self.profiles)
         self._dataset = dataset
         self._progress = progress
