@@ -132,7 +132,7 @@ def _of_tweets(facts: Mapping[str, Any]) -> bool:
 def _tells(notebook: nbformat.NotebookNode) -> bool:
     """Whether the notebook has a section of its own on what is missing."""
     return any(
-        cell.cell_type == "markdown" and "# what could not be had" in cell.source.lower()
+        cell.cell_type == "markdown" and "# missing data" in cell.source.lower()
         for cell in notebook.cells
     )
 

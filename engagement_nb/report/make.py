@@ -55,7 +55,7 @@ class Report:
         The answer: `engagement_nb.Gap.to_dict`, or `engagement_nb.Days.to_dict` for an overview
         or video file.
     facts
-        Where the figures are from, and what could not be had.
+        Where the figures are from, and what is missing.
     """
 
     folder: str

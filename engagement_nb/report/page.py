@@ -41,7 +41,7 @@ class KeyFigure:
 
 @dataclass(frozen=True)
 class Missing:
-    """Tweets or metrics that could not be had for one reason."""
+    """Tweets or metrics that are missing for one reason."""
 
     reason: str
     tweets: str
@@ -64,7 +64,7 @@ class Page:
     figures
         The numbers that go with it.
     problems
-        What could not be had; None where it is not known.
+        What is missing; None where it is not known.
     made
         How the report was made: label and text.
     failure

@@ -144,7 +144,7 @@ def test_the_answer_of_lesson_4_is_that_of_the_gap_method():
     assert (gap.hidden, gap.over_count) == (lesson.right, 950)
     assert f"over-count of {gap.over_count}" in lesson.praise
     counted = {"favorites", "retweets", "url_clicks", "detail_expands"}
-    assert {verdict.name for verdict in gap.verdicts if verdict.in_sums} == counted
+    assert {*gap.summed} == counted
     assert {verdict.verdict for verdict in gap.verdicts} == {"undetermined"}
 
 

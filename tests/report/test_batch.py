@@ -199,7 +199,7 @@ def finished(folder: Path) -> dict[str, float]:
             for path in (folder / "out" / "reports").glob("*/made.json")}  # fmt: skip
 
 
-def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 90.0) -> None:
+def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not happens():
         if process is not None and process.poll() is not None:

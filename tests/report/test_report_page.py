@@ -58,7 +58,7 @@ def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
     links = [link["href"].removeprefix("#") for link in page.nav.find_all("a")]
     assert links == list(dict.fromkeys(links))
     assert [page.find(id=link).text for link in links] == [
-        "In short", "One", "One", "Two &", "What could not be had", "How this report was made",
+        "In short", "One", "One", "Two &", "Missing data", "How this report was made",
     ]  # fmt: skip
     assert page.main.find(re.compile("h2|p")).text == "In short"
     assert "Title" not in page.text
