@@ -97,7 +97,7 @@ def test_check_with_a_tweet_tries_the_three_endpoints(
     ]
     result = run("check", "--tweet", other, env=sandbox.env)
     assert result.exit_code == 1
-    assert "Tweets of somebody else" in result.stdout
+    assert "another user's Tweets" in result.stdout
 
 
 def test_check_says_cause_and_next_step(
