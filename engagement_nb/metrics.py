@@ -206,15 +206,18 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """A frame as CSV. A text that a spreadsheet would run as a formula gets a quote before it."""
+    """A frame as CSV. Texts and column names that a spreadsheet would run get a quote before."""
 
     def safe(value: Any) -> Any:
-        risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
-        return f"'{value}" if risky else value
+        if not isinstance(value, str):
+            return value
+        # Python's writer leaves a lone CR unquoted, and a spreadsheet begins a row there.
+        text = value.replace("\r\n", "\n").replace("\r", "\n")
+        return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
-    texts = [str(name) for name in frame if pd.api.types.is_string_dtype(frame[name].dtype)]
+    texts = frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]
     guarded = frame.assign(**{name: frame[name].map(safe) for name in texts})
-    return str(guarded.to_csv(index=False, lineterminator="\n"))
+    return str(guarded.rename(columns=safe).to_csv(index=False, lineterminator="\n"))
 
 
 def bundle(**parts: Any) -> dict[str, Any]:

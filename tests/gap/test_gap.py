@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 
 import numpy as np
@@ -120,6 +121,26 @@ def test_tables_to_take_away_have_every_tweet_and_metric_and_no_text(frame, tmp_
         assert metrics["metric"].tolist() == gap.table.index.tolist()
         assert metrics["sum"].tolist() == gap.table["sum"].tolist()
     assert "secret plan" not in (tmp_path / "tweets.csv").read_text()
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_file_is_run_by_a_spreadsheet(frame, tmp_path, start):
+    """Ids, categories and column names of a frame are its user's; counts below 0 stay numbers."""
+    risky = f"{start}run"
+    frame = frame.assign(tweet_id=risky + frame["tweet_id"], owner=f"me\r{risky}")
+    frame[risky] = pd.Categorical([risky] * len(frame))
+    gap = explore_gap(as_metrics(frame))
+    for owner in (gap, as_metrics(frame)):
+        owner.to_csv(tmp_path / "it.csv")
+        with (tmp_path / "it.csv").open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))
+        assert len(rows) == 401
+        assert not [cell for row in rows for cell in row if cell.startswith(start + "r")]
+        assert rows[1][0] == f"'{risky}{10**18}".replace("\r", "\n")
+    gap.to_csv(tmp_path / "it.csv")
+    gaps = pd.read_csv(tmp_path / "it.csv")["naive_gap"]
+    assert gaps.tolist() == gap.tweets["naive_gap"].tolist()
+    assert (gaps < 0).any()
 
 
 def test_what_is_missing_is_unknown_and_not_zero(frame):
