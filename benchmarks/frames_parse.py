@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from engagement_nb.client.cubes import read_cube
-from engagement_nb.dataset.frames import answer_table, to_frame
+from engagement_nb.dataset.frames import response_table, to_frame
 from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
@@ -66,7 +66,7 @@ def ours(
     for n in range(repeat):
         regular = read_cube(answers[n % len(answers)], "metrics", names, by)
         assert regular
-        tables.append(answer_table(regular[1], names, by))
+        tables.append(response_table(regular[1], names, by))
     frame = to_frame(pa.concat_tables(tables))
     return len(frame), time.perf_counter() - began
 

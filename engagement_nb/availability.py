@@ -26,7 +26,7 @@ from engagement_nb.vocabulary import (
 
 
 class Reason(StrEnum):
-    """Why a Tweet, or some of its figures, are missing. Datasets store the values.
+    """Why a Tweet or some of its figures are missing. Datasets store the values.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ class Reason(StrEnum):
         "request failed",
         "Run the same command again: it asks only for what is missing.",
     )
-    NOT_IN_SOURCE = ("not in this source", "The file or dataset does not hold this Tweet.")
+    NOT_IN_SOURCE = ("not in this source", "The file or dataset does not contain this Tweet.")
 
 
 UNFINISHED = frozenset({Reason.REQUEST_FAILED, Reason.NOT_AUTHENTICATED, Reason.NO_ANSWER})
@@ -152,8 +152,8 @@ def limits(endpoint: str, window: Window | None, now: datetime) -> tuple[Limit, 
     Returns
     -------
     tuple of Limit
-        Impressions and engagements are known for 90 days (a rule of totals, but any endpoint may
-        list Tweets as too old); video views for 1,800 days; likes, replies and reposts in
+        Impressions and engagements are known for 90 days (a rule of totals, though any endpoint
+        may list Tweets as too old); video views for 1,800 days; likes, replies and reposts in
         ``historical`` from 2015-09-15 on.
     """
     aged = first_id_of(now - IMPRESSIONS_MAX_AGE) if endpoint == "totals" else 0
@@ -195,8 +195,7 @@ def availability(
     Returns
     -------
     Reason or None
-        None if it can; otherwise why not, with its advice. Who else gets the figure is told by
-        `needs_owner`.
+        None if it can; otherwise the reason. `needs_owner` tells who else gets the figure.
     """
     if metric not in ENDPOINTS[endpoint].metrics:
         return Reason.METRIC_NOT_OFFERED

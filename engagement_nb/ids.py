@@ -1,7 +1,7 @@
 """Tweet ids from any common source: lists, CSV, JSON, archives, links, frames.
 
-Ids are 64-bit numbers and stay text here: a float or a spreadsheet destroys them above 2^53,
-and what it destroyed cannot be told from what it left alone.
+Ids are 64-bit numbers and stay text here. A float or a spreadsheet rounds ids above 2^53, and
+nobody can tell which ids it rounded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ID_COLUMNS = frozenset(
     {"tweet id", "tweet ids", "tweetid", "post id", "post ids", "postid", "id", "ids", "id str",
      "status id", "tweet", "tweets"}
 )  # fmt: skip
-"""Column names, lower case and with spaces, that hold Tweet ids."""
+"""Names of columns with Tweet ids, in lower case and with spaces."""
 _OWNER_COLUMNS = ("author id", "user id", "owner id", "owner", "author", "handle", "username",
                   "screen name")  # fmt: skip
 _LINK_COLUMNS = frozenset(
@@ -70,11 +70,11 @@ _ID_KEYS = ("id_str", "id", "tweet_id", "tweetId", "post_id", "rest_id")
 _CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub_geo", "errors",
                       "error", "status_withheld", "user_withheld", "meta"})  # fmt: skip
 MAX_STREAM = 2 << 30
-"""Characters that a gzipped file may unpack to where it is read line by line."""
+"""Limit in characters of a gzipped file that is read line by line."""
 _BATCH = 200_000
 """Lines per batch in which repeats are counted together."""
 _Entry = tuple[Any, str | None, int]
-"""A possible id, its owner if given, and how often it came in a row."""
+"""A possible id, its owner if given, and its count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +88,11 @@ class IdList:
     problems
         Entries that are not ids: a frame of problems, reason "not a Tweet id".
     owners
-        For ids whose source names an author: the user id, or else the handle.
+        User id or handle of the author, for ids whose source names one.
     duplicates
         How many entries repeated an earlier one.
     name
-        What the ids were read from.
+        What the ids were read from, for messages.
     """
 
     ids: list[str]
@@ -132,20 +132,19 @@ def read_ids(source: Any) -> IdList:
     Raises
     ------
     InputError
-        The file cannot be read, holds no id at all, or most of its ids were rounded by a
-        spreadsheet or a float.
+        The file cannot be read, has no ids, or a spreadsheet or float rounded most of them.
 
     Notes
     -----
-    Text may hold blank lines and comments (from ``#``). JSON may be of the vendor's APIs (v1.1,
-    v2, Activity Streams) or a plain list; a repost counts under its own id, not the original's.
+    Text may have blank lines and comments (from ``#``). JSON may come from the vendor's APIs
+    (v1.1, v2, Activity Streams) or be a plain list. A repost counts under its own id.
     """
     if isinstance(source, IdList):
         return source
     if isinstance(source, pd.DataFrame):
         return _collect(_from_frame(source), "the frame")
     if isinstance(source, pd.Series) and pd.api.types.is_float_dtype(source.dtype):
-        raise _all_rounded("the column", "it holds floats")
+        raise _all_rounded("the column", "it contains floats")
     if isinstance(source, str | Path):
         return _from_name(source)
     if isinstance(source, numbers.Number):
@@ -178,7 +177,7 @@ def _from_name(source: str | Path) -> IdList:
 
 
 def _from_stream(stream: BinaryIO, name: str) -> IdList:
-    """Ids of a stream; only a few lines are held in memory, except for one JSON document."""
+    """Ids of a stream. Few lines are in memory at a time, except for a single JSON document."""
     data = unpacked(stream)
     head = data.peek(1 << 16)
     refuse_binary(head, name)
@@ -213,8 +212,8 @@ def _lines(text: TextIO, name: str, *, packed: bool) -> Iterator[str]:
 
 def _too_long(name: str) -> InputError:
     return InputError(
-        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which would have to"
-        " fit in memory.",
+        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which is too large"
+        " for memory.",
         advice="Give the ids as text, one per line, or as JSON Lines.",
     )
 
@@ -230,7 +229,7 @@ def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
             advice='Name the column "tweet_id", or give the column itself.',
         )
     if pd.api.types.is_float_dtype(frame[column].dtype):
-        raise _all_rounded(f'the column "{column}"', "it holds floats")
+        raise _all_rounded(f'the column "{column}"', "it contains floats")
     owner = next((names[name] for name in _OWNER_COLUMNS if name in names), None)
     owners = repeat(None) if owner is None else frame[owner].astype("string")
     for value, whose in zip(frame[column], owners, strict=False):
@@ -246,7 +245,7 @@ def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
         if column is None:
             yield from _from_lines(chain([first], lines))
         else:
-            # The header may hold a line break in quotes, so it is read again with the rows.
+            # The header may have a line break in quotes, so it is read again with the rows.
             table = csv.reader(chain([first], lines), delimiter=delimiter)
             yield from _from_table(table, header, column)
     except csv.Error as error:
@@ -274,7 +273,7 @@ def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> I
 
 
 def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
-    """One entry per line; from a line with other words, its id; from a list, each item."""
+    """One entry per line: the id among other words, or each item of a list."""
     while batch := Counter(islice(lines, _BATCH)):
         for line, times in batch.items():
             line = line.strip().rstrip(",;")
@@ -351,7 +350,7 @@ def _from_document(document: Any, where: str) -> Iterator[_Entry]:
         yield from _from_document(inside, where)
     elif id_key is not None:
         yield document[id_key], _owner(document), 1
-    # Pages without results, and what streams and archives say between Tweets.
+    # Pages without results, and messages of streams and archives between Tweets.
     elif not _CONTROL & document.keys():
         yield f"({where}: no id)", None, 1
 
@@ -372,7 +371,7 @@ def _owner(document: Mapping[str, Any]) -> str | None:
 
 
 def _parse(value: Any) -> tuple[str | None, str | None, str]:
-    """Id, handle and, where there is no id, why."""
+    """Id and handle, and the reason if there is no id."""
     if isinstance(value, bool) or value is None:
         return None, None, ""
     if isinstance(value, numbers.Integral):

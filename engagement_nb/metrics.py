@@ -88,12 +88,11 @@ class Metrics:
     Parameters
     ----------
     frame
-        One row a Tweet, or a Tweet and hour or day (column ``time``, UTC), or, where
-        ``about.unit`` is "day", one row a day of the whole account. ``tweet_id`` is text,
-        ``created_at`` UTC, each metric a nullable integer under its wire name, missing is
-        ``<NA>``.
+        One row per Tweet, or per Tweet and hour or day (column ``time``, UTC). If ``about.unit``
+        is "day", one row per day of the whole account. ``tweet_id`` is text, ``created_at`` is
+        in UTC, each metric is a nullable integer under its wire name, and missing is ``<NA>``.
     problems
-        One row a Tweet and reason: `PROBLEM_COLUMNS`.
+        One row per Tweet and reason, with `PROBLEM_COLUMNS`.
     about
         Where the figures come from.
     """
@@ -116,7 +115,7 @@ class Metrics:
             ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
             ``notes``, ``unit``, ``kind``, ``tweets`` (0 for a frame by day), ``days`` (None unless
             by day), ``posted`` (when the first and the last Tweet were posted, where known), and
-            ``problems``: one entry a reason, scope and metrics, with ``tweets`` and ``advice``.
+            ``problems``: one entry per reason, scope and metrics, with ``tweets`` and ``advice``.
         """
         groups = ["reason", "scope", "metrics"]
         problems = [
@@ -156,7 +155,7 @@ class Metrics:
     def to_csv(self, path: str | Path) -> None:
         """Write the frame to a CSV file.
 
-        A text that a spreadsheet would run as a formula begins with a quote there.
+        A text that a spreadsheet would run as a formula gets a quote before it.
         """
         Path(path).write_text(csv_text(self.frame), encoding="utf-8")
 
@@ -182,7 +181,7 @@ class Metrics:
 
     @property
     def _shown(self) -> pd.DataFrame:
-        # Texts of posts stay out of reports unless somebody asks for the column.
+        # Texts of Posts appear in a report only if a cell selects the column.
         return self.frame.drop(columns="text", errors="ignore")
 
     def _headline(self) -> str:
@@ -221,7 +220,7 @@ def csv_text(frame: pd.DataFrame) -> str:
 
 
 def bundle(**parts: Any) -> dict[str, Any]:
-    """What a result adds to its displays: named parts, of which the last display counts."""
+    """What a result adds to its displays: named parts. The last display of a part counts."""
     return {MEDIA_TYPE: parts}
 
 

@@ -72,7 +72,7 @@ class ProblemLog:
         Parameters
         ----------
         label
-            Goes before each line but that of entries that are not Tweets at all.
+            Begins each line, except the line about entries that are not Tweet ids.
         """
         lines = []
         for row in self.counts():

@@ -1,4 +1,4 @@
-"""What the API's refusals mean: for each known case its cause, and what to do next.
+"""What the API's refusals mean: the cause and the next step for each known case.
 
 One table serves the client's errors and ``engagement-nb auth check`` alike. The API's
 texts are not a published contract, so patterns are loose, and the status decides where no
@@ -32,7 +32,7 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Refusal:
-    """One case in which the API gives no data.
+    """A case in which the API gives no data.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Refusal:
     error
         The class of the error that is raised.
     cause
-        What has happened, in one sentence.
+        What happened, in one sentence.
     advice
         What to do next, in one sentence.
     """
@@ -66,7 +66,7 @@ class Refusal:
 
 _AUTH = (401, 403)
 _LONGEST_TEXT = 200
-"""Characters; a refusal can name 250 Tweets, which the error has in ``tweet_ids``."""
+"""Limit in characters. A refusal can name 250 Tweets; the error has them in ``tweet_ids``."""
 _SEARCHED = 4000
 """Characters of the API's texts that are searched for a known cause."""
 _TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
@@ -80,8 +80,8 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "others' tweets", r"forbidden to access tweets", _NOT_SERVER, ForbiddenTweetsError,
-        "This request asks for another user's Tweets with this user's tokens, so the API"
-        " refuses all of it.",
+        "The request names another user's Tweets with this user's tokens, so the API"
+        " refuses it as a whole.",
         "Ask for them with their owner's tokens, or ask totals for public metrics with the"
         " bearer token.",
     ),
@@ -179,7 +179,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     Refusal(
         "redirect", "", tuple(range(300, 400)), BadRequestError,
-        "The API's host answered with a redirect, and signed requests are not sent elsewhere.",
+        "The API's host responded with a redirect, and signed requests are not sent elsewhere.",
         "Check ENGAGEMENT_API_URL and any proxy or sign-in page between here and the API.",
     ),
     Refusal(
@@ -232,14 +232,14 @@ REFUSALS: tuple[Refusal, ...] = (
         "Try again later; if it fails again, a proxy may stand between here and the API.",
     ),
 )  # fmt: skip
-"""Most telling first: the first row that fits an answer is its explanation."""
+"""The first row that fits a response explains it, so specific rows come first."""
 
 _IDS = re.compile(r"\d{2,20}")
 _AUTHOR = re.compile(r"author id \d+", re.IGNORECASE)
 
 
 def explain(status: int, texts: Sequence[str]) -> Refusal:
-    """Find what a response without data means: by its text where a pattern fits, else by status.
+    """Explain a response without data: by its text if a pattern fits, else by its status.
 
     Parameters
     ----------
@@ -248,7 +248,7 @@ def explain(status: int, texts: Sequence[str]) -> Refusal:
     texts
         The API's own words, from ``errors``; may be empty.
     """
-    # Patterns are searched at the beginning only: their time grows with the square of the length.
+    # Only the beginning is searched: the time of a search grows with the square of the length.
     text = "\n".join(texts)[:_SEARCHED]
     return next(row for row in REFUSALS if row.fits(status, text))
 
@@ -268,7 +268,7 @@ def error_for(
     status, texts
         As for `explain`.
     where
-        What was asked for, such as "totals"; opens the sentence.
+        What was requested, such as "totals"; begins the sentence.
     tweet_ids
         The Tweets of the request, for the cases that concern all of them.
     clock_off

@@ -1,7 +1,7 @@
-"""Files below one address, local or of any fsspec file system, published whole or not at all.
+"""Files below one address, local or on any fsspec file system, published whole or not at all.
 
-A record is a JSON file that names the format it was written in. One of a newer format is
-refused, and so is one that is no record.
+A record is a JSON file that names its format. A newer format is refused, and so is a file that
+is not a record.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from fsspec.implementations.local import LocalFileSystem
 from engagement_nb.errors import DatasetError
 
 STALE_AFTER = 600
-"""Seconds after which an unfinished file was left by a dead writer: writing takes far less."""
+"""An unfinished file older than this, in seconds, was left by a dead writer."""
 FORMAT = 1
-"""Format of the records that this version writes, and the newest that it reads."""
+"""Format of records that this version writes, and the newest one that it reads."""
 _TEMPORARY = ".tmp-"
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -68,7 +68,7 @@ class Store:
         return bytes(self.fs.cat_file(self.path(name)))
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
-        """Finished files directly in a folder, in order of name; none if there is no folder."""
+        """Names of the finished files in a folder, sorted; empty if there is no folder."""
         self.fs.invalidate_cache()
         try:
             found = self.fs.ls(self.path(folder), detail=False)
@@ -90,7 +90,7 @@ class Store:
     def read_many(self, names: Sequence[str]) -> list[bytes]:
         """The content of each file; empty where it cannot be read."""
         paths = [self.path(name) for name in names]
-        # One call, which file systems with latency answer concurrently.
+        # One call, so remote file systems read the files concurrently.
         found = dict(self.fs.cat(paths, on_error="return")) if paths else {}
         content = [found.get(path) for path in paths]
         return [data if isinstance(data, bytes) else b"" for data in content]
@@ -101,7 +101,7 @@ class Store:
         Raises
         ------
         DatasetError
-            The file is no record, or one of a newer format.
+            The file is not a record, or has a newer format.
         OSError
             There is no such file, or it cannot be read.
         """
@@ -121,7 +121,7 @@ class Store:
         Raises
         ------
         DatasetError
-            The disk is full, or the place cannot be written to.
+            The disk is full, or the address cannot be written to.
         """
         folder, _, last = name.rpartition("/")
         temporary = f"{folder}/{_TEMPORARY}{uuid.uuid4().hex}-{last}".lstrip("/")
@@ -146,12 +146,12 @@ class Store:
         with contextlib.suppress(Exception):
             kept = bool(self.find())
         if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "Choose a place that can be written to."
+            advice = "Choose a place that you may write to."
         elif kept:
-            advice = "Make room and run the same command again: it resumes."
+            advice = "Free some space and rerun the command: it resumes."
         else:
-            advice = "Make room and run the same command again."
-        return f"What is there already is kept. {advice}" if kept else advice
+            advice = "Free some space and rerun the command."
+        return f"Stored data is kept. {advice}" if kept else advice
 
     def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
         target = Path(self.path(name))
@@ -173,7 +173,7 @@ class Store:
                 os.close(directory)
 
     def remove_stale(self) -> None:
-        """Remove what writers that were killed left unfinished."""
+        """Remove unfinished files of killed writers."""
         with contextlib.suppress(OSError, NotImplementedError):
             for path, info in self.fs.find(self.root, detail=True).items():
                 if PurePosixPath(str(path)).name.startswith(_TEMPORARY):

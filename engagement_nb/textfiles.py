@@ -1,4 +1,4 @@
-"""Files that people have, as text: what is not text, or no file, is refused in a sentence."""
+"""Read users' files as text, and refuse anything else in one sentence."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ _WHAT_IT_IS = (
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MAX_WHOLE = 256 << 20
-"""Bytes that a gzipped file, or a line, may have where it is held as a whole."""
+"""Limit in bytes of a gzipped file or a line that is read whole."""
 
 
 def plain_words(cell: str) -> str:
-    """Words of a header cell, without case, signs and repeated spaces."""
+    """The words of a header cell, in lower case without punctuation or repeated spaces."""
     return " ".join(re.sub(r"[_\W]+", " ", cell.lower()).split())
 
 
 @contextmanager
 def explained(name: str) -> Iterator[None]:
-    """Turn errors of opening and reading a file into an `InputError` that names it."""
+    """Turn errors of opening or reading a file into an `InputError` that names the file."""
     again = "Check the path."
     try:
         yield
@@ -59,19 +59,19 @@ def explained(name: str) -> Iterator[None]:
 
 
 def unpacked(stream: BinaryIO) -> BufferedReader[RawIOBase] | gzip.GzipFile:
-    """The same stream, gunzipped where it is gzipped."""
+    """The same stream, unpacked if it is gzipped."""
     buffered = BufferedReader(cast(RawIOBase, stream))
     packed = buffered.peek(2)[:2] == b"\x1f\x8b"
     return gzip.GzipFile(fileobj=buffered) if packed else buffered
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, gunzipped where it is gzipped.
+    """The bytes of a file, unpacked if it is gzipped.
 
     Raises
     ------
     InputError
-        The file is missing, a folder, not readable or empty; or a gzip file is damaged or
+        The file is missing, a folder, unreadable or empty, or a damaged gzip file, or one that
         unpacks to more than `MAX_WHOLE`.
     """
     with explained(str(path)), unpacked(path.open("rb")) as stream:
@@ -85,7 +85,7 @@ def read_file(path: Path) -> bytes:
 
 
 def refuse_binary(data: bytes, name: str) -> None:
-    """Raise an `InputError` for what is not text, by its first bytes or a zero byte."""
+    """Raise an `InputError` if the first bytes, or a zero byte, show that this is not text."""
     for magic, kind in _WHAT_IT_IS:
         if data.startswith(magic):
             raise InputError(
@@ -97,10 +97,10 @@ def refuse_binary(data: bytes, name: str) -> None:
 
 
 def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
-    """Text of a file as UTF-8 without a byte order mark, and the encoding it had.
+    """Convert a file's text to UTF-8 without a byte order mark; also return its encoding.
 
-    The encoding is "utf-8", "damaged utf-8", "utf-16" or "windows-1252". ``name`` is the file's,
-    for the `InputError` that is raised where the data are not text.
+    The encoding is "utf-8", "damaged utf-8", "utf-16" or "windows-1252". ``name`` is the
+    file's name, for the `InputError` that is raised if the data are not text.
     """
     refuse_binary(data, name)
     if data.startswith(UTF16):
@@ -130,7 +130,7 @@ def _not_text(name: str) -> InputError:
 
 
 def too_large(name: str, most: int) -> InputError:
-    """The error of a gzip file that unpacks to more than ``most`` bytes."""
+    """The error for a gzip file that unpacks to more than ``most`` bytes."""
     return InputError(
         f"{name}: the gzip file unpacks to more than {most >> 20:,} MB.",
         advice="If that is right, unpack it first and give the unpacked file.",
@@ -138,7 +138,7 @@ def too_large(name: str, most: int) -> InputError:
 
 
 def empty_file(name: str) -> InputError:
-    """The error of a file with nothing in it."""
+    """The error for an empty file."""
     return InputError(
         f"{name} is empty.", advice="Check that it is the right one, or export it again."
     )

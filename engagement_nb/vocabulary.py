@@ -1,10 +1,10 @@
 """The Engagement API's contract as data: metrics, endpoints, groupings, limits, ages.
 
-Everything here was read from the API's published reference, guides and FAQ, or seen in
-recorded answers of it. Nothing here fetches, waits or computes; the client and the sandbox
-both import this module and share nothing else.
+Everything here comes from the API's published reference, guides and FAQ, or from recorded
+responses. Nothing here fetches, waits or computes. The client and the sandbox both import this
+module and share nothing else.
 
-Names are the wire's: what the vendor now calls a *Post* is a *Tweet* here.
+Names are wire names: the vendor's *Post* is a *Tweet* here.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Metric:
 
 
 IMPRESSIONS_MAX_AGE = timedelta(days=90)
-"""On totals only, for `AGE_LIMITED_ON_TOTALS`; the windowed endpoints have no such limit."""
+"""On totals only, for `AGE_LIMITED_ON_TOTALS`. The windowed endpoints have no such limit."""
 AGE_LIMITED_ON_TOTALS = frozenset({"impressions", "engagements"})
 VIDEO_VIEWS_MAX_AGE = timedelta(days=1800)
 """On all endpoints; for older Tweets the API still sends a "0"."""
@@ -141,15 +141,15 @@ FOUR_LEVEL_GROUPINGS = (
     _SERIES,
     ("engagement.type", "tweet.id", "engagement.day", "engagement.hour"),
 )
-"""The only orders in which four ``group_by`` items are accepted, one such grouping a request."""
+"""The only accepted orders of four ``group_by`` items; one such grouping per request."""
 
 RECENT_WINDOW = timedelta(hours=28)
 MAX_WINDOW = timedelta(days=28)
 MAX_LOOKBACK = timedelta(days=365)
-"""Said by newer pages only; a switch in the sandbox."""
+"""Only newer pages state this; the sandbox has an option for it."""
 FIRST_MOMENT = datetime(2014, 9, 1, tzinfo=UTC)
 PUBLIC_COUNTS_KNOWN_FROM = datetime(2015, 9, 15, tzinfo=UTC)
-"""Before it ``historical`` reads 0 for `ZERO_BEFORE_KNOWN`, which means not known."""
+"""Before this moment ``historical`` gives 0 for `ZERO_BEFORE_KNOWN`, which means not known."""
 ZERO_BEFORE_KNOWN = frozenset({"favorites", "replies", "retweets"})
 MEDIA_VIEWS_LEFT_ENGAGEMENTS = datetime(2017, 10, 9, tzinfo=UTC)
 
@@ -159,7 +159,7 @@ UNSUPPORTED_VIDEO = "unsupported_for_video_views_tweet_ids"
 RESERVED_KEYS = frozenset(
     {"start", "end", "errors", UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO}
 )
-"""Keys that can stand beside the groupings of an answer."""
+"""Keys that can stand beside the groupings of a response."""
 
 HEADER_LIMIT = "x-per-minute-limit"
 HEADER_REMAINING = "x-per-minute-remaining"
@@ -189,7 +189,7 @@ FIRST_SNOWFLAKE_ID = 29_700_859_247
 
 
 def tweet_time(tweet_id: str | int) -> datetime | None:
-    """When a Tweet was posted, as its id tells.
+    """When a Tweet was posted, read from its id.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def snowflake(moment: datetime, low_bits: int = 0) -> int:
     moment
         An aware datetime.
     low_bits
-        The 22 bits that tell Tweets of the same millisecond apart.
+        The 22 bits that distinguish Tweets of the same millisecond.
     """
     milliseconds = (moment - _UNIX_EPOCH) // timedelta(milliseconds=1)
     return ((milliseconds - SNOWFLAKE_EPOCH_MS) << 22) | low_bits

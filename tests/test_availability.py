@@ -102,7 +102,7 @@ def test_a_period_from_2014_09_01_on_lacks_the_earlier_life_of_older_tweets_only
     assert not cut_off_at_first_moment(tweet(first - MOMENT), (first + HOUR, NOW))
 
 
-def test_each_reason_has_an_advice_and_the_next_run_asks_only_for_what_may_change() -> None:
+def test_each_reason_has_advice_and_only_temporary_ones_are_requested_again() -> None:
     assert all(reason.advice.endswith((".", "auth check.")) for reason in Reason)
     assert {
         Reason.REQUEST_FAILED, Reason.NOT_AUTHENTICATED, Reason.NO_ANSWER,

@@ -99,7 +99,7 @@ def test_texts_are_cleaned_of_tokens_in_every_form_the_wire_has() -> None:
     assert clean.endswith("; the rest")
 
 
-def test_tokens_of_the_environment_are_known_before_anybody_asks_for_a_profile(
+def test_tokens_of_the_environment_are_known_before_a_profile_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET__ACME", "PLANTED-of-acme")
@@ -107,7 +107,7 @@ def test_tokens_of_the_environment_are_known_before_anybody_asks_for_a_profile(
     assert Secret("short").reveal() not in known_secrets()
 
 
-def test_stored_tokens_are_known_before_anybody_asks_for_a_profile(
+def test_stored_tokens_are_known_before_a_profile_is_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path))
@@ -118,7 +118,7 @@ def test_stored_tokens_are_known_before_anybody_asks_for_a_profile(
     assert "PLANTED-stored" in known_secrets()
 
 
-def test_nothing_that_can_fail_says_a_secret(
+def test_no_failure_says_a_secret(
     everything_said: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Right tokens and wrong ones; refusals, faults, redirects; the bearer's and the PIN's way."""

@@ -54,7 +54,7 @@ def test_no_test_module_imports_another_one() -> None:
         assert not [other for other in others if ".test_" in other], name
 
 
-def test_what_is_imported_within_a_function_is_little_and_says_why() -> None:
+def test_imports_within_functions_are_few_and_say_why() -> None:
     """Start-up time or a missing extra is the reason, in a comment on the line before."""
     found = []
     for path in (ROOT / "engagement_nb").rglob("*.py"):

@@ -65,7 +65,7 @@ def program(wheel, tmp_path_factory):
     return run
 
 
-def test_the_wheel_holds_the_notebooks_and_nothing_that_is_not_ours(wheel):
+def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
     """Notebooks, templates, the typing marker; no tests, no data, no caches."""
     names = zipfile.ZipFile(wheel).namelist()
     shipped = sorted(

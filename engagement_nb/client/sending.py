@@ -27,7 +27,7 @@ from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLar
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers
-from engagement_nb.client.wire import Answer, Request, read_answer
+from engagement_nb.client.wire import Request, Response, read_response
 from engagement_nb.errors import ConnectionTroubleError
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -163,7 +163,7 @@ class Client:
             self._pacers[id(pacer)] = pacer
         return pacer
 
-    def send(self, request: Request) -> Answer:
+    def send(self, request: Request) -> Response:
         """Wait for the quota, send one request once, and return its response.
 
         Raises
@@ -211,7 +211,7 @@ class Client:
                 response.status_code if answered else "unknown",
                 time.monotonic() - began,
             )
-        answer = self.parse_offloaded(raw, read_answer, request, response, raw)
+        answer = self.parse_offloaded(raw, read_response, request, response, raw)
         if self._recorder is not None and request.auth == "user" and answer.counts:
             self._recorder(profile)
         return answer

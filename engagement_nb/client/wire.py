@@ -99,7 +99,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """Data that came back for one request.
 
     Parameters
@@ -140,7 +140,7 @@ class Answer:
         return self.counts
 
 
-def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answer:
+def read_response(request: Request, response: httpx.Response, raw: bytes) -> Response:
     """The data in an answer.
 
     Parameters
@@ -184,7 +184,7 @@ def read_answer(request: Request, response: httpx.Response, raw: bytes) -> Answe
             advice="Try again in a while; if it stays so, report it with the API's status page.",
             status=response.status_code,
         )
-    return Answer(
+    return Response(
         request=request,
         raw=raw,
         counts=counts,

@@ -1,4 +1,4 @@
-"""Running a plan: concurrently, with retries, around refusals, from where it was cut off."""
+"""Run a plan: concurrently, with retries, around refusals, resuming interrupted runs."""
 
 from engagement_nb.collect.collecting import Collected, collect, collect_into
 

@@ -1,6 +1,6 @@
 """Run a plan and return its metrics, in memory or into a dataset.
 
-The running itself (threads, retries, refusals) is in `running`, what they reveal in `outcome`.
+`running` has the threads, retries and refusals; `outcome` keeps what the responses reveal.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def collect(
     Parameters
     ----------
     plan
-        What to ask: see `engagement_nb.planning.make_plan`.
+        What to request: see `engagement_nb.planning.make_plan`.
     client
         Sends the requests.
     source
         "sandbox" or "api".
     dataset
-        Where finished requests are kept as they come, and found again; in memory without it.
+        Keeps each finished request, and finds it again. Without it everything stays in memory.
     snapshot
         For a dataset: see `engagement_nb.dataset`.
     **options
@@ -58,7 +58,7 @@ def collect(
     EngagementError
         The first error, if no data arrived; or a part could not be written.
     KeyboardInterrupt
-        Within a second; a dataset keeps what was finished.
+        Raised within a second; a dataset keeps the finished requests.
     """
     kept = dataset or Dataset(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
     try:
@@ -80,13 +80,13 @@ class Collected:
     tweets
         Tweets with figures.
     requests
-        Requests answered in this run, without those that an earlier run finished.
+        Requests that got a response in this run, without those that an earlier run finished.
     rate_limited
         Responses with status 429.
     problems
         Missing data.
     done
-        Whether nothing is left to ask.
+        Whether every request of the plan is finished.
     trouble
         What stopped the run, in words; empty if nothing did.
     """
@@ -110,7 +110,7 @@ class Collected:
         return len(self.problems.of_scope("period"))
 
     def read(self, dataset: Dataset, tweet_ids: Sequence[str]) -> Metrics:
-        """The figures from the dataset, in the order of the Tweets asked for."""
+        """The figures from the dataset, in the order of the requested Tweets."""
         found = dataset.read_run(self.record, tweet_ids)
         return replace(found, problems=self.problems.frame())
 
@@ -148,8 +148,8 @@ def collect_into(
     dataset, plan, client, snapshot, **options
         As for `collect`.
     ask
-        Digest of the question as it was put, see `engagement_nb.dataset.ask_digest`; of the
-        plan itself unless given.
+        Digest of the user's question: see `engagement_nb.dataset.ask_digest`. By default the
+        digest of the plan itself.
 
     Raises
     ------

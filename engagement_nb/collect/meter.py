@@ -10,7 +10,7 @@ DELAY = 1.5
 
 
 class Meter:
-    """Requests done, Tweets, what is left of the minute, time to finish.
+    """Shows finished requests, Tweets, the rest of the minute's quota and the time to finish.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class Meter:
 
     def __enter__(self) -> Self:
         if self._show is not False:
-            # Imported late: in a notebook it brings the widgets with it.
+            # Imported late: in a notebook it imports the widgets too.
             from tqdm.auto import tqdm
 
             self._bar = tqdm(

@@ -18,10 +18,10 @@ from engagement_nb.availability import (
     needs_owner,
     posted_before,
 )
-from engagement_nb.client import Answer, Request
+from engagement_nb.client import Request, Response
 from engagement_nb.client.cubes import Cube
-from engagement_nb.dataset import Asked, Part
-from engagement_nb.dataset.frames import TIME, answer_table, counts_of
+from engagement_nb.dataset import Part, RequestRecord
+from engagement_nb.dataset.frames import TIME, counts_of, response_table
 from engagement_nb.errors import (
     ApiError,
     ForbiddenTweetsError,
@@ -36,21 +36,21 @@ from engagement_nb.refusals import error_for
 from engagement_nb.vocabulary import METRIC_ALIASES, RECENT_WINDOW
 
 MAX_ABSENCES = 4
-"""How many responses may leave a Tweet out before it is not asked for again in this run."""
+"""After this many responses without a Tweet, this run stops requesting it."""
 _BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
 
 
-class NothingAnsweredError(ServerTroubleError):
-    """A response with data that holds none of the Tweets asked for."""
+class EmptyResponseError(ServerTroubleError):
+    """A response with data, but about none of the requested Tweets."""
 
 
 class Outcome:
-    """The state of a run, made of the parts that are finished, in any order.
+    """The state of a run, built from finished parts in any order.
 
     Parameters
     ----------
     plan
-        What is wanted.
+        What the run requests.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -70,7 +70,7 @@ class Outcome:
     def take(self, part: Part) -> None:
         """Record a finished request; ignore one that does not belong to the plan."""
         window = part.window
-        if window not in self.outstanding or not self._carries_enough(part):
+        if window not in self.outstanding or not self._has_all_metrics(part):
             return
         if part.refused:
             self._take_refusal(part)
@@ -85,7 +85,7 @@ class Outcome:
             if part.auth == "app" and owner_gets_more(self.plan, tweet_id):
                 lane, _ = route(tweet_id)
                 if lane and lane.auth == "user":
-                    # Of an earlier run, whose user tokens were dead: they may be good again.
+                    # An earlier run fetched it while the user tokens were dead; now they may work.
                     continue
             if tweet_id in part.unavailable:
                 self.give_up([tweet_id], Reason.UNAVAILABLE)
@@ -104,7 +104,7 @@ class Outcome:
             self._note_metrics(part, came)
 
     def note_absent(self, request: Request, part: Part) -> None:
-        """Count the Tweets that a response left out; they are asked for again, up to a bound."""
+        """Count the Tweets that a response left out; they are requested again, up to a limit."""
         window, waiting = request.window, self.outstanding[request.window]
         here = {*part.tweet_ids}
         for tweet_id in request.tweet_ids:
@@ -114,8 +114,8 @@ class Outcome:
                     del waiting[tweet_id]
                     self._gap(tweet_id, Reason.NO_ANSWER, window, "")
 
-    def _carries_enough(self, part: Part) -> bool:
-        """Whether a part, maybe of an earlier fetch, has all metrics that its way can give."""
+    def _has_all_metrics(self, part: Part) -> bool:
+        """Whether a part, perhaps of an earlier fetch, has all metrics that its tokens can get."""
         if part.refused:
             return True
         wanted = self.plan.offered
@@ -134,7 +134,7 @@ class Outcome:
                 self.known.owners[tweet_id] = part.authors[tweet_id]
 
     def _note_metrics(self, part: Part, came: list[str]) -> None:
-        """Note which figures are missing of Tweets that came, and why."""
+        """Note which figures these Tweets lack, and why."""
         explained: dict[str, set[str]] = {}
         for limit in limits(part.endpoint, part.period, part.read_at):
             listed = {*_unsupported(part).get(limit.reason, ())}
@@ -146,8 +146,8 @@ class Outcome:
             rest = {*without} - explained.get(name, set())
             detail = "The response has no such figure."
             self._miss([t for t in came if t in rest], Reason.METRIC_NOT_OFFERED, [name], detail)
-        not_asked = [name for name in self.plan.offered if name not in part.metrics]
-        if not not_asked:
+        not_requested = [name for name in self.plan.offered if name not in part.metrics]
+        if not not_requested:
             return
         route = router(self.plan, self.known)
         for tweet_id in came:
@@ -156,7 +156,7 @@ class Outcome:
                 dead = route(tweet_id)[1] == Reason.NOT_AUTHENTICATED
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
-            for name in not_asked:
+            for name in not_requested:
                 of_age = availability(tweet_id, part.endpoint, name, part.period, part.read_at)
                 by_reason.setdefault(of_age or other, []).append(name)
             for reason, names in by_reason.items():
@@ -215,7 +215,7 @@ class Outcome:
 
     @property
     def left(self) -> int:
-        """How many Tweets × windows are still to be asked for."""
+        """How many pairs of Tweet and window are still outstanding."""
         return sum(map(len, self.outstanding.values()))
 
     @property
@@ -224,18 +224,18 @@ class Outcome:
         return len(self._done)
 
     def complete(self, tweet_id: str) -> bool:
-        """Whether a Tweet has a row: for a sum over windows it must have come in all of them."""
+        """Whether a Tweet has a row: a sum over windows needs figures from every window."""
         done = self._done.get(tweet_id, 0)
         if not done or self.plan.by or len(self.plan.windows) == 1:
             return bool(done)
         return done == len(self.plan.windows_of(tweet_id))
 
     def in_frame(self) -> list[str]:
-        """The Tweets that have rows, in the order in which they were given."""
+        """The Tweets that have rows, in the given order."""
         return [tweet_id for tweet_id in self.plan.tweet_ids if self.complete(tweet_id)]
 
     def problems(self) -> ProblemLog:
-        """Each Tweet without rows, once, and what is missing for Tweets with rows."""
+        """Each Tweet without rows, once, and what the Tweets with rows lack."""
         log = ProblemLog()
         kept = set(self.in_frame())
         for kind, ids in (*self.plan.log.items(), *self._metrics.items()):
@@ -255,67 +255,67 @@ class Outcome:
         return log
 
 
-def part_of(answer: Answer, planned_at: datetime) -> Part:
+def part_of(response: Response, planned_at: datetime) -> Part:
     """What a response with data settles: Tweets with figures, and those listed as unavailable.
 
     Tweets that the response leaves out are not in the part.
 
     Parameters
     ----------
-    answer
+    response
         The response.
     planned_at
-        The present moment of the plan; the 28 hours of a response lie about it, or later.
+        When the plan was made: the 28 hours of a response end near this moment, or later.
 
     Raises
     ------
-    NothingAnsweredError
-        The response settles none of the Tweets asked for.
+    EmptyResponseError
+        The response settles none of the requested Tweets.
     ServerTroubleError
-        The response is of another window than asked for, lacks some of it, or is not shaped as
-        the contract says.
+        The response covers another window than the requested one or only a part of it, or its
+        shape breaks the contract.
     """
-    request = answer.request
-    window = _checked_window(answer, planned_at)
-    gone = {*request.tweet_ids}.intersection(answer.unavailable)
-    counts = _figures_of(answer, {*request.tweet_ids} - gone)
+    request = response.request
+    window = _checked_window(response, planned_at)
+    gone = {*request.tweet_ids}.intersection(response.unavailable)
+    counts = _figures_of(response, {*request.tweet_ids} - gone)
     came = {*(counts.tweet_ids if isinstance(counts, Cube) else counts)}
     if not came and not gone:
-        _raise_nothing(answer)
-    table = answer_table(
+        _raise_nothing(response)
+    table = response_table(
         counts,
         request.metrics,
         request.by,
         window=window,
-        limits=limits(request.endpoint, window, answer.read_at),
-        unsupported=_unsupported(answer),
+        limits=limits(request.endpoint, window, response.read_at),
+        unsupported=_unsupported(response),
     )
-    stamp = pa.repeat(pa.scalar(answer.read_at, TIME), len(table))
+    stamp = pa.repeat(pa.scalar(response.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
     settled = tuple(t for t in request.tweet_ids if t in came or t in gone)
     return Part(
-        **{**vars(asked_of(request)), "tweet_ids": settled},
-        read_at=answer.read_at,
+        **{**vars(request_record(request)), "tweet_ids": settled},
+        read_at=response.read_at,
         answered=(window.start, window.end) if request.endpoint == "28hr" and window else (),
         unavailable=tuple(t for t in settled if t in gone),
-        unsupported_impressions=answer.unsupported_impressions,
-        unsupported_video=answer.unsupported_video,
+        unsupported_impressions=response.unsupported_impressions,
+        unsupported_video=response.unsupported_video,
         missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
-        texts=answer.texts,
+        texts=response.texts,
         table=table,
     )
 
 
-def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
-    """The window that a response covers, checked against the one requested."""
-    request = answer.request
-    start, end = answer.start, answer.end
+def _checked_window(response: Response, planned_at: datetime) -> Window | None:
+    """The window that a response covers, checked against the requested one."""
+    request = response.request
+    start, end = response.start, response.end
     if request.endpoint == "totals":
-        # Some recorded responses of totals name a window; their figures are of all time.
+        # Some recorded responses of totals name a window, but their figures are of all time.
         return None
     if request.endpoint == "28hr":
-        # The API rounds both ends to full hours, and the hour can change on the way.
-        latest = max(planned_at, answer.read_at) + 2 * HOUR
+        # The API rounds both ends to full hours, and the hour can change during the request.
+        latest = max(planned_at, response.read_at) + 2 * HOUR
         if (
             start is not None
             and end is not None
@@ -325,14 +325,14 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
             return Window(start.astimezone(UTC), end.astimezone(UTC))
         wanted = "the past 28 hours"
     else:
-        asked = request.window
-        assert asked is not None  # noqa: S101
+        wanted_window = request.window
+        assert wanted_window is not None  # noqa: S101
         if all(
             told is None or abs(told - moment) < HOUR
-            for told, moment in zip((start, end), asked, strict=True)
+            for told, moment in zip((start, end), wanted_window, strict=True)
         ):
-            return asked
-        wanted = str(asked)
+            return wanted_window
+        wanted = str(wanted_window)
     told = " to ".join(f"{m:%Y-%m-%d %H:%M}" if m else "no moment" for m in (start, end))
     raise ServerTroubleError(
         f"{request.endpoint}: the API's response covers {told} UTC instead of {wanted}.",
@@ -341,21 +341,21 @@ def _checked_window(answer: Answer, planned_at: datetime) -> Window | None:
     )
 
 
-def _figures_of(answer: Answer, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
+def _figures_of(response: Response, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
     """The counts of these Tweets, if they have any of the requested metrics."""
-    if isinstance(answer.counts, Cube):
-        return answer.counts.only(tweet_ids)
-    names = {*answer.request.metrics, *METRIC_ALIASES}
-    found = ((tweet_id.strip(), values) for tweet_id, values in answer.counts.items())
+    if isinstance(response.counts, Cube):
+        return response.counts.only(tweet_ids)
+    names = {*response.request.metrics, *METRIC_ALIASES}
+    found = ((tweet_id.strip(), values) for tweet_id, values in response.counts.items())
     return {
         tweet_id: values
         for tweet_id, values in found
         if tweet_id in tweet_ids
-        and (names.intersection(values) or tweet_id in answer.unsupported_impressions)
+        and (names.intersection(values) or tweet_id in response.unsupported_impressions)
     }
 
 
-def _unsupported(found: Answer | Part) -> dict[Reason, tuple[str, ...]]:
+def _unsupported(found: Response | Part) -> dict[Reason, tuple[str, ...]]:
     """The Tweets that a response lists as too old for some metrics, by reason."""
     return {
         Reason.OLDER_THAN_90_DAYS: found.unsupported_impressions,
@@ -363,17 +363,17 @@ def _unsupported(found: Answer | Part) -> dict[Reason, tuple[str, ...]]:
     }
 
 
-def _raise_nothing(answer: Answer) -> NoReturn:
-    request = answer.request
-    if answer.texts:
+def _raise_nothing(response: Response) -> NoReturn:
+    request = response.request
+    if response.texts:
         error: ApiError = error_for(
-            200, answer.texts, where=request.endpoint, tweet_ids=request.tweet_ids
+            200, response.texts, where=request.endpoint, tweet_ids=request.tweet_ids
         )
         if not isinstance(error, ServerTroubleError):
             raise error
-    raise NothingAnsweredError(
-        f"{request.endpoint}: the API's response holds none of the {len(request.tweet_ids):,}"
-        " Tweets asked for, and does not say that they are unavailable.",
+    raise EmptyResponseError(
+        f"{request.endpoint}: the API's response has none of the {len(request.tweet_ids):,}"
+        " requested Tweets, and does not list them as unavailable.",
         advice="Run the same command again later.",
         tweet_ids=request.tweet_ids,
     )
@@ -382,9 +382,9 @@ def _raise_nothing(answer: Answer) -> NoReturn:
 def part_of_refusal(
     request: Request, error: ForbiddenTweetsError | UnavailableTweetsError, read_at: datetime
 ) -> Part:
-    """The part of a refusal that is final, so that no later run repeats the request."""
+    """The part that records a final refusal, so that no later run repeats the request."""
     return Part(
-        **vars(asked_of(request)),
+        **vars(request_record(request)),
         read_at=read_at,
         unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
         refused=isinstance(error, ForbiddenTweetsError),
@@ -399,9 +399,9 @@ def part_of_refusal(
     )
 
 
-def asked_of(request: Request) -> Asked:
-    """What a request asks, as a dataset stores it."""
-    return Asked(
+def request_record(request: Request) -> RequestRecord:
+    """A request as a dataset stores it."""
+    return RequestRecord(
         endpoint=request.endpoint,
         by=request.by,
         metrics=request.metrics,

@@ -1,9 +1,9 @@
-"""Run a plan: concurrently, with retries, around refusals, from where an earlier run stopped.
+"""Run a plan: concurrently, with retries, around refusals, resuming interrupted runs.
 
-A run works in waves. Each wave forms the fewest requests for what is outstanding, given what is
-known of owners and tokens, sends them from a few threads, and records the responses. What
-they reveal (who owns a Tweet, which tokens are dead) shapes the next wave. A run ends when
-nothing is outstanding, or no tokens are left to try.
+A run works in waves. Each wave forms the fewest requests for the outstanding Tweets, given the
+known owners and tokens. Threads send the requests, and the run records the responses. What a
+response reveals (who owns a Tweet, which tokens are dead) shapes the next wave. A run ends when
+no Tweet is outstanding, or no tokens are left to try.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter
 from engagement_nb.collect.outcome import (
     MAX_ABSENCES,
-    NothingAnsweredError,
+    EmptyResponseError,
     Outcome,
-    asked_of,
     part_of,
     part_of_refusal,
+    request_record,
 )
 from engagement_nb.dataset import Part, RunWriter
 from engagement_nb.errors import (
@@ -52,11 +52,11 @@ _log = logging.getLogger(__name__)
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40
-"""Each may hold a response of some 3 MB, and one core parses about fifty per second."""
+"""A response may take 3 MB, and one core parses about fifty per second."""
 MAX_CONSECUTIVE_FAILURES = 2
 """The run halts after this many failed requests in a row without any response."""
 _PATIENCE = 0.5
-"""Seconds that an interrupted run waits for requests on their way."""
+"""Seconds that an interrupted run waits for responses to requests already sent."""
 
 
 _REJECTIONS = (400, 401, 403)
@@ -71,8 +71,8 @@ class Retry:
     attempts
         How often a request is sent in total.
     base, cap
-        Seconds before the second attempt, doubled at each further one up to the cap; half of
-        it is random, see `engagement_nb.client.pacing.backoff`. None: the pacer does the waiting.
+        Seconds before the second attempt. They double with each attempt, up to the cap, and
+        half of them is random: see `engagement_nb.client.pacing.backoff`. None: the pacer waits.
     """
 
     attempts: int
@@ -81,13 +81,13 @@ class Retry:
 
 
 WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
-    # The pacer saw the 429 and delays all requests.
+    # The pacer sees each 429 and delays all requests.
     RateLimitedError: Retry(attempts=30, base=None),
-    NothingAnsweredError: Retry(attempts=MAX_ABSENCES, base=0.5),
+    EmptyResponseError: Retry(attempts=MAX_ABSENCES, base=0.5),
     ServerTroubleError: Retry(attempts=8, base=0.5),
     ConnectionTroubleError: Retry(attempts=8, base=0.5),
 }
-"""Everything else is final: the API would refuse the same tokens, Tweets or metrics again."""
+"""All other errors are final: the API would refuse the same tokens, Tweets or metrics again."""
 
 UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
 """A rejection without a text may come from a proxy, so it is final only if it repeats."""
@@ -110,18 +110,18 @@ class Event:
     Parameters
     ----------
     kind
-        "done" (data came), "found" (a finished request of an earlier run), "retry", "refused"
-        (Tweets, metrics, tokens or the request), "failed" (given up).
+        "done" (data arrived), "found" (an earlier run finished this request), "retry", "refused"
+        (the API refused Tweets, metrics, tokens or the request), "failed" (given up).
     endpoint, auth, profile
-        Of the request.
+        From the request.
     tweets
-        How many Tweets it asked for.
+        Number of Tweets in the request.
     attempt
-        1 for the first.
+        1 for the first attempt.
     wait
         Seconds until the next attempt, for "retry".
     error
-        Name of the error's class; empty where there is none.
+        Name of the error's class; empty without an error.
     """
 
     kind: EventKind
@@ -140,13 +140,13 @@ class RunOptions(TypedDict, total=False):
     Parameters
     ----------
     workers
-        Threads; None for as many as fill the quota at the latency seen.
+        Number of threads; None for as many as use the whole quota at the measured latency.
     progress
         Whether to show a progress bar; None to show it on a terminal and in a notebook.
     on_event
-        Called with an `Event`, one at a time.
+        Called with each `Event`, one at a time.
     sleep
-        Waits some seconds, or less when the run is stopped; for tests.
+        Waits for some seconds, or until the run is stopped; tests replace it.
     """
 
     workers: int | None
@@ -161,11 +161,11 @@ class Run:
     Parameters
     ----------
     plan
-        What to ask.
+        What to request.
     client
         Sends single requests.
     writer
-        Stores what is finished.
+        Stores finished requests.
     **options
         See `RunOptions`.
     """
@@ -191,7 +191,7 @@ class Run:
         )
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
-        self._answers = 0
+        self._responses = 0
         self._latency = math.inf
         self._failures_in_a_row = 0
         self._dead_windows: dict[Window | None, str] = {}
@@ -203,11 +203,11 @@ class Run:
         Raises
         ------
         EngagementError
-            The first error, if no data arrived; or a finished request could not be stored.
+            The first error, if no data arrived; or the error of storing a finished request.
         KeyboardInterrupt
-            After what was finished within a second is kept.
+            Raised again, after requests that finish within a second are stored.
         """
-        # Refusals first: they show which responses without private metrics are final.
+        # Refusals first: they tell which responses without private metrics are final.
         for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
             self.outcome.take(part)
         found = self.outcome.tweets
@@ -240,7 +240,7 @@ class Run:
         return self.outcome
 
     def _mark(self) -> tuple[int, ...]:
-        """A value that changes if a wave settled or revealed anything."""
+        """Compares unequal after a wave that settled or revealed anything."""
         known = self.outcome.known
         refused = sum(map(len, known.refused.values()))
         denied = sum(map(len, known.denied.values()))
@@ -259,10 +259,10 @@ class Run:
         while pending:
             self._staff(pending)
             try:
-                request, result, answers_before = self._ended.get(timeout=0.2)
+                request, result, responses_before = self._ended.get(timeout=0.2)
             except queue.Empty:
                 continue
-            halves = self._take(request, result, answers_before)
+            halves = self._take(request, result, responses_before)
             for half in halves:
                 self._todo.put(half)
             pending += len(halves) - 1
@@ -274,7 +274,7 @@ class Run:
         return state.left, state.limit
 
     def _take(
-        self, request: Request, result: Part | Exception | None, answers_before: int
+        self, request: Request, result: Part | Exception | None, responses_before: int
     ) -> list[Request]:
         """Record the result of a request, and return the requests that must follow at once."""
         if isinstance(result, Part):
@@ -288,12 +288,12 @@ class Run:
                 ]
         elif isinstance(result, EngagementError):
             if not isinstance(result, WaitStoppedError) and not self.halted:
-                self._take_error(request, result, answers_before)
+                self._take_error(request, result, responses_before)
         elif result is not None:
             raise result
         return []
 
-    def _take_error(self, request: Request, error: EngagementError, answers_before: int) -> None:
+    def _take_error(self, request: Request, error: EngagementError, responses_before: int) -> None:
         self.error = self.error or error
         known = self.outcome.known
         if isinstance(error, UnauthenticatedError | NoAccessError | CredentialsError):
@@ -302,11 +302,11 @@ class Run:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
             self.outcome.fail(request, _reason(error), str(error))
-            no_response = self._answers == answers_before
+            no_response = self._responses == responses_before
             self._failures_in_a_row = self._failures_in_a_row + 1 if no_response else 0
             if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
-                # Several requests were retried and none got a response: the cause is
-                # elsewhere, and the rest would fail too.
+                # Several requests in a row got no response despite retries, so the cause is
+                # not in these requests, and the rest would fail too.
                 self.halted = error
                 self._stop.set()
         elif isinstance(error, ApiError):
@@ -315,15 +315,15 @@ class Run:
             raise error
 
     def _staff(self, pending: int) -> None:
-        """Start threads: as many as fill the quota at the latency seen, by Little's law."""
+        """Start as many threads as use the whole quota at the measured latency (Little's law)."""
         most = MOST_WORKERS_BY_HOUR if self.plan.by == "hour" else MOST_WORKERS
         most = min(most, pending, self._workers or most)
         if len(self._threads) >= most:
             return
         wanted = self._workers or 4
-        if self._workers is None and self._answers:
+        if self._workers is None and self._responses:
             _, limit = self._left_of_minute()
-            # The quickest response, as the others may have waited for the quota too.
+            # The quickest response: the others may have waited for the quota too.
             wanted = max(wanted, math.ceil(2 * (limit or 0) / 60 * self._latency) + 2)
         for _ in range(min(wanted, most) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="collect", daemon=True)
@@ -347,20 +347,20 @@ class Run:
 
     def _work(self) -> None:
         while (request := self._todo.get()) is not None:
-            answers_before = self._answers
+            responses_before = self._responses
             try:
-                result: Part | Exception | None = self._ask(request)
+                result: Part | Exception | None = self._fetch(request)
             except Exception as error:
                 result = error
-            self._ended.put((request, result, answers_before))
+            self._ended.put((request, result, responses_before))
 
-    def _ask(self, request: Request) -> Part | None:
+    def _fetch(self, request: Request) -> Part | None:
         """Send a request until it has a response; None if the run no longer needs it.
 
         Raises
         ------
         EngagementError
-            The last error, where another attempt is not worth it.
+            The last error, if no further attempt is worthwhile.
         """
         window = request.window
         dead = (self.plan.profiles.index(request.profile), request.auth) in self.outcome.known.dead
@@ -368,7 +368,7 @@ class Run:
             return None
         if window in self._dead_windows:
             raise BadRequestError(self._dead_windows[window])
-        found = self._writer.find(asked_of(request))
+        found = self._writer.find(request_record(request))
         if found and {*request.tweet_ids} <= {*found.tweet_ids}:
             self._tell("found", request)
             return found
@@ -377,9 +377,11 @@ class Run:
             attempt += 1
             began = time.monotonic()
             try:
-                answer = self._client.send(request)
-                part = self._client.parse_offloaded(answer.raw, part_of, answer, self.plan.made_at)
-                del answer  # It is many times larger than the part.
+                response = self._client.send(request)
+                part = self._client.parse_offloaded(
+                    response.raw, part_of, response, self.plan.made_at
+                )
+                del response  # It is many times larger than the part.
             except (ForbiddenTweetsError, UnavailableTweetsError) as error:
                 part = part_of_refusal(request, error, datetime.now(UTC))
             except EngagementError as error:
@@ -399,14 +401,14 @@ class Run:
             self._writer.put(part)
             self._live_windows.add(window)
             with self._lock:
-                self._answers += 1
+                self._responses += 1
                 self._latency = min(self._latency, time.monotonic() - began)
                 self.outcome.requests += 1
             self._tell("refused" if part.refused else "done", request, attempt)
             return part
 
     def _wait_after(self, error: EngagementError, attempt: int) -> float | None:
-        """Seconds to wait before asking again; None if that is not worth it."""
+        """Seconds to wait before the next attempt; None for no further attempt."""
         if isinstance(error, RateLimitedError):
             with self._lock:
                 self.rate_limited += 1
@@ -437,6 +439,6 @@ class Run:
 
 
 def _reason(error: EngagementError | None) -> Reason:
-    """The reason why the Tweets of a request that was given up are missing."""
-    left_out = isinstance(error, NothingAnsweredError)
+    """Why the Tweets of a failed request are missing."""
+    left_out = isinstance(error, EmptyResponseError)
     return Reason.NO_ANSWER if left_out else Reason.REQUEST_FAILED

@@ -9,13 +9,13 @@
       runs/STARTED-RANDOM.problems.parquet
 
 KIND is the endpoint and grouping (``totals``, ``historical-hour``). SET is the window for
-historical. For totals and 28hr, whose figures are those of the moment when they are read, it is
-the snapshot. KEY is made from what the request asked, so the same question has the same file.
-A part appears under its name by an atomic rename, whole and on disk, or not at all. Names that
-begin with ``.tmp-`` are unfinished and ignored.
+historical. Figures of totals and 28hr change with the moment of reading, so their SET is the
+snapshot. KEY is a digest of the request, so the same request has the same file. An atomic rename
+publishes each part: it is on disk whole, or not at all. Names that begin with ``.tmp-`` are
+unfinished and ignored.
 
 A fetch belongs to a snapshot. Its label is given, or is the moment when the fetch began. An
-interrupted fetch that is run again within a day resumes its snapshot. Later it begins a new one:
+interrupted fetch resumes its snapshot if it is rerun within a day. Later it begins a new one:
 figures read a week apart are not one snapshot.
 """
 
@@ -44,7 +44,7 @@ from engagement_nb.dataset.parts import (
 from engagement_nb.dataset.reading import ordered_frame, read_problems, read_rows
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
-from engagement_nb.planning.periods import Moment, answered_window, parse_moment
+from engagement_nb.planning.periods import Moment, parse_moment, responses_window
 from engagement_nb.store import Store
 from engagement_nb.vocabulary import By
 
@@ -53,20 +53,20 @@ _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class Dataset:
-    """A dataset of fetched metrics: written a request at a time, read whole or in pieces.
+    """A dataset of fetched metrics: written request by request, read whole or in pieces.
 
     Parameters
     ----------
     where
         A local folder or an fsspec address.
     source
-        "sandbox" or "api": creates the dataset if there is none, and refuses one of the other
-        source. None opens an existing one.
+        "sandbox" or "api": creates the dataset if there is none, and refuses a dataset of the
+        other source. None opens an existing dataset.
 
     Raises
     ------
     DatasetError
-        There is no dataset, or one of the other source, or it cannot be written to.
+        There is no dataset, it has figures of the other source, or it cannot be written to.
     """
 
     def __init__(self, where: str | os.PathLike[str], source: str | None = None) -> None:
@@ -81,7 +81,7 @@ class Dataset:
                 raise DatasetError(f"{self.store.where} is a file.", advice="Give a folder.")
             if self.store.names(""):
                 raise DatasetError(
-                    f"{self.store.where} holds other files and is not a dataset.",
+                    f"{self.store.where} contains other files and is not a dataset.",
                     advice="Give an empty or new folder.",
                 )
             self.store.publish_record("dataset.json", {"source": source})
@@ -91,9 +91,9 @@ class Dataset:
             raise DatasetError(f"{self.store.where}/dataset.json cannot be read.") from error
         if source is not None and source != self.source:
             raise DatasetError(
-                f"{self.store.where} holds figures of the {self.source}, and these are of the"
+                f"{self.store.where} contains figures of the {self.source}; these are of the"
                 f" {source}.",
-                advice="Choose another folder: made-up and real figures are not mixed.",
+                advice="Choose another folder: made-up and real figures must not mix.",
             )
 
     @property
@@ -105,7 +105,7 @@ class Dataset:
         return f"<Dataset: {self.source} figures in {self.store.where}>"
 
     def begin(self, record: RunRecord) -> RunWriter:
-        """Resume the unfinished run of the same ask, or begin one: the record gets an id."""
+        """Resume the unfinished run of the same question, or begin one and give it an id."""
         self.store.remove_stale()
         label, moment = record.snapshot, record.started_at
         begun = self.unfinished(record.ask, label or None, moment)
@@ -124,7 +124,7 @@ class Dataset:
         return RunWriter(self.store, record)
 
     def unfinished(self, ask: str, snapshot: str | None, now: datetime) -> RunRecord | None:
-        """The newest unfinished run of an ask; without a label, of the last `RESUME_WITHIN`."""
+        """The newest unfinished run of a question; without a label, within `RESUME_WITHIN`."""
         for record in reversed(self.runs()):
             recent = snapshot is None and record.started_at >= now - RESUME_WITHIN
             if record.ask == ask and not record.done and (recent or record.snapshot == snapshot):
@@ -156,13 +156,13 @@ class Dataset:
         Parameters
         ----------
         endpoint, by
-            What to read; not needed if the dataset holds one kind of figures only. Days and
-            sums are made from hours if only those were fetched.
+            What to read; not needed if the dataset has one kind of figures. Days and sums are
+            computed from hours if only hours were fetched.
         tweet_ids
             Only these Tweets.
         start, end
-            For a series: only figures of this time, ``end`` exclusive. For sums over a period:
-            the period that was fetched.
+            For a series: the period to read, ``end`` exclusive. For sums over a period: the
+            fetched period.
         metrics
             Only these columns.
         snapshot
@@ -172,14 +172,14 @@ class Dataset:
         Returns
         -------
         Metrics
-            Where periods fetched at different times overlap, the newest figures.
+            The newest figures where fetched periods overlap.
 
         Raises
         ------
         DatasetError
             The dataset is empty or damaged.
         InputError
-            It holds no such figures, or several kinds and none was named.
+            It has no such figures, or several kinds and the call names none.
         """
         first, last = parse_moment(start, "start"), parse_moment(end, "end")
         wanted = None if tweet_ids is None else list(map(str, tweet_ids))
@@ -189,7 +189,7 @@ class Dataset:
         return self._read(runs, names, wanted, first, last, coarser, labelled=snapshot == "all")
 
     def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
-        """Read the figures of one run, in the order of the Tweets that it asked for."""
+        """Read the figures of one run, in the order of its Tweets."""
         runs = [run for run in self.runs() if run.id == record.id]
         return self._read(runs, record.metrics, list(tweet_ids))
 
@@ -207,14 +207,14 @@ class Dataset:
         Parameters
         ----------
         endpoint, by, metrics, snapshot
-            As for `read`; of several runs, the newest is read.
+            As for `read`; reads the newest of several runs.
         rows
-            About how many rows a piece has.
+            Approximate number of rows per piece.
 
         Yields
         ------
         DataFrame
-            Columns as in the whole frame; all rows of a Tweet are in the same piece.
+            Columns as in the whole frame. All rows of a Tweet are in the same piece.
         """
         runs, coarser = self._runs_of(endpoint, by, snapshot)
         run, columns = runs[-1], _metric_names(runs[-1:], metrics)
@@ -239,7 +239,7 @@ class Dataset:
     def _runs_of(
         self, endpoint: str | None, by: By | None, snapshot: str | None
     ) -> tuple[list[RunRecord], str | None]:
-        """The runs to read, and the coarser grouping to make from them, if any."""
+        """The runs to read, and the coarser grouping to compute from them, if any."""
         runs, coarser = self.runs(), None
         if not runs:
             raise DatasetError(f"{self.store.where} is empty.", advice="Fetch into it first.")
@@ -252,12 +252,12 @@ class Dataset:
             coarser = None if unit == by else by or "sum"
             if not runs:
                 raise InputError(
-                    f"{self.store.where} holds no {endpoint}{f' by {by}' if by else ''}.",
-                    advice=f"It holds: {', '.join(kinds)}.",
+                    f"{self.store.where} has no {endpoint}{f' by {by}' if by else ''}.",
+                    advice=f"It has: {', '.join(kinds)}.",
                 )
         elif len(kinds) > 1:
             raise InputError(
-                f"{self.store.where} holds several kinds of figures: {', '.join(kinds)}.",
+                f"{self.store.where} has several kinds of figures: {', '.join(kinds)}.",
                 advice="Name the endpoint, and by day or hour for a series.",
             )
         if snapshot is None and not runs[-1].windows:
@@ -287,7 +287,7 @@ class Dataset:
         frame = ordered_frame(table, wanted)
         notes = [note for run in runs for note in run.notes]
         notes += [
-            f"The fetch begun at {run.started_at:%Y-%m-%dT%H:%M:%SZ} is unfinished: run it again."
+            f"The fetch begun at {run.started_at:%Y-%m-%dT%H:%M:%SZ} is unfinished: rerun it."
             for run in runs
             if not run.done
         ]
@@ -298,7 +298,7 @@ class Dataset:
             start, end = max(start or begun, begun), min(end or ended, ended)
         elif newest.endpoint == "28hr":
             parts = described_parts(self.store, files)
-            start, end, more = answered_window([part.answered for part in parts if part.answered])
+            start, end, more = responses_window([part.answered for part in parts if part.answered])
             notes += more
         else:
             start = end = None
@@ -354,7 +354,7 @@ def ask_digest(
     metrics: Sequence[str],
     period: Sequence[str | None],
 ) -> str:
-    """A digest of a question as a person asked it, to find its unfinished run by."""
+    """A digest of a user's question, which identifies its unfinished run."""
     digest = hashlib.sha256(orjson.dumps([endpoint, by, sorted(metrics), list(period)]))
     for tweet_id in sorted(tweet_ids):
         digest.update(tweet_id.encode() + b"\n")

@@ -1,6 +1,6 @@
-"""Responses of the API -> typed tables: one row per Tweet, or per Tweet and day or hour.
+"""Turn responses of the API into typed tables: one row per Tweet, or per Tweet and day or hour.
 
-The API nests counts, as texts, in the order of the grouping. `answer_table` turns one response
+The API nests counts, as texts, in the order of the grouping. `response_table` turns one response
 into one Arrow table with 64-bit integers; missing values are null, and so is the API's "0" that
 means not known. `to_frame` turns tables into the frame that people see. Nothing here touches the
 network or the disk.
@@ -31,15 +31,15 @@ Groups = Mapping[str, Any]
 _OLD_NAMES = {new: old for old, new in METRIC_ALIASES.items()}
 
 
-def answer_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
-    """The schema of the table of an answer: ``tweet_id``, ``time`` for a series, the metrics."""
+def response_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
+    """The schema of the table of a response: ``tweet_id``, ``time`` for a series, the metrics."""
     fields = [pa.field("tweet_id", pa.string())]
     if by:
         fields.append(pa.field("time", TIME))
     return pa.schema([*fields, *(pa.field(name, pa.int64()) for name in metrics)])
 
 
-def answer_table(
+def response_table(
     groups: Groups | Cube,
     metrics: Sequence[str],
     by: By | None = None,
@@ -53,31 +53,31 @@ def answer_table(
     Parameters
     ----------
     groups
-        ``{tweet id: {metric: count}}``, with ``{day: count}`` or ``{day: {hour: count}}`` in
-        the place of the count for a series. Counts are texts or bare whole numbers. Or the same
-        as a cube, which has all the metrics.
+        ``{tweet id: {metric: count}}``; for a series the count is ``{day: count}`` or
+        ``{day: {hour: count}}``. Counts are texts or whole numbers. Or a cube of the same
+        figures, which has all the metrics.
     metrics
-        The columns wanted, by wire name; null where the response has none of a metric.
+        Wire names of the columns; null where the response lacks a metric.
     by
         "day", "hour", or None.
     window
-        The period of the figures. A series must have all of its days or hours.
+        The period of the figures. A series must have each of its days or hours.
     limits
-        What is unknown for older Tweets: see `engagement_nb.availability.limits`. Zeros that
-        mean "not known" become null.
+        Metrics that older Tweets lack: see `engagement_nb.availability.limits`. Zeros that mean
+        "not known" become null.
     unsupported
         Tweets that the response lists as too old, by the reason of the limit.
 
     Returns
     -------
     pyarrow.Table
-        Columns as in `answer_schema`. Times are the starts of days or hours, UTC; a Tweet has no
-        row that ends before it was posted.
+        Columns as in `response_schema`. Times are the starts of days or hours, UTC. A Tweet has
+        no row that ends before it was posted.
 
     Raises
     ------
     ServerTroubleError
-        If the groups are not shaped as the API's contract says, or times are missing.
+        The groups break the API's contract, or times are missing.
     """
     try:
         if isinstance(groups, Cube):
@@ -86,7 +86,7 @@ def answer_table(
             columns = _sums(groups, metrics)
         else:
             columns = _series(groups, metrics, by)
-        table = pa.table(columns, schema=answer_schema(metrics, by))
+        table = pa.table(columns, schema=response_schema(metrics, by))
         if window is not None:
             ids = groups.tweet_ids if isinstance(groups, Cube) else tuple(groups)
             table = _from_posting(table, ids, by, window)
@@ -119,7 +119,7 @@ def counts_of(values: Mapping[str, Any], name: str) -> Any:
 
 
 def _integers(counts: Iterable[Any]) -> pa.Array:
-    """Counts as texts, numbers or None -> nullable 64-bit integers."""
+    """Turn counts (texts, numbers or None) into nullable 64-bit integers."""
     return pa.array([None if count is None else int(count) for count in counts], pa.int64())
 
 
@@ -142,7 +142,7 @@ def _cube_columns(cube: Cube, metrics: Sequence[str]) -> dict[str, Any]:
 
 
 def _series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any]:
-    """Columns of a series; Tweets may have different times, the metrics of one may not."""
+    """Columns of a series. Tweets may differ in their times; the metrics of one Tweet may not."""
     ids: list[str] = []
     times: list[np.ndarray] = []
     cells: dict[str, list[Any]] = {name: [] for name in metrics}
@@ -180,12 +180,12 @@ def _times_and_counts(days: Mapping[str, Any] | None, by: By) -> tuple[Any, list
 def _from_posting(
     table: pa.Table, tweet_ids: Sequence[str], by: By | None, window: tuple[datetime, datetime]
 ) -> pa.Table:
-    """The rows from each Tweet's posting on, if a series has each time of its window once.
+    """The rows since each Tweet was posted, if a series has each time of its window once.
 
     Raises
     ------
     ValueError
-        It lacks some time after posting, or has one twice or outside of the window.
+        A time after posting is missing, repeated or outside the window.
     """
     codes = table["tweet_id"].combine_chunks().dictionary_encode()
     if by is None:
@@ -204,7 +204,7 @@ def _from_posting(
     present = np.zeros((len(tweet_ids), steps), bool)
     present[rows, places] = True
     if present.sum() != len(table):
-        raise ValueError("a time is there twice")
+        raise ValueError("a time is repeated")
     posted = [tweet_time(tweet_id) or first for tweet_id in tweet_ids]
     begun = np.array([max(0, (moment - first) // step) for moment in posted], int)
     if (~present & (np.arange(steps) >= begun[:, None])).any():
@@ -213,9 +213,9 @@ def _from_posting(
     return table if after.all() else table.filter(pa.array(after))
 
 
-def _where(ids: pa.DictionaryArray, holds: Callable[[str], bool]) -> pa.Array:
-    """Which rows are of Tweets for which something holds."""
-    return pa.array(map(holds, ids.dictionary.to_pylist()), pa.bool_()).take(ids.indices)
+def _where(ids: pa.DictionaryArray, is_true: Callable[[str], bool]) -> pa.Array:
+    """A mask of the rows whose Tweet passes a test."""
+    return pa.array(map(is_true, ids.dictionary.to_pylist()), pa.bool_()).take(ids.indices)
 
 
 def _blank(
@@ -235,8 +235,8 @@ def _blank(
 def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
     """Add up rows of the same Tweet (and time) from windows that touch.
 
-    A null in any of them makes the sum null; ``read_at`` is the latest. With the ``ends`` of the
-    windows, a Tweet that lacks a row of a window after its posting is left out.
+    A null in any row makes the sum null; ``read_at`` is the latest. Given the ``ends`` of the
+    windows, a Tweet without a row for each window after its posting is left out.
     """
     keys = [name for name in ("tweet_id", "time") if name in table.column_names]
     names = [field.name for field in table.schema if field.type == pa.int64()]
@@ -259,7 +259,7 @@ _LONG_RUN = 100
 
 
 def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Table:
-    """The rows in the order of these Tweets, or of posting, and then of time."""
+    """Sort rows by the order of these Tweets, or by posting, and then by time."""
     codes = pa.chunked_array([table["tweet_id"].combine_chunks().dictionary_encode()])
     codes = codes.combine_chunks() if codes.num_chunks != 1 else codes.chunk(0)
     here = codes.dictionary.to_pylist()
@@ -283,7 +283,7 @@ def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Tabl
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """The frame of a table: see `engagement_nb.metrics.Metrics`.
 
-    ``created_at`` is put beside ``tweet_id``; metrics are ``Int64``, ids ``string``.
+    ``created_at`` stands beside ``tweet_id``; metrics are ``Int64``, ids ``string``.
     """
     types = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=types.get, split_blocks=True)

@@ -1,4 +1,4 @@
-"""A run in a dataset: what it asked for, and what each of its requests gave."""
+"""The record of a run in a dataset, and of each of its requests."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _MOMENTS = ("start", "end", "started_at", "read_at", "answered", "windows")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """What one request asks.
+class RequestRecord:
+    """A request as a dataset stores it.
 
     Parameters
     ----------
     endpoint, by, metrics, tweet_ids, start, end, auth
         As in `engagement_nb.client.Request`.
     profile, owner
-        Name of the profile, and user id of its tokens.
+        Name of the profile, and the user id of its tokens.
     """
 
     endpoint: str
@@ -47,12 +47,12 @@ class Asked:
 
     @property
     def window(self) -> Window | None:
-        """The period asked for; None without one."""
+        """The requested period; None without one."""
         return Window(self.start, self.end) if self.start and self.end else None
 
     @property
     def key(self) -> str:
-        """A name for the request: the same for the same question, whenever it is asked."""
+        """A digest of the request: equal requests have equal keys at any time."""
         window = [None if m is None else m.astimezone(UTC) for m in (self.start, self.end)]
         question = [self.endpoint, list(self.tweet_ids), sorted(self.metrics), *window, self.by,
                     self.auth, self.owner or self.profile]  # fmt: skip
@@ -60,32 +60,32 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class Part(Asked):
-    """What one finished request gave; the API need not be asked that again.
+class Part(RequestRecord):
+    """The result of one finished request, which is not sent again.
 
-    It is the part of a request for the Tweets that the response settles, with figures or as
-    unavailable: those that a response leaves out are not in ``tweet_ids``.
+    ``tweet_ids`` are the Tweets that the response settles, with figures or as unavailable.
+    Tweets that the response leaves out are not among them.
 
     Parameters
     ----------
     read_at
-        When the response came, UTC.
+        When the response arrived, UTC.
     answered
         The window that the response names; empty if it names none.
     unavailable, unsupported_impressions, unsupported_video
-        Tweets that the response lists so.
+        Tweets that the response lists under this name.
     refused
-        Whether the API refused the request: there are no rows then.
+        Whether the API refused the request; it has no rows then.
     forbidden
-        Tweets of other users that the refusal names.
+        Tweets of other users, as the refusal names them.
     authors
-        Their authors by Tweet id, where the refusal names them.
+        Their authors by Tweet id, if the refusal names them.
     missing
         Tweets in the response that lack a metric, by metric.
     texts
         The API's own words.
     table
-        The rows, or None when only the description was read.
+        The rows; None if only the description was read.
     """
 
     read_at: datetime
@@ -112,15 +112,15 @@ class Part(Asked):
 
     @classmethod
     def described(cls, description: bytes) -> Part:
-        """The part that a description is of, without its rows."""
+        """The part that a description describes, without its rows."""
         values = decode_record(description, "A part of a dataset")
-        # Parts used to name Tweets that the response left out: nothing is known of these.
+        # Older parts also name Tweets that the response left out: nothing is known about these.
         left_out = {*values.pop("silent", ()), *values.pop("absent", ())}
         values["tweet_ids"] = [t for t in values["tweet_ids"] if t not in left_out]
         return cls(**_revived(values))
 
     def encode(self) -> bytes:
-        """The bytes of a Parquet file with the rows, and the description in its footer."""
+        """A Parquet file with the rows, and the description in its footer."""
         table = self.table
         if table is None:
             table = pa.table({"tweet_id": pa.array([], pa.string())})
@@ -151,7 +151,7 @@ def _revived(values: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run asked for, as the dataset stores it.
+    """What a run requested, as the dataset stores it.
 
     Parameters
     ----------
@@ -162,13 +162,13 @@ class RunRecord:
     started_at
         When it began.
     snapshot
-        Label of the snapshot that its parts belong to; empty for historical unless given.
+        Label of the snapshot of its parts; empty for historical unless given.
     notes
-        Sentences that a reader of the figures must know.
+        Sentences that a reader of the figures needs.
     id
-        Name of the run's files: when it started, and something random.
+        Name of the run's files: its start and a random suffix.
     done
-        Whether nothing is left to ask.
+        Whether every request is finished.
     """
 
     ask: str
@@ -208,15 +208,15 @@ class RunWriter:
         self._store = store
         self.record = record
 
-    def _name(self, asked: Asked) -> str:
+    def _name(self, asked: RequestRecord) -> str:
         return f"{self.record.folder(asked.start, asked.end)}/{asked.key}.parquet"
 
     def put(self, part: Part) -> None:
-        """Write a finished request, once and whole."""
+        """Write a finished request, whole or not at all."""
         self._store.publish(self._name(part), part.encode())
 
-    def find(self, asked: Asked) -> Part | None:
-        """What an earlier run got for the same request, without its rows."""
+    def find(self, asked: RequestRecord) -> Part | None:
+        """The part of the same request from an earlier run, without its rows."""
         name = self._name(asked)
         return describe(self._store, name) if self._store.exists(name) else None
 
@@ -225,7 +225,7 @@ class RunWriter:
         return described_parts(self._store, part_names(self._store, self.record.sets))
 
     def close(self, problems: pd.DataFrame, *, done: bool, summary: dict[str, Any]) -> None:
-        """Store the problems; with ``done``, nothing is left to ask."""
+        """Store the problems; ``done`` marks the run as finished."""
         run = f"runs/{self.record.id}"
         table = pa.Table.from_pandas(problems, preserve_index=False)
         self._store.publish(f"{run}.problems.parquet", parquet(table))

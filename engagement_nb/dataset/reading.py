@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
-from engagement_nb.dataset.frames import TIME, answer_schema, in_order, sum_windows, to_frame
+from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_windows, to_frame
 from engagement_nb.dataset.parts import RunRecord, part_names
 from engagement_nb.errors import DatasetError
 from engagement_nb.metrics import problems_frame
@@ -32,10 +32,10 @@ def read_rows(
     labelled: bool = False,
     files: Sequence[str] | None = None,
 ) -> pa.Table:
-    """Rows of runs of one kind, oldest run first: one per Tweet (and time), the newest known.
+    """Read runs of one kind, oldest first: one row per Tweet (and time), with the newest figures.
 
-    Days or a sum are made from them with ``coarser``. With ``labelled``, the rows of every run
-    are kept, and a column ``snapshot`` tells them apart. ``files`` limits what is read.
+    ``coarser`` turns them into days or a sum. ``labelled`` keeps the rows of every run, told
+    apart by a column ``snapshot``. ``files`` limits what is read.
     """
     by = runs[-1].by
     schema = part_schema(metrics, by)
@@ -72,7 +72,7 @@ def read_rows(
 
 def part_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
     """Columns of a part's rows."""
-    return answer_schema(metrics, by).append(pa.field("read_at", TIME))
+    return response_schema(metrics, by).append(pa.field("read_at", TIME))
 
 
 def ordered_frame(table: pa.Table, tweet_ids: Sequence[str] | None) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def _deduplicate(table: pa.Table) -> pa.Table:
 
 
 def _coarser(table: pa.Table, by: str) -> pa.Table:
-    """Days from hours, or sums from a series."""
+    """Add hours up to days, or a series up to sums."""
     index = table.column_names.index("time")
     if by == "day":
         days = pc.floor_temporal(table["time"], unit="day").cast(TIME)
@@ -126,7 +126,7 @@ def read_problems(
     with_rows: Iterable[str],
     tweet_ids: Sequence[str] | None = None,
 ) -> pd.DataFrame:
-    """Problems of runs, each once, except those of Tweets that another run has rows of."""
+    """Problems of runs, each once, except for Tweets that have rows from another run."""
     found = []
     for run in reversed(runs):
         name = f"runs/{run.id}.problems.parquet"
@@ -140,7 +140,7 @@ def read_problems(
         problems = problems[problems["tweet_id"].isin(tweet_ids)]
     whole = problems["scope"] == "tweet"
     problems = problems[whole != problems["tweet_id"].isin(list(with_rows))]
-    # A Tweet without rows has one reason; the detail tells parts of a period apart.
+    # A Tweet without rows has one reason. The detail tells parts of a period apart.
     keys = problems[["tweet_id", "scope", "reason", "metrics", "detail"]].copy()
     keys.loc[keys["scope"] == "tweet", ["reason", "metrics"]] = ""
     keys.loc[keys["scope"] != "period", "detail"] = ""

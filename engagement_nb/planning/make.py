@@ -1,4 +1,4 @@
-"""Ids × period × metrics × tokens -> a plan. Nothing is sent or spent."""
+"""Turn ids, a period, metrics and tokens into a plan. Nothing is sent or spent."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_plan(
     limit: float | None = None,
     now: datetime | None = None,
 ) -> Plan:
-    """Plan a fetch: what to ask, what it costs, what is unavailable. Spends nothing.
+    """Plan a fetch: its requests, its price and what is unavailable. Spends nothing.
 
     Parameters
     ----------
@@ -52,22 +52,22 @@ def make_plan(
         converted. Values off the hour go to the enclosing hour. Without an end: up to the last
         full hour, or for days to the last midnight; without a start: the 28 days before the end.
     by
-        "day" or "hour" for a series; None for one figure a Tweet.
+        "day" or "hour" for a series; None for one figure per Tweet.
     metrics
-        Wire names; all that the endpoint gives when not given.
+        Wire names; by default all metrics of the endpoint.
     profiles
         Whose tokens may be used, in the order in which they are tried.
     owners
-        User id of the owner by Tweet id, where known beyond what ``tweet_ids`` tells.
+        User id of the owner by Tweet id, for owners that ``tweet_ids`` does not name.
     limit
-        Requests a minute, where known.
+        Requests per minute, if known.
     now
         The present moment; for tests.
 
     Raises
     ------
     InputError
-        For an endpoint, metric, grouping or period that cannot be used, or no id at all.
+        The endpoint, a metric, the grouping or the period cannot be used, or there is no id.
     """
     now = now or datetime.now(UTC)
     spec = _endpoint(endpoint)
@@ -79,11 +79,11 @@ def make_plan(
     if window is None and (start is not None or end is not None):
         raise InputError(
             f"{spec.name} takes no start and end.",
-            advice="Leave them out, or ask historical.",
+            advice="Leave them out, or use historical.",
         )
     windows = cut(window, grouping) if window else (None,)
     if grouping == "day" and (window is None or window.start.hour or window.end.hour):
-        notes.append("Days at the borders of the period are not whole ones.")
+        notes.append("The first or last day of the period is incomplete.")
     if ids.duplicates:
         notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
     log, accepted = _split_unavailable(ids, spec, wanted, window, now)
@@ -146,7 +146,9 @@ def _by(by: str | None, spec: Endpoint) -> By | None:
     if by not in ("day", "hour"):
         raise InputError(f"by={by!r} is not a grouping.", advice='Choose "day", "hour" or none.')
     if spec.name == "totals":
-        raise InputError("totals gives no series.", advice="Ask 28hr or historical by day or hour.")
+        raise InputError(
+            "totals gives no series.", advice="Use 28hr or historical for days or hours."
+        )
     return "day" if by == "day" else "hour"
 
 
@@ -163,20 +165,20 @@ def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
     found = tuple(name for name in METRICS if name in wanted)
     if not any(name in spec.metrics for name in found):
         raise InputError(
-            f"{spec.name} gives none of the metrics asked for ({', '.join(found) or 'none'}).",
+            f"{spec.name} gives none of the requested metrics ({', '.join(found) or 'none'}).",
             advice=f"It gives: {', '.join(spec.metrics)}.",
         )
     return found
 
 
 def _with_label(name: str) -> list[str]:
-    """The metric with this label in reports: "likes" are favorites."""
+    """The metric with this label in reports: the label of favorites is "likes"."""
     words = name.lower().replace("_", " ")
     return [metric.name for metric in METRICS.values() if metric.label.lower() == words]
 
 
 def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[str, str]:
-    """Owners by user id. A handle is resolved if it is a profile's name, else left out."""
+    """User ids of owners. A handle is resolved if it is the name of a profile, else dropped."""
     by_name = {p.name.lstrip("@").lower(): p.user_id for p in profiles if p.user_id}
     found = {}
     for tweet_id, owner in owners.items():
@@ -193,10 +195,10 @@ def _split_unavailable(
     window: Window | None,
     now: datetime,
 ) -> tuple[ProblemLog, tuple[str, ...]]:
-    """What is known to be unavailable, and the Tweets to ask for."""
+    """Known problems, and the Tweets to request."""
     log = ProblemLog.from_rows(ids.problems.to_dict("records"))  # type: ignore[arg-type]
     offered = [name for name in wanted if name in spec.metrics]
-    # What is unknown of the last hour is unknown of the whole period.
+    # A figure that is unknown for the last hour is unknown for the whole period.
     last = Window(window.end - HOUR, window.end) if window else None
     accepted = []
     for tweet_id in ids.ids:

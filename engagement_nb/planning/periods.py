@@ -1,4 +1,4 @@
-"""Periods: dates as people write them -> whole hours in UTC -> windows that one request spans."""
+"""Turn dates as people write them into whole hours in UTC, and into windows of one request."""
 
 from __future__ import annotations
 
@@ -31,9 +31,8 @@ PERIODS = "last week, last month, last 7 days, last 4 weeks, since monday, or a 
 def cut(window: Window, by: By | None) -> tuple[Window, ...]:
     """Cut a period into windows of at most 28 days that touch and don't overlap.
 
-    They are laid from the end backwards, so that the short one comes first: then the fewest
-    Tweets were posted before a window's end. For days, the borders between windows are
-    midnights where that costs no further window.
+    Windows are placed from the end backwards, so the short one comes first: fewer Tweets were
+    posted before it ends. By day, windows meet at midnight if that adds no window.
     """
     borders = [window.end]
     midnight = datetime.combine(window.end.date(), time(), UTC)
@@ -64,21 +63,21 @@ def dates_of(
     start, end
         Dates or times; those without an offset are in ``zone``.
     period
-        In place of both, a period by name: "last N days", "last N weeks" or "last N months"
-        are whole ones in ``zone``, up to the day, week (from Monday) or month that ``now`` is
-        in; "last week" is one of them; "since monday" begins with the last day of that name
-        that has begun; "2026-10" is a month. A period that is not over has no end here.
+        Instead of both, a named period: "last N days", "last N weeks" or "last N months"
+        are whole ones in ``zone`` before the day, week (from Monday) or month of ``now``;
+        "last week" is one week; "since monday" begins with the latest Monday; "2026-10" is a
+        month. A period that is not over has no end here.
     zone
-        IANA name of a time zone; UTC unless given. Where its days do not begin on a full hour
-        of UTC, the period begins and ends within the hour before, so that periods that follow
-        each other do not overlap.
+        IANA name of a time zone; UTC by default. If its days do not begin on a full hour of
+        UTC, the period begins and ends at the full hour before, so consecutive periods do not
+        overlap.
     now
         The present moment.
 
     Raises
     ------
     InputError
-        Both a period and a start or end are given, or one of them cannot be read.
+        A period is given together with a start or end, or one of them cannot be read.
     """
     start, end, period, zone = start or None, end or None, period or None, zone or None
     place = _zone(zone)
@@ -164,19 +163,19 @@ def _floor(moment: datetime) -> datetime:
 
 
 def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: list[str]) -> Window:
-    """The period in whole hours, checked against what the API accepts.
+    """The period in whole hours, checked against the limits of the API.
 
     Parameters
     ----------
     start, end
-        As given; without an end, up to the last full hour (for days: to the last midnight);
-        without a start, the 28 days before the end.
+        As given. The default end is the last full hour (by day: the last midnight); the default
+        start is 28 days before the end.
     by
         The grouping.
     now
         The present moment.
     notes
-        Takes sentences about what was changed.
+        Receives a sentence about each change to the period.
 
     Raises
     ------
@@ -226,10 +225,10 @@ def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: lis
     return Window(first, last)
 
 
-def answered_window(
+def responses_window(
     windows: Sequence[tuple[datetime, datetime]],
 ) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
-    """From the first to the last hour of the windows that answers name, and what to note."""
+    """The span of the windows that responses name, and notes about it."""
     if not windows:
         return None, None, ()
     note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."

@@ -19,36 +19,36 @@ from engagement_nb.vocabulary import By, Endpoint, wire_time
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is wanted, what it costs, and what is unavailable; `make_plan` makes it.
+    """A planned fetch: its requests, its price and what is unavailable. Made by `make_plan`.
 
     Parameters
     ----------
     endpoint, by, metrics
-        What is asked for; metrics by wire name, those not offered by the endpoint included.
+        What is requested. Metrics are wire names, including those that the endpoint lacks.
     start, end
         The period in UTC on whole hours, ``end`` exclusive; None for totals and 28hr.
     windows
-        The period cut into what one request may span; ``(None,)`` without a period.
+        The period cut into spans that one request may have; ``(None,)`` without a period.
     tweet_ids
-        The Tweets to ask for, each once.
+        The Tweets to request, each once.
     given
-        How many distinct entries were given, unavailable ones included.
+        Number of distinct entries given, including unavailable ones.
     owners
-        User id (or handle) of the owner, by Tweet id, where the ids' source told.
+        User id (or handle) of the owner, by Tweet id, if the source of the ids names it.
     profiles
         Whose tokens may be used, in the order in which they are tried.
     log
-        Problems known before anything is asked.
+        Problems known before the first request.
     requests
         The requests, assuming that every Tweet of unknown owner is the first profile's.
     limit
-        Requests a minute, where known.
+        Requests per minute, if known.
     notes
-        Sentences that a reader of the figures must know.
+        Sentences that a reader of the figures needs.
     hints
         Sentences about the price.
     made_at
-        The moment that ages are counted to.
+        The moment at which ages are counted.
     """
 
     endpoint: Endpoint
@@ -70,31 +70,31 @@ class Plan:
 
     @property
     def problems(self) -> pd.DataFrame:
-        """What is known to be unavailable before anything is asked: a frame of problems."""
+        """What is known to be unavailable before the first request: a frame of problems."""
         return self.log.frame()
 
     @property
     def offered(self) -> tuple[str, ...]:
-        """The metrics asked for that the endpoint gives."""
+        """The requested metrics that the endpoint gives."""
         return tuple(name for name in self.metrics if name in self.endpoint.metrics)
 
     @property
     def signers(self) -> dict[str, str]:
-        """User id and profile of the handles that the requests count this month, at most.
+        """User id and profile of each handle that the requests may count this month.
 
         A Tweet of unknown owner may belong to any profile with user tokens, so it counts all of
         them: a needless warning is better than a bill. An unknown user id is written as "@" and
         the profile's name, as in the usage ledger.
         """
-        asked = [r for r in self.requests if r.auth == "user"]
-        signing = [r.profile for r in asked]
-        if any(t not in self.owners for r in asked for t in r.tweet_ids):
+        signed = [r for r in self.requests if r.auth == "user"]
+        signing = [r.profile for r in signed]
+        if any(t not in self.owners for r in signed for t in r.tweet_ids):
             signing += [profile for profile in self.profiles if profile.has_user]
         return {user_of(profile): profile.name for profile in signing}
 
     @property
     def handles(self) -> tuple[str, ...]:
-        """User ids of the owners that the requests count this billing month, at most."""
+        """User ids of the owners that the requests may count this billing month."""
         return tuple(self.signers)
 
     @property
@@ -104,11 +104,11 @@ class Plan:
 
     @property
     def minutes(self) -> float | None:
-        """How long the requests take at the known limit, in minutes; None when unknown."""
+        """How many minutes the requests take at the known limit; None if it is unknown."""
         return len(self.requests) / self.limit if self.limit else None
 
     def tweets_by_window(self) -> dict[Window | None, list[str]]:
-        """The Tweets to ask for in each window: those posted before it ends."""
+        """The Tweets to request in each window: those posted before it ends."""
         return {
             window: [t for t in self.tweet_ids if window is None or posted_before(t, window.end)]
             for window in self.windows
@@ -169,6 +169,6 @@ class Plan:
 
     def _time(self) -> str:
         if self.minutes is None:
-            return "; the limit a minute shows with the first answer"
+            return "; the first response tells the limit per minute"
         time = "less than a minute" if self.minutes < 1 else f"{self.minutes:.1f} minutes"
-        return f"; {time} at {self.limit:g} a minute"
+        return f"; {time} at {self.limit:g} per minute"

@@ -1,6 +1,6 @@
-"""Whose tokens to use for which Tweet, in the fewest requests, given what is known so far.
+"""Choose the tokens for each Tweet, in the fewest requests, given what is known so far.
 
-The plan's price and the run use the same function, `requests_for`.
+Pricing a plan and running it use the same function, `requests_for`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engagement_nb.usage import user_of
 
 
 class Lane(NamedTuple):
-    """A way to ask: whose tokens, which authentication, which metrics."""
+    """A way to request Tweets: whose tokens, which authentication, which metrics."""
 
     profile: int
     auth: Literal["user", "app"]
@@ -26,23 +26,23 @@ class Lane(NamedTuple):
 
 @dataclass
 class Known:
-    """What is known of Tweets' owners and of the tokens; `engagement_nb.collect` adds to it.
+    """What is known about owners and tokens; `engagement_nb.collect` adds to it.
 
     Parameters
     ----------
     owners
-        User id of the owner, by Tweet id, where it is known.
+        User id of the owner, by Tweet id, if known.
     refused
-        Profiles (their index in the plan) that a Tweet was refused to.
+        By Tweet, the profiles (their index in the plan) that the API refused it to.
     dead
-        Profile and kind of authentication that are no longer accepted.
+        Pairs of profile and kind of authentication that the API no longer accepts.
     proven
-        Tweets that a profile's tokens were accepted for, so that no trial is needed.
+        By Tweet, the profile whose tokens were accepted, so no trial is needed.
     denied
-        Metrics that the API refused to give, by kind of authentication.
+        Metrics that the API refused, by kind of authentication.
     approved_handles
-        The plan's handles. User tokens of other handles are not used, because a user who agreed to
-        the plan agreed to these only. None while the plan is made.
+        The plan's handles. User tokens of other handles are not used: whoever agreed to the plan
+        agreed to these only. None while the plan is made.
     """
 
     owners: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Known:
     approved_handles: Collection[str] | None = None
 
     def owned(self, tweet_id: str) -> bool:
-        """Whether it is known whose tokens to ask with."""
+        """Whether it is known whose tokens to use."""
         return tweet_id in self.owners or tweet_id in self.proven
 
     def approved(self, profile: Profile) -> bool:
@@ -73,13 +73,13 @@ def requests_for(
     Parameters
     ----------
     plan
-        What is wanted.
+        What to request.
     known
-        What is known of owners and tokens.
+        What is known about owners and tokens.
     outstanding
-        Tweets still to ask for, by window.
+        Tweets still to request, by window.
     probe
-        Whether to ask for Tweets of unknown owner in the last window only, which holds all
+        Whether to request Tweets of unknown owner only in the last window, which has all
         Tweets. A refusal then costs one request instead of one per window.
 
     Returns
@@ -87,7 +87,7 @@ def requests_for(
     requests
         In the order in which to send them.
     hopeless
-        Reason by Tweet id, for Tweets that no profile is left to ask for.
+        Reason by Tweet id, for Tweets that no remaining profile can request.
     """
     hopeless: dict[str, Reason] = {}
     requests: list[Request] = []
@@ -124,9 +124,9 @@ def requests_for(
 
 
 def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reason | None]]:
-    """A function from a Tweet to its lane, and why it has none or not its owner's.
+    """A function that gives a Tweet's lane, and the reason if it has none or not its owner's.
 
-    A lane without a reason gives all that is offered.
+    A lane without a reason gives every offered metric.
     """
     users = [i for i, p in enumerate(plan.profiles) if p.has_user and known.approved(p)]
     apps = [i for i, p in enumerate(plan.profiles) if p.has_app and (i, "app") not in known.dead]

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engagement_nb.client import GROUPING, Answer, Client, Request
+from engagement_nb.client import GROUPING, Client, Request, Response
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import WaitStoppedError
@@ -79,7 +79,7 @@ def profile_at(url: str) -> Profile:
 
 def send_to(
     client: Client, status: int, headers: dict[str, str], body: bytes, **parts: Any
-) -> Answer:
+) -> Response:
     with answering(status, headers, body) as (url, _):
         return client.send(Request("totals", ("1",), ("favorites",), profile_at(url), **parts))
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engagement_nb.client import Answer, Request
+from engagement_nb.client import Request, Response
 from engagement_nb.client.bounds import BoundedConnection, DeadlineError
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
@@ -34,7 +34,7 @@ from tests.client.hostile import (
 from tests.client.profiles import quick_client
 
 
-def ask(behave: Behavior, *, by: Any = None, auth: Any = "user", **options: Any) -> Answer:
+def ask(behave: Behavior, *, by: Any = None, auth: Any = "user", **options: Any) -> Response:
     """Ask a server for the favorites of Tweet 1."""
     with serving(behave) as url, quick_client(**options) as client:
         profile = Profile("me", hosts_at(url), "a key", "a secret", "1-token", "token secret")

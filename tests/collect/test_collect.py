@@ -143,7 +143,7 @@ def test_a_video_older_than_1800_days_has_no_count(sandbox: Sandbox) -> None:
         assert reasons(metrics)["older than 1800 days/metrics"] == set(ids)
 
 
-def test_one_tweet_of_somebody_else_takes_out_only_itself(sandbox: Sandbox) -> None:
+def test_one_tweet_of_another_user_costs_only_itself(sandbox: Sandbox) -> None:
     """A refusal that names a Tweet loses that Tweet and no other."""
     mine = sandbox.ids("own", 24)
     stranger = next(i for i in sandbox.ids("others", 50, 0) if tweet_time(i) < days_ago(1))
@@ -183,7 +183,7 @@ def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:
     assert events["refused"] <= 2 * 5 + 1
 
 
-def test_user_tokens_never_ask_totals_for_what_everybody_may_see(sandbox: Sandbox) -> None:
+def test_user_tokens_never_request_public_metrics_from_totals(sandbox: Sandbox) -> None:
     """Public metrics go by bearer: nothing is refused, whoever's Tweets they are."""
     before = sandbox.requests_seen["totals 403"]
     ids = sandbox.ids("others", 300)
@@ -193,7 +193,7 @@ def test_user_tokens_never_ask_totals_for_what_everybody_may_see(sandbox: Sandbo
     assert sandbox.requests_seen["totals 403"] == before
 
 
-def test_the_answer_of_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_the_response_to_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> None:
     """Six kinds of trouble in a row, then data: it is the data that counts."""
     script = ["500", "502-html", "503-empty", "drop", "garble", "cut"]
     sandbox = make_sandbox(faults={"script": script})
@@ -208,7 +208,7 @@ def test_the_answer_of_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> 
     assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
 
 
-def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sandbox]) -> None:
     """Somebody else has spent the quota: the request waits and its Tweets come."""
     seconds = [0.0]
     sandbox = make_sandbox(per_minute=2, window_seconds=1.0, monotonic=lambda: seconds[0])
@@ -236,7 +236,7 @@ def test_a_429_is_counted_and_goes_on(make_sandbox: Callable[..., Sandbox]) -> N
     assert refused
 
 
-def test_dead_tokens_of_one_owner_leave_the_others_their_figures(
+def test_dead_tokens_of_one_owner_cost_the_others_nothing(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
     """A revoked profile is not used again; its owner's Tweets say so, the others' are there."""
@@ -251,7 +251,7 @@ def test_dead_tokens_of_one_owner_leave_the_others_their_figures(
     assert sandbox.requests_seen["28hr 401"] <= 4
 
 
-def test_no_handle_is_used_that_the_plan_did_not_count(
+def test_only_handles_of_the_plan_are_used(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
     """Where the bearer dies or an owner was told wrong, other owners' tokens would cost money."""
@@ -280,7 +280,7 @@ def test_no_handle_is_used_that_the_plan_did_not_count(
     assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
 
 
-def test_nothing_but_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_a_run_with_only_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
     """With no figure at all to show, the API's refusal is raised, not an empty frame given."""
     sandbox = make_sandbox()
     sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
@@ -288,7 +288,7 @@ def test_nothing_but_refused_tokens_is_an_error(make_sandbox: Callable[..., Sand
         fetch(sandbox, sandbox.ids("own", 5), "28hr", accounts=[0])
 
 
-def test_a_period_that_the_api_refuses_is_asked_once(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]) -> None:
     """A window beyond the look-back is refused; it is not asked again for every 25 Tweets."""
     sandbox = make_sandbox(lookback_days=365)
     ids = [i for i in sandbox.ids("over-90-days", 4_000) if tweet_time(i) < days_ago(500)][:200]
@@ -313,7 +313,7 @@ def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> Non
     assert sandbox.requests_seen["28hr"] < 100
 
 
-def test_an_address_where_nobody_answers_is_one_clear_error(sandbox: Sandbox) -> None:
+def test_an_address_without_a_server_is_one_clear_error(sandbox: Sandbox) -> None:
     """No server at all: one sentence with what to check."""
     profile = sandbox_profiles(sandbox.url)[0]
     nowhere = replace(profile, hosts=hosts_at("http://127.0.0.1:9"))
@@ -324,7 +324,7 @@ def test_an_address_where_nobody_answers_is_one_clear_error(sandbox: Sandbox) ->
             run.go()
 
 
-def test_metrics_not_asked_for_are_absent_and_those_not_offered_are_problems(
+def test_unrequested_metrics_are_absent_and_unoffered_ones_are_problems(
     sandbox: Sandbox,
 ) -> None:
     """The frame has the columns asked for, and no other; what the endpoint has not is <NA>."""
@@ -335,7 +335,7 @@ def test_metrics_not_asked_for_are_absent_and_those_not_offered_are_problems(
     assert reasons(metrics) == {"metric not offered/metrics": set(ids)}
 
 
-def test_counts_come_as_integers_whichever_way_they_are_written(
+def test_counts_are_integers_however_they_are_written(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
     """Bare numbers among the texts make no difference."""
@@ -348,7 +348,7 @@ def test_counts_come_as_integers_whichever_way_they_are_written(
     assert set(metrics.metric_names) == {n for n, metric in METRICS.items() if metric.on_totals}
 
 
-def test_nothing_is_asked_twice_within_a_run(make_sandbox: Callable[..., Sandbox]) -> None:
+def test_a_run_requests_nothing_twice(make_sandbox: Callable[..., Sandbox]) -> None:
     """However many owners and windows: every Tweet is answered for once a window."""
     sandbox = make_sandbox()
     asked = Asked(sandbox)
@@ -357,7 +357,7 @@ def test_nothing_is_asked_twice_within_a_run(make_sandbox: Callable[..., Sandbox
     assert max(asked.pairs.values()) == 1
 
 
-def test_the_bar_tells_requests_tweets_and_the_minute(
+def test_the_progress_bar_shows_requests_tweets_and_the_quota(
     make_sandbox: Callable[..., Sandbox],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -376,7 +376,7 @@ def test_the_bar_tells_requests_tweets_and_the_minute(
         assert not capsys.readouterr().err
 
 
-def test_a_hook_that_fails_costs_no_answer(sandbox: Sandbox) -> None:
+def test_a_failing_hook_loses_no_response(sandbox: Sandbox) -> None:
     def hook(event: Event) -> None:
         raise RuntimeError("mine")
 

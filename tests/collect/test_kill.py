@@ -17,7 +17,7 @@ from engagement_nb.sandbox import Sandbox
 from studies.kills import run_study
 
 
-def test_killed_fetches_go_on_and_end_as_if_nothing_had_been() -> None:
+def test_killed_fetches_resume_and_end_with_the_same_data() -> None:
     """A small version of ``python -m studies.kills``: the long one kills 50."""
     result = run_study(4, per_dataset=2, tweets=80, latency=0.03, seed=2)
     assert result.kills == 4
@@ -25,7 +25,7 @@ def test_killed_fetches_go_on_and_end_as_if_nothing_had_been() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_waits_for_no_response_and_keeps_what_was_finished(
+def test_ctrl_c_stops_at_once_and_keeps_finished_requests(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
     """The requests on their way would take a minute."""

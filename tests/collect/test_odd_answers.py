@@ -89,7 +89,7 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
 
 
 @pytest.mark.parametrize("endpoint", ["totals", "28hr"])
-def test_a_tweet_left_out_of_responses_is_asked_for_again_and_ends_as_no_answer(
+def test_a_tweet_left_out_of_responses_is_requested_again_and_ends_as_no_answer(
     tmp_path: Path, endpoint: str
 ) -> None:
     """The rest is kept; the next run asks for what was left out, and for nothing else."""
@@ -111,7 +111,7 @@ def test_a_tweet_left_out_of_responses_is_asked_for_again_and_ends_as_no_answer(
         assert Dataset(tmp_path / "ds").runs()[0].done
 
 
-def test_ids_of_every_kind_from_a_server_that_answers_wrongly_one_time_in_five() -> None:
+def test_ids_of_every_kind_from_a_server_with_one_wrong_response_in_five() -> None:
     """A small version of ``python -m studies.odd_answers``: the long one fetches 10,000 ids.
 
     Each id is once in the data or in the problems, the values are true, and a second run from
@@ -143,7 +143,7 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
         assert left_out
 
 
-def test_a_tweet_that_an_old_dataset_has_as_left_out_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_path: Path) -> None:
     """Parts used to name such Tweets, and runs to call them unavailable."""
     with misbehaving() as proxy:
         ids = proxy.sandbox.ids("own", 20)

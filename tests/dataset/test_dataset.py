@@ -47,7 +47,9 @@ def into(dataset: Dataset, sandbox: Sandbox, ids: list[str], endpoint: str = "to
 
 
 @pytest.mark.parametrize("by", [None, "day", "hour"])
-def test_a_dataset_gives_what_memory_gives(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
+def test_a_dataset_and_memory_give_the_same_figures(
+    sandbox: Sandbox, tmp_path: Path, by: str
+) -> None:
     ids = [*sandbox.ids("own", 40), *sandbox.ids("deleted", 3), *sandbox.ids("over-1800-days", 5)]
     options = {**MONTHS, "by": by}
     memory = fetch(sandbox, ids, "historical", **options)
@@ -62,7 +64,7 @@ def test_a_dataset_gives_what_memory_gives(sandbox: Sandbox, tmp_path: Path, by:
     assert (again.about.start, again.about.end) == (memory.about.start, memory.about.end)
 
 
-def test_nothing_finished_is_asked_again(
+def test_finished_requests_are_not_repeated(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
     """The same period again costs nothing; more Tweets cost only themselves."""
@@ -79,7 +81,9 @@ def test_nothing_finished_is_asked_again(
     account_for_each(more, ids)
 
 
-def test_refusals_are_not_heard_twice(make_sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
+def test_final_refusals_are_not_repeated(
+    make_sandbox: Callable[..., Sandbox], tmp_path: Path
+) -> None:
     sandbox = make_sandbox()
     dataset = Dataset(tmp_path / "ds", "sandbox")
     ids = [i for account in range(3) for i in sandbox.ids("own", 20, account)]
@@ -124,7 +128,7 @@ def run_of(ask: str, now: datetime, snapshot: str) -> RunRecord:
     return RunRecord(ask, "totals", None, ("favorites",), (), None, None, now, snapshot)
 
 
-def test_a_fetch_that_was_cut_off_goes_on_in_its_snapshot_for_a_day(tmp_path: Path) -> None:
+def test_an_interrupted_fetch_resumes_its_snapshot_for_a_day(tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
     monday = datetime(2026, 11, 2, 6, tzinfo=UTC)
     assert begin(dataset, monday) == "20261102T060000Z"
@@ -136,9 +140,7 @@ def test_a_fetch_that_was_cut_off_goes_on_in_its_snapshot_for_a_day(tmp_path: Pa
     assert len(dataset.runs()) == 3
 
 
-def test_a_fetch_that_came_to_its_end_is_followed_by_a_new_snapshot(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_a_finished_fetch_is_followed_by_a_new_snapshot(sandbox: Sandbox, tmp_path: Path) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5))
     (first,) = dataset.runs()
@@ -159,7 +161,7 @@ def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
     same(some, expected[list(some.columns)])
     with pytest.raises(InputError, match="not fetched"):
         dataset.read("historical", by="hour", metrics=["quote_tweets"])
-    with pytest.raises(InputError, match="holds no totals"):
+    with pytest.raises(InputError, match="has no totals"):
         dataset.read("totals")
 
 
@@ -185,7 +187,7 @@ def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("by", [None, "day", "hour"])
-def test_batches_hold_what_the_whole_holds(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
+def test_batches_have_the_same_rows_as_the_whole(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
     whole = into(dataset, sandbox, sandbox.ids("own", 60), "historical", by=by, **MONTHS)
     pieces = list(dataset.batches("historical", by=by, rows=30 if by is None else 500))
@@ -201,14 +203,14 @@ def test_a_dataset_at_an_fsspec_address(sandbox: Sandbox) -> None:
     assert not [name for name in dataset.store.fs.find("/kept") if ".tmp-" in name]
 
 
-def test_made_up_and_real_figures_are_not_mixed(tmp_path: Path) -> None:
+def test_sandbox_and_real_figures_are_not_mixed(tmp_path: Path) -> None:
     Dataset(tmp_path / "ds", "sandbox")
     assert Dataset(tmp_path / "ds").sandbox
-    with pytest.raises(DatasetError, match="not mixed"):
+    with pytest.raises(DatasetError, match="must not mix"):
         Dataset(tmp_path / "ds", "api")
 
 
-def test_what_is_no_dataset_is_one_clear_error(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_dataset_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="not a dataset"):
         Dataset(tmp_path / "none")
     (tmp_path / "notes.txt").write_text("mine")
@@ -220,7 +222,7 @@ def test_what_is_no_dataset_is_one_clear_error(tmp_path: Path) -> None:
         Dataset(tmp_path / "new", "sandbox").read()
 
 
-def test_what_a_killed_writer_left_is_ignored_and_removed_when_stale(
+def test_files_of_a_killed_writer_are_ignored_and_removed_when_stale(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
@@ -286,7 +288,7 @@ def some_part(number: int = 0) -> Part:
     )  # fmt: skip
 
 
-def test_a_part_says_all_about_itself() -> None:
+def test_a_part_describes_itself_completely() -> None:
     part = some_part()
     schema = pq.read_schema(pa.BufferReader(part.encode()))
     back = Part.described(schema.metadata[b"engagement_nb"])
@@ -310,7 +312,7 @@ def _fill_up(folder: str, errors: Any) -> None:
         errors.put(str(error))
 
 
-def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_clear_error_and_no_file_is_torn(tmp_path: Path) -> None:
     """The system itself refuses to write more: one sentence, and only whole files are there."""
     context = multiprocessing.get_context("fork")
     errors = context.Queue()
@@ -319,13 +321,13 @@ def test_no_room_left_is_a_clear_error_and_nothing_is_torn(tmp_path: Path) -> No
     message = errors.get(timeout=20)
     process.join(20)
     assert "cannot be written to" in message
-    assert "is there already is kept" in message
+    assert "Stored data is kept" in message
     (written,) = [path for path in (tmp_path / "ds").rglob("*") if path.is_file()]
     assert pq.read_table(written).num_rows == 3
 
 
 @pytest.mark.parametrize("name", ["dataset.json", "runs/*.json"])
-def test_what_a_newer_version_wrote_is_refused_by_name(
+def test_a_record_of_a_newer_version_is_refused_by_name(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     dataset = Dataset(tmp_path / "ds", "sandbox")
@@ -384,7 +386,7 @@ def test_a_dataset_on_a_full_disk_resumes_to_the_end(
     full = fetch_with(15_000)
     assert full.returncode == 1, full.stderr
     assert "cannot be written to" in full.stderr
-    assert "run the same command again" in full.stderr
+    assert "rerun the command" in full.stderr
     assert "Traceback" not in full.stderr
     done = fetch_with(100_000_000)
     assert done.returncode == 0, done.stderr

@@ -12,8 +12,8 @@ import pytest
 from engagement_nb.availability import Reason, limits
 from engagement_nb.dataset.frames import (
     TIME,
-    answer_table,
     in_order,
+    response_table,
     sum_windows,
     to_frame,
 )
@@ -27,7 +27,7 @@ NEW = str(snowflake(NOW - timedelta(days=2)))
 
 def test_totals_as_texts_and_bare_numbers() -> None:
     groups = {NEW: {"favorites": "12", "replies": 3}, OLD: {"favorites": 10**15, "replies": "0"}}
-    frame = to_frame(answer_table(groups, ("favorites", "replies", "quote_tweets")))
+    frame = to_frame(response_table(groups, ("favorites", "replies", "quote_tweets")))
     assert list(frame.columns) == ["tweet_id", "created_at", "favorites", "replies", "quote_tweets"]
     assert frame["favorites"].tolist() == [12, 10**15]
     assert frame["replies"].tolist() == [3, 0]
@@ -40,7 +40,7 @@ def test_totals_as_texts_and_bare_numbers() -> None:
 
 def test_days_and_hours_become_rows_in_utc() -> None:
     hours = {NEW: {"favorites": {"2026-11-21": {"22": "1", "23": 2}, "2026-11-22": {"00": "3"}}}}
-    frame = to_frame(answer_table(hours, ("favorites",), "hour"))
+    frame = to_frame(response_table(hours, ("favorites",), "hour"))
     assert frame["time"].tolist() == [
         pd.Timestamp("2026-11-21 22:00", tz="UTC"),
         pd.Timestamp("2026-11-21 23:00", tz="UTC"),
@@ -48,17 +48,17 @@ def test_days_and_hours_become_rows_in_utc() -> None:
     ]
     assert frame["favorites"].tolist() == [1, 2, 3]
     days = {NEW: {"favorites": {"2026-11-21": "4"}}}
-    assert to_frame(answer_table(days, ("favorites",), "day"))["favorites"].tolist() == [4]
+    assert to_frame(response_table(days, ("favorites",), "day"))["favorites"].tolist() == [4]
 
 
 def test_a_metric_without_figures_is_missing_and_one_with_some_times_is_malformed() -> None:
     groups = {NEW: {"favorites": {"2026-11-21": {"22": "1"}}, "replies": {}}}
-    frame = to_frame(answer_table(groups, ("favorites", "replies"), "hour"))
+    frame = to_frame(response_table(groups, ("favorites", "replies"), "hour"))
     assert frame["favorites"].tolist() == [1]
     assert frame["replies"].isna().all()
     groups[NEW]["replies"] = {"2026-11-21": {"23": "2"}}
     with pytest.raises(ServerTroubleError, match="different times"):
-        answer_table(groups, ("favorites", "replies"), "hour")
+        response_table(groups, ("favorites", "replies"), "hour")
 
 
 DAYS = [f"2026-11-{day}" for day in range(18, 22)]
@@ -74,7 +74,7 @@ WINDOW = (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
         (DAYS, [], "missing"),
         ([*DAYS[:3], "2026-11-22"], DAYS, "outside"),
         ([*DAYS, "2026-11-17"], DAYS, "outside"),
-        ([*DAYS, "2026-11-21T00"], DAYS, "twice"),
+        ([*DAYS, "2026-11-21T00"], DAYS, "repeated"),
     ],
 )
 def test_a_series_has_each_day_of_its_period_from_posting_on_and_no_other(
@@ -86,30 +86,30 @@ def test_a_series_has_each_day_of_its_period_from_posting_on_and_no_other(
         NEW: {"favorites": dict.fromkeys(of_new, "1")},
     }
     if not words:
-        assert len(answer_table(groups, ("favorites",), "day", window=WINDOW))
+        assert len(response_table(groups, ("favorites",), "day", window=WINDOW))
         return
     with pytest.raises(ServerTroubleError, match=words):
-        answer_table(groups, ("favorites",), "day", window=WINDOW)
+        response_table(groups, ("favorites",), "day", window=WINDOW)
 
 
 def test_an_old_name_of_a_metric_is_understood() -> None:
-    table = answer_table({NEW: {"media_clicks": "5"}}, ("media_engagements",))
+    table = response_table({NEW: {"media_clicks": "5"}}, ("media_engagements",))
     assert table["media_engagements"].to_pylist() == [5]
 
 
 def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
     groups = {NEW: {"video_views": "0"}, OLD: {"video_views": "0"}}
     of_age = limits("totals", None, NOW)
-    table = answer_table(groups, ("video_views",), limits=of_age)
+    table = response_table(groups, ("video_views",), limits=of_age)
     assert table["video_views"].to_pylist() == [0, None]
     told = {Reason.OLDER_THAN_1800_DAYS: [NEW]}
-    listed = answer_table(groups, ("video_views",), limits=of_age, unsupported=told)
+    listed = response_table(groups, ("video_views",), limits=of_age, unsupported=told)
     assert listed["video_views"].to_pylist() == [None, None]
 
 
 def test_impressions_listed_as_unsupported_are_unknown_even_if_a_zero_is_sent() -> None:
     groups = {NEW: {"impressions": "0", "engagements": "0", "favorites": "1"}}
-    table = answer_table(
+    table = response_table(
         groups,
         ("impressions", "engagements", "favorites"),
         limits=limits("28hr", None, NOW),
@@ -126,12 +126,14 @@ def test_likes_before_2015_09_15_are_unknown(by: Any) -> None:
     groups = {i: {"favorites": value, "impressions": value} for i in (early, late)}
     window = (datetime(2015, 9, 14, tzinfo=UTC), datetime(2015, 9, 16, tzinfo=UTC))
     options: Any = {"by": by, "window": window}
-    table = answer_table(
+    table = response_table(
         groups, ("favorites", "impressions"), limits=limits("historical", window, NOW), **options
     )
     assert table["favorites"].to_pylist() == ([None, 2, 2] if by else [None, 2])
     assert None not in table["impressions"].to_pylist()
-    elsewhere = answer_table(groups, ("favorites",), limits=limits("28hr", window, NOW), **options)
+    elsewhere = response_table(
+        groups, ("favorites",), limits=limits("28hr", window, NOW), **options
+    )
     assert None not in elsewhere["favorites"].to_pylist()
 
 
@@ -143,7 +145,7 @@ def test_a_series_begins_with_the_day_or_hour_of_posting(by: Any) -> None:
     hours = {f"{hour:02}": "0" for hour in range(24)}
     days: Any = dict.fromkeys(DAYS, hours if by == "hour" else "0")
     groups = {tweet: {"favorites": days}, OLD: {"favorites": days}}
-    table = answer_table(groups, ("favorites",), by, window=WINDOW)
+    table = response_table(groups, ("favorites",), by, window=WINDOW)
     frame = to_frame(table)
     first = frame.groupby("tweet_id")["time"].min()
     assert first[tweet] == pd.Timestamp(posted).floor("D" if by == "day" else "h")
@@ -156,7 +158,7 @@ def test_a_tweet_posted_after_the_window_has_no_row(by: Any) -> None:
     later = str(snowflake(WINDOW[1]))
     value: Any = dict.fromkeys(DAYS, "0") if by else "0"
     groups = {later: {"favorites": value}, NEW: {"favorites": value}}
-    table = answer_table(groups, ("favorites",), by, window=WINDOW)
+    table = response_table(groups, ("favorites",), by, window=WINDOW)
     assert table["tweet_id"].unique().to_pylist() == [NEW]
 
 
@@ -170,18 +172,18 @@ def test_a_tweet_posted_after_the_window_has_no_row(by: Any) -> None:
         {NEW: {"favorites": str(2**64)}},
     ],
 )
-def test_an_answer_of_another_shape_is_trouble_worth_a_retry(groups: Any) -> None:
+def test_a_response_of_another_shape_is_retried(groups: Any) -> None:
     with pytest.raises(ServerTroubleError, match="not shaped"):
-        answer_table(groups, ("favorites",))
+        response_table(groups, ("favorites",))
 
 
 @pytest.mark.parametrize("days", ["7", {"first": "7"}, {"2026-13-01": "7"}, ["7"]])
-def test_a_series_of_another_shape_is_trouble_too(days: Any) -> None:
+def test_a_series_of_another_shape_is_retried(days: Any) -> None:
     with pytest.raises(ServerTroubleError, match="not shaped"):
-        answer_table({NEW: {"favorites": days}}, ("favorites",), "day")
+        response_table({NEW: {"favorites": days}}, ("favorites",), "day")
 
 
-def test_a_sum_over_windows_is_unknown_where_any_part_is() -> None:
+def test_a_sum_over_windows_is_unknown_if_any_part_is_unknown() -> None:
     table = pa.table(
         {"tweet_id": ["1", "1", "2", "2"], "favorites": pa.array([1, 2, 3, None], pa.int64())}
     )
@@ -205,7 +207,7 @@ def test_rows_are_put_in_the_order_of_the_given_tweets_and_of_time() -> None:
     assert ordered == [1, 2, 1, 2]
 
 
-def test_an_empty_answer_is_an_empty_frame_with_all_columns() -> None:
-    frame = to_frame(answer_table({}, ("favorites",), "hour"))
+def test_an_empty_response_is_an_empty_frame_with_all_columns() -> None:
+    frame = to_frame(response_table({}, ("favorites",), "hour"))
     assert list(frame.columns) == ["tweet_id", "created_at", "time", "favorites"]
     assert len(frame) == 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from engagement_nb.client import cubes
 from engagement_nb.client.cubes import read_cube
-from engagement_nb.dataset.frames import TIME, answer_table, in_order
+from engagement_nb.dataset.frames import TIME, in_order, response_table
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.vocabulary import snowflake
 
@@ -67,7 +67,7 @@ def spoil(random: Random, document: dict[str, Any]) -> None:
 
 def plain(raw: bytes, names: tuple[str, ...], by: Any) -> Any:
     try:
-        return answer_table(orjson.loads(raw)["metrics"], names, by)
+        return response_table(orjson.loads(raw)["metrics"], names, by)
     except (ServerTroubleError, orjson.JSONDecodeError, KeyError):
         return None
 
@@ -80,7 +80,7 @@ shapes = given(
 
 @shapes
 @settings(max_examples=80, deadline=None)
-def test_a_regular_answer_is_read_from_its_bytes(
+def test_a_regular_response_is_read_from_its_bytes(
     tweets: int, metrics: int, steps: int, by: Any, random: Random
 ) -> None:
     document = answer(random, tweets, metrics, steps, by)
@@ -89,12 +89,12 @@ def test_a_regular_answer_is_read_from_its_bytes(
     assert found is not None
     beside, cube = found
     assert beside == {**document, "metrics": {}}
-    assert answer_table(cube, NAMES[:metrics], by).equals(plain(raw, NAMES[:metrics], by))
+    assert response_table(cube, NAMES[:metrics], by).equals(plain(raw, NAMES[:metrics], by))
 
 
 @shapes
 @settings(max_examples=400, deadline=None)
-def test_of_any_other_answer_nothing_is_read_that_the_plain_way_does_not_read(
+def test_an_irregular_response_is_read_like_the_plain_way_or_left_to_it(
     tweets: int, metrics: int, steps: int, by: Any, random: Random
 ) -> None:
     document = answer(random, tweets, metrics, steps, by)
@@ -115,7 +115,7 @@ def test_of_any_other_answer_nothing_is_read_that_the_plain_way_does_not_read(
         keys = [
             (name, "ascending") for name in ("tweet_id", "time") if name in expected.schema.names
         ]
-        table = answer_table(cube, names, asked_by)
+        table = response_table(cube, names, asked_by)
         assert table.sort_by(keys).equals(expected.sort_by(keys))
 
 
@@ -131,7 +131,7 @@ def test_pieces_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(cubes, "_PIECE", size)
         found = read_cube(raw, "metrics", NAMES, "hour")
         assert found is not None
-        assert answer_table(found[1], NAMES, "hour").equals(plain(raw, NAMES, "hour"))
+        assert response_table(found[1], NAMES, "hour").equals(plain(raw, NAMES, "hour"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_pieces_of_any_size_give_the_same(monkeypatch: pytest.MonkeyPatch) -> No
         b"",
     ],
 )
-def test_what_is_not_regular_is_left_to_the_plain_way(raw: bytes) -> None:
+def test_an_irregular_response_is_left_to_the_plain_way(raw: bytes) -> None:
     assert read_cube(raw, "metrics", ("favorites",), None) is None
 
 
@@ -157,9 +157,9 @@ def test_some_tweets_of_a_cube() -> None:
     raw = b'{"metrics":{"1":{"favorites":"1"},"2":{"favorites":"2"},"3":{"favorites":"3"}}}'
     found = read_cube(raw, "metrics", ("favorites",), None)
     assert found is not None
-    table = answer_table(found[1].only({"3", "1"}), ("favorites",))
+    table = response_table(found[1].only({"3", "1"}), ("favorites",))
     assert table.to_pydict() == {"tweet_id": ["1", "3"], "favorites": [1, 3]}
-    assert len(answer_table(found[1].only(set()), ("favorites",))) == 0
+    assert len(response_table(found[1].only(set()), ("favorites",))) == 0
 
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers().map(Random))

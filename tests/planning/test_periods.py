@@ -92,7 +92,7 @@ def test_dates_without_an_offset_are_dates_of_the_zone() -> None:
         ((None, None, "last week", "../etc/passwd"), "not a time zone"),
     ],
 )
-def test_what_cannot_be_read_is_one_clear_sentence(
+def test_an_unreadable_period_is_one_clear_sentence(
     given: tuple[str | None, str | None, str | None, str | None], words: str
 ) -> None:
     with pytest.raises(InputError, match=words):

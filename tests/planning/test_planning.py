@@ -63,7 +63,7 @@ def test_requests_are_as_large_as_the_endpoint_takes(
     assert len(plan(ids(count), endpoint).requests) == requests
 
 
-def test_ids_are_asked_once_and_malformed_ones_are_problems() -> None:
+def test_ids_are_requested_once_and_malformed_ones_are_problems() -> None:
     given_ids = [*ids(3), *ids(3), "12x", "6.49E+17"]
     found = plan(given_ids)
     assert list(found.tweet_ids) == ids(3)
@@ -73,7 +73,7 @@ def test_ids_are_asked_once_and_malformed_ones_are_problems() -> None:
     assert any("counted once" in note for note in found.notes)
 
 
-def test_old_tweets_are_asked_for_by_bearer_as_the_owner_gets_no_more() -> None:
+def test_old_tweets_use_the_bearer_as_the_owner_gets_no_more() -> None:
     found = plan([*ids(3), *ids(300, days=100)])
     assert sorted((r.auth, len(r.tweet_ids)) for r in found.requests) == [
         ("app", 50),
@@ -103,7 +103,7 @@ def test_an_owners_request_is_left_alone_where_filling_it_saves_nothing() -> Non
     ]
 
 
-def test_user_tokens_never_ask_for_public_metrics_of_others() -> None:
+def test_user_tokens_never_request_public_metrics_of_others() -> None:
     theirs = ids(10)
     found = plan(theirs, owners=dict.fromkeys(theirs, "99"))
     assert [(r.auth, r.metrics) for r in found.requests] == [
@@ -113,14 +113,14 @@ def test_user_tokens_never_ask_for_public_metrics_of_others() -> None:
     assert [r.auth for r in only_public.requests] == ["app"]
 
 
-def test_tweets_of_others_are_not_asked_for_where_only_owners_may() -> None:
+def test_tweets_of_others_are_not_requested_from_owner_only_endpoints() -> None:
     theirs = ids(10)
     found = plan(theirs, "28hr", owners=dict.fromkeys(theirs, "99"))
     assert not found.requests
     assert any("not yours" in hint for hint in found.hints)
 
 
-def test_each_owner_is_asked_for_with_the_owners_tokens() -> None:
+def test_each_owners_tweets_are_requested_with_the_owners_tokens() -> None:
     one, two = ids(30), ids(20, low=100)
     owners = {**dict.fromkeys(one, "1"), **dict.fromkeys(two, "2")}
     found = make_plan([*one, *two], "28hr", profiles=[owner(1), owner(2)], owners=owners, now=NOW)
@@ -151,21 +151,21 @@ def test_a_profile_that_lacks_a_part_of_its_tokens_is_named() -> None:
     )
 
 
-def test_a_metric_by_the_name_that_reports_use_is_told_its_wire_name() -> None:
+def test_a_metric_by_its_label_is_pointed_to_its_wire_name() -> None:
     with pytest.raises(InputError, match="Did you mean favorites"):
         plan(ids(1), metrics=["likes"])
     with pytest.raises(InputError, match="Did you mean url_clicks"):
         plan(ids(1), "28hr", metrics=["url_click"])
 
 
-def test_bearer_alone_asks_for_public_metrics_only() -> None:
+def test_a_bearer_alone_requests_public_metrics_only() -> None:
     found = plan(ids(3), profiles=[APP])
     assert [r.auth for r in found.requests] == ["app"]
     assert found.handles == ()
     assert not plan(ids(3), "historical", profiles=[APP]).requests
 
 
-def test_windows_before_a_tweet_was_posted_are_not_asked_for() -> None:
+def test_windows_before_a_tweet_was_posted_are_not_requested() -> None:
     period = {"start": NOW - timedelta(days=84), "end": NOW - timedelta(hours=1)}
     tweets = [*ids(25, days=100), *ids(25, days=40), *ids(25, days=5)]
     found = plan(tweets, "historical", **period)
@@ -182,7 +182,7 @@ def test_a_tweet_posted_after_the_period_is_a_problem() -> None:
     assert set(found.problems["reason"]) == {"posted later"}
 
 
-def test_probing_asks_for_unproven_tweets_in_one_window_only() -> None:
+def test_probing_requests_unproven_tweets_in_one_window_only() -> None:
     found = plan(ids(30, days=90), "historical", start=NOW - timedelta(days=80), end=NOW)
     outstanding = {window: list(found.tweet_ids) for window in found.windows}
     first, _ = requests_for(found, Known(), outstanding, probe=True)
@@ -212,7 +212,7 @@ def test_windows_touch_do_not_overlap_and_are_the_fewest(
     assert len(windows) == -(-timedelta(hours=hours) // MAX_WINDOW)
 
 
-def test_days_are_cut_at_midnight_where_that_costs_nothing() -> None:
+def test_days_are_cut_at_midnight_if_that_costs_nothing() -> None:
     period = Window(datetime(2026, 9, 1, 5, tzinfo=UTC), datetime(2026, 10, 10, 7, tzinfo=UTC))
     assert cut(period, "day")[1].start.hour == 0
     assert cut(period, "hour")[1].start.hour == 7
@@ -273,10 +273,10 @@ def test_the_present_hour_is_left_out_as_it_is_not_over() -> None:
         ({"end": "0001-01-05"}, "nothing earlier"),
         ({"by": "week"}, "grouping"),
         ({"metrics": ["favourites"]}, "favorites"),
-        ({"metrics": ["quote_tweets"]}, "none of the metrics"),
+        ({"metrics": ["quote_tweets"]}, "none of the requested metrics"),
     ],
 )
-def test_what_cannot_be_used_is_one_clear_error(options: dict[str, object], words: str) -> None:
+def test_unusable_input_is_one_clear_error(options: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         plan(ids(1), "historical", **options)
 
@@ -299,7 +299,7 @@ def test_a_period_from_before_the_api_knows_anything_is_cut_and_said() -> None:
     assert any("365" in note for note in found.notes)
 
 
-def test_a_tweet_whose_every_metric_is_too_old_is_not_asked_for() -> None:
+def test_a_tweet_whose_every_metric_is_too_old_is_not_requested() -> None:
     found = plan(ids(2, days=100), metrics=["impressions"])
     assert not found.requests
     assert set(found.problems["reason"]) == {"older than 90 days"}
@@ -307,14 +307,14 @@ def test_a_tweet_whose_every_metric_is_too_old_is_not_asked_for() -> None:
     assert set(videos.problems["reason"]) == {"older than 1800 days"}
 
 
-def test_the_old_name_of_a_metric_is_taken() -> None:
+def test_the_old_name_of_a_metric_is_accepted() -> None:
     assert plan(ids(1), "28hr", metrics=["media_clicks"]).metrics == ("media_engagements",)
 
 
 def test_the_price_is_in_requests_and_minutes_and_reads_well() -> None:
     found = plan(ids(2_500), "28hr", limit=50)
     assert found.minutes == 2.0
-    assert "2.0 minutes at 50 a minute" in str(found)
+    assert "2.0 minutes at 50 per minute" in str(found)
     values = json.loads(json.dumps(found.to_dict()))
     assert (values["requests"], values["minutes"], values["tweets"]) == (100, 2.0, 2_500)
     assert plan(ids(1)).minutes is None

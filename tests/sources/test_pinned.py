@@ -41,7 +41,7 @@ def test_a_pinned_world_plans_with_its_own_present() -> None:
         assert len(metrics.frame) == len(count_ids)
 
 
-def test_a_running_sandbox_tells_that_its_world_stands_still(
+def test_a_running_sandbox_says_that_its_world_stands_still(
     make_sandbox: Callable[..., Sandbox], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running = make_sandbox(**WORLD)

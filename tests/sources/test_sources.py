@@ -121,7 +121,7 @@ def test_figures_from_this_machine_are_labelled_whatever_the_source_is_called(
 
 
 @pytest.mark.parametrize("kind", ["nowhere.csv", "apis", "no/such/folder"])
-def test_what_is_no_source_is_one_clear_error(kind: str) -> None:
+def test_something_that_is_not_a_source_is_one_clear_error(kind: str) -> None:
     with pytest.raises(InputError, match="no source"):
         connect(kind)
 
@@ -157,7 +157,7 @@ def test_a_misspelt_metric_in_a_cell_is_one_sentence_without_a_traceback(
     )
 
 
-def test_figures_are_looked_at_and_taken_away_as_those_of_pandas_are(tmp_path: Path) -> None:
+def test_metrics_have_head_to_frame_and_to_csv_as_pandas_has(tmp_path: Path) -> None:
     with connect("sandbox", tweets=50) as source:
         metrics = source.totals()
     owned = Metrics(metrics.frame.assign(text="=1+1"), metrics.problems, metrics.about)
@@ -172,7 +172,7 @@ def test_figures_are_looked_at_and_taken_away_as_those_of_pandas_are(tmp_path: P
     assert kept["text"].unique().tolist() == ["'=1+1"]
 
 
-def test_options_are_the_sandboxs_only() -> None:
+def test_world_options_belong_to_the_sandbox_only() -> None:
     with pytest.raises(InputError, match="seed: 'api' has no such options"):
         connect("api", seed=3)
     with pytest.raises(InputError, match=r"has no option colour\. It has: seed"):
@@ -222,7 +222,7 @@ def test_an_export_file_is_a_source(tmp_path: Path) -> None:
             source.totals(metrics=["app_opens"])
 
 
-def test_what_is_gathered_is_what_tells_most_and_totals_beside_it(tmp_path: Path) -> None:
+def test_gathering_takes_the_most_telling_figures_and_totals_beside_them(tmp_path: Path) -> None:
     with connect("sandbox", tweets=2_000, dataset=tmp_path / "ds") as source:
         ids = source.tweet_ids(count=5)
         figures, totals = source.gather(ids, by="hour")
@@ -322,7 +322,7 @@ def test_a_part_of_the_period_that_the_api_refuses_is_missing(
     assert told.missing == ("part of the period" if by else "everything")
 
 
-def test_fetch_goes_on_where_it_was_cut_off(
+def test_an_interrupted_fetch_resumes(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -350,7 +350,7 @@ def test_fetch_goes_on_where_it_was_cut_off(
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
 
-def test_totals_of_dead_user_tokens_are_not_taken_for_somebody_elses(
+def test_totals_of_dead_user_tokens_are_not_taken_for_those_of_another_user(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -378,7 +378,7 @@ def test_totals_of_dead_user_tokens_are_not_taken_for_somebody_elses(
     assert frame["favorites"].notna().all()
 
 
-def test_an_interrupted_fetch_says_what_is_kept_and_how_to_go_on(
+def test_an_interrupted_fetch_says_what_is_kept_and_how_to_resume(
     with_keys: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -449,7 +449,7 @@ def test_a_period_by_name_is_fetched_planned_and_read_back_with_the_same_dates(
     assert fetched.end == datetime(2026, 11, 15, 15, tzinfo=UTC)
 
 
-def test_of_two_weeks_in_a_dataset_one_can_be_read(tmp_path: Path) -> None:
+def test_one_of_two_weeks_in_a_dataset_can_be_read(tmp_path: Path) -> None:
     with connect("sandbox", now="2026-11-18T08:00Z", dataset=tmp_path / "data") as source:
         ids = source.tweet_ids("own", 30)
         weeks = [("2026-11-02", "2026-11-09"), ("2026-11-09", "2026-11-16")]
