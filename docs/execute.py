@@ -47,7 +47,9 @@ def execute(name: str) -> NotebookNode:
             os.environ.update(before)
     done.metadata.pop("papermill", None)
     styled: dict[str, str] = {}
-    for cell in done.cells:
+    for number, cell in enumerate(done.cells):
+        # Papermill draws the id of the cell that it injects at random.
+        cell.id = f"cell-{number}"
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):

@@ -98,9 +98,10 @@ class SandboxSource(ApiSource):
             return metrics
         about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
         frame = metrics.frame
-        if self.now is not None and "read_at" in frame:
-            # Otherwise no two frames of the same world are equal.
+        if self.now is not None:
+            # Otherwise ages, and frames with this column, differ between two readings.
             about = replace(about, read_at=self.now)
+        if self.now is not None and "read_at" in frame:
             kind = frame["read_at"].dtype
             frame = frame.assign(read_at=pd.Series(self.now, index=frame.index).astype(kind))
         return replace(metrics, frame=frame, about=about)

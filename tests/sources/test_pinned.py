@@ -28,6 +28,7 @@ def test_figures_of_a_pinned_world_are_the_same_and_say_which_world(now: object)
     for before, after in zip(expected, found, strict=True):
         assert before.frame.equals(after.frame)
         assert len(before.frame)
+        assert before.about.read_at == after.about.read_at == PINNED
         told = "Sandbox world: seed 7, 3,000 Tweets, standing still at 2026-03-01 12:00 UTC."
         assert told in after.about.notes
 
