@@ -8,7 +8,6 @@ no Tweet is outstanding, or no tokens are left to try.
 
 from __future__ import annotations
 
-import logging
 import math
 import queue
 import threading
@@ -16,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
 from engagement_nb.availability import Reason, Window
 from engagement_nb.client import Client, Request
@@ -47,8 +46,6 @@ from engagement_nb.errors import (
 )
 from engagement_nb.planning import Plan
 from engagement_nb.planning.routing import requests_for
-
-_log = logging.getLogger(__name__)
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40
@@ -100,40 +97,6 @@ def retry_for(error: BaseException) -> Retry | None:
     return next((retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind)), None)
 
 
-EventKind = Literal["done", "found", "retry", "refused", "failed"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in a run, for hooks.
-
-    Parameters
-    ----------
-    kind
-        "done" (data arrived), "found" (an earlier run finished this request), "retry", "refused"
-        (the API refused Tweets, metrics, tokens or the request), "failed" (given up).
-    endpoint, auth, profile
-        From the request.
-    tweets
-        Number of Tweets in the request.
-    attempt
-        1 for the first attempt.
-    wait
-        Seconds until the next attempt, for "retry".
-    error
-        Name of the error's class; empty without an error.
-    """
-
-    kind: EventKind
-    endpoint: str
-    auth: str
-    profile: str
-    tweets: int
-    attempt: int = 1
-    wait: float = 0.0
-    error: str = ""
-
-
 class RunOptions(TypedDict, total=False):
     """How to run a plan.
 
@@ -143,15 +106,12 @@ class RunOptions(TypedDict, total=False):
         Number of threads; None for as many as use the whole quota at the measured latency.
     progress
         Whether to show a progress bar; None to show it on a terminal and in a notebook.
-    on_event
-        Called with each `Event`, one at a time.
     sleep
         Waits for some seconds, or until the run is stopped; tests replace it.
     """
 
     workers: int | None
     progress: bool | None
-    on_event: Callable[[Event], None] | None
     sleep: Callable[[float], object] | None
 
 
@@ -182,7 +142,6 @@ class Run:
         self._writer = writer
         self._workers = options.get("workers")
         self._progress = options.get("progress")
-        self._on_event = options.get("on_event")
         self._stop = threading.Event()
         self._sleep = options.get("sleep") or self._stop.wait
         self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
@@ -370,7 +329,6 @@ class Run:
             raise BadRequestError(self._dead_windows[window])
         found = self._writer.find(request_record(request))
         if found and {*request.tweet_ids} <= {*found.tweet_ids}:
-            self._tell("found", request)
             return found
         attempt = 0
         while True:
@@ -389,11 +347,7 @@ class Run:
                 if isinstance(error, BadRequestError) and window not in self._live_windows:
                     self._dead_windows[window] = str(error)
                 if wait is None or self._stop.is_set():
-                    self._tell(
-                        "failed" if retry_for(error) else "refused", request, attempt, error=error
-                    )
                     raise
-                self._tell("retry", request, attempt, wait, error)
                 self._sleep(wait)
                 if self._stop.is_set():
                     return None
@@ -404,7 +358,6 @@ class Run:
                 self._responses += 1
                 self._latency = min(self._latency, time.monotonic() - began)
                 self.outcome.requests += 1
-            self._tell("refused" if part.refused else "done", request, attempt)
             return part
 
     def _wait_after(self, error: EngagementError, attempt: int) -> float | None:
@@ -416,26 +369,6 @@ class Run:
         if retry is None or attempt >= retry.attempts:
             return None
         return 0.0 if retry.base is None else backoff(attempt, base=retry.base, cap=retry.cap)
-
-    def _tell(
-        self,
-        kind: EventKind,
-        request: Request,
-        attempt: int = 1,
-        wait: float = 0.0,
-        error: Exception | None = None,
-    ) -> None:
-        if self._on_event is None:
-            return
-        name = type(error).__name__ if error else ""
-        event = Event(kind, request.endpoint, request.auth, request.profile.name,
-                      len(request.tweet_ids), attempt, wait, name)  # fmt: skip
-        try:
-            with self._lock:
-                self._on_event(event)
-        except Exception:
-            # The response has used quota, so keep it even if a hook fails.
-            _log.warning("A hook for events failed.", exc_info=True)
 
 
 def _reason(error: EngagementError | None) -> Reason:

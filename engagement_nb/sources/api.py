@@ -13,7 +13,6 @@ from typing import Any, Unpack
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile
 from engagement_nb.collect import Collected, collect, collect_into
-from engagement_nb.collect.running import Event
 from engagement_nb.dataset import Dataset, ask_digest
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
@@ -125,7 +124,6 @@ class ApiSource(Source):
         *,
         snapshot: str | None = None,
         before: Callable[[Plan], None] | None = None,
-        on_event: Callable[[Event], None] | None = None,
         **question: Unpack[Question],
     ) -> Collected:
         """Fetch into a dataset, or resume the same fetch.
@@ -140,8 +138,6 @@ class ApiSource(Source):
             A label for figures of this moment: see `engagement_nb.dataset`.
         before
             Called with the plan before the first request; may raise to refuse it.
-        on_event
-            See `engagement_nb.collect.running.Run`.
         **question
             ``by``, ``metrics``, ``start``, ``end``, ``period``, ``zone``, as for `historical`.
         """
@@ -169,7 +165,6 @@ class ApiSource(Source):
                 ask=ask,
                 snapshot=snapshot,
                 progress=self._progress,
-                on_event=on_event,
             )
 
     def _fetch(

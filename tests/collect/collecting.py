@@ -22,14 +22,16 @@ from engagement_nb.sources import sandbox_profiles
 
 
 class Asked:
-    """What a sandbox was asked and gave an answer to: one entry a request."""
+    """Requests that a sandbox received, with their status, and the accounts that signed them."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], Any, int]] = []
+        self.accounts: set[int] = set()
         answer = sandbox.service.engine.answer
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
             ids = tuple(map(str, question.ids))
+            self.accounts.update([] if caller.account is None else [caller.account])
             try:
                 found = answer(question, caller, now)
             except Exception:
@@ -55,7 +57,6 @@ def fetch(
     accounts: Sequence[int] | None = None,
     transport: httpx.BaseTransport | None = None,
     workers: int | None = None,
-    on_event: Any = None,
     **options: Any,
 ) -> Metrics:
     """Plan and collect from a sandbox, with the tokens of some of its accounts."""
@@ -64,9 +65,7 @@ def fetch(
         profiles = [profiles[number] for number in accounts]
     plan = make_plan(tweet_ids, endpoint, profiles=profiles, **options)
     with Client(transport=transport) as client:
-        return collect(
-            plan, client, source="sandbox", progress=False, workers=workers, on_event=on_event
-        )
+        return collect(plan, client, source="sandbox", progress=False, workers=workers)
 
 
 def strangers(sandbox: Sandbox, count: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer, QuotaStore
 from engagement_nb.collect import collect
-from engagement_nb.collect.running import Event, Run
+from engagement_nb.collect.running import Run
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
@@ -172,15 +171,12 @@ def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:
     mine = sandbox.ids("own", 23)
     others = [i for i in sandbox.ids("others", 50) if tweet_time(i) < days_ago(1)][:2]
     given = [*mine[:5], others[0], *mine[5:20], others[1], *mine[20:]]
-    events: Counter[str] = Counter()
-    metrics = fetch(
-        sandbox, given, "28hr", accounts=[0], transport=Unnamed(),
-        on_event=lambda event: events.update([event.kind]),
-    )  # fmt: skip
+    before = sandbox.requests_seen["28hr 403"]
+    metrics = fetch(sandbox, given, "28hr", accounts=[0], transport=Unnamed())
     account_for_each(metrics, given)
     assert set(metrics.frame["tweet_id"]) == set(mine)
     assert reasons(metrics) == {"not yours/tweet": set(others)}
-    assert events["refused"] <= 2 * 5 + 1
+    assert sandbox.requests_seen["28hr 403"] - before <= 2 * 5 + 1
 
 
 def test_user_tokens_never_request_public_metrics_from_totals(sandbox: Sandbox) -> None:
@@ -215,13 +211,11 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
     ids = sandbox.ids("own", 60)
     profiles = sandbox_profiles(sandbox.url)
     stranger = make_plan(ids[:1], "28hr", profiles=profiles)
-    refused: list[Event] = []
+    refused: list[float] = []
 
-    def note(event: Event) -> None:
-        if event.error == "RateLimitedError":
-            refused.append(event)
-            # A new window begins on the server.
-            seconds[0] += 1.0
+    def new_window(wait: float) -> None:
+        refused.append(wait)
+        seconds[0] += 1.0
 
     apart = Pacer(QuotaStore(window=1.0)), Pacer(QuotaStore(window=1.0))
     with (
@@ -231,7 +225,7 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
         for _ in range(2):
             other.send(stranger.requests[0])
         plan = make_plan(ids, "28hr", profiles=profiles)
-        metrics = collect(plan, own, source="sandbox", progress=False, on_event=note)
+        metrics = collect(plan, own, source="sandbox", progress=False, sleep=new_window)
     assert len(metrics) == 60
     assert refused
 
@@ -261,10 +255,10 @@ def test_only_handles_of_the_plan_are_used(
     old = {account: sandbox.ids("over-90-days", 3, account) for account in (0, 1)}
     ids = [*own, *old[0], *old[1]]
     owners = {i: sandbox.accounts[a].user_id for a in (0, 1) for i in [*own * (not a), *old[a]]}
-    events: list[Event] = []
-    metrics = fetch(sandbox, ids, owners=owners, on_event=events.append)
+    asked = Asked(sandbox)
+    metrics = fetch(sandbox, ids, owners=owners)
     account_for_each(metrics, ids)
-    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+    assert asked.accounts == {0}
     assert reasons(metrics)["not authenticated/tweet"] == set(old[1])
     told = metrics.problems.set_index("tweet_id")["detail"][old[1][0]]
     assert f"tokens of {sandbox.accounts[1].handle}" in told
@@ -275,9 +269,9 @@ def test_only_handles_of_the_plan_are_used(
         **dict.fromkeys(own, sandbox.accounts[0].user_id),
         old[1][0]: sandbox.accounts[0].user_id,
     }
-    metrics = fetch(sandbox, list(wrong), "28hr", owners=wrong, on_event=events.append)
+    metrics = fetch(sandbox, list(wrong), "28hr", owners=wrong)
     assert reasons(metrics)["not yours/tweet"] == {old[1][0]}
-    assert {e.profile for e in events if e.auth == "user"} == {sandbox.accounts[0].handle}
+    assert asked.accounts == {0}
 
 
 def test_a_run_with_only_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
@@ -374,10 +368,3 @@ def test_the_progress_bar_shows_requests_tweets_and_the_quota(
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
         collect(plan, client, source="sandbox", progress=False)
         assert not capsys.readouterr().err
-
-
-def test_a_failing_hook_loses_no_response(sandbox: Sandbox) -> None:
-    def hook(event: Event) -> None:
-        raise RuntimeError("mine")
-
-    assert len(fetch(sandbox, sandbox.ids("own", 30), "28hr", on_event=hook)) == 30
