@@ -258,7 +258,7 @@ def lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def world_options(command: _Command) -> _Command:
     """Add the options that choose the sandbox's world."""
     for option in (
-        click.option("--tweets", type=click.IntRange(1), help="How many Tweets the sandbox has."),
+        click.option("--tweets", type=click.IntRange(1), help="Size of the sandbox's world."),
         click.option("--now", help="Moment at which the sandbox's world stands still."),
         click.option("--seed", type=int, help="The sandbox's world; with --now always the same."),
     ):

@@ -17,6 +17,7 @@ from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.manifest import Fetch, Row, slug
 from engagement_nb.sources import ApiSource, SandboxSource, connect
+from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
@@ -166,12 +167,13 @@ def _fetch(
     A relative period is counted from the moment when the run ``began``.
     """
     options: dict[str, Any] = {"profile": fetch.profile or None, "progress": progress}
-    with closing(connect(fetch.source, seed=fetch.seed, now=fetch.now, **options)) as source:
+    options |= {name: getattr(fetch, name) for name in WORLD}
+    with closing(connect(fetch.source, **options)) as source:
         assert isinstance(source, ApiSource)  # noqa: S101 - the manifest has checked it
         dataset = Dataset(where, source.figures)
         ids = _ids(rows)
         if any(row.ids is None for row in rows):
-            ids = list(dict.fromkeys([*ids, *source.tweet_ids(count=fetch.tweets)]))
+            ids = list(dict.fromkeys([*ids, *source.tweet_ids(count=fetch.count)]))
         world = source if isinstance(source, SandboxSource) and source.pinned else None
         question: dict[str, Any] = {"by": fetch.by or None}
         if fetch.endpoint == "historical":

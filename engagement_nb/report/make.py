@@ -32,6 +32,7 @@ from engagement_nb.report.notebooks import (
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
 from engagement_nb.report.scratch import scratch_folder, sweep
+from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.store import Store
 
 HTML, GAP, DAYS, PDF, DATASET = (
@@ -130,7 +131,7 @@ def make_report(
     processes.resume()
     sweep()
     fetches = source in ("sandbox", "api")
-    if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
+    if source != "sandbox" and (chosen := set(WORLD) & set(parameters or ())):
         raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
     _, name = read_inputs(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(name, notebooks)
@@ -149,7 +150,7 @@ def make_report(
         source = dataset
         # A period by name is resolved once, when it is fetched: later it may mean other dates.
         theirs |= dates_for(explore, fetched)
-        theirs = {name: value for name, value in theirs.items() if name not in ("seed", "now")}
+        theirs = {name: value for name, value in theirs.items() if name not in WORLD}
     elif ids is not None:
         theirs.setdefault("ids_file", str(ids))
     if "tables" in explore.parameters:

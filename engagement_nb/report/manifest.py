@@ -21,6 +21,7 @@ from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.make import read_inputs
 from engagement_nb.report.notebooks import NotebookFile, refuse_secrets
+from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.vocabulary import ENDPOINTS
 
 COLUMNS = {
@@ -40,12 +41,12 @@ COLUMNS = {
     "by": "day or hour, for a series",
     "seed": "sandbox: a world whose figures are the same on every machine, with now",
     "now": "sandbox: the moment at which its world stands still",
-    "tweets": "sandbox: how many of its Tweets, where no ids are given",
+    "tweets": "sandbox: the size of its world",
+    "count": "sandbox: how many of its Tweets, where no ids are given",
 }
 """Columns of a manifest; any other is a parameter of the notebook."""
-_WORLD = ("seed", "now", "tweets")
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "zone", "by",
-            *_WORLD)  # fmt: skip
+            *WORLD, "count")  # fmt: skip
 _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; file systems take from 140 on."""
@@ -68,6 +69,7 @@ class Fetch:
     seed: int | None = None
     now: str = ""
     tweets: int | None = None
+    count: int | None = None
 
 
 @dataclass(frozen=True)
@@ -348,11 +350,11 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
     first, after = dates_of(**asked, now=datetime.now(UTC))
     if first is not None and after is not None and first >= after:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
-    if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
+    if (pinned := [name for name in (*WORLD, "count") if name in known]) and source != "sandbox":
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
-    seed, tweets = (_whole(name, known.get(name)) for name in ("seed", "tweets"))
+    numbers = {name: _whole(name, known.get(name)) for name in ("seed", "tweets", "count")}
     now = known.get("now", "")
-    return Fetch(source, profile, endpoint, by=by, seed=seed, now=now, tweets=tweets, **asked)
+    return Fetch(source, profile, endpoint, by=by, now=now, **numbers, **asked)
 
 
 def _whole(column: str, text: str | None) -> int | None:

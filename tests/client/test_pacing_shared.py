@@ -28,6 +28,7 @@ from engagement_nb.client.pacing import (
     Pacers,
     QuotaHeaders,
     QuotaStore,
+    QuotaTracker,
     WaitStoppedError,
     backoff,
     read_headers,
@@ -97,6 +98,23 @@ def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
 def test_headers_that_make_no_sense_are_passed_over(headers: dict[str, str]) -> None:
     told = read_headers(headers, 200, 1000.0)
     assert told.wait is None or told.wait >= 0
+
+
+def test_a_second_that_allows_the_whole_minute_limits_nothing() -> None:
+    """Its remaining count is the minute's, so it does not show other clients."""
+    tracker = QuotaTracker(60.0)
+    for count in range(1, 9):
+        sent = 1.5 * count
+        assert tracker.wait("totals", sent) == 0
+        headers = {
+            "x-per-minute-limit": "10",
+            "x-per-minute-remaining": str(10 - count),
+            "x-per-second-limit": "10",
+            "x-per-second-remaining": str(10 - count),
+        }
+        number = tracker.enter("totals", sent)
+        tracker.learn(number, read_headers(headers, 200, 0.0), sent + 0.05, float)
+        assert tracker.wait("totals", sent + 0.05) == 0
 
 
 @pytest.mark.parametrize("number", ["20000000000000000000", "1e300", "-1", "inf", "nan", "soon"])

@@ -53,7 +53,7 @@ def test_the_notebook_is_stored_without_outputs_and_with_typed_parameters():
 
 
 def test_it_answers_on_the_sandbox_with_every_figure_described(tmp_path):
-    notebook = executed(tmp_path, source="sandbox", tweets=60)
+    notebook = executed(tmp_path, source="sandbox", count=60)
     gap = handed_over(notebook)["gap"]
     assert gap["sandbox"]
     assert gap["posts"] > 50

@@ -145,9 +145,10 @@ def test_a_record_that_cannot_be_relied_on_is_as_good_as_none(tmp_path, text):
 def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monkeypatch):
     """Each world is a dataset of its own, and each report says which one it shows."""
     rows = (
-        f"{name},sandbox,totals,{seed},2026-06-01,40" for name, seed in (("one", 7), ("two", 8))
+        f"{name},sandbox,totals,{seed},2026-06-01,4000,40"
+        for name, seed in (("one", 7), ("two", 8))
     )
-    path = manifest(inputs, *rows, header="name,source,endpoint,seed,now,tweets")
+    path = manifest(inputs, *rows, header="name,source,endpoint,seed,now,tweets,count")
     assert run(inputs, path) == 0
     one, two = summary(inputs)["each"]
     assert len(list((inputs / "out" / "datasets").iterdir())) == 2
@@ -155,7 +156,7 @@ def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monke
     assert one["engagements"] != two["engagements"]
     for name, seed in (("one", 7), ("two", 8)):
         page = (inputs / "out" / "reports" / name / "report.html").read_text()
-        assert f"Sandbox world: seed {seed}, " in page
+        assert f"Sandbox world: seed {seed}, 4,000 Tweets" in page
     (inputs / "out").rename(inputs / "before")
     assert run(inputs, path) == 0
     assert [each["engagements"] for each in summary(inputs)["each"]] == [

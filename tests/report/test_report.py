@@ -74,7 +74,7 @@ def test_both_engines_make_the_same_report(tmp_path):
 def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
     """Without any source the sandbox is fetched into a dataset, and says so everywhere."""
     out = tmp_path / "out"
-    words = ["report", "-o", str(out), "-p", "tweets", "40", "--json"]
+    words = ["report", "-o", str(out), "-p", "count", "40", "--json"]
     assert cli.run(words) == 0
     said = capsys.readouterr()
     answer = json.loads(said.out)
@@ -285,9 +285,10 @@ def test_the_fetching_notebook_takes_these_parameters():
         "source": ("str", "sandbox"),
         "profile": ("str", ""),
         "ids_file": ("str", ""),
-        "tweets": ("int", 500),
+        "count": ("int", 500),
         "seed": ("Optional[int]", None),
         "now": ("str", ""),
+        "tweets": ("Optional[int]", None),
         "endpoint": ("str", "historical"),
         "start": ("str", ""),
         "end": ("str", ""),
@@ -301,7 +302,7 @@ def test_the_fetching_notebook_takes_these_parameters():
 
 def test_a_pinned_world_gives_the_same_report_everywhere(tmp_path, capsys):
     """The same seed and moment give the same figures, and the page says which world it is."""
-    words = ["--seed", "7", "--now", "2026-06-01", "--tweets", "60", "--markdown"]
+    words = ["--seed", "7", "--now", "2026-06-01", "--tweets", "300", "--markdown"]
     said = []
     for name in ("one", "two"):
         assert cli.run(["report", "-o", str(tmp_path / name), *words, "--title", "A|B"]) == 0
@@ -309,7 +310,7 @@ def test_a_pinned_world_gives_the_same_report_everywhere(tmp_path, capsys):
     for name in ("gap.json", "tweets.csv", "metrics.csv"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     html = (tmp_path / "one" / "report.html").read_text()
-    assert "seed 7" in html
+    assert "seed 7, 300 Tweets" in html
     assert "standing still at 2026-06-01 00:00 UTC" in html
     assert said[0] == said[1]
 

@@ -182,7 +182,7 @@ def files(tmp_path_factory):
     """A report of an export, one of the sandbox, and an index, as files."""
     folder = tmp_path_factory.mktemp("pages")
     make_report(str(export(folder)), out=folder / "export")
-    make_report("sandbox", out=folder / "box", parameters={"tweets": 40}, pdf=bool(find_browser()))
+    make_report("sandbox", out=folder / "box", parameters={"count": 40}, pdf=bool(find_browser()))
     index = folder / "index.html"
     index.write_text(index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC)))
     return {

@@ -56,13 +56,19 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHe
     now
         Seconds since the epoch, by this machine's clock.
     """
+    limit = _count(headers.get(HEADER_LIMIT)) or None
+    second_limit = _count(headers.get(HEADER_SECOND_LIMIT)) or None
+    if limit and second_limit and second_limit >= limit:
+        # A second that allows the whole minute's limit is no limit. Its remaining count is then
+        # the minute's, and would look like requests of other clients within that second.
+        second_limit = None
     remaining = _count(headers.get(HEADER_REMAINING))
     second_remaining = _count(headers.get(HEADER_SECOND_REMAINING))
     return QuotaHeaders(
         status=status,
-        limit=_count(headers.get(HEADER_LIMIT)) or None,
+        limit=limit,
         remaining=remaining,
-        second_limit=_count(headers.get(HEADER_SECOND_LIMIT)) or None,
+        second_limit=second_limit,
         second_remaining=second_remaining,
         wait=_wait(headers, now, in_second=second_remaining == 0 and bool(remaining)),
     )
