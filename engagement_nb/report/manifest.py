@@ -352,9 +352,9 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
     if (pinned := [name for name in (*WORLD, "count") if name in known]) and source != "sandbox":
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
-    numbers = {name: _whole(name, known.get(name)) for name in ("seed", "tweets", "count")}
-    now = known.get("now", "")
-    return Fetch(source, profile, endpoint, by=by, now=now, **numbers, **asked)
+    seed, tweets, count = (_whole(name, known.get(name)) for name in ("seed", "tweets", "count"))
+    world: dict[str, Any] = {"seed": seed, "now": known.get("now", ""), "tweets": tweets}
+    return Fetch(source, profile, endpoint, by=by, count=count, **world, **asked)
 
 
 def _whole(column: str, text: str | None) -> int | None:
