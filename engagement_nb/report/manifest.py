@@ -354,7 +354,7 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
     seed, tweets, count = (_whole(name, known.get(name)) for name in ("seed", "tweets", "count"))
     world: dict[str, Any] = {"seed": seed, "now": known.get("now", ""), "tweets": tweets}
-    return Fetch(source, profile, endpoint, by=by, count=count, **world, **asked)
+    return Fetch(source, profile, endpoint, by=by, count=count, **(world | asked))
 
 
 def _whole(column: str, text: str | None) -> int | None:
