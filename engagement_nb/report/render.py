@@ -36,6 +36,9 @@ from engagement_nb.vocabulary import By
 
 RECORD = "made.json"
 DONE, FAILED = "done", "failed"
+LAST, BEFORE = "last.parquet", "before.parquet"
+"""Figures by Tweet of the last finished report, kept until the next one is finished, and of the
+last one with other figures than the report that stands beside them."""
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
 _FIGURES = (*_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence")
 
@@ -167,8 +170,13 @@ def write_record(store: Store, row: Row, before: Mapping[str, Any], **made: Any)
         "problems": [],
         **made,
     }
-    figures = record["figures"] if record["status"] == DONE else None
-    record["previous"] = _figures_before(before, figures)
+    earlier = _earlier(before)
+    if record["status"] == DONE:
+        earlier = [figures for figures in earlier if not _same(figures, record["figures"])][:1]
+    # A failed report keeps what the next one needs to tell.
+    record["previous"] = earlier[0] if earlier else {}
+    if len(earlier) > 1:
+        record["previous"]["previous"] = earlier[1]
     store.publish_record(RECORD, record)
     return record
 
@@ -177,7 +185,8 @@ def render(job: Job) -> dict[str, Any]:
     """Make a report, unless it is there already (``resumed``); its record, also when it failed.
 
     Nothing of the network is touched but the addresses of source and folder. The record is
-    written last: a report without one is not finished, whatever files it has.
+    written last: a report whose record is missing or says otherwise is not finished, whatever
+    files it has.
     """
     store = Store(job.folder)
     before, key = read_record(store), job.key
@@ -188,7 +197,7 @@ def render(job: Job) -> dict[str, Any]:
         find_profiles()
     begun = time.monotonic()
     try:
-        made = _make(store, job)
+        made = _make(store, job, before)
     except (EngagementError, OSError) as error:
         made = {"status": FAILED, "error": str(error)}
     seconds = round(time.monotonic() - begun, 3)
@@ -208,7 +217,12 @@ def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
     return True
 
 
-def _make(store: Store, job: Job) -> dict[str, Any]:
+def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
+    compares = "before" in job.notebook.parameters and "before" not in job.parameters
+    earlier = _earlier(record) if compares else []
+    if earlier and record["status"] == DONE:
+        store.publish(LAST, *store.read_many(["tweets.parquet"]))
+    tables_before = store.read_many([LAST, BEFORE])[: len(earlier)]
     with scratch_folder() as scratch:
         # Ids stand beside the kernel's folder: in it is the source, by whatever name it has.
         here = scratch / "here"
@@ -219,26 +233,40 @@ def _make(store: Store, job: Job) -> dict[str, Any]:
             given["ids_file"] = "../ids.txt"
         if "tables" in job.notebook.parameters:
             given["tables"] = "tables"
-        run = run_notebook(
-            job.notebook, given, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
-        )
+        for figures, before in [*zip(earlier, tables_before, strict=True), ({}, None)]:
+            passed = dict(given)
+            if before is not None:
+                (scratch / BEFORE).write_bytes(before)
+                passed["before"] = f"../{BEFORE}"
+            run = run_notebook(
+                job.notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
+            )
+            handed = handed_over(run.notebook)
+            # Figures that did not change are compared with those before them, as on the index.
+            if not _same(figures, handed.get("gap", {})):
+                break
         made = (here / "tables" / name for name in TABLES)
         tables = {path.name: path.read_bytes() for path in made if path.exists()}
     # A batch that is interrupted kills its notebooks, and no report failed for that.
     if stopped():
         raise CancelledError
-    # What an earlier run left must not stand beside what this one makes.
-    for name in (RECORD, HTML, GAP, PDF, *TABLES):
+    # What an earlier run left must not stand beside what this one makes. Its figures stay in the
+    # record, in case this process is killed here.
+    write_record(store, job.row, record, status=FAILED, error="It was not finished.")
+    for name in (HTML, GAP, PDF, *TABLES):
         with contextlib.suppress(FileNotFoundError):
             store.remove(name)
     for name, data in (job.notebook.name, nbformat.writes(run.notebook).encode()), *tables.items():
         store.publish(name, data)
     failure = "" if run.error is None else str(run.error)
     files = publish(
-        store, run.notebook, given, title=job.row.title or job.row.name, look=job.look,
+        store, run.notebook, passed, title=job.row.title or job.row.name, look=job.look,
         failure=failure, fetched={"notes": job.notes}, pdf=job.pdf and not failure,
     )  # fmt: skip
-    handed = handed_over(run.notebook)
+    if earlier and not failure:
+        if before is not None:
+            store.publish(BEFORE, before)
+        store.remove(LAST)
     gap, facts = handed.get("gap", {}), handed.get("metrics", {})
     return {
         "status": FAILED if failure else DONE,
@@ -265,17 +293,18 @@ def _at_hand(source: str, scratch: Path) -> str:
     return here.name
 
 
-def _figures_before(record: Mapping[str, Any], figures: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The last figures before those of a report that takes the place of a record's.
-
-    Figures of a report that was only made again are not another run's: those before them are.
-    A failed report has none, and keeps what the next one needs to tell.
-    """
-    last = dict(record.get("previous") or {})
+def _earlier(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Figures of the last finished report, then of the last one before it with other figures."""
+    found = []
     if record.get("status") == DONE:
-        last = {"made_at": record["made_at"], **record.get("figures", {}), "previous": last}
-    if not figures:
-        return last
-    if all(last.get(name) == figures.get(name) for name in _COUNTS):
-        last = last.get("previous", {})
-    return {name: value for name, value in last.items() if name != "previous"}
+        found.append({"made_at": record["made_at"], **record["figures"]})
+    last = record.get("previous")
+    while last:
+        found.append({name: value for name, value in last.items() if name != "previous"})
+        last = last.get("previous")
+    return found
+
+
+def _same(earlier: Mapping[str, Any], figures: Mapping[str, Any]) -> bool:
+    """Whether a report was only made again, of the same figures."""
+    return all(earlier.get(name) == figures.get(name) for name in _COUNTS)

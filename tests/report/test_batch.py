@@ -195,8 +195,11 @@ def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
 
 def finished(folder: Path) -> dict[str, float]:
     """Reports that are there, by when they were."""
-    return {path.parent.name: path.stat().st_mtime_ns
-            for path in (folder / "out" / "reports").glob("*/made.json")}  # fmt: skip
+    return {
+        path.parent.name: path.stat().st_mtime_ns
+        for path in (folder / "out" / "reports").glob("*/made.json")
+        if json.loads(path.read_text())["status"] == "done"
+    }
 
 
 def wait_for(happens, process: subprocess.Popen | None = None, seconds: float = 300.0) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import nbformat
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
@@ -17,7 +20,7 @@ from engagement_nb.report.render import read_record
 from engagement_nb.store import Store
 from tests.notebooks import notebook_cells
 from tests.report.batches import manifest, record, run, summary
-from tests.report.report_inputs import export, quick_notebooks
+from tests.report.report_inputs import export, quick_notebooks, since_last_run
 
 READS_PERIODS = "metrics = enb.connect(source).historical(ids_file)\nmetrics"
 
@@ -41,6 +44,16 @@ def tweets(folder) -> list[int]:
     """Tweets that each report is of."""
     found = [folder / "out" / each["folder"] / EXPLORE for each in summary(folder)["each"]]
     return [handed_over(nbformat.read(path, 4))["metrics"]["tweets"] for path in found]
+
+
+def comparison(folder, name: str) -> dict[str, list[str]] | None:
+    """The table of "Since the last run" on a report, by row; None without that section."""
+    html = (folder / "out" / "reports" / name / "report.html").read_text()
+    heading = BeautifulSoup(html, "html.parser").find("h2", string="Since the last run")
+    if heading is None:
+        return None
+    rows = heading.find_next("tbody").find_all("tr")
+    return {row.th.text: [cell.text for cell in row.find_all("td")] for row in rows}
 
 
 @pytest.mark.parametrize(("endpoint", "cut"), [("totals", False), ("historical", True)])
@@ -77,16 +90,49 @@ def test_an_export_called_as_our_own_list_of_ids_is_left_alone(inputs):
 
 
 def test_a_change_is_told_until_there_is_another(inputs):
-    """A report made again of the same figures keeps the last other ones beside it."""
+    """A report made again of the same figures keeps its comparison with the last other ones."""
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path) == 0
+    manifest(inputs, "First,export.csv,x = 0")
+    assert run(inputs, path) == 0
+    assert comparison(inputs, "first") is None
     export(inputs, posts=70)
     assert run(inputs, path) == 0
-    for then, code in [("x = 1", 0), ("raise ValueError", 1), ("x = 2", 0)]:
+    for then, code in [("x = 1", 0), ("raise ValueError", 1), ("raise OSError", 1), ("x = 2", 0)]:
         manifest(inputs, f"First,export.csv,{then}")
         assert run(inputs, path) == code
         assert record(inputs, "first")["previous"]["posts"] == (70 if code else 60)
+        if not code:
+            assert comparison(inputs, "first")["Tweets"][:3] == ["60", "70", "+10"]
     assert "previous" not in record(inputs, "first")["previous"]
+
+
+DAMAGED = "The figures of the last run are missing or damaged."
+NO_ENGAGEMENTS = pd.DataFrame({"tweet_id": ["1"]}).to_parquet()
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        (None, DAMAGED),
+        (b"PAR1", DAMAGED),
+        (NO_ENGAGEMENTS, "They cannot be compared. No Tweet of a side has engagements"),
+    ],
+)
+def test_lost_figures_of_the_last_run_are_one_sentence_on_the_page(inputs, left, told):
+    """The report is made without a comparison, and the next one has it again."""
+    path = manifest(inputs, "First,export.csv,")
+    assert run(inputs, path) == 0
+    tweets = inputs / "out" / "reports" / "first" / "tweets.parquet"
+    tweets.unlink() if left is None else tweets.write_bytes(left)
+    export(inputs, posts=70)
+    assert run(inputs, path) == 0
+    page = (tweets.parent / "report.html").read_text()
+    assert told in page
+    assert record(inputs, "first")["previous"]["posts"] == 60
+    export(inputs, posts=80)
+    assert run(inputs, path) == 0
+    assert comparison(inputs, "first")["Tweets"][:3] == ["70", "80", "+10"]
 
 
 def test_totals_read_anew_are_rendered_only_if_they_changed(inputs, box, now):
@@ -165,7 +211,7 @@ def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monke
 
 
 def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(inputs, box, now):
-    """Relative periods: four right weeks with no edit, the week before beside each."""
+    """Relative periods: four right weeks with no edit, each compared with the week before."""
     (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
     path = manifest(inputs, "one,sandbox,ids.txt,last week,Europe/Paris,day",
                     header="name,source,ids,period,zone,by")  # fmt: skip
@@ -176,16 +222,22 @@ def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(i
         "import engagement_nb as enb",
         "metrics = enb.connect(source).historical(ids_file, start, end, by='day')\nmetrics",
         "gap = enb.explore_gap(metrics)\ngap",
-        parameters='source: str = ""\nids_file: str = ""\nstart: str = ""\nend: str = ""',
+        since_last_run(),
+        "gap.save_tables(tables)",
+        parameters="\n".join(
+            f'{name}: str = ""'
+            for name in ("source", "ids_file", "start", "end", "tables", "before")
+        ),
     )
     first = datetime(2026, 10, 5, 7, tzinfo=UTC)
-    weeks, shown, sets = [], [], set()
+    weeks, shown, sets, sums, compared = [], [], set(), [], []
     for monday in (first + timedelta(weeks=n) for n in range(4)):
-        for _ in range(2):  # the second time as if the first had been cut off
+        for again in (False, True):  # the second time as if the first had been cut off
             made = make_batch(
                 path, inputs / "out", notebooks=inputs / "weekly", now=monday, progress=False
             )
             assert not made.failed, made.failed[0]["error"]
+            assert made.resumed == (["one"] if again else [])
             state = inputs / "out" / "batch.json"
             ended = {**json.loads(state.read_text()), "ended": False}
             state.write_text(json.dumps(ended))
@@ -195,6 +247,8 @@ def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(i
         weeks.append((fetched["start"], fetched["end"]))
         report = inputs / "out" / made.to_dict()["each"][0]["folder"] / EXPLORE
         shown.append(handed_over(nbformat.read(report, 4))["metrics"]["start"])
+        sums.append(record(inputs, "one")["figures"]["engagements"])
+        compared.append(comparison(inputs, "one"))
         (parts,) = (inputs / "out" / "datasets").glob("*/parts/historical-day")
         files = {(str(file), file.stat().st_mtime_ns) for file in parts.rglob("*.parquet")}
         assert sets < files
@@ -203,3 +257,7 @@ def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(i
     assert weeks[0] == ("2026-09-27T22:00:00Z", "2026-10-04T22:00:00Z")
     assert weeks[3] == ("2026-10-18T22:00:00Z", "2026-10-25T23:00:00Z")
     assert [moment[:16] for moment in shown] == [start[:16] for start, _ in weeks]
+    assert compared[0] is None
+    for number, (before, after) in enumerate(pairwise(sums), start=1):
+        assert compared[number]["engagements"][:2] == [f"{before:,}", f"{after:,}"]
+    assert len({*sums}) == 4
