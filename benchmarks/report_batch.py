@@ -8,8 +8,8 @@ The same notebook, dataset and parameters each way, one after the other in one r
 for the pool, and of 30 for the command lines, which share nothing from one report to the next, so
 that more would only take longer. ``ENB_BENCH_REPORTS`` and ``ENB_BENCH_BY_HAND`` set other
 numbers. It takes some six minutes on two quiet cores. ``cpu`` is processor seconds a report, which
-other work on the machine disturbs less; ``cpu_ratio`` is theirs over ours. Memory is the peak of the
-whole process tree, pages that processes share counted once (PSS). Linux only.
+other work on the machine disturbs less; ``cpu_ratio`` is theirs over ours. Memory is the peak of
+the whole process tree, pages that processes share counted once (PSS). Linux only.
 """
 
 from __future__ import annotations
