@@ -46,7 +46,7 @@ def explained(name: str) -> Iterator[None]:
     except (gzip.BadGzipFile, EOFError, zlib.error):
         what, again = "the gzip file is damaged or cut off", "Download it again."
     except FileNotFoundError:
-        what = "there is no such file"
+        what = "there is no such file or folder"
     except IsADirectoryError:
         what = "it is a folder, not a file"
     except PermissionError:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
 
 from engagement_nb.availability import Reason
 from engagement_nb.errors import InputError
@@ -41,8 +41,8 @@ _ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", r
 _HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
 _OTHER_COUNTS = frozenset({"posts", "unfollows", "watch_time_ms", "average_watch_time_ms"})
 _KEYS = {"content": "tweet_id", "classic": "tweet_id", "videos": "video_id"}
-_BATCH = 20_000
-"""Rows that are held as Python objects at once."""
+_BLOCK = 1 << 30
+"""Bytes that are parsed at once: no row is longer."""
 
 
 class NoRowsError(InputError):
@@ -152,73 +152,109 @@ def read_one(path: Path) -> list[ExportFile]:
     return found
 
 
-_Row = tuple[int, list[str]]
-"""The line on which a row begins, and its cells."""
-
-
 def _tables(path: Path, data: bytes) -> Iterator[Cells]:
-    """The tables of a file: one below its first row, or those of a video file."""
+    """The tables of a file: the one below its first row, or both of a video file."""
     line = re.split(rb"[\r\n]", data[: 1 << 16].lstrip(), maxsplit=1)[0]
-    rows = _rows(path, data, delimiter_of(line.decode(errors="replace")))
-    begins, header = next(rows)
-    if sum(bool(cell.strip()) for cell in header) == 1 or video_kind(header):
-        all_rows = [(begins, header), *rows]
-        starts = [i for i, (_, cells) in enumerate(all_rows) if video_kind(cells)]
+    delimiter = delimiter_of(line.decode(errors="replace"))
+    starts, lines = _row_starts(path, data, delimiter)
+    bounds = [*starts.tolist(), len(data)]
+
+    def row(number: int) -> list[str]:
+        return _split(data[bounds[number] : bounds[number + 1]].decode(), delimiter)
+
+    def table(header: int, end: int) -> Cells:
+        body = data[bounds[header + 1] : bounds[end]]
+        return _cells(path, row(header), body, lines[header + 1 : end], delimiter)
+
+    first = next(i for i in range(len(lines)) if any(row(i)))
+    if sum(map(bool, row(first))) == 1 or video_kind(row(first)):
+        filled = [i for i in range(len(lines)) if any(row(i))]
+        headers = [i for i in filled if video_kind(row(i))]
         # The row above a header is the title of its table.
-        for start, following in pairwise([*starts, len(all_rows) + 1]):
-            yield _cells(path, all_rows[start][1], iter(all_rows[start + 1 : following - 1]))
-        if starts:
+        titles = [filled[filled.index(header) - 1] for header in headers[1:]]
+        for header, end in zip(headers, [*titles, len(lines)], strict=False):
+            yield table(header, end)
+        if headers:
             return
-        rows = iter(all_rows[1:])
-    yield _cells(path, header, rows)
+    yield table(first, len(lines))
 
 
-def _rows(path: Path, data: bytes, delimiter: str) -> Iterator[_Row]:
-    """The rows that hold anything; a cell may hold line breaks."""
-    text = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", errors="replace", newline="")
-    # A reader that is not strict takes a stray quote for text, and may make one row of two.
-    reader = csv.reader(text, delimiter=delimiter, strict=True)
-    begins = 1
-    try:
-        for cells in reader:
-            if any(map(str.strip, cells)):
-                yield begins, cells
-            begins = reader.line_num + 1
-    except csv.Error:
+def _split(text: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter), [])]
+
+
+def _row_starts(path: Path, data: bytes, delimiter: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where each row begins: its first byte and its line. A line break within quotes ends no row.
+
+    Raises
+    ------
+    InputError
+        A quote neither begins nor ends a cell, which could make one row of two.
+    """
+    signs = np.frombuffer(data, np.uint8)
+    quotes = np.flatnonzero(signs == ord('"'))
+    ends = np.flatnonzero((signs == ord("\n")) | (signs == ord("\r")))
+    # \r\n is one line break.
+    ends = ends[(signs[ends] == ord("\n")) | (signs.take(ends + 1, mode="clip") != ord("\n"))]
+    rows = np.flatnonzero((np.searchsorted(quotes, ends) % 2 == 0) & (ends + 1 < len(data)))
+    starts, lines = np.append(0, ends[rows] + 1), np.append(1, rows + 2)
+    # Quotes open and close by turns; a doubled one within a cell closes and opens it.
+    outside = np.where(np.arange(len(quotes)) % 2 == 0, quotes - 1, quotes + 1)
+    good = np.isin(signs.take(outside, mode="clip"), list(f'{delimiter}\r\n"'.encode()))
+    good[-1:] &= len(quotes) % 2 == 0
+    if not good.all():
+        line = lines[np.searchsorted(starts, quotes[good.argmin()], side="right") - 1]
         raise InputError(
-            f"{path}, line {begins}: the quotes of this row do not match, or one is never closed.",
+            f"{path}, line {line}: the quotes of this row do not match, or one is never closed.",
             advice=AGAIN,
-        ) from None
+        )
+    return starts, lines
 
 
-def _cells(path: Path, header: list[str], rows: Iterator[_Row]) -> Cells:
-    """Rows as a table.
+def _cells(path: Path, header: list[str], body: bytes, lines: np.ndarray, delimiter: str) -> Cells:
+    """The rows that are not empty, as a table.
 
     Raises
     ------
     InputError
         A row has another number of cells than the header.
     """
-    names = [f"{i}" for i in range(len(header))]
-    schema = pa.schema([(name, pa.large_string()) for name in names])
-    pieces, lines = [schema.empty_table()], []
-    wrong: list[_Row] = []
-    while batch := list(islice(rows, _BATCH)):
-        wrong += [row for row in batch if len(row[1]) != len(header)]
-        if wrong:
-            continue
-        lines += [line for line, _ in batch]
-        columns = zip(*(cells for _, cells in batch), strict=True)
-        trimmed = [pc.utf8_trim_whitespace(pa.array(c, pa.large_string())) for c in columns]
-        pieces.append(pa.table(trimmed, schema=schema))
+    schema = pa.schema([(f"{i}", pa.large_string()) for i in range(len(header))])
+    odd: list[pa_csv.InvalidRow] = []
+
+    def skip(row: pa_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "skip"
+
+    table = schema.empty_table()
+    if body:
+        table = pa_csv.read_csv(
+            pa.BufferReader(body),
+            pa_csv.ReadOptions(
+                use_threads=False, block_size=min(len(body), _BLOCK), column_names=schema.names
+            ),
+            pa_csv.ParseOptions(
+                delimiter=delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            pa_csv.ConvertOptions(column_types=schema, check_utf8=False),
+        )
+    wrong = [row for row in odd if any(_split(row.text, delimiter))]
     if wrong:
-        line, cells = wrong[0]
+        line = lines[wrong[0].number - 1]
         more = f", and {len(wrong) - 1:,} more rows are wrong too" if len(wrong) > 1 else ""
         raise InputError(
-            f"{path}, line {line}: {len(cells)} cells where the header has {len(header)}{more}.",
+            f"{path}, line {line}: {wrong[0].actual_columns} cells where the header has"
+            f" {len(header)}{more}.",
             advice=AGAIN,
         )
-    return Cells(path, header, pa.concat_tables(pieces), np.array(lines, dtype=np.int64))
+    lines = np.delete(lines, [row.number - 1 for row in odd])
+    columns = [pc.utf8_trim_whitespace(column) for column in table.columns]
+    cells = Cells(path, header, pa.table(columns, schema=schema), lines)
+    filled = reduce(pc.or_, (pc.not_equal(column, "") for column in columns)).to_numpy()
+    return cells if filled.all() else cells.keep(filled)
 
 
 def _read_table(cells: Cells) -> ExportFile | None:
