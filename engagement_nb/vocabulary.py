@@ -226,6 +226,18 @@ def wire_time(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def as_utc(value: datetime | str) -> datetime:
+    """Convert a datetime, or ISO 8601 text, to UTC; without a zone it is UTC already.
+
+    Raises
+    ------
+    ValueError, OverflowError
+        The text is not an ISO 8601 time, or the time is out of range.
+    """
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+
+
 def label(name: str) -> str:
     """What a reader of a report calls a metric, for any column of a frame."""
     metric = METRICS.get(name)

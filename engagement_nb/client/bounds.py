@@ -1,4 +1,4 @@
-"""Bounds on one response: how long it may take in total, and how large it may get."""
+"""Limits on one response: the time for all of it, and its size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIECE = 1 << 20
 
 
 class TooLargeError(httpx.DecodingError):
-    """A response that is larger than allowed once it is decoded."""
+    """A decoded response that is larger than allowed."""
 
 
 class DeadlineError(httpx.TimeoutException):
@@ -25,42 +25,42 @@ class DeadlineError(httpx.TimeoutException):
 
 
 class BoundedConnection:
-    """An httpx client for one thread at a time, whose responses are bounded.
+    """An httpx client for one thread at a time, with limits on its responses.
 
     Parameters
     ----------
     http
-        The client; it gets a hook that decodes responses. It must ask for gzip alone.
+        The client; it gets a hook that decodes responses. It must request gzip only.
     deadline
-        Seconds for one exchange in all. httpx's own timeouts are for each read, so a server
-        that sends a byte now and then is never timed out by them.
+        Seconds for one exchange in total. httpx's own timeouts are for each read, so they
+        never stop a server that sends single bytes.
     max_bytes
-        Of one decoded response.
+        Size of one decoded response.
     """
 
     def __init__(self, http: httpx.Client, deadline: float, max_bytes: int) -> None:
         self.http = http
         self._deadline = deadline
         self._max_bytes = max_bytes
-        # An API and the host of its tokens; a few more while old connections are replaced.
+        # The API, the host of its tokens, and a few more while old connections are replaced.
         self._sockets: deque[socket.socket] = deque(maxlen=6)
         self._passed = threading.Event()
         http.event_hooks = {"response": [self._bound]}
 
     @contextmanager
     def exchange(self) -> Iterator[Mapping[str, Any]]:
-        """The extensions for a request that is sent and read within the ``with``.
+        """Give the extensions for a request that is sent and read within the ``with``.
 
         Raises
         ------
         DeadlineError
-            The deadline passed, however the exchange ended then.
+            The deadline passed, however the exchange ended.
         """
         self._passed.clear()
 
         def cut() -> None:
             self._passed.set()
-            # A copy: the thread of the exchange may connect meanwhile.
+            # A copy, because the thread of the exchange may connect meanwhile.
             for each in tuple(self._sockets):
                 _shut(each)
 
@@ -70,12 +70,12 @@ class BoundedConnection:
         try:
             yield {"trace": self._note_socket}
         except Exception:
-            # Any error of a cut exchange is caused by the deadline.
+            # The deadline is the cause of any error of a cut exchange.
             if not self._passed.is_set():
                 raise
         finally:
             timer.cancel()
-            # The next exchange must not lose its sockets to this deadline.
+            # This deadline must not cut the sockets of the next exchange.
             timer.join()
         if self._passed.is_set():
             raise DeadlineError(f"no complete response within {self._deadline:g} s")
@@ -98,12 +98,12 @@ class BoundedConnection:
 
 def _shut(each: socket.socket) -> None:
     with suppress(OSError):
-        # Past SSLSocket, whose own shutdown would disturb a read under way.
+        # Not SSLSocket's own shutdown, which would disturb a read under way.
         socket.socket.shutdown(each, socket.SHUT_RDWR)
 
 
 class _Decoded(httpx.SyncByteStream):
-    """A body decoded piece by piece, so that a small one cannot grow without bound."""
+    """A body decoded in pieces, so that a small body cannot grow without limit."""
 
     def __init__(self, stream: httpx.SyncByteStream, encoding: str, max_bytes: int) -> None:
         self._stream = stream
@@ -127,7 +127,7 @@ class _Decoded(httpx.SyncByteStream):
             return
         if self._encoding not in ("gzip", "x-gzip"):
             raise httpx.DecodingError(
-                f"encoded as {self._encoding[:40]!r}, which was not asked for"
+                f"encoded as {self._encoding[:40]!r}, which was not requested"
             )
         gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         try:
@@ -137,6 +137,6 @@ class _Decoded(httpx.SyncByteStream):
                     yield piece
                     piece = gzip.decompress(gzip.unconsumed_tail, _PIECE)
         except zlib.error:
-            raise httpx.DecodingError("no valid gzip") from None
+            raise httpx.DecodingError("not valid gzip") from None
         if not gzip.eof:
             raise httpx.DecodingError("incomplete gzip")

@@ -20,7 +20,7 @@ from engagement_nb.errors import (
 from engagement_nb.vocabulary import EndpointName
 
 ANY_TWEET = "20"
-"""The first Tweet ever: public, and not the Tweet of anybody who checks tokens here."""
+"""The first Tweet ever: public, and of another account than the user's."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class TokenCheck:
     tokens
         "bearer token" or "user tokens".
     endpoint
-        Where it was tried.
+        Endpoint that was tried.
     outcome
         "works"; "fails"; "unknown" if the network, the quota or the API's state prevented a
         result; "not tried" if tokens are missing.
     gives
-        What these tokens are good for.
+        What these tokens give access to.
     cause, advice
         Why it fails, and what to do next; empty if it works.
     status
@@ -56,7 +56,7 @@ class TokenCheck:
     status: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """The same for JSON."""
+        """Convert to a dict for JSON."""
         return asdict(self)
 
 
@@ -66,18 +66,18 @@ def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[
     Parameters
     ----------
     profile
-        What to try.
+        The profile to try.
     client
-        What to send with.
+        The client to send with.
     tweet_id
-        A Tweet of the profile's user: the three endpoints are then tried for its private
-        metrics, one request each. Without one, totals is asked for another user's Tweet:
-        its refusal also shows that the tokens are accepted.
+        A Tweet of the profile's user. Its private metrics are then requested from all three
+        endpoints. Without one, a Tweet of another user is requested from totals: the refusal
+        also shows that the tokens are accepted.
 
     Returns
     -------
     list of TokenCheck
-        The bearer token's first, then the user tokens'.
+        The check of the bearer token first, then those of the user tokens.
     """
     public = Request("totals", (ANY_TWEET,), ("favorites",), profile)
     gives = "public metrics of anybody's Tweets"
@@ -96,7 +96,7 @@ def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[
 def _check(
     request: Request, gives: str, client: Client, accepted: tuple[type[ApiError], ...]
 ) -> TokenCheck:
-    """Send a request; the errors ``accepted`` show that the tokens work."""
+    """Send a request; the ``accepted`` errors show that the tokens work."""
     profile = request.profile
     tokens = "user tokens" if request.auth == "user" else "bearer token"
 

@@ -1,10 +1,10 @@
-"""The regular answer, read from its bytes into one array.
+"""Regular responses, read from their bytes into one array.
 
-Nearly all responses list the same metrics, days and hours for every Tweet. An answer by hour has
-286,000 counts then, and making a dict of it takes many times longer than its arithmetic: here
-the counts are taken out of the text at once, and what is left of the text must be the same for
-every Tweet but for the id. Whatever differs in the least is not read here, but by the plain way
-in `engagement_nb.dataset.frames`, which takes everything.
+Nearly all responses list the same metrics, days and hours for every Tweet. Such a response by
+hour has 286,000 counts, and parsing it into dicts takes many times longer than this: all counts
+are cut out of the text at once. The rest of the text must then be the same for every Tweet,
+except for the id. Any other response is left to `engagement_nb.dataset.frames`, which reads all
+forms.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from engagement_nb.vocabulary import By
 
 _DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
 _MOST_DIGITS = 18
-"""More may not fit into 64 bits."""
+"""More digits may not fit into 64 bits."""
 _PIECE = 150_000
-"""Bytes at a time: what fits the processor's cache is done in half the time."""
+"""Bytes at a time; pieces that fit into the processor's cache take half the time."""
 
 
 @dataclass(frozen=True)
 class Cube:
-    """The counts of an answer whose Tweets all list the same metrics and times.
+    """The counts of a response whose Tweets all have the same metrics and times.
 
     Parameters
     ----------
     tweet_ids
         Each once.
     metrics
-        Wire names, as the answer has them.
+        Wire names, in the order of the response.
     times
-        Starts of days or hours, in milliseconds; None where there is one count a metric.
+        Starts of days or hours, in milliseconds; None if there is one count per metric.
     counts
         Shape (Tweets, metrics, times).
     """
@@ -48,7 +48,7 @@ class Cube:
     counts: np.ndarray
 
     def only(self, tweet_ids: Collection[str]) -> Cube:
-        """The cube of these Tweets."""
+        """Select Tweets."""
         places = [at for at, tweet_id in enumerate(self.tweet_ids) if tweet_id in tweet_ids]
         if len(places) == len(self.tweet_ids):
             return self
@@ -59,14 +59,14 @@ class Cube:
 def read_cube(
     raw: bytes, grouping: str, metrics: Collection[str], by: By | None
 ) -> tuple[dict[str, Any], Cube] | None:
-    """An answer's cube, and all that it has beside it.
+    """Read a response into a cube and the rest of its document.
 
     Parameters
     ----------
     raw
-        The answer's body.
+        The body.
     grouping
-        Under which name it has the counts.
+        Name of the grouping with the counts.
     metrics
         Wire names that it must have.
     by
@@ -75,15 +75,14 @@ def read_cube(
     Returns
     -------
     tuple or None
-        The document with nothing in its grouping, and the cube; None if the answer is not
-        regular.
+        The document with an empty grouping, and the cube; None if the response is not regular.
     """
     raw = raw.rstrip()
     begin = raw.find(b'"%s":{' % grouping.encode()) + len(grouping) + 3
     closing = b"}" * (_DEPTH[by] + 1)
     end = raw.rfind(closing, 0, -1) + len(closing)
     if begin < len(grouping) + 3 or end <= begin or b"\\" in raw:
-        # Without backslashes every second quote ends a text.
+        # Without backslashes, every second quote ends a text.
         return None
     rest = raw[:begin] + b"{}" + raw[end:]
     try:
@@ -126,7 +125,7 @@ def _cube(raw: bytes, begin: int, end: int, by: By | None) -> Cube | None:
 
 
 def _take_out_counts(text: np.ndarray) -> tuple[np.ndarray, bytes] | None:
-    """All texts of digits that follow a colon, as integers, and the text without them."""
+    """Cut out all texts of digits after a colon; give the integers and the rest of the text."""
     places = np.flatnonzero((text[:-1] == ord(":")) & (text[1:] == ord('"'))) + 2
     counts = np.zeros(len(places), np.int64)
     kept = np.ones(len(text), bool)
@@ -134,7 +133,7 @@ def _take_out_counts(text: np.ndarray) -> tuple[np.ndarray, bytes] | None:
     for _ in range(_MOST_DIGITS + 1):
         if not len(going):
             return counts, text[kept].tobytes()
-        # Below "0", these bytes wrap around and are above 9 too.
+        # Bytes below "0" wrap around and are above 9 as well.
         digits = text[places] - np.uint8(ord("0"))
         if digits.max() > 9:
             return None
@@ -147,7 +146,7 @@ def _take_out_counts(text: np.ndarray) -> tuple[np.ndarray, bytes] | None:
 
 
 def _ids(left: bytes, of_each: bytes) -> list[bytes]:
-    """The Tweets' ids; none unless all that is ``left`` is these and what each repeats."""
+    """Give the Tweet ids; none unless ``left`` consists of ids, each followed by ``of_each``."""
     ids = []
     place = 2
     while left.startswith(of_each, end := left.find(b'"', place)):
@@ -160,7 +159,7 @@ def _ids(left: bytes, of_each: bytes) -> list[bytes]:
 
 @lru_cache(maxsize=8)
 def _shape(of_each: bytes, by: By | None) -> tuple[tuple[str, ...], np.ndarray | None] | None:
-    """Metrics and times of what every Tweet repeats: ``":{"favorites":{"2026-10-01":...``."""
+    """Give metrics and times of the repeated text: ``":{"favorites":{"2026-10-01":...``."""
     try:
         (tree,) = orjson.loads(b'{"' + of_each + b"}").values()
         leaves, times = _leaves(tree, by)
@@ -185,7 +184,7 @@ def _leaves(tree: dict[str, Any], by: By | None) -> tuple[list[Any], np.ndarray 
 
 
 def starts(days: Sequence[str], hours: Sequence[Sequence[str]] | None) -> np.ndarray:
-    """Starts of days, or of the hours of each day, as milliseconds."""
+    """Convert days, or the hours of each day, to starts in milliseconds."""
     if hours is None:
         return np.array(days, "datetime64[D]").astype("datetime64[ms]")
     moments = [

@@ -1,4 +1,4 @@
-"""Where the API and its authentication answer, and which addresses may be sent tokens."""
+"""Addresses of the API and its authentication, and which addresses may receive tokens."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ class Hosts:
     api
         Base URL of the Engagement API.
     auth
-        Base URL of the host that gives out tokens.
+        Base URL of the host that issues tokens.
 
     Raises
     ------
     InputError
-        A URL that tokens must not be sent to: plain http to anything but loopback, or no
-        URL at all.
+        Tokens must not be sent to a URL: plain http to any host but loopback, or not a URL.
     """
 
     name: str
@@ -47,7 +46,7 @@ class Hosts:
 
     @property
     def sandbox(self) -> bool:
-        """Whether the API is this machine's own: its figures are made up."""
+        """Whether the API is on this machine, so its figures are made up."""
         return is_loopback(self.api)
 
 
@@ -66,7 +65,7 @@ def require_safe(url: str) -> None:
     Raises
     ------
     InputError
-        Not https, and not loopback either; or a URL with a user, a query or a fragment.
+        Neither https nor loopback; or a URL with a user, a query or a fragment.
     """
     try:
         parts = urlsplit(url)
@@ -74,7 +73,7 @@ def require_safe(url: str) -> None:
     except ValueError:
         usable = False
     if not usable or parts.scheme not in ("http", "https") or set("?#") & set(url):
-        # The URL itself isn't shown: people paste tokens into the wrong variable.
+        # The URL is not shown, because people paste tokens into the wrong variable.
         raise InputError(
             f"The address given for the API ({ENV_API_URL}, {ENV_AUTH_URL}) is not a base URL.",
             advice=f"Give scheme and host only, such as {LIVE_API_URL}.",
@@ -90,15 +89,15 @@ LIVE = Hosts("live", LIVE_API_URL, LIVE_AUTH_URL)
 
 
 def hosts_at(api: str, auth: str = "") -> Hosts:
-    """The hosts at given base URLs.
+    """Make the hosts of given base URLs.
 
     Parameters
     ----------
     api
-        Base URL of the Engagement API; empty means the live one.
+        Base URL of the Engagement API; empty for the live one.
     auth
-        Base URL of the host that gives out tokens; empty means the API's own where that is
-        loopback, else the live one.
+        Base URL of the host that issues tokens; if empty, the API's own if that is loopback,
+        else the live one.
     """
     api = (api or LIVE_API_URL).rstrip("/")
     auth = (auth or (api if is_loopback(api) else LIVE_AUTH_URL)).rstrip("/")
@@ -108,6 +107,6 @@ def hosts_at(api: str, auth: str = "") -> Hosts:
 
 
 def hosts_from_env(environ: Mapping[str, str] | None = None) -> Hosts:
-    """The hosts of ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL``, else the live ones."""
+    """Make the hosts of ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL``, else the live ones."""
     environ = os.environ if environ is None else environ
     return hosts_at(environ.get(ENV_API_URL, ""), environ.get(ENV_AUTH_URL, ""))

@@ -1,12 +1,12 @@
-"""One request to the Engagement API: build it, wait for the quota, send it, check and parse.
+"""The client: build a request, wait for the quota, send it, read the response.
 
 ::
 
     with Client() as client:
-        answer = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
-        answer.groups  # {"1060976163948904448": {"favorites": "12"}}
+        response = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
+        response.groups  # {"1060976163948904448": {"favorites": "12"}}
 
-`Client.send` sends a request once. `engagement_nb.collect` decides what is sent again.
+`Client.send` sends a request once. `engagement_nb.collect` decides about retries.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from engagement_nb.errors import ConnectionTroubleError
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 DEFAULT_DEADLINE = 120.0
 DEFAULT_MAX_BYTES = 256_000_000
-"""The largest answers, 25 Tweets by hour with all metrics, have some 6 MB."""
+"""The largest responses, 25 Tweets by hour with all metrics, have about 6 MB."""
 
 _JSON = {"Content-Type": "application/json"}
 
 _LARGE = 500_000
-"""Bytes of an answer from which on `Client.parse_offloaded` leaves it to the one thread."""
+"""Bytes from which `Client.parse_offloaded` uses the parsing thread."""
 
 _T = TypeVar("_T")
 
@@ -46,24 +46,24 @@ _log = logging.getLogger(__name__)
 
 
 class Client:
-    """Sends requests at the speed that the quota allows. May be shared by threads.
+    """Sends requests as fast as the quota allows. Threads may share a client.
 
     Parameters
     ----------
     pacer_for
-        Gives the pacer of a profile; by default one an app and host, shared by all processes
+        Gives the pacer of a profile; by default one per app and host, shared by all processes
         of this user on this machine.
     timeout
-        Seconds without a byte, or an ``httpx.Timeout``.
+        Seconds between two bytes, or an ``httpx.Timeout``.
     deadline
-        Seconds for a whole response, however steadily its bytes come.
+        Seconds for a whole response, however steadily its bytes arrive.
     max_bytes
-        Of a whole response, decoded.
+        Size of a whole response, decoded.
     recorder
-        Called with the profile after each request signed with its user's tokens that was
-        answered with counts: that is when X bills the user's handle.
+        Called with the profile after each response with counts to a request signed with its
+        user's tokens: then X bills the user's handle.
     transport
-        For tests: an ``httpx.BaseTransport`` in place of the network.
+        For tests: an ``httpx.BaseTransport`` instead of the network.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Client:
         self._trust = httpx.create_ssl_context()
         self._idle: deque[BoundedConnection] = deque()
         self._opened: list[BoundedConnection] = []
-        self._reader = ThreadPoolExecutor(1, "read-answers")
+        self._reader = ThreadPoolExecutor(1, "read-responses")
 
     def __enter__(self) -> Self:
         return self
@@ -96,24 +96,24 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End all waits for the quota and close all connections."""
+        """Stop all waits for the quota and close all connections."""
         self.stop()
         self._reader.shutdown(wait=False)
         for connection in self._opened:
             connection.http.close()
 
     def parse_offloaded(self, raw: bytes, make: Callable[..., _T], *given: Any) -> _T:
-        """Call ``make`` on ``given``; for a large answer, in the one thread that parses those.
+        """Call ``make`` on ``given``; for a large response, in the parsing thread.
 
-        Each thread keeps the memory that it once needed, and a large answer needs much. So the
-        many threads that wait for answers leave the parsing to one.
+        Each thread keeps the memory that it once used, and a large response needs much. So the
+        many threads that wait for responses leave the parsing to one.
         """
         if len(raw) < _LARGE:
             return make(*given)
         return self._reader.submit(make, *given).result()
 
     def stop(self) -> None:
-        """End the waits for the quota with `WaitStoppedError`; requests already sent continue.
+        """Stop the waits for the quota with `WaitStoppedError`; requests already sent continue.
 
         The client can be used again afterwards.
         """
@@ -123,10 +123,10 @@ class Client:
 
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
-        """A connection for this thread alone: the last used, which is still warm.
+        """Give a connection for this thread alone: the last used, if one is free.
 
-        One httpx client for all threads would search all of its connections, under one lock,
-        at each request: with hundreds in flight, that is slower than the quota.
+        One httpx client for all threads would search all of its connections under one lock at
+        each request. With hundreds in flight, that is slower than the quota.
         """
         try:
             connection = self._idle.pop()
@@ -144,7 +144,7 @@ class Client:
             verify=self._trust,
             limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=30.0),
             follow_redirects=False,
-            # A proxy of the environment is never meant for this machine itself.
+            # A proxy of the environment is never used for this machine itself.
             mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
             headers={
                 "Accept": "application/json",
@@ -157,7 +157,7 @@ class Client:
         return connection
 
     def pacer(self, profile: Profile) -> Pacer:
-        """The pacer that this client's requests with a profile wait for."""
+        """Give the pacer of a profile."""
         pacer = self._pacer_for(profile)
         with self._pacers_lock:
             self._pacers[id(pacer)] = pacer
@@ -169,9 +169,9 @@ class Client:
         Raises
         ------
         ApiError
-            One of its subclasses, if the response holds no data.
+            One of its subclasses, if the response has no data.
         ConnectionTroubleError
-            No response, or one that was cut off.
+            There is no complete response.
         CredentialsError
             The profile lacks the tokens that the request needs.
         WaitStoppedError
@@ -183,7 +183,7 @@ class Client:
         pacer = self.pacer(profile)
         ticket = pacer.acquire(request.endpoint)
         began = time.monotonic()
-        answered = False
+        response = None
         try:
             with self._connection() as connection, connection.exchange() as extensions:
                 http = connection.http
@@ -194,27 +194,26 @@ class Client:
                 try:
                     # Before the body is read: the pacer measures the time to the headers.
                     pacer.learn(ticket, response.headers, response.status_code)
-                    answered = True
                     raw = response.read()
                 finally:
                     response.close()
         except httpx.HTTPError as error:
-            # From None: httpx's error holds the request, and with it the signature.
+            # From None, because httpx's error contains the request and its signature.
             raise _connection_trouble(error, request) from None
         finally:
-            if not answered:
+            if response is None:
                 pacer.learn(ticket, None)
             _log.debug(
                 "%s for %d Tweets: status %s after %.2f s",
                 request.endpoint,
                 len(request.tweet_ids),
-                response.status_code if answered else "unknown",
+                "unknown" if response is None else response.status_code,
                 time.monotonic() - began,
             )
-        answer = self.parse_offloaded(raw, read_response, request, response, raw)
-        if self._recorder is not None and request.auth == "user" and answer.counts:
+        read = self.parse_offloaded(raw, read_response, request, response, raw)
+        if self._recorder is not None and request.auth == "user" and read.counts:
             self._recorder(profile)
-        return answer
+        return read
 
 
 def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
@@ -231,16 +230,16 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
     elif isinstance(error, DeadlineError):
         seconds = str(error).rpartition("within ")[2]
         what = f"{host} did not finish its response within {seconds}."
-        advice = "Try again; if the network is slow, raise the client's deadline."
+        advice = "Try again. If the network is slow, raise the client's deadline."
     elif isinstance(error, TooLargeError):
         what = f"The response of {host} is {error}."
         advice = "Check ENGAGEMENT_API_URL and any proxy between here and the API."
     elif isinstance(error, httpx.DecodingError):
         what = f"The response of {host} cannot be decoded: {mask(str(error))}."
-        advice = "Try again; if it stays so, check any proxy between here and the API."
+        advice = "Try again. If this continues, check any proxy between here and the API."
     elif isinstance(error, httpx.TimeoutException):
-        what = f"{host} did not answer in time."
-        advice = "Try again in a while."
+        what = f"{host} did not respond in time."
+        advice = "Try again later."
     else:
         what = f"The response of {host} was cut off or garbled ({type(error).__name__})."
         advice = "Try again."

@@ -1,4 +1,4 @@
-"""What goes over the wire: one request's body, and an answer read and checked."""
+"""The body of a request, and a response read and checked."""
 
 from __future__ import annotations
 
@@ -25,22 +25,23 @@ from engagement_nb.vocabulary import (
     UNSUPPORTED_VIDEO,
     By,
     EndpointName,
+    as_utc,
     wire_time,
 )
 
 GROUPING = "metrics"
-"""Name of the single grouping in each of our requests; no reserved key has this name."""
+"""Name of the only grouping in each request; no reserved key has this name."""
 
 _DEPTH: dict[By | None, int] = {None: 2, "day": 3, "hour": 4}
 _MOST_DIGITS = 18
-"""More may not fit into 64 bits."""
+"""More digits may not fit into 64 bits."""
 _MOST_TEXT = 100_000
-"""Characters of the API's error texts; a refusal of 250 Tweets has some 20,000."""
+"""Characters of the API's error texts; a refusal of 250 Tweets has about 20,000."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, as it goes over the wire.
+    """One request.
 
     Parameters
     ----------
@@ -51,13 +52,13 @@ class Request:
     metrics
         Wire names.
     by
-        "day" or "hour" for a series, None for one figure a Tweet and metric.
+        "day" or "hour" for a series, None for one figure per Tweet and metric.
     start, end
-        Aware datetimes, for historical; ``end`` is exclusive. None for the 4 weeks just past.
+        Aware datetimes, for historical; ``end`` is exclusive. None for the past 4 weeks.
     auth
         "user" to sign with the user's tokens, "app" for the bearer token.
     profile
-        Whose tokens.
+        Profile whose tokens are used.
     """
 
     endpoint: EndpointName
@@ -71,12 +72,12 @@ class Request:
 
     @property
     def url(self) -> str:
-        """Where it goes."""
+        """Address of the endpoint."""
         return self.profile.hosts.api + ENDPOINTS[self.endpoint].path
 
     @property
     def window(self) -> Window | None:
-        """The period; None without one."""
+        """The period; None if there is none."""
         return Window(self.start, self.end) if self.start and self.end else None
 
     def body(self) -> dict[str, Any]:
@@ -100,24 +101,24 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """Data that came back for one request.
+    """The data of one response.
 
     Parameters
     ----------
     request
-        What was asked.
+        The request.
     raw
-        The body's bytes, unzipped.
+        The body, decoded.
     counts
-        The counts of a regular answer as a cube, of any other as `groups`.
+        The counts of a regular response as a cube, of any other as `groups`.
     start, end
-        The window that the API says it took; None on totals.
+        The window that the response names; None on totals.
     unavailable, unsupported_impressions, unsupported_video
-        Tweet ids that the answer lists as such.
+        Tweet ids that the response lists as such.
     texts
-        The API's words beside the data.
+        The ``errors`` beside the data.
     read_at
-        When it came, UTC.
+        When the response arrived, UTC.
     """
 
     request: Request
@@ -141,21 +142,21 @@ class Response:
 
 
 def read_response(request: Request, response: httpx.Response, raw: bytes) -> Response:
-    """The data in an answer.
+    """Read the data of a response.
 
     Parameters
     ----------
     request
-        What was asked.
+        The request.
     response
-        Its status and headers.
+        Status and headers.
     raw
-        Its body, unzipped.
+        The body, decoded.
 
     Raises
     ------
     ApiError
-        One of its kinds, where there is no data.
+        One of its subclasses, if there is no data.
     """
     read_at = datetime.now(UTC)
     where = f"{request.endpoint}, profile {request.profile.name!r}"
@@ -168,7 +169,7 @@ def read_response(request: Request, response: httpx.Response, raw: bytes) -> Res
         page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
         raise ServerTroubleError(
             f"{where}: the API's response is not {kind}{page} (status {response.status_code}).",
-            advice="Try again in a while; if it stays so, check for a proxy or a sign-in page"
+            advice="Try again later. If this continues, check for a proxy or a sign-in page"
             " between here and the API.",
             status=response.status_code,
         )
@@ -179,9 +180,9 @@ def read_response(request: Request, response: httpx.Response, raw: bytes) -> Res
         raise _refusal(request, response, texts, where)
     if isinstance(counts, dict) and not _counts_everywhere(counts, _DEPTH[request.by]):
         raise ServerTroubleError(
-            f"{where}: the API's response is not as documented: {GROUPING!r} must hold whole"
-            " numbers by Tweet, metric, and day and hour if asked.",
-            advice="Try again in a while; if it stays so, report it with the API's status page.",
+            f"{where}: the API's response is not as documented: {GROUPING!r} must contain whole"
+            " numbers by Tweet, metric, and day and hour if requested.",
+            advice="Try again later. If this continues, look at the API's status page.",
             status=response.status_code,
         )
     return Response(
@@ -199,7 +200,7 @@ def read_response(request: Request, response: httpx.Response, raw: bytes) -> Res
 
 
 def _read_any(raw: bytes) -> tuple[Any, Any]:
-    """An answer's document and groups; None in the place of what it has not."""
+    """Parse a response into its document and groups; each is None if it is missing."""
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -208,7 +209,7 @@ def _read_any(raw: bytes) -> tuple[Any, Any]:
 
 
 def _counts_everywhere(tree: object, depth: int) -> bool:
-    """Whether there are counts, and nothing else, so many levels below."""
+    """Whether a tree has this depth, and all of its leaves are counts."""
     if depth:
         return isinstance(tree, dict) and all(
             _counts_everywhere(branch, depth - 1) for branch in tree.values()
@@ -237,7 +238,7 @@ def _refusal(
 
 
 def _texts(errors: object) -> tuple[str, ...]:
-    """The API's words; documented as an array of texts, and taken however they come."""
+    """Read ``errors``: an array of texts by the documents, but other forms are accepted."""
     if isinstance(errors, str):
         errors = [errors]
     if not isinstance(errors, list):
@@ -249,7 +250,7 @@ def _texts(errors: object) -> tuple[str, ...]:
         if length > _MOST_TEXT:
             break
         texts.append(text.replace("\0", " "))
-    # Once for all of them: each search for secrets has to look them up.
+    # All texts at once, because each search looks up the secrets.
     return tuple(mask("\0".join(texts)).split("\0")) if texts else ()
 
 
@@ -261,7 +262,6 @@ def _read_time(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
+        return as_utc(text)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """Lessons on how the API behaves, for the notebook ``03_api_behaviour``.
 
-The notebook holds the words and the requests. Here are the room it takes place in, the way a
-request is shown as it goes over the wire, and the exercises, which the notebook hides.
+The notebook has the texts and the requests. Here are the room that the lessons take place in, the
+display of requests and responses, and the exercises with their answers.
 """
 
 from engagement_nb.errors import require_extra

@@ -1,4 +1,4 @@
-"""The lessons, and how answers to their exercises are checked; the words are in lessons.toml."""
+"""The lessons, and the checks of answers to their exercises; the texts are in lessons.toml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pandas as pd
 from engagement_nb.lessons.shown import Verdict
 
 Wrong = dict[str, str]
-"""What is wrong with an answer, by the key of its hint, with a detail; empty if it is right."""
+"""What is wrong with an answer: key of the hint -> detail; empty if the answer is right."""
 
 _EXAMPLES = {
     "tweet.id": "2120000000000000011",
@@ -22,7 +22,7 @@ _EXAMPLES = {
     "engagement.day": "2026-11-20",
     "engagement.hour": "17",
 }
-"""A key of each level of a response."""
+"""An example key for each level of a response."""
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Lesson:
     Parameters
     ----------
     title, expects, praise, otherwise
-        Its words: see lessons.toml.
+        Texts: see lessons.toml.
     reads
-        The key of `READERS` for its answers.
+        The key of `READERS` for answers.
     right
         The right answer.
     hints
-        Hints by what is wrong with an answer.
+        Hints, by what is wrong with an answer.
     live
-        Whether it is harmless on a live account.
+        Whether the lesson is harmless on a live account.
     table, document
-        What the exercise is about.
+        The material of the exercise.
     """
 
     title: str
@@ -58,7 +58,7 @@ class Lesson:
 
     @property
     def material(self) -> pd.DataFrame | dict[str, Any]:
-        """What the exercise is about: a frame, or a document."""
+        """The material of the exercise: a frame, or a document."""
         return pd.DataFrame(self.table) if self.table else dict(self.document)
 
     def check(self, answer: Any) -> Verdict:
@@ -68,7 +68,7 @@ class Lesson:
         try:
             wrong = READERS[self.reads](answer, self.right)
         except Exception:
-            # Students answer with anything, and should not see a traceback.
+            # Students give any kind of answer, and should not see a traceback.
             return Verdict(False, f"This cannot be read as an answer. Expected: {self.expects}.")
         if not wrong:
             return Verdict(True, self.praise)
@@ -135,7 +135,7 @@ def _window(answer: Any, right: str) -> Wrong:
             return {"offset": ""}
         moments.append(moment.replace(tzinfo=UTC))
     start, end = moments
-    # As the API does: start goes down to the hour, end goes up.
+    # As in the API, start is rounded down to the hour and end is rounded up.
     first = start.replace(minute=0, second=0, microsecond=0)
     last = (end + hour - timedelta(microseconds=1)).replace(minute=0, second=0, microsecond=0)
     late, hours = (first - datetime.fromisoformat(right)) // hour, (last - first) // hour

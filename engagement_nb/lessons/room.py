@@ -1,4 +1,4 @@
-"""The room that a lesson takes place in: an API to ask, Tweets to ask for, claims to check."""
+"""The room that a lesson takes place in: an API, Tweets to request, claims, checks."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
     from engagement_nb.sandbox import Sandbox
 
 NOW = "2026-11-20T21:40"
-"""Moment at which the lessons' world stands still: figures are the same every day."""
+"""Moment at which the lessons' world stands still, so figures are the same every day."""
 _TWEETS = 20_000
-"""Size of the lessons' world. A smaller one may lack Tweets of some kinds that they show."""
+"""Size of the lessons' world. A smaller one may lack Tweets of some kinds."""
 _ACCOUNT = "sandbox_amber_1"
-"""The first of the sandbox's accounts: yours, in the lessons."""
+"""The sandbox's first account, which is yours in the lessons."""
 _LESSON_LINE = re.compile(r"\s*#\s*lesson:\s*(\w+)")
 
 
 class Room:
-    """What a lesson needs; made by `open_room`.
+    """Everything that a lesson needs; made by `open_room`.
 
     Parameters
     ----------
     chosen
-        Keys of the lessons that are taught.
+        Keys of the chosen lessons.
     source
-        The package's way to the same API, with the tokens of the first profile only: see
+        The source for the same API, with the tokens of the first profile only: see
         `engagement_nb.connect`.
     profiles
-        Whose tokens there are: the sandbox's accounts or your own.
+        Profiles with tokens: the sandbox's accounts, or your own.
     own
         Ids of your own Tweets, on a live account.
 
     Attributes
     ----------
     now
-        The present moment: that of the sandbox's world, which stands still.
+        The present moment; in the sandbox's world, it stands still.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Room:
         self.close()
 
     def close(self) -> None:
-        """Close connections and stop the sandbox."""
+        """Close the connections and stop the sandbox."""
         self.source.close()
 
     def __repr__(self) -> str:
@@ -91,21 +91,21 @@ class Room:
 
     @staticmethod
     def profile_at(sandbox: Sandbox) -> Profile:
-        """The first account of another sandbox."""
+        """Give the first account of another sandbox."""
         return sandbox_profiles(sandbox.url)[0]
 
     @staticmethod
     def client(window: float) -> Client:
-        """The package's client, for a limit per so many seconds instead of a minute."""
+        """Make a client for a limit per ``window`` seconds instead of per minute."""
         pacer = Pacer(QuotaStore(window=window))
         return Client(pacer_for=lambda profile: pacer)
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:
-        """Tweets to ask for: of a kind that the sandbox knows, or your own on a live account."""
+        """List ids: of Tweets of a kind in the sandbox, or of your own on a live account."""
         if not isinstance(self.source, SandboxSource):
             return self._own[:count]
-        question: dict[str, str | int] = {"kind": kind, "count": count, "account": account}
-        found: list[str] = httpx.get(f"{self.source.url}/sandbox/ids", params=question).json()
+        wanted: dict[str, str | int] = {"kind": kind, "count": count, "account": account}
+        found: list[str] = httpx.get(f"{self.source.url}/sandbox/ids", params=wanted).json()
         return found
 
     def post(
@@ -121,22 +121,22 @@ class Room:
         to: Sandbox | None = None,
         **more: Any,
     ) -> Exchange:
-        """Send one request as it stands, and show both sides of it.
+        """Send one request as given, and show request and response.
 
         Parameters
         ----------
         endpoint
             "totals", "28hr" or "historical".
         tweet_ids, metrics, group_by
-            What to ask, and how to group it, under the name "metrics".
+            What to request, and how to group it, under the name "metrics".
         auth
             "user" to sign with the user's tokens, "app" for the bearer token.
         account
-            Whose tokens, by number.
+            Number of the account whose tokens are used.
         header
-            An Authorization header to send as it stands, instead.
+            An Authorization header to send instead.
         to
-            Another sandbox to ask.
+            Another sandbox to send it to.
         **more
             Further keys of the body: ``start``, ``end``, other ``groupings``.
         """
@@ -147,36 +147,36 @@ class Room:
             **more,
         }
         profile = self.profiles[account] if to is None else self.profile_at(to)
-        asked = send(profile, endpoint, body, auth, header)
-        if asked.groups and auth == "user":
+        exchange = send(profile, endpoint, body, auth, header)
+        if exchange.groups and auth == "user":
             self.source.ledger.record_use(profile)
-        return asked
+        return exchange
 
-    def claim(self, text: str, holds: object) -> None:
+    def claim(self, text: str, is_true: object) -> None:
         """Show a sentence about the API that the cell has just checked.
 
         Raises
         ------
         AssertionError
-            It does not hold on the sandbox. On a live account that is shown, not raised.
+            It is not true on the sandbox. On a live account that is shown, not raised.
         """
-        seen = Claim(text, bool(holds))
-        if not seen.holds and isinstance(self.source, SandboxSource):
+        seen = Claim(text, bool(is_true))
+        if not seen.is_true and isinstance(self.source, SandboxSource):
             raise AssertionError(f"The sandbox does not show it: {text}")
         display(seen)
 
     def material(self, lesson: str) -> Any:
-        """What a lesson's exercise is about: a frame, a response of the API, a list of wishes."""
+        """Give the material of a lesson's exercise: a frame, a response, or a list of wishes."""
         found = LESSONS[lesson].material
         return found.copy() if isinstance(found, pd.DataFrame | dict) else found
 
     def show(self, lesson: str) -> None:
-        """Show what a lesson's exercise is about."""
+        """Show the material of a lesson's exercise."""
         found = self.material(lesson)
         display(found if isinstance(found, pd.DataFrame) else Document(found))
 
     def check(self, lesson: str, answer: Any) -> Verdict:
-        """Check an answer to a lesson's exercise: right, or a hint."""
+        """Check an answer to a lesson's exercise; a wrong one gets a hint."""
         return LESSONS[lesson].check(answer)
 
     def solution(self, lesson: str, answer: Any) -> Verdict:
@@ -202,19 +202,19 @@ def open_room(
     now: str = NOW,
     tweets: int = _TWEETS,
 ) -> Room:
-    """Open the room, and leave out the cells of lessons that were not chosen.
+    """Open the room, and skip the cells of lessons that were not chosen.
 
     Parameters
     ----------
     where
-        "sandbox", or "api" for your own live account, where only harmless lessons are taught.
+        "sandbox", or "api" for your own live account, with the harmless lessons only.
     lessons
         "all", or keys of lessons, separated by commas.
     ids
-        For a live account: a file of ids of your own Tweets.
+        For a live account: a file with ids of your own Tweets.
     seed, now, tweets
         The sandbox's world: its seed, the moment at which it stands still ("" for the present),
-        and its size. With the same three, figures are the same on every machine and every day.
+        and its size. The same three give the same figures on every machine and every day.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def open_room(
             seed=seed,
             now=now or None,
             tweets=tweets,
-            # The published limit of 365 days would hide what happened before 2015-09-15.
+            # The published limit of 365 days would exclude everything before 2015-09-15.
             lookback_days=None,
             profile=_ACCOUNT,
             progress=False,
@@ -274,7 +274,7 @@ def _chosen(lessons: str) -> list[str]:
 
 
 def skipper(left_out: Sequence[str]) -> Callable[[list[str]], list[str]]:
-    """A transformer of cells: those whose first line names a lesson left out become empty."""
+    """Make a transformer that empties cells whose first line names a skipped lesson."""
 
     def skip(lines: list[str]) -> list[str]:
         named = _LESSON_LINE.match(lines[0]) if lines else None

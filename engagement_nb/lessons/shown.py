@@ -1,4 +1,4 @@
-"""What the lessons' cells show: requests with their responses, JSON, claims, verdicts."""
+"""What the cells of lessons show: requests with their responses, JSON, claims, verdicts."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Verdict:
     right
         None if there is no answer.
     text
-        The hint, or what a right answer has shown.
+        The hint, or what a right answer shows.
     unanswered
         The first word if there is no answer.
     """
@@ -63,16 +63,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about the API, and whether the cell above has shown it."""
+    """A sentence about the API, and whether the cell above has shown it to be true."""
 
     text: str
-    holds: bool
+    is_true: bool
 
     def __repr__(self) -> str:
-        return f"{'seen' if self.holds else 'NOT SEEN'}: {self.text}"
+        return f"{'seen' if self.is_true else 'NOT SEEN'}: {self.text}"
 
     def _repr_html_(self) -> str:
-        mark, color = ("✓", _GREEN) if self.holds else ("✗", _RED)
+        mark, color = ("✓", _GREEN) if self.is_true else ("✗", _RED)
         return (
             f'<div style="max-width:860px"><b style="color:{color}">{mark}</b>'
             f" {html.escape(self.text)}</div>"
@@ -109,7 +109,7 @@ class Exchange:
     request_text, response_text
         Both sides as text.
     sandbox
-        Whether the sandbox answered.
+        Whether the response is from the sandbox.
     """
 
     status: int
@@ -151,12 +151,12 @@ class Exchange:
 def send(
     profile: Profile, endpoint: str, body: Mapping[str, Any], auth: str, header: str | None
 ) -> Exchange:
-    """Send one request and show both sides.
+    """Send one request and show request and response.
 
     Parameters
     ----------
     profile
-        Whose tokens, and where to.
+        The profile whose tokens and hosts are used.
     endpoint
         "totals", "28hr" or "historical".
     body
@@ -164,7 +164,7 @@ def send(
     auth
         "user" to sign with the user's tokens, "app" for the bearer token.
     header
-        An Authorization header to send as it stands, instead.
+        An Authorization header to send instead.
     """
     path = ENDPOINTS[endpoint].path
     client = _http(loopback=profile.hosts.sandbox)
@@ -197,7 +197,7 @@ def send(
 
 @cache
 def _http(*, loopback: bool) -> httpx.Client:
-    """One client for all lessons; a proxy of the environment is never meant for loopback."""
+    """Make one client for all lessons; a proxy of the environment is never used for loopback."""
     return httpx.Client(timeout=60, trust_env=not loopback)
 
 
@@ -226,7 +226,7 @@ def _body(document: Any) -> str:
 
 
 def _compact(value: Any, indent: str = "", name: str = "") -> str:
-    """JSON in few lines: what fits into one line stands in one."""
+    """Format JSON in few lines: a value that fits into one line gets one line."""
     flat = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or len(indent + name + flat) <= _WIDTH:
         return f"{indent}{name}{flat}"
@@ -241,7 +241,7 @@ def _compact(value: Any, indent: str = "", name: str = "") -> str:
             items.append(f"{inner}... and {len(value) - _MOST_ITEMS} more")
     text = ",\n".join(items)
     if not any(isinstance(item, dict | list) for item in nested):
-        # Several plain values fit into a line. They have spaces of their own, where no line breaks.
+        # Several plain values fit into a line. Their own spaces must not become line breaks.
         joined = ", ".join(item.strip().replace(" ", "\xa0") for item in items)
         text = textwrap.fill(
             joined, _WIDTH, initial_indent=inner, subsequent_indent=inner,

@@ -1,6 +1,6 @@
-"""The Engagement API on loopback, for those without keys and for tests: see `Sandbox`.
+"""The Engagement API on loopback, for users without keys and for tests: see `Sandbox`.
 
-Its data are made up. It shares the contract's vocabulary with the client, and nothing more.
+Its data are made up. It shares only the vocabulary of the contract with the client.
 """
 
 from engagement_nb.sandbox.faults import FAULTS

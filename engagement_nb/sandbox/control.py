@@ -1,10 +1,9 @@
-"""The sandbox's own paths, apart from the API's: index page, faults, truth, revocation."""
+"""Paths that the API does not have: index page, faults, truth, ids, tokens, log."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
 from engagement_nb.sandbox.openapi import description
-from engagement_nb.sandbox.question import RefusedError
 from engagement_nb.sandbox.service import Service, page
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import KINDS
-from engagement_nb.vocabulary import ENDPOINTS
+from engagement_nb.vocabulary import ENDPOINTS, as_utc
 
 _MAX_IDS = 10_000
 _FACTS = ("account", "deleted", "protected", "promoted", "repost")
@@ -30,14 +29,14 @@ class Control:
     Parameters
     ----------
     service
-        The sandbox they belong to.
+        The sandbox.
     """
 
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def routes(self) -> list[Route]:
-        """All these paths."""
+        """Give all these paths."""
         return [
             Route("/", self.index),
             Route("/openapi.json", _json(self.openapi)),
@@ -52,11 +51,11 @@ class Control:
         ]
 
     async def openapi(self, request: Request) -> Any:
-        """The OpenAPI description."""
+        """Give the OpenAPI description."""
         return description(str(request.base_url).rstrip("/"), self.service.settings)
 
     async def faults(self, request: Request) -> Any:
-        """GET: what goes wrong. POST: set it. DELETE: nothing goes wrong any more."""
+        """GET: give the faults. POST: set them. DELETE: stop them."""
         if request.method == "POST":
             self.service.faults.configure(await self._object(request))
         elif request.method == "DELETE":
@@ -64,19 +63,19 @@ class Control:
         return self.service.faults.state()
 
     async def truth(self, request: Request) -> Any:
-        """The truth about Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""
+        """Real counts of Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""
         is_post = request.method == "POST"
-        asked = await self._object(request) if is_post else dict(request.query_params)
-        ids = asked.get("ids", "")
+        given = await self._object(request) if is_post else dict(request.query_params)
+        ids = given.get("ids", "")
         ids = ids.split(",") if isinstance(ids, str) else ids
         if not isinstance(ids, list) or len(ids) > _MAX_IDS:
             raise ValueError(f"ids must be at most {_MAX_IDS:,} Tweet ids.")
         texts = [str(number).strip() for number in ids if str(number).strip()]
         if not all(text.isdecimal() and len(text) <= 19 and int(text) < 2**63 for text in texts):
             raise ValueError("ids must be Tweet ids.")
-        truth = self.service.world.truth(
-            texts, _moment(asked.get("start")), _moment(asked.get("end"))
-        )
+        edges = (given.get("start"), given.get("end"))
+        window = (None if edge is None else as_utc(str(edge)) for edge in edges)
+        truth = self.service.world.truth(texts, *window)
         counted = [name for name in COUNTED if name not in HIDDEN]
         found: list[dict[str, Any]] = []
         for place, text in enumerate(texts):
@@ -93,19 +92,19 @@ class Control:
 
     async def ids(self, request: Request) -> Any:
         """Ids to try: ``kind``, ``count``, ``account``."""
-        asked = request.query_params
-        count = min(_MAX_IDS, _whole(asked.get("count", "10")))
-        account = _whole(asked.get("account", "0"))
-        return self.service.world.pick(asked.get("kind", "own"), count, account)
+        given = request.query_params
+        count = min(_MAX_IDS, _whole(given.get("count", "10")))
+        account = _whole(given.get("account", "0"))
+        return self.service.world.pick(given.get("kind", "own"), count, account)
 
     async def world(self, request: Request) -> Any:
-        """Which world this is, and the moment at which it stands still, if it does."""
+        """Which world this is; ``now`` is null unless it stands still."""
         settings = self.service.settings
-        told = {name: getattr(settings, name) for name in ("seed", "tweets", "accounts", "now")}
-        return {"sandbox": True, **told}
+        names = ("seed", "tweets", "accounts", "now")
+        return {"sandbox": True, **{name: getattr(settings, name) for name in names}}
 
     async def accounts(self, request: Request) -> Any:
-        """Accounts and their tokens, the app's keys, and those of the app without the product."""
+        """Accounts with tokens, and the keys of both apps."""
         keys = self.service.keys
         return {
             "sandbox": True,
@@ -127,7 +126,7 @@ class Control:
         return {"revoked": []}
 
     async def log(self, request: Request) -> Any:
-        """The last requests, the latest first."""
+        """The last requests, newest first."""
         return list(reversed(self.service.log))
 
     async def index(self, request: Request) -> Response:
@@ -146,14 +145,14 @@ class Control:
         return HTMLResponse(text)
 
     async def _object(self, request: Request) -> dict[str, Any]:
-        value = orjson.loads(await self.service.body(request))
+        value = orjson.loads(await self.service.read(request))
         if not isinstance(value, dict):
             raise ValueError("The body must be a JSON object.")
         return value
 
 
 def _changed(settings: Settings) -> dict[str, Any]:
-    """Switches that are not at their default."""
+    """Give the switches that differ from their defaults."""
     default = Settings()
     values = {one.name: getattr(settings, one.name) for one in fields(Settings)}
     return {
@@ -164,24 +163,17 @@ def _changed(settings: Settings) -> dict[str, Any]:
 
 
 def _json(handle: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
-    """A handler that gives JSON; its ValueErrors become responses with status 400."""
+    """Make a handler respond with JSON, and with status 400 to a ValueError."""
 
     async def handler(request: Request) -> Response:
         try:
             value = await handle(request)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise RefusedError(400, str(error)) from None
         content = orjson.dumps(value, option=orjson.OPT_INDENT_2)
         return Response(content, media_type="application/json")
 
     return handler
-
-
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
-    moment = datetime.fromisoformat(str(value))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _whole(text: str) -> int:

@@ -1,13 +1,13 @@
 """Hourly counters of a world's Tweets, without storing any.
 
-A counter's total at a moment is ``floor(N * F(moment) + u)``: ``N`` what the Tweet gets in its
-life, ``F`` a curve from 0 to 1 (decay with age, the day's rhythm, uneven hours), ``u`` a
-number of [0, 1) of the counter's own. An hour is the difference of two such totals, so hours
-add up to days and totals exactly, and no total is more work than another.
+A counter's total at a moment is ``floor(N * F(moment) + u)``. ``N`` is the lifetime total of the
+Tweet, ``F`` a curve from 0 to 1 (decay with age, daily rhythm, uneven hours), and ``u`` a number
+of [0, 1) for this counter. An hour is the difference of two totals. So hours add up to days and
+totals exactly, and every total takes the same work.
 
-The sandbox's truth about ``engagements``, which the real API does not tell: every interaction
-with a metric of its own counts, quotes too; ``media_views`` and ``video_views`` do not (media
-views did until 2017-10-09); and the hidden kinds count without having a metric.
+How the sandbox defines ``engagements``, which the real API does not publish: every interaction
+that has a metric counts, including quotes. ``media_views`` and ``video_views`` do not count
+(media views did until 2017-10-09). Hidden interactions count and have no metric.
 """
 
 from __future__ import annotations
@@ -17,30 +17,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engagement_nb.sandbox.timeline import F64, HOUR_MS, I64, Timeline, Tweets, normal, uniform
+from engagement_nb.sandbox.timeline import (
+    CONTENT,
+    F64,
+    HOUR_MS,
+    I64,
+    Timeline,
+    Tweets,
+    normal,
+    uniform,
+)
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS
-
-CONTENT = ("any", "url", "hashtag", "mention", "image", "video", "poll", "app")
 
 
 @dataclass(frozen=True)
-class Kind:
-    """One counter of a Tweet.
+class Counter:
+    """One counter of every Tweet.
 
     Parameters
     ----------
     name
-        Wire name of the metric, or name of the hidden kind.
+        Wire name of the metric, or name of the hidden interaction.
     rate
-        Expected count per impression, by what the Tweet contains; the parts add up.
+        Expected count per impression, by part of the Tweet; the parts add up.
     counted
         Whether it is part of ``engagements``.
     hidden
         Whether it has no metric.
     pace
-        How much slower than the reach it comes (1: as fast).
+        Time scale relative to impressions; above 1 is slower.
     spread
-        Sigma of the log-normal factor that tells Tweets apart.
+        Sigma of the log-normal factor between Tweets.
     """
 
     name: str
@@ -51,37 +58,37 @@ class Kind:
     spread: float = 0.6
 
 
-KINDS = (
-    Kind("impressions", {"any": 1.0}, counted=False, spread=0.0),
-    Kind("favorites", {"any": 0.012, "image": 0.006}, pace=0.6),
-    Kind("retweets", {"any": 0.003, "image": 0.001}, pace=0.6),
-    Kind("replies", {"any": 0.0016, "mention": 0.001, "poll": 0.002}, pace=0.6),
-    Kind("video_views", {"video": 0.28}, counted=False, spread=0.3),
-    Kind("quote_tweets", {"any": 0.0004}, pace=0.6),
-    Kind("media_views", {"image": 0.7, "video": 0.55}, counted=False, spread=0.2),
-    Kind("media_engagements", {"image": 0.02, "video": 0.012}),
-    Kind("url_clicks", {"url": 0.014, "hashtag": 0.0012}, pace=2.5),
-    Kind("hashtag_clicks", {"hashtag": 0.002}),
-    Kind("detail_expands", {"any": 0.015, "image": 0.006}),
-    Kind("permalink_clicks", {"any": 0.0007}, pace=2.5),
-    Kind("app_install_attempts", {"app": 0.004}, pace=2.5),
-    Kind("app_opens", {"app": 0.003}, pace=2.5),
-    Kind("email_tweet", {"any": 0.0001}),
-    Kind("user_follows", {"any": 0.0004}),
-    Kind("user_profile_clicks", {"any": 0.006}),
-    Kind("bookmarks", {"any": 0.0015, "url": 0.001}, hidden=True, pace=2.5),
-    Kind("copied_links", {"any": 0.0006}, hidden=True, pace=2.5),
-    Kind("mention_clicks", {"mention": 0.004}, hidden=True),
-    Kind("card_clicks", {"url": 0.004}, hidden=True, pace=2.5),
-    Kind("video_expands", {"video": 0.02}, hidden=True),
-    Kind("poll_votes", {"poll": 0.03}, hidden=True, pace=0.6),
+COUNTERS = (
+    Counter("impressions", {"any": 1.0}, counted=False, spread=0.0),
+    Counter("favorites", {"any": 0.012, "image": 0.006}, pace=0.6),
+    Counter("retweets", {"any": 0.003, "image": 0.001}, pace=0.6),
+    Counter("replies", {"any": 0.0016, "mention": 0.001, "poll": 0.002}, pace=0.6),
+    Counter("video_views", {"video": 0.28}, counted=False, spread=0.3),
+    Counter("quote_tweets", {"any": 0.0004}, pace=0.6),
+    Counter("media_views", {"image": 0.7, "video": 0.55}, counted=False, spread=0.2),
+    Counter("media_engagements", {"image": 0.02, "video": 0.012}),
+    Counter("url_clicks", {"url": 0.014, "hashtag": 0.0012}, pace=2.5),
+    Counter("hashtag_clicks", {"hashtag": 0.002}),
+    Counter("detail_expands", {"any": 0.015, "image": 0.006}),
+    Counter("permalink_clicks", {"any": 0.0007}, pace=2.5),
+    Counter("app_install_attempts", {"app": 0.004}, pace=2.5),
+    Counter("app_opens", {"app": 0.003}, pace=2.5),
+    Counter("email_tweet", {"any": 0.0001}),
+    Counter("user_follows", {"any": 0.0004}),
+    Counter("user_profile_clicks", {"any": 0.006}),
+    Counter("bookmarks", {"any": 0.0015, "url": 0.001}, hidden=True, pace=2.5),
+    Counter("copied_links", {"any": 0.0006}, hidden=True, pace=2.5),
+    Counter("mention_clicks", {"mention": 0.004}, hidden=True),
+    Counter("card_clicks", {"url": 0.004}, hidden=True, pace=2.5),
+    Counter("video_expands", {"video": 0.02}, hidden=True),
+    Counter("poll_votes", {"poll": 0.03}, hidden=True, pace=0.6),
 )
 
-NAMES = tuple(kind.name for kind in KINDS)
-COUNTED = tuple(kind.name for kind in KINDS if kind.counted)
-HIDDEN = tuple(kind.name for kind in KINDS if kind.hidden)
-RATES = np.array([[kind.rate.get(part, 0.0) for kind in KINDS] for part in CONTENT])
-SPREADS = np.array([kind.spread for kind in KINDS])
+NAMES = tuple(one.name for one in COUNTERS)
+COUNTED = tuple(one.name for one in COUNTERS if one.counted)
+HIDDEN = tuple(one.name for one in COUNTERS if one.hidden)
+RATES = np.array([[one.rate.get(part, 0.0) for one in COUNTERS] for part in CONTENT])
+SPREADS = np.array([one.spread for one in COUNTERS])
 
 _LIFETIME, _ROUNDING, _UNEVEN, _SPEED, _LAG = 31, 32, 33, 34, 35
 _RHYTHM = 0.7
@@ -90,12 +97,12 @@ _MEDIA_VIEWS_END = MEDIA_VIEWS_LEFT_ENGAGEMENTS.timestamp() / 3600.0
 
 
 class Counters:
-    """What a world's counters show.
+    """The counters of a world's Tweets.
 
     Parameters
     ----------
     world
-        The world whose Tweets are counted.
+        The world.
     """
 
     def __init__(self, world: Timeline) -> None:
@@ -115,8 +122,8 @@ class Counters:
         self._lags = np.round(span * draws, 4)
 
     def lifetimes(self, tweets: Tweets) -> F64:
-        """What each counter will ever show: shape (Tweets, `NAMES`)."""
-        columns = np.arange(len(KINDS), dtype=np.int64)
+        """Give the lifetime total of each counter: shape (Tweets, `NAMES`)."""
+        columns = np.arange(len(COUNTERS), dtype=np.int64)
         rows = tweets.index[:, None]
         luck = np.exp(SPREADS * normal(self.world.seed, _LIFETIME, rows, columns))
         boost = np.where(columns == 0, 1.0, tweets.boost[:, None])
@@ -126,7 +133,7 @@ class Counters:
         return floored
 
     def cumulative(self, tweets: Tweets, hours: F64, names: Sequence[str]) -> I64:
-        """Counters' totals at some moments.
+        """Give the counters' totals at some moments.
 
         Parameters
         ----------
@@ -143,13 +150,13 @@ class Counters:
             Shape (Tweets, names, moments).
         """
         lifetimes = self.lifetimes(tweets)
-        columns = np.arange(len(KINDS), dtype=np.int64)
+        columns = np.arange(len(COUNTERS), dtype=np.int64)
         offsets = uniform(self.world.seed, _ROUNDING, tweets.index[:, None], columns)
         moments: dict[tuple[float, float], F64] = {}
         curves: dict[tuple[float, float, float], F64] = {}
 
         def total(place: int, lag: float, until: float = np.inf) -> I64:
-            pace = KINDS[place].pace
+            pace = COUNTERS[place].pace
             if (lag, until) not in moments:
                 moments[lag, until] = self._unevenly(tweets, np.minimum(hours - lag, until))
             if (pace, lag, until) not in curves:
@@ -165,15 +172,15 @@ class Counters:
                 totals[:, column] = total(place, self._lags[place])
                 continue
             lag = self._lags[-1]
-            for place, kind in enumerate(KINDS):
-                if kind.counted and lifetimes[:, place].any():
+            for place, counter in enumerate(COUNTERS):
+                if counter.counted and lifetimes[:, place].any():
                     totals[:, column] += total(place, lag)
             if len(tweets) and tweets.posted_ms.min() / HOUR_MS < _MEDIA_VIEWS_END:
                 totals[:, column] += total(NAMES.index("media_views"), lag, _MEDIA_VIEWS_END)
         return totals
 
     def _curve(self, tweets: Tweets, moments: F64, pace: float) -> F64:
-        """Share of a lifetime's count that has come by each moment: (Tweets, moments)."""
+        """Give the share of the lifetime total reached by each moment: (Tweets, moments)."""
         posted = (tweets.posted_ms / HOUR_MS)[:, None]
         phase = self.world.phase(tweets.account)[:, None]
 
@@ -187,7 +194,7 @@ class Counters:
         return 0.94 * decay - 0.06 * np.expm1(-age / 3000.0)
 
     def _unevenly(self, tweets: Tweets, hours: F64) -> F64:
-        """Moments moved within their hour, in order, so that hours differ by chance too."""
+        """Move moments within their hour, in order, so that hours differ by chance too."""
         posted = (tweets.posted_ms / HOUR_MS)[:, None]
         begun = np.floor(hours)
         rows = tweets.index[:, None]
@@ -204,9 +211,9 @@ class Counters:
         return np.where(hours <= posted, posted, moved)
 
     def others_video_views(self, tweets: Tweets, hour: float) -> I64:
-        """Video views of the other Tweets that carry a Tweet's video, by a moment."""
+        """Give the video views, by a moment, of all other Tweets with the same video."""
         views = np.zeros(len(tweets), dtype=np.int64)
-        rows = np.flatnonzero(tweets.has(CONTENT.index("video")))
+        rows = np.flatnonzero(tweets.has("video"))
         members, same = self.world.same_video(tweets.index[rows], hour * HOUR_MS)
         if same.any():
             carriers = self.world.tweets(members[same])

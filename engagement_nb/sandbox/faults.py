@@ -1,19 +1,18 @@
-"""Trouble on demand: what goes wrong with the next answers, and how often."""
+"""Faults on demand: what goes wrong with the next responses, and how often."""
 
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-ERROR_FAULTS = tuple(
-    f"{status}{form}" for status in (500, 502, 503) for form in ("", "-html", "-empty")
+FAULTS = (
+    *(f"{status}{form}" for status in (500, 502, 503) for form in ("", "-html", "-empty")),
+    *("drop", "cut", "garble", "slow", "plain"),
 )
-FAULTS = (*ERROR_FAULTS, "drop", "cut", "garble", "slow", "plain")
-"""``500`` and so on: JSON; ``-html`` and ``-empty``: that body. ``drop``: the connection ends
-without an answer. ``cut``: in the middle of the body. ``garble``: bytes that are no JSON.
-``slow``: the body comes in small pieces. ``plain``: not gzipped although gzip was asked for.
+"""``500`` and so on: JSON; with ``-html`` and ``-empty``, that body. ``drop``: the connection ends
+without a response. ``cut``: it ends in the middle of the body. ``garble``: bytes that are not JSON.
+``slow``: the body comes in small pieces. ``plain``: not gzipped although gzip was requested.
 """
 
 _NUMBERS = {
@@ -22,14 +21,14 @@ _NUMBERS = {
     "clock_skew": (-1e9, 1e9),
     "seed": (0, 2.0**63),
 }
-"""Least and most of each number."""
+"""Smallest and largest value of each number."""
 
 
 class Faults:
     """Decides what goes wrong; the same decisions for the same seed and order of requests.
 
-    Rates and scripts concern the three endpoints; the auth host's paths fail by ``paths`` only,
-    so that a login between two requests does not use up the script.
+    Rates and scripts affect the three endpoints only. Paths of the auth host fail by ``paths``
+    only, so a login between two requests does not use up the script.
 
     Parameters
     ----------
@@ -42,13 +41,20 @@ class Faults:
         What `configure` sets.
     """
 
+    rates: dict[str, float]
+    script: list[str]
+    paths: dict[str, str]
+    latency: float
+    slow_seconds: float
+    clock_skew: float
+
     def __init__(self, seed: int = 1) -> None:
         self._random = random.Random(seed)  # noqa: S311
         self.slow_seconds = 2.0
         self.clear()
 
     def configure(self, wanted: Mapping[str, Any] | Sequence[str]) -> None:
-        """Set what goes wrong; what is not named stays as it is.
+        """Set what goes wrong; what is not named does not change.
 
         Parameters
         ----------
@@ -61,7 +67,7 @@ class Faults:
         Raises
         ------
         ValueError
-            Says what is wrong; nothing has been changed then.
+            Says what is wrong; nothing has changed.
         """
         if not isinstance(wanted, Mapping):
             wanted = {"script": wanted}
@@ -70,7 +76,7 @@ class Faults:
             if name in _NUMBERS:
                 new[name] = _number(name, value, *_NUMBERS[name])
             elif name == "script" and isinstance(value, (list, tuple)):
-                new[name] = deque(_fault(fault, "ok") for fault in value)
+                new[name] = [_fault(fault, "ok") for fault in value]
             elif name == "paths" and isinstance(value, Mapping):
                 new[name] = {str(path): _fault(fault) for path, fault in value.items()}
             elif name == "rates" and isinstance(value, Mapping):
@@ -87,16 +93,13 @@ class Faults:
         vars(self).update(new)
 
     def clear(self) -> None:
-        """Nothing goes wrong any more."""
-        self.rates: dict[str, float] = {}
-        self.script: deque[str] = deque()
-        self.paths: dict[str, str] = {}
-        self.latency = self.clock_skew = 0.0
+        """Stop all faults."""
+        vars(self).update(rates={}, script=[], paths={}, latency=0.0, clock_skew=0.0)
 
     def next(self, path: str) -> str:
-        """What goes wrong with the next response at a path; "" for nothing."""
+        """Decide what goes wrong with the next response at a path; "" for nothing."""
         if self.script:
-            fault = self.script.popleft()
+            fault = self.script.pop(0)
             return "" if fault == "ok" else fault
         if path in self.paths:
             return self.paths[path]
@@ -109,15 +112,8 @@ class Faults:
         return ""
 
     def state(self) -> dict[str, Any]:
-        """What is set now."""
-        return {
-            "rates": self.rates,
-            "script": list(self.script),
-            "paths": self.paths,
-            "latency": self.latency,
-            "slow_seconds": self.slow_seconds,
-            "clock_skew": self.clock_skew,
-        }
+        """Give what is set now."""
+        return {name: getattr(self, name) for name in Faults.__annotations__}
 
 
 def _fault(name: Any, *more: str) -> str:

@@ -1,4 +1,4 @@
-"""Who may ask: the sandbox's accounts, its apps, and their keys and tokens."""
+"""The sandbox's accounts and apps, with their keys and tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Account:
 
 @dataclass(frozen=True)
 class App:
-    """One developer app: its keys, its bearer token, and whether it has the product."""
+    """One developer app: its keys, its bearer token, and its access to the product."""
 
     name: str
     consumer_key: str
@@ -42,7 +42,7 @@ class App:
 
 @dataclass(frozen=True)
 class Caller:
-    """An app, and the account if it comes with user tokens."""
+    """The sender of a request: an app, and an account if it used user tokens."""
 
     app: App
     account: int | None
@@ -56,7 +56,7 @@ class Keys:
     seed
         The world's seed.
     accounts
-        How many accounts gave tokens.
+        Number of accounts that gave tokens.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Keys:
     accounts
         The accounts, with their tokens for the first app.
     tokens
-        Token -> who it stands for, and its secret; a bearer token has no account and no secret.
+        Token -> its owner and secret; a bearer token has no account and no secret.
     revoked
         Tokens that are refused.
     """
@@ -91,7 +91,7 @@ class Keys:
             name=name,
             consumer_key="SANDBOXkey" + self._secret("key", name, length=15),
             consumer_secret="SANDBOX" + self._secret("secret", name, length=43),
-            # Real bearer tokens contain percent signs; a client must not decode them.
+            # Real bearer tokens contain percent signs, which a client must not decode.
             bearer_token="SANDBOX%2F" + self._secret("bearer", name, length=60) + "%3D",
             has_access=has_access,
         )
@@ -106,16 +106,16 @@ class Keys:
         )
 
     def user_id(self, account: int) -> str:
-        """The numeric id of an account: those with tokens, the protected one, the outsider."""
+        """Give the numeric user id of an account, by its number."""
         drawn = int(self._secret("user", account, length=7), 16)
         return str(7_000_000_000 + drawn * 1000 + account)
 
     def find(self, token: str) -> tuple[Caller, str] | None:
-        """Who a token stands for, and its secret; None if it is unknown or revoked."""
+        """Look up a token's owner and secret; None if it is unknown or revoked."""
         return None if token in self.revoked else self.tokens.get(token)
 
     def issue(self, app: App, account: int) -> tuple[str, str]:
-        """Token and secret of an account for an app: the one it has, or a new one."""
+        """Give token and secret of an account for an app: the existing ones, or new ones."""
         for token, (caller, secret) in self.tokens.items():
             if caller == Caller(app, account) and token not in self.revoked:
                 return token, secret
@@ -125,18 +125,18 @@ class Keys:
         return token, secret
 
     def revoke(self, token: str) -> bool:
-        """Revoke a user token or bearer token; whether it was good before."""
-        good = self.find(token) is not None
-        if good:
+        """Revoke a user token or bearer token; whether it was valid before."""
+        valid = self.find(token) is not None
+        if valid:
             self.revoked.add(token)
-        return good
+        return valid
 
     def restore(self) -> None:
         """Undo all revocations."""
         self.revoked.clear()
 
     def env(self, url: str) -> dict[str, str]:
-        """Environment variables with which a client finds the sandbox at this address."""
+        """Give the environment variables of a client for the sandbox at this address."""
         first = self.accounts[0]
         return {
             ENV_CONSUMER_KEY: self.app.consumer_key,

@@ -1,4 +1,4 @@
-"""The quota of requests a minute (and a second)."""
+"""The limit of requests per minute (and per second)."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Literal
 
 
 class Limit:
-    """One quota: so many requests a window, counted by key.
+    """One limit of requests per window, counted by key.
 
     Parameters
     ----------
     quota
-        Requests a window.
+        Requests per window; None for no limit.
     seconds
         Length of the window.
     kind
-        "fixed": windows follow each other; "sliding": the last so many seconds.
+        "fixed": windows follow each other; "sliding": the window ends now.
     monotonic
         Clock in seconds.
     """
 
     def __init__(
         self,
-        quota: int,
+        quota: int | None,
         seconds: float,
         kind: Literal["fixed", "sliding"],
         monotonic: Callable[[], float],
@@ -35,7 +35,7 @@ class Limit:
         self.kind = kind
         origin = monotonic()
         self._now = lambda: monotonic() - origin
-        # When each request that counts now will no longer count.
+        # The moments when each counted request stops counting.
         self._spent: defaultdict[str, deque[float]] = defaultdict(deque)
 
     def _window(self, key: str) -> deque[float]:
@@ -45,21 +45,22 @@ class Limit:
         return spent
 
     def _end(self) -> float:
-        """When the window of a request made now ends."""
+        """Give the end of the window of a request made now."""
         if self.kind == "sliding":
             return self._now() + self.seconds
         return (math.floor(self._now() / self.seconds) + 1) * self.seconds
 
     def remaining(self, key: str) -> int:
-        """Requests left now."""
-        return max(0, self.quota - len(self._window(key)))
+        """Number of requests left now; at least 1 without a limit."""
+        return 1 if self.quota is None else max(0, self.quota - len(self._window(key)))
 
     def spend(self, key: str) -> None:
         """Count one request."""
-        self._window(key).append(self._end())
+        if self.quota is not None:
+            self._window(key).append(self._end())
 
     def resets_in(self, key: str) -> float:
-        """Seconds until requests are given back."""
+        """Seconds until more requests are allowed."""
         spent = self._window(key)
         if self.kind == "fixed":
             return self._end() - self._now()

@@ -1,4 +1,4 @@
-"""Who sent a request: bearer tokens, and OAuth 1.0a verified with oauthlib; new tokens."""
+"""Authentication: bearer tokens, OAuth 1.0a (verified with oauthlib), and new tokens."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from oauthlib.oauth1.rfc5849 import signature, utils
 
+from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.keys import App, Caller, Keys
-from engagement_nb.sandbox.question import RefusedError
 
 PENDING_SECONDS = 900.0
 OUT_OF_BAND = "oob"
@@ -29,14 +29,14 @@ _MAX_NONCE = 200
 
 
 class Call(NamedTuple):
-    """What of an HTTP request matters here.
+    """The parts of an HTTP request that matter here.
 
     Parameters
     ----------
     method, url
-        As the client sent them; the address includes the query.
+        As the client sent them; the URL includes the query.
     headers
-        By their names in lower case.
+        With names in lower case.
     body
         Signed only if it is a form.
     """
@@ -49,14 +49,14 @@ class Call(NamedTuple):
 
 @dataclass
 class Pending:
-    """A request token on its way to an access token.
+    """A login under way, with its request token.
 
     Parameters
     ----------
     callback
-        Where the user's browser returns to; "oob" for a PIN.
+        Address that the browser returns to; "oob" for a PIN.
     verifier
-        The PIN, or what the browser takes to the callback; "" until an account is chosen.
+        The PIN, or the verifier for the callback; "" until an account is chosen.
     """
 
     token: str
@@ -68,17 +68,17 @@ class Pending:
     verifier: str = ""
 
 
-class UnauthenticatedError(RefusedError):
+class AuthenticationError(RefusedError):
     """A request that is not authenticated.
 
     Parameters
     ----------
     reason
-        The real one.
+        The real reason.
     app
-        The app that it says it comes from, if there is such an app.
+        The app named in the request, if it exists.
     malformed
-        Whether the Authorization header has another form than the API reads.
+        Whether the API cannot read the Authorization header.
     """
 
     def __init__(self, reason: str, app: App | None = None, *, malformed: bool = False) -> None:
@@ -88,21 +88,21 @@ class UnauthenticatedError(RefusedError):
 
 
 class Gate:
-    """Tells who sent a request, and gives out tokens.
+    """Authenticates requests and issues tokens.
 
     Parameters
     ----------
     keys
         The sandbox's keys.
     now
-        Present time in seconds since the Unix epoch, as the provider sees it.
+        Present time in seconds since the Unix epoch, by the sandbox's clock.
     tolerance
         Seconds that a timestamp may be off.
 
     Attributes
     ----------
     pending
-        Logins that are under way, by request token.
+        Logins under way, by request token.
     """
 
     def __init__(self, keys: Keys, now: Callable[[], float], tolerance: float) -> None:
@@ -110,38 +110,38 @@ class Gate:
         self._now = now
         self._tolerance = tolerance
         self.pending: dict[str, Pending] = {}
-        # Nonces are kept as hashes: busy clients should not fill the memory.
+        # Nonces are kept as hashes, so busy clients do not fill the memory.
         self._seen: set[int] = set()
         self._order: deque[tuple[float, int]] = deque()
 
     def caller(self, call: Call) -> Caller:
-        """Who sent a request for metrics.
+        """Identify the sender of a request for metrics.
 
         Raises
         ------
-        UnauthenticatedError
+        AuthenticationError
             With the real reason.
         """
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             caller, _ = self.keys.find(token.strip()) or (None, "")
             if caller is None or caller.account is not None:
-                raise UnauthenticatedError("Access token not found")
+                raise AuthenticationError("Access token not found")
             return caller
         if scheme.lower() != "oauth":
-            raise UnauthenticatedError("Unknown Authorization Type", malformed=True)
+            raise AuthenticationError("Unknown Authorization Type", malformed=True)
         app, oauth = self._verify(call, self._user_secret)
-        # An app may sign without a user: an empty oauth_token, or none.
+        # An app may sign without a user, with an empty oauth_token or none.
         caller, _ = self.keys.find(oauth.get("oauth_token", "")) or (Caller(app, None), "")
         return caller
 
     def request_token(self, call: Call) -> Pending:
-        """First step of a login: a token to take to the browser."""
+        """First step of a login: issue a request token."""
         app, oauth = self._verify(call, lambda app, token: "")
         callback = oauth.get("oauth_callback", "")
         parts = urlsplit(callback)
         if callback != OUT_OF_BAND and not (parts.scheme in ("http", "https") and parts.netloc):
-            raise UnauthenticatedError(f'oauth_callback must be "{OUT_OF_BAND}" or an address', app)
+            raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address', app)
         now = self._now()
         for old in [p for p in self.pending.values() if p.at < now - PENDING_SECONDS]:
             del self.pending[old.token]
@@ -150,18 +150,18 @@ class Gate:
         return self.pending[token]
 
     def grant(self, pending: Pending, account: int) -> None:
-        """Second step: the user let the app in as this account."""
+        """Second step: the user authorized the app for this account."""
         pending.account = account
         if not pending.verifier:
             pin = f"{secrets.randbelow(9_000_000) + 1_000_000}"
             pending.verifier = pin if pending.callback == OUT_OF_BAND else secrets.token_hex(16)
 
     def access_token(self, call: Call) -> dict[str, str]:
-        """Third step: the user's tokens, once, for the PIN or verifier."""
+        """Third step: exchange the PIN or verifier, once, for the user's tokens."""
         app, oauth = self._verify(call, self._pending_secret)
         pending = self.pending[oauth["oauth_token"]]
         if not pending.verifier or pending.verifier != oauth.get("oauth_verifier"):
-            raise UnauthenticatedError("Wrong PIN or verifier", app)
+            raise AuthenticationError("Wrong PIN or verifier", app)
         del self.pending[pending.token]
         token, secret = self.keys.issue(app, pending.account)
         account = self.keys.accounts[pending.account]
@@ -177,30 +177,30 @@ class Gate:
             return ""
         caller, secret = self.keys.find(token) or (None, "")
         if caller is None or caller.account is None or caller.app != app:
-            raise UnauthenticatedError("Access token not found", app)
+            raise AuthenticationError("Access token not found", app)
         return secret
 
     def _pending_secret(self, app: App, token: str) -> str:
         known = self.pending.get(token)
         if known is None or known.app != app:
-            raise UnauthenticatedError("Request token not found", app)
+            raise AuthenticationError("Request token not found", app)
         return known.secret
 
     def _verify(
         self, call: Call, secret_of: Callable[[App, str], str]
     ) -> tuple[App, dict[str, str]]:
-        """The app that signed a request, and its OAuth parameters."""
+        """Verify a signature; give the app and the OAuth parameters."""
         oauth, params = _read(call)
         app, token = self.keys.apps.get(oauth["oauth_consumer_key"]), oauth.get("oauth_token", "")
         now, stamp = self._now(), oauth["oauth_timestamp"]
         if abs(now - int(stamp)) > self._tolerance:
-            raise UnauthenticatedError("Timestamp out of bounds", app)
+            raise AuthenticationError("Timestamp out of bounds", app)
         nonce = hash((oauth["oauth_consumer_key"], token, stamp, oauth["oauth_nonce"]))
         if nonce in self._seen:
-            raise UnauthenticatedError("Nonce already used", app)
+            raise AuthenticationError("Nonce already used", app)
         if app is None:
-            raise UnauthenticatedError("Consumer key not found")
-        # oauthlib reads no more of a request than these four attributes.
+            raise AuthenticationError("Consumer key not found")
+        # oauthlib reads only these four attributes of a request.
         signed = SimpleNamespace(
             http_method=call.method,
             uri=call.url,
@@ -209,17 +209,17 @@ class Gate:
         )
         secret = secret_of(app, token)
         if not signature.verify_hmac_sha1(signed, app.consumer_secret, secret):  # type: ignore[arg-type]
-            raise UnauthenticatedError("Invalid signature", app)
+            raise AuthenticationError("Invalid signature", app)
         self._seen.add(nonce)
         self._order.append((now, nonce))
-        # Beyond twice the tolerance the timestamp alone refuses a replay.
+        # After twice the tolerance, the timestamp alone refuses a replay.
         while self._order[0][0] < now - 2 * self._tolerance:
             self._seen.discard(self._order.popleft()[1])
         return app, oauth
 
 
 def _read(call: Call) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """A request's OAuth parameters, checked for their form, and all that the signature covers."""
+    """Give a request's OAuth parameters, checked for form, and all signed parameters."""
     header = call.headers.get("authorization", "")
     is_form = FORM in call.headers.get("content-type", "")
     form = call.body.decode("utf-8", "replace") if is_form else ""
@@ -241,7 +241,7 @@ def _read(call: Call) -> tuple[dict[str, str], list[tuple[str, str]]]:
         raise _malformed("parameters outside of it")
     if oauth["oauth_signature_method"] != "HMAC-SHA1":
         raise _malformed("oauth_signature_method is not HMAC-SHA1")
-    # Clients in the field send 1.0A, too.
+    # Real clients also send 1.0A.
     if oauth.get("oauth_version", "1.0") not in ("1.0", "1.0A"):
         raise _malformed("oauth_version is not 1.0")
     stamp = oauth["oauth_timestamp"]
@@ -252,5 +252,5 @@ def _read(call: Call) -> tuple[dict[str, str], list[tuple[str, str]]]:
     return oauth, params
 
 
-def _malformed(what: str) -> UnauthenticatedError:
-    return UnauthenticatedError(f"Malformed Authorization header: {what}", malformed=True)
+def _malformed(what: str) -> AuthenticationError:
+    return AuthenticationError(f"Malformed Authorization header: {what}", malformed=True)

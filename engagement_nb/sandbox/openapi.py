@@ -1,4 +1,4 @@
-"""The sandbox's description of itself, as OpenAPI 3.1."""
+"""The OpenAPI 3.1 description of the sandbox."""
 
 from __future__ import annotations
 
@@ -17,12 +17,17 @@ from engagement_nb.vocabulary import (
     Endpoint,
 )
 
+
+def _array(items: dict[str, Any], **limits: Any) -> dict[str, Any]:
+    return {"type": "array", "items": items, **limits}
+
+
+def _object(properties: dict[str, Any], required: list[str], **more: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": properties, **more}
+
+
 _ID = {"type": "string", "pattern": r"^\s*[0-9]{1,19}\s*$", "description": "A Tweet id."}
-_ERRORS = {
-    "type": "object",
-    "required": ["errors"],
-    "properties": {"errors": {"type": "array", "items": {"type": "string"}}},
-}
+_ERRORS = _object({"errors": _array({"type": "string"})}, ["errors"])
 _COUNTS: dict[str, Any] = {
     "description": "A count, or counts nested in the order of group_by.",
     "oneOf": [
@@ -44,7 +49,7 @@ _REFUSALS = {
 
 
 def description(url: str, settings: Settings) -> dict[str, Any]:
-    """The OpenAPI description of a sandbox at an address."""
+    """Describe a sandbox at an address, as OpenAPI."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,7 +63,7 @@ def description(url: str, settings: Settings) -> dict[str, Any]:
             for endpoint in ENDPOINTS.values()
         },
         "components": {
-            "schemas": {"Errors": _ERRORS, "Counts": _COUNTS, "Answer": _answer()},
+            "schemas": {"Errors": _ERRORS, "Counts": _COUNTS, "Answer": _data()},
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
                 "oauth1": {
@@ -75,49 +80,30 @@ def description(url: str, settings: Settings) -> dict[str, Any]:
 def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
     names = [*endpoint.metrics, *(o for o, n in METRIC_ALIASES.items() if n in endpoint.metrics)]
     group_by = {"type": "string", "enum": [*endpoint.group_by, "Tweet.id"]}
-    grouping = {
-        "type": "object",
-        "required": ["group_by"],
-        "properties": {
-            "group_by": {
-                "type": "array",
-                "items": group_by,
-                "minItems": 1,
-                "maxItems": 4,
-                "uniqueItems": True,
-            }
-        },
-    }
+    items = _array(group_by, minItems=1, maxItems=4, uniqueItems=True)
     ids = (
         {"anyOf": [_ID, {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}]}
         if settings.lenient_ids
         else _ID
     )
     properties: dict[str, Any] = {
-        "tweet_ids": {"type": "array", "items": ids, "minItems": 1, "maxItems": endpoint.max_ids},
-        "engagement_types": {
-            "type": "array",
-            "items": {"type": "string", "enum": names},
-            "minItems": 1,
-        },
+        "tweet_ids": _array(ids, minItems=1, maxItems=endpoint.max_ids),
+        "engagement_types": _array({"type": "string", "enum": names}, minItems=1),
         "groupings": {
             "type": "object",
             "minProperties": 1,
             "maxProperties": MAX_GROUPINGS,
-            "additionalProperties": grouping,
+            "additionalProperties": _object({"group_by": items}, ["group_by"]),
         },
     }
     if endpoint.name == "historical":
         moment = {"type": ["string", "null"], "examples": ["2026-01-31", "2026-01-31T12:00:00Z"]}
         properties |= {"start": moment, "end": moment}
-    schema = {
-        "type": "object",
-        "required": ["tweet_ids", "engagement_types", "groupings"],
-        "properties": properties,
-        "additionalProperties": settings.unknown_keys == "ignored",
-    }
+    required = ["tweet_ids", "engagement_types", "groupings"]
+    unknown = settings.unknown_keys == "ignored"
+    schema = _object(properties, required, additionalProperties=unknown)
     limit = {"schema": {"type": "string", "pattern": "^[0-9]+$"}}
-    answer = {"$ref": "#/components/schemas/Answer"}
+    data = {"$ref": "#/components/schemas/Answer"}
     refusal = {"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}}
     security: list[dict[str, list[str]]] = [{"oauth1": []}]
     return {
@@ -129,7 +115,7 @@ def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
             "200": {
                 "description": "Counts by grouping, and what could not be given.",
                 "headers": {HEADER_LIMIT: limit, HEADER_REMAINING: limit},
-                "content": {"application/json": {"schema": answer}},
+                "content": {"application/json": {"schema": data}},
             },
             **{
                 status: {"description": text, "content": refusal}
@@ -139,12 +125,12 @@ def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _answer() -> dict[str, Any]:
-    ids = {"type": "array", "items": {"type": "string", "pattern": "^[0-9]+$"}}
-    # A grouping may be named like one of these keys; then it stands in its place.
+def _data() -> dict[str, Any]:
+    ids = _array({"type": "string", "pattern": "^[0-9]+$"})
+    # A grouping with the name of one of these keys replaces it.
     grouping = {"$ref": "#/components/schemas/Counts"}
     beside = {
-        "errors": {"type": "array", "items": {"type": "string"}},
+        "errors": _array({"type": "string"}),
         "start": {"type": "string", "format": "date-time"},
         "end": {"type": "string", "format": "date-time"},
         UNAVAILABLE: ids,

@@ -1,4 +1,4 @@
-"""A sandbox that runs: on loopback, in a thread, until it is left."""
+"""A sandbox that runs on loopback, in a thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import socket
 import threading
 from asyncio import TimerHandle, Transport
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -18,13 +17,12 @@ from engagement_nb.sandbox.keys import Account
 from engagement_nb.sandbox.service import Service, make_app
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.signin import SignIn
-from engagement_nb.sandbox.world import Truth
 
 HOST = "127.0.0.1"
 
 
 def _with_patience(seconds: float) -> type[H11Protocol]:
-    """The HTTP protocol, which ends a connection whose request head does not come in time."""
+    """Make the HTTP protocol drop connections whose request head does not arrive in time."""
 
     class Patience(H11Protocol):
         _timer: TimerHandle | None = None
@@ -53,9 +51,9 @@ def _with_patience(seconds: float) -> type[H11Protocol]:
 
 
 class Sandbox:
-    """The Engagement API on loopback, with a made-up world behind it.
+    """The Engagement API on loopback, with a made-up world.
 
-    A context manager; what it starts ends with it.
+    A context manager: it starts on entering and stops on leaving.
 
     Parameters
     ----------
@@ -67,19 +65,21 @@ class Sandbox:
     Attributes
     ----------
     world, faults
-        The world behind it, and what goes wrong: see `World` and `Faults`.
+        The world, and the faults on demand: see `World` and `Faults`.
+    ids, truth
+        Tweet ids to try, and the real counts of Tweets: see `World.pick` and `World.truth`.
     log, requests_seen
-        The last requests, oldest first; and how many there were by endpoint ("totals") and by
-        endpoint and status ("totals 429").
+        The last requests, oldest first; and the number of requests by endpoint ("totals") and
+        by endpoint and status ("totals 429").
     consumer_key, consumer_secret, bearer_token
-        Of its app.
+        Keys of its app.
 
     Raises
     ------
     OSError
-        On entering, if the port is in use.
+        The port is in use (on entering).
     ValueError
-        If an option cannot be used.
+        An option cannot be used.
 
     Examples
     --------
@@ -92,6 +92,8 @@ class Sandbox:
         self.settings = Settings(**options)
         self.service = Service(self.settings)
         self.world = self.service.world
+        self.ids = self.world.pick
+        self.truth = self.world.truth
         self.faults = self.service.faults
         self.log = self.service.log
         self.requests_seen = self.service.requests_seen
@@ -109,8 +111,8 @@ class Sandbox:
         return f"<SANDBOX of the Engagement API, {where}, seed {self.settings.seed}>"
 
     def start(self) -> Sandbox:
-        """Start to answer; returns when it does."""
-        # With the protocol named, asyncio turns Nagle's algorithm off: else 40 ms a request.
+        """Start; return when the sandbox accepts requests."""
+        # With the protocol named, asyncio turns off Nagle's algorithm (40 ms per request).
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -147,7 +149,7 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Stop answering and give the port back."""
+        """Stop and free the port."""
         if self._server and self._thread:
             self._server.should_exit = True
             self._thread.join(10.0)
@@ -162,7 +164,7 @@ class Sandbox:
         self.stop()
 
     def _drop(self, request: Request) -> None:
-        """End the connection of a request at once."""
+        """End the connection of a request."""
         if self._server is None:
             return
         for connection in list(self._server.server_state.connections):
@@ -179,23 +181,10 @@ class Sandbox:
 
     @property
     def env(self) -> dict[str, str]:
-        """Environment variables with which a client finds it, as its first account."""
+        """Environment variables for a client, as the first account."""
         return self.service.keys.env(self.url)
 
     @property
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
         return self.service.keys.accounts
-
-    def ids(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
-        """Tweet ids to try it with: see `engagement_nb.sandbox.world.KINDS`."""
-        return self.world.pick(kind, count, account)
-
-    def truth(
-        self,
-        tweet_ids: Sequence[str | int],
-        start: datetime | None = None,
-        end: datetime | None = None,
-    ) -> Truth:
-        """What really happened to some Tweets."""
-        return self.world.truth(tweet_ids, start, end)

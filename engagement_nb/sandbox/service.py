@@ -1,4 +1,4 @@
-"""The API over HTTP: from bytes to bytes, logged, and going wrong on demand."""
+"""The API over HTTP, with a log of requests and faults on demand."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engagement_nb.sandbox.body import RefusedError, read_body
 from engagement_nb.sandbox.engine import Engine
 from engagement_nb.sandbox.faults import Faults
 from engagement_nb.sandbox.keys import App, Keys
 from engagement_nb.sandbox.limits import Limit
-from engagement_nb.sandbox.oauth import Call, Gate, UnauthenticatedError
-from engagement_nb.sandbox.question import RefusedError, read_question
+from engagement_nb.sandbox.oauth import AuthenticationError, Call, Gate
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.world import World
 from engagement_nb.vocabulary import (
@@ -62,13 +62,13 @@ _TEMPLATES = Environment(
 
 
 def page(name: str, **values: Any) -> str:
-    """A page for a person with a browser, from a template."""
+    """Render a page for a browser from a template."""
     return _TEMPLATES.get_template(name).render(**values)
 
 
 @dataclass
 class Seen:
-    """One request that the sandbox answered, for its log."""
+    """One request, for the log."""
 
     at: datetime
     method: str
@@ -82,12 +82,12 @@ class Seen:
 
 
 Headers = dict[str, str]
-Answer = Callable[[Request, Seen, Headers], Awaitable[Any]]
-"""Gives a response's body (text, or a document for JSON); fills in the log and the headers."""
+Handler = Callable[[Request, Seen, Headers], Awaitable[Any]]
+"""Gives the body of a response (text, or a document for JSON); fills in the log and headers."""
 
 
 class Service:
-    """Everything one sandbox answers with.
+    """Everything behind the paths of one sandbox.
 
     Parameters
     ----------
@@ -109,20 +109,15 @@ class Service:
             lambda: settings.auth_clock() + self.faults.clock_skew,
             settings.timestamp_tolerance,
         )
-        self.minute = self._limit(settings.per_minute, settings.window_seconds)
-        self.second = self._limit(settings.per_second, 1.0)
+        kind, monotonic = settings.window, settings.monotonic
+        self.minute = Limit(settings.per_minute, settings.window_seconds, kind, monotonic)
+        self.second = Limit(settings.per_second, 1.0, kind, monotonic)
         self.log: deque[Seen] = deque(maxlen=200)
         self.requests_seen: Counter[str] = Counter()
         self.drop: Callable[[Request], None] = lambda request: None
 
-    def _limit(self, quota: int | None, seconds: float) -> Limit | None:
-        settings = self.settings
-        if quota is None:
-            return None
-        return Limit(quota, seconds, settings.window, settings.monotonic)
-
     def now(self) -> datetime:
-        """The sandbox's present moment."""
+        """Give the sandbox's present moment."""
         return self.settings.clock()
 
     def routes(self) -> list[Route]:
@@ -132,15 +127,15 @@ class Service:
             for endpoint in ENDPOINTS.values()
         ]
 
-    def route(self, path: str, answer: Answer, name: str) -> Route:
-        """A path whose responses are logged and counted by name, and go wrong on demand."""
+    def route(self, path: str, handler: Handler, name: str) -> Route:
+        """Make a path whose responses are logged, counted by name, and fail on demand."""
 
         async def handle(request: Request) -> Response:
             began = time.perf_counter()
             seen = Seen(self.now(), request.method, request.url.path)
             headers = {"content-type": JSON}
             try:
-                body = await answer(request, seen, headers)
+                body = await handler(request, seen, headers)
             except RefusedError as error:
                 seen.status, body = error.status, {"errors": error.texts}
                 seen.note = seen.note or "; ".join(error.texts)[:300]
@@ -160,7 +155,7 @@ class Service:
     ) -> dict[str, Any]:
         app: App | None = None
         try:
-            raw = await self.body(request)
+            raw = await self.read(request)
             if self.settings.gzip == "required" and not takes_gzip(request):
                 raise RefusedError(406, _NO_GZIP)
             caller = self.gate.caller(self.call(request, raw))
@@ -171,28 +166,28 @@ class Service:
                 raise RefusedError(self.settings.no_access_status, _NO_ACCESS)
             self.trouble(seen, self.faults.next(seen.path))
             now = self.now()
-            question = read_question(endpoint, raw, self.settings, now)
-            seen.tweets = len(question.ids)
-            body = self.engine.answer(question, caller, now)
-        except UnauthenticatedError as error:
-            # It costs nothing, and tells what the app has left.
+            body = read_body(endpoint, raw, self.settings, now)
+            seen.tweets = len(body.ids)
+            data = self.engine.answer(body, caller, now)
+        except AuthenticationError as error:
+            # It does not count against the limit, but its headers tell what the app has left.
             app, seen.note = error.app, str(error)
             raise RefusedError(401, self._unauthenticated(error)) from None
         finally:
             headers.update(self.limit_headers(self._quota(app, endpoint)))
         # A grouping may be named "errors" too.
-        if isinstance(body.get("errors"), list):
-            seen.note = "; ".join(body["errors"])[:300]
-        return body
+        if isinstance(data.get("errors"), list):
+            seen.note = "; ".join(data["errors"])[:300]
+        return data
 
     def trouble(self, seen: Seen, fault: str) -> None:
-        """Note what goes wrong with a response; errors of the server are raised at once."""
+        """Note the fault of a response; raise it at once if it is a server error."""
         seen.fault = fault
         if fault[:1] == "5":
             raise RefusedError(int(fault[:3]), "internal server error")
 
     def call(self, request: Request, raw: bytes) -> Call:
-        """A request as its signature covers it: with the address that the client called."""
+        """Give a request as its signature covers it: with the URL that the client called."""
         scope = request.scope
         path = scope.get("raw_path") or scope["path"].encode()
         query = scope.get("query_string", b"").decode("latin-1")
@@ -203,33 +198,32 @@ class Service:
         return Call(request.method, url, request.headers, raw)
 
     def _quota(self, app: App | None, endpoint: Endpoint) -> str:
-        """What requests are counted by; "" for strangers."""
+        """Give the key that requests are counted by; "" for an unknown app."""
         key = app.consumer_key if app else ""
         return key if self.settings.shared or not key else key + endpoint.name
 
-    def _unauthenticated(self, error: UnauthenticatedError) -> str:
+    def _unauthenticated(self, error: AuthenticationError) -> str:
         reason = str(error)
         if self.settings.reasons == "published":
             reason = "Unknown Authorization Type" if error.malformed else "Access token not found"
         return f"Your account could not be authenticated. Reason: {reason}"
 
     def _spend(self, key: str) -> None:
-        limits = [limit for limit in (self.minute, self.second) if limit is not None]
-        if not all(limit.remaining(key) for limit in limits):
+        if not (self.minute.remaining(key) and self.second.remaining(key)):
             raise RefusedError(429, "Too many requests: the rate limit has been exceeded.")
-        for limit in limits:
-            limit.spend(key)
+        self.minute.spend(key)
+        self.second.spend(key)
 
     def limit_headers(self, key: str) -> Headers:
-        """What a response tells of the quota of an app (or of a stranger: "")."""
+        """Give the headers about the limit of an app, or of an unknown one ("")."""
         full = self.settings.limit_headers == "full"
         minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
-        # Without a limit of its own, a second is limited by the minute.
-        per_second = self.second or (self.minute if full else None)
+        # Without a limit per second, a second is limited by the minute.
+        per_second = self.minute if full and self.second.quota is None else self.second
         second = (per_second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
         headers = {}
         for limit, name, remaining, reset in (minute, second):
-            if limit is not None:
+            if limit.quota is not None:
                 headers[name] = str(limit.quota)
                 headers[remaining] = str(limit.remaining(key))
                 if full:
@@ -237,14 +231,14 @@ class Service:
                     headers[reset] = str(int(at) + 1)
         return headers
 
-    async def body(self, request: Request) -> bytes:
-        """A request's body.
+    async def read(self, request: Request) -> bytes:
+        """Read a request's body.
 
         Raises
         ------
         RefusedError
-            With status 413 if it is longer than anything the API takes, 408 if it does not
-            come in time.
+            With status 413 if it is too long, 408 if it does not arrive in time, 400 if the
+            client disconnects.
         """
         raw = bytearray()
         try:
@@ -262,7 +256,7 @@ class Service:
     async def _send(
         self, request: Request, content: bytes, seen: Seen, headers: Headers
     ) -> Response:
-        """A response, after what goes wrong with it on demand."""
+        """Make a response, with its fault."""
         fault = seen.fault
         if self.faults.latency:
             await asyncio.sleep(self.faults.latency)
@@ -285,7 +279,7 @@ class Service:
 
     async def _cut(self, request: Request, content: bytes) -> AsyncIterator[bytes]:
         yield content[: len(content) // 2]
-        # The half has to leave before the connection ends.
+        # The first half must be sent before the connection ends.
         await asyncio.sleep(0.02)
         self.drop(request)
         await asyncio.sleep(0.02)
@@ -306,7 +300,7 @@ def takes_gzip(request: Request) -> bool:
 
 
 def zipped(request: Request, content: bytes, headers: Headers) -> bytes:
-    """The content, gzipped if the client takes it so; sets the header then."""
+    """Gzip the content and set the headers, if the client accepts gzip."""
     if not takes_gzip(request):
         return content
     headers["content-encoding"] = "gzip"
@@ -315,17 +309,17 @@ def zipped(request: Request, content: bytes, headers: Headers) -> bytes:
 
 
 def guard(app: ASGIApp, public_host: str) -> ASGIApp:
-    """Keep out web pages of other sites, by the rules that browsers follow.
+    """Refuse requests of web pages of other sites, by the rules that browsers follow.
 
-    A page whose name was made to point to this machine (DNS rebinding) still sends its own
-    name as ``Host``, and a request across origins tells so in ``Origin`` or ``Sec-Fetch-Site``.
+    A page whose name resolves to this machine (DNS rebinding) still sends its own name as
+    ``Host``. A request across origins has ``Origin`` or ``Sec-Fetch-Site``.
 
     Parameters
     ----------
     app
         The application behind it.
     public_host
-        Another host name that is answered, with its port.
+        Another host name to accept, with its port.
     """
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -356,16 +350,16 @@ def _crosses_origins(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is not None:
         return urlsplit(origin).netloc != request.headers.get("host")
-    # A link from another site to a page for people is fine.
+    # A link from another site to a page for a browser is fine.
     reads = request.method in ("GET", "HEAD") and not request.url.path.startswith("/sandbox/")
     return not reads and request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def make_app(service: Service, more: list[Route]) -> Starlette:
-    """The ASGI application of a sandbox."""
+    """Make the ASGI application of a sandbox."""
 
     async def refuse(request: Request, error: Exception) -> Response:
-        """404, 405 and so on, in the API's shape."""
+        """Give errors such as 404 and 405 the API's form."""
         status, texts = 500, ["internal server error"]
         headers = {"content-type": JSON, **service.limit_headers("")}
         if isinstance(error, HTTPException):

@@ -1,7 +1,7 @@
-"""Every choice that a sandbox can be started with, in one place.
+"""All options of a sandbox.
 
 Where the API's documents and recorded responses disagree, there is a switch here. Its default is
-the published reading.
+what the documents say.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from engagement_nb.vocabulary import as_utc
+
 MAX_BODY_BYTES = 1_000_000
 YEARS = (2014, 2100)
 """First and last year in which a world has Tweets."""
 
 
 def system_clock() -> datetime:
-    """Present moment, UTC."""
+    """The present moment, in UTC."""
     return datetime.now(UTC)
 
 
@@ -29,8 +31,8 @@ def system_clock() -> datetime:
 class Settings:
     """How one sandbox behaves.
 
-    With the same ``seed``, ``now``, ``tweets`` and ``accounts`` every figure is the same on
-    every machine and every day.
+    The same ``seed``, ``now``, ``tweets`` and ``accounts`` give the same figures on every
+    machine and every day.
 
     Parameters
     ----------
@@ -39,21 +41,21 @@ class Settings:
     tweets
         Size of the world on 2026-10-01. It grows by half of that every year.
     accounts
-        How many accounts gave the app tokens.
+        Number of accounts that gave the app tokens.
     now
-        Moment at which the world stands still (ISO 8601, UTC unless it says otherwise). By
-        default the world follows the real time.
+        Moment at which the world stands still (ISO 8601, UTC unless it has a zone). By default
+        the world follows the real time.
     hidden
-        Whether engagements hide anything.
+        Whether engagements include interactions that have no metric.
     rates
-        Factors on how often a metric or a hidden kind happens, by name: replies=0.001 makes
-        replies almost unused.
+        Factors on the rate of a metric or a hidden interaction, by name: replies=0.001 makes
+        replies very rare.
     skew_minutes
         Counters are read up to this many minutes apart.
     per_minute
-        Requests a window of window_seconds; none for no limit.
+        Requests per window of window_seconds; none for no limit.
     per_second
-        Requests a second; none for no such limit.
+        Requests per second; none for no such limit.
     window
         Kind of the window.
     window_seconds
@@ -61,58 +63,58 @@ class Settings:
     shared
         Whether the endpoints share the limit.
     limit_headers
-        full: also x-per-minute-reset and x-per-second-limit, -remaining and -reset, which are
-        recorded; published: x-per-minute-limit and -remaining.
+        published: x-per-minute-limit and -remaining; full: also x-per-minute-reset and
+        x-per-second-limit, -remaining and -reset, which were recorded.
     gzip
         Whether a request without Accept-Encoding: gzip is refused (406).
     order
-        Order of ids and metrics in a response; sorted: ids ascending, metrics by the alphabet.
+        Order of ids and metrics in a response; sorted: ids ascending, metrics alphabetical.
     hour_without_day
         Shape of a grouping by hour without day. by day: day, then hour, as documented; hour of
         day: summed over the days, as recorded.
     lookback_days
         How far back historical reaches; none for no limit but 2014-09-01.
     others
-        Status for Tweets of others; 200 has errors and no groups.
+        Status for Tweets of other accounts; 200 has errors and no groups.
     others_texts
-        One text a request or one an author.
+        One text per request or one per author.
     totals_refuses_others
-        Whether user tokens on totals are refused Tweets of others even for public metrics.
+        Whether totals refuses user tokens even public metrics of Tweets of other accounts.
     forbidden_metrics_status
-        Status for metrics that are not given.
+        Status for metrics that the endpoint or the tokens do not give.
     no_access_status
         Status for an app without access to the product.
     reasons
-        Reasons of a 401. published: one text for every failed signature or token; detailed: the
-        real one.
+        Reasons in a 401. published: one text for every bad signature or token; detailed: the
+        real reason.
     say_unavailable
-        Whether a text about unavailable ids stands beside the list of them.
+        Whether a text about unavailable ids accompanies the list of them.
     bare_numbers
-        Share of counts that come as numbers instead of strings.
+        Share of counts that are numbers instead of strings.
     lenient_ids
-        Whether ids may be numbers or have blanks around them, and Tweet.id be spelled so.
+        Whether ids may be numbers or have blanks around them, and Tweet.id is accepted.
     unknown_keys
         What happens to unknown keys of a request.
     latency
-        Seconds that every response waits.
+        Seconds that every response is delayed.
     faults
-        What goes wrong: what Faults.configure takes.
+        Faults to inject: what Faults.configure takes.
     request_timeout
-        Seconds until a half-sent request is given up.
+        Seconds until an incomplete request is dropped.
     public_url
-        Address that clients call where a TLS proxy stands before the sandbox, such as
-        https://data-api.twitter.com. Its host is answered, and signatures cover it.
+        Address that clients call if a TLS proxy is in front of the sandbox, such as
+        https://data-api.twitter.com. The sandbox accepts its host, and signatures cover it.
     clock_skew
         Seconds by which the sandbox's clock is ahead when it judges OAuth timestamps.
     timestamp_tolerance
         Seconds that an OAuth timestamp may be off.
     clock
-        Present moment of the world (aware); fixed where now is given.
+        Present moment of the world (aware); fixed if now is given.
     auth_clock
         Seconds since the Unix epoch, for OAuth timestamps and reset headers. Clients sign with
-        the real time, independent of the world's.
+        the real time, whatever the time of the world.
     monotonic
-        Seconds, for limits.
+        Seconds, for rate limits.
     """
 
     seed: int = 1
@@ -172,15 +174,14 @@ class Settings:
 
 def _instant(value: datetime | str) -> datetime:
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        moment = as_utc(value)
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"now must be an ISO 8601 moment, not {value!r}.") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not YEARS[0] <= moment.year <= YEARS[1]:
         raise ValueError(
             f"now must be within {YEARS[0]} to {YEARS[1]}, when a world has Tweets, not {value}."
         )
-    return moment.astimezone(UTC)
+    return moment
 
 
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -188,7 +189,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     for name, kind in get_type_hints(Settings).items()
     if get_origin(kind) is Literal
 }
-"""What a switch can be set to; the first is the default."""
+"""Values of each switch; the first is the default."""
 _LIMITS: dict[str, tuple[float, float]] = {
     "tweets": (1, 10**9),
     "accounts": (1, 100_000),
@@ -202,11 +203,11 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "request_timeout": (0.01, 3600),
     "timestamp_tolerance": (1, 10**6),
 }
-"""Least and most of a number."""
+"""Smallest and largest value of each number."""
 
 
 def description(name: str) -> str:
-    """What the documentation says of one of the `Settings`; "" where Python drops it."""
+    """The documentation of one of the `Settings`; "" if Python dropped docstrings."""
     text = inspect.cleandoc(Settings.__doc__ or "")
     found = re.search(rf"^{name}\n((?: {{4}}.+\n?)+)", text, re.MULTILINE)
     return " ".join(found[1].split()) if found else ""

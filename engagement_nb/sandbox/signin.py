@@ -1,4 +1,4 @@
-"""The auth host: the bearer token, and the three steps of a login by PIN or in the browser."""
+"""The auth host: bearer tokens, and the three steps of a login by PIN or callback."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.keys import App
 from engagement_nb.sandbox.oauth import FORM, OUT_OF_BAND, PENDING_SECONDS, Pending
-from engagement_nb.sandbox.question import RefusedError
-from engagement_nb.sandbox.service import Answer, Headers, Seen, Service, page
+from engagement_nb.sandbox.service import Handler, Headers, Seen, Service, page
 from engagement_nb.vocabulary import (
     PATH_ACCESS_TOKEN,
     PATH_AUTHORIZE,
@@ -30,7 +30,7 @@ class SignIn:
     Parameters
     ----------
     service
-        The sandbox they belong to.
+        The sandbox.
     """
 
     def __init__(self, service: Service) -> None:
@@ -39,21 +39,21 @@ class SignIn:
         self.keys = service.keys
 
     def routes(self) -> list[Route]:
-        """All paths of the auth host."""
-        answers: dict[str, Answer] = {
+        """Give all paths of the auth host."""
+        handlers: dict[str, Handler] = {
             PATH_BEARER_TOKEN: self.bearer,
             "/oauth2/invalidate_token": self.invalidate,
             PATH_REQUEST_TOKEN: self.request_token,
             PATH_ACCESS_TOKEN: self.access_token,
         }
         return [
-            *(self.service.route(path, answer, path) for path, answer in answers.items()),
+            *(self.service.route(path, handler, path) for path, handler in handlers.items()),
             Route(PATH_AUTHORIZE, self.authorize, methods=["GET", "POST"]),
             Route(PATH_AUTHENTICATE, self.authorize, methods=["GET", "POST"]),
         ]
 
     async def bearer(self, request: Request, seen: Seen, headers: Headers) -> dict[str, str]:
-        """A bearer token for a key and secret."""
+        """Give the bearer token for a key and secret."""
         app, form = await self._of_app(request, seen)
         if form.get("grant_type") != "client_credentials":
             raise RefusedError(400, "Missing or wrong parameter: grant_type")
@@ -68,7 +68,7 @@ class SignIn:
         return {"access_token": token}
 
     async def _of_app(self, request: Request, seen: Seen) -> tuple[App, dict[str, str]]:
-        """The app whose key and secret a request came with, and its form."""
+        """Give the app of a request's key and secret, and the form."""
         form = _form(await self._body(request, seen))
         scheme, _, coded = request.headers.get("authorization", "").partition(" ")
         try:
@@ -83,7 +83,7 @@ class SignIn:
         return app, form
 
     async def request_token(self, request: Request, seen: Seen, headers: Headers) -> str:
-        """First step: a token to take to the browser."""
+        """First step: give a request token."""
         call = self.service.call(request, await self._body(request, seen))
         pending = self.gate.request_token(call)
         seen.who, headers["content-type"] = "login", FORM
@@ -96,16 +96,16 @@ class SignIn:
         )
 
     async def access_token(self, request: Request, seen: Seen, headers: Headers) -> str:
-        """Third step: the user's tokens for the PIN or verifier."""
+        """Third step: give the user's tokens for the PIN or verifier."""
         call = self.service.call(request, await self._body(request, seen))
         tokens = self.gate.access_token(call)
         seen.who, headers["content-type"] = "login", FORM
         return urlencode(tokens)
 
     async def authorize(self, request: Request) -> Response:
-        """Second step, in a browser: who are you, and here is your PIN."""
+        """Second step, in a browser: choose an account, get a PIN or go to the callback."""
         accounts = self.keys.accounts
-        form = _form(await self.service.body(request)) if request.method == "POST" else {}
+        form = _form(await self.service.read(request)) if request.method == "POST" else {}
         token = form.get("oauth_token") or request.query_params.get("oauth_token", "")
         pending = self.gate.pending.get(token)
         if pending is None:
@@ -118,7 +118,7 @@ class SignIn:
                 return HTMLResponse(page("gone.html", minutes=None))
             return _back(pending, denied=token)
         chosen = form.get("account", "")
-        # Nine digits at most: int() refuses thousands of them.
+        # At most nine digits, because int() refuses thousands of them.
         number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else len(accounts)
         if number >= len(accounts):
             first = list(enumerate(accounts[:50]))
@@ -131,11 +131,11 @@ class SignIn:
 
     async def _body(self, request: Request, seen: Seen) -> bytes:
         self.service.trouble(seen, self.service.faults.paths.get(seen.path, ""))
-        return await self.service.body(request)
+        return await self.service.read(request)
 
 
 def _form(raw: bytes) -> dict[str, str]:
-    """A form's fields; empty if it is no form."""
+    """Read the fields of a form; none if it is not a form."""
     try:
         fields = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=50)
     except ValueError:
@@ -144,6 +144,6 @@ def _form(raw: bytes) -> dict[str, str]:
 
 
 def _back(pending: Pending, **query: str) -> Response:
-    """Send the browser to the app's callback address."""
+    """Redirect the browser to the app's callback address."""
     joint = "&" if "?" in pending.callback else "?"
     return RedirectResponse(f"{pending.callback}{joint}{urlencode(query)}", 303)

@@ -1,9 +1,9 @@
 """The sandbox's accounts and Tweets, each a pure function of the seed and a number.
 
-Nothing is stored: Tweet ``k``'s id follows from ``k``, ``k`` from the id, and all else from
-both. Random numbers are counter-based: the same keys give the same numbers, in any order.
-Ids are dated on a fixed time line (half of the Tweets from 2013-07 to 2025-09, half in
-the year after, and so on at that pace), so ids stay the same whenever they are asked for.
+Nothing is stored: the number of a Tweet gives its id, the id gives the number, and both give
+everything else. Random numbers are counter-based: the same keys give the same numbers, in any
+order. Tweets lie on a fixed time line: half of them from 2013-07 to 2025-09, half in the year
+after, and so on at that pace. So ids are the same at any moment.
 """
 
 from __future__ import annotations
@@ -32,8 +32,10 @@ STREAM_START_MS = int(datetime(2025, 10, 1, tzinfo=UTC).timestamp() * 1000)
 STREAM_YEAR_MS = 365 * DAY_MS
 VIDEO_BLOCK = 8
 _LOW_BITS = 22
+CONTENT = ("any", "url", "hashtag", "mention", "image", "video", "poll", "app")
+"""Parts of a Tweet; each one has the first."""
 
-# One salt a property, so that no two of them are correlated.
+# One salt per property, so that no two of them are correlated.
 _TIME, _LOW, _ACCOUNT, _OWNER, _STATE = 11, 12, 13, 14, 15
 _REACH, _VIRAL, _PROMOTED, _CONTENT, _VIDEO = 16, 17, 18, 19, 20
 _SALT_PHASE, _SALT_FAME = 21, 22
@@ -63,7 +65,7 @@ def _start(*keys: int) -> np.uint64:
 
 
 def hashed(*keys: Key) -> U64:
-    """64 random bits for each combination of keys.
+    """Give 64 random bits for each combination of keys.
 
     Parameters
     ----------
@@ -78,24 +80,25 @@ def hashed(*keys: Key) -> U64:
 
 
 def uniform(*keys: Key) -> F64:
-    """Numbers of [0, 1) for each combination of keys."""
+    """Give a number of [0, 1) for each combination of keys."""
     drawn: F64 = (hashed(*keys) >> np.uint64(11)).astype(np.float64)
     drawn *= 2.0**-53
     return drawn
 
 
 def normal(*keys: Key) -> F64:
-    """Standard normal numbers for each combination of keys (Box and Muller)."""
+    """Give a standard normal number for each combination of keys (Box and Muller)."""
     radius = np.sqrt(-2.0 * np.log1p(-uniform(1, *keys)))
     return np.asarray(radius * np.cos(2.0 * np.pi * uniform(2, *keys)), dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Tweets:
-    """What is true of some Tweets: one array a property, one place a Tweet.
+    """Properties of some Tweets: one array per property, one place per Tweet.
 
-    ``account`` is the author: below the number of accounts, one of those with tokens; then
-    the protected account, then an outsider who gave the app no tokens.
+    ``account`` is the number of the author. Authors below the number of accounts have tokens;
+    then comes the protected account, then an outsider who gave the app no tokens. ``content``
+    has one column per part of `CONTENT`.
     """
 
     index: I64
@@ -105,6 +108,7 @@ class Tweets:
     content: F64
     deleted: Flags
     protected: Flags
+    outsider: Flags
     repost: Flags
     promoted: Flags
     reach: F64
@@ -113,17 +117,17 @@ class Tweets:
     def __len__(self) -> int:
         return len(self.index)
 
-    def has(self, part: int) -> Flags:
-        """Whether a Tweet contains the part of `counters.CONTENT` at this place."""
-        return self.content[:, part] > 0
+    def has(self, part: str) -> Flags:
+        """Whether each Tweet contains this part of `CONTENT`."""
+        return self.content[:, CONTENT.index(part)] > 0
 
     @property
     def available(self) -> Flags:
-        """Whether the API gives anything for a Tweet."""
+        """Whether the API returns anything for each Tweet."""
         return ~(self.deleted | self.protected)
 
     def take(self, where: NDArray[np.generic]) -> Tweets:
-        """These Tweets only (a mask or places)."""
+        """Select Tweets, by a mask or by places."""
         return Tweets(*(getattr(self, name)[where] for name in self.__dataclass_fields__))
 
 
@@ -133,7 +137,7 @@ class Timeline:
     Parameters
     ----------
     settings
-        Seed, size, clock and what varies.
+        Seed, size and clock.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -145,22 +149,12 @@ class Timeline:
         self._archive_step = (STREAM_START_MS - ARCHIVE_START_MS) // self.archive_size
         self._stream_step = STREAM_YEAR_MS // stream
 
-    @property
-    def protected_account(self) -> int:
-        """Author of the protected Tweets."""
-        return self.accounts
-
-    @property
-    def outsider(self) -> int:
-        """Author who gave the app no tokens."""
-        return self.accounts + 1
-
     def now_ms(self) -> int:
         """The present moment, in milliseconds since the Unix epoch."""
         return int(self.settings.clock().timestamp() * 1000)
 
     def size(self, at_ms: int | None = None) -> int:
-        """How many Tweets have been posted by a moment, the deleted ones included."""
+        """Number of Tweets posted by a moment, including deleted ones."""
         at = self.now_ms() if at_ms is None else at_ms
         if at < STREAM_START_MS:
             count = max(0, (at - ARCHIVE_START_MS) // self._archive_step + 1)
@@ -171,7 +165,7 @@ class Timeline:
         return int(count - 1 if last > at else count)
 
     def posted_ms(self, index: I64) -> I64:
-        """When Tweets were posted, by number."""
+        """Give the times of Tweets, by number, in milliseconds since the Unix epoch."""
         index = np.asarray(index, dtype=np.int64)
         archived = index < self.archive_size
         # 64 bits by name: numpy's default has 32 on some machines, and ids would wrap.
@@ -183,12 +177,12 @@ class Timeline:
         return moments
 
     def ids(self, index: I64) -> I64:
-        """Tweet ids, by number."""
+        """Give the ids of Tweets, by number."""
         low = (hashed(self.seed, _LOW, index) & np.uint64(2**_LOW_BITS - 1)).astype(np.int64)
         return ((self.posted_ms(index) - SNOWFLAKE_EPOCH_MS) << _LOW_BITS) | low
 
     def find(self, ids: I64, at_ms: int | None = None) -> I64:
-        """Numbers of Tweets by id; -1 where no Tweet has it (yet)."""
+        """Give the numbers of Tweets, by id; -1 if no Tweet has the id (yet)."""
         ids = np.asarray(ids, dtype=np.int64)
         moment = (ids >> _LOW_BITS) + SNOWFLAKE_EPOCH_MS
         archived = moment < STREAM_START_MS
@@ -204,7 +198,7 @@ class Timeline:
         return np.where(known, index, np.int64(-1))
 
     def tweets(self, index: Sequence[int] | I64) -> Tweets:
-        """Everything about Tweets, by number."""
+        """Give all properties of Tweets, by number."""
         at = np.asarray(index, dtype=np.int64)
         account = self._authors(at)
         content = self._content(at)
@@ -219,7 +213,8 @@ class Timeline:
             account=account,
             content=content,
             deleted=state < 0.02,
-            protected=account == self.protected_account,
+            protected=account == self.accounts,
+            outsider=account == self.accounts + 1,
             repost=repost,
             promoted=promoted,
             reach=np.where(repost, 0.0, self._reach(at, account)),
@@ -229,8 +224,8 @@ class Timeline:
     def _authors(self, index: I64) -> I64:
         draw = uniform(self.seed, _ACCOUNT, index)
         owner = (hashed(self.seed, _OWNER, index) % np.uint64(self.accounts)).astype(np.int64)
-        owner = np.where(draw < 0.065, self.outsider, owner)
-        return np.where(draw < 0.015, self.protected_account, owner)
+        owner = np.where(draw < 0.065, np.int64(self.accounts + 1), owner)
+        return np.where(draw < 0.015, np.int64(self.accounts), owner)
 
     def _content(self, index: I64) -> F64:
         draws = uniform(self.seed, _CONTENT, index[:, None], np.arange(5, dtype=np.int64)).T
@@ -248,7 +243,7 @@ class Timeline:
         return np.stack(columns, axis=1).astype(np.float64)
 
     def _reach(self, index: I64, account: I64) -> F64:
-        """Impressions in a Tweet's life: log-normal, with a Pareto tail for one in fifty."""
+        """Lifetime impressions: log-normal, with a Pareto tail for one Tweet in fifty."""
         fame = 6.0 + 0.7 * normal(self.seed, _SALT_FAME, account)
         reach = np.exp(fame + 1.2 * normal(self.seed, _REACH, index))
         viral = uniform(self.seed, _VIRAL, index)
@@ -262,14 +257,14 @@ class Timeline:
         return 19.0 - np.floor(uniform(self.seed, _SALT_PHASE, account) * 9.0)
 
     def same_video(self, index: I64, at_ms: float) -> tuple[I64, Flags]:
-        """Numbers of other Tweets that may carry the video of a Tweet, and whether they do.
+        """Give the numbers of other Tweets that may have the same video, and whether they do.
 
         Parameters
         ----------
         index
             Numbers of Tweets with a video.
         at_ms
-            The moment by which the others were posted.
+            Moment by which the other Tweets were posted.
 
         Returns
         -------
@@ -279,6 +274,6 @@ class Timeline:
         members = blocks[:, None] * VIDEO_BLOCK + np.arange(VIDEO_BLOCK, dtype=np.int64)
         shared = (uniform(self.seed, _VIDEO, blocks) < 0.5)[:, None] & (members != index[:, None])
         flat = members.ravel()
-        has_video = self._content(flat)[:, 5].reshape(members.shape) > 0
+        has_video = self._content(flat)[:, CONTENT.index("video")].reshape(members.shape) > 0
         posted = self.posted_ms(flat).reshape(members.shape) <= at_ms
         return members, shared & has_video & posted

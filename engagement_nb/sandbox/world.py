@@ -14,8 +14,12 @@ from engagement_nb.sandbox.timeline import DAY_MS, HOUR_MS, I64, Flags, Timeline
 from engagement_nb.vocabulary import FIRST_MOMENT, PUBLIC_COUNTS_KNOWN_FROM
 
 COLUMNS = (*NAMES, "engagements")
-"""What is counted, in the order of the columns of `Truth`."""
+"""Names of the columns of `Truth.counts`."""
 _CHUNK = 4096
+
+
+def _own(tweets: Tweets, mine: Flags) -> Flags:
+    return tweets.available & mine & ~tweets.repost
 
 
 @dataclass(frozen=True)
@@ -24,15 +28,15 @@ class Kind:
 
     Parameters
     ----------
-    has
-        What else must be true of a Tweet.
+    matches
+        Which Tweets are of this kind, given which of them are the account's.
     youngest, oldest
         Age in days; None for any.
     before
         Only Tweets posted before this moment.
     """
 
-    has: Callable[[Tweets], Flags] | None = None
+    matches: Callable[[Tweets, Flags], Flags] = _own
     youngest: float = 0.0
     oldest: float | None = None
     before: datetime | None = None
@@ -46,22 +50,22 @@ KINDS: dict[str, Kind] = {
     "over-1800-days": Kind(youngest=1800),
     "before-2014-09": Kind(before=FIRST_MOMENT),
     "before-2015-09": Kind(before=PUBLIC_COUNTS_KNOWN_FROM),
-    "url": Kind(lambda t: t.has(1)),
-    "no-url": Kind(lambda t: ~t.has(1)),
-    "hashtag": Kind(lambda t: t.has(2)),
-    "hashtag-no-url": Kind(lambda t: t.has(2) & ~t.has(1)),
-    "mention": Kind(lambda t: t.has(3)),
-    "image": Kind(lambda t: t.has(4)),
-    "video": Kind(lambda t: t.has(5)),
-    "poll": Kind(lambda t: t.has(6)),
-    "app": Kind(lambda t: t.has(7)),
-    "plain": Kind(lambda t: t.content[:, 1:].sum(axis=1) == 0),
-    "promoted": Kind(lambda t: t.promoted),
-    "repost": Kind(lambda t: t.repost),
-    "others": Kind(),
-    "outsider": Kind(),
-    "deleted": Kind(),
-    "protected": Kind(),
+    "url": Kind(lambda t, mine: _own(t, mine) & t.has("url")),
+    "no-url": Kind(lambda t, mine: _own(t, mine) & ~t.has("url")),
+    "hashtag": Kind(lambda t, mine: _own(t, mine) & t.has("hashtag")),
+    "hashtag-no-url": Kind(lambda t, mine: _own(t, mine) & t.has("hashtag") & ~t.has("url")),
+    "mention": Kind(lambda t, mine: _own(t, mine) & t.has("mention")),
+    "image": Kind(lambda t, mine: _own(t, mine) & t.has("image")),
+    "video": Kind(lambda t, mine: _own(t, mine) & t.has("video")),
+    "poll": Kind(lambda t, mine: _own(t, mine) & t.has("poll")),
+    "app": Kind(lambda t, mine: _own(t, mine) & t.has("app")),
+    "plain": Kind(lambda t, mine: _own(t, mine) & (t.content.sum(axis=1) == 1)),
+    "promoted": Kind(lambda t, mine: _own(t, mine) & t.promoted),
+    "repost": Kind(lambda t, mine: t.available & mine & t.repost),
+    "others": Kind(lambda t, mine: t.available & ~mine),
+    "outsider": Kind(lambda t, mine: t.available & t.outsider),
+    "deleted": Kind(lambda t, mine: t.deleted & mine),
+    "protected": Kind(lambda t, mine: t.protected & ~t.deleted),
     "never-existed": Kind(),
     "mixed": Kind(),
 }
@@ -74,19 +78,19 @@ _MIXTURE = (
 
 @dataclass(frozen=True)
 class Truth:
-    """What really happened to some Tweets in a window.
+    """The real counts of some Tweets in a window.
 
     Parameters
     ----------
     tweet_ids
-        The ids asked for, in order.
+        The given ids, in order.
     exists
-        Whether each was ever posted; the other arrays are of no meaning where not.
+        Whether each was ever posted; if not, the other arrays have no meaning for it.
     tweets
-        What is true of each.
+        Properties of each.
     counts
-        Shape (ids, `COLUMNS`). Counted metrics and hidden kinds add up to engagements (before
-        2017-10-09 media views do too, and with skew the counters are read apart).
+        Shape (ids, `COLUMNS`). Counted metrics and hidden interactions add up to engagements
+        (before 2017-10-09 with media views; with skew the counters are read at different times).
     """
 
     tweet_ids: tuple[str, ...]
@@ -95,7 +99,7 @@ class Truth:
     counts: I64
 
     def of(self, name: str) -> I64:
-        """The counts of a metric or hidden kind: shape (ids,)."""
+        """Give the counts of a metric or hidden interaction: shape (ids,)."""
         return self.counts[:, COLUMNS.index(name)]
 
 
@@ -105,7 +109,7 @@ class World(Timeline):
     Parameters
     ----------
     settings
-        Seed, size, clock and what varies.
+        Seed, size, clock and rates.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -118,7 +122,7 @@ class World(Timeline):
         start: datetime | None = None,
         end: datetime | None = None,
     ) -> Truth:
-        """What really happened to Tweets; by default from the beginning until now."""
+        """Give the real counts of Tweets; by default from the beginning until now."""
         now = self.now_ms() / HOUR_MS
         last = now if end is None else min(now, end.timestamp() / 3600.0)
         first = 0.0 if start is None else min(last, start.timestamp() / 3600.0)
@@ -129,14 +133,14 @@ class World(Timeline):
         return Truth(tuple(map(str, tweet_ids)), index >= 0, tweets, counts)
 
     def pick(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
-        """Tweet ids of one kind, the newest first.
+        """List Tweet ids of one kind, the newest first.
 
         Parameters
         ----------
         kind
-            A key of `KINDS`. All but "others", "outsider", "protected" and "never-existed" are
-            Tweets of the account; "others" are those that are not, "outsider" those of an
-            author who gave the app no tokens; "mixed" has some of everything.
+            A key of `KINDS`. "others" are Tweets of other accounts, "outsider" those of an
+            author who gave the app no tokens, "mixed" some of every kind. All kinds but these,
+            "protected" and "never-existed" are Tweets of the account.
         count
             How many at most; fewer if the world has no more.
         account
@@ -145,7 +149,7 @@ class World(Timeline):
         Raises
         ------
         ValueError
-            If there is no such kind or account.
+            There is no such kind or account.
         """
         if kind not in KINDS:
             raise ValueError(f"There is no kind {kind!r}; choose from {', '.join(KINDS)}.")
@@ -154,36 +158,22 @@ class World(Timeline):
         if kind == "mixed":
             return self._mixed(count, account)
         if kind == "never-existed":
-            # No Tweet has the id next to another's.
+            # No Tweet has the id next to the id of another.
             index = np.arange(self.size() - 1, -1, -1, dtype=np.int64)[:count]
             ids = self.ids(index) ^ 1
             never: list[str] = ids[self.find(ids) < 0].astype(str).tolist()
             return never
         found: list[str] = []
         for tweets in self._backwards(KINDS[kind]):
-            chosen = tweets.take(self._matches(tweets, kind, account))
-            found += chosen.ids.astype(str).tolist()
+            matching = KINDS[kind].matches(tweets, tweets.account == account)
+            found += tweets.ids[matching].astype(str).tolist()
             if len(found) >= count:
                 break
         return found[:count]
 
-    def _matches(self, tweets: Tweets, kind: str, account: int) -> Flags:
-        mine: Flags = tweets.account == account
-        wanted: Flags = tweets.available & mine & (tweets.repost == (kind == "repost"))
-        if kind == "deleted":
-            wanted = tweets.deleted & mine
-        elif kind == "protected":
-            wanted = tweets.protected & ~tweets.deleted
-        elif kind == "others":
-            wanted = tweets.available & ~mine
-        elif kind == "outsider":
-            wanted = tweets.available & (tweets.account == self.outsider)
-        has = KINDS[kind].has
-        return wanted if has is None else wanted & has(tweets)
-
     def _backwards(self, kind: Kind) -> Iterator[Tweets]:
-        """Tweets of the kind's ages, chunk after chunk, the newest first."""
-        # Ages count from the full day, or hour: a second request soon after gets the same ids.
+        """Give the Tweets of the kind's ages in chunks, the newest first."""
+        # Ages count from the full day or hour, so a second request soon after gets the same ids.
         # The margin keeps an id on its side of the limit while it is used.
         unit = HOUR_MS if kind.oldest is not None and kind.oldest < 2 else DAY_MS
         now = self.now_ms() // unit * unit

@@ -31,6 +31,7 @@ import platformdirs
 
 from engagement_nb.errors import DatasetError, HandlesWarning, InputError
 from engagement_nb.store import Store, decode_record
+from engagement_nb.vocabulary import as_utc
 
 if TYPE_CHECKING:
     from engagement_nb.client.credentials import Profile
@@ -87,8 +88,7 @@ class Contract:
 
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment, in the contract's zone; naive moments are UTC."""
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return aware.astimezone(ZoneInfo(self.zone)).date()
+        return as_utc(moment).astimezone(ZoneInfo(self.zone)).date()
 
     def month_of(self, day: date) -> tuple[date, date]:
         """First day of the billing month that a day is in, and first day of the next one."""
@@ -227,8 +227,7 @@ class Ledger:
         DatasetError
             The ledger cannot be written to.
         """
-        moment = when or datetime.now(UTC)
-        stamp = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        moment = as_utc(when or datetime.now(UTC))
         for user, handle in _with_handles(users).items():
             if not USER.fullmatch(user):
                 raise InputError(
@@ -237,7 +236,7 @@ class Ledger:
             name = f"{_KINDS[sandbox]}/{self._recording.day_of(moment)}/{user}"
             if name not in self._written:
                 if not self._store.exists(name):
-                    about = {"handle": handle, "first_queried": stamp.astimezone(UTC).isoformat()}
+                    about = {"handle": handle, "first_queried": moment.isoformat()}
                     self._store.publish_record(name, about)
                 self._written.add(name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.metrics import csv_text
 from engagement_nb.textfiles import as_utf8, read_file
 from engagement_nb.usage.ledger import USER, Contract, Ledger
+from engagement_nb.vocabulary import as_utc
 
 
 def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
@@ -93,8 +94,7 @@ def _row(row: dict[str, str], where: str, contract: Contract) -> tuple[str, str,
     given = row.get("first_queried") or row.get("day", "")
     try:
         if row.get("first_queried"):
-            moment = datetime.fromisoformat(given)
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = as_utc(given)
         else:
             moment = datetime.combine(date.fromisoformat(given), time(12), ZoneInfo(contract.zone))
     except ValueError:

@@ -54,7 +54,7 @@ def answers(body: bytes, status: str = "200 OK", **headers: str) -> Behavior:
 
 
 def silent(connection: socket.socket, ended: threading.Event) -> None:
-    """Never answer."""
+    """Never respond."""
     ended.wait()
 
 
@@ -66,19 +66,19 @@ def drips_headers(connection: socket.socket, ended: threading.Event) -> None:
 
 
 def drips_body(connection: socket.socket, ended: threading.Event) -> None:
-    """Send a body that never ends, byte by byte, and tell no length of it."""
+    """Send a body that never ends, byte by byte, without its length."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
     while not ended.wait(0.02):
         connection.sendall(b" ")
 
 
 def hangs_up(connection: socket.socket, ended: threading.Event) -> None:
-    """Close the connection instead of answering."""
+    """Close the connection instead of responding."""
     connection.shutdown(socket.SHUT_RDWR)
 
 
 def gzip_bomb(decoded_bytes: int, layers: int = 1) -> Behavior:
-    """A small body that decodes to so many bytes."""
+    """A small body that decodes to this many bytes."""
     body = bytes(decoded_bytes)
     for _ in range(layers):
         body = gzip.compress(body)

@@ -1,4 +1,4 @@
-"""A quota and the traffic on it, as events in made-up time: nothing here sleeps."""
+"""A model of a quota and its traffic, as events in simulated time; nothing sleeps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from engagement_nb.client.pacing import QuotaHeaders, QuotaTracker, backoff
 
 
 class Quota:
-    """So many requests a window, fixed or sliding, as the API counts them at arrival."""
+    """A limit of requests per window, fixed or sliding, counted at arrival as the API does."""
 
     def __init__(self, limit: int, window: float, kind: str, phase: float = 0.0) -> None:
         self.limit, self.window, self.kind, self.phase = limit, window, kind, phase
         self.moments: list[float] = []
 
     def take(self, now: float) -> tuple[bool, int]:
-        """Whether a request is let in, and how many are left."""
+        """Whether a request is accepted, and how many remain."""
         if self.kind == "fixed":
             began = math.floor((now + self.phase) / self.window) * self.window - self.phase
             self.moments = [moment for moment in self.moments if moment >= began]
@@ -39,7 +39,7 @@ class Quota:
 
 @dataclass
 class Traffic:
-    """What became of a run."""
+    """The result of a run."""
 
     accepted: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Traffic:
     strangers_refused: int = 0
 
     def share_of(self, quota: Quota) -> float:
-        """Share of the quota that was used, between the second window's worth and the last."""
+        """Share of the quota that was used after the first ``limit`` requests."""
         first, last = quota.limit, len(self.accepted) - 1
         rate = (last - first) / (self.accepted[last] - self.accepted[first])
         return rate * quota.window / quota.limit
@@ -68,26 +68,26 @@ def run(
     own_quotas: dict[str, Quota] | None = None,
     seed: int = 1,
 ) -> tuple[Traffic, QuotaTracker]:
-    """Let workers send as fast as a tracker lets them.
+    """Let workers send as fast as a tracker allows.
 
     Parameters
     ----------
     quota, second
-        The minute's, and the second's.
+        Quotas of the minute and of the second.
     windows
-        How long, in windows of the quota.
+        Duration, in windows of the quota.
     latency, jitter
-        Seconds there and back, and what chance adds.
+        Seconds of a round trip, and the random part of them.
     workers
-        Requests on their way at once.
+        Largest number of requests under way.
     stranger, stranger_ends
-        Gives the seconds to the next request of somebody else; until when they come.
+        Gives the seconds to the next request of another client; when that client stops.
     tells_reset
-        Whether refusals tell when the quota is whole again.
+        Whether refusals say when the quota resets.
     endpoints
-        Asked in turn.
+        Requested in turn.
     own_quotas
-        By endpoint, where they don't share ``quota``.
+        By endpoint, if they do not share ``quota``.
     """
     rng = random.Random(seed)
     tracker, traffic = QuotaTracker(quota.window), Traffic()

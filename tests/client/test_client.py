@@ -84,7 +84,7 @@ def send_to(
         return client.send(Request("totals", ("1",), ("favorites",), profile_at(url), **parts))
 
 
-def test_the_grouping_is_named_like_no_reserved_key() -> None:
+def test_the_grouping_has_no_reserved_name() -> None:
     assert GROUPING not in RESERVED_KEYS
 
 
@@ -99,7 +99,7 @@ def test_totals_of_own_tweets_come_by_tweet_and_metric(client: Client, sandbox: 
     assert json.loads(answer.raw)[GROUPING] == answer.groups
 
 
-def test_a_bearer_token_gets_public_metrics_of_anybody(client: Client, sandbox: Sandbox) -> None:
+def test_a_bearer_token_gets_public_metrics_of_any_tweet(client: Client, sandbox: Sandbox) -> None:
     ids = sandbox.ids("others", 3)
     request = Request("totals", tuple(ids), ("favorites",), profile_of(sandbox), auth="app")
     assert set(client.send(request).groups) == set(ids)
@@ -119,7 +119,7 @@ def test_a_window_is_echoed_and_nested_by_day_and_hour(client: Client, sandbox: 
         assert isinstance(series["2026-09-01"], leaf)
 
 
-def test_the_last_28_hours_tell_their_window(client: Client, sandbox: Sandbox) -> None:
+def test_28hr_returns_its_window(client: Client, sandbox: Sandbox) -> None:
     (tweet_id,) = sandbox.ids("own", 1)
     answer = client.send(Request("28hr", (tweet_id,), ("url_clicks",), profile_of(sandbox)))
     assert answer.start is not None
@@ -127,7 +127,7 @@ def test_the_last_28_hours_tell_their_window(client: Client, sandbox: Sandbox) -
     assert 28 <= (answer.end - answer.start).total_seconds() / 3600 <= 29
 
 
-def test_unavailable_tweets_are_told_beside_the_data(client: Client, sandbox: Sandbox) -> None:
+def test_unavailable_tweets_are_listed_with_the_data(client: Client, sandbox: Sandbox) -> None:
     own, gone = sandbox.ids("own", 2), sandbox.ids("deleted", 2)
     answer = client.send(
         Request("totals", (*own, *gone), ("favorites",), profile_of(sandbox), auth="app")
@@ -148,7 +148,7 @@ def test_all_tweets_unavailable_is_an_error_that_names_them(
 
 @pytest.mark.parametrize("status", ["403", "200"])
 @pytest.mark.parametrize("texts", ["together", "by author"])
-def test_tweets_of_others_are_named_whichever_way_the_api_refuses_them(
+def test_tweets_of_other_accounts_are_named_however_the_api_refuses_them(
     client: Client, make_sandbox: MakeSandbox, status: str, texts: str
 ) -> None:
     sandbox = make_sandbox(tweets=300, others=status, others_texts=texts)
@@ -159,7 +159,7 @@ def test_tweets_of_others_are_named_whichever_way_the_api_refuses_them(
     assert caught.value.status == int(status)
 
 
-def test_bare_numbers_among_the_counts_are_taken(client: Client, make_sandbox: MakeSandbox) -> None:
+def test_numbers_among_the_counts_are_accepted(client: Client, make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(tweets=300, bare_numbers=1.0)
     (tweet_id,) = sandbox.ids("own", 1)
     answer = client.send(Request("totals", (tweet_id,), ("favorites",), profile_of(sandbox)))
@@ -177,7 +177,7 @@ def test_bare_numbers_among_the_counts_are_taken(client: Client, make_sandbox: M
         ("cut", ConnectionTroubleError),
     ],
 )
-def test_trouble_on_the_way_is_told_apart(
+def test_network_and_server_failures_have_different_errors(
     client: Client, make_sandbox: MakeSandbox, fault: str, error: type[Exception]
 ) -> None:
     sandbox = make_sandbox(tweets=300, faults={"script": [fault, "ok"]})
@@ -188,7 +188,7 @@ def test_trouble_on_the_way_is_told_apart(
     assert len(client.send(request).groups) == 50
 
 
-def test_an_answer_that_is_not_zipped_though_asked_is_read(
+def test_a_plain_response_is_read_although_gzip_was_requested(
     client: Client, make_sandbox: MakeSandbox
 ) -> None:
     sandbox = make_sandbox(tweets=300, faults={"script": ["plain"]})
@@ -204,7 +204,7 @@ def test_a_zipped_refusal_is_read(client: Client) -> None:
         send_to(client, 403, {"Content-Encoding": "gzip"}, body)
 
 
-def test_a_torn_gzip_body_is_a_cut_off_answer(client: Client) -> None:
+def test_an_incomplete_gzip_body_is_a_cut_off_response(client: Client) -> None:
     body = gzip.compress(b'{"metrics": {"1": {"favorites": "1"}}}' * 50)
     with pytest.raises((ConnectionTroubleError, ServerTroubleError)):
         send_to(client, 200, {"Content-Encoding": "gzip"}, body[: len(body) // 2])
@@ -223,7 +223,7 @@ def test_a_torn_gzip_body_is_a_cut_off_answer(client: Client) -> None:
         (b'{"metrics": []}', "cannot be read"),
     ],
 )
-def test_an_answer_without_figures_is_server_trouble(
+def test_a_response_without_counts_is_a_server_failure(
     client: Client, body: bytes, words: str
 ) -> None:
     with pytest.raises(ServerTroubleError, match=words) as caught:
@@ -231,14 +231,14 @@ def test_an_answer_without_figures_is_server_trouble(
     assert caught.value.status == 200
 
 
-def test_nobody_there_is_told_in_words(client: Client) -> None:
+def test_an_unreachable_host_is_named(client: Client) -> None:
     with answering(200, {}, b"") as (url, _):
         pass
     with pytest.raises(ConnectionTroubleError, match="could not be reached"):
         client.send(Request("totals", ("1",), ("favorites",), profile_at(url)))
 
 
-def test_silence_ends_in_an_error(make_sandbox: MakeSandbox) -> None:
+def test_a_read_timeout_is_an_error(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(tweets=300, latency=2.0)
     with (
         quick_client(timeout=0.2) as client,
@@ -257,9 +257,7 @@ def test_a_signed_request_follows_no_redirect(client: Client, status: int) -> No
 
 
 @pytest.mark.parametrize("auth", ["user", "app"])
-def test_tokens_are_not_sent_to_a_host_that_is_not_the_profiles(
-    auth: str, sandbox: Sandbox
-) -> None:
+def test_tokens_are_sent_only_to_the_hosts_of_their_profile(auth: str, sandbox: Sandbox) -> None:
     profile = profile_of(sandbox, bearer_token="planted")
     signer = profile.user_auth() if auth == "user" else profile.app_auth()
     for url in ("https://example.com/x", "http://127.0.0.1:1/x", "http://example.com/x"):
@@ -267,7 +265,7 @@ def test_tokens_are_not_sent_to_a_host_that_is_not_the_profiles(
             next(signer.auth_flow(httpx.Request("POST", url)))
 
 
-def test_a_request_that_the_profile_has_no_tokens_for_is_not_sent(
+def test_a_request_without_tokens_for_it_is_not_sent(
     client: Client, make_sandbox: MakeSandbox
 ) -> None:
     sandbox = make_sandbox(tweets=300)
@@ -284,7 +282,7 @@ def test_a_request_is_sent_once(make_sandbox: MakeSandbox) -> None:
     assert len(sandbox.log) == 1
 
 
-def test_the_recorder_hears_of_owners_whose_tweets_were_answered_and_of_nobody_else(
+def test_the_recorder_is_called_only_for_owners_whose_tweets_returned_counts(
     make_sandbox: MakeSandbox,
 ) -> None:
     """What X bills is a user's handle whose Tweets were answered with counts."""
@@ -300,7 +298,7 @@ def test_the_recorder_hears_of_owners_whose_tweets_were_answered_and_of_nobody_e
     assert recorded == [profile]
 
 
-def test_a_wrong_clock_is_named_where_the_answer_shows_it() -> None:
+def test_a_wrong_clock_is_named_if_the_response_shows_it() -> None:
     """The Date header is the only sign of it; the text is the same as for a wrong token."""
 
     def refuse(request: httpx.Request) -> httpx.Response:
@@ -367,7 +365,7 @@ def test_every_metric_of_every_endpoint_is_accepted(client: Client, sandbox: San
         assert set(answer.groups[tweet_id]) == set(windows)
 
 
-def test_large_answers_are_read_by_one_thread_and_small_ones_where_they_came(
+def test_large_responses_are_parsed_by_one_thread_and_small_ones_by_the_caller(
     client: Client,
 ) -> None:
     with ThreadPoolExecutor(4) as pool:

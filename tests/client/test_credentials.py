@@ -78,7 +78,7 @@ def test_further_owners_have_two_underscores_and_a_name() -> None:
     ]
 
 
-def test_blanks_around_a_token_are_no_part_of_it() -> None:
+def test_blanks_around_a_token_are_removed() -> None:
     (profile,) = find_profiles(
         variables={"TWITTER_BEARER_TOKEN": " bearer\n", "TWITTER_CONSUMER_KEY": "  "}
     )
@@ -86,7 +86,7 @@ def test_blanks_around_a_token_are_no_part_of_it() -> None:
     assert not profile.consumer_key
 
 
-def test_the_first_place_that_has_a_name_wins_it(
+def test_the_first_place_that_has_a_name_is_used(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (files / ".env").write_text("TWITTER_ACCESS_TOKEN=22-dotenv\nTWITTER_ACCESS_TOKEN__B=23-b\n")
@@ -111,7 +111,7 @@ def test_dotenv_is_found_above_the_working_directory_and_left_out_of_the_environ
     assert "TWITTER_BEARER_TOKEN" not in os.environ
 
 
-def test_a_profile_without_an_app_is_lent_one_for_the_same_hosts_only(
+def test_a_profile_without_an_app_takes_one_of_the_same_hosts_only(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_private(
@@ -126,7 +126,7 @@ def test_a_profile_without_an_app_is_lent_one_for_the_same_hosts_only(
     assert not profiles["local"].consumer_key
 
 
-def test_the_environments_hosts_are_for_all_and_dotenvs_for_its_own(
+def test_hosts_of_the_environment_apply_to_all_profiles_and_those_of_dotenv_to_its_own(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A .env that lies in a directory by chance does not send stored tokens elsewhere."""
@@ -164,7 +164,7 @@ def test_a_file_that_others_may_read_is_refused_in_one_sentence(files: Path, mod
         "\xff",
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_without_its_content(files: Path, text: str) -> None:
+def test_an_unusable_file_is_reported_without_its_content(files: Path, text: str) -> None:
     write_private(config_file(), "").write_bytes(text.encode("latin-1"))
     with pytest.raises(CredentialsError, match="cannot be used") as caught:
         find_profiles()
@@ -177,7 +177,7 @@ def test_no_keys_at_all_points_to_the_sandbox(files: Path) -> None:
         find_profile()
 
 
-def test_an_unknown_name_lists_those_there_are() -> None:
+def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(CredentialsError, match="no profile 'x'; there are: default"):
         find_profiles(["x"], variables=APP)
 
@@ -231,7 +231,7 @@ def test_signatures_are_right_by_the_standard_and_leave_the_body_out(
     assert not signed_by_hand(header, "POST", url, (secret, token_secret + "x"))
 
 
-def test_every_signature_has_a_nonce_of_its_own(sandbox: Sandbox) -> None:
+def test_every_signature_has_its_own_nonce(sandbox: Sandbox) -> None:
     signer = profile_of(sandbox).user_auth()
     headers = {
         next(signer.auth_flow(httpx.Request("POST", sandbox.url))).headers["Authorization"]
@@ -254,7 +254,7 @@ def test_a_bearer_token_is_fetched_once_and_kept(make_sandbox: MakeSandbox) -> N
     assert paths.count("/insights/engagement/totals") == 3
 
 
-def test_a_kept_bearer_token_that_died_is_fetched_anew_once(make_sandbox: MakeSandbox) -> None:
+def test_a_revoked_bearer_token_is_fetched_again_once(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(tweets=300, seed=78)
     request = Request(
         "totals", tuple(sandbox.ids("own", 1)), ("favorites",), profile_of(sandbox), auth="app"
@@ -292,7 +292,7 @@ def test_a_login_stores_a_profile_that_works(files: Path, sandbox: Sandbox) -> N
     assert list(config_file().parent.iterdir()) == [config_file()]
 
 
-def test_a_second_login_takes_the_app_that_is_there(files: Path, sandbox: Sandbox) -> None:
+def test_a_second_login_uses_the_stored_app(files: Path, sandbox: Sandbox) -> None:
     for account, name in ((0, "Zero"), (1, "")):
         person = Person(lambda page, account=account: pin_from(page, account))  # type: ignore[misc]
         first = account == 0
@@ -310,7 +310,7 @@ def test_a_second_login_takes_the_app_that_is_there(files: Path, sandbox: Sandbo
     assert all(p.has_user and p.has_app for p in profiles)
 
 
-def test_what_else_the_file_holds_stays(files: Path) -> None:
+def test_other_content_of_the_file_is_kept(files: Path) -> None:
     text = '# mine\n[profiles.other]\naccess_token = "1-x"  # hers\n'
     path = write_private(config_file(), text)
     profile = Profile("new", LIVE, "key-of-app", "part-of-app", "2-y", "z")  # type: ignore[arg-type]
@@ -323,7 +323,7 @@ def test_what_else_the_file_holds_stays(files: Path) -> None:
     assert {p.name: p.user_id for p in find_profiles()} == {"other": "1", "new": "2"}
 
 
-def test_a_wrong_pin_is_told_and_nothing_is_stored(files: Path, sandbox: Sandbox) -> None:
+def test_a_wrong_pin_is_reported_and_nothing_is_stored(files: Path, sandbox: Sandbox) -> None:
     person = Person(lambda page: pin_from(page) and "0000000")
     with pytest.raises(UnauthenticatedError, match="PIN"):
         login(
@@ -378,13 +378,13 @@ def test_nothing_from_the_login_host_reaches_the_terminal_unescaped(files: Path)
 
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "500 Internal Server Error"])
-def test_the_words_of_a_login_host_that_refuses_are_escaped(files: Path, status: str) -> None:
+def test_the_text_of_a_login_host_that_refuses_is_escaped(files: Path, status: str) -> None:
     with serving(answers(b"\x1b]0;owned\x07", status)) as url, pytest.raises(ApiError) as caught:
         login(consumer_key="key of app", consumer_secret="secret of app", hosts=hosts_at(url))
     assert str(caught.value).isprintable()
 
 
-def test_a_wrong_app_is_told_before_anybody_opens_a_page(files: Path, sandbox: Sandbox) -> None:
+def test_a_wrong_app_is_reported_before_the_page_opens(files: Path, sandbox: Sandbox) -> None:
     person = Person()
     with pytest.raises(UnauthenticatedError, match="request token"):
         login(
@@ -409,7 +409,7 @@ def test_a_login_that_nobody_answers_says_so(
 
 
 def test_a_login_without_a_host_says_so(files: Path) -> None:
-    with pytest.raises(ConnectionTroubleError, match="did not answer"):
+    with pytest.raises(ConnectionTroubleError, match="did not respond"):
         login(
             consumer_key="some key",
             consumer_secret="some secret",

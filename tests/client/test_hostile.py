@@ -44,9 +44,7 @@ def ask(behave: Behavior, *, by: Any = None, auth: Any = "user", **options: Any)
 
 @pytest.mark.parametrize("auth", ["user", "app"])
 @pytest.mark.parametrize("behave", [drips_headers, drips_body])
-def test_a_response_that_never_ends_is_given_up_at_the_deadline(
-    behave: Behavior, auth: str
-) -> None:
+def test_an_endless_response_is_dropped_at_the_deadline(behave: Behavior, auth: str) -> None:
     with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.5 s"):
         ask(behave, auth=auth, deadline=0.5)
 
@@ -76,7 +74,7 @@ def test_a_connection_that_is_made_after_the_deadline_is_cut_at_once() -> None:
 
 
 def test_a_server_that_never_answers_is_named() -> None:
-    with pytest.raises(ConnectionTroubleError, match=r"127\.0\.0\.1 did not answer in time"):
+    with pytest.raises(ConnectionTroubleError, match=r"127\.0\.0\.1 did not respond in time"):
         ask(silent, timeout=0.2)
 
 
@@ -117,7 +115,7 @@ def test_a_web_page_instead_of_data_points_to_a_proxy_or_a_sign_in_page() -> Non
         ("511 Network Authentication Required", "sign"),
     ],
 )
-def test_a_network_that_wants_a_sign_in_first_is_named(status: str, words: str) -> None:
+def test_a_network_that_requires_a_sign_in_is_named(status: str, words: str) -> None:
     with pytest.raises(BadRequestError, match=words):
         ask(answers(b"", status, Location="http://login.hotel.example/"))
 
@@ -155,7 +153,7 @@ def test_headers_with_impossible_numbers_cost_no_response() -> None:
     "count", ["-5", "1_000", "\uff13", " 5", "", "5.0", "1e3", True, -5, 5.5, None, [], {}]
 )
 @pytest.mark.parametrize("by", [None, "day", "hour"])
-def test_a_count_that_is_no_count_is_a_malformed_response(count: object, by: str | None) -> None:
+def test_an_invalid_count_is_a_malformed_response(count: object, by: str | None) -> None:
     series = {None: count, "day": {"2026-10-01": count}, "hour": {"2026-10-01": {"05": count}}}
     body = json.dumps({"metrics": {"1": {"favorites": series[by]}}}).encode()
     with pytest.raises(ServerTroubleError, match="not as documented"):
@@ -163,7 +161,7 @@ def test_a_count_that_is_no_count_is_a_malformed_response(count: object, by: str
 
 
 @pytest.mark.parametrize("count", ["0", "12", "9" * 18, 0, 12])
-def test_counts_are_taken_as_text_or_number(count: object) -> None:
+def test_counts_may_be_text_or_numbers(count: object) -> None:
     answer = ask(answers(json.dumps({"metrics": {"1": {"favorites": count}}}).encode()))
     assert int(answer.groups["1"]["favorites"]) == int(str(count))
 
@@ -179,7 +177,7 @@ def test_counts_are_taken_as_text_or_number(count: object) -> None:
         {"favorites": {"1": "5"}, "1": 5},
     ],
 )
-def test_another_shape_than_asked_for_is_said_in_words(groups: object) -> None:
+def test_a_response_of_another_shape_is_reported(groups: object) -> None:
     with pytest.raises(ServerTroubleError, match="not as documented"):
         ask(answers(json.dumps({"metrics": groups}).encode()))
 

@@ -50,7 +50,7 @@ def test_tokens_go_nowhere_else(url: str) -> None:
         Hosts("any", LIVE.api, url)
 
 
-def test_without_variables_the_live_hosts_are_meant() -> None:
+def test_without_variables_the_live_hosts_are_used() -> None:
     assert hosts_from_env({}) is LIVE
 
 
@@ -66,17 +66,17 @@ def test_variables_name_other_hosts() -> None:
     assert hosts.sandbox
 
 
-def test_a_sandbox_gives_out_its_own_tokens() -> None:
+def test_a_sandbox_issues_its_own_tokens() -> None:
     """The key and secret of a sandbox are not sent to the live auth host by omission."""
     assert hosts_at("http://127.0.0.1:1").auth == "http://127.0.0.1:1"
 
 
-def test_an_address_that_holds_a_password_is_not_repeated_in_the_error() -> None:
+def test_an_address_with_a_password_is_not_repeated_in_the_error() -> None:
     with pytest.raises(InputError) as caught:
         hosts_at("https://me:planted-password@example.com")
     assert "planted-password" not in str(caught.value)
 
 
-def test_loopback_is_told_by_address_not_by_prefix() -> None:
+def test_loopback_is_recognized_by_address_and_not_by_prefix() -> None:
     assert is_loopback("http://127.8.9.1")
     assert not is_loopback("http://127.0.0.1.example.com")

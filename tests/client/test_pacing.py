@@ -1,4 +1,4 @@
-"""Pacing: as fast as the quota allows and not faster, alone or beside others."""
+"""Pacing: as fast as the quota allows and not faster, alone or beside other clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 @KINDS
 @pytest.mark.parametrize("limit", [1, 10, 60, 600])
 @pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
-def test_alone_the_quota_is_used_whole_and_never_exceeded(
+def test_one_client_uses_the_whole_quota_and_never_exceeds_it(
     kind: str, limit: int, latency: float
 ) -> None:
     windows = 4 if limit == 600 else 6
@@ -43,20 +43,20 @@ def test_alone_the_quota_is_used_whole_and_never_exceeded(
     workers=st.integers(1, 100),
     seed=st.integers(0, 9),
 )
-def test_alone_nothing_is_ever_refused(
+def test_one_client_is_never_refused(
     kind: str, limit: int, latency: float, jitter: float, phase: float, workers: int, seed: int
 ) -> None:
-    """Whatever the latency and its wobble: arrivals are bounded, not guessed."""
+    """At any latency and jitter: arrivals are bounded, not guessed."""
     quota = Quota(limit, 60.0, kind, phase)
     traffic, _ = run(quota, 2.5, latency=latency, jitter=jitter, workers=workers, seed=seed)
-    # A way shorter than all before by more than the guard is the one thing that isn't bounded.
+    # Only an outbound time shorter than all before by more than the guard is not bounded.
     assert len(traffic.refused) <= (1 if jitter > 0.4 else 0)
 
 
 @KINDS
 @pytest.mark.parametrize("limit", [10, 60, 600])
 @pytest.mark.parametrize("latency", [0.05, 2.0])
-def test_a_stranger_who_takes_half_keeps_it_and_hardly_anything_of_ours_is_refused(
+def test_another_client_keeps_its_half_and_few_of_our_requests_are_refused(
     kind: str, limit: int, latency: float
 ) -> None:
     quota = Quota(limit, 60.0, kind, phase=17.0)
@@ -71,7 +71,7 @@ def test_a_stranger_who_takes_half_keeps_it_and_hardly_anything_of_ours_is_refus
 
 
 @KINDS
-def test_a_stranger_who_comes_at_random_is_noticed(kind: str) -> None:
+def test_another_client_with_random_requests_is_noticed(kind: str) -> None:
     quota = Quota(60, 60.0, kind)
     traffic, tracker = run(
         quota, 10, latency=0.5, stranger=lambda rng: rng.expovariate(0.5), seed=3
@@ -81,7 +81,7 @@ def test_a_stranger_who_comes_at_random_is_noticed(kind: str) -> None:
 
 
 @KINDS
-def test_when_the_stranger_leaves_the_whole_quota_is_used_again(kind: str) -> None:
+def test_the_whole_quota_is_used_again_after_another_client_leaves(kind: str) -> None:
     quota = Quota(60, 60.0, kind)
     traffic, tracker = run(quota, 12, latency=0.1, stranger=lambda _: 2.0, stranger_ends=240.0)
     late = [moment for moment in traffic.accepted if moment > 480.0]
@@ -90,7 +90,7 @@ def test_when_the_stranger_leaves_the_whole_quota_is_used_again(kind: str) -> No
 
 
 @pytest.mark.parametrize("tells_reset", [True, False])
-def test_a_quota_that_somebody_emptied_before_is_waited_for(tells_reset: bool) -> None:
+def test_a_quota_that_is_already_spent_is_waited_for(tells_reset: bool) -> None:
     quota = Quota(30, 60.0, "fixed")
     for _ in range(30):
         quota.take(0.0)
@@ -99,7 +99,7 @@ def test_a_quota_that_somebody_emptied_before_is_waited_for(tells_reset: bool) -
     assert len(traffic.accepted) >= 60
 
 
-def test_a_limit_by_second_is_kept_as_well() -> None:
+def test_a_limit_per_second_is_kept_too() -> None:
     minute, second = Quota(600, 60.0, "fixed"), Quota(5, 1.0, "sliding")
     traffic, _ = run(minute, 0.5, latency=0.1, second=second)
     assert traffic.refused == []
@@ -109,7 +109,7 @@ def test_a_limit_by_second_is_kept_as_well() -> None:
 @KINDS
 @pytest.mark.parametrize("limit", [10, 60, 600])
 @pytest.mark.parametrize("latency", [0.05, 2.0])
-def test_endpoints_that_tell_the_same_limit_share_one_quota(
+def test_endpoints_with_the_same_limit_share_one_quota(
     kind: str, limit: int, latency: float
 ) -> None:
     quota = Quota(limit, 60.0, kind, phase=17.0)
@@ -120,7 +120,7 @@ def test_endpoints_that_tell_the_same_limit_share_one_quota(
 
 
 @KINDS
-def test_endpoints_that_tell_different_limits_have_a_quota_each(kind: str) -> None:
+def test_endpoints_with_different_limits_have_separate_quotas(kind: str) -> None:
     limits = {"totals": 60, "28hr": 20, "historical": 10}
     own = {name: Quota(limit, 60.0, kind, phase=17.0) for name, limit in limits.items()}
     traffic, _ = run(
@@ -149,7 +149,7 @@ def test_until_the_limit_is_known_requests_go_one_by_one() -> None:
     assert tracker.limits["totals"] == 10
 
 
-def test_a_limit_that_changes_is_followed() -> None:
+def test_a_changed_limit_is_followed() -> None:
     tracker = QuotaTracker()
     for limit in (100, 5):
         number = tracker.enter("totals", 1.0)
@@ -157,7 +157,7 @@ def test_a_limit_that_changes_is_followed() -> None:
     assert tracker.left("totals", 1.2) == 3
 
 
-def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
+def test_refusals_in_one_round_count_once_and_the_named_wait_is_kept() -> None:
     tracker = QuotaTracker()
     numbers = [tracker.enter("totals", 0.0) for _ in range(5)]
     for number in numbers:
@@ -166,14 +166,14 @@ def test_refusals_in_one_round_count_once_and_the_wait_told_is_kept() -> None:
     assert tracker.wait("totals", 1.0) == pytest.approx(7.0)
 
 
-def test_a_wait_beyond_all_reason_is_not_believed() -> None:
+def test_an_impossible_wait_is_ignored() -> None:
     tracker = QuotaTracker()
     number = tracker.enter("totals", 0.0)
     tracker.learn(number, QuotaHeaders(429, 10, 0, wait=1e9), 1.0, lambda attempt: 3.0)
     assert tracker.wait("totals", 1.0) <= 3.0
 
 
-def test_a_killed_process_does_not_hold_its_places_for_ever() -> None:
+def test_requests_of_a_killed_process_are_forgotten() -> None:
     tracker = QuotaTracker()
     first = tracker.enter("totals", 0.0)
     tracker.learn(first, QuotaHeaders(200, 5, 4), 0.1, backoff)

@@ -47,7 +47,7 @@ KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 # -- headers -----------------------------------------------------------------------------------
 
 
-def test_headers_are_read_as_far_as_they_are_there() -> None:
+def test_missing_headers_are_none() -> None:
     assert read_headers({}, 200, 0.0) == QuotaHeaders(200)
     headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "59"}
     assert read_headers(headers, 200, 0.0) == QuotaHeaders(200, 60, 59)
@@ -82,9 +82,7 @@ def test_headers_are_read_as_far_as_they_are_there() -> None:
         ),
     ],
 )
-def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
-    headers: dict[str, str], wait: float | None
-) -> None:
+def test_the_wait_follows_the_clock_of_the_api(headers: dict[str, str], wait: float | None) -> None:
     assert read_headers(headers, 429, 1000.0).wait == wait
 
 
@@ -95,7 +93,7 @@ def test_the_wait_is_taken_as_told_by_the_apis_own_clock(
         st.text() | st.floats().map(str),
     )
 )
-def test_headers_that_make_no_sense_are_passed_over(headers: dict[str, str]) -> None:
+def test_invalid_headers_are_ignored(headers: dict[str, str]) -> None:
     told = read_headers(headers, 200, 1000.0)
     assert told.wait is None or told.wait >= 0
 
@@ -118,7 +116,7 @@ def test_a_second_that_allows_the_whole_minute_limits_nothing() -> None:
 
 
 @pytest.mark.parametrize("number", ["20000000000000000000", "1e300", "-1", "inf", "nan", "soon"])
-def test_a_number_that_no_quota_can_have_is_passed_over(number: str) -> None:
+def test_an_impossible_number_is_ignored(number: str) -> None:
     names = ("minute-limit", "minute-remaining", "second-limit", "second-remaining")
     headers = {f"x-per-{name}": number for name in names}
     assert read_headers(headers, 200, 0.0) == QuotaHeaders(200)
@@ -157,7 +155,7 @@ class Clock:
 
 
 def ask(pacer: Pacer, clock: Clock, limit: int, left: int, status: int = 200) -> float:
-    """Send one request, which takes no time; gives the seconds it waited for its turn."""
+    """Send one request, which takes no time; give the seconds that it waited."""
     began = clock.now
     ticket = pacer.acquire()
     told = {"x-per-minute-limit": str(limit), "x-per-minute-remaining": str(left)}
@@ -184,7 +182,7 @@ def test_two_pacers_on_one_file_share_one_quota(kind: str, tmp_path: Path) -> No
     assert pacers[0].state().others == 0
 
 
-def test_the_state_tells_limit_and_what_is_left() -> None:
+def test_the_state_has_the_limit_and_what_is_left() -> None:
     clock = Clock()
     pacer = clock.pacer()
     assert pacer.state().limit is None
@@ -197,7 +195,7 @@ def test_the_state_tells_limit_and_what_is_left() -> None:
 
 
 @pytest.mark.parametrize("set_by", [-3600.0, -20.0, 3600.0])
-def test_a_clock_that_is_set_changes_no_wait(
+def test_setting_the_wall_clock_changes_no_wait(
     set_by: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = Pacer(QuotaStore(tmp_path / "quota"))
@@ -211,8 +209,8 @@ def test_a_clock_that_is_set_changes_no_wait(
     assert 55 < second.state().wait < 61
 
 
-def test_what_was_noted_before_the_machine_was_restarted_holds_nobody_up(tmp_path: Path) -> None:
-    """The steady clock begins anew then."""
+def test_requests_before_a_restart_of_the_machine_do_not_count(tmp_path: Path) -> None:
+    """The monotonic clock then starts again."""
     clock = Clock()
     ask(clock.pacer(tmp_path / "quota"), clock, 1, 0)
     clock.now = 5.0
@@ -263,7 +261,7 @@ def foreign_database() -> bytes:
 
 @ANY_SPEED
 @given(st.binary(max_size=200))
-def test_pacing_is_shared_whatever_the_file_held_before(content: bytes) -> None:
+def test_pacing_is_shared_whatever_the_file_contained_before(content: bytes) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as directory:
@@ -282,7 +280,7 @@ def test_a_damaged_or_foreign_file_is_set_aside_whole(content: bytes, tmp_path: 
     assert clock.pacer(path).state().left == 4
 
 
-def test_a_file_that_is_damaged_while_it_is_in_use_costs_nothing_that_was_learned(
+def test_a_file_damaged_while_in_use_loses_nothing_learned(
     tmp_path: Path,
 ) -> None:
     path, clock = tmp_path / "quota.sqlite3", Clock()
@@ -294,7 +292,7 @@ def test_a_file_that_is_damaged_while_it_is_in_use_costs_nothing_that_was_learne
     assert clock.pacer(path).state().left == 3
 
 
-def test_a_file_that_was_removed_while_it_is_in_use_is_made_again(tmp_path: Path) -> None:
+def test_a_file_removed_while_in_use_is_created_again(tmp_path: Path) -> None:
     path, clock = tmp_path / "quota.sqlite3", Clock()
     pacer = clock.pacer(path)
     ask(pacer, clock, 5, 4)
@@ -324,7 +322,7 @@ def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
     assert new.exists()
 
 
-def test_the_tracker_survives_the_way_through_the_file(tmp_path: Path) -> None:
+def test_the_tracker_is_the_same_after_a_round_trip_through_the_file(tmp_path: Path) -> None:
     path, clock = tmp_path / "quota.sqlite3", Clock()
     pacer = clock.pacer(path)
     ticket = pacer.acquire("28hr")
@@ -337,7 +335,7 @@ def test_the_tracker_survives_the_way_through_the_file(tmp_path: Path) -> None:
     assert pacer.state("28hr").left == other.state("28hr").left
 
 
-def test_a_directory_that_cannot_be_used_is_told_once_and_pacing_goes_on(
+def test_an_unusable_directory_is_reported_once_and_pacing_continues(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a directory")

@@ -45,7 +45,7 @@ def refusal_of(client: Client, request: Request) -> errors.ApiError:
     return caught.value
 
 
-def test_somebody_elses_tweets(world: Sandbox, client: Client) -> None:
+def test_tweets_of_another_account(world: Sandbox, client: Client) -> None:
     others = tuple(world.ids("others", 3))
     for endpoint, metric in (
         ("totals", "impressions"),
@@ -131,7 +131,7 @@ def test_a_wrong_kind_of_authorization(world: Sandbox, client: Client) -> None:
     assert found.key == "unknown authorization"
 
 
-def test_a_clock_that_is_off_is_named_where_the_api_says_so(client: Client) -> None:
+def test_a_wrong_clock_is_named_if_the_api_says_so(client: Client) -> None:
     with Sandbox(
         tweets=300, per_minute=1_000_000, reasons="detailed", clock_skew=3600.0
     ) as sandbox:
@@ -150,7 +150,7 @@ def test_an_app_without_the_product(world: Sandbox, client: Client) -> None:
     assert "account manager" in error.advice
 
 
-def test_a_key_and_secret_that_give_no_bearer_token(world: Sandbox, client: Client) -> None:
+def test_a_key_and_secret_without_a_bearer_token(world: Sandbox, client: Client) -> None:
     profile = profile_of(world, consumer_secret="planted")
     error = refusal_of(client, Request("totals", ("1",), ("favorites",), profile, auth="app"))
     assert type(error) is errors.UnauthenticatedError
@@ -208,7 +208,7 @@ def test_a_wrong_address(world: Sandbox, client: Client) -> None:
     assert "ENGAGEMENT_API_URL" in error.advice
 
 
-def test_partial_answers_say_why_they_are_partial() -> None:
+def test_partial_responses_say_why_they_are_partial() -> None:
     texts = ["Impressions & engagements for tweets older than 90 days (...) are not supported"]
     assert explain(400, texts).key == "impressions too old"
 
@@ -232,12 +232,12 @@ def test_tweets_are_unavailable_only_if_the_api_rejects_the_request_for_it(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
-def test_server_trouble_is_told_by_status_whatever_it_says(status: int) -> None:
+def test_a_5xx_is_a_server_failure_whatever_its_text(status: int) -> None:
     for texts in ([], ["internal server error"], ["Service unavailable"], ["<html>"]):
         assert type(error_for(status, texts)) is errors.ServerTroubleError
 
 
-def test_every_answer_has_an_explanation() -> None:
+def test_every_response_has_an_explanation() -> None:
     for status in range(100, 600):
         for texts in ([], ["some text nobody has seen"]):
             error = error_for(status, texts)
@@ -265,7 +265,7 @@ def test_all_metrics_of_a_refusal_are_named() -> None:
     assert error_for(400, [text]).metrics == (*METRICS, "media_clicks")
 
 
-def test_a_clock_a_little_off_is_not_blamed() -> None:
+def test_a_slightly_wrong_clock_is_not_blamed() -> None:
     from datetime import timedelta
 
     assert "clock is" not in error_for(401, [], clock_off=timedelta(seconds=5)).what

@@ -1,4 +1,4 @@
-"""Request bodies made up from the sandbox's own OpenAPI description, good ones and bad ones."""
+"""Random request bodies from the sandbox's own OpenAPI description, valid and invalid."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def body_schema(description: dict[str, Any], path: str) -> dict[str, Any]:
 
 @st.composite
 def _spoiled(draw: st.DrawFn, good: st.SearchStrategy) -> Any:
-    """A good body with one thing in it that is not."""
+    """A valid body with one invalid value."""
     body = json.loads(json.dumps(draw(good)))
     at = body
     while isinstance(at, (dict, list)) and at:
@@ -83,7 +83,7 @@ def _spoiled(draw: st.DrawFn, good: st.SearchStrategy) -> Any:
 
 
 def bodies(description: dict[str, Any], path: str, ids: Sequence[str]) -> st.SearchStrategy:
-    """Bytes to post: by the schema, nearly so, some JSON, and anything at all."""
+    """Bytes to post: valid bodies, almost valid ones, other JSON, and any bytes."""
     good = from_schema(body_schema(description, path), ids)
     spoiled = _spoiled(good)
     with_json = st.one_of(good, good, good, good, spoiled, anything).map(
@@ -94,7 +94,7 @@ def bodies(description: dict[str, Any], path: str, ids: Sequence[str]) -> st.Sea
 
 
 def checkers(description: dict[str, Any]) -> dict[str, Draft202012Validator]:
-    """Validators of a data answer and of a refusal."""
+    """Validators of a response with data and of a refusal."""
     return {
         name: Draft202012Validator(
             {"$ref": f"#/components/schemas/{name}", "components": description["components"]}

@@ -40,7 +40,7 @@ def test_server_errors_come_as_json_html_or_nothing(troubled: Sandbox, status: i
 
 
 @pytest.mark.parametrize("fault", ["drop", "cut"])
-def test_a_connection_can_end_before_or_in_the_answer(troubled: Sandbox, fault: str) -> None:
+def test_a_connection_can_end_before_or_within_the_response(troubled: Sandbox, fault: str) -> None:
     troubled.faults.configure([fault])
     with pytest.raises(requests.exceptions.RequestException):
         ask(troubled)
@@ -62,13 +62,13 @@ def test_a_body_can_come_slowly_and_whole(troubled: Sandbox) -> None:
     assert time.perf_counter() - began >= 0.25
 
 
-def test_an_answer_can_be_plain_although_gzip_was_asked_for(troubled: Sandbox) -> None:
+def test_a_response_can_be_plain_although_gzip_was_requested(troubled: Sandbox) -> None:
     troubled.faults.configure(["plain"])
     assert "content-encoding" not in ask(troubled).headers
     assert ask(troubled).headers["content-encoding"] == "gzip"
 
 
-def test_every_answer_can_wait(make_sandbox: Make) -> None:
+def test_every_response_can_be_delayed(make_sandbox: Make) -> None:
     slow = make_sandbox(latency=0.2)
     began = time.perf_counter()
     ask(slow)
@@ -115,7 +115,7 @@ def test_the_auth_host_can_be_broken_at_its_paths(make_sandbox: Make) -> None:
     assert answer.headers["content-type"].startswith("text/html")
 
 
-def test_a_clock_that_is_off_refuses_signatures_and_not_bearers(make_sandbox: Make) -> None:
+def test_a_wrong_clock_refuses_signatures_but_not_bearer_tokens(make_sandbox: Make) -> None:
     sandbox = make_sandbox(clock_skew=3600, reasons="detailed")
     answer = ask(sandbox)
     assert answer.status_code == 401
@@ -124,7 +124,7 @@ def test_a_clock_that_is_off_refuses_signatures_and_not_bearers(make_sandbox: Ma
     assert answer.status_code == 200
 
 
-def test_trouble_is_set_shown_and_ended_over_http(make_sandbox: Make) -> None:
+def test_faults_are_set_shown_and_stopped_over_http(make_sandbox: Make) -> None:
     sandbox = make_sandbox()
     url = sandbox.url + "/sandbox/faults"
     assert requests.post(url, json={"script": ["503", "ok"], "rates": {"drop": 0.0}}).json()[
@@ -148,9 +148,7 @@ def test_trouble_is_set_shown_and_ended_over_http(make_sandbox: Make) -> None:
     ],
     ids=str,
 )  # fmt: skip
-def test_wishes_that_make_no_sense_are_refused_and_change_nothing(
-    troubled: Sandbox, wanted: object
-) -> None:
+def test_invalid_faults_are_refused_and_change_nothing(troubled: Sandbox, wanted: object) -> None:
     url = troubled.url + "/sandbox/faults"
     before = requests.get(url).json()
     answer = requests.post(url, json=wanted)

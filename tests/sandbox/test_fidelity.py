@@ -35,7 +35,7 @@ def test_every_test_that_the_page_names_exists() -> None:
     assert all(re.fullmatch(r"(`test_\w+`(, |$))+", row[3]) for row in ROWS)
 
 
-def test_every_switch_is_on_the_page_and_every_one_on_the_page_is_a_switch() -> None:
+def test_the_page_names_every_switch_and_no_other() -> None:
     named = {name for row in ROWS for name in re.findall(r"`(\w+)`", row[2])}
     assert named <= SETTINGS
     assert SETTINGS - named == {"clock", "auth_clock", "monotonic"}

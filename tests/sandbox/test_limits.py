@@ -29,7 +29,7 @@ def ask(sandbox: Sandbox, endpoint: str = "totals", **options: Any) -> tuple[int
     return answer.status_code, int(answer.headers["x-per-minute-remaining"])
 
 
-def test_each_answer_tells_the_limit_and_what_remains_and_beyond_is_a_429(
+def test_every_response_has_the_limit_headers_and_beyond_the_limit_comes_a_429(
     make_sandbox: Make,
 ) -> None:
     hand = Hand()
@@ -60,7 +60,7 @@ def test_refused_requests_count_and_unauthenticated_ones_do_not(make_sandbox: Ma
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_a_bad_token_is_told_what_its_app_has_left(make_sandbox: Make, shared: bool) -> None:
+def test_a_401_has_the_limit_headers_of_its_app(make_sandbox: Make, shared: bool) -> None:
     sandbox = make_sandbox(per_minute=5, monotonic=Hand(), shared=shared)
     assert ask(sandbox) == (200, 4)
     token = sandbox.accounts[0].access_token
@@ -69,7 +69,7 @@ def test_a_bad_token_is_told_what_its_app_has_left(make_sandbox: Make, shared: b
     assert ask(sandbox) == (401, 4)
 
 
-def test_a_fixed_window_gives_all_back_at_once_and_a_sliding_one_bit_by_bit(
+def test_a_fixed_window_resets_at_once_and_a_sliding_one_gradually(
     make_sandbox: Make,
 ) -> None:
     for window, left in (("fixed", 1), ("sliding", 0)):
@@ -85,7 +85,7 @@ def test_a_fixed_window_gives_all_back_at_once_and_a_sliding_one_bit_by_bit(
         assert ask(sandbox) == (200, 1)
 
 
-def test_each_app_has_a_quota_of_its_own() -> None:
+def test_each_app_has_its_own_limit() -> None:
     limit = Limit(2, 60.0, "fixed", Hand())
     limit.spend("app")
     assert (limit.remaining("app"), limit.remaining("another app")) == (1, 2)
@@ -107,7 +107,7 @@ def test_user_tokens_and_the_bearer_of_an_app_share_its_quota(make_sandbox: Make
     assert answer.headers["x-per-minute-remaining"] == "1"
 
 
-def test_a_quota_a_second_has_headers_of_its_own(make_sandbox: Make) -> None:
+def test_a_limit_per_second_has_its_own_headers(make_sandbox: Make) -> None:
     hand = Hand()
     sandbox = make_sandbox(per_minute=100, per_second=2, monotonic=hand)
     answers = [post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"]) for _ in range(3)]
@@ -119,7 +119,7 @@ def test_a_quota_a_second_has_headers_of_its_own(make_sandbox: Make) -> None:
     assert ask(sandbox) == (200, 97)
 
 
-def test_resets_are_told_in_epoch_seconds_of_the_real_clock(make_sandbox: Make) -> None:
+def test_reset_headers_are_epoch_seconds_of_the_real_clock(make_sandbox: Make) -> None:
     hand, real = Hand(), 1_790_000_000.0
     sandbox = make_sandbox(
         per_minute=2, per_second=1, window_seconds=10, monotonic=hand, auth_clock=lambda: real,
@@ -131,7 +131,7 @@ def test_resets_are_told_in_epoch_seconds_of_the_real_clock(make_sandbox: Make) 
     assert 1 <= int(answer.headers["x-per-second-reset"]) - real <= 2
 
 
-def test_the_headers_of_a_second_and_of_resets_can_be_left_out(make_sandbox: Make) -> None:
+def test_headers_for_seconds_and_resets_can_be_omitted(make_sandbox: Make) -> None:
     names = {"x-per-minute-limit", "x-per-minute-remaining"}
     recorded = {"x-per-minute-reset"} | {
         f"x-per-second-{name}" for name in ("limit", "remaining", "reset")

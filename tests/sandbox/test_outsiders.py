@@ -119,7 +119,7 @@ def test_curl_with_a_bearer_token_gets_public_metrics(sandbox: Sandbox) -> None:
     assert len(json.loads(done.stdout)["perTweetMetricsUnowned"]) == 2
 
 
-def test_a_client_that_adds_a_body_hash_is_let_in(
+def test_a_client_that_adds_a_body_hash_is_accepted(
     sandbox: Sandbox, keys: tuple[str, str, str, str]
 ) -> None:
     body = json.dumps(
@@ -142,7 +142,7 @@ def test_a_client_that_adds_a_body_hash_is_let_in(
 
 
 def test_a_bearer_token_is_fetched_with_key_and_secret_and_used(sandbox: Sandbox) -> None:
-    """As programs on urllib do, which gunzip what they get by hand."""
+    """As programs with urllib do, which gunzip responses themselves."""
     pair = f"{sandbox.consumer_key}:{sandbox.consumer_secret}".encode()
     request = urllib.request.Request(
         sandbox.url + "/oauth2/token",
@@ -174,7 +174,7 @@ def test_a_bearer_token_is_fetched_with_key_and_secret_and_used(sandbox: Sandbox
     assert int(counts["Grand Totals"]["favorites"]) >= 0
 
 
-def test_a_client_that_gunzips_every_answer_can_read_a_refusal(sandbox: Sandbox) -> None:
+def test_a_client_that_gunzips_every_response_can_read_a_refusal(sandbox: Sandbox) -> None:
     for path, status in ((TOTALS, 401), ("/nowhere", 404)):
         response = requests.post(
             sandbox.url + path, data=b"{}", headers={"Accept-Encoding": "gzip"}, stream=True

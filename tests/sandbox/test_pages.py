@@ -34,7 +34,7 @@ def wait(browser: Any) -> None:
         browser.events.append(json.loads(browser.socket.recv()))
 
 
-def test_a_person_reads_the_pin_in_large_digits_and_it_is_good(
+def test_the_page_shows_the_pin_in_large_digits_and_the_pin_works(
     browser: Any, sandbox: Sandbox
 ) -> None:
     token = start(sandbox)
@@ -51,7 +51,7 @@ def test_a_person_reads_the_pin_in_large_digits_and_it_is_good(
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_index_page_fits_its_window_and_asks_nobody_else(
+def test_the_index_page_fits_its_window_and_makes_no_requests(
     browser: Any, make_sandbox: Callable[..., Sandbox], width: int
 ) -> None:
     sandbox = make_sandbox()

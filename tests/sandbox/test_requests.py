@@ -20,7 +20,7 @@ DAY, HOUR = "engagement.day", "engagement.hour"
 
 @pytest.fixture(scope="module")
 def frozen() -> Any:
-    """A sandbox in which it is always the same moment, so that answers can be compared."""
+    """A sandbox whose time stands still, so that responses can be compared."""
     with Sandbox(per_minute=10**6, clock=lambda: NOW) as running:
         yield running
 
@@ -43,7 +43,7 @@ def test_no_or_bad_json_is_a_400_with_texts(frozen: Sandbox, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("bad", ["", "abc", "-1", "12.5", 12.5, True, None, [], "9" * 30, "１２"])
-def test_an_id_that_is_none_is_refused_by_name(frozen: Sandbox, bad: Any) -> None:
+def test_an_invalid_id_is_refused_by_name(frozen: Sandbox, bad: Any) -> None:
     answer = post(frozen, "totals", [*frozen.ids("own", 1), bad], ["favorites"])
     assert answer.status_code == 400
     assert answer.json()["errors"][0].startswith("Invalid Tweet ID: ")
@@ -68,7 +68,7 @@ def test_unknown_keys_are_ignored_and_an_id_twice_counts_once(frozen: Sandbox) -
     assert once == twice
 
 
-def test_an_app_without_the_product_is_told_so(frozen: Sandbox, make_sandbox: Make) -> None:
+def test_an_app_without_access_is_refused(frozen: Sandbox, make_sandbox: Make) -> None:
     expected = {"errors": ["Your application id is not authorized."]}
     for running, status in ((frozen, 401), (make_sandbox(no_access_status=403), 403)):
         token = running.service.keys.app_without_access.bearer_token
@@ -114,7 +114,7 @@ def test_url_clicks_happen_on_hashtags_without_url(make_sandbox: Make) -> None:
     assert running.truth(running.ids("plain", 100)).of("url_clicks").sum() == 0
 
 
-def test_a_request_that_does_not_take_gzip_is_a_406(frozen: Sandbox) -> None:
+def test_a_request_that_does_not_accept_gzip_gets_a_406(frozen: Sandbox) -> None:
     ids = frozen.ids("own", 1)
     for asked in ("gzip", "deflate, gzip;q=0.5", "*"):
         answer = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
@@ -131,7 +131,7 @@ def test_a_request_that_does_not_take_gzip_is_a_406(frozen: Sandbox) -> None:
         }
 
 
-def test_gzip_can_be_left_to_the_client(make_sandbox: Make) -> None:
+def test_gzip_can_be_optional(make_sandbox: Make) -> None:
     running = make_sandbox(clock=lambda: NOW, gzip="optional")
     ids = running.ids("own", 1)
     for asked, got in (("gzip", "gzip"), ("identity", None), ("gzip;q=0", None)):
@@ -140,7 +140,7 @@ def test_gzip_can_be_left_to_the_client(make_sandbox: Make) -> None:
         assert answer.json()["g"]
 
 
-def test_age_limits_are_exact_to_the_moment(make_sandbox: Make) -> None:
+def test_age_limits_are_exact(make_sandbox: Make) -> None:
     moment = {"now": NOW}
     running = make_sandbox(clock=lambda: moment["now"])
     [tweet] = running.ids("own", 1)

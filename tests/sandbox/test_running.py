@@ -91,7 +91,7 @@ def test_the_index_page_tells_the_limits(
     assert told in requests.get(make_sandbox(**options).url).text
 
 
-def test_counts_under_a_grouping_named_errors_are_no_reason_in_the_log(sandbox: Sandbox) -> None:
+def test_counts_in_a_grouping_named_errors_are_not_logged_as_errors(sandbox: Sandbox) -> None:
     headers = {"Authorization": f"Bearer {sandbox.bearer_token}"}
     body = {
         "tweet_ids": sandbox.ids("own", 1),
@@ -126,7 +126,7 @@ def test_the_example_call_of_the_page_works_as_copied(sandbox: Sandbox, tmp_path
     assert '"mine"' in done.stdout
 
 
-def test_the_truth_is_told_apart_from_the_api(sandbox: Sandbox) -> None:
+def test_the_truth_has_its_own_path(sandbox: Sandbox) -> None:
     ids = [*sandbox.ids("own", 3), *sandbox.ids("never-existed", 1)]
     truth = sandbox.world.truth(ids)
     got = requests.get(sandbox.url + "/sandbox/truth", params={"ids": ",".join(ids)}).json()
@@ -142,7 +142,7 @@ def test_the_truth_is_told_apart_from_the_api(sandbox: Sandbox) -> None:
         assert requests.get(sandbox.url + "/sandbox/truth?" + bad).status_code == 400
 
 
-def test_ids_accounts_and_log_are_told_over_http(sandbox: Sandbox) -> None:
+def test_ids_accounts_and_log_are_served_over_http(sandbox: Sandbox) -> None:
     url = sandbox.url + "/sandbox/"
     assert requests.get(url + "ids?kind=video&count=3").json() == sandbox.ids("video", 3)
     assert requests.get(url + "ids?kind=weekly").status_code == 400
@@ -158,13 +158,13 @@ def test_ids_accounts_and_log_are_told_over_http(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("kind", ["own", "over-90-days", "never-existed"])
-def test_ids_come_one_a_line_the_same_as_from_the_sandbox(kind: str, sandbox: Sandbox) -> None:
+def test_ids_prints_one_id_per_line_as_the_sandbox_lists_them(kind: str, sandbox: Sandbox) -> None:
     code, out, _ = run("ids", "--kind", kind, "--count", "5")
     assert (code, out.split()) == (0, sandbox.ids(kind, 5))
     assert run("ids", "--kind", kind, "--count", "5", "--seed", "2")[1] != out
 
 
-def test_ids_says_when_there_are_no_more_and_refuses_kinds_it_does_not_know() -> None:
+def test_ids_says_if_there_are_too_few_and_refuses_unknown_kinds() -> None:
     code, out, talk = run("ids", "--count", "900", "--tweets", "100")
     assert code == 0
     assert 0 < len(out.split()) < 100
@@ -202,7 +202,7 @@ def test_serve_prints_keys_writes_them_to_a_file_and_stops_at_a_signal(tmp_path:
     process.communicate()
 
 
-def test_an_env_file_that_a_later_sandbox_took_over_is_left_to_it(tmp_path: Path) -> None:
+def test_an_env_file_of_a_later_sandbox_is_not_removed(tmp_path: Path) -> None:
     file = tmp_path / "keys.env"
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", "--env-file", str(file), "--until-stdin-closes"],
@@ -218,7 +218,7 @@ def test_an_env_file_that_a_later_sandbox_took_over_is_left_to_it(tmp_path: Path
     assert file.read_text() == later
 
 
-def test_serve_ends_with_the_one_who_started_it() -> None:
+def test_serve_stops_with_the_program_that_started_it() -> None:
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -241,7 +241,7 @@ def test_a_port_in_use_is_one_sentence(sandbox: Sandbox) -> None:
     assert re.fullmatch(r"error: Port \d+ of 127\.0\.0\.1 is in use\. Choose another .*\n", talk)
 
 
-def test_an_env_file_with_other_keys_is_never_written_over(tmp_path: Path) -> None:
+def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "mine.env"
     file.write_text("TWITTER_CONSUMER_KEY=real\n")
     code, _, talk = run("serve", "--port", "0", "--env-file", str(file))
@@ -274,7 +274,7 @@ def test_an_option_that_cannot_be_used_is_named_in_one_sentence(arguments: list[
         (["--window", "rolling"], "--window"), (["--port", "99999"], "--port"),
     ],
 )  # fmt: skip
-def test_choices_that_do_not_exist_are_wrong_use(arguments: list[str], named: str) -> None:
+def test_unknown_choices_are_wrong_use(arguments: list[str], named: str) -> None:
     code, _, talk = run("serve", *arguments)
     assert code == 2
     assert named in talk

@@ -16,7 +16,7 @@ from tests.sandbox.sign_in import authorize, finish, session, start
 Make = Callable[..., Sandbox]
 
 
-def test_the_pin_flow_ends_with_the_tokens_of_the_account_chosen(sandbox: Sandbox) -> None:
+def test_the_pin_flow_ends_with_the_tokens_of_the_chosen_account(sandbox: Sandbox) -> None:
     token = start(sandbox)
     assert token["oauth_callback_confirmed"] == "true"
     shown = requests.get(
@@ -105,7 +105,7 @@ def test_a_request_token_needs_a_good_signature_and_a_callback(sandbox: Sandbox)
     assert requests.post(url, headers={"Authorization": "OAuth ü"}).status_code == 401
 
 
-def test_a_request_token_can_be_cancelled_and_grows_old(make_sandbox: Make) -> None:
+def test_a_request_token_can_be_cancelled_and_expires(make_sandbox: Make) -> None:
     moment = {"now": 1_790_000_000.0}
     sandbox = make_sandbox(auth_clock=lambda: moment["now"], timestamp_tolerance=10**6)
     from time import time
@@ -124,7 +124,7 @@ def test_a_request_token_can_be_cancelled_and_grows_old(make_sandbox: Make) -> N
 
 
 @pytest.mark.parametrize("account", ["99", "9" * 5000, "-1", "²", "x"])
-def test_an_account_that_does_not_exist_is_asked_for_again(sandbox: Sandbox, account: str) -> None:
+def test_an_unknown_account_shows_the_page_again(sandbox: Sandbox, account: str) -> None:
     form = {"oauth_token": start(sandbox)["oauth_token"], "account": account}
     answer = requests.post(sandbox.url + "/oauth/authorize", data=form)
     assert answer.status_code == 200
@@ -176,7 +176,7 @@ def test_an_invalidated_bearer_token_is_a_401(make_sandbox: Make) -> None:
     assert answer.status_code == 401
 
 
-def test_tokens_of_one_app_are_no_good_with_the_keys_of_another(sandbox: Sandbox) -> None:
+def test_tokens_of_one_app_do_not_work_with_the_keys_of_another(sandbox: Sandbox) -> None:
     blocked, first = sandbox.service.keys.app_without_access, sandbox.accounts[0]
     auth = OAuth1(
         blocked.consumer_key,
@@ -189,7 +189,7 @@ def test_tokens_of_one_app_are_no_good_with_the_keys_of_another(sandbox: Sandbox
     assert answer.json()["errors"][0].endswith("Access token not found")
 
 
-def test_user_tokens_of_an_app_without_the_product_are_told_so(make_sandbox: Make) -> None:
+def test_user_tokens_of_an_app_without_access_are_refused(make_sandbox: Make) -> None:
     sandbox = make_sandbox()
     blocked = sandbox.service.keys.app_without_access
     token, secret = sandbox.service.keys.issue(blocked, 0)

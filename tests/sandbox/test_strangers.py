@@ -106,7 +106,9 @@ def test_a_link_from_another_site_opens_the_pages_for_people(sandbox: Sandbox) -
     ],
     ids=["nothing", "half a head", "half a body", "half a form", "half a control"],
 )
-def test_a_half_sent_request_is_given_up(make_sandbox: Callable[..., Sandbox], sent: bytes) -> None:
+def test_an_incomplete_request_is_dropped(
+    make_sandbox: Callable[..., Sandbox], sent: bytes
+) -> None:
     sandbox = make_sandbox(request_timeout=0.2)
     parts = urlsplit(sandbox.url)
     with socket.create_connection((parts.hostname, parts.port), timeout=20) as connection:
@@ -120,7 +122,7 @@ def test_a_half_sent_request_is_given_up(make_sandbox: Callable[..., Sandbox], s
     )
 
 
-def test_a_second_request_on_a_connection_may_be_given_up_too(
+def test_an_incomplete_second_request_on_a_connection_is_dropped(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
     parts = urlsplit(make_sandbox(request_timeout=0.2).url)

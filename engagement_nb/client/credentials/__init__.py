@@ -1,4 +1,4 @@
-"""Tokens: where they are found, how requests are signed with them, how they stay unseen."""
+"""Tokens: where they are found, how they sign requests, how they are kept secret."""
 
 from engagement_nb.client.credentials.lookup import (
     config_file,

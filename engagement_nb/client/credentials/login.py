@@ -1,4 +1,4 @@
-"""PIN login: a person lets the app read their Tweets' metrics, and the tokens are stored.
+"""Login by PIN: a user authorizes the app, and the tokens are stored.
 
 ::
 
@@ -49,20 +49,20 @@ def login(
     show: Callable[[str], object] = print,
     open_page: Callable[[str], object] | None = None,
 ) -> Profile:
-    """Get the tokens of a person by PIN, and store them as a profile in `config_file`.
+    """Get the tokens of a user by PIN, and store them as a profile in `config_file`.
 
     Parameters
     ----------
     name
-        The profile's name; the person's handle unless given.
+        The profile's name; by default the user's handle.
     consumer_key, consumer_secret
-        The app's pair; taken from the profiles there are, else asked for.
+        The app's key and secret; by default those of a stored profile, else the user is asked.
     hosts
-        Where to log in; those of the app's profile, else of the environment.
+        Where to log in; by default those of the app's profile, else of the environment.
     ask, ask_secret, show
-        How the person is asked and told things.
+        Functions that ask the user and show text.
     open_page
-        Called with the address to authorize at, to open it for the person.
+        Called with the address of the page that authorizes the app, to open it.
 
     Returns
     -------
@@ -72,14 +72,14 @@ def login(
     Raises
     ------
     CredentialsError
-        Nobody is there to answer, or the file cannot be used.
+        No user can be asked, or the file cannot be used.
     UnauthenticatedError
-        The app's pair is not accepted, or `PIN_TRIES` PINs are not.
+        The app's key and secret are not accepted, or `PIN_TRIES` PINs are not.
     ConnectionTroubleError
-        No answer.
+        The login host does not respond.
     """
     path = config_file()
-    read_file(path)  # A file that cannot be used is reported before the person does any work.
+    read_file(path)  # A file that cannot be used is reported before the user does any work.
     key, secret, hosts = _app(name, consumer_key, consumer_secret, hosts, ask_secret)
 
     session = OAuth1Session(key.reveal(), client_secret=secret.reveal(), callback_uri="oob")
@@ -89,13 +89,13 @@ def login(
         token = _fetch(
             "the request token", session.fetch_request_token, hosts.auth + PATH_REQUEST_TOKEN
         )
-        # requests-oauthlib would log this address; it is made of two parts that are known.
+        # Built here, because requests-oauthlib would log this address.
         page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={quote(token['oauth_token'], safe='')}"
         show(f"Open this page as the owner of the Tweets, and allow the app:\n{page}")
         if open_page is not None:
             open_page(page)
         granted = _exchange_pin(session, hosts, ask, show)
-    # The server's word goes to the terminal and names a profile, so only a handle is taken.
+    # The server's text goes to the terminal and names a profile, so only a handle is accepted.
     handle = re.fullmatch(r"\w{1,20}", granted.get("screen_name", ""), re.ASCII)
     screen_name = handle[0] if handle else ""
     profile = Profile(
@@ -119,7 +119,7 @@ def store_profile(profile: Profile) -> Path:
     Parameters
     ----------
     profile
-        What to store; a profile of the same name is replaced, all else in the file stays.
+        The profile to store. It replaces one of the same name; the rest of the file is kept.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def store_profile(profile: Profile) -> Path:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
-        # Created unreadable to others, rather than made so afterwards.
+        # Created with this mode, so it is never readable by others.
         new.touch(mode=0o600, exist_ok=False)
         new.write_text(tomlkit.dumps(document), "utf-8")
         new.replace(path)
@@ -183,7 +183,7 @@ def _exchange_pin(
     ask: Callable[[str], str],
     show: Callable[[str], object],
 ) -> dict[str, str]:
-    """The user's tokens for the PIN that the person enters; a mistyped one is asked for again."""
+    """Exchange the PIN that the user enters for tokens; ask again if it is mistyped."""
     for left in reversed(range(PIN_TRIES)):
         pin = _answer(ask, "PIN shown there: ")
         try:
@@ -204,7 +204,7 @@ def _answer(ask: Callable[[str], str], question: str) -> str:
     try:
         answer = ask(question).strip()
     except (EOFError, NotImplementedError, RuntimeError):
-        # Jupyter's kernel raises a NotImplementedError of its own where nobody can answer.
+        # Jupyter's kernel raises a NotImplementedError of its own if no user can be asked.
         raise CredentialsError(
             "Nobody is there to answer the login's questions.",
             advice="Log in once in a terminal: engagement-nb auth login.",
@@ -217,7 +217,7 @@ def _answer(ask: Callable[[str], str], question: str) -> str:
 def _fetch(
     what: str, fetch: Callable[..., dict[str, str]], url: str, **more: str
 ) -> dict[str, str]:
-    """One step of the login; the library's errors hold tokens, so ours replace them."""
+    """Do one step of the login; the library's errors contain tokens, so ours replace them."""
     trouble: EngagementError
     try:
         token = fetch(url, allow_redirects=False, timeout=TIMEOUT, **more)
@@ -227,9 +227,9 @@ def _fetch(
     except TokenRequestDenied as error:
         text = mask(error.response.text)[:200]
         trouble = error_for(error.response.status_code, [text] if text else [], where=what)
-    except OSError as error:  # every error of requests is one
+    except OSError as error:  # Every error of requests is one.
         trouble = ConnectionTroubleError(
-            f"{what}: the login host did not answer ({type(error).__name__}).",
+            f"{what}: the login host did not respond ({type(error).__name__}).",
             advice="Check the network, and ENGAGEMENT_AUTH_URL if it is set.",
         )
     except (TokenMissing, ValueError, KeyError):

@@ -1,14 +1,14 @@
-"""Where profiles are looked up, in this order; the first place that has a name wins it.
+"""Lookup of profiles, in this order; the first place that has a name is used.
 
 1. Environment variables: ``TWITTER_CONSUMER_KEY``, ``TWITTER_CONSUMER_SECRET``,
    ``TWITTER_ACCESS_TOKEN``, ``TWITTER_ACCESS_TOKEN_SECRET``, ``TWITTER_BEARER_TOKEN`` make the
-   profile ``default``. Further owners have two underscores and a name after the variable:
-   ``TWITTER_ACCESS_TOKEN__ACME`` and ``TWITTER_ACCESS_TOKEN_SECRET__ACME`` make ``acme``, of
-   the same app unless ``TWITTER_CONSUMER_KEY__ACME`` names another.
+   profile ``default``. For other owners, add two underscores and a name:
+   ``TWITTER_ACCESS_TOKEN__ACME`` and ``TWITTER_ACCESS_TOKEN_SECRET__ACME`` make ``acme``. It
+   has the same app unless ``TWITTER_CONSUMER_KEY__ACME`` names another.
 2. The same names in a file ``.env``, in the working directory or the nearest one above it.
 3. ``credentials.toml`` in the user's config directory, readable by the user alone (mode 0600)::
 
-       [app]                          # of all profiles that don't name their own
+       [app]                          # for all profiles that do not name their own
        consumer_key = "..."
        consumer_secret = "..."
 
@@ -16,11 +16,11 @@
        access_token = "..."
        access_token_secret = "..."
 
-A profile that names no app takes the app of its place, else the first app there is, if that is
-for the same hosts.
+A profile without an app takes the app of its place, else the first app found if it is for the
+same hosts.
 ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL`` in the environment set the hosts of every
-profile; in ``.env`` those of the profiles found there only, so that a file which happens to lie
-in a directory cannot send elsewhere the tokens of another place.
+profile. In ``.env`` they set the hosts of the profiles found there only. So a file that happens to
+be in a directory cannot redirect the tokens of another place.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ENV_CONFIG_DIR = "ENGAGEMENT_CONFIG_DIR"
 
 
 def config_file() -> Path:
-    """The file of stored profiles: ``credentials.toml`` in the user's config directory.
+    """Give the file of stored profiles: ``credentials.toml`` in the user's config directory.
 
     ``ENGAGEMENT_CONFIG_DIR`` names another directory.
     """
@@ -67,17 +67,17 @@ def find_profiles(
     names
         Only these, in this order; None for all.
     variables
-        Look in these variables alone, rather than in all places.
+        Look in these variables only, instead of in all places.
 
     Returns
     -------
     list of Profile
-        In order of lookup; empty if there are none and no names were asked for.
+        In order of lookup; empty if there are none and no names were given.
 
     Raises
     ------
     CredentialsError
-        A name that no place has, or a file that cannot be used.
+        No place has a name, or a file cannot be used.
     """
     found: dict[str, Profile] = {}
     for profiles in places(variables).values():
@@ -107,12 +107,12 @@ def find_profiles(
 
 
 def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None = None) -> Profile:
-    """Find one profile: by its name, or the first one there is.
+    """Find one profile: by its name, or the first one.
 
     Raises
     ------
     CredentialsError
-        No such profile, or none at all.
+        There is no such profile, or none at all.
     """
     profiles = find_profiles(None if name is None else [name], variables=variables)
     if not profiles:
@@ -126,7 +126,7 @@ def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None
 
 
 def places(variables: Mapping[str, str] | None = None) -> dict[str, list[Profile]]:
-    """Every place of the lookup, in order, with the profiles it holds.
+    """Give every place of the lookup, in order, with its profiles.
 
     Parameters
     ----------
@@ -149,28 +149,28 @@ def places(variables: Mapping[str, str] | None = None) -> dict[str, list[Profile
 
 
 def known_secrets() -> frozenset[str]:
-    """Every secret that this process has met, or that any place of the lookup holds.
+    """Give every secret seen by this process or found in any place of the lookup.
 
     Returns
     -------
     frozenset of str
-        For comparing only, for instance to refuse a notebook parameter that holds one of them.
+        For comparison only, such as to refuse a notebook parameter that contains one.
     """
     with suppress(EngagementError):
-        # Looking there makes them known; what can't be read can't be compared with either.
+        # The lookup makes them known. A file that cannot be read cannot be compared either.
         places()
     return met_secrets()
 
 
 def redact(text: str) -> str:
-    """A text with every known secret masked: those met, and those that any place holds."""
+    """Mask every secret seen by this process, or found in any place of the lookup, in a text."""
     known_secrets()
     return mask(text)
 
 
 def _read_dotenv(path: str) -> dict[str, str]:
     try:
-        # Tokens are taken as they stand: no $ in them is a variable.
+        # A $ in a token is not a variable.
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(
@@ -188,7 +188,7 @@ def _in_variables(variables: Mapping[str, str], place: str, hosts: Hosts) -> lis
             part = stem.removeprefix("TWITTER_").lower()
             found.setdefault(name.lower() or DEFAULT, {})[part] = value.strip()
     app = found.get(DEFAULT, {})
-    # The default profile first: it is the one that a person gets without naming any.
+    # The default profile first, because it is used if none is named.
     names = sorted(found, key=lambda name: (name != DEFAULT, name))
     return [_profile(name, found[name], app, hosts, place) for name in names]
 
@@ -211,12 +211,12 @@ def _in_file(path: Path, forced: Hosts | None) -> list[Profile]:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """The stored profiles as TOML has them; empty if there is no file.
+    """Read the stored profiles, as TOML has them; empty if there is no file.
 
     Raises
     ------
     CredentialsError
-        Others may read the file, or it is no TOML.
+        Others may read the file, or it is not TOML.
     """
     try:
         with path.open("rb") as file:
@@ -232,7 +232,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise _bad_file(path, str(error.strerror)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        # The parser's own message may quote the line that holds a token.
+        # The parser's own message may quote a line that contains a token.
         raise _bad_file(path, "it is not valid TOML") from None
 
 
@@ -258,7 +258,7 @@ def _texts(table: object, where: str, path: Path) -> dict[str, str]:
 def _profile(
     name: str, values: Mapping[str, str], app: Mapping[str, str], hosts: Hosts, place: str
 ) -> Profile:
-    """A profile of these values; it takes the app of its place unless it names its own."""
+    """Make a profile; it takes the app of its place unless it names its own."""
     if not any(values.get(part) for part in APP_FIELDS):
         values = {**{part: app.get(part, "") for part in (*APP_FIELDS, "bearer_token")}, **values}
     tokens = {part: Secret(values.get(part, "")) for part in TOKEN_FIELDS}

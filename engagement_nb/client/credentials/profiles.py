@@ -1,4 +1,4 @@
-"""A profile: the tokens of one owner of Tweets and of an app, and requests signed with them."""
+"""A profile: the tokens of an app and of one owner of Tweets, and signing with them."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ TOKEN_FIELDS = (*USER_FIELDS, "bearer_token")
 hush_signing_logs()
 
 _bearers: dict[tuple[str, Secret, Secret], Secret] = {}
-"""Bearer tokens that this process fetched, by host and app."""
+"""Bearer tokens that this process has fetched, by host and app."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Tokens under one name: those of an app, and of one user of it.
+    """Tokens under one name: those of an app and of one of its users.
 
     Parameters
     ----------
     name
-        What a person calls it; an owner's handle is a good name.
+        Any name, such as the owner's handle.
     hosts
         The only hosts that these tokens are sent to.
     consumer_key, consumer_secret
-        The app's pair.
+        The app's key and secret.
     access_token, access_token_secret
-        The user's pair; empty for an app that asks for public metrics only.
+        The user's token and secret; empty for an app that requests public metrics only.
     bearer_token
-        The app's bearer token; empty to have it fetched from the app's pair.
+        The app's bearer token; if empty, it is fetched with the app's key and secret.
     found_in
-        Where the profile was found, in words.
+        Description of the place where the profile was found.
 
     Notes
     -----
-    Every token is a `Secret`: printing, logging or formatting a profile shows none of them,
-    and a profile cannot be pickled.
+    Every token is a `Secret`. Printing, logging or formatting a profile shows none of them, and
+    a profile cannot be pickled.
     """
 
     name: str
@@ -74,33 +74,33 @@ class Profile:
 
     @property
     def has_app(self) -> bool:
-        """Whether there is a bearer token, or a pair to fetch one with."""
+        """Whether there is a bearer token, or a key and secret to fetch one."""
         return bool(self.bearer_token or (self.consumer_key and self.consumer_secret))
 
     @property
     def user_id(self) -> str:
-        """The user's numeric id, which an access token begins with; empty if it doesn't."""
+        """The user's numeric id, from the start of the access token; empty if it has none."""
         head, dash, _ = self.access_token.reveal().partition("-")
         return head if dash and head.isdecimal() else ""
 
     def user_auth(self) -> httpx.Auth:
-        """Signing with the user's tokens (OAuth 1.0a).
+        """Sign with the user's tokens (OAuth 1.0a).
 
         Raises
         ------
         CredentialsError
-            One of the four tokens is missing; the sentence names it.
+            One of the four tokens is missing; the message names it.
         """
         self._require(USER_FIELDS, "sign as a user")
         return _UserAuth(self)
 
     def app_auth(self) -> httpx.Auth:
-        """The app's bearer token (OAuth 2.0), fetched when there is none.
+        """Use the app's bearer token (OAuth 2.0); fetch it if there is none.
 
         Raises
         ------
         CredentialsError
-            There is neither a bearer token nor the pair to fetch one with.
+            There is neither a bearer token nor a key and secret to fetch one.
         """
         if not self.bearer_token:
             self._require(APP_FIELDS, "fetch a bearer token")
@@ -121,8 +121,8 @@ class _ProfileAuth(httpx.Auth):
         self._profile = profile
 
     def _check_host(self, request: httpx.Request) -> None:
-        """Refuse to send tokens to a host that they are not for."""
-        # httpx drops a scheme's default port, so https://host:443 and https://host are equal.
+        """Refuse to send tokens to another host than the profile's."""
+        # httpx drops the default port, so https://host:443 and https://host are equal.
         url, api = request.url, httpx.URL(self._profile.hosts.api)
         if (url.scheme, url.host, url.port) != (api.scheme, api.host, api.port):
             raise ValueError(f"this profile's tokens are for {api}, not for {url.host}")
@@ -145,10 +145,10 @@ class _UserAuth(_ProfileAuth):
 
 
 class _AppAuth(_ProfileAuth):
-    """The app's bearer token, fetched from key and secret if there is none.
+    """The app's bearer token, fetched with key and secret if there is none.
 
-    A token that was fetched is kept for the life of the process and shared by all of its
-    threads; if the API no longer accepts it, another is fetched, once.
+    A fetched token is kept for the life of the process and shared by its threads. If the API no
+    longer accepts it, it is fetched again, once.
     """
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -175,7 +175,7 @@ class _AppAuth(_ProfileAuth):
             auth + PATH_BEARER_TOKEN,
             headers={"Authorization": f"Basic {basic.reveal()}"},
             data={"grant_type": "client_credentials"},
-            # The timeouts and the deadline of the request that the token is for.
+            # The same timeouts and deadline as the request that needs the token.
             extensions=dict(request.extensions),
         )
         response.read()
@@ -186,11 +186,11 @@ class _AppAuth(_ProfileAuth):
 def _bearer_in(response: httpx.Response) -> Secret:
     texts: list[str] = []
     try:
-        answer = response.json()
-        if response.is_success and answer["token_type"] == "bearer":  # noqa: S105
-            return Secret(answer["access_token"])
-        told = answer.get("errors", [])
-        texts = [mask(e if isinstance(e, str) else str(e["message"])) for e in told]
+        document = response.json()
+        if response.is_success and document["token_type"] == "bearer":  # noqa: S105
+            return Secret(document["access_token"])
+        errors = document.get("errors", [])
+        texts = [mask(e if isinstance(e, str) else str(e["message"])) for e in errors]
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code

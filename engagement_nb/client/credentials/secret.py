@@ -1,4 +1,4 @@
-"""Strings that must not be shown, and the means to keep them out of what is shown."""
+"""Secrets, and how they are kept out of every output."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ SECRET_VARIABLES = (
     ENV_BEARER_TOKEN,
 )
 _SHORTEST = 6
-"""Shorter values are no secrets of this API, and masking them would garble any text."""
+"""Shorter values are not secrets of this API, and masking them would garble any text."""
 
 _seen: set[str] = set()
 
 
 class Secret:
-    """A string that ``repr``, ``str``, f-strings, JSON and pickle don't show.
+    """A string that ``repr``, ``str``, f-strings, JSON and pickle do not show.
 
-    Not a subclass of ``str``, so that nothing can join, log or serialize it by accident:
-    whoever needs the characters asks for them with `reveal`.
+    It is not a subclass of ``str``, so nothing can join, log or serialize it by accident. Call
+    `reveal` for the characters.
 
     Parameters
     ----------
     value
-        The secret itself; may be empty, which is false.
+        The secret itself; an empty one is false.
     """
 
     __slots__ = ("__value",)
@@ -49,7 +49,7 @@ class Secret:
         _remember(value)
 
     def reveal(self) -> str:
-        """The characters themselves, for signing and for the one file that may hold them."""
+        """Give the characters, for signing and for the one file that may contain them."""
         return self.__value
 
     def __repr__(self) -> str:
@@ -81,25 +81,25 @@ def _remember(value: str) -> None:
 
 
 def met_secrets() -> frozenset[str]:
-    """All secrets that this process has met, and those in its environment variables."""
+    """Give all secrets seen by this process, and those in its environment variables."""
     for name, value in os.environ.items():
         if name.split("__")[0] in SECRET_VARIABLES:
             _remember(value.strip())
-    # A copy is made in one step, while other threads add to the original.
+    # The copy takes one step, so other threads may add to the original.
     return frozenset(_seen.copy())
 
 
 def mask(text: str) -> str:
-    """A text without the secrets that this process has met, in any form the wire has of them."""
+    """Mask all secrets seen by this process in a text, in every form that they are sent in."""
     forms = set()
     for value in met_secrets():
         forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
         forms.add(base64.b64encode(value.encode()).decode())
-        # Bearer tokens are handed out quoted, and whoever decodes one shows it unquoted.
+        # Bearer tokens are issued quoted, and a program that decodes one shows it unquoted.
         if len(bare := unquote(value)) >= _SHORTEST:
             forms.add(bare)
     for form in sorted(forms, key=len, reverse=True):
-        # A secret that is part of the mask itself must not be found in masks set before.
+        # A secret that is part of the mask itself must not be replaced in earlier masks.
         text = MASK.join(part.replace(form, MASK) for part in text.split(MASK))
     return text
 
@@ -109,11 +109,11 @@ def _is_warning(record: logging.LogRecord) -> bool:
 
 
 def hush_signing_logs() -> None:
-    """Keep what the signing libraries log below warnings out of every log.
+    """Drop what the signing libraries log below warnings.
 
-    At debug level oauthlib writes base strings and signatures, and requests-oauthlib whole
-    token responses. A filter on each of their loggers holds whatever level a person sets; only
-    loggers that exist can have one, so this is called after the libraries are imported.
+    At debug level, oauthlib logs base strings and signatures, and requests-oauthlib logs whole
+    token responses. A filter on each of their loggers works at any level. Only existing loggers
+    can have one, so this is called after the libraries are imported.
     """
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("oauthlib", "requests_oauthlib"):

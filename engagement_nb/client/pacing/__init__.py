@@ -1,4 +1,4 @@
-"""When the next request may leave: learned from headers, shared by threads and processes."""
+"""When the next request may be sent: learned from headers, shared by threads and processes."""
 
 from engagement_nb.client.pacing.headers import QuotaHeaders, read_headers, server_time
 from engagement_nb.client.pacing.pacer import (

@@ -1,4 +1,4 @@
-"""What a response's headers say about the quota."""
+"""The headers of a response about the quota."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engagement_nb.vocabulary import (
 )
 
 _LARGEST_COUNT = 1_000_000
-"""A larger limit cannot be meant, and ignoring it is safe: the next response tells another."""
+"""A larger limit is impossible. Ignoring it is safe, because the next response has one, too."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class QuotaHeaders:
     status
         HTTP status; 0 if there was no response.
     limit, remaining
-        Requests of the minute; None if not told.
+        Requests per minute; None if missing.
     second_limit, second_remaining
-        Requests of the second; None if not told.
+        Requests per second; None if missing.
     wait
-        Seconds until the quota is whole again; None if not told.
+        Seconds until the quota resets; None if missing.
     """
 
     status: int
@@ -45,12 +45,12 @@ class QuotaHeaders:
 
 
 def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHeaders:
-    """Read the quota's headers; values that make no sense count as not told.
+    """Read the headers about the quota; invalid values count as missing.
 
     Parameters
     ----------
     headers
-        Of the response, with names in lower case (or any mapping that ignores case).
+        Headers of the response, with names in lower case (or a mapping that ignores case).
     status
         HTTP status; 0 if there was no response.
     now
@@ -59,8 +59,8 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHe
     limit = _count(headers.get(HEADER_LIMIT)) or None
     second_limit = _count(headers.get(HEADER_SECOND_LIMIT)) or None
     if limit and second_limit and second_limit >= limit:
-        # A second that allows the whole minute's limit is no limit. Its remaining count is then
-        # the minute's, and would look like requests of other clients within that second.
+        # A second that allows the limit of the whole minute is no limit. Its remaining count is
+        # then the minute's, and would look like requests of other clients within that second.
         second_limit = None
     remaining = _count(headers.get(HEADER_REMAINING))
     second_remaining = _count(headers.get(HEADER_SECOND_REMAINING))
@@ -75,7 +75,7 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHe
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
-    """The API's clock, from the Date header: whole seconds since the epoch."""
+    """Read the API's clock from the Date header: whole seconds since the epoch."""
     try:
         return parsedate_to_datetime(headers.get("date") or "").timestamp()
     except (ValueError, TypeError, OverflowError):
@@ -83,7 +83,7 @@ def server_time(headers: Mapping[str, str]) -> float | None:
 
 
 def _wait(headers: Mapping[str, str], now: float, *, in_second: bool) -> float | None:
-    # A reset is a time of the API's clock, so the API's own Date is subtracted where it is told.
+    # A reset is a time of the API's clock, so the API's own Date is subtracted if there is one.
     server_now = server_time(headers)
     server_now = now if server_now is None else server_now
     retry_after = headers.get("retry-after")

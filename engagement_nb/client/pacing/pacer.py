@@ -1,4 +1,4 @@
-"""Waiting for one's turn: the quota's tracker, with a clock, for threads and processes."""
+"""The pacer: it waits until the quota allows the next request, for threads and processes."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ if TYPE_CHECKING:
     from engagement_nb.client.credentials import Profile
 
 LONGEST_NAP = 0.2
-"""Seconds after which a waiting thread checks whether to stop, and what others learned."""
+"""Seconds after which a waiting thread checks for a stop and for news of other processes."""
 LONG_WAIT = 65.0
-"""Seconds; a spent quota of a minute takes less, so a longer wait has a cause to be named."""
+"""Seconds; longer than any wait for a minute's quota, so the cause is logged."""
 
 _log = logging.getLogger(__name__)
 
 
 class WaitStoppedError(EngagementError):
-    """A wait for the quota was ended by `Pacer.stop`."""
+    """`Pacer.stop` ended a wait for the quota."""
 
 
 @dataclass(frozen=True)
 class PacerState:
-    """What a progress bar shows of the quota.
+    """The state of the quota, for a progress bar.
 
     Parameters
     ----------
     limit
-        Requests a minute, as told; None before the first response.
+        Requests per minute; None before the first response.
     left
-        Requests that may leave at once; None before the first response.
+        Requests that may be sent now; None before the first response.
     wait
-        Seconds until the next request may leave.
+        Seconds until the next request may be sent.
     others
-        Requests a minute that other clients spend of the same quota.
+        Requests per minute of other clients with the same quota.
     refused
-        429s so far, of all processes that share this quota.
+        Responses with status 429 so far, in all processes that share this quota.
     """
 
     limit: int | None
@@ -65,18 +65,18 @@ def backoff(
     jitter: float = 0.5,
     rng: Callable[[], float] = random.random,
 ) -> float:
-    """Seconds to wait before trying again.
+    """Give the seconds to wait before a retry.
 
     Parameters
     ----------
     attempt
         1 after the first failure.
     base
-        Wait after the first failure; it doubles with each further one.
+        Wait after the first failure; it doubles with each further failure.
     cap
         Longest wait.
     jitter
-        The share of the wait that is random, so that many clients don't come at once.
+        Share of the wait that is random, so that many clients do not retry at once.
     rng
         Returns a number from 0 to 1.
     """
@@ -86,17 +86,17 @@ def backoff(
 
 
 class Pacer:
-    """Lets requests leave as fast as the quota allows, and not faster.
+    """Lets requests through as fast as the quota allows, and not faster.
 
-    There is one pacer for an app and a host. Threads share it, and processes share what it
-    knows through its store.
+    There is one pacer per app and host. Threads share the pacer, and processes share its
+    tracker through the store.
 
     Parameters
     ----------
     store
-        Where the tracker is kept; in memory unless given.
+        Where the tracker is kept; by default in memory.
     sleep
-        Waits for so many seconds.
+        Function that waits for a number of seconds.
     """
 
     def __init__(
@@ -109,14 +109,14 @@ class Pacer:
         self._explained = 0.0
 
     def acquire(self, endpoint: str = "totals") -> int:
-        """Wait until one request may leave, count it, and return its number for `learn`.
+        """Wait until one request may be sent, count it, and return its number for `learn`.
 
         Raises
         ------
         WaitStoppedError
             `stop` was called.
         """
-        # One thread of a process watches the tracker; the others queue for its place.
+        # One thread of a process watches the tracker; the others queue for its turn.
         before = self._stops
         while not self._turn.acquire(timeout=LONGEST_NAP):
             self._check(before)
@@ -141,28 +141,28 @@ class Pacer:
             self._turn.release()
 
     def learn(self, number: int, headers: Mapping[str, str] | None, status: int = 0) -> None:
-        """Take in a response's headers; call it as soon as they arrive, or with None.
+        """Learn from a response's headers, as soon as they arrive.
 
         Parameters
         ----------
         number
             What `acquire` returned.
         headers
-            Of the response; None if there was none.
+            Headers of the response; None if there was none.
         status
             HTTP status; 0 if there was no response.
         """
         now = self._store.now()
-        told = read_headers(headers or {}, status, time.time())
+        read = read_headers(headers or {}, status, time.time())
         with self._store.open() as tracker:
-            tracker.learn(number, told, now, self._backoff)
+            tracker.learn(number, read, now, self._backoff)
 
     def stop(self) -> None:
-        """End every wait that is under way with `WaitStoppedError`."""
+        """End every wait under way with `WaitStoppedError`."""
         self._stops += 1
 
     def state(self, endpoint: str = "totals") -> PacerState:
-        """What is known of the quota now."""
+        """Give what is known of the quota now."""
         with self._store.open() as tracker:
             now = self._store.now()
             return PacerState(
@@ -182,14 +182,14 @@ class Pacer:
 
 
 class Pacers:
-    """Gives each profile the pacer of its app at its host, shared by one user's processes.
+    """Gives each profile the pacer of its app and host, shared by all processes of the user.
 
     Parameters
     ----------
     window
-        Seconds of the "minute" that the limit is for; only the sandbox has others.
+        Seconds that the limit is for; other than 60 only at the sandbox.
     directory
-        Where processes share what they know; `state_directory` unless given.
+        Directory of the shared files; by default `state_directory`.
     """
 
     def __init__(self, *, window: float = 60.0, directory: str | Path | None = None) -> None:
@@ -199,7 +199,7 @@ class Pacers:
         self._lock = threading.Lock()
 
     def __call__(self, profile: Profile) -> Pacer:
-        """The pacer of a profile's app."""
+        """Give the pacer of a profile."""
         key = quota_key(profile)
         with self._lock:
             if key not in self._pacers:
@@ -210,9 +210,9 @@ class Pacers:
 
 
 def quota_key(profile: Profile) -> str:
-    """Name of the quota that a profile spends: a digest of its app and host, and this machine.
+    """Name the quota of a profile, by a digest of its app, its host and this machine.
 
-    A directory that machines share holds a file for each: they have no clock in common.
+    Machines that share a directory have separate files, because they share no clock.
     """
     app = profile.consumer_key or profile.bearer_token
     parts = (profile.hosts.api, app.reveal(), platform.node())

@@ -1,4 +1,4 @@
-"""Where a quota's tracker is kept: in memory, or in a small database that processes share."""
+"""The store of a quota's tracker: in memory, or in a small database that processes share."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ LOCK_PATIENCE = 10.0
 """Seconds; the lock is held for milliseconds, so only a stopped process holds it longer."""
 _OLD = 24 * 3600.0
 _TABLE = "quota_2"
-"""The name holds the format's number, so releases of different formats don't disturb each other."""
+"""The number is that of the format, so releases of different formats do not interfere."""
 
 _log = logging.getLogger(__name__)
 
 
 class QuotaStore:
-    """One quota's tracker, shared by threads and, through a file, by one user's processes.
+    """One quota's tracker, shared by threads and, through a file, by the user's processes.
 
-    The file is an SQLite database with one row. It holds times and counts, no tokens. A file
-    that is damaged or of another program is set aside and begun anew. If the file cannot be
-    used, this process paces itself alone, and says so once.
+    The file is an SQLite database with one row: times and counts, no tokens. A damaged file or
+    one of another program is set aside, and a new one is begun. If no file can be used, this
+    process logs that once and paces itself alone.
 
     Parameters
     ----------
     path
         The file; None to keep the tracker in this process only.
     window
-        Seconds of the "minute" that the limit is for.
+        Seconds that the limit is for.
     clock
-        Seconds since anything. The default is the same for all processes of a machine, and
-        nobody can set it.
+        Gives seconds since any moment. The default is the same for all processes of a machine,
+        and nobody can set it.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class QuotaStore:
 
     @contextmanager
     def open(self) -> Iterator[QuotaTracker]:
-        """The tracker, for one thread of one process at a time."""
+        """Give the tracker to one thread of one process at a time."""
         with self._lock:
             database = self._begin()
             changes = self._tracker.changes
@@ -75,7 +75,7 @@ class QuotaStore:
                         database.rollback()
 
     def _begin(self) -> sqlite3.Connection | None:
-        """The database, locked, and the tracker as fresh as it is; None to do without."""
+        """Lock the database and read the tracker from it; None if there is no file to use."""
         if self._path is None:
             return None
         try:
@@ -97,10 +97,10 @@ class QuotaStore:
             database = self._connect(path)
         database.execute("BEGIN IMMEDIATE")
         row = database.execute(f"SELECT tracker FROM {_TABLE}").fetchone()  # noqa: S608
-        # Content that no tracker gave is replaced by the next change.
+        # Content that no tracker wrote is replaced at the next change.
         with suppress(ValueError, TypeError, KeyError, AttributeError):
             tracker = QuotaTracker.from_bytes(row[0]) if row else self._tracker
-            # Requests of the future were sent before this machine was restarted.
+            # Requests in the future were sent before this machine was restarted.
             if tracker.window == self.window and (tracker.requests["sent"] <= self.now()).all():
                 self._tracker = tracker
         return database
@@ -108,13 +108,13 @@ class QuotaStore:
     def _connect(self, path: Path) -> sqlite3.Connection:
         self._close()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created here rather than by SQLite, so that nobody else may read it.
+        # Created here and not by SQLite, so that nobody else can read it.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(
             path, timeout=LOCK_PATIENCE, isolation_level=None, check_same_thread=False
         )
         weakref.finalize(self, database.close)
-        # Waiting for the disk would guard against a power cut only, and then nothing is lost.
+        # Waiting for the disk would protect only against a power cut, when nothing is lost.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = MEMORY")
         foreign = "SELECT count(*) FROM sqlite_master WHERE name NOT GLOB 'quota_*'"
@@ -160,13 +160,13 @@ def _inode(path: Path) -> int | None:
 
 
 def state_directory() -> Path:
-    """Where this user's quota files lie; ``ENGAGEMENT_STATE_DIR`` names another directory."""
+    """Give the directory of this user's quota files, from ``ENGAGEMENT_STATE_DIR`` if set."""
     named = os.environ.get(ENV_STATE_DIR)
     return Path(named or platformdirs.user_state_dir("engagement-nb")) / "quota"
 
 
 def sweep(directory: Path) -> None:
-    """Remove files that nobody has used for a day: those of sandboxes long gone."""
+    """Remove files not used for a day, such as those of stopped sandboxes."""
     with suppress(OSError):
         for file in list(directory.iterdir()):
             with suppress(OSError):

@@ -1,19 +1,19 @@
 """The arithmetic of pacing: which requests count against the quota, and when one more fits.
 
-Nothing here waits, locks or reads a clock: every method is given the time.
+Nothing here waits, locks or reads a clock. Every method is given the time.
 
-The rule is that of a sliding window, which is safe under a fixed one too: a request may leave
-while fewer than the limit of our own still count, and each counts for one window from its
-arrival at the API. Two things are unknown and are bounded instead:
+The rule is that of a sliding window, which is also safe for a fixed one. Each request counts for
+one window from its arrival at the API, and a request may be sent while fewer than the limit
+count. Two things are unknown and are bounded:
 
-- *When a request arrived.* Outbound time lies between the fastest seen and that plus this
-  response's extra delay. The latest of these is taken, so a request that follows one window
-  later is safe whatever the latency.
-- *Who else spends the quota.* If the API says that less remains than our own requests explain,
+- *The arrival of a request.* Outbound time lies between the fastest seen and that plus this
+  response's extra delay. The latest of these is assumed, so a request one window later is safe
+  at any latency.
+- *Requests of other clients.* If less of the limit remains than this user's requests explain,
   other clients spent the difference: see `Quota`.
 
-Whether endpoints share a quota is not documented. Those that tell the same limit are taken to
-share it, which is always safe; those that tell different limits have one each.
+Whether endpoints share a quota is not documented. Endpoints with the same limit are assumed to
+share one quota, which is always safe. Endpoints with different limits have separate quotas.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ GUARD = 0.004
 """Share of a window added to it, for outbound times shorter than any seen before."""
 SHORTEST_GUARD = 0.005
 LOOK_AGAIN = 0.02
-"""Seconds between checks for a response that has to come first."""
+"""Seconds between checks for a response that must come first."""
 LONGEST_TOLD = 900.0
 """Seconds; X's longest window. A longer wait is a misread header and is ignored."""
 REMEMBERED_WINDOWS = 3
-"""The most that other clients took is left free for them for this many windows."""
+"""Windows for which the largest use of other clients is left free for them."""
 MARGIN = 0.03
-"""Share of the limit that is left free on top while others are active: their next requests
-arrive before a response tells of them."""
+"""Share of the limit that is also left free while other clients are active, because their next
+requests arrive before a response shows them."""
 SECOND = 1.0
 
 _REQUEST = np.dtype([("number", "i8"), ("endpoint", "i8"), ("sent", "f8"), ("received", "f8")])
@@ -49,16 +49,17 @@ _Flags = NDArray[np.bool_]
 
 @dataclass
 class Quota:
-    """One limit, and how much of it other clients spend.
+    """One limit, and how much of it other clients use.
 
     Parameters
     ----------
     window
         Seconds.
     limit
-        Requests a window, as last told; 0 before.
+        Requests per window, from the last response; 0 before the first.
     others
-        How many requests of other clients counted at once, and until when that is remembered.
+        Numbers of requests of other clients that counted at once, each with the end of its
+        memory: (end, number).
     """
 
     window: float
@@ -72,38 +73,38 @@ class Quota:
 
     @property
     def margin(self) -> int:
-        """Requests that are left free on top while others are active."""
+        """Requests that are also left free while other clients are active."""
         return math.ceil(MARGIN * self.limit)
 
     def theirs(self, now: float) -> int:
-        """Requests to leave free for other clients in any one window."""
+        """Requests to leave free for other clients in any window."""
         most = max((count for until, count in self.others if until > now), default=0)
         return most + self.margin if most else 0
 
     def ours(self, now: float) -> int:
-        """How many of our requests may count at once."""
+        """Number of this user's requests that may count at once."""
         return max(1, self.limit // 20, self.limit - self.theirs(now))
 
     def learn(self, counted: int, limit: int, remaining: int, now: float) -> None:
-        """Take in one response.
+        """Learn from one response.
 
         Parameters
         ----------
         counted
-            The most of our requests that can have counted when this one did.
+            The most requests of this user that can have counted when the API counted this one.
         limit, remaining
-            As told.
+            From the headers.
         now
             When the response arrived.
         """
-        # Spending from before we came counts for its window, but it does not show what others
-        # spend in each window.
+        # Requests from before the first response count for their window, but they do not show
+        # what others spend in each window.
         windows = 1 if self.limit == 0 else REMEMBERED_WINDOWS
         self.limit = limit
         self._note(limit - remaining - counted, now + windows * self.window, now)
 
     def note_refusal(self, now: float) -> None:
-        """Count one more request of others: ours was refused although it seemed to fit."""
+        """Count one more request of others, because one was refused that seemed to fit."""
         most = max((count for until, count in self.others if until > now), default=0)
         self._note(most + 1, now + self.window, now)
 
@@ -114,27 +115,27 @@ class Quota:
 
 
 class QuotaTracker:
-    """All that is known of one app's quota.
+    """Everything known about the quota of one app.
 
     Parameters
     ----------
     window
-        Seconds of the "minute".
+        Seconds that the limit is for.
 
     Attributes
     ----------
     requests
-        Our requests of the last windows, in order of sending: their number, their endpoint's
-        place in ``limits``, when they were sent, and when their response began to arrive
-        (0: not yet).
+        Requests of the last windows, in order of sending: number, place of the endpoint in
+        ``limits``, time of sending, and time of the first byte of the response (0: not yet).
     limits
-        Requests a minute, by endpoint; 0 until a response tells it.
+        Requests per minute, by endpoint; 0 until a response has it.
     quotas
-        The minute's and the second's, by the limit that endpoints share.
+        The quotas of the minute and the second, by the limit that endpoints share.
     blocked_since, blocked_until
-        After a 429, no request leaves before.
+        After a 429: since when and until when no request is sent.
     refused_in_row, refused
-        429s since the last response with data, where one round counts once; and in all.
+        Number of 429s since the last response with data, where one round counts once; and of
+        all 429s.
     changes
         Grows with each change that other processes need to know.
     """
@@ -152,14 +153,14 @@ class QuotaTracker:
         self.changes = 0
 
     def wait(self, endpoint: str, now: float) -> float:
-        """Seconds until a request may leave; 0 if it may leave at once."""
+        """Seconds until a request may be sent; 0 if it may be sent now."""
         if now < self.blocked_until:
             return self.blocked_until - now
         self._forget(now)
         group = self._group(endpoint)
         if not self.limits.get(endpoint):
-            # The first request to an endpoint goes alone: its response tells the limit. Until
-            # then the endpoint may share the quota of any other.
+            # The first request to an endpoint goes alone, because its response has the limit.
+            # Until then the endpoint may share the quota of any other.
             if (self.requests["received"][group] == 0).any():
                 return LOOK_AGAIN
             known = [name for name, limit in self.limits.items() if limit]
@@ -175,12 +176,12 @@ class QuotaTracker:
                 nth = len(counting) - fit
                 due = max(due, float(np.partition(counting, nth)[nth]) + quota.length)
             if quota.theirs(now):
-                # Spread over the window: a burst would hide other clients, and get them refused.
+                # Spread over the window: a burst would hide other clients and block them.
                 due = max(due, float(ours["sent"].max(initial=0.0)) + 0.9 * quota.window / fit)
         return due - now
 
     def enter(self, endpoint: str, now: float) -> int:
-        """Count a request that leaves now, and return its number for `learn`."""
+        """Count a request that is sent now, and return its number for `learn`."""
         self.limits.setdefault(endpoint, 0)
         number = self.next_number
         self.next_number += 1
@@ -192,25 +193,26 @@ class QuotaTracker:
     def learn(
         self, number: int, told: QuotaHeaders, now: float, backoff: Callable[[int], float]
     ) -> None:
-        """Take in what a response, or the lack of one, says.
+        """Learn from a response, or from the lack of one.
 
         Parameters
         ----------
         number
-            The request it answers.
+            The number of its request.
         told
-            What it says.
+            What its headers say.
         now
             When its headers arrived.
         backoff
-            Seconds to wait after so many refusals in a row, if the API tells no wait.
+            Gives the seconds to wait after a number of refusals in a row, if the API names no
+            wait.
         """
         self.changes += 1
         if 0 < told.status < 400:
             self.refused_in_row = 0
         at = int(np.searchsorted(self.requests["number"], number))
         if at == len(self.requests) or self.requests["number"][at] != number:
-            return  # Forgotten by now.
+            return  # Already forgotten.
         sent = self.requests["sent"]
         self.requests["received"][at] = max(now, float(sent[at]))
         endpoint = [*self.limits][self.requests["endpoint"][at]]
@@ -232,7 +234,7 @@ class QuotaTracker:
             self._block(float(sent[at]), told, now, backoff)
 
     def left(self, endpoint: str, now: float) -> int | None:
-        """Requests that may leave at once; None while the limit is unknown."""
+        """Requests that may be sent now; None while the limit is unknown."""
         arrivals = self._arrivals(now)[self._group(endpoint)]
         room = [
             quota.ours(now) - int(np.count_nonzero(arrivals > now - quota.length))
@@ -242,11 +244,11 @@ class QuotaTracker:
         return max(0, min(room)) if room else None
 
     def others(self, endpoint: str, now: float) -> int:
-        """Requests a minute that are left free for other clients."""
+        """Requests per minute that are left free for other clients."""
         return self._quotas(endpoint)[0].theirs(now)
 
     def _forget(self, now: float) -> None:
-        """Forget requests that no longer count, and limits told longer ago than these."""
+        """Forget requests that no longer count, and limits if there are no requests left."""
         if len(self.requests) and self.requests["sent"][0] < now - 3 * self.window:
             self.requests = self.requests[self.requests["sent"] > now - 2 * self.window]
         if not len(self.requests):
@@ -258,24 +260,24 @@ class QuotaTracker:
         return self.quotas.setdefault(key, (Quota(self.window), Quota(SECOND)))
 
     def _group(self, endpoint: str) -> _Flags:
-        """Which requests count against an endpoint's quotas, or may do so."""
+        """Which requests count, or may count, against an endpoint's quotas."""
         limit = self.limits.get(endpoint, 0)
         sharing = [at for at, told in enumerate(self.limits.values()) if told in (0, limit)]
         return np.isin(self.requests["endpoint"], sharing)
 
     def _arrivals(self, now: float) -> NDArray[np.float64]:
-        """The latest that each request can have arrived, less the shortest outbound time."""
+        """Give the latest possible arrival of each request, minus the shortest outbound time."""
         sent, received = self.requests["sent"], self.requests["received"]
         answered = received > 0
         took = np.where(answered, received, now) - sent
         known = took[answered]
         floor = 0.0
         if len(known):
-            # The shortest possible, judged from the shortest seen and how they spread.
+            # The shortest possible, estimated from the shortest seen and their spread.
             shortest, middle = known.min(), np.median(known)
             floor = shortest - 2 * (middle - shortest) / len(known) ** 0.5
         late = np.maximum(0.0, took - floor)
-        # A process that was killed never gets its responses; its requests arrived long ago.
+        # A killed process never gets its responses; its requests arrived long ago.
         late = np.where(answered, late, np.minimum(late, self.window / 4))
         arrivals: NDArray[np.float64] = sent + late
         return arrivals
@@ -285,7 +287,7 @@ class QuotaTracker:
     ) -> None:
         self.refused += 1
         if sent < self.blocked_since:
-            return  # It left before we knew: the same refusal, told again.
+            return  # Sent before the last refusal was known, so it belongs to the same round.
         self.refused_in_row += 1
         self.blocked_since = now
         believed = told.wait is not None and told.wait <= LONGEST_TOLD
@@ -295,18 +297,18 @@ class QuotaTracker:
     # -- as bytes, for the store -----------------------------------------------------------
 
     def to_bytes(self) -> bytes:
-        """One line of JSON, then the requests as they lie in memory."""
+        """Convert to one line of JSON, followed by the bytes of the requests."""
         state = {name: value for name, value in vars(self).items() if name != "requests"}
         return orjson.dumps(state) + b"\n" + self.requests.tobytes()
 
     @classmethod
     def from_bytes(cls, content: bytes) -> QuotaTracker:
-        """The tracker that `to_bytes` gave.
+        """Read what `to_bytes` wrote.
 
         Raises
         ------
         TypeError, KeyError, ValueError, AttributeError
-            Content that no tracker gave.
+            No tracker wrote this content.
         """
         line, _, requests = content.partition(b"\n")
         state: dict[str, Any] = orjson.loads(line)

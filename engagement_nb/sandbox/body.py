@@ -1,10 +1,10 @@
-"""A request's body, read and checked as the API does."""
+"""The body of a request for metrics, read and checked as the API does."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -19,23 +19,23 @@ from engagement_nb.vocabulary import (
     METRICS,
     RECENT_WINDOW,
     Endpoint,
+    as_utc,
 )
 
 KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
 _HOUR = timedelta(hours=1)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
 class RefusedError(Exception):
-    """A request that gets no data.
+    """A request that is refused.
 
     Parameters
     ----------
     status
         HTTP status.
     *texts
-        What ``errors`` says.
+        The content of ``errors``.
     """
 
     def __init__(self, status: int, *texts: str) -> None:
@@ -45,37 +45,36 @@ class RefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
-    """A request's body that is in order.
+class Body:
+    """A valid request body.
 
     Parameters
     ----------
     ids
         Tweet ids, each once, in the order of the response.
-    asked
-        The engagement types as the client spelled them; ``metrics`` are their present names.
+    metrics
+        By the name that the client sent: the present name of the metric.
     groupings
-        By the client's name: the items of ``group_by``.
+        By the name that the client sent: the items of ``group_by``.
     start, end
         The window in whole hours, UTC; None on ``totals``.
     """
 
     endpoint: Endpoint
     ids: tuple[int, ...]
-    asked: tuple[str, ...]
-    metrics: tuple[str, ...]
+    metrics: dict[str, str]
     groupings: dict[str, tuple[str, ...]]
     start: datetime | None
     end: datetime | None
 
 
-def read_question(endpoint: Endpoint, raw: bytes, settings: Settings, now: datetime) -> Question:
-    """Read a request's body.
+def read_body(endpoint: Endpoint, raw: bytes, settings: Settings, now: datetime) -> Body:
+    """Read and check a request's body.
 
     Raises
     ------
     RefusedError
-        With status 400, or what the settings say for metrics that are not given.
+        With status 400, or the status of the settings for metrics that are not given.
     """
     try:
         body = orjson.loads(raw)
@@ -87,13 +86,12 @@ def read_question(endpoint: Endpoint, raw: bytes, settings: Settings, now: datet
     if unknown and settings.unknown_keys == "refused":
         raise RefusedError(400, f"Unknown parameters: {', '.join(unknown)[:200]}")
     ids = _ids(body.get("tweet_ids"), endpoint, settings)
-    asked, metrics = _metrics(body.get("engagement_types"), endpoint, settings)
+    metrics = _metrics(body.get("engagement_types"), endpoint, settings)
     groupings = _groupings(body.get("groupings"), endpoint, settings)
     start, end = _window(body, endpoint, settings, now)
     if settings.order == "sorted":
-        ids = tuple(sorted(ids))
-        asked, metrics = zip(*sorted(zip(asked, metrics, strict=True)), strict=True)
-    return Question(endpoint, ids, asked, metrics, groupings, start, end)
+        ids, metrics = tuple(sorted(ids)), dict(sorted(metrics.items()))
+    return Body(endpoint, ids, metrics, groupings, start, end)
 
 
 def _ids(value: Any, endpoint: Endpoint, settings: Settings) -> tuple[int, ...]:
@@ -117,26 +115,21 @@ def _id(item: Any, settings: Settings) -> int:
     return number
 
 
-def _metrics(
-    value: Any, endpoint: Endpoint, settings: Settings
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _metrics(value: Any, endpoint: Endpoint, settings: Settings) -> dict[str, str]:
     if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
         raise RefusedError(400, "engagement_types must be a non-empty array of metric names.")
-    asked = tuple(dict.fromkeys(value))
-    metrics = tuple(METRIC_ALIASES.get(name, name) for name in asked)
-    unknown = [name for name, metric in zip(asked, metrics, strict=True) if metric not in METRICS]
+    metrics = {name: str(METRIC_ALIASES.get(name, name)) for name in value}
+    unknown = [_shown(name) for name, metric in metrics.items() if metric not in METRICS]
     if unknown:
-        raise RefusedError(400, f"Unknown engagement types: {', '.join(map(_shown, unknown))}")
-    forbidden = [
-        name for name, metric in zip(asked, metrics, strict=True) if metric not in endpoint.metrics
-    ]
+        raise RefusedError(400, f"Unknown engagement types: {', '.join(unknown)}")
+    forbidden = [name for name, metric in metrics.items() if metric not in endpoint.metrics]
     if forbidden:
         raise forbidden_metrics(forbidden, settings)
-    return asked, metrics
+    return metrics
 
 
 def forbidden_metrics(names: list[str], settings: Settings) -> RefusedError:
-    """The refusal for metrics that the endpoint or the authentication does not give."""
+    """Refuse metrics that the endpoint or the tokens do not give."""
     return RefusedError(
         settings.forbidden_metrics_status, f"Forbidden to access metrics: {', '.join(names)}"
     )
@@ -186,7 +179,7 @@ def _window(
         return None, None
     this_hour = _floor(now)
     if endpoint.name == "28hr":
-        # The enclosing hours, as in the published example: 29 of them unless now is on the hour.
+        # The enclosing hours, as in the published example: 29 unless now is on the hour.
         return _floor(now - RECENT_WINDOW), _ceil(now)
     begin, finish = _moment(body.get("start"), "start"), _moment(body.get("end"), "end")
     if finish is None:
@@ -211,12 +204,9 @@ def _window(
 def _moment(value: Any, name: str) -> datetime | None:
     if value is None:
         return None
-    text = value.strip() if isinstance(value, str) else ""
     try:
-        if _DATE.fullmatch(text) or _MOMENT.fullmatch(text):
-            moment = datetime.fromisoformat(text)
-            known = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return known.astimezone(UTC)
+        if isinstance(value, str) and _MOMENT.fullmatch(value.strip()):
+            return as_utc(value.strip())
     except (ValueError, OverflowError):
         pass
     raise RefusedError(400, f"{name} must be an ISO 8601 date or time in UTC, not {_shown(value)}.")
