@@ -1,4 +1,4 @@
-"""Servers that answer wrongly, slowly or never; plain sockets of the standard library."""
+"""Servers that respond wrongly, slowly or never; plain sockets of the standard library."""
 
 from __future__ import annotations
 

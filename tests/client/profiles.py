@@ -29,7 +29,7 @@ def profile_of(sandbox: Sandbox, account: int = 0, **changes: Any) -> Profile:
 
 
 def quick_client(**options: Any) -> Client:
-    """A client whose pacer shares nothing with anybody."""
+    """A client with a pacer of its own."""
     pacer = Pacer()
     return Client(pacer_for=lambda profile: pacer, **options)
 

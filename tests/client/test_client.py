@@ -46,7 +46,7 @@ def client() -> Iterator[Client]:
 
 @contextmanager
 def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[tuple[str, list[str]]]:
-    """A server of the standard library that gives one answer to everything."""
+    """A server of the standard library with one response to every request."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -285,7 +285,7 @@ def test_a_request_is_sent_once(make_sandbox: MakeSandbox) -> None:
 def test_the_recorder_is_called_only_for_owners_whose_tweets_returned_counts(
     make_sandbox: MakeSandbox,
 ) -> None:
-    """What X bills is a user's handle whose Tweets were answered with counts."""
+    """X bills the handle of a user whose Tweets returned counts."""
     sandbox = make_sandbox(tweets=300)
     profile, recorded = profile_of(sandbox), list[Profile]()
     own, others = tuple(sandbox.ids("own", 1)), tuple(sandbox.ids("others", 1))

@@ -1,4 +1,4 @@
-"""The client before servers that answer wrongly, slowly, too much or never."""
+"""The client with servers that respond wrongly, slowly, too much or never."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def test_backoff_doubles_up_to_its_cap() -> None:
 
 @dataclass
 class Clock:
-    """Time that passes only when somebody sleeps."""
+    """Time that passes only when something sleeps."""
 
     now: float = 1_000.0
 
