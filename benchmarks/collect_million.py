@@ -1,8 +1,8 @@
-"""A million Tweets' totals into a dataset: Tweets a second, and how much memory it takes.
+"""A million Tweets' totals into a dataset and back: Tweets per second, and peak memory.
 
 ``engagement-nb fetch totals`` in a process of its own, against a sandbox in another; ``peak_mb`` is
-the fetch's peak resident memory, to be under 1,000. ``theirs`` keeps each parsed answer in a list
-until the end and makes one frame of them, from the same number of answers held in this machine's
+the fetch's peak resident memory, to be under 1,000. ``theirs`` keeps each parsed response in a list
+until the end and makes one frame of them, from the same number of responses held in this machine's
 memory only: its peak is what the ratio compares.
 
 Usage: ``python -m benchmarks.collect_million [TWEETS]``.
@@ -33,6 +33,27 @@ rows = [{"tweet_id": i, **values} for answer in answers for i, values in answer[
 frame = pd.DataFrame(rows).astype({name: "int64" for name in names})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
+
+_TIMED = """
+import json, resource, sys, time
+began = time.perf_counter()
+frame = {}
+seconds = time.perf_counter() - began
+print(json.dumps([round(seconds, 2), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+OURS_READ = "from engagement_nb import Dataset" + _TIMED.format(
+    "Dataset(sys.argv[1]).read('totals').frame"
+)
+THEIRS_READ = "import pandas as pd" + _TIMED.format("pd.read_parquet(sys.argv[1] + '/parts')")
+
+
+def _read(code: str, where: str) -> tuple[float, float]:
+    """Seconds that reading a dataset takes, and the peak memory of its process in MB."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, where], capture_output=True, text=True, check=True
+    )
+    seconds, peak = json.loads(done.stdout)
+    return seconds, peak
 
 
 def main() -> None:
@@ -71,6 +92,19 @@ def main() -> None:
         naive = subprocess.run(
             [sys.executable, "-c", NAIVE, str(count)], capture_output=True, text=True, check=True
         )
+        reading = [_read(code, f"{folder}/dataset") for code in (OURS_READ, THEIRS_READ)]
+        print(
+            json.dumps(
+                {
+                    "name": f"dataset: read {count:,} Tweets, seconds",
+                    "ours": reading[0][0],
+                    "theirs": reading[1][0],
+                    "ratio": round(reading[1][0] / reading[0][0], 2),
+                    "peak_mb": round(reading[0][1]),
+                    "against": "pandas.read_parquet of the same files",
+                }
+            )
+        )
         print(
             json.dumps(
                 {
@@ -79,7 +113,7 @@ def main() -> None:
                     "theirs": round(float(naive.stdout)),
                     "ratio": round(float(naive.stdout) / peak, 1),
                     "peak_mb": round(peak),
-                    "against": "every answer kept until one frame is made of them",
+                    "against": "every response kept until one frame is made of them",
                     "seconds": round(seconds),
                     "tweets_a_second": round(count / seconds),
                     "requests": found["requests"],
