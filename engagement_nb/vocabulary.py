@@ -161,18 +161,17 @@ RESERVED_KEYS = frozenset(
 )
 """Keys that can stand beside the groupings of a response."""
 
-HEADER_LIMIT = "x-per-minute-limit"
-HEADER_REMAINING = "x-per-minute-remaining"
-HEADER_RESET = "x-per-minute-reset"
-HEADER_SECOND_LIMIT = "x-per-second-limit"
-HEADER_SECOND_REMAINING = "x-per-second-remaining"
-HEADER_SECOND_RESET = "x-per-second-reset"
+MINUTE_HEADERS = ("x-per-minute-limit", "x-per-minute-remaining", "x-per-minute-reset")
+SECOND_HEADERS = ("x-per-second-limit", "x-per-second-remaining", "x-per-second-reset")
 
-ENV_CONSUMER_KEY = "TWITTER_CONSUMER_KEY"
-ENV_CONSUMER_SECRET = "TWITTER_CONSUMER_SECRET"  # noqa: S105
-ENV_ACCESS_TOKEN = "TWITTER_ACCESS_TOKEN"  # noqa: S105
-ENV_ACCESS_TOKEN_SECRET = "TWITTER_ACCESS_TOKEN_SECRET"  # noqa: S105
-ENV_BEARER_TOKEN = "TWITTER_BEARER_TOKEN"  # noqa: S105
+TOKEN_VARIABLES = {
+    "consumer_key": "TWITTER_CONSUMER_KEY",
+    "consumer_secret": "TWITTER_CONSUMER_SECRET",
+    "access_token": "TWITTER_ACCESS_TOKEN",
+    "access_token_secret": "TWITTER_ACCESS_TOKEN_SECRET",
+    "bearer_token": "TWITTER_BEARER_TOKEN",
+}
+"""The environment variable of each key and token."""
 ENV_API_URL = "ENGAGEMENT_API_URL"
 ENV_AUTH_URL = "ENGAGEMENT_AUTH_URL"
 

@@ -11,8 +11,8 @@ import engagement_nb as enb
 from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
-from engagement_nb.client.credentials.profiles import TOKEN_FIELDS
 from engagement_nb.errors import InputError
+from engagement_nb.vocabulary import TOKEN_VARIABLES
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
@@ -56,7 +56,7 @@ def status(as_json: bool) -> None:
         click.echo(_NO_KEYS)
     for profile in profiles:
         click.echo(_headline(profile))
-        for part in TOKEN_FIELDS:
+        for part in TOKEN_VARIABLES:
             click.echo(f"  {part.replace('_', ' '):<22}{_presence(profile, part)}")
     click.echo("Looked in, first wins:")
     for place in looked:
@@ -91,7 +91,7 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
                 _show(profile, found)
     if as_json:
         described = [
-            {**_describe(p), "checks": [c.to_dict() for c in checks if c.profile == p.name]}
+            {**_describe(p), "checks": [vars(c) for c in checks if c.profile == p.name]}
             for p in profiles
         ]
         _print_json({"profiles": described})
@@ -130,7 +130,7 @@ def _describe(profile: Profile) -> dict[str, Any]:
         "hosts": {"name": profile.hosts.name, "api": profile.hosts.api, "auth": profile.hosts.auth},
         "sandbox": profile.hosts.sandbox,
         "user_id": profile.user_id,
-        "tokens": {part: bool(getattr(profile, part)) for part in TOKEN_FIELDS},
+        "tokens": {part: bool(getattr(profile, part)) for part in TOKEN_VARIABLES},
     }
 
 

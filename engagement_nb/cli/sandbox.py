@@ -19,7 +19,7 @@ from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import CHOICES, description
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import ENV_CONSUMER_KEY
+from engagement_nb.vocabulary import TOKEN_VARIABLES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT_PORT = 8642
@@ -205,7 +205,9 @@ def _by_flag(sentence: str) -> str:
 
 
 def _is_ours(text: str) -> bool:
-    return any(line.startswith(f"{ENV_CONSUMER_KEY}=SANDBOX") for line in text.splitlines())
+    return any(
+        line.startswith(f"{TOKEN_VARIABLES['consumer_key']}=SANDBOX") for line in text.splitlines()
+    )
 
 
 def _check_env_file(path: Path | None) -> None:

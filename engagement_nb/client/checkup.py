@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
+from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.sending import Client
 from engagement_nb.client.wire import Request
 from engagement_nb.errors import (
@@ -54,10 +54,6 @@ class TokenCheck:
     cause: str = ""
     advice: str = ""
     status: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Convert to a dict for JSON."""
-        return asdict(self)
 
 
 def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[TokenCheck]:
@@ -125,9 +121,8 @@ def _missing(profile: Profile, auth: str) -> tuple[str, str]:
     if auth == "app":
         cause = "There is neither a bearer token nor a consumer key and secret to fetch one with."
         return cause, "Without one, public metrics of other people's Tweets cannot be requested."
-    lacking = [part.replace("_", " ") for part in USER_FIELDS if not getattr(profile, part)]
     return (
-        f"There is no {' and no '.join(lacking)}.",
+        f"There is no {' and no '.join(profile.missing())}.",
         "Without user tokens, private metrics and 28hr and historical cannot be requested:"
         " engagement-nb auth login.",
     )

@@ -19,8 +19,9 @@ import orjson
 
 from engagement_nb.vocabulary import By
 
-_DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
-_MOST_DIGITS = 18
+DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
+"""Levels of a response below the Tweet."""
+MOST_DIGITS = 18
 """More digits may not fit into 64 bits."""
 _PIECE = 150_000
 """Bytes at a time; pieces that fit into the processor's cache take half the time."""
@@ -79,7 +80,7 @@ def read_cube(
     """
     raw = raw.rstrip()
     begin = raw.find(b'"%s":{' % grouping.encode()) + len(grouping) + 3
-    closing = b"}" * (_DEPTH[by] + 1)
+    closing = b"}" * (DEPTH[by] + 1)
     end = raw.rfind(closing, 0, -1) + len(closing)
     if begin < len(grouping) + 3 or end <= begin or b"\\" in raw:
         # Without backslashes, every second quote ends a text.
@@ -110,7 +111,7 @@ def _cube(raw: bytes, begin: int, end: int, by: By | None) -> Cube | None:
         texts.append(piece[1])
         begin = until
     left = b"".join(texts)
-    closing = b"}" * _DEPTH[by]
+    closing = b"}" * DEPTH[by]
     first, after = left.find(b'":{'), left.find(closing) + len(closing)
     if not 0 < first < after:
         return None
@@ -130,7 +131,7 @@ def _take_out_counts(text: np.ndarray) -> tuple[np.ndarray, bytes] | None:
     counts = np.zeros(len(places), np.int64)
     kept = np.ones(len(text), bool)
     going = np.arange(len(places))
-    for _ in range(_MOST_DIGITS + 1):
+    for _ in range(MOST_DIGITS + 1):
         if not len(going):
             return counts, text[kept].tobytes()
         # Bytes below "0" wrap around and are above 9 as well.

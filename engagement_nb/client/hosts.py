@@ -23,8 +23,6 @@ class Hosts:
 
     Parameters
     ----------
-    name
-        "live", "sandbox" (loopback) or "custom".
     api
         Base URL of the Engagement API.
     auth
@@ -36,13 +34,17 @@ class Hosts:
         Tokens must not be sent to a URL: plain http to any host but loopback, or not a URL.
     """
 
-    name: str
     api: str
     auth: str
 
     def __post_init__(self) -> None:
         for url in (self.api, self.auth):
             require_safe(url)
+
+    @property
+    def name(self) -> str:
+        """Name the hosts: "live", "sandbox" (loopback) or "custom"."""
+        return "live" if self == LIVE else "sandbox" if self.sandbox else "custom"
 
     @property
     def sandbox(self) -> bool:
@@ -85,7 +87,7 @@ def require_safe(url: str) -> None:
         )
 
 
-LIVE = Hosts("live", LIVE_API_URL, LIVE_AUTH_URL)
+LIVE = Hosts(LIVE_API_URL, LIVE_AUTH_URL)
 
 
 def hosts_at(api: str, auth: str = "") -> Hosts:
@@ -101,9 +103,7 @@ def hosts_at(api: str, auth: str = "") -> Hosts:
     """
     api = (api or LIVE_API_URL).rstrip("/")
     auth = (auth or (api if is_loopback(api) else LIVE_AUTH_URL)).rstrip("/")
-    if (api, auth) == (LIVE.api, LIVE.auth):
-        return LIVE
-    return Hosts("sandbox" if is_loopback(api) else "custom", api, auth)
+    return Hosts(api, auth)
 
 
 def hosts_from_env(environ: Mapping[str, str] | None = None) -> Hosts:

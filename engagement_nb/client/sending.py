@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -78,8 +77,7 @@ class Client:
     ) -> None:
         self._pacer_for = pacer_for or Pacers()
         self._recorder = recorder
-        self._pacers: dict[int, Pacer] = {}
-        self._pacers_lock = threading.Lock()
+        self._pacers: set[Pacer] = set()
         self._timeout = timeout
         self._deadline = deadline
         self._max_bytes = max_bytes
@@ -117,9 +115,8 @@ class Client:
 
         The client can be used again afterwards.
         """
-        with self._pacers_lock:
-            for pacer in self._pacers.values():
-                pacer.stop()
+        for pacer in self._pacers.copy():
+            pacer.stop()
 
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
@@ -159,8 +156,7 @@ class Client:
     def pacer(self, profile: Profile) -> Pacer:
         """Give the pacer of a profile."""
         pacer = self._pacer_for(profile)
-        with self._pacers_lock:
-            self._pacers[id(pacer)] = pacer
+        self._pacers.add(pacer)
         return pacer
 
     def send(self, request: Request) -> Response:

@@ -14,7 +14,7 @@ import orjson
 from engagement_nb.availability import Window
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.cubes import Cube, read_cube
+from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.pacing import server_time
 from engagement_nb.errors import ApiError, ServerTroubleError
 from engagement_nb.refusals import error_for
@@ -32,9 +32,6 @@ from engagement_nb.vocabulary import (
 GROUPING = "metrics"
 """Name of the only grouping in each request; no reserved key has this name."""
 
-_DEPTH: dict[By | None, int] = {None: 2, "day": 3, "hour": 4}
-_MOST_DIGITS = 18
-"""More digits may not fit into 64 bits."""
 _MOST_TEXT = 100_000
 """Characters of the API's error texts; a refusal of 250 Tweets has about 20,000."""
 
@@ -178,7 +175,7 @@ def read_response(request: Request, response: httpx.Response, raw: bytes) -> Res
     texts = _texts(document.get("errors"))
     if not response.is_success or not isinstance(counts, Cube | dict):
         raise _refusal(request, response, texts, where)
-    if isinstance(counts, dict) and not _counts_everywhere(counts, _DEPTH[request.by]):
+    if isinstance(counts, dict) and not _counts_everywhere(counts, DEPTH[request.by] + 1):
         raise ServerTroubleError(
             f"{where}: the API's response is not as documented: {GROUPING!r} must contain whole"
             " numbers by Tweet, metric, and day and hour if requested.",
@@ -215,8 +212,8 @@ def _counts_everywhere(tree: object, depth: int) -> bool:
             _counts_everywhere(branch, depth - 1) for branch in tree.values()
         )
     if isinstance(tree, str):
-        return tree.isascii() and tree.isdigit() and len(tree) <= _MOST_DIGITS
-    return isinstance(tree, int) and not isinstance(tree, bool) and 0 <= tree < 10**_MOST_DIGITS
+        return tree.isascii() and tree.isdigit() and len(tree) <= MOST_DIGITS
+    return isinstance(tree, int) and not isinstance(tree, bool) and 0 <= tree < 10**MOST_DIGITS
 
 
 def _refusal(

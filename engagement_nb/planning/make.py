@@ -16,7 +16,6 @@ from engagement_nb.availability import (
     cut_off_at_first_moment,
 )
 from engagement_nb.client.credentials import Profile
-from engagement_nb.client.credentials.profiles import USER_FIELDS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.planning.periods import HOUR, Moment, cut, resolve
@@ -116,7 +115,7 @@ def _priced(plan: Plan) -> Plan:
         for reason, n in Counter(hopeless.values()).items()
     ]
     for profile in plan.profiles:
-        missing = [part.replace("_", " ") for part in USER_FIELDS if not getattr(profile, part)]
+        missing = profile.missing()
         if profile.access_token and missing:
             hints.append(
                 f"Profile {profile.name!r} has an access token but no {' and no '.join(missing)}:"

@@ -6,15 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from engagement_nb.vocabulary import (
-    ENV_ACCESS_TOKEN,
-    ENV_ACCESS_TOKEN_SECRET,
-    ENV_API_URL,
-    ENV_AUTH_URL,
-    ENV_BEARER_TOKEN,
-    ENV_CONSUMER_KEY,
-    ENV_CONSUMER_SECRET,
-)
+from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 
 NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
 
@@ -137,13 +129,6 @@ class Keys:
 
     def env(self, url: str) -> dict[str, str]:
         """Give the environment variables of a client for the sandbox at this address."""
-        first = self.accounts[0]
-        return {
-            ENV_CONSUMER_KEY: self.app.consumer_key,
-            ENV_CONSUMER_SECRET: self.app.consumer_secret,
-            ENV_ACCESS_TOKEN: first.access_token,
-            ENV_ACCESS_TOKEN_SECRET: first.access_token_secret,
-            ENV_BEARER_TOKEN: self.app.bearer_token,
-            ENV_API_URL: url,
-            ENV_AUTH_URL: url,
-        }
+        tokens = vars(self.app) | vars(self.accounts[0])
+        variables = {variable: tokens[name] for name, variable in TOKEN_VARIABLES.items()}
+        return {**variables, ENV_API_URL: url, ENV_AUTH_URL: url}

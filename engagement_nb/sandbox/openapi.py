@@ -7,10 +7,9 @@ from typing import Any
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.vocabulary import (
     ENDPOINTS,
-    HEADER_LIMIT,
-    HEADER_REMAINING,
     MAX_GROUPINGS,
     METRIC_ALIASES,
+    MINUTE_HEADERS,
     UNAVAILABLE,
     UNSUPPORTED_IMPRESSIONS,
     UNSUPPORTED_VIDEO,
@@ -114,7 +113,7 @@ def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "Counts by grouping, and what could not be given.",
-                "headers": {HEADER_LIMIT: limit, HEADER_REMAINING: limit},
+                "headers": dict.fromkeys(MINUTE_HEADERS[:2], limit),
                 "content": {"application/json": {"schema": data}},
             },
             **{

@@ -33,16 +33,7 @@ from engagement_nb.sandbox.limits import Limit
 from engagement_nb.sandbox.oauth import AuthenticationError, Call, Gate
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import (
-    ENDPOINTS,
-    HEADER_LIMIT,
-    HEADER_REMAINING,
-    HEADER_RESET,
-    HEADER_SECOND_LIMIT,
-    HEADER_SECOND_REMAINING,
-    HEADER_SECOND_RESET,
-    Endpoint,
-)
+from engagement_nb.vocabulary import ENDPOINTS, MINUTE_HEADERS, SECOND_HEADERS, Endpoint
 
 _LOG = logging.getLogger("engagement_nb.sandbox")
 JSON = "application/json;charset=utf-8"
@@ -217,14 +208,13 @@ class Service:
     def limit_headers(self, key: str) -> Headers:
         """Give the headers about the limit of an app, or of an unknown one ("")."""
         full = self.settings.limit_headers == "full"
-        minute = (self.minute, HEADER_LIMIT, HEADER_REMAINING, HEADER_RESET)
         # Without a limit per second, a second is limited by the minute.
-        per_second = self.minute if full and self.second.quota is None else self.second
-        second = (per_second, HEADER_SECOND_LIMIT, HEADER_SECOND_REMAINING, HEADER_SECOND_RESET)
+        second = self.minute if full and self.second.quota is None else self.second
         headers = {}
-        for limit, name, remaining, reset in (minute, second):
+        for limit, names in ((self.minute, MINUTE_HEADERS), (second, SECOND_HEADERS)):
             if limit.quota is not None:
-                headers[name] = str(limit.quota)
+                quota, remaining, reset = names
+                headers[quota] = str(limit.quota)
                 headers[remaining] = str(limit.remaining(key))
                 if full:
                     at = self.settings.auth_clock() + limit.resets_in(key)

@@ -15,7 +15,7 @@ from engagement_nb.cli.auth import auth
 from engagement_nb.client.credentials import config_file, find_profiles
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENV_ACCESS_TOKEN, ENV_BEARER_TOKEN, ENV_CONSUMER_SECRET
+from engagement_nb.vocabulary import TOKEN_VARIABLES
 from tests.client.logins import pin_from
 from tests.client.profiles import without_keys
 
@@ -51,7 +51,7 @@ def test_without_keys_the_sandbox_is_named_and_nothing_is_wrong(
 
 def test_status_tells_which_tokens_are_there(run: Callable[..., Result], sandbox: Sandbox) -> None:
     env = dict(sandbox.env)
-    del env[ENV_BEARER_TOKEN], env[ENV_ACCESS_TOKEN]
+    del env[TOKEN_VARIABLES["bearer_token"]], env[TOKEN_VARIABLES["access_token"]]
     result = run("status", env=env)
     assert result.exit_code == 0
     lines = {" ".join(line.split()) for line in result.stdout.splitlines()}
@@ -104,7 +104,7 @@ def test_check_says_cause_and_next_step(
     run: Callable[..., Result], make_sandbox: MakeSandbox
 ) -> None:
     sandbox = make_sandbox(tweets=300, reasons="detailed")
-    env = {**sandbox.env, ENV_CONSUMER_SECRET: "wrong-secret"}
+    env = {**sandbox.env, TOKEN_VARIABLES["consumer_secret"]: "wrong-secret"}
     result = run("check", env=env)
     assert result.exit_code == 1
     assert "signature is not accepted" in result.stdout

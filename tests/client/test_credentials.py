@@ -413,7 +413,7 @@ def test_a_login_without_a_host_says_so(files: Path) -> None:
         login(
             consumer_key="some key",
             consumer_secret="some secret",
-            hosts=Hosts("sandbox", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+            hosts=Hosts("http://127.0.0.1:9", "http://127.0.0.1:9"),
         )
 
 

@@ -18,7 +18,7 @@ from engagement_nb.errors import InputError
     ],
 )
 def test_tokens_may_go_to_https_and_to_this_machine(url: str) -> None:
-    assert Hosts("any", url, url).api == url
+    assert Hosts(url, url).api == url
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_tokens_go_nowhere_else(url: str) -> None:
     with pytest.raises(InputError):
         hosts_at(url)
     with pytest.raises(InputError):
-        Hosts("any", url, LIVE.auth)
+        Hosts(url, LIVE.auth)
     with pytest.raises(InputError):
-        Hosts("any", LIVE.api, url)
+        Hosts(LIVE.api, url)
 
 
 def test_without_variables_the_live_hosts_are_used() -> None:
-    assert hosts_from_env({}) is LIVE
+    assert hosts_from_env({}) == LIVE
 
 
 def test_variables_name_other_hosts() -> None:

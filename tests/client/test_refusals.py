@@ -202,7 +202,7 @@ def test_too_many_requests(client: Client) -> None:
 
 def test_a_wrong_address(world: Sandbox, client: Client) -> None:
     profile: Profile = profile_of(world)
-    elsewhere = replace(profile, hosts=Hosts("sandbox", world.url + "/nowhere", world.url))
+    elsewhere = replace(profile, hosts=Hosts(world.url + "/nowhere", world.url))
     error = refusal_of(client, Request("totals", ("1",), ("favorites",), elsewhere))
     assert type(error) is errors.BadRequestError
     assert "ENGAGEMENT_API_URL" in error.advice

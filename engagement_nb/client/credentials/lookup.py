@@ -37,11 +37,11 @@ from typing import Any
 import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
-from engagement_nb.client.credentials.profiles import APP_FIELDS, TOKEN_FIELDS, Profile
-from engagement_nb.client.credentials.secret import SECRET_VARIABLES, Secret, mask, met_secrets
+from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
+from engagement_nb.client.credentials.secret import Secret, mask, met_secrets
 from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
 from engagement_nb.errors import CredentialsError, EngagementError
-from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL
+from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 
 DEFAULT = "default"
 _HOST_KEYS = ("api_url", "auth_url")
@@ -182,11 +182,11 @@ def _read_dotenv(path: str) -> dict[str, str]:
 
 def _in_variables(variables: Mapping[str, str], place: str, hosts: Hosts) -> list[Profile]:
     found: dict[str, dict[str, str]] = {}
+    parts = {variable: part for part, variable in TOKEN_VARIABLES.items()}
     for variable, value in variables.items():
         stem, _, name = variable.partition("__")
-        if stem in SECRET_VARIABLES and value.strip():
-            part = stem.removeprefix("TWITTER_").lower()
-            found.setdefault(name.lower() or DEFAULT, {})[part] = value.strip()
+        if stem in parts and value.strip():
+            found.setdefault(name.lower() or DEFAULT, {})[parts[stem]] = value.strip()
     app = found.get(DEFAULT, {})
     # The default profile first, because it is used if none is named.
     names = sorted(found, key=lambda name: (name != DEFAULT, name))
@@ -248,7 +248,7 @@ def _texts(table: object, where: str, path: Path) -> dict[str, str]:
     if not isinstance(table, dict):
         raise _bad_file(path, f"[{where}] is not a table")
     for key, value in table.items():
-        if key not in (*TOKEN_FIELDS, *_HOST_KEYS):
+        if key not in (*TOKEN_VARIABLES, *_HOST_KEYS):
             raise _bad_file(path, f"[{where}] has an unknown key {key!r}")
         if not isinstance(value, str):
             raise _bad_file(path, f"{key} in [{where}] is not a text in quotes")
@@ -261,5 +261,5 @@ def _profile(
     """Make a profile; it takes the app of its place unless it names its own."""
     if not any(values.get(part) for part in APP_FIELDS):
         values = {**{part: app.get(part, "") for part in (*APP_FIELDS, "bearer_token")}, **values}
-    tokens = {part: Secret(values.get(part, "")) for part in TOKEN_FIELDS}
+    tokens = {part: Secret(values.get(part, "")) for part in TOKEN_VARIABLES}
     return Profile(name, hosts, found_in=place, **tokens)

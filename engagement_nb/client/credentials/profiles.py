@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from urllib.parse import quote
@@ -15,11 +15,10 @@ from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, m
 from engagement_nb.client.hosts import LIVE, Hosts
 from engagement_nb.errors import CredentialsError
 from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import PATH_BEARER_TOKEN
+from engagement_nb.vocabulary import PATH_BEARER_TOKEN, TOKEN_VARIABLES
 
 APP_FIELDS = ("consumer_key", "consumer_secret")
 USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
-TOKEN_FIELDS = (*USER_FIELDS, "bearer_token")
 
 hush_signing_logs()
 
@@ -62,7 +61,7 @@ class Profile:
     found_in: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        for part in TOKEN_FIELDS:
+        for part in TOKEN_VARIABLES:
             value = getattr(self, part)
             if isinstance(value, str):
                 object.__setattr__(self, part, Secret(value))
@@ -70,7 +69,7 @@ class Profile:
     @property
     def has_user(self) -> bool:
         """Whether requests can be signed with a user's tokens."""
-        return all(getattr(self, part) for part in USER_FIELDS)
+        return not self.missing()
 
     @property
     def has_app(self) -> bool:
@@ -82,6 +81,10 @@ class Profile:
         """The user's numeric id, from the start of the access token; empty if it has none."""
         head, dash, _ = self.access_token.reveal().partition("-")
         return head if dash and head.isdecimal() else ""
+
+    def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
+        """Name the missing tokens; by default of those that sign as a user."""
+        return [part.replace("_", " ") for part in parts if not getattr(self, part)]
 
     def user_auth(self) -> httpx.Auth:
         """Sign with the user's tokens (OAuth 1.0a).
@@ -107,8 +110,7 @@ class Profile:
         return _AppAuth(self)
 
     def _require(self, parts: tuple[str, ...], purpose: str) -> None:
-        missing = [part.replace("_", " ") for part in parts if not getattr(self, part)]
-        if missing:
+        if missing := self.missing(parts):
             raise CredentialsError(
                 f"Profile {self.name!r} cannot {purpose}: it has no {' and no '.join(missing)}.",
                 advice="See engagement-nb auth status, or store tokens with engagement-nb auth"

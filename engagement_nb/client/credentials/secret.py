@@ -8,22 +8,9 @@ import os
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
-from engagement_nb.vocabulary import (
-    ENV_ACCESS_TOKEN,
-    ENV_ACCESS_TOKEN_SECRET,
-    ENV_BEARER_TOKEN,
-    ENV_CONSUMER_KEY,
-    ENV_CONSUMER_SECRET,
-)
+from engagement_nb.vocabulary import TOKEN_VARIABLES
 
 MASK = "[secret]"
-SECRET_VARIABLES = (
-    ENV_CONSUMER_KEY,
-    ENV_CONSUMER_SECRET,
-    ENV_ACCESS_TOKEN,
-    ENV_ACCESS_TOKEN_SECRET,
-    ENV_BEARER_TOKEN,
-)
 _SHORTEST = 6
 """Shorter values are not secrets of this API, and masking them would garble any text."""
 
@@ -83,7 +70,7 @@ def _remember(value: str) -> None:
 def met_secrets() -> frozenset[str]:
     """Give all secrets seen by this process, and those in its environment variables."""
     for name, value in os.environ.items():
-        if name.split("__")[0] in SECRET_VARIABLES:
+        if name.split("__")[0] in TOKEN_VARIABLES.values():
             _remember(value.strip())
     # The copy takes one step, so other threads may add to the original.
     return frozenset(_seen.copy())

@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from engagement_nb.vocabulary import (
-    HEADER_LIMIT,
-    HEADER_REMAINING,
-    HEADER_RESET,
-    HEADER_SECOND_LIMIT,
-    HEADER_SECOND_REMAINING,
-    HEADER_SECOND_RESET,
-)
+from engagement_nb.vocabulary import MINUTE_HEADERS, SECOND_HEADERS
 
 _LARGEST_COUNT = 1_000_000
 """A larger limit is impossible. Ignoring it is safe, because the next response has one, too."""
@@ -56,19 +49,17 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHe
     now
         Seconds since the epoch, by this machine's clock.
     """
-    limit = _count(headers.get(HEADER_LIMIT)) or None
-    second_limit = _count(headers.get(HEADER_SECOND_LIMIT)) or None
+    limit, remaining = (_count(headers.get(name)) for name in MINUTE_HEADERS[:2])
+    second_limit, second_remaining = (_count(headers.get(name)) for name in SECOND_HEADERS[:2])
     if limit and second_limit and second_limit >= limit:
         # A second that allows the limit of the whole minute is no limit. Its remaining count is
         # then the minute's, and would look like requests of other clients within that second.
         second_limit = None
-    remaining = _count(headers.get(HEADER_REMAINING))
-    second_remaining = _count(headers.get(HEADER_SECOND_REMAINING))
     return QuotaHeaders(
         status=status,
-        limit=limit,
+        limit=limit or None,
         remaining=remaining,
-        second_limit=second_limit,
+        second_limit=second_limit or None,
         second_remaining=second_remaining,
         wait=_wait(headers, now, in_second=second_remaining == 0 and bool(remaining)),
     )
@@ -94,7 +85,7 @@ def _wait(headers: Mapping[str, str], now: float, *, in_second: bool) -> float |
             seconds = None if until is None else until - server_now
         if seconds is not None and seconds >= 0:
             return seconds
-    reset = _number(headers.get(HEADER_SECOND_RESET if in_second else HEADER_RESET))
+    reset = _number(headers.get((SECOND_HEADERS if in_second else MINUTE_HEADERS)[2]))
     if reset is None or reset <= server_now:
         return None
     return reset - server_now
