@@ -56,7 +56,7 @@ def write_private(path: Path, text: str) -> Path:
 def test_the_ecosystems_variables_make_the_default_profile() -> None:
     (profile,) = find_profiles(variables={**APP, **USER, "TWITTER_BEARER_TOKEN": "bearer"})
     assert profile.name == "default"
-    assert profile.hosts is LIVE
+    assert profile.hosts == LIVE
     assert profile.user_id == "12"
     assert profile.bearer_token.reveal() == "bearer"
     assert profile.has_user
