@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ import pandas as pd
 from engagement_nb import charts
 from engagement_nb.charts import Chart
 from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.tables import save_tables
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, metric_columns
 from engagement_nb.vocabulary import label
@@ -124,6 +126,24 @@ class Days:
     def plot_trend(self, by: Step | None = None) -> Chart:
         """Draw `trend`."""
         return charts.trend(self.trend(by))
+
+    def save_tables(self, where: str | Path) -> None:
+        """Write the figures by day and by metric, each as CSV and as Parquet.
+
+        ``days.csv`` and ``days.parquet`` have the rows of `frame`, ``metrics.csv`` and
+        ``metrics.parquet`` those of `table`.
+
+        Parameters
+        ----------
+        where
+            A folder, or an fsspec address.
+
+        Raises
+        ------
+        DatasetError
+            It cannot be written to.
+        """
+        save_tables(where, days=self.frame.reset_index(), metrics=self.table.reset_index())
 
     def to_dict(self) -> dict[str, Any]:
         """Totals and key figures as plain numbers and texts, for JSON."""

@@ -15,9 +15,9 @@ from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.gap.tables import save_tables
 from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About, csv_text
-from engagement_nb.store import Store
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
@@ -379,17 +379,11 @@ class Findings:
         DatasetError
             It cannot be written to.
         """
-        store = Store(where)
         figures = self.tweets.set_axis(np.flatnonzero(self.compared))
         figures = figures[["sum_of_metrics", "naive_gap", "hidden", "over_count", "excess"]]
         known = self.counts.frame.drop(columns=["text", *figures], errors="ignore")
-        tables = {
-            "tweets": known.join(figures.astype("Int64")),
-            "metrics": self.table.reset_index(),
-        }
-        for name, table in tables.items():
-            store.publish(f"{name}.parquet", table.to_parquet(index=False))
-            store.publish(f"{name}.csv", csv_text(table).encode())
+        tweets = known.join(figures.astype("Int64"))
+        save_tables(where, tweets=tweets, metrics=self.table.reset_index())
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain numbers, names and lists, for JSON (wire names)."""

@@ -27,7 +27,7 @@ from engagement_nb.report.index import index_html
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.make import dates_for
 from engagement_nb.report.manifest import Row, read_manifest, slug
-from engagement_nb.report.notebooks import EXPLORE, find_notebook, refuse_secrets
+from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.render import (
     DONE,
@@ -160,8 +160,7 @@ def make_batch(
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
-    notebook = find_notebook(EXPLORE, notebooks)
-    rows = read_manifest(manifest, notebook)
+    rows = read_manifest(manifest, notebooks)
     store, now = Store(out), now or begun
     state = RunState.open(store, now, resume=only_failed)
     folders = {row.name: f"{_root(store)}/{REPORTS}/{row.folder}" for row in rows}
@@ -184,10 +183,9 @@ def make_batch(
             Job(
                 row=row,
                 folder=folders[row.name],
-                notebook=notebook,
                 source=source,
                 fingerprint=prints(source),
-                parameters={**row.parameters, **dates_for(notebook, found)},
+                parameters={**row.parameters, **dates_for(row.notebook, found)},
                 notes=tuple(found.get("notes", ())),
                 engine=engine,
                 cell_timeout=cell_timeout,

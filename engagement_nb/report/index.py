@@ -75,7 +75,9 @@ def _headline(total: int, failed: int, made_at: datetime) -> str:
 
 
 def _has_figures(record: Mapping[str, Any]) -> bool:
-    return record["status"] == "done" and bool(record["figures"].get("engagements"))
+    return record["status"] == "done" and bool(
+        record["figures"].get("engagements") and "hidden" in record["figures"]
+    )
 
 
 def _row(record: Mapping[str, Any], reports: str) -> dict[str, Any]:

@@ -38,8 +38,10 @@ from engagement_nb.store import Store
 HTML, GAP, DAYS, PDF, DATASET = (
     "report.html", "gap.json", "days.json", "report.pdf", "dataset",
 )  # fmt: skip
-TABLES = ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet")
-"""What the notebook writes where its parameter ``tables`` says: `Gap.save_tables`."""
+TABLES = (
+    "tweets.csv", "tweets.parquet", "days.csv", "days.parquet", "metrics.csv", "metrics.parquet",
+)  # fmt: skip
+"""What a notebook writes where its parameter ``tables`` says: `Gap.save_tables`."""
 
 
 @dataclass(frozen=True)
@@ -201,9 +203,9 @@ def publish(
             "The notebook ran to its end and shows no gap, so there is no answer to report.",
             advice="End it with the result of explore_gap as a cell of its own.",
         )
-    files = []
-    if gap is not None:
-        files += [name for name in TABLES if store.exists(name)]
+    # An earlier report of another kind may have left its tables.
+    left = "days." if gap is not None else "tweets."
+    files = [name for name in TABLES if store.exists(name) and not name.startswith(left)]
     for name, answer in ((GAP, gap), (DAYS, handed.get("days"))):
         if answer is not None:
             text = json.dumps(answer, indent=2, ensure_ascii=False)

@@ -20,7 +20,7 @@ from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.planning.periods import dates_of
 from engagement_nb.report.make import read_inputs
-from engagement_nb.report.notebooks import NotebookFile, refuse_secrets
+from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.vocabulary import ENDPOINTS
 
@@ -51,7 +51,7 @@ _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; file systems take from 140 on."""
 _Values = dict[str, Any]
-_Inputs = tuple[tuple[str, ...] | None, str]
+_Inputs = tuple[tuple[str, ...] | None, NotebookFile, str]
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,8 @@ class Row:
         Tweets that it is about; None for all of the source.
     fetch
         What is to be fetched for it, or None.
+    notebook
+        What is executed for it.
     parameters
         Of the notebook, as given.
     broken
@@ -97,6 +99,7 @@ class Row:
     source: str
     ids: tuple[str, ...] | None
     fetch: Fetch | None
+    notebook: NotebookFile
     parameters: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
 
@@ -111,7 +114,7 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
 
 
-def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
+def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Row]:
     """Rows of a manifest, each checked.
 
     What is written wrong refuses the manifest; an input that is missing or cannot be read is
@@ -122,8 +125,8 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     path
         A CSV file with a header, or YAML: a list of mappings, or a mapping with ``reports``
         (that list) and ``defaults`` (for all of them). Paths are relative to its folder.
-    notebook
-        The one that is executed for each row.
+    notebooks
+        A folder with your own copies of the notebooks.
 
     Raises
     ------
@@ -138,10 +141,10 @@ def read_manifest(path: str | Path, notebook: NotebookFile) -> list[Row]:
     wrong = []
     seen: dict[str, str] = {}
     # Each input is read once, however many rows share it.
-    inputs = cache(partial(_inputs, path.parent))
+    inputs = cache(partial(_inputs, path.parent, cache(partial(find_notebook, given=notebooks))))
     for place, values in given:
         try:
-            row = _row(values, path.parent, notebook, inputs)
+            row = _row(values, path.parent, inputs)
             if row.folder in seen:
                 raise InputError(f"the name {row.name!r} is that of {seen[row.folder]} too.")
             seen[row.folder] = place
@@ -275,17 +278,19 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, _Values]]:
     ]
 
 
-def _row(
-    values: _Values,
-    folder: Path,
-    notebook: NotebookFile,
-    inputs: Callable[[str, str, str], _Inputs],
-) -> Row:
+def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Inputs]) -> Row:
     refuse_secrets(values, "column")
     known = {name: values[name] for name in COLUMNS if name in values}
     for column, value in known.items():
         if not isinstance(value, str):
             raise InputError(f"its {column} is not text.", advice="Give one value.")
+    places = [column for column in ("dataset", "export") if column in known]
+    wants = [column for column in _FETCHES if column in known]
+    profile = known.get("profile") or known.get("account", "")
+    source = _beside(folder, known[places[0]]) if places else ""
+    ids, notebook, trouble = inputs(
+        source or known.get("source", "sandbox"), _beside(folder, known.get("ids", "")), profile
+    )
     others = {name: value for name, value in values.items() if name not in COLUMNS}
     for name in others:
         if name not in notebook.parameters:
@@ -302,8 +307,6 @@ def _row(
             f"the name {name[:20]!r}... is too long for a folder's.",
             advice=f"Take up to {_LONGEST_NAME} letters; a title may be longer.",
         )
-    places = [column for column in ("dataset", "export") if column in known]
-    wants = [column for column in _FETCHES if column in known]
     if len(places) > 1 or (places and wants):
         raise InputError(
             f"{' and '.join([*places, *wants])} do not go together.",
@@ -311,18 +314,13 @@ def _row(
         )
     if not places and not wants and "ids" not in known:
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
-    fetch = None if places else _fetch(known)
-    source = _beside(folder, known[places[0]]) if places else ""
-    profile = fetch.profile if fetch and fetch.source == "api" else ""
-    ids, trouble = inputs(
-        fetch.source if fetch else source, _beside(folder, known.get("ids", "")), profile
-    )
     return Row(
         name=name,
         title=known.get("title", ""),
         source=source,
         ids=ids,
-        fetch=fetch,
+        fetch=None if places else _fetch(known),
+        notebook=notebook,
         parameters=notebook.check(others),
         broken=trouble,
     )
@@ -364,13 +362,16 @@ def _whole(column: str, text: str | None) -> int | None:
         raise InputError(f"its {column} is no whole number: {text!r}.") from None
 
 
-def _inputs(folder: Path, source: str, ids: str, profile: str) -> _Inputs:
-    """The Tweets that a row lists, and what is wrong with its inputs."""
+def _inputs(
+    folder: Path, find: Callable[[str], NotebookFile], source: str, ids: str, profile: str
+) -> _Inputs:
+    """The Tweets that a row lists, its notebook, and what is wrong with its inputs."""
     try:
-        return read_inputs(source, ids or None, profile)[0], ""
+        listed, name = read_inputs(source, ids or None, profile)
+        return listed, find(name), ""
     except (EngagementError, OSError) as error:
         # The index is mailed, and shows paths as the manifest has them.
-        return None, str(error).replace(f"{folder.absolute()}{os.sep}", "")
+        return None, find(EXPLORE), str(error).replace(f"{folder.absolute()}{os.sep}", "")
 
 
 def _beside(folder: Path, given: str) -> str:

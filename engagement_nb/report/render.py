@@ -26,9 +26,8 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.look import PLAIN, Look
-from engagement_nb.report.make import GAP, HTML, PDF, TABLES, publish
+from engagement_nb.report.make import DAYS, GAP, HTML, PDF, TABLES, answer_of, publish
 from engagement_nb.report.manifest import Row
-from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.store import Store
@@ -53,8 +52,6 @@ class Job:
         The row of the manifest that asks for it.
     folder
         Path or address of its folder.
-    notebook
-        What is executed.
     source
         An export or a dataset: absolute path or address.
     fingerprint
@@ -69,7 +66,6 @@ class Job:
 
     row: Row
     folder: str
-    notebook: NotebookFile
     source: str
     fingerprint: list[Any]
     parameters: Mapping[str, Any]
@@ -83,7 +79,7 @@ class Job:
     def key(self) -> str:
         """A digest of everything that the report is made of: the same key, the same report."""
         made_of = {
-            "notebook": self.notebook.node,
+            "notebook": self.row.notebook.node,
             "source": self.fingerprint,
             "ids": self.row.ids,
             "parameters": self.parameters,
@@ -218,7 +214,7 @@ def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
 
 
 def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
-    compares = "before" in job.notebook.parameters and "before" not in job.parameters
+    compares = "before" in job.row.notebook.parameters and "before" not in job.parameters
     earlier = _earlier(record) if compares else []
     if earlier and record["status"] == DONE:
         store.publish(LAST, *store.read_many(["tweets.parquet"]))
@@ -231,7 +227,7 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
         if job.row.ids is not None:
             (scratch / "ids.txt").write_text("\n".join(job.row.ids) + "\n")
             given["ids_file"] = "../ids.txt"
-        if "tables" in job.notebook.parameters:
+        if "tables" in job.row.notebook.parameters:
             given["tables"] = "tables"
         for figures, before in [*zip(earlier, tables_before, strict=True), ({}, None)]:
             passed = dict(given)
@@ -239,7 +235,7 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
                 (scratch / BEFORE).write_bytes(before)
                 passed["before"] = f"../{BEFORE}"
             run = run_notebook(
-                job.notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
+                job.row.notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
             )
             handed = handed_over(run.notebook)
             # Figures that did not change are compared with those before them, as on the index.
@@ -253,10 +249,13 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
     # What an earlier run left must not stand beside what this one makes. Its figures stay in the
     # record, in case this process is killed here.
     write_record(store, job.row, record, status=FAILED, error="It was not finished.")
-    for name in (HTML, GAP, PDF, *TABLES):
+    for name in (HTML, GAP, DAYS, PDF, *TABLES):
         with contextlib.suppress(FileNotFoundError):
             store.remove(name)
-    for name, data in (job.notebook.name, nbformat.writes(run.notebook).encode()), *tables.items():
+    for name, data in (
+        (job.row.notebook.name, nbformat.writes(run.notebook).encode()),
+        *tables.items(),
+    ):
         store.publish(name, data)
     failure = "" if run.error is None else str(run.error)
     files = publish(
@@ -267,15 +266,16 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
         if before is not None:
             store.publish(BEFORE, before)
         store.remove(LAST)
-    gap, facts = handed.get("gap", {}), handed.get("metrics", {})
+    answer, facts = answer_of(handed), handed.get("metrics", {})
+    figures = answer.get("sums", {}) | answer
     return {
         "status": FAILED if failure else DONE,
         "error": failure,
         "files": {
-            name: int(store.fs.size(store.path(name))) for name in (job.notebook.name, *files)
+            name: int(store.fs.size(store.path(name))) for name in (job.row.notebook.name, *files)
         },
-        "figures": {name: gap[name] for name in _FIGURES if name in gap},
-        "sandbox": bool(gap.get("sandbox") or facts.get("source") == "sandbox"),
+        "figures": {name: figures[name] for name in _FIGURES if name in figures},
+        "sandbox": bool(answer.get("sandbox") or facts.get("source") == "sandbox"),
         "problems": facts.get("problems", []),
         "facts": {name: facts.get(name) for name in ("source", "endpoint", "start", "end")},
     }

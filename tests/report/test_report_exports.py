@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -75,3 +76,30 @@ def test_an_overview_or_a_video_file_alone_gets_totals_and_a_trend_and_no_claim(
     assert str(tmp_path) not in html
     assert json.loads((out / "days.json").read_text())["sentence"] in page.text.replace(NBSP, " ")
     assert not (out / "gap.json").exists()
+    for name in ("days", "metrics"):
+        table = pd.read_parquet(out / f"{name}.parquet")
+        assert len(table) == len(pd.read_csv(out / f"{name}.csv")) > 1
+    assert not (out / "tweets.csv").exists()
+
+
+def test_a_batch_row_of_an_overview_file_gets_the_report_by_day(tmp_path, capsys):
+    """It stands in the index with its engagements, beside a report on files by Post."""
+    write(tmp_path, kinds.text(kinds.header("overview"), kinds.rows("overview")), "overview.csv")
+    write(tmp_path, kinds.text(kinds.header("content"), kinds.rows("content")), "content.csv")
+    text = "name,export,by\ndays,overview.csv,\nposts,content.csv,\n"
+    manifest = write(tmp_path, text, "m.csv")
+    assert cli.run(["batch", str(manifest), "-o", str(tmp_path / "out")]) == 0
+    days = tmp_path / "out" / "reports" / "days"
+    assert {path.name for path in days.iterdir()} == {
+        "05_account_by_day.ipynb", "days.csv", "days.json", "days.parquet", "made.json",
+        "metrics.csv", "metrics.parquet", "report.html",
+    }  # fmt: skip
+    answer = json.loads((days / "days.json").read_text())
+    assert "cannot tell what is hidden" in answer["sentence"]
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    made = {each["name"]: each for each in summary["each"]}
+    assert made["days"]["engagements"] == answer["sums"]["engagements"]
+    assert "hidden" in made["posts"]
+    assert "hidden" not in made["days"]
+    index = BeautifulSoup((tmp_path / "out" / "index.html").read_text(), "html.parser")
+    assert f"{answer['sums']['engagements']:,}" in index.text

@@ -7,7 +7,6 @@ import json
 import pytest
 
 from engagement_nb.report.manifest import read_manifest
-from engagement_nb.report.notebooks import EXPLORE, find_notebook
 from tests.report.batches import manifest, run, summary
 
 MISWRITTEN = [
@@ -59,7 +58,7 @@ def test_a_manifest_out_of_a_spreadsheet_is_read(inputs, separator):
     path = inputs / "manifest.csv"
     path.write_text(separator.join(["name", "export", "title"]) + "\n"
                     + separator.join(["a", "export.csv", "One, two"]) + "\n")  # fmt: skip
-    (row,) = read_manifest(path, find_notebook(EXPLORE, inputs / "notebooks"))
+    (row,) = read_manifest(path, inputs / "notebooks")
     assert (row.name, row.title) == ("a", "One, two")
 
 
@@ -165,7 +164,7 @@ def test_yaml_may_use_an_alias(inputs):
     """A value that is written once and used by two reports is read."""
     path = inputs / "manifest.yaml"
     path.write_text("- {name: a, export: &file export.csv}\n- {name: b, export: *file}\n")
-    rows = read_manifest(path, find_notebook(EXPLORE, inputs / "notebooks"))
+    rows = read_manifest(path, inputs / "notebooks")
     assert [row.source.endswith("export.csv") for row in rows] == [True, True]
 
 
