@@ -38,10 +38,11 @@ from engagement_nb.store import Store
 HTML, GAP, DAYS, PDF, DATASET = (
     "report.html", "gap.json", "days.json", "report.pdf", "dataset",
 )  # fmt: skip
-TABLES = (
-    "tweets.csv", "tweets.parquet", "days.csv", "days.parquet", "metrics.csv", "metrics.parquet",
-)  # fmt: skip
-"""What a notebook writes where its parameter ``tables`` says: `Gap.save_tables`."""
+TABLES = {
+    GAP: ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet"),
+    DAYS: ("days.csv", "days.parquet", "metrics.csv", "metrics.parquet"),
+}
+"""What a notebook writes where its parameter ``tables`` says: `Gap.save_tables`, for each answer."""
 
 
 @dataclass(frozen=True)
@@ -203,14 +204,12 @@ def publish(
             "The notebook ran to its end and shows no gap, so there is no answer to report.",
             advice="End it with the result of explore_gap as a cell of its own.",
         )
-    # An earlier report of another kind may have left its tables.
-    left = "days." if gap is not None else "tweets."
-    files = [name for name in TABLES if store.exists(name) and not name.startswith(left)]
+    files = []
     for name, answer in ((GAP, gap), (DAYS, handed.get("days"))):
         if answer is not None:
             text = json.dumps(answer, indent=2, ensure_ascii=False)
             store.publish(name, text.encode() + b"\n")
-            files.insert(0, name)
+            files += [name, *filter(store.exists, TABLES[name])]
     page = compose(
         notebook, title=title, look=look, parameters=parameters, fetched=fetched, failure=failure,
     )  # fmt: skip

@@ -241,7 +241,7 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
             # Figures that did not change are compared with those before them, as on the index.
             if not _same(figures, handed.get("gap", {})):
                 break
-        made = (here / "tables" / name for name in TABLES)
+        made = (here / "tables" / name for names in TABLES.values() for name in names)
         tables = {path.name: path.read_bytes() for path in made if path.exists()}
     # A batch that is interrupted kills its notebooks, and no report failed for that.
     if stopped():
@@ -249,7 +249,7 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
     # What an earlier run left must not stand beside what this one makes. Its figures stay in the
     # record, in case this process is killed here.
     write_record(store, job.row, record, status=FAILED, error="It was not finished.")
-    for name in (HTML, GAP, DAYS, PDF, *TABLES):
+    for name in (HTML, PDF, *TABLES, *TABLES[GAP], *TABLES[DAYS]):
         with contextlib.suppress(FileNotFoundError):
             store.remove(name)
     for name, data in (

@@ -21,7 +21,7 @@ from bs4 import BeautifulSoup
 import engagement_nb as enb
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
-from engagement_nb.report.make import TABLES
+from engagement_nb.report.make import GAP, TABLES
 from engagement_nb.report.notebooks import EXPLORE
 from tests.report.batches import manifest, record, run, summary
 from tests.report.report_inputs import export, quick_notebooks, without_times
@@ -46,7 +46,7 @@ def test_one_failure_stops_no_other_report(inputs, capsys):
     reports = inputs / "out" / "reports"
     assert {path.name for path in reports.iterdir()} == {"first", "second", "third", "fourth-one"}
     assert {path.name for path in (reports / "first").iterdir()} == {
-        EXPLORE, "gap.json", "report.html", "made.json", *TABLES,
+        EXPLORE, "gap.json", "report.html", "made.json", *TABLES[GAP],
     }  # fmt: skip
     assert "explore_gap" in (reports / "second" / EXPLORE).read_text()
 

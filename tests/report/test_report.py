@@ -15,7 +15,7 @@ import engagement_nb as enb
 from engagement_nb import cli
 from engagement_nb.errors import InputError, ReportError
 from engagement_nb.report.engine import ENGINE, ShellEngine
-from engagement_nb.report.make import TABLES, make_report
+from engagement_nb.report.make import GAP, TABLES, make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
@@ -39,7 +39,7 @@ def test_an_export_becomes_a_report(tmp_path, capsys):
         cli.run(["report", "--source", str(source), "-o", str(out), "--title", "An <account>"]) == 0
     )
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [EXPLORE, "gap.json", "report.html", *TABLES]
+        [EXPLORE, "gap.json", "report.html", *TABLES[GAP]]
     )
     assert str(out / "report.html") in capsys.readouterr().out
 
@@ -79,7 +79,7 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
     said = capsys.readouterr()
     answer = json.loads(said.out)
     assert answer["gap"]["sandbox"] is True
-    assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html", *TABLES}
+    assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html", *TABLES[GAP]}
     assert enb.Dataset(out / "dataset").sandbox
     assert "SANDBOX" in said.err
     html = (out / "report.html").read_text()
