@@ -42,7 +42,7 @@ TABLES = {
     GAP: ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet"),
     DAYS: ("days.csv", "days.parquet", "metrics.csv", "metrics.parquet"),
 }
-"""What a notebook writes where its parameter ``tables`` says: `Gap.save_tables`, for each answer."""
+"""What a notebook writes where its parameter ``tables`` says, for each kind of answer."""
 
 
 @dataclass(frozen=True)
