@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -108,9 +109,12 @@ class Chart(Figure):
         """The figure as SVG, text as text."""
         with matplotlib.rc_context(_RC), io.StringIO() as buffer:
             # Not by savefig, which draws everything an extra time before.
-            FigureCanvasSVG(self).print_svg(buffer, metadata={"Date": None, "Creator": None})
+            no_metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            FigureCanvasSVG(self).print_svg(buffer, metadata=no_metadata)
             text = buffer.getvalue()
-        return text[text.index("<svg") :]
+        # Indentation and thousandths of a point would be a quarter of a report's size.
+        text = re.sub(r"\s*\n\s*", " ", text[text.index("<svg") :])
+        return re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), text)
 
     def draw(self, renderer: Any) -> None:
         """As matplotlib's, after placing the axes so that what is around them just fits."""
