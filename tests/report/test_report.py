@@ -373,6 +373,13 @@ def test_a_report_for_a_client_has_their_logo_and_no_code(tmp_path):
     assert "What the words mean" in html
 
 
+@pytest.mark.notebook
+def test_a_report_of_the_sandbox_for_a_client_has_under_400_kilobytes(tmp_path):
+    assert cli.run(["report", "--seed", "7", "--now", "2026-11-02", "-o", str(tmp_path),
+                    "--no-code"]) == 0  # fmt: skip
+    assert (tmp_path / "report.html").stat().st_size < 400_000
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
