@@ -1,10 +1,12 @@
 """How much of the quota the pacer uses in steady state, and how often it is refused.
 
-A minute is shortened to `WINDOW` seconds; the latency is not, so that more is on its way at once,
-and chance weighs more, than at the real thing. ``ours`` is the share of the quota used, where 1 is
-the whole. ``theirs`` is a serial client that sleeps a second after each request, as known clients
-do; for it the second and the latency are shortened like the minute, so that the ratio is that of a
-real minute. Requests refused with 429 are counted as ``refused`` (and theirs).
+A minute is shortened to `WINDOW` seconds, and the latency is not. So more requests are under way
+at once, and chance matters more, than in reality. ``ours`` is the share of the quota that is
+used; 1 is all of it. ``theirs`` is a serial client that sleeps one second after each request, as
+known clients do. Its second and its latency are shortened like the minute, so its share is that
+of a real minute. ``refused`` and ``theirs_refused`` count responses with status 429. At a latency
+of 2 s, the first window of 3 s ends before the second response, so one request may be refused
+then. A real minute is longer than any latency.
 
 Run as ``python -m benchmarks.pacing_quota [NAME...]``; each NAME keeps the lines that contain it.
 """

@@ -75,19 +75,19 @@ class Asked:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], datetime | None, bool]] = []
-        answer = sandbox.service.engine.answer
+        respond = sandbox.service.engine.respond
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
             ids = tuple(map(str, question.ids))
             try:
-                found = answer(question, caller, now)
+                found = respond(question, caller, now)
             except Exception:
                 self.requests.append((ids, question.start, False))
                 raise
             self.requests.append((ids, question.start, True))
             return found
 
-        sandbox.service.engine.answer = recording  # type: ignore[method-assign]
+        sandbox.service.engine.respond = recording  # type: ignore[method-assign]
 
     @property
     def pairs(self) -> list[tuple[str, datetime | None]]:

@@ -97,15 +97,15 @@ def _option(name: str) -> Callable[[_Command], _Command]:
     "faults",
     multiple=True,
     metavar="FAULT=SHARE",
-    help=f"Trouble in a share of responses; repeatable. One of {', '.join(FAULTS)}.",
+    help=f"Fault in a share of responses; repeatable. One of {', '.join(FAULTS)}.",
 )
-@click.option("--script", default="", metavar="FAULT,...", help="Trouble with the next responses.")
+@click.option("--script", default="", metavar="FAULT,...", help="Faults of the next responses.")
 @click.option(
     "--fault-at",
     "paths",
     multiple=True,
     metavar="PATH=FAULT",
-    help="Trouble with every response at a path; repeatable.",
+    help="Fault of every response at a path; repeatable.",
 )
 @click.option("--until-stdin-closes", is_flag=True, help="Stop when standard input ends.")
 def serve(
@@ -118,7 +118,7 @@ def serve(
     until_stdin_closes: bool,
     **options: Any,
 ) -> None:
-    """Answer as the Engagement API on 127.0.0.1 until stopped (Ctrl-C)."""
+    """Serve the Engagement API on 127.0.0.1 until stopped (Ctrl-C)."""
     for name in _ZERO_IS_NONE:
         options[name] = options[name] or None
     for name in ("forbidden_metrics_status", "no_access_status"):
@@ -197,7 +197,7 @@ def _no_port(port: int, error: OSError) -> EngagementError:
 
 
 def _by_flag(sentence: str) -> str:
-    """What `Settings` says of a field, with the name that it has on the command line."""
+    """Give an error about a field of `Settings` the name of its option."""
     name, _, rest = sentence.partition(" ")
     if name not in {"fault", "account", *(field.name for field in fields(Settings))}:
         return sentence
@@ -211,7 +211,7 @@ def _is_ours(text: str) -> bool:
 
 
 def _check_env_file(path: Path | None) -> None:
-    """Refuse to write over a file that may hold real keys."""
+    """Refuse to overwrite a file that may contain real keys."""
     if path is None:
         return
     try:
@@ -230,7 +230,7 @@ def _write_env(path: Path, lines: str) -> None:
 
 
 def _remove_env(path: Path, lines: str) -> None:
-    """Remove the file, unless somebody has written something else there since."""
+    """Remove the file, unless its content has changed."""
     with suppress(OSError):
         if path.read_text("utf-8") == lines:
             path.unlink()
@@ -266,7 +266,7 @@ def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
 )
 @click.option("--count", default=10, show_default=True, type=click.IntRange(0), help="How many.")
 @click.option("--account", default=0, show_default=True, help="Number of the account.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of one id a line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array instead of one id per line.")
 def ids(
     kind: str,
     count: int,
@@ -274,7 +274,7 @@ def ids(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Print ids to try the sandbox with, one a line; no server is needed."""
+    """Print ids to try the sandbox with, one per line; no server is needed."""
     try:
         found = World(Settings(**options)).pick(kind, count, account)
     except ValueError as error:

@@ -117,7 +117,7 @@ class Control:
         """Revoke a user token or bearer token: ``{"token": "..."}``."""
         token = (await self._object(request)).get("token")
         if not isinstance(token, str) or not self.service.keys.revoke(token):
-            raise ValueError("token must be a user token or bearer token that is good.")
+            raise ValueError("token must be a valid user token or bearer token.")
         return {"revoked": token}
 
     async def restore(self, request: Request) -> Any:

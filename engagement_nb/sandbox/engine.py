@@ -51,7 +51,7 @@ class Engine:
         self.keys = keys
         self.settings = settings
 
-    def answer(self, body: Body, caller: Caller, now: datetime) -> dict[str, Any]:
+    def respond(self, body: Body, caller: Caller, now: datetime) -> dict[str, Any]:
         """Give the body of a response with data.
 
         Raises

@@ -159,7 +159,7 @@ class Service:
             now = self.now()
             body = read_body(endpoint, raw, self.settings, now)
             seen.tweets = len(body.ids)
-            data = self.engine.answer(body, caller, now)
+            data = self.engine.respond(body, caller, now)
         except AuthenticationError as error:
             # It does not count against the limit, but its headers tell what the app has left.
             app, seen.note = error.app, str(error)

@@ -27,20 +27,20 @@ class Asked:
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], Any, int]] = []
         self.accounts: set[int] = set()
-        answer = sandbox.service.engine.answer
+        respond = sandbox.service.engine.respond
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
             ids = tuple(map(str, question.ids))
             self.accounts.update([] if caller.account is None else [caller.account])
             try:
-                found = answer(question, caller, now)
+                found = respond(question, caller, now)
             except Exception:
                 self.requests.append((ids, question.start, 400))
                 raise
             self.requests.append((ids, question.start, 200))
             return found
 
-        sandbox.service.engine.answer = recording  # type: ignore[method-assign]
+        sandbox.service.engine.respond = recording  # type: ignore[method-assign]
 
     @property
     def pairs(self) -> Counter[tuple[str, Any]]:

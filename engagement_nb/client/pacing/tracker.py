@@ -34,7 +34,7 @@ GUARD = 0.004
 SHORTEST_GUARD = 0.005
 LOOK_AGAIN = 0.02
 """Seconds between checks for a response that must come first."""
-LONGEST_TOLD = 900.0
+LONGEST_WAIT = 900.0
 """Seconds; X's longest window. A longer wait is a misread header and is ignored."""
 REMEMBERED_WINDOWS = 3
 """Windows for which the largest use of other clients is left free for them."""
@@ -76,14 +76,14 @@ class Quota:
         """Requests that are also left free while other clients are active."""
         return math.ceil(MARGIN * self.limit)
 
-    def theirs(self, now: float) -> int:
+    def reserved(self, now: float) -> int:
         """Requests to leave free for other clients in any window."""
         most = max((count for until, count in self.others if until > now), default=0)
         return most + self.margin if most else 0
 
-    def ours(self, now: float) -> int:
+    def allowed(self, now: float) -> int:
         """Number of this user's requests that may count at once."""
-        return max(1, self.limit // 20, self.limit - self.theirs(now))
+        return max(1, self.limit // 20, self.limit - self.reserved(now))
 
     def learn(self, counted: int, limit: int, remaining: int, now: float) -> None:
         """Learn from one response.
@@ -165,19 +165,19 @@ class QuotaTracker:
                 return LOOK_AGAIN
             known = [name for name, limit in self.limits.items() if limit]
             return max((self.wait(name, now) for name in known), default=0.0)
-        arrivals, ours = self._arrivals(now)[group], self.requests[group]
+        arrivals, sent = self._arrivals(now)[group], self.requests["sent"][group]
         due = now
         for quota in self._quotas(endpoint):
             if quota.limit == 0:
                 continue
-            fit = quota.ours(now)
+            fit = quota.allowed(now)
             counting = arrivals[arrivals > now - quota.length]
             if len(counting) >= fit:
                 nth = len(counting) - fit
                 due = max(due, float(np.partition(counting, nth)[nth]) + quota.length)
-            if quota.theirs(now):
+            if quota.reserved(now):
                 # Spread over the window: a burst would hide other clients and block them.
-                due = max(due, float(ours["sent"].max(initial=0.0)) + 0.9 * quota.window / fit)
+                due = max(due, float(sent.max(initial=0.0)) + 0.9 * quota.window / fit)
         return due - now
 
     def enter(self, endpoint: str, now: float) -> int:
@@ -191,7 +191,7 @@ class QuotaTracker:
         return number
 
     def learn(
-        self, number: int, told: QuotaHeaders, now: float, backoff: Callable[[int], float]
+        self, number: int, headers: QuotaHeaders, now: float, backoff: Callable[[int], float]
     ) -> None:
         """Learn from a response, or from the lack of one.
 
@@ -199,8 +199,8 @@ class QuotaTracker:
         ----------
         number
             The number of its request.
-        told
-            What its headers say.
+        headers
+            What its headers say about the quota.
         now
             When its headers arrived.
         backoff
@@ -208,7 +208,7 @@ class QuotaTracker:
             wait.
         """
         self.changes += 1
-        if 0 < told.status < 400:
+        if 0 < headers.status < 400:
             self.refused_in_row = 0
         at = int(np.searchsorted(self.requests["number"], number))
         if at == len(self.requests) or self.requests["number"][at] != number:
@@ -216,28 +216,28 @@ class QuotaTracker:
         sent = self.requests["sent"]
         self.requests["received"][at] = max(now, float(sent[at]))
         endpoint = [*self.limits][self.requests["endpoint"][at]]
-        self.limits[endpoint] = told.limit or self.limits[endpoint]
+        self.limits[endpoint] = headers.limit or self.limits[endpoint]
         minute, second = self._quotas(endpoint)
         group, arrivals = self._group(endpoint), self._arrivals(now)
         for quota, limit, remaining in (
-            (minute, told.limit, told.remaining),
-            (second, told.second_limit, told.second_remaining),
+            (minute, headers.limit, headers.remaining),
+            (second, headers.second_limit, headers.second_remaining),
         ):
             if limit and remaining is not None:
                 before = sent <= arrivals[at]
                 still = arrivals > sent[at] - quota.length
                 counted = int(np.count_nonzero(group & before & still))
                 quota.learn(counted, limit, remaining, now)
-        if told.status == 429:
-            in_second = told.second_remaining == 0 and bool(told.remaining)
+        if headers.status == 429:
+            in_second = headers.second_remaining == 0 and bool(headers.remaining)
             (second if in_second else minute).note_refusal(now)
-            self._block(float(sent[at]), told, now, backoff)
+            self._block(float(sent[at]), headers, now, backoff)
 
     def left(self, endpoint: str, now: float) -> int | None:
         """Requests that may be sent now; None while the limit is unknown."""
         arrivals = self._arrivals(now)[self._group(endpoint)]
         room = [
-            quota.ours(now) - int(np.count_nonzero(arrivals > now - quota.length))
+            quota.allowed(now) - int(np.count_nonzero(arrivals > now - quota.length))
             for quota in self._quotas(endpoint)
             if quota.limit
         ]
@@ -245,7 +245,7 @@ class QuotaTracker:
 
     def others(self, endpoint: str, now: float) -> int:
         """Requests per minute that are left free for other clients."""
-        return self._quotas(endpoint)[0].theirs(now)
+        return self._quotas(endpoint)[0].reserved(now)
 
     def _forget(self, now: float) -> None:
         """Forget requests that no longer count, and limits if there are no requests left."""
@@ -262,15 +262,15 @@ class QuotaTracker:
     def _group(self, endpoint: str) -> _Flags:
         """Which requests count, or may count, against an endpoint's quotas."""
         limit = self.limits.get(endpoint, 0)
-        sharing = [at for at, told in enumerate(self.limits.values()) if told in (0, limit)]
+        sharing = [at for at, known in enumerate(self.limits.values()) if known in (0, limit)]
         return np.isin(self.requests["endpoint"], sharing)
 
     def _arrivals(self, now: float) -> NDArray[np.float64]:
         """Give the latest possible arrival of each request, minus the shortest outbound time."""
         sent, received = self.requests["sent"], self.requests["received"]
-        answered = received > 0
-        took = np.where(answered, received, now) - sent
-        known = took[answered]
+        finished = received > 0
+        took = np.where(finished, received, now) - sent
+        known = took[finished]
         floor = 0.0
         if len(known):
             # The shortest possible, estimated from the shortest seen and their spread.
@@ -278,20 +278,20 @@ class QuotaTracker:
             floor = shortest - 2 * (middle - shortest) / len(known) ** 0.5
         late = np.maximum(0.0, took - floor)
         # A killed process never gets its responses; its requests arrived long ago.
-        late = np.where(answered, late, np.minimum(late, self.window / 4))
+        late = np.where(finished, late, np.minimum(late, self.window / 4))
         arrivals: NDArray[np.float64] = sent + late
         return arrivals
 
     def _block(
-        self, sent: float, told: QuotaHeaders, now: float, backoff: Callable[[int], float]
+        self, sent: float, headers: QuotaHeaders, now: float, backoff: Callable[[int], float]
     ) -> None:
         self.refused += 1
         if sent < self.blocked_since:
             return  # Sent before the last refusal was known, so it belongs to the same round.
         self.refused_in_row += 1
         self.blocked_since = now
-        believed = told.wait is not None and told.wait <= LONGEST_TOLD
-        wait = told.wait if believed else backoff(self.refused_in_row)
+        valid = headers.wait is not None and headers.wait <= LONGEST_WAIT
+        wait = headers.wait if valid else backoff(self.refused_in_row)
         self.blocked_until = max(self.blocked_until, now + (wait or 0.0))
 
     # -- as bytes, for the store -----------------------------------------------------------
