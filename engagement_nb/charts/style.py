@@ -90,6 +90,11 @@ class Chart(Figure):
                 axes.spines[side].set_color(GREY)
             axes.tick_params(color=GREY, labelcolor=INK)
             draw(axes, narrow)
+            for panel in (axes, *axes.child_axes):
+                for axis in (panel.xaxis, panel.yaxis):
+                    if not axis.get_label_text():
+                        # Without a place, matplotlib measures all ticks to find one for nothing.
+                        axis.set_label_coords(0, 0)
             if sandbox:
                 _stamp(self)
 

@@ -337,9 +337,16 @@ class Findings:
         period. The API counts organic impressions only, but organic and promoted engagements, so
         the rate of promoted Tweets is too high and can exceed 100 %.
         """
-        about = self.about
-        end = about.end if self.counts.series is not None else about.read_at or about.end
-        return over_time(self._units("day"), by, zone, about.start, end)
+        if (by, zone) not in self._trends:
+            about = self.about
+            end = about.end if self.counts.series is not None else about.read_at or about.end
+            found = over_time(self._units("day"), by, zone, about.start, end)
+            self._trends[by, zone] = found
+        return self._trends[by, zone].copy()
+
+    @cached_property
+    def _trends(self) -> dict[tuple[Step | None, str], pd.DataFrame]:
+        return {}
 
     def definitions(self) -> pd.DataFrame:
         """What the usual definitions of engagement miss: one row a definition.

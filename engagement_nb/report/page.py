@@ -116,7 +116,8 @@ class _Exporter(HTMLExporter):
             extra_template_basedirs=[str(_TEMPLATE.parent)],
             exclude_anchor_links=True,
         )
-        self.register_filter("highlight_code", Highlight2HTML(pygments_lexer="ipython3"))
+        # Hundreds of reports show the same code.
+        self.register_filter("highlight_code", cache(Highlight2HTML(pygments_lexer="ipython3")))
         self.register_filter("filter_data_type", DataTypeFilter(parent=self))
         self.register_filter("readable_tables", _readable_tables)
 
