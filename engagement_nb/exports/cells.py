@@ -1,4 +1,4 @@
-"""The cells of an export: ids, times and counts, or the line and column that is wrong."""
+"""Cells of an export as ids, times and counts; errors name the line and the column."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Cells:
     path
         The file.
     header
-        The cells of its header.
+        The cells of its header, stripped.
     table
-        The rows, all text without white space at the ends; one column a cell of the header.
+        The rows, all text, stripped; one column per cell of the header.
     lines
-        For each row, the line of the file on which it begins.
+        The line of the file on which each row begins.
     """
 
     path: Path
@@ -53,11 +53,11 @@ class Cells:
         return self.table.column(at)
 
     def where(self, row: int) -> str:
-        """The place of a row in words."""
+        """The file and line of a row, in words."""
         return f"{self.path}, line {self.lines[row]}"
 
     def keep(self, rows: np.ndarray) -> Cells:
-        """Some of the rows: a mask."""
+        """The rows that a mask selects."""
         kept = self.table.filter(pa.array(rows))
         return Cells(self.path, self.header, kept, self.lines[rows])
 
@@ -67,7 +67,7 @@ class Cells:
         Raises
         ------
         InputError
-            A cell is no Tweet id, or the ids were rounded by a spreadsheet.
+            A cell is not a Tweet id, or a spreadsheet rounded the ids.
         """
         guard = r"""^(?:=?["']+)(.*?)["']*$"""
         column = pc.replace_substring_regex(self.column(at), guard, r"\1")
@@ -91,13 +91,13 @@ class Cells:
 
     def _lost_ids(self, row: int, what: str) -> InputError:
         return InputError(
-            f"{self.where(row)}: {what}: a spreadsheet rounded the ids of this file and they are"
+            f"{self.where(row)}: {what}: a spreadsheet rounded the ids of this file, so they are"
             " lost.",
             advice=AGAIN,
         )
 
     def posted(self, ids: np.ndarray, date: int | None) -> pa.Array:
-        """Posting times from ids; from the column of dates for ids that carry none."""
+        """Posting times from the ids, or from the date column for old ids without a time."""
         moments = ((ids >> 22) + SNOWFLAKE_EPOCH_MS).astype("datetime64[ms]")
         old = ids < FIRST_SNOWFLAKE_ID
         if old.any():
@@ -112,7 +112,7 @@ class Cells:
         Raises
         ------
         InputError
-            A cell is not a date as X writes it.
+            A cell is not a date in one of X's formats.
         """
         read = _dates(self.column(at))
         wrong = np.flatnonzero(np.isnat(read))
@@ -127,29 +127,29 @@ class Cells:
         Raises
         ------
         InputError
-            A cell is not a whole number from 0 that fits 64 bits.
+            A cell is not a whole number from 0 that fits into 64 bits.
         """
         numbers = whole_numbers(self.column(at))
         if numbers is not None:
             return numbers
         values = _with_nulls(self.column(at))
         row = pc.index(pc.match_substring_regex(values, _NUMBER), False).as_py()
-        if row < 0:  # Digits only, so one of them is too long for 64 bits.
+        if row < 0:  # All are digits, so one number is too long for 64 bits.
             lengths = pc.utf8_length(values)
             row = pc.index(lengths, pc.max(lengths)).as_py()
         value = values[row].as_py()
         negative = re.fullmatch(r"[-−]\s*\d[\d.,]*", value)
         what = "is negative" if negative else "is not a whole number"
         raise InputError(
-            f'{self.where(row)}, column "{self.header[at].strip()}": "{value[:30]}" {what}.',
+            f'{self.where(row)}, column "{self.header[at]}": "{value[:30]}" {what}.',
             advice=AGAIN,
         )
 
 
 def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Whole numbers from 0, null where a cell says "unknown"; None for anything else."""
+    """Whole numbers from 0, null for unknown cells; None if a cell is anything else."""
     try:
-        # Most columns hold nothing but digits.
+        # Most columns contain only digits.
         numbers = pc.cast(column, pa.int64())
     except pa.ArrowInvalid:
         values = _with_nulls(column)
@@ -164,7 +164,7 @@ def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
 
 
 def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Rates and sums of money without their signs; null where a cell holds something else."""
+    """Rates and sums of money without their signs; null if a cell is anything else."""
     texts = pc.replace_substring_regex(column, r"[%$€£\s]", "")
     texts = pc.replace_substring(texts, ",", ".")
     good = pc.match_substring_regex(texts, r"^-?(?:\d+\.?\d*|\.\d+)$")

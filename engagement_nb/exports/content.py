@@ -1,4 +1,4 @@
-"""What the text of a Tweet tells about its content, as nullable yes or no."""
+"""Facts about the content of a Tweet, from its text, as nullable booleans."""
 
 from __future__ import annotations
 
@@ -15,30 +15,29 @@ _REPLY = r"^[@＠][A-Za-z0-9_]"
 
 
 def content_facts(frame: pd.DataFrame) -> dict[str, pd.Series]:
-    """What the texts of Tweets tell.
+    """Facts about Tweets from their texts.
 
     Parameters
     ----------
     frame
-        With the column ``text``, stripped of white space at the ends, and the metrics that
-        there are.
+        With the column ``text``, stripped, and the metrics.
 
     Returns
     -------
     dict of str to Series
         ``has_url``, ``has_hashtag``, ``has_mention``, ``is_reply``, ``has_media`` (nullable
-        yes or no) and ``text_length`` (characters).
+        booleans) and ``text_length`` (characters).
 
     Notes
     -----
-    X appends a t.co link for attached media, and for a quoted Tweet, to the text, and it looks
-    like any other link. So a single t.co link at the end may be no URL that the author gave:
+    For attached media and for a quoted Tweet, X appends a t.co link to the text, which looks
+    like any other link. So a single t.co link at the end may not be a URL of the author:
 
-    - ``has_url`` is no where there is no link at all, yes where there is another link than the
-      last one, and ``<NA>`` for a single last link. It comes from the text alone: clicks cannot
-      tell, because a click on a hashtag or a card counts as a URL click too.
-    - ``has_media`` is yes where media were seen, no where there is no link, else ``<NA>``.
-    - ``is_reply`` is a text that starts with a mention.
+    - ``has_url`` is False without any link, True with another link than the last one, and
+      ``<NA>`` for a single last link. It is read from the text alone, because a click on a
+      hashtag or a card counts as a URL click too.
+    - ``has_media`` is True if media were seen, False without any link, and ``<NA>`` otherwise.
+    - ``is_reply`` is True if the text starts with a mention.
     """
     text = pa.array(frame["text"], pa.large_string())
     links = pc.count_substring_regex(text, pattern=_LINK).to_pandas().astype("Int64")

@@ -1,4 +1,4 @@
-"""A folder of export files: what each kind can answer, and how the kinds agree."""
+"""A folder of export files: what each kind can answer, and how the kinds compare."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ ANSWERS = {
     "video": "video views and completion by day",
     "videos": "views of each video, beside its Post where the file links it",
 }
-"""What each kind of file can answer, the most telling first."""
+"""What each kind of file can answer, the most detailed first."""
 _GROUPS = {"posts": ("content", "classic")} | {
     kind: (kind,) for kind in ("daily", "overview", "video", "videos")
 }
 """The kinds of files that are joined into one frame."""
 _DTYPES = {pa.int64(): pd.Int64Dtype(), pa.large_string(): pd.StringDtype()}
 _ZERO_ROWS = 20
-"""Rows from which on a column of zeros is worth a word."""
+"""With at least this many rows, a column of zeros is worth a note."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Comparison:
     Parameters
     ----------
     table
-        One row a metric: ``by_post``, ``by_day``, ``difference`` (by day less by Post) and
-        ``share`` of by day.
+        One row per metric: ``by_post``, ``by_day``, ``difference`` (``by_day`` - ``by_post``)
+        and ``share`` (``difference`` / ``by_day``).
     sentences
-        Where the difference can come from, as far as the files tell.
+        Possible causes of the difference.
     """
 
     table: pd.DataFrame
@@ -70,21 +70,20 @@ class Comparison:
 
 
 class Exports:
-    """One export file of X, or a folder of them, each kind of file apart.
+    """One export file of X, or a folder of them, each kind of file separately.
 
     Parameters
     ----------
     path
         The file or folder.
     account
-        Handles whose Posts are read, where the files are of several accounts; several handles
-        (of an account that was renamed) are separated by commas. Without it, figures of files of
-        several accounts are refused.
+        Handles whose Posts are read, separated by commas (an account that was renamed has
+        several). Without it, files of several accounts are refused.
 
     Raises
     ------
     InputError
-        Something is not an export or cannot be read.
+        A file is not an export or cannot be read.
     """
 
     def __init__(self, path: str | Path, account: str = "") -> None:
@@ -95,7 +94,7 @@ class Exports:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds of files that are there, the most telling first."""
+        """The kinds of files that are present, the most detailed first."""
         there = {file.kind for file in self._files}
         return [kind for kind in ANSWERS if kind in there]
 
@@ -105,7 +104,7 @@ class Exports:
         return [handle for handle, _ in self._rows_by_account.most_common()]
 
     def metrics(self) -> Metrics:
-        """What tells most: the Tweets, else the days of a daily file, an overview, or of videos."""
+        """The most detailed figures: by Tweet, or else by day."""
         return self.of(next(group for group in _GROUPS if group in self._frames))
 
     def of(self, kind: str) -> Metrics:
@@ -123,8 +122,8 @@ class Exports:
         """
         if kind == "videos" or not (kind in self._frames or kind in self.kinds):
             raise InputError(
-                f"{self.path} holds no file of the kind {kind!r}.",
-                advice=f"It holds: {listed(self.kinds)}.",
+                f"{self.path} has no file of the kind {kind!r}.",
+                advice=f"It has: {listed(self.kinds)}.",
             )
         frame = self._frame(kind)
         files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
@@ -143,11 +142,11 @@ class Exports:
         return Metrics(frame, problems_frame(row for f in files for row in f.problems), about)
 
     def files(self) -> pd.DataFrame:
-        """One row a file (or table of a video file), and what became of its rows.
+        """One row per file (or table of a video file), and what became of its rows.
 
         Columns ``file``, ``kind``, ``header`` ("known" or "by position"), ``first``, ``last``
         (its period), ``rows``, ``used``, ``repeated`` (within the file), ``in_newer_file``,
-        ``without_id``, ``cut`` (it holds as many Posts as X writes at most) and ``answers``.
+        ``without_id``, ``cut`` (it has the maximum number of Posts) and ``answers``.
         """
         # Joining the files counts their rows.
         files = self._files if self._frames else []
@@ -170,7 +169,7 @@ class Exports:
         )
 
     def summary(self) -> pd.DataFrame:
-        """One row a kind of file: ``files``, ``unit``, ``rows``, its sums, and what it answers."""
+        """One row per kind of file: ``files``, ``unit``, ``rows``, sums, and ``answers``."""
         rows = []
         for kind in self.kinds:
             frame = self._frame(kind)
@@ -186,7 +185,7 @@ class Exports:
         return pd.DataFrame(rows).set_index("kind").convert_dtypes()
 
     def videos(self) -> pd.DataFrame:
-        """One row a video, with the figures of its Post where the file links one that is there.
+        """One row per video, with the figures of its Post if the file links a Post in the folder.
 
         Raises
         ------
@@ -194,7 +193,7 @@ class Exports:
             There is no video file.
         """
         if "videos" not in self._frames:
-            raise InputError(f"{self.path} holds no video file.", advice=HOW_TO_EXPORT)
+            raise InputError(f"{self.path} has no video file.", advice=HOW_TO_EXPORT)
         videos = self._frames["videos"]
         if "posts" not in self._frames:
             return videos
@@ -207,13 +206,12 @@ class Exports:
         Raises
         ------
         InputError
-            There are not both files by Post and files by day.
+            Files by Post or files by day are missing.
         """
         by_day = next((group for group in ("overview", "daily") if group in self._frames), "")
         if "posts" not in self._frames or not by_day:
             raise InputError(
-                f"{self.path} has not both files by Post and files by day, so nothing can be"
-                " compared.",
+                f"{self.path} has no files by Post or no files by day, so nothing can be compared.",
                 advice="Put account_analytics_content_... and account_overview_analytics files of"
                 " the same account into one folder.",
             )
@@ -231,7 +229,7 @@ class Exports:
             )
         except PermissionError:
             raise InputError(
-                f"{self.path}: no permission to look into it.", advice="Ask its owner, or copy it."
+                f"{self.path}: no permission to list it.", advice="Ask its owner, or copy it."
             ) from None
         files: list[ExportFile] = []
         empty: list[str] = []
@@ -245,10 +243,10 @@ class Exports:
             except NoRowsError:
                 empty.append(path.name)
         if empty:
-            self._notes[""].append(f"{_few(empty)} {'hold' if empty[1:] else 'holds'} no posts.")
+            self._notes[""].append(f"{_few(empty)} {'have' if empty[1:] else 'has'} no posts.")
         if not files:
             raise InputError(
-                f"{self.path} holds no export of X ({len(paths)} CSV files looked at).",
+                f"{self.path} has no export of X ({len(paths)} CSV files looked at).",
                 advice=HOW_TO_EXPORT,
             )
         return files
@@ -266,7 +264,7 @@ class Exports:
 
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
-        """The figures by group of kinds, of the account that was chosen."""
+        """The figures of the chosen account, by group of kinds."""
         self._choose_account()
         files = {g: [f for f in self._files if f.kind in kinds] for g, kinds in _GROUPS.items()}
         return {group: self._join(group, some) for group, some in files.items() if some}
@@ -280,21 +278,21 @@ class Exports:
         return mine.dropna(axis="columns", how="all").reset_index(drop=True)
 
     def _choose_account(self) -> None:
-        """Leave out files and rows of accounts that are not asked for."""
+        """Drop files and rows of other accounts than the chosen ones."""
         there = self._rows_by_account
         wanted = [n.strip().lower().lstrip("@") for n in self._account.split(",") if n.strip()]
         if not wanted and len(there) > 1:
             told = [f"@{name} ({number(rows)} rows)" for name, rows in there.most_common()]
             raise InputError(
-                f"{self.path} holds Posts of {len(told)} accounts: {listed(told[:5])}"
+                f"{self.path} has Posts of {len(told)} accounts: {listed(told[:5])}"
                 f"{', ...' if len(told) > 5 else ''}. They are not added up.",
                 advice="Make one report for each (--by account), or name one (profile=...);"
                 " name both handles, separated by a comma, if one account was renamed.",
             )
         if unknown := [name for name in wanted if name not in there]:
             raise InputError(
-                f"{self.path} holds no Posts of @{unknown[0]}.",
-                advice=f"It holds: {listed(['@' + name for name in self.accounts]) or 'none'}.",
+                f"{self.path} has no Posts of @{unknown[0]}.",
+                advice=f"It has: {listed(['@' + name for name in self.accounts]) or 'none'}.",
             )
         for file in self._files if wanted else ():
             if "account" in file.table.column_names:
@@ -302,18 +300,20 @@ class Exports:
                 file.table, before = file.table.filter(mine), file.table.num_rows
                 file.rows -= before - file.table.num_rows
             elif file.named_account not in wanted and len(there) > 1:
-                self._notes[""].append(f"{file.path.name} was left out: it names no account.")
+                self._notes[""].append(
+                    f"{file.path.name} was left out: it does not name an account."
+                )
                 file.rows = 0
         self._files = [file for file in self._files if file.rows]
 
     def _join(self, group: str, files: list[ExportFile]) -> pd.DataFrame:
-        """One frame of several files; the newest file's figures win if rows repeat."""
+        """Join files into one frame; if a row is in several files, the newest counts."""
         key, what = files[0].key, "post" if group == "posts" else "day"
         tables, columns = [], [set(file.table.column_names) for file in files]
         for i, file in enumerate(files):
             of_file = pa.array(np.full(file.table.num_rows, i, dtype=np.int32))
             tables.append(file.table.append_column("file", of_file))
-            # The joined table replaces it; two copies would double the memory.
+            # The joined table replaces it. Two copies would double the memory.
             file.table = file.table.schema.empty_table()
         joined = pa.concat_tables(tables, promote_options="default")
         del tables
@@ -332,7 +332,7 @@ class Exports:
             files[i].in_newer_file = rows
         if len(left_out):
             self._notes[group].append(
-                f"{len(left_out):,} rows were left out because a newer file holds the same {what}."
+                f"{len(left_out):,} rows were left out because a newer file has the same {what}."
             )
         lacking: dict[str, list[str]] = defaultdict(list)
         for file, have in zip(files, columns, strict=True):
@@ -340,15 +340,13 @@ class Exports:
             if names:
                 lacking[", ".join(names)].append(file.path.name)
         for told, names in lacking.items():
-            self._notes[group].append(
-                f"{_few(names)} {'do' if names[1:] else 'does'} not tell: {told}."
-            )
+            self._notes[group].append(f"{_few(names)} {'lack' if names[1:] else 'lacks'} {told}.")
         if len({file.kind for file in files}) > 1:
             frame["file_kind"] = np.array([file.kind for file in files])[frame["file"]]
         return _in_order(frame.drop(columns=["file", "account"], errors="ignore"))
 
     def _told(self, frame: pd.DataFrame, files: list[ExportFile]) -> list[str]:
-        """What a reader of one kind of figures must know."""
+        """Notes for readers of one kind of figures."""
         said: dict[str, list[str]] = defaultdict(list)
         for file in files:
             for note in file.notes:
@@ -363,13 +361,13 @@ class Exports:
         if others:
             notes.append(
                 f"The figures of the {listed(others)} file{'s' * (len(others) > 1)} are kept apart"
-                " and are not in these."
+                " and are not included here."
             )
         zero = [label(name) for name in metric_columns(frame) if (frame[name] == 0).all()]
         if zero and len(frame) >= _ZERO_ROWS and "daily" not in kinds:
             notes.append(
-                f"0 in every row: {listed(zero)}. X writes a figure that it did not measure as 0,"
-                " so these may be missing and are no evidence."
+                f"0 in every row: {listed(zero)}. X writes 0 for figures that it did not measure,"
+                " so these may be missing and are not used as evidence."
             )
         if kinds & {"content", "overview"}:
             notes.append("These files of X count organic activity only, without promotion.")
@@ -381,7 +379,7 @@ class Exports:
             if young:
                 notes.append(
                     f"{counted(young, 'Post')} of the last {STILL_GROWING.days} days still"
-                    " gathered engagements when the files were written."
+                    " collected engagements when the files were written."
                 )
         return notes
 
@@ -426,20 +424,22 @@ def _compare(
     more = int(table["difference"].get("posts", 0))
     if more > 0:
         sentences.append(
-            f"The {kind} files count {counted(more, 'Post')} more than the files by Post list: cut"
+            f"The {kind} files count {counted(more, 'Post')} that the files by Post lack: cut"
             " off, left out by the page's filter, deleted since, or without any figure."
         )
     if "is_reply" in inside and inside["is_reply"].nunique() == 1:
         only = "only replies" if inside["is_reply"].iloc[0] else "no replies"
-        sentences.append(f"The files by Post hold {only}: the page's filter may have been set.")
+        sentences.append(f"The files by Post have {only}: the page's filter may have been set.")
     if kind == "overview":
         sentences.append(_REVISED)
-    sentences.append("Figures by day name no account; they are taken to be of the same one.")
+    sentences.append(
+        "Figures by day do not name an account. They are assumed to be of the same account."
+    )
     return Comparison(table, tuple(sentences))
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame with what the texts tell, its columns in our order."""
+    """The same frame with facts from the texts, its columns in our order."""
     if "text" in frame:
         frame = frame.assign(**content_facts(frame))
     metrics = [name for name in ("posts", "unfollows", *METRIC_NAMES) if name in frame]

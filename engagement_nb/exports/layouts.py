@@ -1,7 +1,7 @@
-"""Which column of an export is which: by the words of its header, else by their order.
+"""Identify the columns of an export by the words of its header, or else by their order.
 
 The words are data (``layouts.toml``). The order of the columns is the same in every language, so
-a header in an unknown language is read by position, once the figures have been checked.
+a header in an unknown language is read by position, after the figures have been checked.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ ORDERS = {
 COUNTED = tuple(
     name for name, m in METRICS.items() if m.expected == "counted" and name != "engagements"
 )
-"""Metrics that the documents count among engagements: their sum can't exceed engagements."""
+"""Metrics that X's documents count as engagements: their sum cannot exceed engagements."""
 _CLASSIC_ONLY = frozenset({"rate", "app_opens", "app_install_attempts", "email_tweet"})
 _BY_DAY_CLICKS = frozenset({"url_clicks", "detail_expands", "rate"})
 _MOST = 0.98
-"""Share of the rows on which a check must hold before a file is read by position."""
+"""Share of the rows that must pass each check before a file is read by position."""
 
 _IN_ENGLISH = "Set the account's display language to English and export again."
 HOW_TO_EXPORT = (
@@ -47,7 +47,7 @@ HOW_TO_EXPORT = (
 
 
 class NotAnExportError(InputError):
-    """The file is none of X's exports."""
+    """The file is not an export of X."""
 
     def __init__(self, path: Path, why: str, advice: str = HOW_TO_EXPORT) -> None:
         super().__init__(f"{path} is not an export of X: {why}.", advice=advice)
@@ -56,10 +56,10 @@ class NotAnExportError(InputError):
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of one file are: for each our name, or "" for what is not understood.
+    """The columns of one file: our name of each, or "" if it is unknown.
 
     ``kind`` is "content", "classic", "daily", "overview", "video" or "videos". ``checks`` says
-    what was checked where the file is read by position; it is empty for a known header.
+    what was checked if the file is read by position; it is empty for a known header.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Layout:
 
 
 def _words_of(*kinds: str) -> dict[str, str]:
-    """Our name for each known word of some kinds of files, in every language."""
+    """Our name for each known header cell of some kinds of files, in every language."""
     return {
         plain_words(cell): name
         for kind in kinds
@@ -93,32 +93,32 @@ _OLD = _other_words("old")
 
 
 def is_header(cell: str) -> bool:
-    """Whether a cell is a known word for the column of ids or dates: a header in mid-file."""
+    """Whether a cell is a known header of the column of ids or dates."""
     return _WORDS.get(plain_words(cell)) in ("tweet_id", "date")
 
 
 def delimiter_of(line: str) -> str:
-    """The delimiter that parts a header into most cells."""
+    """The delimiter that splits a header into most cells."""
     return max(",;\t", key=lambda sign: len(next(csv.reader([line], delimiter=sign), [])))
 
 
 def video_kind(header: Sequence[str]) -> str:
-    """The kind of a header of X's video file: "video", "videos", or "" for another file."""
+    """The kind of table of a video file, "video" or "videos"; "" for any other header."""
     for kind, words in _VIDEO_WORDS.items():
-        known = [words.get(plain_words(cell)) for cell in header if cell.strip()]
+        known = [words.get(plain_words(cell)) for cell in header if cell]
         if len(known) >= 4 and known.count(None) <= 1 and "video_views" in known:
             return kind
     return ""
 
 
 def find_layout(cells: Cells) -> Layout:
-    """What each column of a file is.
+    """Identify each column of a file.
 
     Raises
     ------
     InputError
-        The file is no export of X; it is in an unknown language and the figures do not fit X's
-        order of columns; or a column is repeated.
+        The file is not an export of X; or its language is unknown and its figures do not fit
+        X's order of columns; or a column is repeated.
     """
     header = cells.header
     if kind := video_kind(header):
@@ -131,11 +131,11 @@ def find_layout(cells: Cells) -> Layout:
     foreign = unknown_columns(header, names)
     parts = sum(name in METRIC_NAMES for name in names) - 2
     kind = _kind(names, cells)
-    # A new release may bring a column or two; more of them are words of another language.
+    # A new release may add a column or two. More unknown words mean another language.
     if not kind or len(foreign) > max(parts, 2):
         return _by_position(cells, names, foreign)
     for name in set(names) - {"", "rate"}:
-        twice = [c.strip() for c, own in zip(header, names, strict=True) if own == name]
+        twice = [cell for cell, own in zip(header, names, strict=True) if own == name]
         if len(twice) > 1:
             raise InputError(
                 f"{cells.path} has {name} in several columns: {', '.join(twice)}.",
@@ -145,8 +145,8 @@ def find_layout(cells: Cells) -> Layout:
 
 
 def unknown_columns(header: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Columns that are not understood, by their own words."""
-    return [c.strip() for c, name in zip(header, names, strict=True) if not name and _said(c)]
+    """Unknown columns, by their own words."""
+    return [cell for cell, name in zip(header, names, strict=True) if not name and _said(cell)]
 
 
 def _named(cell: str) -> str:
@@ -157,8 +157,8 @@ def _named(cell: str) -> str:
 
 
 def _said(cell: str) -> bool:
-    """Whether a header cell says anything: an index column written by a script does not."""
-    return bool(cell.strip()) and not re.fullmatch(r"unnamed \d+", plain_words(cell))
+    """Whether a header cell has a name; the index column of a script has none."""
+    return bool(cell) and not re.fullmatch(r"unnamed \d+", plain_words(cell))
 
 
 def _kind(names: Sequence[str], cells: Cells) -> str:
@@ -189,47 +189,47 @@ def _by_position(cells: Cells, names: Sequence[str], foreign: Sequence[str]) -> 
         if len(header) < len(order) or (kind == "overview" and len(header) > len(order) + 2):
             continue
         moved = [
-            f'"{cell.strip()}"'
+            f'"{cell}"'
             for cell, name, expected in zip(header, known, order, strict=False)
             if name and name != expected
         ]
         full = ("",) * skip + order + ("",) * (len(header) - len(order))
         if moved:
-            reasons.append((len(moved), f"{listed(moved[:3])} would stand in another column"))
+            reasons.append((len(moved), f"{listed(moved[:3])} would be in another column"))
         elif wrong := _check(full, cells):
             reasons.append((0, wrong))
         else:
-            where = "ids, dates and links stand" if "tweet_id" in order else "dates stand"
+            where = "ids, dates and links are" if "tweet_id" in order else "dates are"
             return Layout(kind, full, f"{where} {_WHAT_WAS_CHECKED}")
     if reasons:
         shown = ", ".join(f'"{cell[:40]}"' for cell in foreign) or "(no unknown words)"
         raise NotAnExportError(
             cells.path,
-            f"its header is in another language than English, Japanese, German or Portuguese"
-            f" ({shown}), and read by position {min(reasons)[1]}",
+            "its header is in another language than English, Japanese, German or Portuguese"
+            f" ({shown}), and if it is read by position, {min(reasons)[1]}",
             _IN_ENGLISH,
         )
     words = {"tweet_id": "Post id (or Date, for figures by day)", "impressions": "Impressions",
              "engagements": "Engagements"}  # fmt: skip
     missing = ", ".join(said for name, said in words.items() if name not in names)
-    found = ", ".join(f'"{cell.strip()[:40]}"' for cell in cells.header[:24])
+    found = ", ".join(f'"{cell[:40]}"' for cell in cells.header[:24])
     raise NotAnExportError(
         cells.path,
-        f"it has no column {missing}, or it is in another language; its first row has {found}",
+        f"it has no column {missing}, or it is in another language; its first row is {found}",
         _IN_ENGLISH if len(foreign) > 2 else HOW_TO_EXPORT,
     )
 
 
 _WHAT_WAS_CHECKED = (
-    "where X writes them, and engagements are not below the sum of the metrics counted in them,"
-    " nor above impressions"
+    "where X writes them, and engagements are neither below the sum of the metrics that they"
+    " include nor above impressions"
 )
 
 
 def _check(names: Sequence[str], cells: Cells) -> str:
     """Why the figures do not fit X's order of columns; "" if they do."""
     if not len(cells.lines):
-        return "no row says what they are"
+        return "there are no rows to check"
     at = {name: cells.column(i) for i, name in enumerate(names) if name}
     if "tweet_id" in at:
         ids = pc.replace_substring_regex(at["tweet_id"], r"""^=?["']+|["']+$""", "")
@@ -237,32 +237,32 @@ def _check(names: Sequence[str], cells: Cells) -> str:
         # Empty and rounded ids are reported elsewhere.
         excused = pc.match_substring_regex(ids, r"^$|^\d+(?:[.,]\d+)?[eE]\+?\d+$")
         if _share(pc.or_(pc.equal(linked, ids), excused)) < _MOST:
-            return "the columns of ids and links hold something else"
+            return "the columns of ids and links contain something else"
     if _share(pc.match_substring_regex(at["date"], DATE)) < _MOST:
-        return "the column of dates holds something else"
+        return "the column of dates contains something else"
     figures: dict[str, np.ndarray] = {}
     for name, column in at.items():
         if name in METRIC_NAMES or name in ("posts", "unfollows"):
             values = whole_numbers(column)
             if values is None:
-                return f"the column of {name} holds something else than counts"
+                return f"the column of {name} contains something else than counts"
             figures[name] = pc.fill_null(values, 0).to_numpy()
     engagements = figures["engagements"]
     counted = [name for name in COUNTED if name in figures]
     total = np.sum([figures[name] for name in counted], axis=0)
     if np.mean(total <= engagements) < _MOST:
         share = percent(float(np.mean(total > engagements)))
-        return f"on {share} of the rows engagements would be below the metrics counted in them"
+        return f"in {share} of the rows, engagements would be below the metrics that they include"
     if np.mean(engagements <= figures["impressions"]) < _MOST:
         return "engagements would be above impressions"
-    # Columns that are exchanged fit better once they are exchanged back.
+    # Swapped columns fit better after they are swapped back.
     for other in ("bookmarks", "shares", "media_views"):
         for name in counted if other in figures else ():
             swapped = total - figures[name] + figures[other]
             if np.mean(swapped <= engagements) < _MOST:
                 continue
             if _fits(swapped, engagements) > 1.5 * _fits(total, engagements) + 3:
-                return f"{name} and {other} seem to be exchanged"
+                return f"{name} and {other} seem to be swapped"
     return ""
 
 

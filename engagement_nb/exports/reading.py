@@ -1,4 +1,4 @@
-"""One export file as a table: its rows, its columns, and notes about it."""
+"""One export file as a table, with notes about it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from engagement_nb.exports.layouts import (
 from engagement_nb.textfiles import as_utf8, read_file
 
 CUT_AT = 1000
-"""Posts that X writes into one content file at most."""
+"""Maximum number of Posts in one content file."""
 STILL_GROWING = timedelta(days=3)
 """Time after posting during which most engagements of a Tweet arrive."""
 _PERIOD = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)_(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
@@ -46,7 +46,7 @@ _BLOCK = 1 << 30
 
 
 class NoRowsError(InputError):
-    """A header with nothing below it: an error alone, but not in a folder of months."""
+    """A header without rows: an error for a single file, but not in a folder of months."""
 
 
 @dataclass
@@ -58,20 +58,20 @@ class ExportFile:
     path
         Where it is.
     layout
-        What its columns are, and whether the header told.
+        Its kind and columns.
     rows
-        Rows that the file holds.
+        Number of rows in the file.
     table
-        One row a Tweet (``tweet_id``), day (``time``) or video (``video_id``); empty once it was
-        joined with those of other files.
+        One row per Tweet (``tweet_id``), day (``time``) or video (``video_id``); empty after it
+        was joined with the other files.
     labels
         The file's own column names, by our column name.
     notes
-        Sentences about the file that do not name it.
+        Sentences about the file, without its name.
     problems
-        Rows that hold figures and no id.
+        Rows with figures and without an id.
     repeated, in_newer_file
-        Rows that repeat another one of the file, and rows that a newer file holds too.
+        Number of rows that another row of the file repeats, and that a newer file has too.
     """
 
     path: Path
@@ -94,17 +94,17 @@ class ExportFile:
 
     @property
     def key(self) -> str:
-        """The column that tells its rows apart."""
+        """The column that identifies a row."""
         return _KEYS.get(self.kind, "time")
 
     @property
     def cut(self) -> bool:
-        """Whether it holds as many Posts as X writes at most."""
+        """Whether it has the maximum number of Posts."""
         return self.kind == "content" and self.rows == CUT_AT
 
     @property
     def named_account(self) -> str:
-        """The handle in the name of a classic file, or ""."""
+        """The handle in the name of a classic file; "" without one."""
         found = _ACCOUNT.search(self.path.name)
         return found[1].lower() if found else ""
 
@@ -113,7 +113,7 @@ class ExportFile:
         return (self.last, self.path.stat().st_mtime, self.path.name)
 
     def _period(self) -> tuple[pd.Timestamp, pd.Timestamp]:
-        """First and last day: by the file's name, else by its rows."""
+        """First and last day, by the file's name or else by its rows."""
         if found := _PERIOD.search(self.path.name):
             days = ["-".join(found.groups()[i : i + 3]) for i in (0, 3)]
             with suppress(ValueError):
@@ -130,8 +130,8 @@ def read_one(path: Path) -> list[ExportFile]:
     Raises
     ------
     InputError
-        It is no export of X (`engagement_nb.exports.layouts.NotAnExportError`), holds no rows
-        (`NoRowsError`), or a cell of it cannot be read.
+        The file is not an export of X (`engagement_nb.exports.layouts.NotAnExportError`), has no
+        rows (`NoRowsError`), or has a cell that cannot be read.
     """
     data, encoding = as_utf8(read_file(path), str(path))
     start = data[:1000].lstrip()[:1]
@@ -148,7 +148,7 @@ def read_one(path: Path) -> list[ExportFile]:
     if encoding == "windows-1252":
         found[0].notes.append("is not UTF-8; the text was read as Windows-1252")
     if encoding == "damaged utf-8":
-        found[0].notes.append("holds broken characters; they were replaced")
+        found[0].notes.append("contains broken characters; they were replaced")
     return found
 
 
@@ -189,7 +189,7 @@ def _row_starts(path: Path, data: bytes, delimiter: str) -> tuple[np.ndarray, np
     Raises
     ------
     InputError
-        A quote neither begins nor ends a cell, which could make one row of two.
+        A quote neither begins nor ends a cell. It could turn two rows into one.
     """
     signs = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(signs == ord('"'))
@@ -198,7 +198,7 @@ def _row_starts(path: Path, data: bytes, delimiter: str) -> tuple[np.ndarray, np
     ends = ends[(signs[ends] == ord("\n")) | (signs.take(ends + 1, mode="clip") != ord("\n"))]
     rows = np.flatnonzero((np.searchsorted(quotes, ends) % 2 == 0) & (ends + 1 < len(data)))
     starts, lines = np.append(0, ends[rows] + 1), np.append(1, rows + 2)
-    # Quotes open and close by turns; a doubled one within a cell closes and opens it.
+    # Quotes open and close by turns; a doubled quote within a cell closes and reopens it.
     outside = np.where(np.arange(len(quotes)) % 2 == 0, quotes - 1, quotes + 1)
     good = np.isin(signs.take(outside, mode="clip"), list(f'{delimiter}\r\n"'.encode()))
     good[-1:] &= len(quotes) % 2 == 0
@@ -217,7 +217,7 @@ def _cells(path: Path, header: list[str], body: bytes, lines: np.ndarray, delimi
     Raises
     ------
     InputError
-        A row has another number of cells than the header.
+        The number of cells of a row differs from that of the header.
     """
     schema = pa.schema([(f"{i}", pa.large_string()) for i in range(len(header))])
     odd: list[pa_csv.InvalidRow] = []
@@ -246,7 +246,7 @@ def _cells(path: Path, header: list[str], body: bytes, lines: np.ndarray, delimi
         line = lines[wrong[0].number - 1]
         more = f", and {len(wrong) - 1:,} more rows are wrong too" if len(wrong) > 1 else ""
         raise InputError(
-            f"{path}, line {line}: {wrong[0].actual_columns} cells where the header has"
+            f"{path}, line {line}: {wrong[0].actual_columns} cells, but the header has"
             f" {len(header)}{more}.",
             advice=AGAIN,
         )
@@ -279,7 +279,7 @@ def _read_table(cells: Cells) -> ExportFile | None:
     else:
         columns = {"time": cells.days(at["date"])}
     figures = _figures(cells, layout) if layout.kind != "videos" else {}
-    labels = {name: cells.header[at[name]].strip() for name in figures}
+    labels = {name: cells.header[at[name]] for name in figures}
     table = pa.table(columns | figures)
     file = ExportFile(cells.path, layout, rows, table, labels, problems=problems)
     file.notes = list(_notes(cells, file))
@@ -288,38 +288,37 @@ def _read_table(cells: Cells) -> ExportFile | None:
 
 def _notes(cells: Cells, file: ExportFile) -> Iterator[str]:
     if unknown := unknown_columns(cells.header, file.layout.names):
-        yield f"has columns that are not understood and left out: {', '.join(unknown)}"
+        yield f"has unknown columns, which are left out: {', '.join(unknown)}"
     if file.layout.checks:
         yield (
-            "has a header in an unknown language, so it was read by position:"
-            f" {file.layout.checks}. The order of likes, replies, reposts and clicks among"
-            " themselves cannot be checked"
+            "has a header in an unknown language, so it was read by position."
+            f" Checked: {file.layout.checks}. The order of likes, replies, reposts and clicks"
+            " among themselves cannot be checked"
         )
     if file.cut:
         yield (
-            f"holds exactly {CUT_AT:,} Posts, where X cuts an export off, so Posts are probably"
+            f"has exactly {CUT_AT:,} Posts, the maximum of an export, so Posts are probably"
             " missing: export shorter periods"
         )
 
 
 def _refuse_second_header(cells: Cells) -> None:
-    """A header in mid-file: files were joined, and whose columns the rows below have is unsure."""
-    first = next((i for i, cell in enumerate(cells.header) if cell.strip()), 0)
+    """Refuse a header in mid-file: the rows below it may have other columns."""
+    first = next((i for i, cell in enumerate(cells.header) if cell), 0)
     column = cells.column(first)
     words = pc.unique(column.filter(pc.invert(pc.match_substring_regex(column, r"^\d"))))
-    title = cells.header[first].strip()
-    told = words.to_pylist()[:100_000]
-    again = [word for word in told if word == title or is_header(word.strip("\ufeff"))]
+    title = cells.header[first]
+    again = [w for w in words.to_pylist() if w == title or is_header(w.strip("\ufeff"))]
     if again:
         row = min(pc.index(column, pa.scalar(word, column.type)).as_py() for word in again)
         raise InputError(
             f"{cells.where(row)} is a second header: several files were joined into one.",
-            advice="Put the files into one folder instead, as X wrote them, and give the folder.",
+            advice="Put the files into one folder, as X wrote them, and give the folder.",
         )
 
 
 def _with_ids(cells: Cells, at: int) -> tuple[Cells, list[dict[str, str]]]:
-    """The rows that have an id, and a problem for each that has none."""
+    """The rows with an id, and a problem for each row without one."""
     has_id = pc.not_equal(cells.column(at), "").to_numpy()
     if has_id.all():
         return cells, []
@@ -336,7 +335,7 @@ def _with_ids(cells: Cells, at: int) -> tuple[Cells, list[dict[str, str]]]:
 
 
 def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The handle in each link; where a link has none, the most frequent of the file."""
+    """The handle in each link; for a link without one, the most frequent handle of the file."""
     handles = pc.utf8_lower(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
     handles = pc.if_else(pc.equal(handles, "i"), pa.scalar(None, handles.type), handles)
     if not handles.null_count:
@@ -347,7 +346,7 @@ def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _figures(cells: Cells, layout: Layout) -> dict[str, pa.ChunkedArray]:
-    """The figures of a file by our names; promoted ones only where the file has any."""
+    """The figures of a file by our names; promoted ones only if the file has any."""
     figures: dict[str, pa.ChunkedArray] = {}
     for i, name in enumerate(layout.names):
         if name in ("completion_rate", "estimated_revenue"):
@@ -360,7 +359,7 @@ def _figures(cells: Cells, layout: Layout) -> dict[str, pa.ChunkedArray]:
 
 
 def _videos(cells: Cells, at: dict[str, int]) -> dict[str, pa.ChunkedArray | pa.Array]:
-    """One row a video; ``tweet_id`` where the file has the link of its Post."""
+    """One row per video; ``tweet_id`` if the file links its Post."""
     nothing = pa.chunked_array([pa.array([""] * len(cells.lines), pa.large_string())])
 
     def texts(name: str) -> pa.ChunkedArray:

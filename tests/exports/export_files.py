@@ -1,4 +1,4 @@
-"""Synthetic export files in the formats of X; no text, link or figure in them is anybody's."""
+"""Synthetic export files in the formats of X, without data of real people."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def post(number: int = 0, text: str = "a text", **figures: object) -> dict[str, 
 def current(
     posts: Sequence[Post], header: Sequence[str] = CURRENT, date: str = "%a %b %d %Y"
 ) -> str:
-    """Text of a current export; figures that a post does not give are 0."""
+    """Text of a current export; figures that a post lacks are 0."""
     return _text(posts, header, date, csv.QUOTE_MINIMAL)
 
 

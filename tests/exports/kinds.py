@@ -1,4 +1,4 @@
-"""Synthetic files of every kind that X writes, in every documented language."""
+"""Synthetic files of every kind of X, in every documented language."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = {
     "url_clicks": 7, "hashtag_clicks": 1, "detail_expands": 20, "permalink_clicks": 1,
     "app_opens": 1, "app_install_attempts": 1, "email_tweet": 1, "media_engagements": 4,
 }  # fmt: skip
-"""Metrics that are part of engagements, and about how many of each a row has at most."""
+"""Metrics that engagements include, and the maximum of each in a row."""
 
 
 def header(kind: str, language: str = "en") -> list[str]:
@@ -36,7 +36,7 @@ def made_up(kind: str) -> list[str]:
 
 
 def rows(kind: str, count: int = 60, seed: int = 1, handle: str = "somebody") -> list[list[str]]:
-    """Rows of a kind of file: half of them hide engagements, the others hide none."""
+    """Rows of a kind of file; every second one hides engagements."""
     draw = random.Random(seed)
     found = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""Export files: what real ones may hold is read, what is wrong is refused in one sentence."""
+"""Export files: real ones are read, wrong ones are refused in one sentence."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_the_classic_time_column_is_read_for_old_ids(tmp_path):
     assert frame["created_at"].tolist() == [pd.Timestamp("2025-01-03 12:00", tz="UTC")]
 
 
-def test_cells_that_say_nothing_are_unknown_and_not_zero(tmp_path):
+def test_empty_cells_and_dashes_are_unknown_and_not_zero(tmp_path):
     frame = read(tmp_path, current([post(0, likes=""), post(1, likes="-"), post(2)])).frame
     assert frame["favorites"].isna().tolist() == [True, True, False]
 
@@ -114,9 +114,7 @@ def test_texts_with_newlines_quotes_and_commas_stay_whole(tmp_path):
     quoted=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
-def test_whatever_the_texts_hold_rows_and_figures_stay_apart(
-    tmp_path_factory, texts, figure, quoted
-):
+def test_any_text_keeps_rows_and_figures_apart(tmp_path_factory, texts, figure, quoted):
     posts = [post(i, text, likes=figure) for i, text in enumerate(texts)]
     data = (classic if quoted else current)(posts)
     frame = read(tmp_path_factory.mktemp("x"), data).frame
@@ -126,7 +124,7 @@ def test_whatever_the_texts_hold_rows_and_figures_stay_apart(
     assert unknown or set(frame["favorites"]) == {figure}
 
 
-def test_windows_1252_text_is_read_and_said(tmp_path):
+def test_windows_1252_text_is_read_with_a_note(tmp_path):
     metrics = read(tmp_path, current([post(0, "caf\u00e9 \u2013 \u20ac")]).encode("cp1252"))
     assert metrics.frame["text"][0] == "caf\u00e9 \u2013 \u20ac"
     assert any("Windows-1252" in note for note in metrics.about.notes)
@@ -139,13 +137,13 @@ def test_one_broken_character_does_not_make_utf_8_windows_1252(tmp_path):
     assert any("broken characters" in note for note in metrics.about.notes)
 
 
-def test_old_files_name_media_engagements_otherwise(tmp_path):
+def test_old_files_have_another_name_for_media_engagements(tmp_path):
     header = ["embedded media clicks" if c == "media engagements" else c for c in CLASSIC]
     metrics = read(tmp_path, classic([{**post(), "embedded media clicks": 8}], header))
     assert metrics.frame["media_engagements"].tolist() == [8]
 
 
-def test_a_column_that_is_not_understood_is_named_in_the_notes(tmp_path):
+def test_an_unknown_column_is_named_in_the_notes(tmp_path):
     metrics = read(tmp_path, current([post(0, vibes=3)], [*CURRENT, "Vibes"]))
     assert any("Vibes" in note for note in metrics.about.notes)
 
@@ -164,7 +162,7 @@ def test_a_column_that_is_not_understood_is_named_in_the_notes(tmp_path):
         ("a picture https://t.co/abc", {"media views": 9, "url clicks": 1}, None),
     ],
 )
-def test_has_url_is_unknown_where_the_link_may_be_media(tmp_path, text, figures, expected):
+def test_has_url_is_unknown_if_the_link_may_be_media(tmp_path, text, figures, expected):
     value = read(tmp_path, classic([{**post(0, text), **figures}])).frame["has_url"][0]
     assert (value is pd.NA) if expected is None else (value == expected)
 
@@ -183,7 +181,7 @@ def test_has_url_is_unknown_where_the_link_may_be_media(tmp_path, text, figures,
         ("me@example.org", False, False, False),
     ],
 )
-def test_hashtags_mentions_and_replies_are_told_from_the_text(
+def test_hashtags_mentions_and_replies_are_found_in_the_text(
     tmp_path, text, hashtag, mention, reply
 ):
     row = read(tmp_path, current([post(0, text)])).frame.iloc[0]
@@ -203,7 +201,7 @@ def test_a_folder_of_months_is_read_as_one_and_the_newest_file_wins(tmp_path):
     assert any("1 rows" in note for note in metrics.about.notes)
 
 
-def test_of_two_files_of_one_period_the_one_written_last_wins(tmp_path):
+def test_the_file_written_last_wins_if_periods_are_the_same(tmp_path):
     name = "account_analytics_content_2025-01-01_2025-01-31{}.csv"
     first = write(tmp_path, current([post(likes=9)]), name.format(""))
     last = write(tmp_path, current([post(likes=2)]), name.format(" (1)"))
@@ -214,7 +212,7 @@ def test_of_two_files_of_one_period_the_one_written_last_wins(tmp_path):
     assert read_export(tmp_path).frame["favorites"].tolist() == [9]
 
 
-def test_classic_and_current_files_mix_and_what_one_lacks_is_unknown(tmp_path):
+def test_classic_and_current_files_mix_and_missing_columns_are_unknown(tmp_path):
     write(
         tmp_path,
         classic([post(0, media_views=4)]),
@@ -229,17 +227,17 @@ def test_classic_and_current_files_mix_and_what_one_lacks_is_unknown(tmp_path):
     frame = metrics.frame.set_index("tweet_id")
     assert frame["bookmarks"].isna().tolist() == [False, True]
     assert frame["media_views"].isna().tolist() == [True, False]
-    assert sum("does not tell" in note for note in metrics.about.notes) == 2
+    assert sum(" lacks " in note for note in metrics.about.notes) == 2
 
 
-def test_a_month_without_posts_and_a_stranger_in_the_folder_are_noted(tmp_path):
+def test_a_month_without_posts_and_a_foreign_file_in_the_folder_are_noted(tmp_path):
     write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
     write(tmp_path, current([]), "account_analytics_content_2025-02-01_2025-03-01.csv")
     write(tmp_path, "a,b\n1,2\n", "budget.csv")
     metrics = read_export(tmp_path)
     assert len(metrics) == 1
     assert any("budget.csv was left out" in note for note in metrics.about.notes)
-    assert any("holds no posts" in note for note in metrics.about.notes)
+    assert any("has no posts" in note for note in metrics.about.notes)
 
 
 def test_a_post_twice_in_one_file_is_counted_once(tmp_path):
@@ -248,7 +246,7 @@ def test_a_post_twice_in_one_file_is_counted_once(tmp_path):
     assert any("repeat" in note for note in metrics.about.notes)
 
 
-def test_what_is_no_export_is_told_by_its_columns(tmp_path):
+def test_a_file_that_is_not_an_export_is_refused_with_its_columns(tmp_path):
     message = refusal(tmp_path, "name,age\nann,3\n")
     assert '"name", "age"' in message
     assert "Engagements" in message
@@ -267,7 +265,7 @@ def test_an_account_overview_is_read_by_day(tmp_path):
 
 
 @pytest.mark.parametrize("cell", ["6.49E+17", "6,49E+17", "1.886483849795768e18"])
-def test_ids_of_a_spreadsheet_are_said_to_be_lost(tmp_path, cell):
+def test_ids_rounded_by_a_spreadsheet_are_refused_as_lost(tmp_path, cell):
     message = refusal(tmp_path, current([post(), {**post(1), "id": cell}]))
     assert cell in message
     assert "line 3" in message
@@ -275,7 +273,7 @@ def test_ids_of_a_spreadsheet_are_said_to_be_lost(tmp_path, cell):
     assert "xport it again" in message
 
 
-def test_ids_rounded_without_an_exponent_are_found_too(tmp_path):
+def test_ids_rounded_without_an_exponent_are_refused_too(tmp_path):
     rounded = [{**post(i), "id": f"188648384979{i:03}0000"} for i in range(4)]
     assert "lost" in refusal(tmp_path, current(rounded))
 
@@ -299,7 +297,7 @@ def test_a_header_in_another_language_is_named(tmp_path):
         "Post-id,Datum,Posttekst,Link,Impressions,Vind-ik-leuk,Engagements,Bladwijzer,Deel,Nieuw",
     ],
 )
-def test_a_header_that_is_half_understood_is_another_language_too(tmp_path, header):
+def test_a_header_with_some_known_words_is_refused_as_another_language(tmp_path, header):
     row = f"{post()['id']},Mon Feb 03 2025,t,l,9,1,2,3,4,5"
     assert "another language" in refusal(tmp_path, f"{header}\n{row}\n")
 
@@ -339,27 +337,27 @@ def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
         (current([{**post(), "id": ""}]), "no row has a Tweet id"),
         (current([{**post(), "id": "12a"}]), "is not a Tweet id"),
         (current([post()], [*CURRENT, "Likes"]), "several columns: Likes, Likes"),
-        (current([post()]) + "1,2,3\r\n", "line 3: 3 cells where the header has 17"),
+        (current([post()]) + "1,2,3\r\n", "line 3: 3 cells, but the header has 17"),
         (current([post()]) + '12,"Mon Feb 03 2025","never closed,\r\n', "line 3: the quotes"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_refused_in_a_sentence(tmp_path, content, words):
+def test_a_wrong_file_is_refused_in_a_sentence(tmp_path, content, words):
     assert words in refusal(tmp_path, content)
 
 
-def test_a_stray_quote_that_would_make_one_post_of_two_is_refused(tmp_path):
+def test_a_stray_quote_that_would_join_two_posts_is_refused(tmp_path):
     text = current([post(0, "plain", likes=1), post(1, 'a "quoted" text', likes=5), post(2)])
     stray = text.replace(",plain,", ',"plain,')
     assert "line 2: the quotes of this row do not match" in refusal(tmp_path, stray)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
         read_export(tmp_path / "nowhere.csv")
 
 
 def test_a_folder_without_exports_is_refused(tmp_path):
-    with pytest.raises(InputError, match="holds no export"):
+    with pytest.raises(InputError, match="has no export"):
         read_export(tmp_path)
 
 

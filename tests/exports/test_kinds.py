@@ -1,4 +1,4 @@
-"""Every kind of file of X, in every language: read like its English twin, or refused."""
+"""Every kind of file of X, in every language, is read like the English file or refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def frame_of(tmp_path, text, name="export.csv"):
 
 
 @pytest.mark.parametrize(("kind", "language"), LANGUAGES)
-def test_each_documented_header_is_read_like_its_english_twin(tmp_path, kind, language):
+def test_each_documented_header_is_read_like_the_english_one(tmp_path, kind, language):
     body = kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
     metrics = read_export(write(tmp_path, kinds.text(kinds.header(kind, language), body)))
@@ -38,19 +38,17 @@ def test_each_documented_header_is_read_like_its_english_twin(tmp_path, kind, la
 
 
 @pytest.mark.parametrize("kind", ["content", "classic", "daily", "overview"])
-def test_a_language_that_nobody_speaks_is_read_by_position_and_says_so(tmp_path, kind):
+def test_an_unknown_language_is_read_by_position_with_a_note(tmp_path, kind):
     body = kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
     metrics = read_export(write(tmp_path, kinds.text(kinds.made_up(kind), body)))
     pd.testing.assert_frame_equal(english, metrics.frame)
     (note,) = [note for note in metrics.about.notes if "by position" in note]
-    assert "stand where X writes them" in note
+    assert "are where X writes them" in note
 
 
 @pytest.mark.parametrize(("kind", "language"), LANGUAGES)
-def test_two_columns_that_are_swapped_are_read_right_where_the_header_is_known(
-    tmp_path, kind, language
-):
+def test_two_swapped_columns_are_read_right_if_the_header_is_known(tmp_path, kind, language):
     head, body = kinds.header(kind, language), kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
     for a, b in random.Random(3).sample(list(itertools.combinations(range(len(head)), 2)), 12):
@@ -67,7 +65,7 @@ def test_two_columns_that_are_swapped_are_read_right_where_the_header_is_known(
         pd.testing.assert_frame_equal(english, frame)
 
 
-def test_columns_swapped_under_an_unknown_header_are_refused_where_figures_can_tell(tmp_path):
+def test_swapped_columns_under_an_unknown_header_are_refused_if_figures_can_tell(tmp_path):
     order, body = kinds.ORDERS["content"], kinds.rows("content", 200)
     parts = [name for name in order if name in kinds.PARTS]
     for a, b in itertools.combinations(order, 2):
@@ -84,10 +82,10 @@ def test_columns_swapped_under_an_unknown_header_are_refused_where_figures_can_t
             pytest.fail(f"{a} and {b}: {read_export(path).about.notes}")
 
 
-def test_a_known_word_in_another_place_makes_a_file_unreadable_by_position(tmp_path):
+def test_a_known_word_in_another_place_prevents_reading_by_position(tmp_path):
     head = kinds.made_up("content")
     head[4], head[5] = "Likes", "Impressions"
-    with pytest.raises(InputError, match="would stand in another column"):
+    with pytest.raises(InputError, match="would be in another column"):
         read_export(write(tmp_path, kinds.text(head, kinds.rows("content"))))
 
 
@@ -106,7 +104,7 @@ def test_a_known_word_in_another_place_makes_a_file_unreadable_by_position(tmp_p
     ],
 )
 @pytest.mark.parametrize("words", [kinds.header, kinds.made_up])
-def test_variants_of_spreadsheets_and_scripts_lose_nothing(tmp_path, kind, change, words):
+def test_variants_of_spreadsheets_and_scripts_lose_no_figure(tmp_path, kind, change, words):
     body = kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
     pd.testing.assert_frame_equal(english, frame_of(tmp_path, change(words(kind), body)))
@@ -119,14 +117,14 @@ def test_a_merged_file_of_more_than_a_thousand_rows_is_read_whole(tmp_path):
     assert not any("cut" in note for note in metrics.about.notes)
 
 
-def test_a_file_of_exactly_a_thousand_posts_is_said_to_be_cut(tmp_path):
+def test_a_file_of_exactly_a_thousand_posts_is_reported_as_cut(tmp_path):
     text = kinds.text(kinds.header("content"), kinds.rows("content", 1000))
     exports = Exports(write(tmp_path, text))
     assert any("exactly 1,000 Posts" in note for note in exports.metrics().about.notes)
     assert exports.files()["cut"].tolist() == [True]
 
 
-def test_a_column_of_zeros_is_said_to_be_no_evidence(tmp_path):
+def test_a_column_of_zeros_gets_a_note(tmp_path):
     body = kinds.rows("content")
     column = kinds.ORDERS["content"].index("url_clicks")
     for row in body:
@@ -167,7 +165,7 @@ def test_a_video_file_gives_both_its_tables(tmp_path):
     assert videos["engagements"].tolist() == [int(post[6])]
 
 
-def test_in_a_mixed_folder_each_figure_is_of_its_kind_and_no_row_is_lost(tmp_path):
+def test_a_mixed_folder_keeps_the_kinds_apart_and_loses_no_row(tmp_path):
     content = kinds.mixed(tmp_path)
     exports = Exports(tmp_path)
     assert exports.kinds == ["content", "classic", "overview", "video", "videos"]
@@ -232,12 +230,12 @@ def test_posts_of_two_accounts_are_never_added_up(tmp_path):
         (b"GIF89a,", "a picture"),
     ],
 )
-def test_what_is_no_text_is_named(tmp_path, content, words):
+def test_a_file_that_is_not_text_is_named(tmp_path, content, words):
     with pytest.raises(InputError, match=words):
         read_export(write(tmp_path, content))
 
 
-def test_a_folder_of_daily_files_alone_says_what_it_can_answer(tmp_path):
+def test_a_folder_of_daily_files_says_what_it_can_answer(tmp_path):
     for month, part in (("01", slice(0, 30)), ("02", slice(20, 60))):
         text = kinds.text(kinds.header("daily"), kinds.rows("daily")[part])
         name = f"daily_tweet_activity_metrics_somebody_2025{month}01_2025{month}28_en.csv"
@@ -261,7 +259,7 @@ def test_no_word_means_two_metrics():
                     assert seen.setdefault(word.lower(), name) == name
 
 
-def test_the_gap_of_daily_figures_is_found_and_of_an_overview_it_is_refused(tmp_path):
+def test_the_gap_is_found_in_daily_figures_and_refused_for_an_overview(tmp_path):
     daily = read_export(write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily"))))
     gap = explore_gap(daily)
     rows = kinds.rows("daily")
@@ -272,7 +270,7 @@ def test_the_gap_of_daily_figures_is_found_and_of_an_overview_it_is_refused(tmp_
         explore_gap(read_export(write(tmp_path, overview)))
 
 
-def test_a_daily_figure_names_no_tweet_and_ids_cannot_be_asked_of_it(tmp_path):
+def test_figures_by_day_have_no_tweet_ids_and_refuse_a_list_of_ids(tmp_path):
     path = write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily")))
     source = connect(path)
     assert source.tweet_ids() == []

@@ -71,7 +71,7 @@ def test_a_thousand_damaged_files_are_read_or_refused_and_no_row_is_lost(tmp_pat
 
 
 def rows_with_content(path) -> int:
-    """Rows below the header that hold anything, counted by another reader."""
+    """Number of rows below the header that are not empty, counted by another reader."""
     data = path.read_bytes()
     text = (
         data.decode("utf-16")
