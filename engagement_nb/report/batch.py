@@ -292,6 +292,7 @@ def _render_all(
         file=None if seen else _Lines(),
         # In a log, a line now and then; the bar tells the time to finish.
         mininterval=0.2 if seen else 30,
+        bar_format=None if seen else "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}",
         dynamic_ncols=seen,
     ) as bar:
         for future in as_completed(futures):

@@ -72,11 +72,11 @@ def test_a_log_gets_lines_and_the_number_of_failures(inputs):
     batch = start(inputs, path, "--progress")
     _, said = batch.communicate(timeout=120)
     assert "\r" not in said
-    assert "1/1" in said
+    assert "1 of 1 reports" in said
     assert "failed=1" in said
     manifest(inputs, "Lost,nowhere.csv,")
     _, said = start(inputs, path, "--progress").communicate(timeout=120)
-    assert "0report" not in said
+    assert "0 reports" not in said
 
 
 def test_only_failed_makes_just_those_again(inputs):
