@@ -119,7 +119,7 @@ def test_the_core_works_without_jupyter_and_papermill():
 
 @pytest.mark.parametrize("words", [["report"], ["batch", "m.csv", "-o", "out"], ["lab"]])
 def test_a_missing_extra_is_one_sentence_with_the_command(words):
-    """Who installed the core alone is told what to install."""
+    """A core installation says which extra to install."""
     done = without("notebooks", f"from engagement_nb.cli import main; main({words})")
     assert done.returncode == 1
     assert "pip install 'engagement-nb[notebooks]'" in done.stderr

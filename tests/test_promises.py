@@ -28,7 +28,7 @@ def test_each_promise_names_a_test_that_exists() -> None:
 
 
 def test_each_exit_code_of_the_table_is_the_one_that_the_command_gives(tmp_path: Path) -> None:
-    """Those of signals are tested where signals are sent: 128 and the signal's number."""
+    """Exit codes of signals (128 + number) have tests of their own."""
     codes = {cli.DONE, cli.FAILED, cli.WRONG_USE, cli.INCOMPLETE, cli.INTERRUPTED, 129, 143}
     assert {int(code) for code in EXIT_CODES} == codes
     (tmp_path / "file").touch()

@@ -58,7 +58,7 @@ pytestmark = pytest.mark.xdist_group("readme")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory as a reader of the README would have it: the notebooks, an export file."""
+    """A directory as a README reader has it: the notebooks and an export file."""
     place = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "notebooks", place / "notebooks")
     posts = [
@@ -73,7 +73,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(place: Path) -> dict[str, str]:
-    """No keys, and nothing of whoever runs the tests."""
+    """Without keys or files of whoever runs the tests."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("TWITTER_", "ENGAGEMENT_"))}
     return {
         **kept,
@@ -88,7 +88,7 @@ def environment(place: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(place: Path, environment: dict[str, str]) -> Iterator[object]:
-    """Start a command that goes on by itself; it ends with the test."""
+    """Start a command in the background; it ends with the test."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(command: str, **more: str) -> subprocess.Popen[str]:
@@ -111,7 +111,7 @@ def start(place: Path, environment: dict[str, str]) -> Iterator[object]:
 
 
 def until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
-    """Read what a command says until it says this."""
+    """Read a command's output until it contains this."""
     said = ""
     assert process.stdout is not None
     for line in process.stdout:
@@ -122,7 +122,7 @@ def until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
 
 
 def test_every_block_is_of_a_known_language():
-    """`sh` and `python` are run below; the others are shown only."""
+    """`sh` and `python` blocks run below; others are only shown."""
     known = {"sh", "python", "py", "csv", "text", "yaml"}
     assert {language for page in PAGES for language, _ in blocks(page)} <= known
     assert {*APART} <= {command for page in PAGES for command in commands(page)}
@@ -161,7 +161,7 @@ def test_the_python_lines_run_as_they_stand(page: Path, place: Path, environment
 
 
 def test_the_readme_quotes_what_its_pinned_world_says() -> None:
-    """Its figures are those of any machine on any day."""
+    """Its figures are the same on every machine and day."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     call = re.search(r"^source = (enb\.connect\(.*?\))", text, re.M)
     quoted = " ".join(re.findall(r"^> (.*)", text, re.M))
@@ -186,7 +186,7 @@ def test_make_report_writes_a_report_and_installs_nothing_again(tmp_path: Path):
 
 
 def test_make_knows_its_targets():
-    """`make test` is what CI calls, and what the README names exists."""
+    """CI calls `make test`, and the targets that the README names exist."""
     for target in ("test", "lint", "bench", "study", "lab"):
         planned = subprocess.run(
             ["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True

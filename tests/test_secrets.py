@@ -121,7 +121,7 @@ def test_stored_tokens_are_known_before_a_profile_is_read(
 def test_no_failure_says_a_secret(
     everything_said: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Right tokens and wrong ones; refusals, faults, redirects; the bearer's and the PIN's way."""
+    """Right and wrong tokens, refusals, faults, redirects, the bearer and the PIN sign-in."""
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "stored"))
     faults = ["500", "502-html", "garble", "cut", "drop"]
     with Sandbox(tweets=300, per_minute=1_000_000, faults={"script": faults}) as sandbox:
@@ -217,7 +217,7 @@ def test_the_command_line_says_no_secret(
 def test_a_secret_that_the_mask_spells_does_not_garble_the_mask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Masking twice is masking once, whatever the secrets are."""
+    """Masking twice equals masking once, for any secrets."""
     monkeypatch.setattr("engagement_nb.client.credentials.secret._seen", set())
     Secret("secret")
     once = redact("a secret, and another secret")

@@ -49,7 +49,7 @@ def test_no_rooms_import_each_other_in_a_circle() -> None:
 
 
 def test_no_test_module_imports_another_one() -> None:
-    """What several of them need is in a helper module."""
+    """Shared helpers are in helper modules."""
     for name, others in imports_in("tests").items():
         assert not [other for other in others if ".test_" in other], name
 

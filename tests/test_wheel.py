@@ -89,7 +89,7 @@ def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
 
 
 def test_it_reports_and_makes_batches_in_an_empty_folder(program, tmp_path):
-    """What is imported is the wheel's, and its own notebooks are run, by its fast engine too."""
+    """The wheel's own modules and notebooks run, with both engines."""
     code = "import engagement_nb as e, papermill.engines as p; print(e.__file__, p.papermill_engines.get_engine('engagement-nb').__module__)"  # noqa: E501
     told = subprocess.check_output(
         [program.python, "-c", code], cwd=tmp_path, env=program.env, text=True
@@ -110,7 +110,7 @@ def test_it_reports_and_makes_batches_in_an_empty_folder(program, tmp_path):
 
 
 def test_lab_works_on_copies_that_stay_as_they_are(program, tmp_path):
-    """A copy that the user has changed is not overwritten."""
+    """A copy that the user changed is not overwritten."""
     code = "from engagement_nb.report.notebooks import working_folder; print(working_folder())"
     command = [program.python, "-c", code]
     folder = Path(
@@ -125,7 +125,7 @@ def test_lab_works_on_copies_that_stay_as_they_are(program, tmp_path):
 
 
 def test_lab_works_on_copies_in_a_checkout_too_and_on_loopback(capsys, tmp_path, monkeypatch):
-    """A class can pull without conflicts, and nobody else's machine reaches the server."""
+    """A class can pull without conflicts, and other machines cannot reach the server."""
     monkeypatch.chdir(tmp_path)
     assert working_folder() == tmp_path / "engagement-notebooks"
     assert notebooks_folder() == ROOT / "notebooks"
@@ -138,7 +138,7 @@ def test_lab_works_on_copies_in_a_checkout_too_and_on_loopback(capsys, tmp_path,
 
 
 def test_lab_answers_on_loopback(tmp_path):
-    """JupyterLab really starts, and ends when it is told to."""
+    """JupyterLab starts, and stops when told to."""
     command = [sys.executable, "-m", "engagement_nb", "lab", "--port", "0", "--no-browser",
                "--folder", str(tmp_path / "mine"), "--ServerApp.token=t"]  # fmt: skip
     lab = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path)

@@ -76,7 +76,7 @@ def strangers(sandbox: Sandbox, count: int) -> list[str]:
 
 
 def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[str]]]:
-    """Ids of every kind, shuffled, some twice, some malformed; and which are of which kind.
+    """Ids of every kind, shuffled, some repeated, some malformed; also the ids by kind.
 
     The sandbox's world must have at least three times as many Tweets.
     """
@@ -124,7 +124,7 @@ def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:
 def equal_to_truth(
     metrics: Metrics, sandbox: Sandbox, skip: Sequence[str] = (), **window: Any
 ) -> None:
-    """Assert that every figure that is known is the sandbox's truth."""
+    """Assert that every known figure equals the sandbox's truth."""
     frame = metrics.frame
     truth = sandbox.truth(list(frame["tweet_id"]), **window)
     for name in metrics.metric_names:
@@ -143,7 +143,7 @@ def reasons(metrics: Metrics) -> dict[str, set[str]]:
 
 
 def same(one: pd.DataFrame, other: pd.DataFrame) -> None:
-    """Assert that two frames hold the same figures, in whatever order; moments of reading aside."""
+    """Assert that two frames have the same figures in any order, apart from ``read_at``."""
     keys = [name for name in ("tweet_id", "time") if name in one.columns]
     frames = [
         frame.drop(columns=["read_at"], errors="ignore").sort_values(keys, ignore_index=True)

@@ -22,7 +22,7 @@ Document = dict[str, Any]
 
 @dataclass
 class Reply:
-    """What the proxy sends in place of an answer.
+    """What the proxy sends instead of a response.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ Change = Callable[[Document, Document], Reply | Document]
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to a sandbox, and changes its answers with data."""
+    """Passes requests on to a sandbox, and changes its responses with data."""
 
     daemon_threads = True
     request_queue_size = 100
@@ -67,7 +67,7 @@ class Proxy(ThreadingHTTPServer):
 
 @contextmanager
 def misbehaving(change: Change | None = None, **options: Any) -> Iterator[Proxy]:
-    """A sandbox with these options, behind a proxy that changes its answers so."""
+    """A sandbox with these options, behind a proxy that changes its responses."""
     with Proxy() as proxy:
         proxy.change = change
         options = {"per_minute": 1_000_000, "public_url": proxy.url, **options}
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def leave_out(*tweet_ids: str) -> Change:
-    """A change that takes these Tweets out of all answers."""
+    """A change that removes these Tweets from all responses."""
 
     def change(asked: Document, answer: Document) -> Document:
         kept = {i: v for i, v in answer["metrics"].items() if i not in tweet_ids}
@@ -144,7 +144,7 @@ def leave_out(*tweet_ids: str) -> Change:
 
 
 def hold_nothing(asked: Document, answer: Document) -> Document:
-    """No Tweet at all, and nothing said about why."""
+    """A response without Tweets and without a reason."""
     return {**answer, "metrics": {}}
 
 
@@ -158,13 +158,13 @@ def nest_otherwise(asked: Document, answer: Document) -> Document:
 
 
 def of_another_year(asked: Document, answer: Document) -> Document:
-    """Window and days of four years before, when leap days were the same."""
+    """The window and its days four years earlier, with the same leap days."""
     earlier = re.sub(r'"20(\d\d)-', lambda year: f'"20{int(year[1]) - 4}-', json.dumps(answer))
     return json.loads(earlier)  # type: ignore[no-any-return]
 
 
 def with_one_day(asked: Document, answer: Document) -> Document:
-    """A series without all of its days but one."""
+    """A series with only one of its days."""
     for values in answer["metrics"].values():
         for name, days in values.items():
             if isinstance(days, dict):
@@ -173,7 +173,7 @@ def with_one_day(asked: Document, answer: Document) -> Document:
 
 
 def with_count(count: object) -> Change:
-    """A change of the last count of each answer."""
+    """A change of the last count in each response."""
 
     def change(asked: Document, answer: Document) -> Document:
         here, key = answer, "metrics"

@@ -47,7 +47,7 @@ def days_ago(days: int) -> datetime:
 def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
-    """Totals of 10,000 ids, 5 % faults of every kind: each id once, values true, unknown <NA>."""
+    """Totals of 10,000 ids under 5 % faults: each id once, true values, unknown is <NA>."""
     rates = {fault: 0.05 / len(FAULTS) * (1 + (fault in ("cut", "drop"))) for fault in FAULTS}
     sandbox = make_sandbox(
         seed=5,
@@ -82,7 +82,7 @@ def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
 def test_historical_of_many_owners_goes_to_the_right_tokens(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
-    """Sums over two months of three owners' and others' Tweets, under faults, are the truth."""
+    """Sums over two months are the truth under faults, for three owners and others."""
     rates = {fault: 0.05 / len(FAULTS) for fault in FAULTS}
     sandbox = make_sandbox(faults={"rates": rates, "slow_seconds": 0.1}, others_texts="by author")
     ids = [i for account in range(3) for i in sandbox.ids("own", 60, account)]
@@ -100,7 +100,7 @@ def test_historical_of_many_owners_goes_to_the_right_tokens(
 
 @pytest.mark.parametrize("by", ["day", "hour"])
 def test_series_add_up_to_the_truth(sandbox: Sandbox, by: str) -> None:
-    """Days and hours over windows that touch: each moment once, and their sum is the truth."""
+    """Days and hours of touching windows come once each, and sum to the truth."""
     ids = sandbox.ids("own", 30)
     start, end = days_ago(40) + timedelta(hours=5), days_ago(1) + timedelta(hours=7)
     metrics = fetch(sandbox, ids, "historical", start=start, end=end, by=by)
@@ -114,7 +114,7 @@ def test_series_add_up_to_the_truth(sandbox: Sandbox, by: str) -> None:
 
 
 def test_zeros_that_mean_unknown_are_missing(make_sandbox: Callable[..., Sandbox]) -> None:
-    """Likes, replies and reposts of before 2015-09-15, and sums that reach back there, are <NA>."""
+    """Likes, replies and reposts before 2015-09-15 are <NA>, and so are sums that include them."""
     sandbox = make_sandbox(lookback_days=None, tweets=20_000)
     ids = sandbox.ids("before-2015-09", 20)
     border = PUBLIC_COUNTS_KNOWN_FROM
@@ -143,7 +143,7 @@ def test_a_video_older_than_1800_days_has_no_count(sandbox: Sandbox) -> None:
 
 
 def test_one_tweet_of_another_user_costs_only_itself(sandbox: Sandbox) -> None:
-    """A refusal that names a Tweet loses that Tweet and no other."""
+    """A refusal that names a Tweet costs that Tweet and no other."""
     mine = sandbox.ids("own", 24)
     stranger = next(i for i in sandbox.ids("others", 50, 0) if tweet_time(i) < days_ago(1))
     metrics = fetch(sandbox, [*mine[:12], stranger, *mine[12:]], "28hr", accounts=[0])
@@ -152,7 +152,7 @@ def test_one_tweet_of_another_user_costs_only_itself(sandbox: Sandbox) -> None:
 
 
 class Unnamed(httpx.BaseTransport):
-    """Sends on to the sandbox, and takes the ids out of its refusals."""
+    """Forwards to the sandbox, and removes the ids from its refusals."""
 
     def __init__(self) -> None:
         self._real = httpx.HTTPTransport()
@@ -167,7 +167,7 @@ class Unnamed(httpx.BaseTransport):
 
 
 def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:
-    """Where the refusal names nobody, halving finds the two Tweets of others among 25."""
+    """Halving finds the two Tweets of others among 25 if the refusal names none."""
     mine = sandbox.ids("own", 23)
     others = [i for i in sandbox.ids("others", 50) if tweet_time(i) < days_ago(1)][:2]
     given = [*mine[:5], others[0], *mine[5:20], others[1], *mine[20:]]
@@ -180,7 +180,7 @@ def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:
 
 
 def test_user_tokens_never_request_public_metrics_from_totals(sandbox: Sandbox) -> None:
-    """Public metrics go by bearer: nothing is refused, whoever's Tweets they are."""
+    """Public metrics use the bearer token, so no request is refused."""
     before = sandbox.requests_seen["totals 403"]
     ids = sandbox.ids("others", 300)
     metrics = fetch(sandbox, ids, metrics=["favorites", "replies"])
@@ -190,7 +190,7 @@ def test_user_tokens_never_request_public_metrics_from_totals(sandbox: Sandbox) 
 
 
 def test_the_response_to_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -> None:
-    """Six kinds of trouble in a row, then data: it is the data that counts."""
+    """Data that follows six kinds of trouble is used."""
     script = ["500", "502-html", "503-empty", "drop", "garble", "cut"]
     sandbox = make_sandbox(faults={"script": script})
     ids = sandbox.ids("own", 5)
@@ -205,7 +205,7 @@ def test_the_response_to_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -
 
 
 def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sandbox]) -> None:
-    """Somebody else has spent the quota: the request waits and its Tweets come."""
+    """A request waits if another client has spent the quota, and then gets its Tweets."""
     seconds = [0.0]
     sandbox = make_sandbox(per_minute=2, window_seconds=1.0, monotonic=lambda: seconds[0])
     ids = sandbox.ids("own", 60)
@@ -233,7 +233,7 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
 def test_dead_tokens_of_one_owner_cost_the_others_nothing(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
-    """A revoked profile is not used again; its owner's Tweets say so, the others' are there."""
+    """A revoked profile is not used again, and only its owner lacks figures."""
     sandbox = make_sandbox()
     sandbox.service.keys.revoke(sandbox.accounts[1].access_token)
     ids = {account: sandbox.ids("own", 30, account) for account in range(3)}
@@ -248,7 +248,7 @@ def test_dead_tokens_of_one_owner_cost_the_others_nothing(
 def test_only_handles_of_the_plan_are_used(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
-    """Where the bearer dies or an owner was told wrong, other owners' tokens would cost money."""
+    """Tokens of other owners cost money, so a dead bearer or a wrong owner does not use them."""
     sandbox = make_sandbox()
     sandbox.service.keys.revoke(sandbox.bearer_token)
     own = sandbox.ids("under-90-days", 3, 0)
@@ -275,7 +275,7 @@ def test_only_handles_of_the_plan_are_used(
 
 
 def test_a_run_with_only_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
-    """With no figure at all to show, the API's refusal is raised, not an empty frame given."""
+    """A run without any figure raises the API's refusal instead of returning an empty frame."""
     sandbox = make_sandbox()
     sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
     with pytest.raises(UnauthenticatedError):
@@ -283,7 +283,7 @@ def test_a_run_with_only_refused_tokens_is_an_error(make_sandbox: Callable[..., 
 
 
 def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]) -> None:
-    """A window beyond the look-back is refused; it is not asked again for every 25 Tweets."""
+    """A window beyond the look-back is refused once, not once per 25 Tweets."""
     sandbox = make_sandbox(lookback_days=365)
     ids = [i for i in sandbox.ids("over-90-days", 4_000) if tweet_time(i) < days_ago(500)][:200]
     with pytest.raises(BadRequestError):
@@ -297,7 +297,7 @@ def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]
 
 
 def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> None:
-    """When nothing answers any more the run ends soon, with an error that says so."""
+    """A run whose server stops responding ends soon, with an error that says so."""
     sandbox = make_sandbox(faults={"rates": {"503": 1.0}})
     plan = make_plan(sandbox.ids("own", 2_500), "28hr", profiles=sandbox_profiles(sandbox.url))
     with Client() as client:
@@ -308,7 +308,7 @@ def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> Non
 
 
 def test_an_address_without_a_server_is_one_clear_error(sandbox: Sandbox) -> None:
-    """No server at all: one sentence with what to check."""
+    """Without a server, one sentence says what to check."""
     profile = sandbox_profiles(sandbox.url)[0]
     nowhere = replace(profile, hosts=hosts_at("http://127.0.0.1:9"))
     plan = make_plan(sandbox.ids("own", 2), profiles=[nowhere])
@@ -321,7 +321,7 @@ def test_an_address_without_a_server_is_one_clear_error(sandbox: Sandbox) -> Non
 def test_unrequested_metrics_are_absent_and_unoffered_ones_are_problems(
     sandbox: Sandbox,
 ) -> None:
-    """The frame has the columns asked for, and no other; what the endpoint has not is <NA>."""
+    """The frame has the requested columns only; what the endpoint lacks is <NA>."""
     ids = sandbox.ids("own", 3)
     metrics = fetch(sandbox, ids, "28hr", metrics=["quote_tweets", "favorites"])
     assert metrics.metric_names == ["favorites", "quote_tweets"]
@@ -343,7 +343,7 @@ def test_counts_are_integers_however_they_are_written(
 
 
 def test_a_run_requests_nothing_twice(make_sandbox: Callable[..., Sandbox]) -> None:
-    """However many owners and windows: every Tweet is answered for once a window."""
+    """Every Tweet has one response per window, with many owners and windows."""
     sandbox = make_sandbox()
     asked = Asked(sandbox)
     ids = [i for account in range(3) for i in sandbox.ids("own", 40, account)]
@@ -356,7 +356,7 @@ def test_the_progress_bar_shows_requests_tweets_and_the_quota(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A bar for whoever waits; none for short runs, and none where it is not wanted."""
+    """Long runs show a bar; short ones and those without progress show none."""
     sandbox = make_sandbox(per_minute=600, latency=0.12)
     plan = make_plan(sandbox.ids("own", 150), "28hr", profiles=sandbox_profiles(sandbox.url))
     with Client() as client:

@@ -28,7 +28,7 @@ def test_killed_fetches_resume_and_end_with_the_same_data() -> None:
 def test_ctrl_c_stops_at_once_and_keeps_finished_requests(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    """The requests on their way would take a minute."""
+    """The pending requests would take a minute."""
     sandbox = make_sandbox(latency=0.5, per_minute=600)
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(sandbox.ids("own", 1_000)))

@@ -36,7 +36,7 @@ NINE_DAYS = {"start": MIDNIGHT - timedelta(days=10), "end": MIDNIGHT - timedelta
 
 
 def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: Any) -> Metrics:
-    """Fetch into a dataset through the proxy, as the sandbox's first account, without waiting."""
+    """Fetch into a dataset through the proxy, as the sandbox's first account, without waits."""
     plan = make_plan(ids, endpoint, profiles=sandbox_profiles(proxy.url)[:1], **options)
     with Client() as client:
         return collect(
@@ -69,7 +69,7 @@ def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: A
 def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
     tmp_path: Path, change: Change, endpoint: str, by: str | None
 ) -> None:
-    """Every response is wrong in the same way; then the server is well again."""
+    """Every response is wrong in the same way; then the server recovers."""
     with misbehaving(change) as proxy:
         ids = [*proxy.sandbox.ids("own", 30), *proxy.sandbox.ids("deleted", 2)]
         options = {**(NINE_DAYS if endpoint == "historical" else {}), "by": by}
@@ -92,7 +92,7 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
 def test_a_tweet_left_out_of_responses_is_requested_again_and_ends_as_no_answer(
     tmp_path: Path, endpoint: str
 ) -> None:
-    """The rest is kept; the next run asks for what was left out, and for nothing else."""
+    """The rest is kept; the next run requests only the Tweets that were left out."""
     with misbehaving() as proxy:
         ids = proxy.sandbox.ids("own", 40)
         lost = {ids[3], ids[30]}
@@ -144,7 +144,7 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
 
 
 def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_path: Path) -> None:
-    """Parts used to name such Tweets, and runs to call them unavailable."""
+    """Older parts name such Tweets, and older runs call them unavailable."""
     with misbehaving() as proxy:
         ids = proxy.sandbox.ids("own", 20)
         into(tmp_path / "ds", proxy, ids, "28hr")
@@ -160,7 +160,7 @@ def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_pa
 
 
 def _make_old(path: Path, left_out: list[str]) -> None:
-    """Write a part as earlier versions did where a response left out some Tweets."""
+    """Write a part as earlier versions did for a response that left out some Tweets."""
     import orjson
     import pyarrow as pa
     import pyarrow.compute as pc

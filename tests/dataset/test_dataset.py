@@ -67,7 +67,7 @@ def test_a_dataset_and_memory_give_the_same_figures(
 def test_finished_requests_are_not_repeated(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    """The same period again costs nothing; more Tweets cost only themselves."""
+    """The same period costs no request again; added Tweets cost only their own."""
     sandbox = make_sandbox()
     asked = Asked(sandbox)
     dataset = Dataset(tmp_path / "ds", "sandbox")
@@ -97,7 +97,7 @@ def test_final_refusals_are_not_repeated(
 def test_snapshots_of_totals_are_kept_apart_and_show_growth(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    """Each fetch that came to its end makes a snapshot; counters grow from one to the next."""
+    """Each finished fetch makes a snapshot; counters grow from one to the next."""
     moment = [NOW - timedelta(hours=30)]
     sandbox = make_sandbox(clock=lambda: moment[0], timestamp_tolerance=200_000)
     dataset = Dataset(tmp_path / "ds", "sandbox")
@@ -175,7 +175,7 @@ def test_days_and_sums_are_made_from_hours(sandbox: Sandbox, tmp_path: Path) -> 
 
 
 def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Every Monday the last weeks: hours fetched twice are there once."""
+    """Hours fetched twice, by overlapping weekly runs, count once."""
     dataset = Dataset(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 10)
     early, late = MONTHS["start"], MONTHS["end"]
@@ -252,7 +252,7 @@ def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
 def test_two_runs_into_one_dataset_at_once(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    """Both come to their end, and the dataset is that of one run."""
+    """Both runs finish, and the dataset equals that of one run."""
     sandbox = make_sandbox(latency=0.01)
     ids = sandbox.ids("own", 200)
     dataset = Dataset(tmp_path / "ds", "sandbox")
@@ -298,7 +298,7 @@ def test_a_part_describes_itself_completely() -> None:
 
 
 def _fill_up(folder: str, errors: Any) -> None:
-    """Write parts until the system refuses more, as on a full disk."""
+    """Write parts until the system refuses more, as a full disk does."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     writer = RunWriter(Store(folder), run_of("full disk", NOW, "one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
@@ -313,7 +313,7 @@ def _fill_up(folder: str, errors: Any) -> None:
 
 
 def test_a_full_disk_is_a_clear_error_and_no_file_is_torn(tmp_path: Path) -> None:
-    """The system itself refuses to write more: one sentence, and only whole files are there."""
+    """A system that refuses to write is one sentence, and only whole files remain."""
     context = multiprocessing.get_context("fork")
     errors = context.Queue()
     process = context.Process(target=_fill_up, args=(str(tmp_path / "ds"), errors))
@@ -368,7 +368,7 @@ sys.exit(run(sys.argv[2:]))
 def test_a_dataset_on_a_full_disk_resumes_to_the_end(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    """The system refuses the larger parts: one sentence; with room again, all comes."""
+    """A system that refuses larger parts is one sentence; with space again, the fetch completes."""
     sandbox = make_sandbox()
     ids = sandbox.ids("own", 60)
     (tmp_path / "ids.txt").write_text("\n".join(ids))

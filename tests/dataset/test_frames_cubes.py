@@ -25,7 +25,7 @@ ODD = [0, 12, "", "-1", "1.5", "1e3", " 1", "٣", None, True, [], {}, "9" * 19, 
 
 
 def answer(random: Random, tweets: int, metrics: int, steps: int, by: Any) -> dict[str, Any]:
-    """An answer whose Tweets all list the same metrics and times."""
+    """A response whose Tweets all have the same metrics and times."""
     moments = [FIRST + timedelta(hours=n * (1 if by == "hour" else 24)) for n in range(steps)]
     groups: dict[str, Any] = {}
     for n in range(tweets):

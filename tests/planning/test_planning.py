@@ -131,7 +131,7 @@ def test_each_owners_tweets_are_requested_with_the_owners_tokens() -> None:
 
 
 def test_tweets_of_unknown_owner_count_for_all_whose_tokens_may_be_tried() -> None:
-    """A limit on handles is kept even where the run will learn whose Tweets they are."""
+    """A limit on handles holds even if only the run learns who owns the Tweets."""
     profiles = [owner(1), owner(2), APP]
     found = plan(ids(3), "28hr", profiles=profiles)
     assert found.handles == ("1", "2")
@@ -142,7 +142,7 @@ def test_tweets_of_unknown_owner_count_for_all_whose_tokens_may_be_tried() -> No
 
 
 def test_a_profile_that_lacks_a_part_of_its_tokens_is_named() -> None:
-    """Its Tweets seem to need an owner's tokens, and the person thinks they are there."""
+    """A profile with incomplete tokens cannot sign, and the plan says what it lacks."""
     found = plan(ids(3), "28hr", profiles=[replace(owner(), consumer_secret=Secret())])
     assert not found.requests
     assert any("'owner1' has an access token but no consumer secret:" in h for h in found.hints)

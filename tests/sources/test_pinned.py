@@ -23,7 +23,7 @@ def read(**options: object) -> tuple[Metrics, Metrics]:
 
 @pytest.mark.parametrize("now", [PINNED, "2026-03-01T12:00:00Z", "2026-03-01T13:00:00+01:00"])
 def test_figures_of_a_pinned_world_are_the_same_and_say_which_world(now: object) -> None:
-    """Real time goes on between the two reads, and signatures are made with it."""
+    """Two reads at different real times give the same figures."""
     expected, found = read(**WORLD), read(**{**WORLD, "now": now})
     for before, after in zip(expected, found, strict=True):
         assert before.frame.equals(after.frame)

@@ -30,7 +30,7 @@ from tests.collect.collecting import account_for_each, same
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No keys and no files of the person who runs the tests."""
+    """Without keys or files of whoever runs the tests."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path / "config"))
     monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path / "state"))
@@ -43,7 +43,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def with_keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """Keys in the environment, as a person has them."""
+    """Keys in the environment, as users have them."""
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
     return sandbox
@@ -83,7 +83,7 @@ def test_a_profile_of_the_sandbox_brings_its_own_tweets() -> None:
 
 
 def test_it_works_within_a_running_event_loop() -> None:
-    """As in Jupyter, whose kernel runs one."""
+    """Jupyter's kernel runs an event loop."""
 
     async def cell() -> int:
         with connect("sandbox", tweets=2_000) as source:
@@ -294,7 +294,7 @@ def test_a_part_of_the_period_that_the_api_refuses_is_missing(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], by: str | None,
 ) -> None:  # fmt: skip
-    """Days that no Tweet has are no detail: --strict says 3, and sums without them are none."""
+    """Days that all Tweets lack end in exit code 3 under --strict, and in no sums."""
     sandbox = make_sandbox(lookback_days=365)
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -326,7 +326,7 @@ def test_an_interrupted_fetch_resumes(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Tokens die in the middle: exit 1; mended, the same command asks only for the rest."""
+    """Tokens that die midway give exit code 1; with new ones the command requests the rest."""
     sandbox = make_sandbox()
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -354,7 +354,7 @@ def test_totals_of_dead_user_tokens_are_not_taken_for_those_of_another_user(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    """Public metrics come by bearer, exit 1 says why no more; mended, the rest is asked for."""
+    """Dead user tokens leave public metrics and exit code 1; new ones get the rest."""
     sandbox = make_sandbox()
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -426,7 +426,7 @@ def test_mistakes_are_one_sentence_and_an_exit_code(
 
 
 def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) -> None:
-    """Whoever has no Python package reads the files as they are."""
+    """The files can be read without this package."""
     with connect("api", dataset=tmp_path / "ds") as source:
         source.totals(with_keys.ids("own", 20))
     frame = pd.read_parquet(tmp_path / "ds" / "parts" / "totals")
