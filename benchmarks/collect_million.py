@@ -25,11 +25,11 @@ import json, resource, sys
 import pandas as pd
 names = ["impressions", "engagements", "favorites", "retweets", "replies", "video_views",
          "quote_tweets"]
-answers = []
+responses = []
 for at in range(0, int(sys.argv[1]), 250):
     groups = {str(2 * 10**18 + at + n): {name: str(n) for name in names} for n in range(250)}
-    answers.append(json.loads(json.dumps({"g": groups})))
-rows = [{"tweet_id": i, **values} for answer in answers for i, values in answer["g"].items()]
+    responses.append(json.loads(json.dumps({"g": groups})))
+rows = [{"tweet_id": i, **values} for response in responses for i, values in response["g"].items()]
 frame = pd.DataFrame(rows).astype({name: "int64" for name in names})
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

@@ -1,7 +1,7 @@
 """Collecting against a serial client with a fixed sleep of one second, as known clients have.
 
 Totals of 10,000 own Tweets and historical of 250 own Tweets × 60 days by hour, in full and in
-real time: a sandbox in a process of its own, answers after `LATENCY` seconds, and a quota that
+real time: a sandbox in its own process, responses after `LATENCY` seconds, and a quota that
 allows more than either needs (`PER_MINUTE`). Both sides must come to the same sums.
 
 Usage: ``python -m benchmarks.collect_vs_serial [LATENCY PER_MINUTE]``.

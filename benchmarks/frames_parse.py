@@ -1,9 +1,9 @@
 """Answers to frames: ours against ``json.loads`` + ``pandas.json_normalize`` + reshaping.
 
 Usage: ``python -m benchmarks.frames_parse [TOTALS_ANSWERS HISTORICAL_ANSWERS]``. 1,000 totals
-answers (250 Tweets × 7 metrics) and 100 historical answers (25 × 17 × 672 hours) by default;
-the other side does fewer, and its rate counts. It is done in two ways: normalizing the answer as
-it comes, and rearranging it first into one record a Tweet, which is many times quicker.
+responses (250 Tweets × 7 metrics) and 100 historical responses (25 × 17 × 672 hours) by default;
+the other side does fewer, and its rate counts. It is done in two ways: normalizing the response as
+it comes, and rearranging it first into one record per Tweet, which is many times quicker.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def historical_answer(rng: np.random.Generator, number: int) -> bytes:
 
 
 def ours(
-    answers: list[bytes], repeat: int, endpoint: EndpointName, by: By | None
+    responses: list[bytes], repeat: int, endpoint: EndpointName, by: By | None
 ) -> tuple[int, float]:
     names = ENDPOINTS[endpoint].metrics
     began = time.perf_counter()
     tables = []
     for n in range(repeat):
-        regular = read_cube(answers[n % len(answers)], "metrics", names, by)
+        regular = read_cube(responses[n % len(responses)], "metrics", names, by)
         assert regular
         tables.append(response_table(regular[1], names, by))
     frame = to_frame(pa.concat_tables(tables))
@@ -72,14 +72,14 @@ def ours(
 
 
 def theirs(
-    answers: list[bytes], repeat: int, endpoint: str, by: str | None, whole: bool
+    responses: list[bytes], repeat: int, endpoint: str, by: str | None, whole: bool
 ) -> tuple[int, float]:
-    """``json_normalize`` of the answer as it is (``whole``), or of one record a Tweet."""
+    """``json_normalize`` of the response as it is (``whole``), or of one record per Tweet."""
     names = list(ENDPOINTS[endpoint].metrics)
     began = time.perf_counter()
     frames = []
     for n in range(repeat):
-        groups = json.loads(answers[n % len(answers)])["metrics"]
+        groups = json.loads(responses[n % len(responses)])["metrics"]
         if whole:
             flat = pd.json_normalize(groups, sep="|").T[0]
             flat.index = flat.index.str.split("|", expand=True)
@@ -107,17 +107,17 @@ def main() -> None:
         ("totals", None, given[0], totals_answer),
         ("historical", "hour", given[1], historical_answer),
     ):
-        answers = [make(rng, number) for number in range(min(10, repeat))]
-        rows, seconds = ours(answers, repeat, endpoint, by)
+        responses = [make(rng, number) for number in range(min(10, repeat))]
+        rows, seconds = ours(responses, repeat, endpoint, by)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         for whole, fewer in ((True, max(1, repeat // 50)), (False, max(1, repeat // 10))):
-            other_rows, other_seconds = theirs(answers, fewer, endpoint, by, whole)
+            other_rows, other_seconds = theirs(responses, fewer, endpoint, by, whole)
             mine, other = rows / seconds, other_rows / other_seconds
-            how = "of whole answers" if whole else "of one record a Tweet"
+            how = "of whole responses" if whole else "of one record per Tweet"
             print(
                 json.dumps(
                     {
-                        "name": f"frames: {repeat:,} {endpoint} answers, rows a second",
+                        "name": f"frames: {repeat:,} {endpoint} responses, rows per second",
                         "ours": round(mine),
                         "theirs": round(other),
                         "ratio": round(mine / other, 1),

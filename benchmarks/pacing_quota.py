@@ -220,7 +220,7 @@ def alone(kind: str, limit: int, latency: float) -> dict[str, Any]:
         serial_run = pool.submit(theirs, kind, limit, latency)
         run = paced(env, ids, limit, latency, directory, WINDOWS[limit] + 0.5)
         return line(
-            f"pacing alone, {kind}, {limit} a minute, latency {latency:g} s",
+            f"pacing alone, {kind}, {limit} per minute, latency {latency:g} s",
             share(run.accepted, limit),
             serial_run.result(),
             limit,
@@ -247,7 +247,7 @@ def two_processes(kind: str, limit: int, latency: float) -> dict[str, Any]:
         runs = [result() for result in results]
         refused = sum(run.refused for run in runs)
         return line(
-            f"pacing by two processes, {kind}, {limit} a minute, latency {latency:g} s",
+            f"pacing by two processes, {kind}, {limit} per minute, latency {latency:g} s",
             share(sorted(runs[0].accepted + runs[1].accepted), limit),
             serial_run.result(),
             limit,
@@ -272,7 +272,7 @@ def beside_a_stranger(kind: str, limit: int, latency: float) -> dict[str, Any]:
         run = paced(env, ids, limit, latency, directory, windows)
         other = stranger.result()
         return line(
-            f"pacing beside a stranger who takes half, {kind}, {limit} a minute,"
+            f"pacing beside a stranger who takes half, {kind}, {limit} per minute,"
             f" latency {latency:g} s",
             len(run.accepted) / windows / limit,
             serial_run.result(),

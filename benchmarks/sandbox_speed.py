@@ -1,4 +1,4 @@
-"""How many requests a second one sandbox answers, for worlds of a thousand and ten million.
+"""Requests per second of one sandbox, for worlds of a thousand and ten million Tweets.
 
 The load tool is wrk. The alternative is the same server (uvicorn, Starlette) sending the same
 bytes from memory: what is left to gain.
@@ -85,7 +85,7 @@ def wrk(url: str, body: bytes, headers: list[str], seconds: float) -> tuple[floa
     line = next(line for line in out.splitlines() if line.startswith("RESULT"))
     requests, microseconds, bad, median = line.split()[1:]
     if int(bad):
-        raise SystemExit(f"wrk: {bad} of {requests} answers were no data:\n{out}")
+        raise SystemExit(f"wrk: {bad} of {requests} responses had no data:\n{out}")
     return int(requests) / (int(microseconds) / 1e6), float(median)
 
 

@@ -1,4 +1,4 @@
-"""``python -m studies.odd_answers``: fetches from a server that answers wrongly, often.
+"""``python -m studies.odd_answers``: fetches from a server with many wrong responses.
 
 Ids of every kind are fetched through a proxy that spoils one response in five: groups of no
 Tweet or nested in another order, Tweets left out, another period, days left out, headers that
