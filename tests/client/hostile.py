@@ -41,7 +41,7 @@ def serving(behave: Behavior) -> Iterator[str]:
         listener.close()
 
 
-def answers(body: bytes, status: str = "200 OK", **headers: str) -> Behavior:
+def responds(body: bytes, status: str = "200 OK", **headers: str) -> Behavior:
     """Give this response; header names are written with underscores."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -82,7 +82,7 @@ def gzip_bomb(decoded_bytes: int, layers: int = 1) -> Behavior:
     body = bytes(decoded_bytes)
     for _ in range(layers):
         body = gzip.compress(body)
-    return answers(body, Content_Encoding=", ".join(["gzip"] * layers))
+    return responds(body, Content_Encoding=", ".join(["gzip"] * layers))
 
 
 def _read_request(connection: socket.socket) -> bytes:

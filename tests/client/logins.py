@@ -13,9 +13,9 @@ def pin_from(page: str, account: int = 0) -> str:
     token = page.partition("oauth_token=")[2]
     base = page.partition("/oauth/")[0]
     form = {"oauth_token": token, "account": str(account)}
-    answer = httpx.post(f"{base}/oauth/authorize", data=form)
-    pin = re.search(r"\b(\d{7})\b", answer.text)
-    assert pin, answer.text
+    response = httpx.post(f"{base}/oauth/authorize", data=form)
+    pin = re.search(r"\b(\d{7})\b", response.text)
+    assert pin, response.text
     return pin[1]
 
 

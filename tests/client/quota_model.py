@@ -132,8 +132,8 @@ def run(
                 let_in, left = own.take(now)
             left2 = second.take(now)[1] if second is not None else None
             (traffic.accepted if let_in else traffic.refused).append(now)
-            at(now + way(), "answer", *data, let_in, left, left2, own.resets_in(now))
-        elif what == "answer":
+            at(now + way(), "response", *data, let_in, left, left2, own.resets_in(now))
+        elif what == "response":
             endpoint, number, let_in, left, left2, reset = data
             told = QuotaHeaders(
                 status=200 if let_in else 429,

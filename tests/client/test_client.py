@@ -91,12 +91,12 @@ def test_the_grouping_has_no_reserved_name() -> None:
 def test_totals_of_own_tweets_come_by_tweet_and_metric(client: Client, sandbox: Sandbox) -> None:
     ids = sandbox.ids("own", 5)
     request = Request("totals", tuple(ids), ("favorites", "impressions"), profile_of(sandbox))
-    answer = client.send(request)
-    assert set(answer.groups) == set(ids)
-    assert all(set(row) == {"favorites", "impressions"} for row in answer.groups.values())
-    assert answer.start is None
-    assert answer.end is None
-    assert json.loads(answer.raw)[GROUPING] == answer.groups
+    response = client.send(request)
+    assert set(response.groups) == set(ids)
+    assert all(set(row) == {"favorites", "impressions"} for row in response.groups.values())
+    assert response.start is None
+    assert response.end is None
+    assert json.loads(response.raw)[GROUPING] == response.groups
 
 
 def test_a_bearer_token_gets_public_metrics_of_any_tweet(client: Client, sandbox: Sandbox) -> None:
@@ -112,29 +112,29 @@ def test_a_window_is_echoed_and_nested_by_day_and_hour(client: Client, sandbox: 
         request = Request(
             "historical", (tweet_id,), ("favorites",), profile_of(sandbox), by, start, end
         )
-        answer = client.send(request)
-        assert (answer.start, answer.end) == (start, end)
-        series = answer.groups[tweet_id]["favorites"]
+        response = client.send(request)
+        assert (response.start, response.end) == (start, end)
+        series = response.groups[tweet_id]["favorites"]
         assert list(series) == ["2026-09-01"]
         assert isinstance(series["2026-09-01"], leaf)
 
 
 def test_28hr_returns_its_window(client: Client, sandbox: Sandbox) -> None:
     (tweet_id,) = sandbox.ids("own", 1)
-    answer = client.send(Request("28hr", (tweet_id,), ("url_clicks",), profile_of(sandbox)))
-    assert answer.start is not None
-    assert answer.end is not None
-    assert 28 <= (answer.end - answer.start).total_seconds() / 3600 <= 29
+    response = client.send(Request("28hr", (tweet_id,), ("url_clicks",), profile_of(sandbox)))
+    assert response.start is not None
+    assert response.end is not None
+    assert 28 <= (response.end - response.start).total_seconds() / 3600 <= 29
 
 
 def test_unavailable_tweets_are_listed_with_the_data(client: Client, sandbox: Sandbox) -> None:
     own, gone = sandbox.ids("own", 2), sandbox.ids("deleted", 2)
-    answer = client.send(
+    response = client.send(
         Request("totals", (*own, *gone), ("favorites",), profile_of(sandbox), auth="app")
     )
-    assert set(answer.unavailable) == set(gone)
-    assert set(answer.groups) == set(own)
-    assert answer.texts == ("2 Tweet ID(s) are unavailable",)
+    assert set(response.unavailable) == set(gone)
+    assert set(response.groups) == set(own)
+    assert response.texts == ("2 Tweet ID(s) are unavailable",)
 
 
 def test_all_tweets_unavailable_is_an_error_that_names_them(
@@ -162,8 +162,8 @@ def test_tweets_of_other_accounts_are_named_however_the_api_refuses_them(
 def test_numbers_among_the_counts_are_accepted(client: Client, make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox(tweets=300, bare_numbers=1.0)
     (tweet_id,) = sandbox.ids("own", 1)
-    answer = client.send(Request("totals", (tweet_id,), ("favorites",), profile_of(sandbox)))
-    assert isinstance(answer.groups[tweet_id]["favorites"], int)
+    response = client.send(Request("totals", (tweet_id,), ("favorites",), profile_of(sandbox)))
+    assert isinstance(response.groups[tweet_id]["favorites"], int)
 
 
 @pytest.mark.parametrize(
@@ -319,12 +319,12 @@ def test_many_threads_share_a_client(make_sandbox: MakeSandbox) -> None:
     ids = sandbox.ids("own", 40)
     profile = profile_of(sandbox)
     with quick_client() as client, ThreadPoolExecutor(8) as pool:
-        answers = list(
+        responses = list(
             pool.map(
                 lambda one: client.send(Request("totals", (one,), ("favorites",), profile)), ids
             )
         )
-    assert [list(answer.groups) for answer in answers] == [[one] for one in ids]
+    assert [list(response.groups) for response in responses] == [[one] for one in ids]
 
 
 def test_a_429_is_counted_and_waited_for(make_sandbox: MakeSandbox) -> None:
@@ -361,8 +361,8 @@ def test_every_metric_of_every_endpoint_is_accepted(client: Client, sandbox: San
     windows = tuple(m.name for m in METRICS.values() if m.on_windows)
     assert set(client.send(Request("totals", (tweet_id,), totals, profile)).groups[tweet_id])
     for endpoint in ("28hr", "historical"):
-        answer = client.send(Request(endpoint, (tweet_id,), windows, profile))
-        assert set(answer.groups[tweet_id]) == set(windows)
+        response = client.send(Request(endpoint, (tweet_id,), windows, profile))
+        assert set(response.groups[tweet_id]) == set(windows)
 
 
 def test_large_responses_are_parsed_by_one_thread_and_small_ones_by_the_caller(

@@ -29,7 +29,7 @@ from engagement_nb.errors import (
     UnauthenticatedError,
 )
 from engagement_nb.sandbox import Sandbox
-from tests.client.hostile import answers, serving
+from tests.client.hostile import responds, serving
 from tests.client.logins import Person, pin_from
 from tests.client.profiles import profile_of, quick_client, without_keys
 
@@ -362,7 +362,7 @@ def test_nothing_from_the_login_host_reaches_the_terminal_unescaped(files: Path)
     granted = f"oauth_token=a{escape}&oauth_token_secret=b&screen_name={escape}"
     body = f"{granted}&oauth_callback_confirmed=true".encode()
     shown: list[str] = []
-    with serving(answers(body)) as url:
+    with serving(responds(body)) as url:
         stored = login(
             consumer_key="key of app",
             consumer_secret="secret of app",
@@ -379,7 +379,7 @@ def test_nothing_from_the_login_host_reaches_the_terminal_unescaped(files: Path)
 
 @pytest.mark.parametrize("status", ["401 Unauthorized", "500 Internal Server Error"])
 def test_the_text_of_a_login_host_that_refuses_is_escaped(files: Path, status: str) -> None:
-    with serving(answers(b"\x1b]0;owned\x07", status)) as url, pytest.raises(ApiError) as caught:
+    with serving(responds(b"\x1b]0;owned\x07", status)) as url, pytest.raises(ApiError) as caught:
         login(consumer_key="key of app", consumer_secret="secret of app", hosts=hosts_at(url))
     assert str(caught.value).isprintable()
 

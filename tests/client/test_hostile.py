@@ -23,11 +23,11 @@ from engagement_nb.errors import (
 )
 from tests.client.hostile import (
     Behavior,
-    answers,
     drips_body,
     drips_headers,
     gzip_bomb,
     hangs_up,
+    responds,
     serving,
     silent,
 )
@@ -98,13 +98,13 @@ def test_a_gzip_bomb_takes_no_more_memory_than_the_limit(layers: int, auth: str)
 
 def test_a_plain_response_over_the_limit_is_refused_too() -> None:
     with pytest.raises(ConnectionTroubleError, match="larger than 1 MB"):
-        ask(answers(b" " * 1_000_001), max_bytes=1_000_000)
+        ask(responds(b" " * 1_000_001), max_bytes=1_000_000)
 
 
 def test_a_web_page_instead_of_data_points_to_a_proxy_or_a_sign_in_page() -> None:
     page = b"<!DOCTYPE html><html><title>Sign in to the hotel</title></html>"
     with pytest.raises(ServerTroubleError, match=r"a web page.*proxy or a sign-in page"):
-        ask(answers(page, Content_Type="text/html"))
+        ask(responds(page, Content_Type="text/html"))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_web_page_instead_of_data_points_to_a_proxy_or_a_sign_in_page() -> Non
 )
 def test_a_network_that_requires_a_sign_in_is_named(status: str, words: str) -> None:
     with pytest.raises(BadRequestError, match=words):
-        ask(answers(b"", status, Location="http://login.hotel.example/"))
+        ask(responds(b"", status, Location="http://login.hotel.example/"))
 
 
 @pytest.mark.parametrize("auth", ["user", "app"])
@@ -125,7 +125,7 @@ def test_a_network_that_requires_a_sign_in_is_named(status: str, words: str) -> 
 def test_a_proxy_that_refuses_the_connection_is_named_without_its_password(
     status: str, auth: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = answers(b"<html>Blocked by policy</html>", status, Content_Type="text/html")
+    page = responds(b"<html>Blocked by policy</html>", status, Content_Type="text/html")
     profile = Profile("me", hosts_at("https://api.example"), "key", "secret", "1-token", "its")
     with serving(page) as url, monkeypatch.context() as patch:
         patch.setenv("HTTPS_PROXY", url.replace("//", "//user:pa55word@"))
@@ -145,8 +145,8 @@ def test_headers_with_impossible_numbers_cost_no_response() -> None:
         "Retry_After": "9" * 40,
         "Date": "Thu, 99 Foo 99999 99:99:99 GMT",
     }
-    answer = ask(answers(b'{"metrics": {"1": {"favorites": "5"}}}', **headers))
-    assert answer.groups == {"1": {"favorites": "5"}}
+    response = ask(responds(b'{"metrics": {"1": {"favorites": "5"}}}', **headers))
+    assert response.groups == {"1": {"favorites": "5"}}
 
 
 @pytest.mark.parametrize(
@@ -157,13 +157,13 @@ def test_an_invalid_count_is_a_malformed_response(count: object, by: str | None)
     series = {None: count, "day": {"2026-10-01": count}, "hour": {"2026-10-01": {"05": count}}}
     body = json.dumps({"metrics": {"1": {"favorites": series[by]}}}).encode()
     with pytest.raises(ServerTroubleError, match="not as documented"):
-        ask(answers(body), by=by)
+        ask(responds(body), by=by)
 
 
 @pytest.mark.parametrize("count", ["0", "12", "9" * 18, 0, 12])
 def test_counts_may_be_text_or_numbers(count: object) -> None:
-    answer = ask(answers(json.dumps({"metrics": {"1": {"favorites": count}}}).encode()))
-    assert int(answer.groups["1"]["favorites"]) == int(str(count))
+    response = ask(responds(json.dumps({"metrics": {"1": {"favorites": count}}}).encode()))
+    assert int(response.groups["1"]["favorites"]) == int(str(count))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_counts_may_be_text_or_numbers(count: object) -> None:
 )
 def test_a_response_of_another_shape_is_reported(groups: object) -> None:
     with pytest.raises(ServerTroubleError, match="not as documented"):
-        ask(answers(json.dumps({"metrics": groups}).encode()))
+        ask(responds(json.dumps({"metrics": groups}).encode()))
 
 
 @pytest.mark.parametrize("text", ["", "x", "tweet limit " * 20])
@@ -187,5 +187,5 @@ def test_two_hundred_thousand_error_texts_take_less_than_a_second(text: str) -> 
     body = json.dumps({"errors": [text] * 200_000}).encode()
     began = time.process_time()
     with pytest.raises(EngagementError):
-        ask(answers(body, "400 Bad Request"))
+        ask(responds(body, "400 Bad Request"))
     assert time.process_time() - began < 1.0

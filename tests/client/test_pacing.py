@@ -13,6 +13,7 @@ from engagement_nb.client.pacing import (
     QuotaTracker,
     backoff,
 )
+from engagement_nb.client.pacing.tracker import Quota as QuotaOfOne
 from engagement_nb.sandbox import Sandbox
 from tests.client.quota_model import Quota, run
 
@@ -181,3 +182,28 @@ def test_requests_of_a_killed_process_are_forgotten() -> None:
         tracker.enter("totals", 1.0)
     assert tracker.wait("totals", 2.0) > 0
     assert tracker.wait("totals", 80.0) == 0
+
+
+def test_requests_of_other_clients_are_remembered_for_three_windows() -> None:
+    """But those of before the first response for one window only."""
+    quota = QuotaOfOne(60.0)
+    quota.learn(counted=1, limit=10, remaining=4, now=0.0)
+    assert [quota.reserved(now) for now in (0.0, 59.9, 60.0)] == [6, 6, 0]
+    quota.learn(counted=1, limit=10, remaining=4, now=100.0)
+    assert [quota.reserved(now) for now in (100.0, 279.9, 280.0)] == [6, 6, 0]
+    assert (quota.allowed(100.0), quota.allowed(280.0)) == (4, 10)
+
+
+def test_each_refusal_of_a_request_that_seemed_to_fit_reserves_one_more() -> None:
+    """For one window, and with a margin of 3 % of the limit."""
+    quota = QuotaOfOne(60.0, limit=10)
+    quota.note_refusal(0.0)
+    assert [quota.reserved(now) for now in (0.0, 59.9, 60.0)] == [2, 2, 0]
+    quota.note_refusal(10.0)
+    assert [quota.reserved(now) for now in (10.0, 69.9, 70.0)] == [3, 3, 0]
+
+
+def test_a_twentieth_of_the_limit_is_never_left_to_other_clients() -> None:
+    quota = QuotaOfOne(60.0, limit=100)
+    quota.learn(counted=0, limit=100, remaining=0, now=0.0)
+    assert quota.allowed(1.0) == 5

@@ -192,6 +192,8 @@ def test_the_state_has_the_limit_and_what_is_left() -> None:
     pacer.acquire()
     assert pacer.state().left == 0
     assert 59 < pacer.state().wait < 61
+    pacer.learn(1, {}, 429)
+    assert pacer.state().refused == 1
 
 
 @pytest.mark.parametrize("set_by", [-3600.0, -20.0, 3600.0])
@@ -217,16 +219,44 @@ def test_requests_before_a_restart_of_the_machine_do_not_count(tmp_path: Path) -
     assert ask(clock.pacer(tmp_path / "quota"), clock, 1, 0) == 0
 
 
-def test_a_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     pacer = clock.pacer()
-    ticket = pacer.acquire()
-    pacer.learn(ticket, {"retry-after": "600"}, 429)
-    with caplog.at_level(logging.WARNING):
+    for waits in (1, 2):
+        ticket = pacer.acquire()
+        pacer.learn(ticket, {"retry-after": "600"}, 429)
+        with caplog.at_level(logging.WARNING):
+            pacer.acquire()
+        assert len(caplog.records) == waits
+        assert "429" in caplog.records[-1].getMessage()
+        assert "10 minutes" in caplog.records[-1].getMessage()
+
+
+def test_a_429_without_a_wait_backs_off_longer_each_time() -> None:
+    """From a twentieth of the window on; at most half of each wait is random."""
+    clock = Clock()
+    pacer = clock.pacer()
+    for longest in (3.0, 6.0, 12.0):
+        pacer.learn(pacer.acquire(), {"x-per-minute-limit": "600"}, 429)
+        assert longest / 2 <= pacer.state().wait <= longest
+
+
+def test_a_reset_without_a_date_follows_the_clock_of_this_machine() -> None:
+    clock = Clock()
+    pacer = clock.pacer()
+    pacer.learn(pacer.acquire(), {"x-per-minute-reset": str(time.time() + 30)}, 429)
+    assert 29 < pacer.state().wait <= 30
+
+
+def test_with_a_known_limit_no_request_waits_for_the_response_to_another() -> None:
+    clock = Clock()
+    pacer = clock.pacer()
+    ask(pacer, clock, 10, 9)
+    began = clock.now
+    for _ in range(9):
         pacer.acquire()
-    (record,) = caplog.records
-    assert "429" in record.getMessage()
-    assert "10 minutes" in record.getMessage()
+    assert clock.now == began
+    assert 59 < pacer.state().wait < 61
 
 
 def test_a_wait_can_be_stopped() -> None:
@@ -245,6 +275,12 @@ def test_after_a_stop_a_pacer_can_be_used_again() -> None:
     pacer = Pacer()
     pacer.stop()
     assert pacer.acquire() == 0
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(pacer.acquire)
+        time.sleep(0.05)
+        pacer.stop()
+        with pytest.raises(WaitStoppedError):
+            waiting.result(timeout=5)
 
 
 # -- the file that processes share ---------------------------------------------------------------

@@ -124,10 +124,10 @@ def test_a_wrong_kind_of_authorization(world: Sandbox, client: Client) -> None:
     own = tuple(world.ids("own", 1))
     error = refusal_of(client, Request("28hr", own, ("replies",), profile_of(world), auth="app"))
     assert isinstance(error, errors.UnauthenticatedError | errors.ForbiddenMetricsError)
-    answer = httpx.post(
+    response = httpx.post(
         world.url + ENDPOINTS["totals"].path, headers={"Authorization": "Magic x"}, json={}
     )
-    found = explain(answer.status_code, answer.json()["errors"])
+    found = explain(response.status_code, response.json()["errors"])
     assert found.key == "unknown authorization"
 
 
@@ -181,10 +181,10 @@ def test_requests_that_are_malformed(world: Sandbox) -> None:
         url = world.url + ENDPOINTS[endpoint].path
         if isinstance(body, bytes):
             json_type = {"Content-Type": "application/json"}
-            answer = httpx.post(url, content=body, headers=json_type, auth=auth)
+            response = httpx.post(url, content=body, headers=json_type, auth=auth)
         else:
-            answer = httpx.post(url, json=body, auth=auth)
-        found = explain(answer.status_code, answer.json()["errors"])
+            response = httpx.post(url, json=body, auth=auth)
+        found = explain(response.status_code, response.json()["errors"])
         assert (found.key, found.error) == (key, errors.BadRequestError), body
 
 

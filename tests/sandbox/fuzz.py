@@ -1,6 +1,6 @@
 """The long fuzzing study: ``python -m tests.sandbox.fuzz 10000``.
 
-Every answer must come in time, be described by the sandbox's own OpenAPI description, and be
+Every response must come in time, be described by the sandbox's own OpenAPI description, and be
 no 5xx; a short version runs with the tests.
 """
 
@@ -30,7 +30,7 @@ def fuzz(sandbox: Sandbox, count: int) -> dict[str, Any]:
     Raises
     ------
     AssertionError
-        With the body that got an answer it should not.
+        With the body that got a response that it should not get.
     """
     description = requests.get(sandbox.url + "/openapi.json", timeout=PATIENCE).json()
     good = checkers(description)
@@ -59,15 +59,15 @@ def fuzz(sandbox: Sandbox, count: int) -> dict[str, Any]:
         if app_only:
             headers["Authorization"] = f"Bearer {sandbox.bearer_token}"
         began = time.perf_counter()
-        answer = session.post(
+        response = session.post(
             sandbox.url + path, data=body, headers=headers, auth=bearer, timeout=PATIENCE
         )
         slowest = max(slowest, time.perf_counter() - began)
-        statuses[answer.status_code] += 1
-        assert answer.status_code < 500, body
-        assert str(answer.status_code) in description["paths"][path]["post"]["responses"], body
-        shape = good["Answer" if answer.status_code == 200 else "Errors"]
-        shape.validate(json.loads(answer.content))
+        statuses[response.status_code] += 1
+        assert response.status_code < 500, body
+        assert str(response.status_code) in description["paths"][path]["post"]["responses"], body
+        shape = good["Answer" if response.status_code == 200 else "Errors"]
+        shape.validate(json.loads(response.content))
 
     one()
     return {"bodies": sum(statuses.values()), "slowest_s": round(slowest, 3), "statuses": statuses}

@@ -16,10 +16,10 @@ def session(sandbox: Sandbox, **options: Any) -> OAuth1Session:
 
 
 def start(sandbox: Sandbox) -> dict[str, str]:
-    answer: dict[str, str] = session(sandbox, callback_uri="oob").fetch_request_token(
+    response: dict[str, str] = session(sandbox, callback_uri="oob").fetch_request_token(
         sandbox.url + "/oauth/request_token"
     )
-    return answer
+    return response
 
 
 def authorize(sandbox: Sandbox, token: str, account: int = 0) -> str:
@@ -37,5 +37,5 @@ def finish(sandbox: Sandbox, request_token: dict[str, str], pin: str) -> dict[st
         resource_owner_secret=request_token["oauth_token_secret"],
         verifier=pin,
     )
-    answer: dict[str, str] = last.fetch_access_token(sandbox.url + "/oauth/access_token")
-    return answer
+    response: dict[str, str] = last.fetch_access_token(sandbox.url + "/oauth/access_token")
+    return response

@@ -35,9 +35,9 @@ def test_every_metric_is_given_where_the_contract_says_and_refused_elsewhere(
         whole = post(frozen, endpoint.name, ids, endpoint.metrics)
         assert set(whole.json()["g"][ids[0]]) == set(endpoint.metrics)
         for metric in everything - set(endpoint.metrics):
-            answer = post(frozen, endpoint.name, ids, ["favorites", metric])
-            assert answer.status_code == 400
-            assert answer.json() == {"errors": [f"Forbidden to access metrics: {metric}"]}
+            response = post(frozen, endpoint.name, ids, ["favorites", metric])
+            assert response.status_code == 400
+            assert response.json() == {"errors": [f"Forbidden to access metrics: {metric}"]}
 
 
 def test_a_bearer_token_gets_public_metrics_of_any_tweet_on_totals_only(
@@ -46,11 +46,11 @@ def test_a_bearer_token_gets_public_metrics_of_any_tweet_on_totals_only(
     ids = [*frozen.ids("own", 2), *frozen.ids("others", 2)]
     public = ["favorites", "retweets", "replies", "video_views", "quote_tweets"]
     assert set(post(frozen, "totals", ids, public, account=None).json()["g"]) == set(ids)
-    answer = post(frozen, "totals", ids, ["favorites", "impressions"], account=None)
-    assert answer.json() == {"errors": ["Forbidden to access metrics: impressions"]}
+    response = post(frozen, "totals", ids, ["favorites", "impressions"], account=None)
+    assert response.json() == {"errors": ["Forbidden to access metrics: impressions"]}
     for endpoint in ("28hr", "historical"):
-        answer = post(frozen, endpoint, ids[:2], ["favorites", "replies"], account=None)
-        assert answer.json() == {"errors": ["Forbidden to access metrics: favorites, replies"]}
+        response = post(frozen, endpoint, ids[:2], ["favorites", "replies"], account=None)
+        assert response.json() == {"errors": ["Forbidden to access metrics: favorites, replies"]}
 
 
 def test_media_clicks_is_the_old_name_of_media_engagements(frozen: Sandbox) -> None:
@@ -64,9 +64,9 @@ def test_media_clicks_is_the_old_name_of_media_engagements(frozen: Sandbox) -> N
 def test_too_many_ids_in_a_request_are_refused(frozen: Sandbox, endpoint: str, most: int) -> None:
     ids = frozen.ids("own", most + 1)
     assert post(frozen, endpoint, ids[:most], ["favorites"]).status_code == 200
-    answer = post(frozen, endpoint, ids, ["favorites"])
-    assert answer.status_code == 400
-    assert str(most) in answer.json()["errors"][0]
+    response = post(frozen, endpoint, ids, ["favorites"])
+    assert response.status_code == 400
+    assert str(most) in response.json()["errors"][0]
 
 
 def test_groupings_nest_in_the_order_given_at_one_to_four_levels(frozen: Sandbox) -> None:
@@ -134,10 +134,10 @@ def test_three_groupings_come_back_under_their_names_even_reserved_ones(frozen: 
         "unavailable_tweet_ids": {"group_by": ["tweet.id"]},
         "Ünïcode \n": {"group_by": [DAY]},
     }
-    answer = post(frozen, "28hr", ids, ["favorites"], groupings=groupings).json()
-    assert set(answer["errors"]) == {"favorites"}
-    assert set(answer["unavailable_tweet_ids"]) == set(ids[:2])
-    assert "Ünïcode \n" in answer
+    response = post(frozen, "28hr", ids, ["favorites"], groupings=groupings).json()
+    assert set(response["errors"]) == {"favorites"}
+    assert set(response["unavailable_tweet_ids"]) == set(ids[:2])
+    assert "Ünïcode \n" in response
     four = {**groupings, "one more": {"group_by": [DAY]}}
     assert post(frozen, "28hr", ids, ["favorites"], groupings=four).status_code == 400
 
@@ -156,9 +156,9 @@ def test_three_groupings_come_back_under_their_names_even_reserved_ones(frozen: 
 def test_groupings_that_the_endpoint_does_not_give_are_refused_by_name(
     frozen: Sandbox, endpoint: str, group_by: list[str], named: str
 ) -> None:
-    answer = post(frozen, endpoint, frozen.ids("own", 1), ["favorites"], *group_by)
-    assert answer.status_code == 400
-    text = answer.json()["errors"][0]
+    response = post(frozen, endpoint, frozen.ids("own", 1), ["favorites"], *group_by)
+    assert response.status_code == 400
+    text = response.json()["errors"][0]
     assert text.startswith("One or more of the groupBys you have specified are not supported: (")
     assert named in text
     assert text.endswith("). Please adjust your request and try again.")
@@ -179,22 +179,22 @@ def test_unavailable_ids_are_listed_beside_the_data_of_the_others(
     good = frozen.ids("own", 2)
     bad = [frozen.ids(kind, 1)[0] for kind in ("deleted", "protected", "never-existed")]
     for endpoint in ENDPOINTS:
-        answer = post(frozen, endpoint, [bad[0], *good, *bad[1:], "1"], ["favorites"])
-        assert answer.status_code == 200
-        assert set(answer.json()["g"]) == set(good)
-        assert answer.json()["errors"] == ["4 Tweet ID(s) are unavailable"]
-        assert answer.json()["unavailable_tweet_ids"] == ascending([*bad, "1"])
+        response = post(frozen, endpoint, [bad[0], *good, *bad[1:], "1"], ["favorites"])
+        assert response.status_code == 200
+        assert set(response.json()["g"]) == set(good)
+        assert response.json()["errors"] == ["4 Tweet ID(s) are unavailable"]
+        assert response.json()["unavailable_tweet_ids"] == ascending([*bad, "1"])
     silent = make_sandbox(clock=lambda: NOW, say_unavailable=False)
-    answer = post(silent, "totals", [*good, *bad], ["favorites"])
-    assert "errors" not in answer.json()
-    assert answer.json()["unavailable_tweet_ids"] == ascending(bad)
+    response = post(silent, "totals", [*good, *bad], ["favorites"])
+    assert "errors" not in response.json()
+    assert response.json()["unavailable_tweet_ids"] == ascending(bad)
 
 
 def test_all_ids_unavailable_is_a_400(frozen: Sandbox) -> None:
     for account in (0, None):
-        answer = post(frozen, "totals", frozen.ids("deleted", 2), ["favorites"], account=account)
+        response = post(frozen, "totals", frozen.ids("deleted", 2), ["favorites"], account=account)
         expected = {"errors": ["Tweet ID(s) are unavailable"]}
-        assert (answer.status_code, answer.json()) == (400, expected)
+        assert (response.status_code, response.json()) == (400, expected)
 
 
 def test_a_tweet_of_another_account_refuses_the_whole_request_of_user_tokens(
@@ -203,15 +203,15 @@ def test_a_tweet_of_another_account_refuses_the_whole_request_of_user_tokens(
     others = frozen.ids("others", 2)
     ids = [*frozen.ids("own", 2), *others]
     for endpoint in ENDPOINTS:
-        answer = post(frozen, endpoint, ids, ["favorites"])
+        response = post(frozen, endpoint, ids, ["favorites"])
         expected = {"errors": [f"Forbidden to access tweets: {', '.join(ascending(others))}"]}
-        assert (answer.status_code, answer.json()) == (403, expected)
+        assert (response.status_code, response.json()) == (403, expected)
     recorded = make_sandbox(clock=lambda: NOW, others="200", others_texts="by author")
-    answer = post(recorded, "28hr", ids, ["favorites"])
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"errors"}
+    response = post(recorded, "28hr", ids, ["favorites"])
+    assert response.status_code == 200
+    assert set(response.json()) == {"errors"}
     found = []
-    for text in answer.json()["errors"]:
+    for text in response.json()["errors"]:
         start, _, listed = text.partition(": ")
         assert start.startswith("Forbidden to access tweets for author id ")
         author = start.rpartition(" ")[2]
@@ -231,16 +231,16 @@ def test_impressions_and_engagements_older_than_90_days_are_left_out_and_listed(
 ) -> None:
     new, old = frozen.ids("own", 2), frozen.ids("over-90-days", 2)
     types = ["impressions", "engagements", "favorites"]
-    answer = post(frozen, "totals", [*old, *new], types).json()
-    assert answer["unsupported_for_impressions_engagements_tweet_ids"] == ascending(old)
-    [text] = answer["errors"]
+    response = post(frozen, "totals", [*old, *new], types).json()
+    assert response["unsupported_for_impressions_engagements_tweet_ids"] == ascending(old)
+    [text] = response["errors"]
     assert text.startswith("Impressions & engagements for tweets older than 90 days (")
     assert text.endswith(") are not supported")
-    assert all(set(answer["g"][i]) == set(types) for i in new)
-    assert all(set(answer["g"][i]) == {"favorites"} for i in old)
+    assert all(set(response["g"][i]) == set(types) for i in new)
+    assert all(set(response["g"][i]) == {"favorites"} for i in old)
     sums = post(frozen, "totals", [*old, *new], types, "engagement.type").json()["g"]
-    assert int(sums["impressions"]) == sum(int(answer["g"][i]["impressions"]) for i in new)
-    assert int(sums["favorites"]) == sum(int(answer["g"][i]["favorites"]) for i in [*old, *new])
+    assert int(sums["impressions"]) == sum(int(response["g"][i]["impressions"]) for i in new)
+    assert int(sums["favorites"]) == sum(int(response["g"][i]["favorites"]) for i in [*old, *new])
     historical = post(frozen, "historical", old, types).json()
     assert set(historical["g"][old[0]]) == set(types)
     assert set(historical) == {"start", "end", "g"}
@@ -256,13 +256,13 @@ def test_video_views_older_than_1800_days_read_zero_and_are_listed(make_sandbox:
     ][:2]
     new = running.ids("video", 1)
     assert running.truth(old).of("video_views").min() > 0
-    answer = post(running, "totals", [*old, *new], ["video_views"]).json()
-    assert answer["unsupported_for_video_views_tweet_ids"] == ascending(old)
-    assert [answer["g"][i]["video_views"] for i in old] == ["0", "0"]
-    assert int(answer["g"][new[0]]["video_views"]) > 0
+    response = post(running, "totals", [*old, *new], ["video_views"]).json()
+    assert response["unsupported_for_video_views_tweet_ids"] == ascending(old)
+    assert [response["g"][i]["video_views"] for i in old] == ["0", "0"]
+    assert int(response["g"][new[0]]["video_views"]) > 0
     for endpoint in ("28hr", "historical"):
-        answer = post(running, endpoint, old, ["video_views"]).json()
-        assert answer["unsupported_for_video_views_tweet_ids"] == ascending(old)
+        response = post(running, endpoint, old, ["video_views"]).json()
+        assert response["unsupported_for_video_views_tweet_ids"] == ascending(old)
 
 
 def ascending(ids: list[str]) -> list[str]:
@@ -306,17 +306,17 @@ def test_times_off_the_hour_extend_to_whole_hours_and_end_is_exclusive(frozen: S
     def ask(**window: str) -> Any:
         return post(frozen, "historical", ids, ["impressions"], DAY, HOUR, **window).json()
 
-    answer = ask(start="2026-11-01T12:24:00Z", end="2026-11-10T08:37:00Z")
-    assert (answer["start"], answer["end"]) == ("2026-11-01T12:00:00Z", "2026-11-10T09:00:00Z")
-    assert next(iter(answer["g"]["2026-11-01"])) == "12"
-    assert list(answer["g"]["2026-11-10"])[-1] == "08"
-    answer = ask(start="2026-11-01", end="2026-11-15")
-    assert (answer["start"], answer["end"]) == ("2026-11-01T00:00:00Z", "2026-11-15T00:00:00Z")
-    assert list(answer["g"])[-1] == "2026-11-14"
-    answer = ask()
-    assert (answer["start"], answer["end"]) == ("2026-10-23T21:00:00Z", "2026-11-20T22:00:00Z")
-    answer = ask(start="2026-11-01T09:00:00+09:00", end="2026-11-02T00:00")
-    assert (answer["start"], answer["end"]) == ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")
+    response = ask(start="2026-11-01T12:24:00Z", end="2026-11-10T08:37:00Z")
+    assert (response["start"], response["end"]) == ("2026-11-01T12:00:00Z", "2026-11-10T09:00:00Z")
+    assert next(iter(response["g"]["2026-11-01"])) == "12"
+    assert list(response["g"]["2026-11-10"])[-1] == "08"
+    response = ask(start="2026-11-01", end="2026-11-15")
+    assert (response["start"], response["end"]) == ("2026-11-01T00:00:00Z", "2026-11-15T00:00:00Z")
+    assert list(response["g"])[-1] == "2026-11-14"
+    response = ask()
+    assert (response["start"], response["end"]) == ("2026-10-23T21:00:00Z", "2026-11-20T22:00:00Z")
+    response = ask(start="2026-11-01T09:00:00+09:00", end="2026-11-02T00:00")
+    assert (response["start"], response["end"]) == ("2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -338,9 +338,9 @@ def test_times_off_the_hour_extend_to_whole_hours_and_end_is_exclusive(frozen: S
 )
 def test_invalid_periods_are_refused_with_a_text(frozen: Sandbox, start: Any, end: Any) -> None:
     window = {k: v for k, v in (("start", start), ("end", end)) if v is not None}
-    answer = post(frozen, "historical", frozen.ids("own", 1), ["impressions"], **window)
-    assert answer.status_code == 400
-    assert isinstance(answer.json()["errors"][0], str)
+    response = post(frozen, "historical", frozen.ids("own", 1), ["impressions"], **window)
+    assert response.status_code == 400
+    assert isinstance(response.json()["errors"][0], str)
 
 
 def test_historical_reaches_28_days_and_365_days_back_or_to_2014_09(
@@ -375,8 +375,8 @@ def test_public_counts_before_2015_09_15_read_zero_in_historical(make_sandbox: M
 
 def test_time_series_list_the_zeros_too(frozen: Sandbox) -> None:
     ids = frozen.ids("over-90-days", 5)
-    answer = post(frozen, "historical", ids, ["app_opens"], "tweet.id", DAY, HOUR).json()
-    for days in answer["g"].values():
+    response = post(frozen, "historical", ids, ["app_opens"], "tweet.id", DAY, HOUR).json()
+    for days in response["g"].values():
         assert len(days) == 29
         assert len(days["2026-11-01"]) == 24
         assert "0" in days["2026-11-01"].values()

@@ -49,10 +49,10 @@ def test_a_connection_can_end_before_or_within_the_response(troubled: Sandbox, f
 
 def test_a_body_can_be_garbled(troubled: Sandbox) -> None:
     troubled.faults.configure(["garble"])
-    answer = ask(troubled)
-    assert answer.status_code == 200
+    response = ask(troubled)
+    assert response.status_code == 200
     with pytest.raises(ValueError):  # noqa: PT011
-        json.loads(answer.content)
+        json.loads(response.content)
 
 
 def test_a_body_can_come_slowly_and_whole(troubled: Sandbox) -> None:
@@ -106,22 +106,22 @@ def test_a_path_can_be_broken_while_others_work(make_sandbox: Make) -> None:
 
 def test_the_auth_host_can_be_broken_at_its_paths(make_sandbox: Make) -> None:
     sandbox = make_sandbox(faults={"paths": {"/oauth2/token": "503-html"}})
-    answer = requests.post(
+    response = requests.post(
         sandbox.url + "/oauth2/token",
         auth=(sandbox.consumer_key, sandbox.consumer_secret),
         data={"grant_type": "client_credentials"},
     )
-    assert answer.status_code == 503
-    assert answer.headers["content-type"].startswith("text/html")
+    assert response.status_code == 503
+    assert response.headers["content-type"].startswith("text/html")
 
 
 def test_a_wrong_clock_refuses_signatures_but_not_bearer_tokens(make_sandbox: Make) -> None:
     sandbox = make_sandbox(clock_skew=3600, reasons="detailed")
-    answer = ask(sandbox)
-    assert answer.status_code == 401
-    assert answer.json()["errors"][0].endswith("Reason: Timestamp out of bounds")
-    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"], account=None)
-    assert answer.status_code == 200
+    response = ask(sandbox)
+    assert response.status_code == 401
+    assert response.json()["errors"][0].endswith("Reason: Timestamp out of bounds")
+    response = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"], account=None)
+    assert response.status_code == 200
 
 
 def test_faults_are_set_shown_and_stopped_over_http(make_sandbox: Make) -> None:
@@ -151,9 +151,9 @@ def test_faults_are_set_shown_and_stopped_over_http(make_sandbox: Make) -> None:
 def test_invalid_faults_are_refused_and_change_nothing(troubled: Sandbox, wanted: object) -> None:
     url = troubled.url + "/sandbox/faults"
     before = requests.get(url).json()
-    answer = requests.post(url, json=wanted)
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0]
+    response = requests.post(url, json=wanted)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]
     assert requests.get(url).json() == before
 
 

@@ -25,8 +25,8 @@ class Hand:
 
 
 def ask(sandbox: Sandbox, endpoint: str = "totals", **options: Any) -> tuple[int, int]:
-    answer = post(sandbox, endpoint, sandbox.ids("own", 1), ["favorites"], **options)
-    return answer.status_code, int(answer.headers["x-per-minute-remaining"])
+    response = post(sandbox, endpoint, sandbox.ids("own", 1), ["favorites"], **options)
+    return response.status_code, int(response.headers["x-per-minute-remaining"])
 
 
 def test_every_response_has_the_limit_headers_and_beyond_the_limit_comes_a_429(
@@ -47,15 +47,15 @@ def test_every_response_has_the_limit_headers_and_beyond_the_limit_comes_a_429(
 def test_refused_requests_count_and_unauthenticated_ones_do_not(make_sandbox: Make) -> None:
     sandbox = make_sandbox(per_minute=5, monotonic=Hand())
     assert post(sandbox, "totals", [], []).headers["x-per-minute-remaining"] == "4"
-    answer = post(
+    response = post(
         sandbox, "totals", ["1"], ["favorites"], account=None, headers={"Authorization": "x"}
     )
-    assert answer.headers["x-per-minute-remaining"] == "3"
+    assert response.headers["x-per-minute-remaining"] == "3"
     import requests
 
     url = sandbox.url + "/insights/engagement/totals"
-    answer = requests.post(url, headers={"Authorization": "nonsense"})
-    assert (answer.status_code, answer.headers["x-per-minute-limit"]) == (401, "5")
+    response = requests.post(url, headers={"Authorization": "nonsense"})
+    assert (response.status_code, response.headers["x-per-minute-limit"]) == (401, "5")
     assert ask(sandbox) == (200, 2)
 
 
@@ -103,18 +103,18 @@ def test_user_tokens_and_the_bearer_of_an_app_share_its_quota(make_sandbox: Make
     sandbox = make_sandbox(per_minute=4, monotonic=Hand())
     assert ask(sandbox) == (200, 3)
     assert ask(sandbox, account=None) == (200, 2)
-    answer = post(sandbox, "totals", sandbox.ids("own", 1, 1), ["favorites"], account=1)
-    assert answer.headers["x-per-minute-remaining"] == "1"
+    response = post(sandbox, "totals", sandbox.ids("own", 1, 1), ["favorites"], account=1)
+    assert response.headers["x-per-minute-remaining"] == "1"
 
 
 def test_a_limit_per_second_has_its_own_headers(make_sandbox: Make) -> None:
     hand = Hand()
     sandbox = make_sandbox(per_minute=100, per_second=2, monotonic=hand)
-    answers = [post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"]) for _ in range(3)]
-    assert [a.status_code for a in answers] == [200, 200, 429]
-    assert [a.headers["x-per-second-remaining"] for a in answers] == ["1", "0", "0"]
-    assert answers[2].headers["x-per-minute-remaining"] == "98"
-    assert answers[0].headers["x-per-second-limit"] == "2"
+    responses = [post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"]) for _ in range(3)]
+    assert [a.status_code for a in responses] == [200, 200, 429]
+    assert [a.headers["x-per-second-remaining"] for a in responses] == ["1", "0", "0"]
+    assert responses[2].headers["x-per-minute-remaining"] == "98"
+    assert responses[0].headers["x-per-second-limit"] == "2"
     hand.seconds += 1
     assert ask(sandbox) == (200, 97)
 
@@ -126,9 +126,9 @@ def test_reset_headers_are_epoch_seconds_of_the_real_clock(make_sandbox: Make) -
         now="2026-11-20",
     )  # fmt: skip
     hand.seconds += 4
-    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"], account=None)
-    assert 6 <= int(answer.headers["x-per-minute-reset"]) - real <= 7
-    assert 1 <= int(answer.headers["x-per-second-reset"]) - real <= 2
+    response = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"], account=None)
+    assert 6 <= int(response.headers["x-per-minute-reset"]) - real <= 7
+    assert 1 <= int(response.headers["x-per-second-reset"]) - real <= 2
 
 
 def test_headers_for_seconds_and_resets_can_be_omitted(make_sandbox: Make) -> None:
@@ -138,13 +138,13 @@ def test_headers_for_seconds_and_resets_can_be_omitted(make_sandbox: Make) -> No
     }
     for switch, expected in (("published", names), ("full", names | recorded)):
         sandbox = make_sandbox(per_minute=9, limit_headers=switch, monotonic=Hand())
-        answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
-        assert {name for name in answer.headers if name.startswith("x-per")} == expected
+        response = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
+        assert {name for name in response.headers if name.startswith("x-per")} == expected
     # No limit a second: a second is limited by what the minute has left.
-    assert answer.headers["x-per-second-remaining"] == answer.headers["x-per-minute-remaining"]
+    assert response.headers["x-per-second-remaining"] == response.headers["x-per-minute-remaining"]
 
 
 def test_no_limit_means_no_headers(make_sandbox: Make) -> None:
     sandbox = make_sandbox(per_minute=None)
-    answer = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
-    assert not [name for name in answer.headers if name.startswith("x-per")]
+    response = post(sandbox, "totals", sandbox.ids("own", 1), ["favorites"])
+    assert not [name for name in response.headers if name.startswith("x-per")]

@@ -296,8 +296,8 @@ def test_an_app_without_a_user_gets_public_metrics_on_totals_and_nothing_else(
             "engagement_types": [metric],
             "groupings": {"g": {"group_by": ["tweet.id", "engagement.type"]}},
         }
-        answer = requests.post(url, json=body, headers=headers)
-        assert answer.status_code == status, answer.text
+        response = requests.post(url, json=body, headers=headers)
+        assert response.status_code == status, response.text
 
 
 @pytest.mark.parametrize(
@@ -325,9 +325,9 @@ def test_detailed_reasons_distinguish_malformed_headers_from_bad_signatures(
         "oauth_timestamp": str(int(time.time())),
     }
     header = signed("POST", url, ("x", "y"), parameters(**{**known, **changes}))
-    answer = requests.post(url, data=b"{}", headers={"Authorization": header})
+    response = requests.post(url, data=b"{}", headers={"Authorization": header})
     text = f"Your account could not be authenticated. Reason: {reason}"
-    assert (answer.status_code, answer.json()) == (401, {"errors": [text]})
+    assert (response.status_code, response.json()) == (401, {"errors": [text]})
 
 
 def test_the_tolerance_of_timestamps_is_a_switch(make_sandbox: Callable[..., Sandbox]) -> None:
@@ -440,8 +440,8 @@ def test_over_the_wire_each_refusal_is_a_401_with_the_published_text(sandbox: Sa
         ("OAuth", "Unknown Authorization Type"),
         ("OAuth nonsense", "Unknown Authorization Type"),
     ):
-        answer = requests.post(url, data=b"{}", headers={"Authorization": header})
-        assert (answer.status_code, answer.json()) == (401, {"errors": [text + reason]}), header
+        response = requests.post(url, data=b"{}", headers={"Authorization": header})
+        assert (response.status_code, response.json()) == (401, {"errors": [text + reason]}), header
     body = json.dumps({"tweet_ids": sandbox.ids("own", 1)})
     assert requests.post(url, data=body, headers={"Authorization": good}).status_code == 400
     assert requests.post(url, data=body, headers={"Authorization": good}).status_code == 401

@@ -94,10 +94,10 @@ def test_dates_may_come_with_or_without_a_time(
         },
     )
     assert response.status_code == 200, response.text
-    answer = response.json()
-    assert answer["start"] == f"{start:%Y-%m-%dT00:00:00Z}"
-    assert answer["end"] == f"{end:%Y-%m-%dT00:00:00Z}"
-    assert len(answer["days"]["impressions"]) == 14
+    data = response.json()
+    assert data["start"] == f"{start:%Y-%m-%dT00:00:00Z}"
+    assert data["end"] == f"{end:%Y-%m-%dT00:00:00Z}"
+    assert len(data["days"]["impressions"]) == 14
 
 
 def test_curl_with_a_bearer_token_gets_public_metrics(sandbox: Sandbox) -> None:
@@ -152,8 +152,8 @@ def test_a_bearer_token_is_fetched_with_key_and_secret_and_used(sandbox: Sandbox
             "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
         },
     )
-    with urllib.request.urlopen(request) as answer:
-        token = json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        token = json.load(response)
     assert token["token_type"] == "bearer"
     body = {
         "tweet_ids": sandbox.ids("others", 1),
@@ -169,8 +169,8 @@ def test_a_bearer_token_is_fetched_with_key_and_secret_and_used(sandbox: Sandbox
             "Accept-Encoding": "gzip",
         },
     )
-    with urllib.request.urlopen(request) as answer:
-        counts = json.loads(gzip.decompress(answer.read()))
+    with urllib.request.urlopen(request) as response:
+        counts = json.loads(gzip.decompress(response.read()))
     assert int(counts["Grand Totals"]["favorites"]) >= 0
 
 

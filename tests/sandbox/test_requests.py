@@ -37,16 +37,16 @@ def frozen() -> Any:
 def test_no_or_bad_json_is_a_400_with_texts(frozen: Sandbox, body: bytes) -> None:
     url = f"{frozen.url}/insights/engagement/totals"
     for kind in ("application/json", "text/plain"):
-        answer = requests.post(url, body, auth=owner(frozen), headers={"Content-Type": kind})
-        assert answer.status_code == 400
-        assert all(isinstance(text, str) for text in answer.json()["errors"])
+        response = requests.post(url, body, auth=owner(frozen), headers={"Content-Type": kind})
+        assert response.status_code == 400
+        assert all(isinstance(text, str) for text in response.json()["errors"])
 
 
 @pytest.mark.parametrize("bad", ["", "abc", "-1", "12.5", 12.5, True, None, [], "9" * 30, "１２"])
 def test_an_invalid_id_is_refused_by_name(frozen: Sandbox, bad: Any) -> None:
-    answer = post(frozen, "totals", [*frozen.ids("own", 1), bad], ["favorites"])
-    assert answer.status_code == 400
-    assert answer.json()["errors"][0].startswith("Invalid Tweet ID: ")
+    response = post(frozen, "totals", [*frozen.ids("own", 1), bad], ["favorites"])
+    assert response.status_code == 400
+    assert response.json()["errors"][0].startswith("Invalid Tweet ID: ")
 
 
 def test_strict_ids_and_refused_keys_are_switches(make_sandbox: Make) -> None:
@@ -72,13 +72,13 @@ def test_an_app_without_access_is_refused(frozen: Sandbox, make_sandbox: Make) -
     expected = {"errors": ["Your application id is not authorized."]}
     for running, status in ((frozen, 401), (make_sandbox(no_access_status=403), 403)):
         token = running.service.keys.app_without_access.bearer_token
-        answer = post(
+        response = post(
             running, "totals", ["1"], ["favorites"], account=None,
         )  # fmt: skip
-        assert answer.status_code == 400
+        assert response.status_code == 400
         url = f"{running.url}/insights/engagement/totals"
-        answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"})
-        assert (answer.status_code, answer.json()) == (status, expected)
+        response = requests.post(url, json={}, headers={"Authorization": f"Bearer {token}"})
+        assert (response.status_code, response.json()) == (status, expected)
 
 
 def test_a_forbidden_metric_can_be_a_403(make_sandbox: Make) -> None:
@@ -89,22 +89,22 @@ def test_a_forbidden_metric_can_be_a_403(make_sandbox: Make) -> None:
 def test_other_paths_are_404_and_other_methods_405(frozen: Sandbox) -> None:
     for path in ("/insights/engagement", "/insights/engagement/weekly", "/%00", "/insights//x",
                  "/insights/engagement/totals/"):  # fmt: skip
-        answer = requests.post(frozen.url + path, json={}, allow_redirects=False)
-        assert answer.status_code == 404
-        assert answer.headers["x-per-minute-limit"] == str(10**6)
+        response = requests.post(frozen.url + path, json={}, allow_redirects=False)
+        assert response.status_code == 404
+        assert response.headers["x-per-minute-limit"] == str(10**6)
         assert frozen.log[-1].status == 404
     url = f"{frozen.url}/insights/engagement/totals"
     for method in ("GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"):
-        answer = requests.request(method, url)
-        assert answer.status_code == 405
+        response = requests.request(method, url)
+        assert response.status_code == 405
         if method != "HEAD":
-            assert json.loads(answer.content)["errors"]
+            assert json.loads(response.content)["errors"]
 
 
 def test_a_huge_body_is_refused(frozen: Sandbox) -> None:
     url = f"{frozen.url}/insights/engagement/totals"
-    answer = requests.post(url, b" " * 3_000_000, auth=owner(frozen))
-    assert answer.status_code == 413
+    response = requests.post(url, b" " * 3_000_000, auth=owner(frozen))
+    assert response.status_code == 413
 
 
 def test_url_clicks_happen_on_hashtags_without_url(make_sandbox: Make) -> None:
@@ -117,13 +117,13 @@ def test_url_clicks_happen_on_hashtags_without_url(make_sandbox: Make) -> None:
 def test_a_request_that_does_not_accept_gzip_gets_a_406(frozen: Sandbox) -> None:
     ids = frozen.ids("own", 1)
     for asked in ("gzip", "deflate, gzip;q=0.5", "*"):
-        answer = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
-        assert (answer.status_code, answer.headers["content-encoding"]) == (200, "gzip")
+        response = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
+        assert (response.status_code, response.headers["content-encoding"]) == (200, "gzip")
     for asked in ("identity", "gzip;q=0", "br", ""):
-        answer = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
-        assert answer.status_code == 406
-        assert "content-encoding" not in answer.headers
-        assert answer.json() == {
+        response = post(frozen, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
+        assert response.status_code == 406
+        assert "content-encoding" not in response.headers
+        assert response.json() == {
             "errors": [
                 "This request requires gzip compression. Retry the request after setting "
                 "'Accept-Encoding' header in the request to 'gzip'."
@@ -135,9 +135,9 @@ def test_gzip_can_be_optional(make_sandbox: Make) -> None:
     running = make_sandbox(clock=lambda: NOW, gzip="optional")
     ids = running.ids("own", 1)
     for asked, got in (("gzip", "gzip"), ("identity", None), ("gzip;q=0", None)):
-        answer = post(running, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
-        assert answer.headers.get("content-encoding") == got
-        assert answer.json()["g"]
+        response = post(running, "totals", ids, ["favorites"], headers={"Accept-Encoding": asked})
+        assert response.headers.get("content-encoding") == got
+        assert response.json()["g"]
 
 
 def test_age_limits_are_exact(make_sandbox: Make) -> None:
@@ -147,5 +147,5 @@ def test_age_limits_are_exact(make_sandbox: Make) -> None:
     born = datetime.fromtimestamp(((int(tweet) >> 22) + 1_288_834_974_657) / 1000, UTC)
     for after, given in ((timedelta(days=90), True), (timedelta(days=90, seconds=1), False)):
         moment["now"] = born + after
-        answer = post(running, "totals", [tweet], ["impressions", "favorites"]).json()
-        assert ("impressions" in answer["g"][tweet]) is given
+        response = post(running, "totals", [tweet], ["impressions", "favorites"]).json()
+        assert ("impressions" in response["g"][tweet]) is given

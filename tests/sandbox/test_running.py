@@ -191,11 +191,11 @@ def test_serve_prints_keys_writes_them_to_a_file_and_stops_at_a_signal(tmp_path:
     assert file.stat().st_mode & 0o777 == 0o600
     for name, value in env.items():
         assert f"export {name}='{value}'" in printed
-    answer = requests.post(
+    response = requests.post(
         env["ENGAGEMENT_API_URL"] + "/insights/engagement/totals",
         headers={"Authorization": "Bearer " + env["TWITTER_BEARER_TOKEN"]},
     )
-    assert answer.headers["x-per-minute-limit"] == "7"
+    assert response.headers["x-per-minute-limit"] == "7"
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert not file.exists()

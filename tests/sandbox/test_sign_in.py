@@ -36,7 +36,7 @@ def test_the_pin_flow_ends_with_the_tokens_of_the_chosen_account(sandbox: Sandbo
         mine["oauth_token"],
         mine["oauth_token_secret"],
     )
-    answer = requests.post(
+    response = requests.post(
         sandbox.url + "/insights/engagement/28hr",
         auth=auth,
         json={
@@ -45,7 +45,7 @@ def test_the_pin_flow_ends_with_the_tokens_of_the_chosen_account(sandbox: Sandbo
             "groupings": {"g": {"group_by": ["tweet.id"]}},
         },
     )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/authenticate"])
@@ -60,11 +60,11 @@ def test_the_web_flow_returns_to_the_callback_with_a_verifier(
     shown = requests.get(url, params={"oauth_token": token["oauth_token"]})
     assert "go back to the program" in shown.text
     form = {"oauth_token": token["oauth_token"], "account": "1"}
-    answer = requests.post(url, data=form, allow_redirects=False)
-    assert answer.status_code == 303
+    response = requests.post(url, data=form, allow_redirects=False)
+    assert response.status_code == 303
     back = session(sandbox)
-    assert answer.headers["location"].startswith(callback)
-    told = back.parse_authorization_response(answer.headers["location"])
+    assert response.headers["location"].startswith(callback)
+    told = back.parse_authorization_response(response.headers["location"])
     assert told["oauth_token"] == token["oauth_token"]
     mine = finish(sandbox, token, told["oauth_verifier"])
     assert mine["user_id"] == sandbox.accounts[1].user_id
@@ -76,8 +76,8 @@ def test_a_login_that_is_cancelled_returns_to_the_callback_and_says_so(sandbox: 
         sandbox.url + "/oauth/request_token"
     )["oauth_token"]
     form = {"oauth_token": token, "cancel": "1"}
-    answer = requests.post(sandbox.url + "/oauth/authorize", data=form, allow_redirects=False)
-    assert answer.headers["location"] == f"{callback}?denied={token}"
+    response = requests.post(sandbox.url + "/oauth/authorize", data=form, allow_redirects=False)
+    assert response.headers["location"] == f"{callback}?denied={token}"
 
 
 def test_a_wrong_pin_gets_nothing_and_the_right_one_still_works_once(sandbox: Sandbox) -> None:
@@ -118,25 +118,25 @@ def test_a_request_token_can_be_cancelled_and_expires(make_sandbox: Make) -> Non
     moment["now"] += 1000
     start(sandbox)
     for gone in (token, old, "nonsense", ""):
-        answer = requests.get(sandbox.url + "/oauth/authorize", params={"oauth_token": gone})
-        assert answer.status_code == 404
-        assert "Start the login again" in answer.text
+        response = requests.get(sandbox.url + "/oauth/authorize", params={"oauth_token": gone})
+        assert response.status_code == 404
+        assert "Start the login again" in response.text
 
 
 @pytest.mark.parametrize("account", ["99", "9" * 5000, "-1", "²", "x"])
 def test_an_unknown_account_shows_the_page_again(sandbox: Sandbox, account: str) -> None:
     form = {"oauth_token": start(sandbox)["oauth_token"], "account": account}
-    answer = requests.post(sandbox.url + "/oauth/authorize", data=form)
-    assert answer.status_code == 200
-    assert "Authorize the app" in answer.text
-    assert 'id="pin"' not in answer.text
+    response = requests.post(sandbox.url + "/oauth/authorize", data=form)
+    assert response.status_code == 200
+    assert "Authorize the app" in response.text
+    assert 'id="pin"' not in response.text
 
 
 def test_the_bearer_endpoint_checks_key_secret_and_grant(sandbox: Sandbox) -> None:
     url, good = sandbox.url + "/oauth2/token", (sandbox.consumer_key, sandbox.consumer_secret)
     grant = {"grant_type": "client_credentials"}
-    answer = requests.post(url, auth=good, data=grant)
-    assert answer.json() == {"token_type": "bearer", "access_token": sandbox.bearer_token}
+    response = requests.post(url, auth=good, data=grant)
+    assert response.json() == {"token_type": "bearer", "access_token": sandbox.bearer_token}
     assert requests.post(url, auth=(good[0], "wrong"), data=grant).status_code == 403
     assert requests.post(url, auth=("nobody", good[1]), data=grant).status_code == 403
     assert requests.post(url, data=grant).status_code == 403
@@ -151,9 +151,9 @@ def test_a_revoked_user_token_is_a_401_until_a_new_login(make_sandbox: Make) -> 
     ids, token = sandbox.ids("own", 1), sandbox.accounts[0].access_token
     assert post(sandbox, "totals", ids, ["favorites"]).status_code == 200
     assert requests.post(sandbox.url + "/sandbox/revoke", json={"token": token}).ok
-    answer = post(sandbox, "totals", ids, ["favorites"])
-    assert answer.status_code == 401
-    assert answer.json()["errors"][0].endswith("Reason: Access token not found")
+    response = post(sandbox, "totals", ids, ["favorites"])
+    assert response.status_code == 401
+    assert response.json()["errors"][0].endswith("Reason: Access token not found")
     assert requests.post(sandbox.url + "/sandbox/revoke", json={"token": token}).status_code == 400
     request_token = start(sandbox)
     new = finish(sandbox, request_token, authorize(sandbox, request_token["oauth_token"]))
@@ -165,15 +165,15 @@ def test_a_revoked_user_token_is_a_401_until_a_new_login(make_sandbox: Make) -> 
 
 def test_an_invalidated_bearer_token_is_a_401(make_sandbox: Make) -> None:
     sandbox = make_sandbox()
-    answer = requests.post(
+    response = requests.post(
         sandbox.url + "/oauth2/invalidate_token",
         auth=(sandbox.consumer_key, sandbox.consumer_secret),
         data="access_token=" + sandbox.bearer_token,
         headers={"Content-Type": "application/x-www-form-urlencoded"},
     )
-    assert answer.json() == {"access_token": sandbox.bearer_token}
-    answer = post(sandbox, "totals", ["1"], ["favorites"], account=None)
-    assert answer.status_code == 401
+    assert response.json() == {"access_token": sandbox.bearer_token}
+    response = post(sandbox, "totals", ["1"], ["favorites"], account=None)
+    assert response.status_code == 401
 
 
 def test_tokens_of_one_app_do_not_work_with_the_keys_of_another(sandbox: Sandbox) -> None:
@@ -184,9 +184,9 @@ def test_tokens_of_one_app_do_not_work_with_the_keys_of_another(sandbox: Sandbox
         first.access_token,
         first.access_token_secret,
     )
-    answer = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
-    assert answer.status_code == 401
-    assert answer.json()["errors"][0].endswith("Access token not found")
+    response = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
+    assert response.status_code == 401
+    assert response.json()["errors"][0].endswith("Access token not found")
 
 
 def test_user_tokens_of_an_app_without_access_are_refused(make_sandbox: Make) -> None:
@@ -194,5 +194,5 @@ def test_user_tokens_of_an_app_without_access_are_refused(make_sandbox: Make) ->
     blocked = sandbox.service.keys.app_without_access
     token, secret = sandbox.service.keys.issue(blocked, 0)
     auth = OAuth1(blocked.consumer_key, blocked.consumer_secret, token, secret)
-    answer = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
-    assert answer.json() == {"errors": ["Your application id is not authorized."]}
+    response = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
+    assert response.json() == {"errors": ["Your application id is not authorized."]}

@@ -38,10 +38,10 @@ def test_a_host_name_that_is_not_loopback_is_refused(
     """DNS rebinding: the page's own name points to this machine."""
     sent = host.format(port=urlsplit(sandbox.url).port)
     for method in ("GET", "POST"):
-        answer = requests.request(method, sandbox.url + path, headers={"Host": sent})
-        assert answer.status_code == 421
-        assert "SANDBOX" not in answer.text
-        assert "loopback" in answer.json()["errors"][0]
+        response = requests.request(method, sandbox.url + path, headers={"Host": sent})
+        assert response.status_code == 421
+        assert "SANDBOX" not in response.text
+        assert "loopback" in response.json()["errors"][0]
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,13 @@ def test_all_endpoints_read_the_same_counters(
     running = make_sandbox(clock=lambda: NOW, seed=11)
     ids = running.ids("own", 20)
     types = ["impressions", "engagements", "favorites", "retweets", "replies"]
-    answer = post(running, endpoint, ids, types).json()
-    named = [answer.get(name) for name in ("start", "end")]
+    response = post(running, endpoint, ids, types).json()
+    named = [response.get(name) for name in ("start", "end")]
     window = [moment and datetime.fromisoformat(moment) for moment in named]
     truth = running.world.truth(ids, *window)
     for place, i in enumerate(ids):
         for name in types:
-            assert int(answer["g"][i][name]) == truth.of(name)[place]
+            assert int(response["g"][i][name]) == truth.of(name)[place]
 
 
 def test_totals_equal_historical_over_a_life_that_fits_into_28_days(
