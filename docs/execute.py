@@ -28,7 +28,7 @@ WORLDS = {
 _MACHINE_JSON = re.compile(r"application/(vnd\.engagement.*|.*\+json)")
 
 
-def execute(name: str) -> NotebookNode:
+def execute(name: str, engine: str | None = "engagement-nb") -> NotebookNode:
     """Run one notebook, and keep what a reader of the documentation sees of it."""
     with tempfile.TemporaryDirectory() as folder:
         kept = {
@@ -40,7 +40,7 @@ def execute(name: str) -> NotebookNode:
         try:
             done = papermill.execute_notebook(
                 ROOT / "notebooks" / f"{name}.ipynb", None, WORLDS[name], cwd=folder,
-                engine_name="engagement-nb", progress_bar=False,
+                engine_name=engine, progress_bar=False,
             )  # fmt: skip
         finally:
             os.environ.clear()
