@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -44,6 +45,11 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
+def utc_now() -> datetime:
+    """The present moment of this machine's clock."""
+    return datetime.now(UTC)
+
+
 class Client:
     """Sends requests as fast as the quota allows. Threads may share a client.
 
@@ -61,6 +67,9 @@ class Client:
     recorder
         Called with the profile after each response with counts to a request signed with its
         user's tokens: then X bills the user's handle.
+    now
+        Gives the moment at which a response is read, UTC; by default this machine's clock.
+        Ages of Tweets are counted at it, so a sandbox whose world stands still gives its own.
     transport
         For tests: an ``httpx.BaseTransport`` instead of the network.
     """
@@ -73,10 +82,12 @@ class Client:
         deadline: float = DEFAULT_DEADLINE,
         max_bytes: int = DEFAULT_MAX_BYTES,
         recorder: Callable[[Profile], None] | None = None,
+        now: Callable[[], datetime] = utc_now,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._pacer_for = pacer_for or Pacers()
         self._recorder = recorder
+        self.now = now
         self._pacers: set[Pacer] = set()
         self._timeout = timeout
         self._deadline = deadline
@@ -206,7 +217,7 @@ class Client:
                 "unknown" if response is None else response.status_code,
                 time.monotonic() - began,
             )
-        read = self.parse_offloaded(raw, read_response, request, response, raw)
+        read = self.parse_offloaded(raw, read_response, request, response, raw, self.now())
         if self._recorder is not None and request.auth == "user" and read.counts:
             self._recorder(profile)
         return read

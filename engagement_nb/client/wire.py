@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
 
@@ -138,7 +138,9 @@ class Response:
         return self.counts
 
 
-def read_response(request: Request, response: httpx.Response, raw: bytes) -> Response:
+def read_response(
+    request: Request, response: httpx.Response, raw: bytes, read_at: datetime
+) -> Response:
     """Read the data of a response.
 
     Parameters
@@ -149,13 +151,14 @@ def read_response(request: Request, response: httpx.Response, raw: bytes) -> Res
         Status and headers.
     raw
         The body, decoded.
+    read_at
+        When it arrived, UTC.
 
     Raises
     ------
     ApiError
         One of its subclasses, if there is no data.
     """
-    read_at = datetime.now(UTC)
     where = f"{request.endpoint}, profile {request.profile.name!r}"
     regular = None
     if response.is_success:

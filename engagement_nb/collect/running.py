@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TypedDict, Unpack
 
 from engagement_nb.availability import Reason, Window
@@ -341,7 +340,7 @@ class Run:
                 )
                 del response  # It is many times larger than the part.
             except (ForbiddenTweetsError, UnavailableTweetsError) as error:
-                part = part_of_refusal(request, error, datetime.now(UTC))
+                part = part_of_refusal(request, error, self._client.now())
             except EngagementError as error:
                 wait = self._wait_after(error, attempt)
                 if isinstance(error, BadRequestError) and window not in self._live_windows:

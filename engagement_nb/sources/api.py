@@ -81,7 +81,11 @@ class ApiSource(Source):
     @cached_property
     def client(self) -> Client:
         """The client that sends this source's requests."""
-        return Client(recorder=self.ledger.record_use, **self._client_options)
+        recorder = self.ledger.record_use
+        return Client(recorder=recorder, now=self._present, **self._client_options)
+
+    def _present(self) -> datetime:
+        return self.now or datetime.now(UTC)
 
     def close(self) -> None:
         """Close the connections; the next fetch opens new ones."""
@@ -108,7 +112,7 @@ class ApiSource(Source):
             `historical`; ``profiles``, ``owners``, ``limit`` and ``now``, as for
             `engagement_nb.planning.make_plan`.
         """
-        now = options.get("now") or self.now or datetime.now(UTC)
+        now = options.get("now") or self._present()
         start, end = dates_in(options, now)
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
         known = {"profiles": self.profiles, "limit": limit, "owners": self._owners}

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
-import pandas as pd
 
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
@@ -96,15 +95,8 @@ class SandboxSource(ApiSource):
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         if not self.pinned:
             return metrics
-        about = replace(metrics.about, notes=(*metrics.about.notes, self.world))
-        frame = metrics.frame
-        if self.now is not None:
-            # Otherwise ages, and frames with this column, differ between two readings.
-            about = replace(about, read_at=self.now)
-        if self.now is not None and "read_at" in frame:
-            kind = frame["read_at"].dtype
-            frame = frame.assign(read_at=pd.Series(self.now, index=frame.index).astype(kind))
-        return replace(metrics, frame=frame, about=about)
+        notes = (*metrics.about.notes, self.world)
+        return replace(metrics, about=replace(metrics.about, notes=notes))
 
     def close(self) -> None:
         """Close the connections, and stop the sandbox if it is this source's own."""
