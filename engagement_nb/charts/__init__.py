@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from engagement_nb.charts.months import handles
     from engagement_nb.charts.shares import definitions, growth, hidden_by, trend
     from engagement_nb.charts.style import Chart, alt_text, figure_html, nothing, show
-    from engagement_nb.charts.sums import asked, bridge, evidence, tweets
+    from engagement_nb.charts.sums import bridge, evidence, totals, tweets
 
 _HOME = {
     **dict.fromkeys(("Chart", "alt_text", "figure_html", "nothing", "show"), "style"),
-    **dict.fromkeys(("asked", "bridge", "evidence", "tweets"), "sums"),
+    **dict.fromkeys(("bridge", "evidence", "totals", "tweets"), "sums"),
     **dict.fromkeys(("definitions", "growth", "hidden_by", "trend"), "shares"),
     "handles": "months",
 }
 
-__all__ = ["Chart", "alt_text", "asked", "bridge", "definitions", "evidence", "figure_html",
-           "growth", "handles", "hidden_by", "nothing", "show", "trend", "tweets"]  # fmt: skip
+__all__ = ["Chart", "alt_text", "bridge", "definitions", "evidence", "figure_html", "growth",
+           "handles", "hidden_by", "nothing", "show", "totals", "trend", "tweets"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

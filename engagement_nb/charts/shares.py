@@ -50,7 +50,7 @@ def hidden_by(
     Parameters
     ----------
     table
-        `engagement_nb.gap.shown.Gap.by`.
+        `engagement_nb.Gap.by`.
     what
         What the groups are, as a title says it: "by size of the Tweet".
     overall
@@ -110,7 +110,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.shown.Gap.by` with "hours_since_posting" or "days_since_posting".
+        `engagement_nb.Gap.by` with "hours_since_posting" or "days_since_posting".
     sandbox
         Whether to stamp it.
     """
@@ -168,7 +168,7 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.shown.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods that
+        `engagement_nb.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods that
         are covered in part have hollow dots.
     sandbox
         Whether to stamp it.
@@ -247,7 +247,7 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.gap.shown.Gap.definitions`.
+        `engagement_nb.Gap.definitions`.
     sandbox
         Whether to stamp it.
     """

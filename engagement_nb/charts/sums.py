@@ -153,10 +153,10 @@ def thinned(count: int, most: int) -> np.ndarray:
     return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
 
 
-def asked(
+def totals(
     engagements: int,
     gap_in_totals: int,
-    not_asked: int,
+    not_in_totals: int,
     hidden: int,
     drift: int,
     *,
@@ -166,7 +166,7 @@ def asked(
     """From the metrics that totals give to engagements: not returned by totals, hidden, drift."""
     parts = [
         ("metrics that\ntotals give", engagements - gap_in_totals, GREY),
-        ("metrics that\ntotals lack", not_asked, GREEN),
+        ("metrics that\ntotals lack", not_in_totals, GREEN),
         ("hidden: matches\nno metric", hidden, SKY),
         ("between the\ntwo readings", drift, FAINT),
     ]

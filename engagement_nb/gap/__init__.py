@@ -1,17 +1,18 @@
 """The gap between engagements and the sum of the metrics: pure functions on frames.
 
-Per Tweet, with ``E`` its engagements and ``S`` the *counted set*, the metrics that are part of
-them: *hidden* is ``E`` less the sum of ``S``, interactions that have no metric; *over-count* is
-the sum of all other metrics, which look like engagement and are not; the *naive gap*, ``E``
-less every column, is hidden less over-count, and says nothing about either.
+For a Tweet with engagements ``E``, the *counted set* ``S`` is the metrics that are part of them.
+*Hidden* is ``E`` less the sum of ``S``: interactions without a metric. *Over-count* is the sum of
+all other metrics, which look like engagement and are not part of it. The *naive gap* is ``E`` less
+the sum of all metrics, which is hidden less over-count.
 
 The modules, in the order in which figures pass through them:
 
-- `read`: frames become arrays, one row a Tweet; wrong input is refused in a sentence;
-- `identify`: the best set of metrics, a verdict on each, and the evidence for it;
-- `interval`: the confidence interval of a share;
-- `result`, `groups`, `definitions`, `oddities`, `asked`: figures and tables that follow;
-- `sentences`, `shown`: the same in words and as a notebook displays it.
+- `read`: frames become arrays with one row per Tweet; wrong input is refused with a reason;
+- `identify`: the best set of metrics, and a verdict on each with its evidence;
+- `interval`: confidence intervals;
+- `groups`, `trend`, `definitions`, `oddities`, `totals`: further tables;
+- `result`: figures and tables of one analysis; `sentences`: what reports say; `shown`: charts;
+- `compare`: two analyses; `days`: a whole account by day.
 
 `docs/method.md` describes the method and reports how it was tested.
 """
@@ -44,15 +45,15 @@ def explore_gap(
     Parameters
     ----------
     metrics
-        `Metrics` of any source, or a frame like theirs: one row a Tweet, or a Tweet and hour
-        or day, with ``engagements`` and other metrics under their wire names. Pieces of what
-        is larger than memory, such as ``Dataset.batches()``, are taken one after the other,
-        to the same answer; of a series only the sums a Tweet are kept then.
+        `Metrics` of any source, or a frame like theirs: one row per Tweet, or per Tweet and hour
+        or day, with ``engagements`` and other metrics under their wire names. If they do not fit
+        in memory, give pieces such as ``Dataset.batches()``: the result is the same, but only
+        sums per Tweet are kept of a series.
     about
-        Where the figures come from, for a frame or pieces that do not tell.
+        Source of the figures, for a frame or pieces.
     tolerance
-        Share of the Tweets with a metric above zero that may contradict it all the same,
-        because a row is wrong.
+        Share of the Tweets with a metric above zero that may contradict it because their rows
+        are wrong.
     level
         Confidence level of the intervals.
 

@@ -1,4 +1,4 @@
-"""What changed between two sets of figures, and what may be chance.
+"""Two sets of figures compared: what changed, and what may be chance.
 
 The metrics that are part of engagements are found once, on the Tweets of both sides together, so
 that hidden engagement means the same on both. Each difference has a confidence interval by Zou
@@ -37,7 +37,7 @@ HIDDEN_SHARE, RATE = "hidden share", "engagement rate"
 SHARES = {HIDDEN_SHARE: 1, RATE: 2}
 """Quantities in percent, with their digits."""
 _Ratio = tuple[np.ndarray, np.ndarray]
-"""Part and whole of each row; a whole of 0 leaves the row out."""
+"""Part and whole of each row; a row with a whole of 0 is ignored."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,10 @@ class Change:
     difference
         ``after - before``.
     low, high
-        Confidence interval of the difference; None where Tweets are too few.
+        Confidence interval of the difference; None if a side has too few Tweets.
     verdict
         "changed" if the interval does not contain 0, "may be chance" if it does, "too few
-        Tweets" if a side has fewer than `engagement_nb.gap.groups.LEAST_GROUP` of them.
+        Tweets" if a side has fewer than `engagement_nb.gap.groups.LEAST_GROUP`.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Change:
 
     @property
     def interval(self) -> str:
-        """The interval for people; empty where there is none."""
+        """The interval for people; empty if there is none."""
         if self.low is None or self.high is None:
             return ""
         return f"{self.signed(self.low)} to {self.signed(self.high)}"
@@ -104,10 +104,10 @@ class Comparison:
     Parameters
     ----------
     names
-        What the two sides are called.
+        Names of the two sides.
     totals
-        Sums of each side by name, which are exact: "Tweets" (or "days"), "engagements", and
-        "impressions" where both sides have them.
+        Exact sums of both sides by name: "Tweets" (or "days"), "engagements", and "impressions"
+        if both sides have them.
     shared
         Tweets that are on both sides.
     changes
@@ -115,12 +115,12 @@ class Comparison:
     summed
         Metrics that are taken as part of engagements on both sides (wire names).
     undetermined
-        Metrics of which the Tweets do not tell whether they are part: the interval of the hidden
-        share covers both.
+        Metrics that may or may not be part of engagements: the interval of the hidden share
+        covers both cases.
     level
         Confidence level of all intervals together.
     sandbox
-        Whether figures of a side are made up by the sandbox.
+        Whether a side has made-up figures of the sandbox.
     """
 
     names: tuple[str, str]
@@ -160,7 +160,7 @@ class Comparison:
         return " ".join(said)
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a quantity (index: its name), first the totals, which have no interval.
+        """One row per quantity (index: its name). The totals are first, and have no interval.
 
         Columns ``before``, ``after``, ``difference``, ``low``, ``high``, ``verdict``.
         """
@@ -210,10 +210,10 @@ def compare(
     Parameters
     ----------
     before, after
-        `Metrics` of any source, a `Gap`, or a frame as `explore_gap` takes it. Tweets that are on
-        both sides are paired by ``tweet_id``. Metrics that only one side has are ignored.
+        `Metrics` of any source, a `Gap`, or a frame as `explore_gap` takes it. Tweets on both
+        sides are paired by ``tweet_id``. Metrics that only one side has are ignored.
     names
-        What to call the sides.
+        Names of the sides.
     level
         Confidence level of all intervals together.
 
@@ -229,7 +229,7 @@ def compare(
     organic impressions only, but organic and promoted engagements, so the rate of promoted
     Tweets is too high and can exceed 100 %.
 
-    Intervals are about what such Tweets have in expectation, if Tweets are independent draws.
+    Intervals are for such Tweets on average, if the Tweets are independent draws.
     """
     check_level(level)
     given = [
@@ -284,7 +284,7 @@ def compare(
 
 
 def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
-    """What a row is about, and the figures that both sides have, with ``side`` and ``unit``."""
+    """The noun ("Tweet" or "day"), and the rows of both sides with ``side`` and ``unit``."""
     frames = []
     names = [name for name in before.names if name in after.names]
     columns = {*before.frame.columns} & {*after.frame.columns} & {"engagements", "impressions"}
@@ -300,7 +300,7 @@ def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
                 "No Tweet of a side has engagements, so there is nothing to compare.",
                 advice="Fetch historical with the owner's tokens, or give an export file.",
             )
-        # Without ids, no Tweet is known to be on both sides.
+        # Without ids, no Tweet can be found on both sides.
         own = pd.Series(f"{which} " + side.frame.index.astype(str))
         unit = side.frame.get("day" if by_day[0] else "tweet_id", own).astype("string")
         ids = f"{which} " + unit
@@ -311,11 +311,11 @@ def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
 def _change(
     name: str, ratios: list[_Ratio], sides: np.ndarray, units: np.ndarray, level: float
 ) -> Change:
-    """One quantity: its values by the first ratio, its interval around those of all of them."""
+    """One quantity: values of the first ratio, with an interval that contains those of all."""
     values, limits = [], []
     for part, whole in ratios:
         pair: list[tuple[float, Interval]] = []
-        # By how much each unit moves the ratio: its correlation is that of the two estimates.
+        # By how much each unit moves each ratio. Its correlation is that of the two estimates.
         influence = np.zeros((2, units.max() + 1))
         for side in (0, 1):
             rows = (sides == side) & (whole > 0)
@@ -331,8 +331,8 @@ def _change(
         limits.append(difference_interval(pair[0], pair[1], correlation))
         values.append((pair[0][0], pair[1][0]))
     (before, after), low, high = values[0], min(x.low for x in limits), max(x.high for x in limits)
-    told = [np.count_nonzero(ratios[0][1][sides == side]) >= LEAST_GROUP for side in (0, 1)]
-    if not all(told):
+    units_of = [np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1)]
+    if min(units_of) < LEAST_GROUP:
         return Change(name, before, after, after - before, None, None, "too few Tweets")
     verdict: Literal["changed", "may be chance"] = (
         "may be chance" if low <= 0 <= high else "changed"

@@ -1,4 +1,4 @@
-"""Figures of a whole account by day, of which nothing can be said about hidden engagement."""
+"""Figures of a whole account by day, which cannot tell what is hidden."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Days:
     Parameters
     ----------
     metrics
-        The figures: one row a day.
+        The figures: one row per day.
 
     Notes
     -----
@@ -49,7 +49,7 @@ class Days:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row a day, in order of time (index ``time``), with the counts that a file has.
+        """One row per day in order of time (index ``time``), with the counts of the file.
 
         ``completed`` is the number of video views that lasted to the end.
         """
@@ -62,7 +62,7 @@ class Days:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a count (index: wire name).
+        """One row per count (index: wire name).
 
         Columns ``label``, ``sum``, ``per_day`` (mean over the days that have it), ``most`` (on
         one day) and ``day`` (the first such day).
@@ -83,14 +83,14 @@ class Days:
         Parameters
         ----------
         by
-            "day", "week" (from Monday) or "month"; by default what suits the time covered.
+            "day", "week" (from Monday) or "month"; by default it depends on the time covered.
 
         Returns
         -------
         DataFrame
-            One row a period, without a gap, its first day in the index: the counts of `frame`;
-            ``engagement_rate`` (engagements / impressions) and ``completion_rate`` as shares,
-            where the file has their parts; ``partial``: whether only a part is covered.
+            One row per period without gaps, with its first day in the index. The counts of
+            `frame`; ``engagement_rate`` (engagements / impressions) and ``completion_rate`` as
+            shares, if the file has their parts; ``partial``: whether only a part is covered.
         """
         days = self.frame.index.to_series().dt.tz_localize(None)
         period, index, step = in_periods(days, by)
@@ -103,7 +103,7 @@ class Days:
         return table
 
     def ratio(self, name: str) -> float | None:
-        """Ratio of all days: "engagement_rate" or "completion_rate"; None where it is not known."""
+        """Ratio of all days: "engagement_rate" or "completion_rate"; None if unknown."""
         part, whole, *_ = _RATIOS[name]
         if not {part, whole} <= {*self.frame}:
             return None
@@ -179,7 +179,7 @@ class Days:
 
 
 def explore_days(metrics: Metrics) -> Days:
-    """Add up the figures of an overview or video file, and follow them over time.
+    """Total the figures of an overview or video file, and show them over time.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def explore_days(metrics: Metrics) -> Days:
     Raises
     ------
     AnalysisError
-        The figures are not by day of a whole account, or there is none.
+        The figures are not by day of a whole account, or there are none.
     """
     if metrics.about.unit != "day" or not len(metrics):
         raise AnalysisError(

@@ -1,7 +1,7 @@
-"""What the usual definitions of engagement miss, against what X calls engagements.
+"""The usual definitions of engagement against X's engagements.
 
-The definitions of other tools are data (``tools.csv``): each with the page of its maker that
-says it, the page's own date where it has one, and the day on which it was read.
+The definitions of other tools are data (``tools.csv``): each with the vendor's page that gives it,
+the date of the page if it has one, and the day on which it was read.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from engagement_nb.words import listed
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")
 PUBLIC = (*LIKES_REPOSTS_REPLIES, "quote_tweets", "bookmarks")
-"""Interactions that anybody can see on a Tweet (``public_metrics`` of X's API v2)."""
+"""Interactions that are public on a Tweet (``public_metrics`` of X's API v2)."""
 TOP = 0.1
-"""Share of the Tweets that is called the top."""
+"""Share of the Tweets that are called the top."""
 
 
 class Tool(NamedTuple):
-    """What one tool calls engagements: metrics under their wire names, separated by spaces."""
+    """A tool's definition of engagements: wire names, separated by spaces."""
 
     tool: str
     metrics: str
@@ -36,7 +36,7 @@ class Tool(NamedTuple):
 
 
 def tools() -> list[Tool]:
-    """What other tools call engagements, by the pages of their makers."""
+    """Definitions of other tools, from their vendors' pages."""
     text = files(__package__).joinpath("tools.csv").read_text(encoding="utf-8")
     return [Tool(**row) for row in csv.DictReader(text.splitlines())]
 
@@ -54,12 +54,12 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a definition, in the index its name. ``metrics`` (wire names), ``used_by`` and
-        ``pages`` (tools that publish it, and where), ``read_on``; ``computable``, and
-        ``missing``: the metrics that the figures lack, without which it is not computed (its
-        other columns are missing then); ``tweets`` (that have all its metrics), ``sum``,
-        ``difference`` (from engagements), ``share_of_engagements``, ``rank_agreement``
-        (Spearman), ``top_agreement``, and with impressions ``rate`` and ``engagement_rate``.
+        One row per definition (index: its name). ``metrics`` (wire names), ``used_by`` and
+        ``pages`` (tools that publish it, and where), ``read_on``; ``computable``; ``missing``
+        (metrics that the figures lack, without which the next columns are missing); ``tweets``
+        (that have all its metrics), ``sum``, ``difference`` (from engagements),
+        ``share_of_engagements``, ``rank_agreement`` (Spearman), ``top_agreement``, and with
+        impressions ``rate`` and ``engagement_rate``.
     """
     have = [*counts.names, "engagements"] if counts.judged.any() else list(counts.names)
     rows = {}
@@ -85,10 +85,7 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
 def _definitions(
     counts: Counts, summed: list[str]
 ) -> dict[str, tuple[Sequence[str], Sequence[Tool]]]:
-    """Metrics and users of each definition: those of people, then those of tools.
-
-    Tools that agree share a row.
-    """
+    """Metrics of each definition and the tools that use it; tools that agree share a row."""
     published: dict[frozenset[str], list[Tool]] = {}
     for tool in tools():
         published.setdefault(frozenset(tool.metrics.split()), []).append(tool)
@@ -98,7 +95,7 @@ def _definitions(
         ),
         "all public metrics": (PUBLIC, ()),
         "every column": (counts.names, ()),
-        "the metrics taken as part": (summed, ()),
+        "the included metrics": (summed, ()),
     } | {
         " and ".join(tool.tool for tool in agreed): (agreed[0].metrics.split(), agreed)
         for agreed in published.values()
@@ -128,7 +125,7 @@ def _row(counts: Counts, members: Sequence[str]) -> dict[str, object]:
 
 
 def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's rank correlation, equal figures sharing their rank; None if one is constant."""
+    """Spearman's rank correlation, equal figures having equal ranks; None if one is constant."""
     if len(first) < 3:
         return None
     found = pd.DataFrame({"one": first, "other": second}).corr(method="spearman").to_numpy()[0, 1]
@@ -136,9 +133,9 @@ def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Share of the top Tweets by the second figure that are at the top by the first too.
+    """Share of the top Tweets by the second figure that are also at the top by the first.
 
-    Equal figures at the border are taken in the order of the frame, for both alike.
+    Equal figures at the border are taken in the order of the frame.
     """
     size = int(np.ceil(TOP * len(first)))
     if len(first) < 10:

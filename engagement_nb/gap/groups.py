@@ -1,8 +1,8 @@
 """Hidden engagement by group of Tweets, and whether two groups differ by more than chance.
 
-Two groups are compared with a permutation test: if the group told nothing about hidden
-engagement, each way of dealing the Tweets to the two groups would be equally likely. The
-p-values of all pairs that are looked at are adjusted together (Holm 1979).
+Two groups are compared with a permutation test: if the groups had nothing to do with hidden
+engagement, every assignment of the Tweets to the two groups would be equally likely. The p-values
+of all pairs are adjusted together (Holm 1979).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -29,38 +29,37 @@ CONTENT = {
     "has_media": "media",
     "is_reply": "reply",
 }
-"""Facts that a source can tell of a text, and what a reader calls them."""
+"""Facts about a text that a source may have, and what a reader calls them."""
 BY_TIME = frozenset({"day", "hour", "hours_since_posting", "days_since_posting"})
 """Keys that group the rows of a series, not Tweets."""
-NOT_TOLD = "not told:"
 LEAST_GROUP = TOGETHER
-"""Tweets that a group needs to be compared: the same number that shows counters read together."""
+"""Tweets that a group needs to be compared."""
 MANY = 20_000
-"""Tweets beyond which the distribution of the permutations is taken as normal: speed only."""
+"""Above this number of Tweets, the permutation distribution is taken as normal, for speed."""
 DRAWS = 1999
-"""Permutations of a test: its smallest p-value is one in so many and one."""
+"""Permutations of a test: its smallest p-value is ``1 / (DRAWS + 1)``."""
 
 _AGES = {1: "under a day", 7: "1 to 6 days", 28: "7 to 27 days", 90: "28 to 89 days",
          365: "90 to 364 days", np.inf: "a year or more"}  # fmt: skip
-"""Days below which a Tweet has the age, in order."""
-_SINCE = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168, 336, 672)
+"""Ages by their upper limits in days, which are not included."""
+_SINCE_HOURS = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168, 336, 672)
 
 COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "low", "high", "over_count"]
 
 
 @dataclass(frozen=True)
 class Units:
-    """Rows that groups are made of: a Tweet each, or a Tweet and hour or day each.
+    """The rows that are grouped: one per Tweet, or one per Tweet and hour or day.
 
     Parameters
     ----------
     frame
-        ``tweet_id`` if known, ``created_at``, ``time`` and facts where known, and the
-        integers ``engagements``, ``hidden``, ``over_count``.
+        The integers ``engagements``, ``hidden`` and ``over_count``; where known ``tweet_id``,
+        ``created_at``, ``time`` and facts about the text.
     moment
-        When the figures were read, as far as known: ages are counted to it.
+        When the figures were read; None if unknown. Ages are counted to it.
     level
-        Of the intervals.
+        Confidence level of the intervals.
     """
 
     frame: pd.DataFrame
@@ -68,28 +67,25 @@ class Units:
     level: float
 
     def by(self, key: str) -> pd.DataFrame:
-        """Engagements and hidden by group: see `engagement_nb.gap.shown.Gap.by`."""
+        """Engagements and hidden by group: see `engagement_nb.Gap.by`."""
         rows = {label: self._row(chosen) for label, chosen in self._groups(key).items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
         table.index.name = key
         return table.astype({"hidden_share": "Float64", "low": "Float64", "high": "Float64"})
 
     def differences(self, key: str) -> pd.DataFrame:
-        """Permutation tests between groups: see `engagement_nb.gap.shown.Gap.differences`."""
+        """Permutation tests between groups: see `engagement_nb.Gap.differences`."""
         sums = {label: self._by_tweet(rows) for label, rows in self._groups(key).items()}
-        # A group with few Tweets or without engagements has no share to compare.
         sums = {
             label: rows
             for label, rows in sums.items()
-            if not label.startswith(NOT_TOLD)
-            and len(rows) >= LEAST_GROUP
-            and rows["engagements"].sum()
+            if len(rows) >= LEAST_GROUP and rows["engagements"].sum()
         }
         pairs = [
             (one, other)
             for one, other in combinations(sums, 2)
-            # Groups by content overlap: a fact is compared with its own opposite only.
-            if key != "content" or other == _opposite(one)
+            # Groups by content overlap, so a fact is compared with its absence only.
+            if key != "content" or other == f"no {one.partition(' ')[2]}"
         ]
         columns = ["group", "other", "hidden_share", "other_share", "p", "p_adjusted"]
         rows: list[list[str | float]] = []
@@ -103,7 +99,7 @@ class Units:
         )
 
     def _groups(self, key: str) -> dict[str, np.ndarray]:
-        """Which rows belong to each group that has any, by its label."""
+        """The rows of each group as a mask, by its label; no group is empty."""
         if key == "content":
             return self._by_content()
         labels_of: dict[str, Callable[[], pd.Series]] = {
@@ -138,7 +134,7 @@ class Units:
         rows = self._by_tweet(chosen)
         whole, hidden = int(rows["engagements"].sum()), int(rows["hidden"].sum())
         limits = share_interval(rows["hidden"].clip(lower=0), rows["engagements"], self.level)
-        told = whole and limits != ANY_SHARE
+        known = whole and limits != ANY_SHARE
         # In a series, every Tweet has a row for every hour or day.
         tweets = len(rows) if "time" not in self.frame else int((rows["engagements"] > 0).sum())
         return {
@@ -146,8 +142,8 @@ class Units:
             "engagements": whole,
             "hidden": hidden,
             "hidden_share": hidden / whole if whole else None,
-            "low": limits.low if told else None,
-            "high": limits.high if told else None,
+            "low": limits.low if known else None,
+            "high": limits.high if known else None,
             "over_count": int(rows["over_count"].sum()),
         }
 
@@ -155,20 +151,20 @@ class Units:
         facts = {c: word for c, word in CONTENT.items() if c in self.frame.columns}
         if not facts:
             raise AnalysisError(
-                "Nothing is known of what these Tweets contain.",
-                advice="Export files tell it; for the API, add columns such as has_url.",
+                "Nothing is known about what these Tweets contain.",
+                advice="Read an export file, or add columns such as has_url.",
             )
         groups: dict[str, pd.Series] = {}
         for column, word in facts.items():
             given = self.frame[column].astype("boolean")
             groups[f"{'a' if word == 'reply' else 'with'} {word}"] = given
             groups[f"no {word}"] = ~given
-            # The last link of a text may be that of a picture: then it is not told.
-            groups[f"{NOT_TOLD} {word}"] = given.isna()
+            # The last link of a text may be that of a picture.
+            groups[f"{word} unknown"] = given.isna()
         once: dict[bytes, str] = {}
         for label, chosen in _filled(groups).items():
             once.setdefault(chosen.tobytes(), label)
-        # Two facts that hold for the same Tweets are one group.
+        # Two facts with the same Tweets are one group.
         return {label: np.frombuffer(same, dtype=bool) for same, label in once.items()}
 
     def _sizes(self) -> pd.Series:
@@ -189,14 +185,16 @@ class Units:
         if (time == time.dt.floor("D")).all():
             raise AnalysisError(
                 "These figures are by day, so their hours are not known.",
-                advice='Ask for them by="hour".',
+                advice='Fetch them by="hour".',
             )
         return time.dt.strftime("%H")
 
     def _since_hours(self) -> pd.Series:
-        names = [_span(a, b) for a, b in zip(_SINCE, [*_SINCE[1:], None], strict=True)]
+        spans = pairwise(_SINCE_HOURS)
+        names = [f"{a} h" if b == a + 1 else f"{a}–{b - 1} h" for a, b in spans]
+        names.append(f"{_SINCE_HOURS[-1]} h and more")
         hours = self._since("h").dt.total_seconds() / 3600
-        return pd.cut(hours, [*_SINCE, np.inf], right=False, labels=names)
+        return pd.cut(hours, [*_SINCE_HOURS, np.inf], right=False, labels=names)
 
     def _since_days(self) -> pd.Series:
         days = self._since("D").dt.days
@@ -205,7 +203,7 @@ class Units:
         return pd.cut(days, range(last + 2), right=False, labels=names)
 
     def _since(self, unit: str) -> pd.Series:
-        """Time since posting; none for Tweets posted before the series begins."""
+        """Time since posting; missing for Tweets that were posted before the series began."""
         posted, time = self._posted().dt.floor(unit), self._time()
         return (time - posted).where((posted >= time.min()) & (time >= posted))
 
@@ -219,7 +217,7 @@ class Units:
     def _time(self) -> pd.Series:
         if "time" not in self.frame.columns:
             raise AnalysisError(
-                "These figures are sums, not a series.", advice='Ask for them by="day" or "hour".'
+                "These figures are sums, not a series.", advice='Fetch them by="day" or "hour".'
             )
         return self.frame["time"]
 
@@ -241,29 +239,18 @@ def series_rows(counts: Counts, summed: list[str], left_out: list[str]) -> pd.Da
     return rows[chosen].reset_index(drop=True)
 
 
-def _span(start: int, end: int | None) -> str:
-    if end is None:
-        return f"{start} h and more"
-    return f"{start} h" if end == start + 1 else f"{start}–{end - 1} h"
-
-
 def _filled(groups: Mapping[str, pd.Series]) -> dict[str, np.ndarray]:
     """The groups that have any row, as masks."""
     masks = {label: chosen.fillna(False).to_numpy(dtype=bool) for label, chosen in groups.items()}
     return {label: mask for label, mask in masks.items() if mask.any()}
 
 
-def _opposite(label: str) -> str:
-    """The group of the Tweets without what a group by content has."""
-    return f"no {label.partition(' ')[2]}"
-
-
 def permutation_p(first: pd.DataFrame, second: pd.DataFrame) -> float:
     """Two-sided p-value that two groups of Tweets have one hidden share.
 
     The statistic is the sum over the smaller group of ``hidden - share * engagements``, with
-    the share of both together. It is compared with its values under random dealings of the
-    Tweets (Phipson and Smyth 2010 for the one that is added). The draws have a fixed seed.
+    the share of both together. It is compared with its values under random assignments of the
+    Tweets, with a fixed seed. The observed assignment is one of them (Phipson and Smyth 2010).
     """
     small, large = sorted((first, second), key=len)
     both = pd.concat([small, large])
@@ -281,7 +268,7 @@ def permutation_p(first: pd.DataFrame, second: pd.DataFrame) -> float:
 
 
 def holm(p_values: list[float]) -> list[float]:
-    """P-values adjusted for their number by Holm's step-down method, in the order given."""
+    """P-values adjusted for their number by Holm's step-down method, in the same order."""
     count, adjusted, highest = len(p_values), [0.0] * len(p_values), 0.0
     for rank, place in enumerate(sorted(range(count), key=p_values.__getitem__)):
         highest = max(highest, min(1.0, (count - rank) * p_values[place]))

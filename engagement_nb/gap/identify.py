@@ -1,21 +1,20 @@
-"""Which metrics are part of engagements: what the Tweets show, and what they leave open.
+"""Which metrics are part of engagements, and which the Tweets leave undetermined.
 
-A set of metrics *fits* a Tweet when it sums to engagements exactly. It *exceeds* a Tweet when
-it sums to more, which the true set cannot do if all counters were read at one moment. The score
-of a set is the number of Tweets that it fits, less `FITS_PER_EXCESS` for each Tweet that it
-exceeds.
+A set of metrics *fits* a Tweet if it sums to engagements exactly. It *exceeds* a Tweet if it sums
+to more, which the true set cannot do if all counters were read at one moment. The score of a set is
+the number of Tweets that it fits, less `FITS_PER_EXCESS` for each Tweet that it exceeds.
 
 1. *The best set* is the one with the highest score. A local search finds it by adding, removing
    or exchanging one metric at a time, from several starts.
-2. A metric is *counted* if Tweets that fit with it do not fit without it, more often than chance
-   explains, and if the best set without it also loses more fits than chance explains: no other
-   metric can stand in for it.
+2. A metric is *counted* if more Tweets than chance explains fit with it and not without it, and if
+   the best set without it also loses more fits than chance explains, so that no other metric can
+   stand in for it.
 3. A metric is *not counted in full* if, on enough Tweets, the counted metrics leave less than
    `HARDLY_ANY` of it.
 4. Every other metric is *undetermined*.
 
-No step looks at a name or at the order of columns or rows, so neither can change a verdict.
-`docs/method.md` gives the reasons, the studies of each constant, and the limits.
+No step uses a name or the order of columns or rows, so neither can change a verdict.
+`docs/method.md` has the reasons, a study of each constant, and the limits.
 """
 
 from __future__ import annotations
@@ -30,26 +29,26 @@ from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.vocabulary import METRICS
 
 TOLERANCE = 0.002
-"""Share of the Tweets with a metric that may speak against it: wrong rows."""
+"""Share of the Tweets with a metric that may contradict it because their rows are wrong."""
 CHANCE = 0.003
-"""A verdict needs evidence that is less probable than this if the opposite is true."""
+"""Evidence for a verdict must be less probable than this if the verdict is false."""
 FITS_PER_EXCESS = 3
 """Tweets for a verdict that outweigh one Tweet against it."""
 LEAST_TWEETS = 3
 """Tweets that a verdict needs, however improbable chance is."""
 TOGETHER = 20
-"""Exact fits of the counted metrics that show, without an excess, counters read together."""
+"""Exact fits of the counted metrics, without an excess, that show counters read together."""
 SEARCHED = 20_000
-"""Tweets that the search looks at, for speed; what it finds is judged on all of them."""
+"""Tweets that the search uses, for speed; verdicts use all Tweets."""
 HARDLY_ANY = 0.25
-"""Share of a metric: a Tweet that leaves less than this of it speaks against it."""
+"""A Tweet that leaves less than this share of a metric is evidence against the metric."""
 
 COUNTED, NOT_COUNTED, UNDETERMINED = "counted", "not counted in full", "undetermined"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the Tweets show about one metric.
+    """The verdict on one metric, with its evidence.
 
     Parameters
     ----------
@@ -58,17 +57,17 @@ class Verdict:
     verdict
         `COUNTED`, `NOT_COUNTED` or `UNDETERMINED`.
     in_hidden
-        Whether hidden engagement is what remains after this metric too.
+        Whether hidden engagement is computed with this metric as part of engagements.
     posts_above_zero
         Tweets with the metric above zero and engagements known.
     contradictions, contradicted_share
-        Number and share of those on which the metrics taken as part, with this one, sum to more
-        than engagements; the share is None where there are none.
+        Number and share of the Tweets above zero that the included metrics, with this one,
+        exceed; the share is None if no Tweet is above zero.
     tight
-        Of those: Tweets on which they sum to engagements exactly.
+        Tweets above zero that they fit exactly.
     weight
-        Share of the metric that engagements include, as far as the Tweets show one; None where
-        they cannot tell. A diagnostic of metrics that are not counted in full.
+        Share of the metric that engagements include, for a metric not counted in full; None if
+        the Tweets do not show one. A diagnostic.
     stand_in
         Wire name of a metric that could stand in for this one; empty if there is none.
     expected
@@ -92,7 +91,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class MetricSet:
-    """A set of metrics (positions) and what it leaves of engagements, Tweet by Tweet."""
+    """A set of metrics (positions), and what it leaves of the engagements of each Tweet."""
 
     members: frozenset[int]
     left: np.ndarray
@@ -113,10 +112,10 @@ Step = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Tweets:
-    """The Tweets that can speak of sets, and the search among the sets.
+    """The Tweets that are evidence, and the search for a set.
 
-    An unknown figure counts as 0, the least it can be: a sum that is too large without it is
-    too large with it, and one that fits without it leaves nothing for it.
+    An unknown figure counts as 0, the least it can be: a set that exceeds a Tweet without the
+    figure also exceeds it with the figure.
     """
 
     def __init__(self, values: np.ndarray, engagements: np.ndarray) -> None:
@@ -124,7 +123,7 @@ class Tweets:
         self.above = self.values > 0
         self.n_nonzero = self.above.sum(axis=1)
         self.used = [j for j in range(len(self.values)) if self.n_nonzero[j]]
-        # Breaks ties of the search by the figures alone, never by a name or a position.
+        # Ties of the search are broken by the figures, never by a name or a position.
         self.size = {
             j: (exact_sum(self.values[j]), int(self.n_nonzero[j]), int(self.values[j].max()))
             for j in self.used
@@ -133,12 +132,12 @@ class Tweets:
 
     @classmethod
     def of(cls, counts: Counts) -> Tweets:
-        """The Tweets whose engagements are known, and that have any figure above zero."""
+        """Tweets with known engagements and any figure above zero."""
         used = counts.judged & ((counts.engagements > 0) | (counts.values > 0).any(axis=0))
         return cls(counts.values[:, used], counts.engagements[used])
 
     def thinned(self) -> Tweets:
-        """At most `SEARCHED` of the Tweets, evenly by their figures: enough to find a set."""
+        """At most `SEARCHED` of the Tweets, spread evenly over their sizes."""
         if len(self.engagements) <= SEARCHED:
             return self
         order = np.lexsort((self.values.sum(axis=0), self.engagements))
@@ -146,7 +145,7 @@ class Tweets:
         return Tweets(self.values[:, rows], self.engagements[rows])
 
     def set_of(self, members: Iterable[int]) -> MetricSet:
-        """A set and what it leaves."""
+        """A set, and what it leaves."""
         chosen = frozenset(members)
         left = self.engagements - self.values[sorted(chosen)].sum(axis=0, dtype=np.int64)
         return MetricSet(chosen, left)
@@ -163,9 +162,9 @@ class Tweets:
         return MetricSet((given.members | {*add}) - {*drop}, left)
 
     def best(self) -> MetricSet:
-        """The set with the highest score; of metrics that change no score, all are in it."""
+        """The set with the highest score, with all metrics that do not change the score."""
         plain = [self.set_of(self.used), self.set_of(())]
-        # Exact fits are a needle in a haystack: a score that rewards nearness leads to them.
+        # Exact fits are rare among all sets; a score that rewards nearness leads to them.
         starts = [*plain, *(self.climb(given, self._nearness) for given in plain)]
         found = max((self.climb(given, score) for given in starts), key=lambda s: score(s.left))
         for j in sorted(set(self.used) - found.members, key=self.size.__getitem__, reverse=True):
@@ -175,7 +174,7 @@ class Tweets:
         return found
 
     def climb(self, given: MetricSet, by: Score, fixed: frozenset[int] = frozenset()) -> MetricSet:
-        """The best set within reach of single steps; metrics of ``fixed`` stay in or out."""
+        """Improve a set step by step to a local optimum, without moving metrics of ``fixed``."""
         free = [j for j in self.used if j not in fixed]
         while True:
             inside = [j for j in free if j in given.members]
@@ -190,13 +189,10 @@ class Tweets:
 
     def _better(self, given: MetricSet, by: Score, steps: list[Step]) -> Step | None:
         """The step that raises the score most; None if none does."""
-        found, top = None, by(given.left) + 1e-9
-        key: tuple[object, ...] = (top,)
-        for step in steps:
-            value = by(self.step(given, *step).left)
-            if value > top and (new := self._key(value, step)) > key:
-                found, key = step, new
-        return found
+        top = by(given.left) + 1e-9
+        scored = [(by(self.step(given, *step).left), step) for step in steps]
+        higher = [(value, step) for value, step in scored if value > top]
+        return max(higher, key=lambda found: self._key(*found))[1] if higher else None
 
     def _key(self, value: float, step: Step) -> tuple[object, ...]:
         add, drop = step
@@ -204,7 +200,7 @@ class Tweets:
         return (value, *sizes)
 
     def _nearness(self, left: np.ndarray) -> float:
-        """Less what is left, and more so what is too much, as shares of engagements."""
+        """Minus the sum of what is left and, weighted, of what is too much, per engagement."""
         shares = left * self._scale
         return -float(np.where(shares < 0, np.minimum(-shares, 1) * FITS_PER_EXCESS, shares).sum())
 
@@ -216,14 +212,14 @@ def score(left: np.ndarray) -> float:
 
 
 def convincing(tweets_for: int, against: int, chance: float) -> bool:
-    """Whether Tweets for a verdict outweigh those against it, and are too many for chance.
+    """Whether the Tweets for a verdict outweigh those against it and are not due to chance.
 
     Parameters
     ----------
     tweets_for, against
         Tweets on either side.
     chance
-        Probability that a Tweet speaks for the verdict if it is false (a sign test).
+        Probability that a Tweet is for the verdict if the verdict is false (a sign test).
     """
     if tweets_for < LEAST_TWEETS or tweets_for < FITS_PER_EXCESS * against:
         return False
@@ -292,14 +288,14 @@ def judge(counts: Counts, tolerance: float = TOLERANCE) -> tuple[list[Verdict], 
 
 
 def _speaking(tweets: Tweets, given: MetricSet, j: int) -> tuple[int, int]:
-    """Tweets with a metric that a set with it fits, and that it exceeds."""
+    """Tweets above zero that the set with the metric fits, and that it exceeds."""
     given = given if j in given.members else tweets.step(given, [j])
     above = tweets.above[j]
     return int(np.count_nonzero(above & given.fits)), int(np.count_nonzero(above & given.exceeds))
 
 
 def _stand_in(tweets: Tweets, few: Tweets, best: MetricSet, j: int) -> tuple[int, ...] | None:
-    """Empty if a metric of the best set is counted; metrics that could stand in for it; or None."""
+    """Metrics that can stand in for one of the best set: () if it is counted, None if unknown."""
     fits, against = _speaking(tweets, best, j)
     chance = _chance_fit(tweets, best, j)
     if not convincing(fits, against, chance):
@@ -316,10 +312,10 @@ def _stand_in(tweets: Tweets, few: Tweets, best: MetricSet, j: int) -> tuple[int
 
 
 def _chance_fit(tweets: Tweets, best: MetricSet, j: int) -> float:
-    """Chance of a Tweet to fit by accident if the metric is not counted.
+    """Probability that a Tweet fits by accident if the metric is not counted.
 
-    Then what the other metrics leave must equal it to the unit. How often that happens, and how
-    often less is left, is counted on Tweets of like size that have none of the metric.
+    What the other metrics leave would then equal the metric exactly. How often that happens, and
+    how often less is left, is counted on Tweets of similar size without the metric.
     """
     fit = tweets.above[j] & best.fits
     if not fit.any():
@@ -331,12 +327,12 @@ def _chance_fit(tweets: Tweets, best: MetricSet, j: int) -> float:
     figures, times = np.unique(tweets.values[j][fit], return_counts=True)
     up_to = np.searchsorted(left, figures, side="right")
     equal = up_to - np.searchsorted(left, figures, side="left")
-    # One half, with the weight of three Tweets, where there are few to count on.
+    # A prior of one half with the weight of three Tweets, for when there are few.
     return float(np.average((equal + 1.5) / (up_to + 3), weights=times))
 
 
 def _starves(tweets: Tweets, core: MetricSet, j: int, tolerance: float, together: bool) -> bool:
-    """Whether the counted metrics leave hardly any of a metric, on enough Tweets."""
+    """Whether the counted metrics leave hardly any of a metric on enough Tweets."""
     above, values, left = tweets.above[j], tweets.values[j], core.left
     starved = int(np.count_nonzero(above & (left >= 0) & (left < HARDLY_ANY * values)))
     against = int(np.count_nonzero(above & ((left < 0) | (left == values))))
@@ -347,10 +343,10 @@ def _starves(tweets: Tweets, core: MetricSet, j: int, tolerance: float, together
 
 
 def _weight(tweets: Tweets, core: MetricSet, j: int) -> float | None:
-    """Low quantile of the share of a metric that the counted ones leave; None if it can't tell.
+    """Share of a metric that is counted: a low quantile of what is left for it; None if unknown.
 
-    Tweets that hide nothing leave just the share that is counted. Where they are many, the 5th
-    and the 25th percentile lie close together; where most Tweets hide something, they do not.
+    On Tweets that hide nothing, exactly the counted share is left. If there are many of them, the
+    5th and the 25th percentile are close together; if most Tweets hide something, they are not.
     """
     rows = tweets.values[j] >= 5
     if np.count_nonzero(rows) < TOGETHER:
@@ -361,23 +357,22 @@ def _weight(tweets: Tweets, core: MetricSet, j: int) -> float | None:
 
 
 OUTSIDE_ELSEWHERE = frozenset({"video_views", "media_views", "bookmarks", "shares"})
-"""Not part of engagements in any real export whose Tweets could tell."""
+"""Not counted in any real export that could tell."""
 
 
 def _expected(name: str) -> str:
-    """What the vendor's documents say about a metric's part in engagements."""
+    """What the vendor's documents say about a metric."""
     return METRICS[name].expected if name in METRICS else "not said"
 
 
 def _take_as_part(
     tweets: Tweets, core: MetricSet, undetermined: list[int], names: tuple[str, ...]
 ) -> MetricSet:
-    """The metrics whose sum is subtracted from engagements: counted, and presumably counted.
+    """The metrics that hidden engagement subtracts: those counted or presumed counted.
 
-    An undetermined metric is presumed counted if the documents say so, or if they say nothing
-    and it is not outside in other exports (`OUTSIDE_ELSEWHERE`), unless the Tweets contradict
-    it together with those taken before it. Documents enter here and nowhere else: neither
-    verdicts nor the bounds of hidden engagement depend on them.
+    An undetermined metric is presumed counted if the documents say so, or if they say nothing and
+    it is not in `OUTSIDE_ELSEWHERE`, unless the Tweets contradict it together with those added
+    before it. Only this step uses documents: verdicts and bounds do not depend on them.
     """
     documented = {j: _expected(names[j]) == "counted" for j in undetermined}
     presumed = [

@@ -1,12 +1,12 @@
 """Confidence intervals of ratios of sums, such as shares of engagements, and of their differences.
 
 A share such as hidden / engagements is a ratio of two sums over Tweets, and a few Tweets can
-carry most of both. Korn and Graubard (1998) give Clopper and Pearson's exact binomial limits
-for such data, on an *effective* number of trials that has the variance of the ratio. Where few
-Tweets hide anything, the largest Tweets that could are often not among those seen, and that
-variance is too small; so the variance that Tweets would have if their shares did not depend on
-their sizes is a lower bound. The interval needs no random draws, stays within 0 and 1, and has
-an upper limit above 0 where nothing was seen. `docs/method.md` reports its coverage.
+carry most of both. Korn and Graubard (1998) apply Clopper and Pearson's exact binomial limits to
+such data, with an *effective* number of trials that has the variance of the ratio. If few Tweets
+hide anything, the sample often lacks the large Tweets that do, and that variance is too small. The
+variance that Tweets would have if their shares did not depend on their sizes is therefore a lower
+bound. The interval needs no random draws, stays within 0 and 1, and has an upper limit above 0 even
+if nothing is hidden. `docs/method.md` reports its coverage.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Interval(NamedTuple):
 
 
 ANY_SHARE = Interval(0.0, 1.0)
-"""The interval where nothing is known of the share: no Tweet, or a single one."""
+"""The interval if nothing is known about the share: no Tweet, or a single one."""
 
 
 def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> Interval:
     """Confidence interval of the share ``sum(part) / sum(whole)``.
 
-    It estimates the share that Tweets like these have in expectation, if the Tweets are
-    independent draws. Over the Tweets at hand the share is known and needs no interval.
+    It is for the share that such Tweets have on average, if the Tweets are independent draws.
+    The share of the Tweets at hand is known and needs no interval.
 
     Parameters
     ----------
@@ -49,18 +49,18 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
     Returns
     -------
     Interval
-        ``(low, high)``. `ANY_SHARE` where fewer than two units have any ``whole``.
+        ``(low, high)``. `ANY_SHARE` if fewer than two units have any ``whole``.
 
     Raises
     ------
     ValueError
-        The shapes differ, a ``whole`` is negative, or the sums are no share.
+        The shapes differ, a ``whole`` is negative, or the sums are not a share.
 
     Notes
     -----
     With weights ``w = whole / sum(whole)``, Kish's effective number of units is
-    ``k = 1 / sum(w**2)``, and ``k`` is the number of trials where the share ``p`` is 0 or 1.
-    Else the number of trials is ``p (1 - p) / v``, with the larger of two variances ``v``:
+    ``k = 1 / sum(w**2)``. The number of trials is ``k`` if the share ``p`` is 0 or 1. Otherwise it
+    is ``p (1 - p) / v`` with the larger of two variances ``v``:
 
     - of the ratio, ``sum(r**2 / (1 - w)) / sum(whole)**2`` with residuals
       ``r = part - p * whole`` (linearised, with the HC2 correction for leverage), times
@@ -79,7 +79,7 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
         raise ValueError(f"part and whole need the same shape (n,): {parts.shape}, {wholes.shape}.")
     if (wholes < 0).any():
         raise ValueError("whole is negative for some unit.")
-    # In an order of their own, so that the order of the units cannot change the last digit.
+    # Sorted, so that the order of the units cannot change the last digit.
     order = np.lexsort((parts, wholes))
     parts, wholes = parts[order][wholes[order] > 0], wholes[order][wholes[order] > 0]
     units, total = len(wholes), wholes.sum()
@@ -87,7 +87,7 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
         return ANY_SHARE
     share = parts.sum() / total
     if not 0 <= share <= 1:
-        raise ValueError(f"sum(part) / sum(whole) is no share: {share:g}.")
+        raise ValueError(f"sum(part) / sum(whole) is not a share: {share:g}.")
     weights = wholes / total
     kish = 1 / (weights**2).sum()
     if share in (0, 1):
@@ -104,7 +104,7 @@ def share_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
 
 
 def ratio_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> Interval:
-    """Confidence interval of the ratio ``sum(part) / sum(whole)`` where it is not a share.
+    """Confidence interval of the ratio ``sum(part) / sum(whole)`` if it is not a share.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def ratio_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
     -------
     Interval
         By the delta method for the logarithm of the ratio, with Student's t. It is wrong for
-        small samples of very unequal units: `docs/method.md` reports its coverage.
+        small samples of very unequal units.
     """
     parts, wholes = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     parts, wholes = parts[wholes > 0], wholes[wholes > 0]
@@ -126,7 +126,7 @@ def ratio_interval(part: ArrayLike, whole: ArrayLike, level: float = 0.95) -> In
         return Interval(0.0, np.inf)
     tail = (1 + level) / 2
     if not parts.any():
-        # The largest Poisson mean under which no event at all is as likely as the tail.
+        # The largest Poisson mean for which no event is as likely as the tail.
         return Interval(0.0, float(-np.log(1 - tail) / total))
     ratio = parts.sum() / total
     variance = ((parts - ratio * wholes) ** 2).sum() * units / (units - 1) / total**2
@@ -144,14 +144,14 @@ def difference_interval(
     first, second
         A value and its confidence interval each, of the same level.
     correlation
-        Of the two estimates. Without it they are taken as independent, which makes the interval
-        too wide for figures of the same Tweets.
+        Of the two estimates. 0 means independent, which makes the interval too wide for figures
+        of the same Tweets.
 
     Notes
     -----
     For intervals that are symmetric about their values, this is the formula of Zou and Donner.
-    For skewed ones and a positive correlation, theirs makes the interval of two equal readings
-    wide. So the uncertainty that both sides share is taken from limits on the same side: where
+    For skewed ones with a positive correlation, theirs makes the interval of two equal readings
+    wide. Therefore the uncertainty that both sides share is taken from limits on the same side: if
     one estimate is too high, so is the other.
 
     References

@@ -1,8 +1,8 @@
-"""What does not add up in the figures themselves, whatever the counted set."""
+"""Oddities of the figures themselves, whichever metrics are counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -13,125 +13,97 @@ from engagement_nb.metrics import metric_columns
 from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS, label
 from engagement_nb.words import counted, number, sentence
 
-COLUMNS = ["oddity", "tweets", "of", "reading", "examples"]
 EXAMPLES = 5
+"""Ids that a row names."""
+_Found = tuple[str, np.ndarray | pd.Series, int, str]
+"""An oddity, the Tweets that have it as a mask, how many were examined, and a sentence on them."""
 
 
 def find_oddities(
     counts: Counts, summed: list[str], earlier: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """One row an oddity that there is; see `engagement_nb.gap.shown.Gap.oddities`."""
-    rows = [
-        found
-        for look in (_without_url, _more_than_seen, _unseen, _too_large, _before_2017)
-        if (found := look(counts, summed))
-    ]
+    """One row per oddity that occurs; see `engagement_nb.Gap.oddities`."""
+    found = [(counts.frame, *oddity) for oddity in _in_one_snapshot(counts, summed)]
     if earlier is not None:
-        rows += fallen(counts, earlier)
-    return pd.DataFrame(rows, columns=COLUMNS)
+        pairs = _paired(counts.frame, earlier)
+        found += [(pairs, *oddity) for oddity in _fallen(pairs)]
+    rows = [
+        [oddity, int(which.sum()), of, reading, ", ".join(_ids(frame)[which].head(EXAMPLES))]
+        for frame, oddity, which, of, reading in found
+        if which.any()
+    ]
+    return pd.DataFrame(rows, columns=["oddity", "tweets", "of", "reading", "examples"])
 
 
-def _row(
-    counts: Counts, oddity: str, which: np.ndarray, of: int, reading: Callable[[int], str]
-) -> dict[str, object]:
-    places = np.flatnonzero(which)
-    if not len(places):
-        return {}
-    ids = counts.frame["tweet_id"] if "tweet_id" in counts.frame.columns else None
-    examples = [] if ids is None else [str(ids.iloc[place]) for place in places[:EXAMPLES]]
-    return {
-        "oddity": oddity,
-        "tweets": len(places),
-        "of": of,
-        "reading": reading(len(places)),
-        "examples": ", ".join(examples),
-    }
+def _ids(frame: pd.DataFrame) -> pd.Series:
+    return frame.get("tweet_id", pd.Series("", index=frame.index)).astype("string")
 
 
-def _without_url(counts: Counts, _: list[str]) -> dict[str, object]:
-    if "url_clicks" not in counts.names or "has_url" not in counts.frame.columns:
-        return {}
-    told = counts.frame["has_url"].astype("boolean")
-    no_url = (~told).fillna(False).to_numpy(dtype=bool)
-    clicks = counts.values[counts.names.index("url_clicks")]
-    which = no_url & (clicks > 0)
-    total = number(int(clicks[which].sum()))
-    return _row(counts, "URL clicks without a URL", which, int(no_url.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} without a URL in the text {'has' if n == 1 else 'have'} {total}"
-        " URL clicks. Clicks on hashtags count as URL clicks; clicks on media or cards may too."
-    ))  # fmt: skip
-
-
-def _more_than_seen(counts: Counts, _: list[str]) -> dict[str, object]:
+def _in_one_snapshot(counts: Counts, summed: list[str]) -> Iterator[_Found]:
+    frame, judged, engagements = counts.frame, counts.judged, counts.engagements
+    if "url_clicks" in counts.names and "has_url" in frame:
+        no_url = frame["has_url"].astype("boolean").eq(False).fillna(False).to_numpy(dtype=bool)
+        clicks = counts.sums(["url_clicks"])
+        which = no_url & (clicks > 0)
+        yield "URL clicks without a URL", which, int(no_url.sum()), (
+            f"{_tweets(which)} without a URL in the text {_verb(which)}"
+            f" {number(clicks[which].sum())} URL clicks. Clicks on hashtags count as URL clicks;"
+            " clicks on media or cards may too."
+        )  # fmt: skip
     seen, known = counts.impressions
-    both = known & counts.judged
-    which = both & (counts.engagements > seen) & (seen > 0)
-    return _row(counts, "more engagements than impressions", which, int(both.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} {'has' if n == 1 else 'have'} more engagements than impressions:"
-        " one person can engage several times, and engagements include promoted ones while"
-        " impressions do not."
-    ))  # fmt: skip
-
-
-def _unseen(counts: Counts, _: list[str]) -> dict[str, object]:
-    seen, known = counts.impressions
-    both = known & counts.judged
-    which = both & (seen == 0) & (counts.engagements > 0)
-    return _row(counts, "engagements without impressions", which, int(both.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} {'has' if n == 1 else 'have'} engagements but no impressions."
-    ))  # fmt: skip
-
-
-def _too_large(counts: Counts, summed: list[str]) -> dict[str, object]:
-    which = counts.judged & (counts.sums(summed) > counts.engagements)
-    return _row(counts, "impossible rows", which, int(counts.judged.sum()), lambda n: (
-        f"On {counted(n, 'Tweet')} the metrics that are part of engagements sum to more than"
+    both = known & judged
+    which = both & (engagements > seen) & (seen > 0)
+    yield "more engagements than impressions", which, int(both.sum()), (
+        f"{_tweets(which)} {_verb(which)} more engagements than impressions: one person can engage"
+        " several times, and engagements include promoted ones while impressions do not."
+    )  # fmt: skip
+    which = both & (seen == 0) & (engagements > 0)
+    yield "engagements without impressions", which, int(both.sum()), (
+        f"{_tweets(which)} {_verb(which)} engagements but no impressions."
+    )  # fmt: skip
+    which = judged & (counts.sums(summed) > engagements)
+    yield "impossible rows", which, int(judged.sum()), (
+        f"On {_tweets(which)} the metrics that are part of engagements sum to more than"
         " engagements: the counters were read at different moments, or the row is incorrect."
-    ))  # fmt: skip
+    )  # fmt: skip
+    if "media_views" in counts.names and "created_at" in frame:
+        old = frame["created_at"].lt(MEDIA_VIEWS_LEFT_ENGAGEMENTS).fillna(False).to_numpy(bool)
+        views = counts.sums(["media_views"])
+        which = old & (views > 0) & judged
+        left = engagements - counts.sums([name for name in summed if name != "media_views"])
+        # The date from the documents is repeated only if these Tweets leave room for their views.
+        if (left >= views)[which].all():
+            yield "media views from before 2017-10-09", which, int(old.sum()), (
+                f"{_tweets(which)} {_verb(which, 'was', 'were')} posted before 2017-10-09, when"
+                " the API still counted media views as engagements: analyze earlier and later"
+                " Tweets separately."
+            )  # fmt: skip
 
 
-def _before_2017(counts: Counts, summed: list[str]) -> dict[str, object]:
-    if "media_views" not in counts.names or "created_at" not in counts.frame.columns:
-        return {}
-    old = counts.frame["created_at"] < pd.Timestamp(MEDIA_VIEWS_LEFT_ENGAGEMENTS)
-    views = counts.values[counts.names.index("media_views")]
-    which = old.fillna(False).to_numpy(dtype=bool) & (views > 0) & counts.judged
-    # The documents' date is repeated only where these Tweets leave room for their views.
-    others = [name for name in summed if name != "media_views"]
-    if ((counts.engagements - counts.sums(others))[which] < views[which]).any():
-        return {}
-    return _row(counts, "media views from before 2017-10-09", which, int(old.sum()), lambda n: (
-        f"{counted(n, 'Tweet')} {'was' if n == 1 else 'were'} posted before 2017-10-09, when the"
-        " API still counted media views as engagements: analyze earlier and later Tweets"
-        " separately."
-    ))  # fmt: skip
-
-
-def fallen(counts: Counts, earlier: pd.DataFrame) -> list[dict[str, object]]:
-    """Counters that are lower than in an earlier snapshot of the same Tweets, one row a metric."""
+def _paired(now: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """Tweets of both snapshots, with their later counts and by how much each fell."""
     before, _ = one_row_a_tweet(checked(earlier))
-    now = counts.frame
     if "tweet_id" not in before.columns or "tweet_id" not in now.columns:
         raise AnalysisError("Two snapshots need the column tweet_id to be compared.")
-    shared = [name for name in metric_columns(before) if name in now.columns]
-    pairs = now[["tweet_id", *shared]].merge(
-        before[["tweet_id", *shared]], on="tweet_id", suffixes=("", " before")
-    )
-    rows = []
-    for name in shared:
-        lost = (pairs[f"{name} before"] - pairs[name]).fillna(0)
-        fell = lost > 0
-        if not fell.any():
-            continue
-        rows.append(
-            {
-                "oddity": f"{label(name)} fell",
-                "tweets": int(fell.sum()),
-                "of": len(pairs),
-                "reading": f"{sentence(label(name))} fell by {number(int(lost[fell].sum()))} in"
-                f" all on {counted(int(fell.sum()), 'Tweet')} since the earlier snapshot: people"
-                " undo likes and follows, and accounts are removed.",
-                "examples": ", ".join(pairs.loc[fell, "tweet_id"].head(EXAMPLES).astype(str)),
-            }
-        )
-    return rows
+    names = [name for name in metric_columns(before) if name in now.columns]
+    pairs = now[["tweet_id", *names]].merge(before[["tweet_id", *names]], on="tweet_id")
+    lost = {name: (pairs[f"{name}_y"] - pairs[f"{name}_x"]).fillna(0) for name in names}
+    return pairs[["tweet_id"]].assign(**lost)
+
+
+def _fallen(pairs: pd.DataFrame) -> Iterator[_Found]:
+    for name in pairs.columns.drop("tweet_id"):
+        which = pairs[name] > 0
+        yield f"{label(name)} fell", which, len(pairs), (
+            f"{sentence(label(name))} fell by {number(pairs.loc[which, name].sum())} in all on"
+            f" {_tweets(which)} since the earlier snapshot: people undo likes and follows, and"
+            " accounts are removed."
+        )  # fmt: skip
+
+
+def _tweets(which: np.ndarray | pd.Series) -> str:
+    return counted(int(which.sum()), "Tweet")
+
+
+def _verb(which: np.ndarray | pd.Series, one: str = "has", many: str = "have") -> str:
+    return one if which.sum() == 1 else many

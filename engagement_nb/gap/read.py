@@ -1,4 +1,4 @@
-"""From frames to plain arrays: what is checked, what counts as unknown, what is one Tweet."""
+"""From frames to arrays: checks, missing figures, and one row per Tweet."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements",
                    "retweets", "reposts", "post text", "tweet text"}  # fmt: skip
 """Columns of X's export files in English, in lower case."""
 LARGEST = 10**17
-"""Counts above it are refused: twenty of them would no longer fit 64 bits."""
+"""Counts above it are refused, because sums of a hundred would not fit in 64 bits."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """One row a Tweet, as arrays.
+    """Figures with one row per Tweet, as arrays.
 
     Parameters
     ----------
     frame
-        The frame they were read from, one row a Tweet, in the same order.
+        The frame that they were read from, one row per Tweet, in the same order.
     names
-        The candidates: metric columns but impressions and engagements.
+        The candidates: metric columns except impressions and engagements.
     values
         (metrics, Tweets), int64; 0 where unknown.
     known
@@ -39,11 +39,11 @@ class Counts:
     engagements
         (Tweets,), int64; 0 where unknown.
     judged
-        (Tweets,): whether engagements is known, so that the Tweet says anything at all.
+        (Tweets,): whether engagements is known, so that the Tweet is evidence.
     dropped
-        Rows that repeated a Tweet word for word and were counted once.
+        Rows that repeated a Tweet with the same figures and were ignored.
     series
-        The rows as they came, a Tweet and hour or day each; None unless they are a series.
+        The original rows of a series, one per Tweet and hour or day; None for other figures.
     """
 
     frame: pd.DataFrame
@@ -59,31 +59,31 @@ class Counts:
         return len(self.engagements)
 
     def sums(self, members: Sequence[str]) -> np.ndarray:
-        """Sum of some metrics a Tweet, the unknown ones as 0: the least it can be."""
+        """Sum of some metrics per Tweet with 0 for unknown figures, so the least it can be."""
         total = np.zeros(len(self), dtype=np.int64)
         for name in members:
             total += self.values[self.names.index(name)]
         return total
 
     def complete(self, members: Sequence[str]) -> np.ndarray:
-        """Which Tweets have engagements and every one of some metrics."""
+        """Which Tweets have engagements and all of some metrics."""
         return self.judged & self.known[[self.names.index(name) for name in members]].all(axis=0)
 
     @cached_property
     def impressions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Impressions with 0 for unknown, and which are known: (Tweets,) each."""
+        """Impressions with 0 for unknown, and which are known; two arrays (Tweets,)."""
         return column_counts(self.frame, "impressions")
 
 
 def open_figures(
     metrics: Metrics | pd.DataFrame | Iterable[pd.DataFrame], about: About | None = None
 ) -> tuple[Counts, About, dict[str, Any] | None]:
-    """The arrays of what `engagement_nb.explore_gap` takes, where they come from, and its facts.
+    """Arrays, source and facts of what `engagement_nb.explore_gap` takes.
 
     Raises
     ------
     AnalysisError
-        What is given has no figures by Tweet, or they cannot be read: see `read_counts`.
+        There are no figures by Tweet, or they cannot be read: see `read_counts`.
     """
     facts = None
     if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
@@ -104,34 +104,33 @@ def open_figures(
         about = about or About("frame", "frame")
     if about.kind in ("overview", "video"):
         raise AnalysisError(
-            f"An {about.kind} file has no clicks and expands, so nothing can be said from it about"
-            " hidden engagements; its totals by day are in metrics.frame."
+            "An overview file has no clicks and expands, so it cannot tell what is hidden; its"
+            " totals by day are in metrics.frame."
             if about.kind == "overview"
             else "A video file has no engagements; its views by day are in metrics.frame.",
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
     if "time" in frame.columns and "tweet_id" not in frame.columns and not about.kind:
         raise AnalysisError(
-            "These figures are a series (column time) without the column tweet_id, so it cannot"
-            " be told which rows belong to one Tweet.",
+            "These figures are a series (column time) without the column tweet_id, so it is not"
+            " known which rows belong to one Tweet.",
             advice="Add tweet_id, or sum the series up to one row per Tweet and drop time.",
         )
     return read_counts(frame), about, facts
 
 
 def read_counts(frame: pd.DataFrame) -> Counts:
-    """Check a frame and turn it into arrays, one row a Tweet.
+    """Check a frame and turn it into arrays with one row per Tweet.
 
-    A series (column ``time``) is summed over its hours or days; a sum over a missing figure is
-    missing. A Tweet that comes twice with the same figures is counted once; of several
-    snapshots (column ``read_at``) the last counts. Without a column of engagements no Tweet is
-    judged.
+    A series (column ``time``) is summed over its hours or days; a sum with a missing figure is
+    missing. A Tweet that occurs twice with the same figures is counted once. The last of several
+    snapshots (column ``read_at``) is used. Without a column of engagements no Tweet is judged.
 
     Raises
     ------
     AnalysisError
-        A count below zero, too large or not whole, or a Tweet that comes twice with different
-        figures.
+        A count is negative, too large or not whole, or a Tweet occurs twice with different
+        figures; and as in `checked`.
     """
     frame = checked(frame)
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
@@ -151,12 +150,12 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     AnalysisError
-        It is no frame, a column comes twice, ids are floats, or times cannot be read.
+        It is not a frame, a column occurs twice, ids are floats, or times cannot be read.
     """
     if not isinstance(frame, pd.DataFrame):
         raise AnalysisError(
-            f"Figures come as a DataFrame, not as {type(frame).__name__}.",
-            advice="See engagement_nb.connect for what gives one.",
+            f"Figures are given as a DataFrame, not as {type(frame).__name__}.",
+            advice="See engagement_nb.connect for sources that return one.",
         )
     if (
         len(metric_columns(frame)) < 2
@@ -168,9 +167,7 @@ def checked(frame: pd.DataFrame) -> pd.DataFrame:
         )
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
-        raise AnalysisError(
-            f"The column {twice[0]} comes twice.", advice="Keep the one that is meant."
-        )
+        raise AnalysisError(f"The column {twice[0]} occurs twice.", advice="Keep one of them.")
     frame = _with_text_ids(frame)
     zoned = pd.DatetimeTZDtype
     if "created_at" in frame.columns and not isinstance(frame["created_at"].dtype, zoned):
@@ -195,7 +192,7 @@ def _with_text_ids(frame: pd.DataFrame) -> pd.DataFrame:
         return frame
     if len(frame) and pd.api.types.is_float_dtype(frame["tweet_id"]):
         raise AnalysisError(
-            "The column tweet_id holds floats, which lose the last digits of an id.",
+            "The column tweet_id contains floats, which lose the last digits of an id.",
             advice='Read it as text: dtype={"tweet_id": "string"}.',
         )
     return frame.assign(tweet_id=frame["tweet_id"].astype("string"))
@@ -209,8 +206,8 @@ def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarra
     known = column.notna().to_numpy(dtype=bool, copy=True)
     if pd.api.types.is_bool_dtype(column.dtype) or column.dtype.kind in "mM":
         raise AnalysisError(
-            f"The column {name} holds {column.dtype} and no counts.",
-            advice="Leave it out, or give it another name.",
+            f"The column {name} contains {column.dtype}, not counts.",
+            advice="Leave it out, or rename it.",
         )
     if pd.api.types.is_integer_dtype(column.dtype):
         numbers = column.fillna(0).to_numpy(dtype=np.int64)
@@ -225,7 +222,7 @@ def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _whole_numbers(column: pd.Series) -> pd.Series:
-    """Texts as exact integers where they are such: a float would round the large ones."""
+    """Texts as exact integers if they are integers: a float would round large ones."""
     if column.dtype.kind in "mM":
         return column
     try:
@@ -235,14 +232,14 @@ def _whole_numbers(column: pd.Series) -> pd.Series:
 
 
 def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Sum a series, take the last snapshot, count an exact repeat once; else refuse repeats."""
+    """Sum a series, keep the last snapshot, drop exact repeats, refuse other repeats."""
     if "tweet_id" not in frame.columns:
         # Each row is a Tweet without an id, or a day of the whole account.
         return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
     if "time" in frame.columns:
         repeats = frame.duplicated(["tweet_id", "time"])
         if repeats.any():
-            raise _repeated(frame[repeats], "for the same hour or day", "Keep one row of them.")
+            raise _repeated(frame[repeats], "for the same hour or day", "Keep one of the rows.")
         return _summed(frame.drop(columns="time")), 0
     if not frame["tweet_id"].duplicated().any():
         return frame.reset_index(drop=True), 0
@@ -255,7 +252,7 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         raise _repeated(
             once[twice],
             "with different figures",
-            "Keep one row per Tweet, or add the column read_at so that the last one counts.",
+            "Keep one row per Tweet, or add the column read_at so that the last one is used.",
         )
     return once.reset_index(drop=True), len(frame) - len(once)
 
@@ -271,7 +268,7 @@ def _repeated(rows: pd.DataFrame, how: str, advice: str) -> AnalysisError:
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sums a Tweet; missing where one of the figures is."""
+    """Sums per Tweet; missing if one of the figures is."""
     metrics = metric_columns(frame)
     frame = frame.astype(dict.fromkeys(metrics, "Int64"))
     facts = [c for c in frame.columns if c not in {*metrics, "tweet_id"}]
@@ -283,10 +280,10 @@ def _summed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def gathered(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Pieces of a large dataset as one frame with a row a Tweet, small in memory.
+    """Pieces of a large dataset as one small frame with one row per Tweet.
 
-    A series is summed piece by piece, so what is kept grows with the Tweets and not with their
-    hours; a Tweet may come in several pieces. Texts are not kept.
+    A series is summed piece by piece, so memory grows with the Tweets and not with their hours. A
+    Tweet may be in several pieces. Texts are dropped.
     """
     pieces, series = [], False
     for piece in frames:
@@ -313,7 +310,7 @@ def _small(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def exact_sum(numbers: np.ndarray) -> int:
-    """Sum of int64 that cannot overflow: the halves of 32 bits are summed apart."""
+    """Sum of int64 without overflow: the upper and lower 32 bits are summed separately."""
     return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
 
 
@@ -324,7 +321,7 @@ def _refuse(frame: pd.DataFrame, wrong: np.ndarray, name: str, what: str) -> Non
     ids = [str(tweet_id) for tweet_id in tweets[wrong].unique()]
     where = "1 Tweet" if len(ids) == 1 else f"{len(ids):,} Tweets, the first"
     raise AnalysisError(
-        f"A count cannot be: {label(name)} ({name}) {what} on {where}: {ids[0]}.",
-        advice="Correct or leave out what is wrong there; a missing figure is <NA>.",
+        f"Impossible count: {label(name)} ({name}) {what} on {where}: {ids[0]}.",
+        advice="Correct it or set it to <NA>, a missing figure.",
         tweet_ids=ids,
     )

@@ -1,4 +1,4 @@
-"""What `explore_gap` finds, as figures and tables."""
+"""What `explore_gap` finds: figures and tables."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """Figures and tables of the gap; `engagement_nb.gap.shown.Gap` shows them.
+    """Figures and tables of the gap; `engagement_nb.Gap` adds oddities, charts and sentences.
 
     Parameters
     ----------
     counts
-        The figures, one row a Tweet.
+        The figures, one row per Tweet.
     verdicts
-        What the Tweets say of each metric.
+        A verdict on each metric.
     together
         Whether the counters were evidently read together.
     about
-        Where the figures come from.
+        The source of the figures.
     facts
-        The same and what is missing, for reports; None for a bare frame.
+        The source and what is missing, for reports; None for a frame.
     tolerance, level
         The options of `explore_gap`.
     """
@@ -57,7 +57,7 @@ class Findings:
 
     @property
     def sandbox(self) -> bool:
-        """Whether the figures are the sandbox's, and made up."""
+        """Whether the figures are made up by the sandbox."""
         return self.about.sandbox
 
     def _named(self, verdict: str) -> list[str]:
@@ -75,7 +75,7 @@ class Findings:
 
     @property
     def undetermined(self) -> list[str]:
-        """Metrics about which these Tweets cannot tell (wire names)."""
+        """Metrics that may or may not be part of engagements (wire names)."""
         return self._named(UNDETERMINED)
 
     @property
@@ -90,7 +90,7 @@ class Findings:
 
     @cached_property
     def compared(self) -> np.ndarray:
-        """Which Tweets are compared: engagements and every metric of `summed` known."""
+        """Which Tweets are compared: those with engagements and every metric of `summed`."""
         return self.counts.complete(self.summed)
 
     @property
@@ -100,17 +100,18 @@ class Findings:
 
     @property
     def posts_left_out(self) -> int:
-        """Tweets whose engagements, or a metric that `hidden` needs, are not known."""
+        """Tweets without engagements or without a metric of `summed`."""
         return len(self.counts) - self.posts
 
     @cached_property
     def tweets(self) -> pd.DataFrame:
-        """One row a Tweet compared.
+        """One row per Tweet compared.
 
-        Columns ``tweet_id``, ``created_at`` where known, ``engagements``, ``sum_of_metrics``,
-        ``naive_gap``, ``hidden``, ``over_count``, ``excess``: integers. ``excess`` is by how
-        much the metrics of `summed` exceed engagements, and ``hidden`` what they leave, so one
-        of the two is 0. ``sum_of_metrics`` and ``over_count`` add up the figures that are known.
+        Columns ``tweet_id`` and ``created_at`` if known, and the integers ``engagements``,
+        ``sum_of_metrics``, ``naive_gap``, ``hidden``, ``over_count`` and ``excess``. ``hidden`` is
+        what the metrics of `summed` leave of engagements, and ``excess`` is by how much they exceed
+        them, so one of the two is 0. Unknown figures count as 0 in ``sum_of_metrics`` and
+        ``over_count``.
         """
         chosen = self.compared
         keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
@@ -161,10 +162,10 @@ class Findings:
 
     @cached_property
     def hidden_bounds(self) -> tuple[int, int]:
-        """Least and most hidden engagement that the verdicts allow, Tweet by Tweet.
+        """Least and most hidden engagement that the verdicts allow.
 
         Least: every undetermined metric is counted. Most: none is. Both are at least 0 on each
-        Tweet. Documents have no influence on the bounds.
+        Tweet. Documents have no influence on them.
         """
         chosen = self.compared
         most = (self.counts.engagements - self.counts.sums(self.counted))[chosen]
@@ -173,7 +174,7 @@ class Findings:
 
     @property
     def doubtful_outside(self) -> int:
-        """Sum of the undetermined metrics that `over_count` has, and `hidden` might have."""
+        """Sum of the undetermined metrics in `over_count`."""
         doubtful = [name for name in self.undetermined if name not in self.summed]
         return exact_sum(self.counts.sums(doubtful)[self.compared])
 
@@ -189,10 +190,10 @@ class Findings:
 
     @property
     def hidden_interval(self) -> Interval | None:
-        """`sampling_interval`; None where it would mislead.
+        """`sampling_interval`; None if it would mislead.
 
-        That is where the bounds of hidden engagement are wider, where no metric is counted, and
-        for a single Tweet.
+        It would if the bounds of hidden engagement are wider, if no metric is counted, and for a
+        single Tweet.
         """
         limits = self.sampling_interval
         if not self.counted or limits == ANY_SHARE or self.bounds_are_wider:
@@ -201,7 +202,7 @@ class Findings:
 
     @property
     def bounds_are_wider(self) -> bool:
-        """Whether undetermined metrics leave more room than the confidence interval."""
+        """Whether `hidden_bounds` are wider than the confidence interval."""
         least, most = self.hidden_bounds
         low, high = self.sampling_interval
         return most > least and most - least > (high - low) * self.engagements
@@ -213,14 +214,9 @@ class Findings:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row a metric (index: wire name).
+        """One row per metric (index: wire name).
 
-        Columns ``label``, ``sum``, ``verdict``, ``in_hidden`` (whether `hidden` takes it as
-        part), ``posts_above_zero``, ``contradictions`` (of those, on which the set with the
-        metric is more than engagements), ``contradicted_share``, ``tight`` (of those, on which
-        it equals engagements), ``weight`` (the share of a metric that engagements include, if it
-        is not counted in full and the Tweets can tell), ``stand_in`` (a metric that fits as well
-        in its place), ``expected`` (what the documents say), ``why``.
+        Columns ``label``, ``sum``, and those of `engagement_nb.gap.identify.Verdict`.
         """
         table = pd.DataFrame.from_dict(self._metrics, orient="index", columns=_COLUMNS)
         table.index.name = "metric"
@@ -239,7 +235,7 @@ class Findings:
         }
 
     def _units(self, key: str) -> Units:
-        """What groups are made of: the rows of a series for groups in time, else Tweets."""
+        """The rows to group: those of a series for groups in time, otherwise Tweets."""
         if self.counts.series is not None and key in BY_TIME:
             frame = series_rows(self.counts, self.summed, self.left_out)
         else:
@@ -249,25 +245,23 @@ class Findings:
         return Units(frame, self.about.read_at or self.about.end, self.level)
 
     def by(self, key: str) -> pd.DataFrame:
-        """Engagements and what is hidden of them, by group.
+        """Engagements and hidden engagements by group.
 
         Parameters
         ----------
         key
-            "size" (engagements of the Tweet), "age", "month" (posted), "content" (what an
-            export tells of the text), or any column such as "owner"; of a series also "day",
-            "hour" (of the day, UTC) and "hours_since_posting".
+            "size" (engagements of the Tweet), "age", "month" (of posting), "content" (facts about
+            the text, from an export), or any column such as "owner"; for a series also "day",
+            "hour" (of the day, UTC), "hours_since_posting" and "days_since_posting".
 
         Returns
         -------
         DataFrame
-            One row a group: ``tweets`` (in groups by time, those with engagements then),
-            ``engagements``, ``hidden``, ``hidden_share`` with its
-            interval ``low`` and ``high`` (over Tweets), ``over_count``.
+            One row per group: ``tweets`` (in groups by time, those with engagements then),
+            ``engagements``, ``hidden``, ``hidden_share`` with its interval ``low`` and ``high``
+            (over Tweets), ``over_count``.
         """
-        if key not in self._groups:
-            self._groups[key] = self._units(key).by(key)
-        return self._groups[key].copy()
+        return self._units(key).by(key)
 
     def differences(self, key: str) -> pd.DataFrame:
         """Permutation tests of the hidden share between the groups of `by`.
@@ -276,60 +270,56 @@ class Findings:
         ----------
         key
             As for `by`. Groups of fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets are
-            not compared, and groups by content with their opposite only. Groups by "size" are
+            not compared, and a fact about the text only with its absence. Groups by "size" are
             not compared at all: engagements include what is hidden, so Tweets of different size
             differ in hidden engagement by construction.
 
         Returns
         -------
         DataFrame
-            One row a pair: ``group``, ``other``, ``hidden_share``, ``other_share``, ``p``, and
+            One row per pair: ``group``, ``other``, ``hidden_share``, ``other_share``, ``p``, and
             ``p_adjusted`` for the number of pairs (Holm).
         """
         tests = self._units(key).differences(key)
         return tests.iloc[:0] if key == "size" else tests
 
-    @cached_property
-    def _groups(self) -> dict[str, pd.DataFrame]:
-        return {}
-
     def growth(self) -> pd.DataFrame:
-        """A series by time since posting, of Tweets posted within it: as `by`."""
+        """A series by time since posting, for the Tweets posted within it: as `by`."""
         return self.by("days_since_posting" if self.about.by == "day" else "hours_since_posting")
 
     @property
     def has_times(self) -> bool:
-        """Whether there are times of engagement or of posting, so that there is a `trend`."""
+        """Whether times of engagement or of posting are known, so that there is a `trend`."""
         frame = self._units("day").frame
         return any(name in frame and frame[name].notna().any() for name in TIMES)
 
     def trend(self, by: Step | None = None, zone: str = "UTC") -> pd.DataFrame:
         """Hidden share, engagements, impressions and engagement rate over time.
 
-        Figures of a series, and by day of a whole account, stand at the time of engagement;
-        others at the time when the Tweet was posted.
+        Figures of a series, and figures by day of a whole account, are at the time of engagement.
+        Others are at the time of posting.
 
         Parameters
         ----------
         by
-            "day", "week" (from Monday) or "month"; by default what suits the time covered.
+            "day", "week" (from Monday) or "month"; by default it depends on the time covered.
         zone
             IANA name of the time zone in which days begin. Figures by day have days of UTC.
 
         Returns
         -------
         DataFrame
-            One row a period, without a gap; in the index its first day, named such as "week of
-            engagement" or "week of posting". ``tweets`` (with engagements), ``engagements``,
-            ``hidden``, ``hidden_share``, ``impressions``, ``engagement_rate``, and ``partial``:
-            whether the figures cover only a part of the period. The limits ``hidden_low`` and
-            ``hidden_high``, ``rate_low`` and ``rate_high`` are missing where fewer than
-            `engagement_nb.gap.groups.LEAST_GROUP` Tweets tell the ratio.
+            One row per period without gaps, with its first day in the index, which is named such
+            as "week of engagement" or "week of posting". ``tweets`` (with engagements),
+            ``engagements``, ``hidden``, ``hidden_share``, ``impressions``, ``engagement_rate``,
+            and ``partial``: whether the figures cover only a part of the period. The limits
+            ``hidden_low`` and ``hidden_high``, ``rate_low`` and ``rate_high`` are missing for
+            fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets.
 
         Raises
         ------
         AnalysisError
-            No times are known, or the step or time zone is none.
+            No times are known, or the step or the time zone is unknown.
 
         Notes
         -----
@@ -349,32 +339,28 @@ class Findings:
         return {}
 
     def definitions(self) -> pd.DataFrame:
-        """What the usual definitions of engagement miss: one row a definition.
+        """The usual definitions of engagement against engagements, one row per definition.
 
-        Columns ``metrics``, ``tweets``, ``sum``, ``share_of_engagements``, ``rank_agreement``
-        (Spearman, with engagements), ``top_agreement`` (share of the tenth of Tweets with most
-        engagements that the definition also has at the top) and, with impressions, ``rate``
-        and ``engagement_rate`` (per impression; impressions are organic only, engagements of
-        the API organic and promoted).
+        See `engagement_nb.gap.definitions.compare_definitions` for the columns. The rates are per
+        impression; impressions are organic only, engagements of the API organic and promoted.
         """
         return compare_definitions(self.counts, self.summed)
 
     def to_frame(self) -> pd.DataFrame:
-        """The figures by Tweet, as `tweets`: a copy to work with."""
+        """A copy of `tweets`."""
         return self.tweets.copy()
 
     def to_csv(self, path: str | Path) -> None:
-        """Write the figures by Tweet to a CSV file, one row a Tweet."""
+        """Write `tweets` to a CSV file."""
         Path(path).write_text(csv_text(self.tweets), encoding="utf-8")
 
     def save_tables(self, where: str | Path) -> None:
         """Write the figures by Tweet and by metric, each as CSV and as Parquet.
 
-        ``tweets.csv`` and ``tweets.parquet`` have one row a Tweet: what is known of it, its
-        metrics under their wire names, and the figures of `tweets`, missing where the Tweet
-        cannot be compared. ``metrics.csv`` and ``metrics.parquet`` have the rows of `table`.
-        Texts of Posts are left out. In CSV, a text that a spreadsheet would run as a formula
-        begins with a quote.
+        ``tweets.csv`` and ``tweets.parquet`` have one row per Tweet: its facts, its metrics under
+        their wire names, and the figures of `tweets`, which are missing if the Tweet cannot be
+        compared. ``metrics.csv`` and ``metrics.parquet`` have the rows of `table`. Texts of Posts
+        are left out. In CSV, a text that a spreadsheet would run as a formula begins with a quote.
 
         Parameters
         ----------
@@ -393,7 +379,7 @@ class Findings:
         save_tables(where, tweets=tweets, metrics=self.table.reset_index())
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as plain numbers, names and lists, for JSON (wire names)."""
+        """The result as plain numbers, names and lists, for JSON (wire names)."""
         return {name: getattr(self, name) for name in _PLAIN} | {
             "hidden_at_most": self.hidden_bounds[1],
             "hidden_bounds": list(self.hidden_bounds),

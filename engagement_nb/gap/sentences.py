@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 
 import numpy as np
@@ -24,7 +23,7 @@ def labels(names: list[str]) -> str:
 
 
 def by_unit(text: str, gap: Findings) -> str:
-    """The same text, which speaks of Tweets, for figures of which each row is a day."""
+    """A text about Tweets, changed to days if each row of the figures is a day."""
     return re.sub(r"\bTweet(s?)\b", r"day\1", text) if gap.about.unit == "day" else text
 
 
@@ -58,10 +57,11 @@ def _have(count: int) -> str:
 def _hidden(gap: Findings) -> str:
     least, most = gap.hidden_bounds
     if not gap.counted:
-        start = "These Tweets cannot tell which metrics are counted:"
-        if least == most:
-            return f"{start} {number(most)} of the engagements match no metric."
-        return f"{start} {number(least)} to {number(most)} of the engagements match no metric."
+        span = number(most) if least == most else f"{number(least)} to {number(most)}"
+        return (
+            f"These Tweets cannot tell which metrics are counted: {span} of the engagements match"
+            " no metric."
+        )
     if gap.bounds_are_wider:
         return (
             f"Between {percent(least / gap.engagements)} and {percent(most / gap.engagements)} of"
@@ -453,26 +453,3 @@ def meaning(gap: Findings) -> str:
     if gap.sandbox:
         parts.append("These are figures of the sandbox: they say nothing about X.")
     return "\n".join(f"- {part}" for part in parts) or "- Nothing follows from so few figures."
-
-
-def table_html(table: pd.DataFrame) -> str:
-    """The table of metrics for people: labels, separators, no wire names."""
-    head = ["metric", "sum", "verdict", "Tweets above zero", "contradictions", "exact fits"]
-    rows = [
-        [row["label"], number(row["sum"]), row["verdict"], number(row["posts_above_zero"]),
-         number(row["contradictions"]), number(row["tight"])]
-        for _, row in table.iterrows()
-    ]  # fmt: skip
-    right = " style='text-align:right'"
-    cells = "".join(
-        "<tr><th scope='row' style='text-align:left;white-space:nowrap'>"
-        f"{html.escape(str(row[0]))}</th>"
-        + "".join(
-            f"<td{'' if i == 1 else right}>{html.escape(str(cell))}</td>"
-            for i, cell in enumerate(row[1:])
-        )
-        + "</tr>"
-        for row in rows
-    )
-    top = "".join(f"<th scope='col'>{name}</th>" for name in head)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{cells}</tbody></table>"

@@ -1,4 +1,4 @@
-"""A gap as people see it: figures, readings, and what a notebook displays."""
+"""A gap as people see it: charts, sentences, and what a notebook displays."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-import engagement_nb.gap.sentences as sentences
 from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.asked import Asked, split_gap
+from engagement_nb.gap import sentences
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.result import Findings
+from engagement_nb.gap.totals import TotalsGap, split_gap
 from engagement_nb.gap.trend import Step
 from engagement_nb.metrics import Metrics, bundle
+from engagement_nb.words import number
 
 if TYPE_CHECKING:
     from engagement_nb.charts import Chart
@@ -36,21 +37,21 @@ _TITLES = {
 class Gap(Findings):
     """Which metrics are part of engagements, how much has none, and how sure that is.
 
-    Made by `engagement_nb.explore_gap`. In a notebook it reads as a sentence, a table and the
-    bridge. Its figures are those of `Findings`; ``plot_...`` draws them, `reading` says them.
+    Made by `engagement_nb.explore_gap`. In a notebook it shows a sentence, a table and the
+    bridge. ``plot_...`` draws its figures, and `reading` says them.
     """
 
     @property
     def sentence(self) -> str:
-        """The answer in a few sentences."""
+        """The result in a few sentences."""
         return sentences.by_unit(sentences.answer(self), self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The answer as plain numbers, names and lists, for JSON (wire names)."""
-        return super().to_dict() | {"sentence": self.sentence}
+        """The result as plain numbers, names and lists, for JSON (wire names)."""
+        return {**super().to_dict(), "sentence": self.sentence}
 
     def oddities(self, earlier: Metrics | pd.DataFrame | None = None) -> pd.DataFrame:
-        """What does not add up in the figures themselves: one row an oddity.
+        """Oddities of the figures themselves, one row per oddity.
 
         Parameters
         ----------
@@ -67,7 +68,7 @@ class Gap(Findings):
 
     def against_totals(
         self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
-    ) -> Asked:
+    ) -> TotalsGap:
         """Split the gap of totals into metrics that totals cannot return and what is hidden.
 
         Parameters
@@ -75,9 +76,9 @@ class Gap(Findings):
         totals
             Totals of the same Tweets as these figures of 28hr or historical.
         start
-            When the window began, UTC unless it says otherwise; by default as the figures say.
+            When the window began, UTC unless it has a zone; by default as the figures say.
         """
-        return split_gap(self, totals, start)
+        return split_gap(self.counts, self.summed, totals, start or self.about.start, self.sandbox)
 
     def plot_bridge(self) -> Chart:
         """Sum of all columns, less what is not engagement, plus hidden, is engagements."""
@@ -92,7 +93,7 @@ class Gap(Findings):
         )
 
     def plot_tweets(self) -> Chart:
-        """Engagements against the sum of all columns, a dot a Tweet."""
+        """Engagements against the sum of all columns, one dot per Tweet."""
         return charts.tweets(
             self.tweets["engagements"].to_numpy(),
             self.tweets["sum_of_metrics"].to_numpy(),
@@ -115,7 +116,7 @@ class Gap(Findings):
         return charts.hidden_by(table, what, overall=self.hidden_share, sandbox=self.sandbox)
 
     def plot_growth(self) -> Chart:
-        """How engagements grow after posting, of a series: what has come, what is hidden."""
+        """How engagements of a series grow after posting, and what is hidden."""
         return charts.growth(self.growth(), sandbox=self.sandbox)
 
     def plot_trend(self, by: Step | None = None, zone: str = "UTC") -> Chart:
@@ -127,7 +128,7 @@ class Gap(Findings):
         return charts.definitions(self.definitions(), sandbox=self.sandbox)
 
     def reading(self, topic: str, earlier: Metrics | None = None, zone: str = "UTC") -> str:
-        """What the numbers say on a topic, in sentences (Markdown).
+        """The findings on a topic in sentences (Markdown).
 
         Parameters
         ----------
@@ -170,9 +171,16 @@ class Gap(Findings):
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"
 
     def _repr_html_(self) -> str:
-        table = sentences.by_unit(sentences.table_html(self.table), self)
+        head = {
+            "label": "metric", "sum": "sum", "verdict": "verdict",
+            "posts_above_zero": "Tweets above zero", "contradictions": "contradictions",
+            "tight": "exact fits",
+        }  # fmt: skip
+        table = self.table[[*head]].rename(columns=head).set_index("metric")
+        counts = table.columns.drop("verdict")
+        shown = table.assign(**{name: table[name].map(number) for name in counts}).to_html()
         bridge = charts.figure_html(self.plot_bridge())
-        return f"<p>{html.escape(self.sentence)}</p>{table}{bridge}"
+        return f"<p>{html.escape(self.sentence)}</p>{sentences.by_unit(shown, self)}{bridge}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         parts: dict[str, Any] = {"gap": self.to_dict()}

@@ -1,4 +1,4 @@
-"""Hidden share and engagement rate over time: see `engagement_nb.gap.shown.Gap.trend`."""
+"""Hidden share and engagement rate over time: see `engagement_nb.Gap.trend`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from engagement_nb.gap.read import column_counts
 Step = Literal["day", "week", "month"]
 _PERIODS: dict[Step, str] = {"day": "D", "week": "W-SUN", "month": "M"}
 _LONGEST: dict[Step, int] = {"day": 14, "week": 183}
-"""Days of figures up to which they are shown by day and by week, unless asked for otherwise."""
+"""Shorter spans in days are shown by day or by week by default."""
 TIMES = {"time": "engagement", "day": "engagement", "created_at": "posting"}
-"""Columns that say when, the best first, and what happened then."""
+"""Columns with times, the best first, and what happened then."""
 COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "hidden_low", "hidden_high",
            "impressions", "engagement_rate", "rate_low", "rate_high", "partial"]  # fmt: skip
 
@@ -27,9 +27,9 @@ COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "hidden_low", "hid
 def over_time(
     units: Units, by: Step | None, zone: str, start: datetime | None, end: datetime | None
 ) -> pd.DataFrame:
-    """Figures by period, in order of time, without a gap: see `engagement_nb.gap.shown.Gap.trend`.
+    """Figures by period, in order of time without gaps: see `engagement_nb.Gap.trend`.
 
-    ``start`` and ``end`` are what the figures cover, as far as that is known.
+    ``start`` and ``end`` are the times that the figures cover; None if unknown.
     """
     frame = units.frame
     column = next((name for name in TIMES if name in frame and frame[name].notna().any()), None)
@@ -37,7 +37,7 @@ def over_time(
         raise AnalysisError("It is not known when these Tweets were posted.")
     frame, of_what = frame[frame[column].notna()], TIMES[column]
     moment = pd.to_datetime(frame[column], utc=True)
-    # Days are those of UTC, whatever the zone.
+    # Figures by day have days of UTC.
     daily = of_what == "engagement" and bool((moment == moment.dt.floor("D")).all())
     try:
         place = ZoneInfo("UTC" if daily else zone)
@@ -66,12 +66,12 @@ def over_time(
 
 
 def in_periods(moments: pd.Series, by: Step | None) -> tuple[pd.Series, pd.PeriodIndex, Step]:
-    """The period of each moment, all periods without a gap, and how long one is.
+    """The period of each moment, all periods without gaps, and their length.
 
     Raises
     ------
     AnalysisError
-        ``by`` is no step in time.
+        ``by`` is not a step in time.
     """
     days = (moments.max() - moments.min()).days
     step = by or next((step for step, most in _LONGEST.items() if days < most), "month")
@@ -107,7 +107,7 @@ def _row(rows: pd.DataFrame, level: float) -> list[object]:
 
 
 def _ratio(part: pd.Series, whole: pd.Series, level: float) -> tuple[float | None, ...]:
-    """A ratio of sums and its interval, each as far as Tweets tell it."""
+    """A ratio of sums and its interval; None if it is unknown or there are too few Tweets."""
     if not whole.sum():
         return None, None, None
     ratio = part.sum() / whole.sum()

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 import engagement_nb as enb
 from engagement_nb.gap.interval import (
@@ -182,3 +183,169 @@ def test_intervals_cover_known_differences_and_equal_populations_are_rarely_call
     assert different["all"].mean() >= 0.9
     assert equal["said changed"].mean() <= 0.05
     assert different["said changed"].mean() >= 0.7
+
+
+def cells(page: str) -> list[list[str]]:
+    """The cells of the only table of a page, row by row."""
+    rows = BeautifulSoup(page, "html.parser").find("table").find_all("tr")
+    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
+
+
+def test_the_frame_has_the_totals_and_then_the_changes():
+    found = enb.compare(account(), account(tweets=300, seed=9))
+    expected = pd.DataFrame(
+        [[a, b, b - a, None, None, None] for a, b in found.totals.values()]
+        + [[c.before, c.after, c.difference, c.low, c.high, c.verdict] for c in found.changes],
+        columns=["before", "after", "difference", "low", "high", "verdict"],
+        index=pd.Index([*found.totals, *(c.name for c in found.changes)], name="name"),
+    )
+    kinds = dict.fromkeys(expected.columns[:-1], "Float64")
+    pd.testing.assert_frame_equal(found.to_frame(), expected.astype({**kinds, "verdict": "string"}))
+
+
+def test_the_table_shows_counts_percentages_signs_and_the_level():
+    before = account()
+    after = account(tweets=300).assign(engagements=before["engagements"] * 2 + 3)
+    found = enb.compare(before, after, names=("May", "June"), level=0.9)
+    share, rate, mean = found.changes
+
+    def signed(value: float, digits: int) -> str:
+        return f"{value:+,.{digits}f}".replace("-", "−")
+
+    engaged, seen = found.totals["engagements"], found.totals["impressions"]
+    assert cells(found._repr_html_()) == [
+        ["", "May", "June", "difference", "90 % interval", "verdict"],
+        ["Tweets", "400", "300", "−100", "", ""],
+        ["engagements", f"{engaged[0]:,}", f"{engaged[1]:,}", signed(engaged[1] - engaged[0], 0),
+         "", ""],
+        ["impressions", f"{seen[0]:,}", f"{seen[1]:,}", signed(seen[1] - seen[0], 0), "", ""],
+        ["hidden share", f"{share.before:.1%}".replace("%", " %"),
+         f"{share.after:.1%}".replace("%", " %"), signed(100 * share.difference, 1),
+         f"{signed(100 * share.low, 1)} to {signed(100 * share.high, 1)}", "changed"],
+        ["engagement rate", f"{rate.before:.2%}".replace("%", " %"),
+         f"{rate.after:.2%}".replace("%", " %"), signed(100 * rate.difference, 2),
+         f"{signed(100 * rate.low, 2)} to {signed(100 * rate.high, 2)}", "changed"],
+        ["engagements per Tweet", f"{mean.before:,.1f}", f"{mean.after:,.1f}",
+         signed(mean.difference, 1), f"{signed(mean.low, 1)} to {signed(mean.high, 1)}",
+         mean.verdict],
+    ]  # fmt: skip
+    assert found.to_frame().to_string(na_rep="") not in repr(found)
+    assert repr(found).startswith(found.sentence + "\n")
+    same = enb.compare(before, before)
+    assert cells(same._repr_html_())[1] == ["Tweets", "400", "400", "0", "", ""]
+
+
+def test_intervals_hold_together_and_come_from_those_of_the_sides():
+    """Without Tweets on both sides they are independent; the level is shared by all quantities."""
+    before = account()
+    after = account(tweets=300, seed=9).assign(tweet_id=lambda f: "x" + f["tweet_id"])
+    sides = []
+    for frame in (before, after):
+        hidden = frame["engagements"] - frame[COUNTED].sum(axis=1)
+        limits = share_interval(hidden, frame["engagements"], 1 - 0.05 / 3)
+        sides.append((hidden.sum() / frame["engagements"].sum(), limits))
+    share = change(enb.compare(before, after), "hidden share")
+    assert (share.low, share.high) == pytest.approx(difference_interval(*sides))
+
+
+def test_a_rate_is_over_tweets_with_engagements_and_impressions():
+    frame = account()
+    holes = frame.copy()
+    holes.loc[0, "impressions"], holes.loc[1, "impressions"] = 0, pd.NA
+    holes.loc[2, "engagements"] = pd.NA
+    holes.loc[3, ["impressions", "engagements"]] = [1, 1]
+    holes.loc[3, COUNTED] = 0
+    rate = change(enb.compare(frame, holes), "engagement rate")
+    told = holes.drop(index=[0, 1, 2])
+    assert rate.after == told["engagements"].sum() / told["impressions"].sum()
+
+
+def test_a_tweet_without_an_included_metric_is_not_in_the_hidden_share():
+    frame = account()
+    holes = frame.copy()
+    holes.loc[:49, "favorites"] = pd.NA
+    share = change(enb.compare(frame, holes), "hidden share")
+    told = holes.drop(index=range(50))
+    hidden = told["engagements"].sum() - told[COUNTED].sum().sum()
+    assert share.after == hidden / told["engagements"].sum()
+
+
+def test_a_tweet_that_is_the_same_on_both_sides_is_evidence_once():
+    """Two exact fits are too few for a verdict, also if both sides have them."""
+    likes = np.arange(1, 41)
+    opens = np.where(likes > 38, 12, 0)
+    frame = pd.DataFrame({"tweet_id": likes, "favorites": likes, "app_opens": opens})
+    frame["engagements"] = likes + opens
+    assert enb.explore_gap(frame).undetermined == ["app_opens"]
+    assert enb.compare(frame, frame).undetermined == ("app_opens",)
+
+
+def test_tweets_without_ids_are_on_one_side_each():
+    frame = account().drop(columns="tweet_id")
+    found = enb.compare(frame, frame)
+    assert found.shared == 0
+    assert found.totals["Tweets"] == (400, 400)
+    assert change(found, "hidden share").low < 0
+
+
+def test_a_quantity_that_a_side_does_not_have_is_not_compared():
+    frame = account()
+    found = enb.compare(frame, frame.assign(impressions=0))
+    assert [c.name for c in found.changes] == ["hidden share", "engagements per Tweet"]
+
+
+def test_twenty_tweets_are_enough_and_nineteen_are_not():
+    frame = account()
+    assert change(enb.compare(frame, frame.head(20)), "engagements per Tweet").low is not None
+    few = change(enb.compare(frame.head(19), frame), "engagements per Tweet")
+    assert (few.low, few.high, few.verdict) == (None, None, "too few Tweets")
+    assert few.difference == few.after - few.before
+
+
+def likes_only(tweets: int = 40, hidden: int = 0, **columns) -> pd.DataFrame:
+    likes = np.arange(1, tweets + 1)
+    frame = pd.DataFrame({"tweet_id": likes.astype(str), "favorites": likes, **columns})
+    return frame.assign(engagements=likes + hidden * (likes % 2))
+
+
+UNKNOWN = pd.DataFrame({"favorites": [1, 2, 3], "engagements": [70, 80, 190]})
+OPEN = likes_only(hidden=9, app_opens=np.where(np.arange(40) == 39, 5, 0))
+
+
+@pytest.mark.parametrize(
+    ("words", "true_of", "not_of"),
+    [
+        ("Hidden share rose from 0.0 % to 18.0 % (+18.0 percentage points, interval +",
+         (likes_only(), likes_only(hidden=9)), (likes_only(hidden=9), likes_only())),
+        ("Hidden share fell from 18.0 % to 0.0 % (−18.0 percentage points, interval −",
+         (likes_only(hidden=9), likes_only()), (likes_only(), likes_only(hidden=9))),
+        ("Engagements per Tweet fell from 20.5 to 15.5 (−5.0, interval −",
+         (likes_only(), likes_only(30)), (likes_only(), likes_only())),
+        ("Hidden share and engagements per Tweet did not change by more than chance explains.",
+         (likes_only(), likes_only()), (likes_only(), likes_only(hidden=9))),
+        ("Hidden share and engagements per Tweet cannot be compared: a side has fewer than 20"
+         " Tweets to tell it.", (likes_only(), likes_only(9)), (likes_only(), likes_only())),
+        ("No metric is known to be counted, so hidden shares are not compared.",
+         (UNKNOWN, UNKNOWN), (likes_only(), likes_only())),
+        ("The interval of the hidden share covers both readings of app opens.",
+         (OPEN, OPEN), (likes_only(), likes_only())),
+        ("both readings", (OPEN, OPEN), (OPEN, OPEN.head(9))),
+        ("before (40 Tweets) against after (40 Tweets; 40 on both sides).",
+         (likes_only(), likes_only()), (likes_only(), likes_only(30))),
+        ("SANDBOX DATA (made up): before", (as_metrics(account(), source="sandbox"), account()),
+         (account(), account())),
+    ],
+)  # fmt: skip
+def test_a_sentence_of_a_comparison_is_said_only_if_it_is_true(words, true_of, not_of):
+    assert words in enb.compare(*true_of).sentence
+    assert words not in enb.compare(*not_of).sentence
+
+
+def test_what_cannot_be_compared_is_refused_with_advice():
+    days = account().drop(columns="tweet_id").assign(
+        time=pd.date_range("2025-01-01", periods=400, tz="UTC")
+    )  # fmt: skip
+    with pytest.raises(enb.AnalysisError, match=r"Compare two files of one kind\.$"):
+        enb.compare(account(), as_metrics(days, unit="day", kind="daily"))
+    with pytest.raises(enb.AnalysisError, match=r"or give an export file\.$"):
+        enb.compare(account(), account().assign(engagements=pd.NA))

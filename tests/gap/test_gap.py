@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
 from engagement_nb.charts import Chart, alt_text
 from engagement_nb.errors import AnalysisError
@@ -292,3 +293,106 @@ def test_options_out_of_range_are_refused(frame):
         explore_gap(frame, tolerance=1)
     with pytest.raises(AnalysisError, match="level"):
         explore_gap(frame, level=95)
+
+
+def test_the_result_for_json_has_every_figure(frame):
+    gap = explore_gap(as_metrics(frame, labels={"a": "b"}), level=0.9, tolerance=0.01)
+    told = gap.to_dict()
+    plain = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap", "counted",
+             "not_counted", "undetermined", "summed", "hidden", "hidden_share", "doubtful_outside",
+             "excess", "level", "over_count", "contradictions", "tolerance", "sandbox",
+             "sentence")  # fmt: skip
+    assert {name: told.pop(name) for name in plain} == {name: getattr(gap, name) for name in plain}
+    metrics = told.pop("metrics")
+    assert told == {
+        "hidden_at_most": gap.hidden_bounds[1],
+        "hidden_bounds": [*gap.hidden_bounds],
+        "interval": [*gap.hidden_interval],
+        "read_together": True,
+        "labels": {"a": "b"},
+        "source": "export",
+        "endpoint": "export",
+        "unit": "tweet",
+    }
+    assert [*metrics] == [*gap.table.index]
+    for name, row in gap.table.astype(object).where(gap.table.notna(), None).iterrows():
+        assert metrics[name] == row.to_dict()
+    assert explore_gap(frame.head(1)).to_dict()["interval"] is None
+
+
+def test_the_table_of_a_notebook_has_labels_and_counts_with_separators(frame):
+    gap = explore_gap(frame)
+    page = BeautifulSoup(gap._repr_html_(), "html.parser")
+    assert page.find("p").get_text() == gap.sentence
+    rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in page("tr")]
+    assert rows[0] == ["", "sum", "verdict", "Tweets above zero", "contradictions", "exact fits"]
+    assert rows[2:] == [
+        [row["label"], f"{row['sum']:,}", row["verdict"], str(row["posts_above_zero"]),
+         str(row["contradictions"]), str(row["tight"])]
+        for row in gap.table.to_dict("records")
+    ]  # fmt: skip
+    assert page.find("img")["alt"] == alt_text(gap.plot_bridge())
+    days = frame.drop(columns=["tweet_id", "created_at", "has_url"])
+    days["time"] = pd.date_range("2025-01-01", periods=400, tz="UTC")
+    by_day = explore_gap(as_metrics(days, unit="day", kind="daily"))._repr_html_()
+    assert "days above zero" in by_day
+
+
+def test_a_figure_is_titled_by_its_groups_and_shows_the_share_of_all(frame):
+    gap = explore_gap(as_metrics(frame.assign(my_owner="me"), source="sandbox"))
+    chart = gap.plot_by("my_owner")
+    assert chart.title == "Hidden share by my owner"
+    assert f"all: {gap.hidden_share:.1%}".replace("%", " %") in chart.svg()
+    assert gap.plot_by("size").title == "Hidden share by engagements of the Tweet"
+    assert gap.plot_by("hour").title == "Hidden share by hour of the day (UTC)"
+    assert alt_text(gap.plot_by("hour")).startswith("SANDBOX DATA. These figures are sums")
+    with pytest.raises(AnalysisError, match="no 'colour' to group"):
+        gap.plot_by("colour")
+
+
+def test_the_bridge_shows_excess_and_doubt_only_if_there_is_any(frame):
+    wrong = frame.copy()
+    wrong.loc[0, "engagements"] = 0
+    gap = explore_gap(wrong)
+    assert gap.excess > 0
+    assert f"less {gap.excess:,} above engagements on some Tweets" in alt_text(gap.plot_bridge())
+    assert "above engagements" not in alt_text(explore_gap(frame).plot_bridge())
+    assert "not part of engagements" in alt_text(explore_gap(frame).plot_bridge())
+    likes = np.arange(1, 41)
+    doubtful = pd.DataFrame({"favorites": likes, "engagements": likes + (likes == 40)})
+    doubtful["bookmarks"] = (likes == 40).astype(int)
+    gap = explore_gap(doubtful)
+    assert gap.doubtful_outside == 1
+    assert "not taken as part of engagements" in alt_text(gap.plot_bridge())
+
+
+def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
+    rows = in_two_days(frame.head(30)).assign(created_at=pd.Timestamp("2026-05-01", tz="UTC"))
+    assert explore_gap(as_metrics(rows, by="day")).growth().index.name == "days_since_posting"
+    assert explore_gap(as_metrics(rows, by="hour")).growth().index.name == "hours_since_posting"
+    drawn = alt_text(explore_gap(as_metrics(rows, by="day", source="sandbox")).plot_growth())
+    assert drawn.startswith("SANDBOX DATA. Engagements by time since posting: half of")
+
+
+def test_the_trend_is_drawn_in_the_time_zone(frame):
+    hourly = frame.assign(time=pd.date_range("2026-01-05 22:00", periods=400, freq="min", tz="UTC"))
+    gap = explore_gap(as_metrics(hourly))
+    assert "2026-01-06: " in alt_text(gap.plot_trend("day"))
+    assert "2026-01-06: " not in alt_text(gap.plot_trend("day", "America/New_York"))
+
+
+def test_tables_by_tweet_have_integers_and_no_index(frame, tmp_path):
+    gap = explore_gap(frame.set_index(frame.index + 5))
+    gap.save_tables(tmp_path)
+    tweets = pd.read_parquet(tmp_path / "tweets.parquet")
+    assert {str(tweets[name].dtype) for name in gap.tweets.columns[2:]} == {"Int64"}
+    assert not [name for name in tweets.columns if "index" in str(name)]
+    assert tweets.index.tolist() == [*range(400)]
+    assert (tmp_path / "metrics.csv").read_text().startswith("metric,label,sum,verdict,")
+
+
+def test_texts_of_any_language_survive_in_csv(frame, tmp_path, monkeypatch):
+    """Whatever the encoding of the machine is."""
+    named = frame.assign(tweet_id="木" + frame["tweet_id"])
+    explore_gap(named).to_csv(tmp_path / "gap.csv")
+    assert "木".encode() in (tmp_path / "gap.csv").read_bytes()

@@ -93,8 +93,8 @@ def test_a_giant_among_small_units_makes_the_interval_wide():
     [
         ([1], [1, 2], "same shape"),
         ([1, 1], [-1, 3], "negative"),
-        ([9, 9], [1, 3], "no share"),
-        ([-9, 1], [1, 3], "no share"),
+        ([9, 9], [1, 3], "not a share"),
+        ([-9, 1], [1, 3], "not a share"),
     ],
 )
 def test_what_is_no_share_is_refused(part, whole, words):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.gap.asked import Asked
 from engagement_nb.gap.definitions import PUBLIC
+from engagement_nb.gap.sentences import growth, trend, usual, where
 from engagement_nb.metrics import About, Metrics, problems_frame
 
 
@@ -171,12 +169,17 @@ def odd() -> enb.Gap:
     )
 
 
-def hourly() -> enb.Gap:
-    """Two hours of each Tweet."""
+def hourly(by: str = "hour", posted: str = "2025-01-01T00:00Z") -> enb.Gap:
+    """Two hours (or days) of each Tweet."""
     ids = pd.array([str(k) for k in range(40)] * 2, dtype="string")
-    times = pd.to_datetime(["2026-01-01T00:00Z"] * 40 + ["2026-01-01T01:00Z"] * 40)
-    both = [*LIKES, *LIKES]
-    return explored(both, {"by": "hour"}, tweet_id=ids, time=times, favorites=both)
+    later = "2026-01-01T01:00Z" if by == "hour" else "2026-01-02T00:00Z"
+    times = pd.to_datetime(["2026-01-01T00:00Z"] * 40 + [later] * 40)
+    both, created = [*LIKES, *LIKES], pd.Timestamp(posted)
+    return explored(both, {"by": by}, tweet_id=ids, created_at=created, time=times, favorites=both)
+
+
+def one_day() -> enb.Gap:
+    return hourly(by="day")
 
 
 def against_documents() -> enb.Gap:
@@ -303,7 +306,7 @@ CASES = [
     ("confidence", "may have been read at different moments", late, hiding),
     ("content", "The hidden share differs by what the Tweet contains", differing, alike),
     ("content", "No two groups by what the Tweet contains differ beyond chance", alike, differing),
-    ("content", "Nothing is known of what these Tweets contain", hiding, alike),
+    ("content", "Nothing is known about what these Tweets contain", hiding, alike),
     ("age", "It is not known when these Tweets were posted", hiding, odd),
     ("month", "It is not known when these Tweets were posted", hiding, odd),
     ("hour", "These figures are sums, not a series", hiding, hourly),
@@ -313,6 +316,16 @@ CASES = [
     ("definitions", "figures lack metrics: **likes + reposts + replies** (reposts and", hiding,
      public),
     ("definitions", "**all public metrics** (", hiding, public),
+    ("trend", "Figures stand at the week of posting.", odd, hourly),
+    ("trend", "Newer Tweets have had less time to collect engagements.", odd, hourly),
+    ("growth", "Of the 1,640 engagements of Tweets that were posted within the series, half came by"
+     " 0 h after posting", lambda: hourly(posted="2026-01-01T00:00Z"), hourly),
+    ("growth", "No Tweet was posted within the series", lambda: hourly(posted="2025-01-01T00:00Z"),
+     lambda: hourly(posted="2026-01-01T00:00Z")),
+    ("growth", "Day 0 is the day of posting.",
+     lambda: hourly(by="day", posted="2026-01-01T00:00Z"),
+     lambda: hourly(posted="2026-01-01T00:00Z")),
+    ("hour", "These figures are by day, so their hours are not known.", one_day, hourly),
     ("definitions", "**all public metrics**: the sum is 100 %", public, hiding),
     ("definitions", "it finds 100 % of the top tenth of Tweets", plain, silent),
     ("definitions", "its rate per impression is 10.00 % instead of 10.00 %", odd, plain),
@@ -360,38 +373,318 @@ def test_counters_that_fell_since_an_earlier_snapshot_are_said_and_others_are_no
     assert "fell" not in plain().reading("oddities", earlier.assign(favorites=[1, 2]))
 
 
-SPLIT = Asked(
-    tweets=9,
-    not_compared=0,
-    not_known=0,
-    engagements=100,
-    gap_in_totals=40,
-    not_asked=30,
-    hidden=10,
-    drift=0,
-    clicks={"url_clicks": 30},
-    sandbox=False,
+PARAGRAPHS = [
+    (hiding, "columns", (
+        'All columns together sum to 3,280, which is 2,370 more than engagements: the naive'
+        ' gap is −2,370. The sum is above engagements on 40 Tweets, below on 0, equal on 0.'
+        ' The naive gap mixes two errors of opposite sign: the sum includes 2,460'
+        ' interactions that are not part of engagements, and lacks 90 engagements that match'
+        ' no metric.'
+    )),
+    (hiding, "evidence", (
+        '**Counted:** likes; no Tweet contradicts them.\n'
+        '\n'
+        '**Not counted in full:** bookmarks (contradicted by 40 of 40 Tweets with any).'
+        ' They seem to include none, or hardly any, of bookmarks.'
+    )),
+    (hiding, "documents", (
+        "The data agree with the vendor's documents on 1 metric and disagree on none. The"
+        ' documents do not say whether bookmarks are counted; the data say: not counted in'
+        ' full.'
+    )),
+    (hiding, "confidence", (
+        'For these 40 Tweets the hidden share is known up to the undetermined metrics. The'
+        ' 95 % confidence interval, 5.1–16.8 %, is for the share that such Tweets have on'
+        ' average, if they are independent. It does not account for Tweets much larger than'
+        ' any of these: do not rely on it if the hidden share rises with size. The counted'
+        ' metrics equal engagements on at least 20 Tweets and exceed them on almost none, so'
+        ' the counters were read together. Therefore a metric is called not counted in full'
+        ' if at least 3 Tweets contradict it, and at least 3 for each Tweet that supports'
+        ' it.'
+    )),
+    (hiding, "meaning", (
+        "- For total engagement, use X's own figure: the other columns do not add up to it.\n"
+        '- Report bookmarks beside engagements; do not add them.\n'
+        '- The naive gap, −2,370, does not measure what is hidden: it mixes 90 hidden'
+        ' engagements with 2,460 interactions outside of engagements.'
+    )),
+    (rare, "answer", (
+        '40 Tweets have 922 engagements. 9.8 % of them (90) match no metric; 95 %'
+        ' confidence interval 5.0–16.7 %. One metric is counted; app opens are undetermined'
+        ' and assumed counted.'
+    )),
+    (rare, "evidence", (
+        '**Counted:** likes; no Tweet contradicts them.\n'
+        '\n'
+        '**Undetermined:** app opens (no Tweet contradicts it, and none fits exactly with'
+        ' it). The figures assume that app opens are counted. If all of them are counted, 90'
+        ' engagements are hidden; if none is, 102.'
+    )),
+    (tied, "answer", (
+        '40 Tweets have 940 engagements. Between 0.0 % and 12.8 % of them (0 to 120) match'
+        ' no metric, depending on media views and media engagements, which these Tweets'
+        ' leave undetermined. One metric is counted; media engagements are undetermined and'
+        ' assumed counted.'
+    )),
+    (tied, "evidence", (
+        '**Counted:** likes; no Tweet contradicts them.\n'
+        '\n'
+        '**Undetermined:** media views (the Tweets that contradict it are too few or too'
+        ' ambiguous for a verdict); media engagements (another metric fits as well in its'
+        ' place). The figures assume that media engagements are counted. They assume media'
+        ' engagements rather than media views because the documents say so; the Tweets do'
+        ' not tell. If all of them are counted, 0 engagements are hidden; if none is, 120.'
+    )),
+    (wrong_row, "answer", (
+        '1,000 Tweets have 499,605 engagements. The included metrics explain all of them:'
+        ' nothing is hidden. One metric is counted. On 1 Tweet the included metrics exceed'
+        ' engagements, by 895 in all.'
+    )),
+    (lacking, "answer", (
+        '40 Tweets have 820 engagements. The included metrics explain all of them: nothing'
+        ' is hidden. One metric is counted. 20 more Tweets have no figure for likes and are'
+        ' excluded. Explore files of one kind at a time.'
+    )),
+    (odd, "oddities", (
+        '- 2 Tweets without a URL in the text have 79 URL clicks. Clicks on hashtags count'
+        ' as URL clicks; clicks on media or cards may too. (2 Tweets examined.)\n'
+        '- 1 Tweet has more engagements than impressions: one person can engage several'
+        ' times, and engagements include promoted ones while impressions do not. (40 Tweets'
+        ' examined.)\n'
+        '- 1 Tweet has engagements but no impressions. (40 Tweets examined.)'
+    )),
+    (differing, "content", (
+        'The hidden share differs by what the Tweet contains: 58.8 % (with URL) against 0.0'
+        ' % (no URL); permutation test, p = 0.0005 adjusted for 1 pair.'
+    )),
+    (alike, "content", (
+        'No two groups by what the Tweet contains differ beyond chance (permutation tests'
+        ' of 1 pair, smallest adjusted p 0.91).'
+    )),
+    (partly, "evidence", (
+        '**Counted:** likes; no Tweet contradicts them.\n'
+        '\n'
+        '**Not counted in full:** app opens (contradicted by 143 of 143 Tweets with any).'
+        ' Engagements seem to include 50 % of app opens.'
+    )),
+    (few_views, "evidence", (
+        '**Counted:** likes; no Tweet contradicts them.\n'
+        '\n'
+        '**Not counted in full:** media views (contradicted by 9 of 9 Tweets with any). How'
+        ' much of media views they include, these Tweets cannot tell.'
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("figures", "topic", "text"), PARAGRAPHS)
+def test_the_sentences_on_a_topic_are_one_text_without_gaps(figures, topic, text):
+    assert said(figures(), topic) == text
+
+
+def one_more(gap: int) -> enb.Gap:
+    """Likes explain all Tweets but one, which has one engagement more or a bookmark."""
+    extra = (LIKES == 40).astype(int)
+    hidden = extra if gap > 0 else 0 * extra
+    return explored(LIKES + hidden, favorites=LIKES, bookmarks=BOOKMARKS * 0 + extra * (gap < 0))
+
+
+def bookmarked() -> enb.Gap:
+    """Three Tweets have one bookmark each, which is not counted, and one Tweet hides one."""
+    marks = (LIKES < 4).astype(int)
+    return explored(LIKES + (LIKES == 40), favorites=LIKES, bookmarks=marks)
+
+
+def test_a_single_interaction_is_said_as_such():
+    """The least that can be hidden, above, below or outside is one."""
+    said = one_more(1).reading("columns")
+    assert "All columns together sum to 820, which is 1 less than engagements" in said
+    assert "above engagements on 0 Tweets, below on 1, equal on 39." in said
+    assert said.endswith("The naive gap consists of engagements that match no metric.")
+    assert "use X's own figure" in one_more(1).reading("meaning")
+    assert "1 interactions that are not assumed to be part" in one_more(-1).reading("columns")
+    both = explored(
+        np.append(LIKES, 9), favorites=np.append(LIKES, 8), bookmarks=[1] * 3 + [0] * 38
+    )
+    assert both.not_counted == ["bookmarks"]
+    assert (both.hidden, both.over_count) == (1, 3)
+    assert "mixes two errors" in both.reading("columns")
+    assert "mixes 1 hidden engagements with 3" in both.reading("meaning")
+
+
+def lacking_one_of(tweets: int) -> enb.Gap:
+    """One Tweet of so many has no likes, and the rest have all figures."""
+    likes = pd.array([*range(1, tweets), pd.NA], dtype="Int64")
+    return explored(np.arange(1, tweets + 1), favorites=likes, replies=0)
+
+
+def test_excluded_tweets_are_said_in_the_answer_from_one_in_ten_on():
+    words = "1 more Tweet has no figure for likes and is excluded."
+    assert words in lacking_one_of(9).sentence
+    assert words not in lacking_one_of(10).sentence
+
+
+def test_all_tweets_that_cannot_be_compared_are_counted_by_reason():
+    likes = pd.array([*LIKES[:38], pd.NA, pd.NA], dtype="Int64")
+    engagements = pd.array([*LIKES[:39], pd.NA], dtype="Int64")
+    said = explored(engagements, favorites=likes).reading("figures")
+    assert said.endswith(
+        " Engagements are missing for 1 Tweet. The sums exclude 1 Tweet that lack an included"
+        " metric."
+    )
+
+
+def test_all_notes_on_the_figures_follow_each_other():
+    ids = pd.array([str(k) for k in (*range(40), 39)], dtype="string")
+    both = [*LIKES, 40]
+    gap = explored(both, {"source": "frame"}, tweet_id=ids, favorites=both, promoted_likes=both)
+    assert gap.reading("figures") == (
+        "40 Tweets, with 1 metric beside engagements. Promoted figures have columns of their own,"
+        " which are ignored. Repeated rows ignored: 1."
+    )
+    half = explored(LIKES, {"start": WINDOW["start"]}, favorites=LIKES)
+    assert "They count what happened" not in half.reading("figures")
+
+
+def test_percentages_of_a_range_are_shares_of_engagements():
+    gap = tied()
+    least, most = gap.hidden_bounds
+    words = f"Between {least / gap.engagements:.1%} and {most / gap.engagements:.1%} of them"
+    assert words.replace("%", " %") in gap.sentence
+    assert most > least
+
+
+def test_the_level_of_the_interval_is_said():
+    gap = explored(LIKES + HIDES, favorites=LIKES)
+    frame = gap.counts.frame
+    assert "The 80 % confidence interval" in enb.explore_gap(frame, level=0.8).reading("confidence")
+    assert "; 80 % confidence interval" in enb.explore_gap(frame, level=0.8).sentence
+
+
+def weighed(share: float) -> str:
+    return partly(share).reading("evidence")
+
+
+def test_a_weight_of_a_tenth_is_a_part_and_less_is_hardly_any():
+    assert "Engagements seem to include 10 % of app opens." in weighed(0.1)
+    assert "none, or hardly any, of app opens" in weighed(0.0)
+    mixed = explored(
+        LIKES, favorites=LIKES, bookmarks=LIKES * 10, media_views=np.where(LIKES < 10, 8, 0)
+    )
+    assert mixed.reading("evidence").endswith(
+        "They seem to include none, or hardly any, of bookmarks. How much of media views they"
+        " include, these Tweets cannot tell."
+    )
+
+
+TESTS = pd.DataFrame(
+    [["a", "b", 0.5, 0.25, 0.01, 0.05], ["a", "c", 0.5, 0.75, 0.01, 0.05]],
+    columns=["group", "other", "hidden_share", "other_share", "p", "p_adjusted"],
 )
-NO_GAP = replace(SPLIT, gap_in_totals=0, not_asked=0, hidden=0, clicks={})
 
 
-@pytest.mark.parametrize(
-    ("words", "true_of", "not_of"),
-    [
-        ("totals leave 40 of 100 engagements unexplained.", SPLIT, NO_GAP),
-        ("30 of them (75.0 %) are metrics that totals cannot return (most: URL clicks)", SPLIT,
-         NO_GAP),
-        ("10 match no metric of either endpoint.", SPLIT, NO_GAP),
-        ("totals show no gap: its metrics explain all engagements.", NO_GAP, SPLIT),
-        ("; 3 are changes between the two readings.", replace(SPLIT, drift=3), SPLIT),
-        ("1 Tweet with engagements outside the window is excluded.",
-         replace(SPLIT, not_compared=1), SPLIT),
-        ("2 Tweets with engagements outside the window are excluded.",
-         replace(SPLIT, not_compared=2), SPLIT),
-        ("Totals lacks some figures for 2 Tweets.", replace(SPLIT, not_known=2), SPLIT),
-        ("No Tweet's whole life lies in the window", replace(NO_GAP, tweets=0), NO_GAP),
-    ],
-)  # fmt: skip
-def test_the_split_of_the_gap_of_totals_is_said_where_it_is_true(words, true_of, not_of):
-    assert words in true_of.sentence
-    assert words not in not_of.sentence
+def test_groups_differ_up_to_an_adjusted_p_of_a_twentieth_and_the_first_of_equal_pairs_is_said():
+    assert where(TESTS, "by owner") == (
+        "The hidden share differs by owner: 50.0 % (a) against 25.0 % (b); permutation test, p ="
+        " 0.05 adjusted for 2 pairs."
+    )
+    assert where(TESTS.assign(p_adjusted=0.0501), "by owner") == (
+        "No two groups by owner differ beyond chance (permutation tests of 2 pairs, smallest"
+        " adjusted p 0.05)."
+    )
+    assert where(TESTS.assign(p_adjusted=[0.9, 0.01]), "by owner").startswith(
+        "The hidden share differs by owner: 50.0 % (a) against 75.0 % (c)"
+    )
+
+
+def trended(
+    hidden: list[float | None], rates: list[float | None], name: str = "week of posting"
+) -> pd.DataFrame:
+    """Periods with a hidden share, an engagement rate, and intervals around 0.2 and 0.02."""
+    weeks = pd.date_range("2026-01-05", periods=len(hidden), freq="7D", name=name)
+    table = pd.DataFrame({"hidden_share": hidden, "engagement_rate": rates}, index=weeks)
+    table = table.astype("Float64").assign(engagements=100, impressions=1000, partial=False)
+    table["hidden_low"], table["hidden_high"] = 0.1, 0.2
+    table["rate_low"], table["rate_high"] = 0.02, 0.03
+    return table
+
+
+def test_the_sentences_on_a_trend_are_one_text():
+    table = trended([0.1, 0.3], [0.04, 0.0404])
+    assert trend(table, 0.9) == (
+        "Figures stand at the week of posting. Newer Tweets have had less time to collect"
+        " engagements. The hidden share of all is 20.0 %, which lies outside no interval (chance"
+        " alone: 10 %). The engagement rate of all is 4.02 %, which lies outside 2 of 2 intervals"
+        " (chance alone: 10 %)."
+    )
+    table.loc["2026-01-05", ["hidden_low", "rate_low"]] = pd.NA
+    table.loc["2026-01-12", "partial"] = True
+    assert trend(table.rename_axis("week of engagement"), 0.95) == (
+        "Figures stand at the week of engagement. The hidden share of all is 20.0 %, which lies"
+        " outside no interval (chance alone: 5 %); 1 week has too few Tweets for an interval. The"
+        " engagement rate of all is 4.02 %, which lies outside 1 of 1 interval (chance alone: 5 %);"
+        " 1 week has too few Tweets for an interval. Covered in part only: the week of 2026-01-12."
+    )
+    none = trended([None, None], [0.01, 0.01])
+    assert "hidden share" not in trend(none, 0.95)
+    assert "outside 2 of 2 intervals" in trend(none, 0.95)
+    table["hidden_low"] = pd.NA
+    assert "is 20.0 %; 2 weeks have too few Tweets for an interval." in trend(table, 0.95)
+
+
+def grown(engagements: list[int], name: str = "hours_since_posting") -> pd.DataFrame:
+    spans = ["0 h", "1 h", "2 h", "3 h"][: len(engagements)]
+    return pd.DataFrame({"engagements": engagements}, index=pd.Index(spans, name=name))
+
+
+def test_growth_is_said_by_the_spans_in_which_half_and_nine_tenths_have_come():
+    words = (
+        "Of the 100 engagements of Tweets that were posted within the series, half came by 1 h"
+        " after posting, and nine tenths by 2 h."
+    )
+    assert growth(grown([20, 30, 40, 10])) == words
+    assert growth(grown([20, 30, 40, 10], "days_since_posting")) == (
+        f"{words} Day 0 is the day of posting."
+    )
+    nothing = "No Tweet was posted within the series, so none can be followed from its start."
+    assert growth(grown([0, 0])) == growth(grown([])) == nothing
+    assert nothing not in growth(grown([1]))
+
+
+def test_a_definition_is_said_with_what_is_known_of_it():
+    table = pd.DataFrame(
+        {
+            "share_of_engagements": [0.5, None, 1.2],
+            "top_agreement": [0.75, None, None],
+            "rate": [0.01, None, None],
+            "engagement_rate": [0.02, None, None],
+            "missing": ["", "replies", ""],
+        },
+        index=["one", "two", "three"],
+    )
+    assert usual(table) == (
+        "- **one**: the sum is 50 % of engagements; it finds 75 % of the top tenth of Tweets; its"
+        " rate per impression is 1.00 % instead of 2.00 %.\n"
+        "- **three**: the sum is 120 % of engagements.\n"
+        "- Not computable, because the figures lack metrics: **two** (replies)."
+    )
+
+
+def test_the_interval_is_called_wide_above_a_fifth():
+    gap = giant()
+    assert gap.hidden_interval.high - gap.hidden_interval.low > 0.2
+    narrow = hiding()
+    assert narrow.hidden_interval.high - narrow.hidden_interval.low < 0.2
+
+
+def test_a_group_by_a_column_is_said_by_its_name():
+    gap = explored(LIKES + HIDES, favorites=LIKES, team=["me"] * 40)
+    assert gap.reading("team").startswith("There are no two groups by team of at least 20 Tweets")
+    with pytest.raises(enb.AnalysisError, match="no 'colour' to group"):
+        gap.reading("colour")
+
+
+def test_figures_and_oddities_are_said_also_without_an_answer():
+    gap = explored([5], impressions=[0])
+    assert gap.reading("figures").startswith("1 Tweet, with 0 metrics beside engagements")
+    assert "1 Tweet has engagements but no impressions" in gap.reading("oddities")
+    assert "no metric besides engagements" in gap.reading("columns")

@@ -9,7 +9,7 @@ import pytest
 
 import engagement_nb as enb
 from engagement_nb.charts import alt_text
-from engagement_nb.gap.interval import share_interval
+from engagement_nb.gap.interval import ratio_interval, share_interval
 from tests.gap.accounts import COUNTED, account, as_metrics
 
 FIRST = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
@@ -181,3 +181,110 @@ def test_the_growth_of_new_tweets_is_said_in_a_sentence():
     late = series()
     late["created_at"] = FIRST - pd.Timedelta(days=3)
     assert "No Tweet was posted within the series" in enb.explore_gap(late).reading("growth")
+
+
+def test_the_table_has_counts_as_integers_and_ratios_that_may_be_missing():
+    table = enb.explore_gap(series()).trend("week")
+    assert table.columns.tolist() == [
+        "tweets", "engagements", "hidden", "hidden_share", "hidden_low", "hidden_high",
+        "impressions", "engagement_rate", "rate_low", "rate_high", "partial",
+    ]  # fmt: skip
+    ratios = table.columns[[3, 4, 5, 7, 8, 9]]
+    assert {str(table[name].dtype) for name in ratios} == {"Float64"}
+    assert {str(table[name].dtype) for name in table.columns.difference(ratios)} == {
+        "int64", "bool"
+    }  # fmt: skip
+
+
+def test_times_without_a_zone_are_those_of_utc():
+    frame = account(60)
+    frame["time"] = pd.date_range("2026-01-05", periods=60, freq="h")
+    known = frame.assign(time=frame["time"].dt.tz_localize("UTC"))
+    tables = [enb.explore_gap(given).trend("day", "Asia/Tokyo") for given in (frame, known)]
+    pd.testing.assert_frame_equal(*tables)
+    assert dates(tables[0]) == ["01-05", "01-06", "01-07"]
+
+
+def test_the_rate_is_over_tweets_with_impressions_in_the_period():
+    frame = account(60).assign(created_at=FIRST)
+    frame.loc[0, "impressions"], frame.loc[1, "impressions"] = 0, pd.NA
+    frame.loc[2, ["impressions", "engagements"]] = [1, 1]
+    frame.loc[2, COUNTED] = 0
+    row = enb.explore_gap(frame).trend("week").iloc[0]
+    told = frame.drop(index=[0, 1])
+    assert row["engagement_rate"] == told["engagements"].sum() / told["impressions"].sum()
+    assert row["impressions"] == told["impressions"].sum()
+
+
+def test_intervals_need_twenty_tweets_and_have_the_level_of_the_analysis():
+    frame = account(41)
+    frame[["engagements", "favorites"]] += 1
+    frame["created_at"] = FIRST
+    frame.loc[20:39, "created_at"] = FIRST + pd.Timedelta(days=7)
+    frame.loc[40, "created_at"] = FIRST + pd.Timedelta(days=7)
+    frame.loc[[0, 20, 21], "engagements"] = 0
+    frame.loc[[0, 20, 21], COUNTED] = 0
+    table = enb.explore_gap(frame, level=0.8).trend("week")
+    assert table["tweets"].tolist() == [19, 19]
+    assert table["hidden_low"].isna().all()
+    frame.loc[0, ["engagements", *COUNTED]] = [5, 1, 1, 1, 1, 1]
+    row = enb.explore_gap(frame, level=0.8).trend("week").iloc[0]
+    hidden = frame["engagements"][:20] - frame[COUNTED][:20].sum(axis=1)
+    assert (row["hidden_low"], row["hidden_high"]) == pytest.approx(
+        share_interval(hidden, frame["engagements"][:20], 0.8)
+    )
+
+
+def test_a_rate_above_one_has_the_interval_of_a_ratio():
+    """Promoted engagements are counted, and promoted impressions are not."""
+    frame = account(60).assign(created_at=FIRST)
+    for factor, interval_of in ((1, share_interval), (3, ratio_interval)):
+        seen = (frame["engagements"] // factor).clip(lower=1)
+        gap = enb.explore_gap(frame.assign(impressions=seen), level=0.9)
+        row = gap.trend("week").iloc[0]
+        engaged = frame["engagements"] > 0
+        seen = seen.where(engaged, 1)
+        assert (row["rate_low"], row["rate_high"]) == pytest.approx(
+            interval_of(frame["engagements"], seen, 0.9)
+        )
+
+
+def test_a_negative_remainder_of_a_period_counts_as_nothing_hidden():
+    frame = series(2)
+    frame.loc[5, "engagements"] = 0
+    gap = enb.explore_gap(frame)
+    row = gap.trend("day").iloc[0]
+    first = frame[frame["time"] == FIRST]
+    left = first["engagements"] - first[gap.summed].sum(axis=1)
+    assert left.min() < 0
+    assert row["hidden"] == left.clip(lower=0).sum()
+
+
+def test_periods_are_covered_in_full_if_they_begin_and_end_with_the_figures():
+    about = {"source": "api", "start": FIRST, "end": FIRST + pd.Timedelta(days=14)}
+    assert enb.explore_gap(as_metrics(series(), **about)).trend("week")["partial"].tolist() == [
+        False, False
+    ]  # fmt: skip
+    read_at = FIRST + pd.Timedelta(days=30)
+    cut = as_metrics(series(), **{**about, "end": FIRST + pd.Timedelta(days=13)}, read_at=read_at)
+    assert enb.explore_gap(cut).trend("week")["partial"].tolist() == [False, True]
+
+
+def test_what_is_covered_is_told_in_the_time_zone_of_the_days():
+    start = FIRST + pd.Timedelta(hours=5)
+    gap = enb.explore_gap(as_metrics(series(24, "h", start), start=start))
+    assert gap.trend("day", "America/New_York")["partial"].tolist() == [False]
+    assert gap.trend("day")["partial"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"zone": "Paris"}, "'Paris' is not a time zone. Such as Europe/Paris."),
+        ({"by": "year"}, '\'year\' is not a step in time. Use "day", "week" or "month".'),
+    ],
+)
+def test_an_unknown_step_or_zone_is_refused_with_advice(arguments, words):
+    with pytest.raises(enb.AnalysisError) as caught:
+        enb.explore_gap(account()).trend(**arguments)
+    assert str(caught.value) == words

@@ -1,0 +1,202 @@
+"""The gap of totals: which part is metrics that totals cannot return, and which part is hidden.
+
+Totals has the public metrics and no clicks; the windowed endpoints have the clicks. If the whole
+life of a Tweet lies in the window, both have the same engagements, and the gap of totals is the
+sum of three parts:
+
+- *not in totals*: counted metrics that only the window has (URL clicks, profile visits, ...);
+- *hidden*: engagements that match no metric of either endpoint;
+- *drift*: changes of the other counters between the two readings.
+
+A Tweet's whole life lies in the window if it was posted after the window began and has the same
+engagements in both sources. Other Tweets are excluded and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb import charts
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.read import Counts, exact_sum, read_counts
+from engagement_nb.metrics import Metrics
+from engagement_nb.vocabulary import ENDPOINTS, label
+from engagement_nb.words import counted, listed, number, percent
+
+if TYPE_CHECKING:
+    from engagement_nb.charts import Chart
+
+
+@dataclass(frozen=True)
+class TotalsGap:
+    """The gap of totals in three parts.
+
+    Parameters
+    ----------
+    tweets, not_compared, not_known
+        Tweets compared; Tweets of both sources whose life is not in the window; Tweets for which
+        totals lacks a figure.
+    engagements
+        Lifetime engagements of the Tweets compared, from totals.
+    gap_in_totals
+        Engagements less the counted metrics of totals.
+    not_in_totals, hidden, drift
+        Its three parts.
+    clicks
+        ``not_in_totals`` by metric.
+    sandbox
+        Whether the figures are made up.
+    """
+
+    tweets: int
+    not_compared: int
+    not_known: int
+    engagements: int
+    gap_in_totals: int
+    not_in_totals: int
+    hidden: int
+    drift: int
+    clicks: dict[str, int]
+    sandbox: bool
+
+    @property
+    def sentence(self) -> str:
+        """The split in words."""
+        excluded = ""
+        if self.not_compared:
+            verb = "is" if self.not_compared == 1 else "are"
+            tweets = counted(self.not_compared, "Tweet")
+            excluded += f" {tweets} with engagements outside the window {verb} excluded."
+        if self.not_known:
+            excluded += f" Totals lacks some figures for {counted(self.not_known, 'Tweet')}."
+        if not self.tweets:
+            none = "No Tweet's whole life lies in the window, so totals cannot be compared."
+            return none + excluded
+        start = f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals"
+        if not self.gap_in_totals:
+            return f"{start} show no gap: its metrics explain all engagements.{excluded}"
+        largest = sorted(self.clicks, key=lambda name: -self.clicks[name])[:3]
+        most = f" (most: {listed([label(name) for name in largest])})" if largest else ""
+        drift = f"; {number(self.drift)} are changes between the two readings" if self.drift else ""
+        return (
+            f"{start} leave {number(self.gap_in_totals)} of {number(self.engagements)} engagements"
+            f" unexplained. {number(self.not_in_totals)} of them"
+            f" ({percent(self.not_in_totals / self.gap_in_totals)}) are metrics that totals cannot"
+            f" return{most}; {number(self.hidden)} match no metric of either endpoint"
+            f"{drift}.{excluded}"
+        )
+
+    def plot(self) -> Chart:
+        """From the metrics of totals to engagements."""
+        return charts.totals(
+            self.engagements,
+            self.gap_in_totals,
+            self.not_in_totals,
+            self.hidden,
+            self.drift,
+            alt=self.sentence,
+            sandbox=self.sandbox,
+        )
+
+    def __repr__(self) -> str:
+        return self.sentence
+
+
+def split_gap(
+    counts: Counts,
+    summed: list[str],
+    totals: Metrics | pd.DataFrame,
+    start: datetime | str | None,
+    sandbox: bool = False,
+) -> TotalsGap:
+    """Split the gap of totals with windowed figures of the same Tweets.
+
+    Parameters
+    ----------
+    counts, summed
+        28hr or historical figures, and the metrics taken as part of engagements.
+    totals
+        Totals of (some of) the same Tweets.
+    start
+        When the window began, UTC unless it has a zone.
+    sandbox
+        Whether the figures are made up.
+
+    Raises
+    ------
+    AnalysisError
+        The ids, the times of posting or the start of the window are not known.
+    """
+    lifetime = read_counts(totals.frame if isinstance(totals, Metrics) else totals)
+    began = _moment(start)
+    pairs, not_known = _pairs(counts, summed, lifetime)
+    engagements = lifetime.engagements[pairs["there"]]
+    young = (pairs["created_at"] >= began).to_numpy(dtype=bool)
+    whole = young & (engagements == counts.engagements[pairs["here"]])
+    there, here = pairs.loc[whole, "there"].to_numpy(), pairs.loc[whole, "here"].to_numpy()
+    # A metric that only totals has is compared if it is an interaction: quotes are, views are not.
+    only_totals = [
+        name
+        for name in lifetime.names
+        if name not in (*counts.names, "video_views") and name in ENDPOINTS["totals"].metrics
+    ]
+    shared = [name for name in summed if name in lifetime.names]
+    only_window = [name for name in summed if name not in lifetime.names]
+
+    def lives(names: list[str]) -> int:
+        return exact_sum(lifetime.sums(names)[there])
+
+    def window(names: list[str]) -> int:
+        return exact_sum(counts.sums(names)[here])
+
+    total = exact_sum(engagements[whole])
+    clicks = {name: window([name]) for name in only_window}
+    return TotalsGap(
+        tweets=len(here),
+        not_compared=len(pairs) - len(here),
+        not_known=not_known,
+        engagements=total,
+        gap_in_totals=total - lives([*shared, *only_totals]),
+        not_in_totals=sum(clicks.values()),
+        hidden=total - window(summed) - lives(only_totals),
+        drift=window(shared) - lives(shared),
+        clicks={name: count for name, count in clicks.items() if count},
+        sandbox=sandbox,
+    )
+
+
+def _moment(start: datetime | str | None) -> pd.Timestamp:
+    if start is None:
+        raise AnalysisError(
+            "It is not known when the window of these figures began.",
+            advice="Give start, so that Tweets posted earlier can be left out.",
+        )
+    try:
+        moment = pd.Timestamp(start)
+    except ValueError:
+        raise AnalysisError(
+            f"start is not a time: {start}.", advice="Give it as 2026-01-31T12:00:00Z."
+        ) from None
+    return moment.tz_localize("UTC") if moment.tzinfo is None else moment
+
+
+def _pairs(counts: Counts, summed: list[str], lifetime: Counts) -> tuple[pd.DataFrame, int]:
+    """Positions of the Tweets that both have with all figures: ``there`` in totals, ``here``.
+
+    And the number of Tweets that totals has without all figures.
+    """
+    if "tweet_id" not in lifetime.frame or "tweet_id" not in counts.frame:
+        raise AnalysisError("Both sources need the column tweet_id to be compared.")
+    if "created_at" not in counts.frame:
+        raise AnalysisError("It is not known when these Tweets were posted.")
+    known = lifetime.complete([name for name in lifetime.names if name != "video_views"])
+    second = lifetime.frame[["tweet_id"]].assign(there=np.arange(len(known)))
+    first = counts.frame[["tweet_id", "created_at"]].assign(here=np.arange(len(counts)))
+    both = first[counts.complete(summed)].merge(second, on="tweet_id")
+    pairs = both[known[both["there"]]]
+    return pairs, len(both) - len(pairs)

@@ -1,0 +1,180 @@
+"""Frames become arrays with one row per Tweet: repeats, series, pieces, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import engagement_nb as enb
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.read import LARGEST, gathered, read_counts
+from tests.gap.accounts import account, as_metrics, in_two_days
+
+
+def figures(**columns) -> pd.DataFrame:
+    base = {"tweet_id": ["7", "8"], "favorites": [3, 4], "engagements": [5, 9]}
+    return pd.DataFrame({**base, **columns})
+
+
+def refused(given) -> AnalysisError:
+    with pytest.raises(AnalysisError) as caught:
+        enb.explore_gap(given)
+    return caught.value
+
+
+REPEATED = "Keep one row per Tweet, or add the column read_at so that the last one is used."
+
+
+def test_one_tweet_that_occurs_twice_is_named():
+    error = refused(pd.concat([figures(), figures(favorites=[3, 5])]))
+    assert str(error) == (
+        f"Tweet 8 occurs more than once, with different figures. {REPEATED}"
+    )  # fmt: skip
+    assert error.tweet_ids == ("8",)
+
+
+def test_several_tweets_that_occur_twice_are_counted_and_the_first_is_named():
+    error = refused(pd.concat([figures(), figures(favorites=[1, 5])]))
+    assert str(error).startswith(
+        "2 Tweets occur more than once, with different figures; the first is 7. Keep"
+    )
+    assert error.tweet_ids == ("7", "8")
+
+
+def test_an_hour_that_occurs_twice_is_refused():
+    rows = figures(time=pd.Timestamp("2026-01-01", tz="UTC"))
+    assert str(refused(pd.concat([rows, rows.head(1)]))) == (
+        "Tweet 7 occurs more than once, for the same hour or day. Keep one of the rows."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (figures(favorites=[-1, -2]), "Impossible count: likes (favorites) is below zero on 2"
+         " Tweets, the first: 7. Correct it or set it to <NA>, a missing figure."),
+        (figures(favorites=[LARGEST, LARGEST + 1]), "Impossible count: likes (favorites) is above"
+         " 100,000,000,000,000,000 on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
+        (figures(favorites=[1.0, 2.5]).drop(columns="tweet_id"), "Impossible count: likes"
+         " (favorites) is not a whole number on 1 Tweet: 1. Correct it or set it to <NA>, a missing"
+         " figure."),
+        (figures(favorites=["3", "four"]), "Impossible count: likes (favorites) is not a whole"
+         " number on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
+        (figures(favorites=[1.0, np.inf]), "Impossible count: likes (favorites) is not a whole"
+         " number on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
+        (figures(favorites=pd.to_timedelta([1, 2], unit="D")), "The column favorites contains"
+         " timedelta64[ns], not counts. Leave it out, or rename it."),
+        (figures(favorites=[True, False]), "The column favorites contains bool, not counts. Leave"
+         " it out, or rename it."),
+        (figures(tweet_id=[6.49e17, 6.5e17]), "The column tweet_id contains floats, which lose the"
+         ' last digits of an id. Read it as text: dtype={"tweet_id": "string"}.'),
+        (figures(created_at=["yesterday", "today?"]), "The column created_at contains values that"
+         " are not timestamps. Give times as 2026-01-31T12:00:00Z, or leave the column out."),
+        (pd.concat([figures(), figures()[["favorites"]]], axis=1), "The column favorites occurs"
+         " twice. Keep one of them."),
+        ("export.csv", "Figures are needed, not a str. Read them first:"
+         " enb.connect(path).totals(), or a DataFrame of your own."),
+        (None, "Figures are needed, not a NoneType. Read them first: enb.connect(path).totals(), or"
+         " a DataFrame of your own."),
+        ([{"favorites": 1}], "Figures are given as a DataFrame, not as dict. See"
+         " engagement_nb.connect for sources that return one."),
+        (figures(time=["2026-01-01", "2026-01-02"]).drop(columns="tweet_id"), "These figures are a"
+         " series (column time) without the column tweet_id, so it is not known which rows belong"
+         " to one Tweet. Add tweet_id, or sum the series up to one row per Tweet and drop time."),
+        (pd.DataFrame({"Post id": [1], " Likes": [2], "Engagements": [3]}), "These columns have the"
+         " names of an export file, not of metrics. Read the file with"
+         " enb.connect(path).totals(), and explore that."),
+        (enb.connect("sandbox"), "Figures are needed, not the source that has them. Read them"
+         " first: explore_gap(source.totals())."),
+        (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
+         " cannot tell what is hidden; its totals by day are in metrics.frame. Export the content"
+         " of the same period (account_analytics_content_...) too."),
+        (as_metrics(figures(), kind="video"), "A video file has no engagements; its views by day"
+         " are in metrics.frame. Export the content of the same period"
+         " (account_analytics_content_...) too."),
+    ],
+)  # fmt: skip
+def test_what_is_not_figures_by_tweet_is_refused_with_the_reason_and_advice(given, words):
+    assert str(refused(given)).replace("[us]", "[ns]") == words
+
+
+def test_the_largest_count_and_texts_and_gaps_are_read_exactly():
+    given = figures(favorites=[str(LARGEST), None], engagements=pd.array([LARGEST, pd.NA], "Int64"))
+    counts = read_counts(given)
+    assert counts.values.tolist() == [[LARGEST, 0]]
+    assert counts.known.tolist() == [[True, False]]
+    assert counts.engagements.tolist() == [LARGEST, 0]
+    assert counts.judged.tolist() == [True, False]
+
+
+def test_a_frame_that_only_resembles_an_export_is_taken():
+    """One such column may be a fact of the user's."""
+    assert enb.explore_gap(figures(Impressions=[1, 2])).posts == 2
+
+
+def test_repeats_are_dropped_and_counted_and_the_last_snapshot_is_used():
+    counts = read_counts(pd.concat([figures(), figures()]))
+    assert (len(counts), counts.dropped) == (2, 2)
+    moments = pd.to_datetime(["2026-01-02", "2026-01-02", "2026-01-01", "2026-01-01"], utc=True)
+    snapshots = pd.concat([figures(), figures(favorites=[1, 1])]).assign(read_at=moments)
+    counts = read_counts(snapshots)
+    assert (counts.values.tolist(), counts.dropped) == ([[3, 4]], 0)
+    assert counts.frame["tweet_id"].tolist() == ["7", "8"]
+
+
+def test_a_series_is_summed_in_the_order_of_its_tweets_and_a_gap_makes_a_gap():
+    frame = account(5).iloc[::-1].reset_index(drop=True)
+    rows = in_two_days(frame)
+    rows.loc[0, "favorites"] = pd.NA
+    counts = read_counts(rows)
+    assert counts.frame["tweet_id"].tolist() == frame["tweet_id"].tolist()
+    row = counts.names.index("favorites")
+    assert counts.known[row].tolist() == [False, True, True, True, True]
+    assert counts.values[row].tolist()[1:] == frame["favorites"].tolist()[1:]
+    assert counts.frame["created_at"].tolist() == frame["created_at"].tolist()
+
+
+def test_counts_as_floats_in_a_series_are_summed_as_integers():
+    large = 2.0**52
+    rows = pd.concat([figures(favorites=[large, 1.0], time="a"),
+                      figures(favorites=[large, 2.0], time="b")])  # fmt: skip
+    assert read_counts(rows).values.tolist() == [[2**53, 3]]
+
+
+def test_a_row_without_an_id_is_a_tweet_and_time_is_its_day():
+    counts = read_counts(figures(time=["a", "b"]).drop(columns="tweet_id"))
+    assert counts.frame.columns.tolist() == ["favorites", "engagements", "day"]
+    assert counts.series is None
+
+
+def test_pieces_are_kept_without_texts_and_in_little_memory():
+    pieces = [figures(text="secret").astype({"favorites": "Int64", "engagements": "Int64"})] * 2
+    pieces[1] = pieces[1].assign(tweet_id=["9", "10"], favorites=[2**31, 2**31 - 1])
+    pieces[1] = pieces[1].astype({"favorites": "Int64"})
+    first, second = (gathered([piece]) for piece in pieces)
+    assert "text" not in first
+    assert [str(first[name].dtype) for name in ("favorites", "engagements")] == ["Int32", "Int32"]
+    assert [str(second[name].dtype) for name in ("favorites", "engagements")] == ["Int64", "Int32"]
+    whole = gathered(iter(pieces))
+    assert whole["favorites"].tolist() == [3, 4, 2**31, 2**31 - 1]
+    assert whole.index.tolist() == [0, 1, 2, 3]
+
+
+def test_a_tweet_in_two_pieces_of_a_series_is_one_tweet():
+    rows = in_two_days(account(4))
+    pieces = [rows.iloc[:4], rows.iloc[4:], account(2).assign(tweet_id=["x", "y"])]
+    whole = gathered(pieces)
+    assert whole["tweet_id"].tolist() == [*rows["tweet_id"][:4], "x", "y"]
+    assert whole["favorites"].tolist()[:4] == account(4)["favorites"].tolist()
+
+
+def test_a_tweet_in_two_pieces_without_times_is_refused_or_dropped_as_in_one_frame():
+    assert str(refused([figures(), figures(favorites=[3, 5])])).startswith("Tweet 8 occurs more")
+    assert enb.explore_gap([figures(), figures()]).posts == 2
+
+
+def test_no_piece_is_an_empty_frame_with_ids():
+    nothing = gathered([])
+    assert nothing["tweet_id"].dtype == "string"
+    assert len(nothing) == 0
