@@ -1,8 +1,9 @@
-"""``python -m studies.gap_worlds``: the gap analysis against worlds whose truth is known.
+"""``python -m studies.gap_worlds``: the gap analysis on worlds whose truth is known.
 
-Each kind of world makes one thing difficult (`KINDS`). All have sizes that are lognormal or
-Pareto, and half hide engagement on 0.2 to 11 % of the Tweets only. Names of metrics are dealt at
-random, so documents are wrong as often as they are right. The tables go into `docs/method.md`.
+Each kind of world makes one thing difficult (`KINDS`). Sizes are lognormal or Pareto, and half of
+the worlds hide engagement on 0.2 to 11 % of the Tweets only. Names of metrics are assigned at
+random, so documents are wrong as often as they are right. ``--constants`` varies the constants of
+the method instead. The tables go into `docs/method.md`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from unittest.mock import patch
 
 import click
 import numpy as np
 import pandas as pd
 
-from engagement_nb.gap import Gap, explore_gap
+from engagement_nb.gap import Gap, explore_gap, identify
 from engagement_nb.gap.interval import share_interval
 from engagement_nb.vocabulary import EXPORT_ONLY_METRICS, METRICS, NO_CANDIDATES
 
@@ -31,6 +33,15 @@ KINDS = {
     "de-duplicated": "5 to 60 % of the overlap of two metrics is counted once",
     "partial": "60 % of one metric is counted",
 }
+CONSTANTS = {
+    "TOLERANCE": (0, 0.01),
+    "CHANCE": (0.0003, 0.03),
+    "FITS_PER_EXCESS": (1, 10),
+    "LEAST_TWEETS": (1, 9),
+    "TOGETHER": (5, 80),
+    "HARDLY_ANY": (0.05, 0.75),
+}
+"""Values below and above that of each constant of the method."""
 NAMES = [name for name in (*METRICS, *EXPORT_ONLY_METRICS) if name not in NO_CANDIDATES]
 
 
@@ -118,7 +129,7 @@ def mistakes(gap: Gap, truth: dict[str, str]) -> list[str]:
 
 
 def verdicts(worlds: int, seed: int) -> Iterator[dict[str, object]]:
-    """One row a kind of world: verdicts right, undetermined, wrong; error and bounds of hidden."""
+    """One row per kind of world: right, undetermined and wrong verdicts; error and bounds."""
     for kind in KINDS:
         rows = []
         for number in range(seed, seed + worlds):
@@ -159,7 +170,7 @@ SAMPLES = (30, 100, 300, 1000)
 
 
 def covered(sizes: str, hiding: float, shares: str, tweets: int, draws: int, seed: int) -> float:
-    """Share of samples whose 95 % interval holds the expected hidden share."""
+    """Share of samples whose 95 % interval contains the expected hidden share."""
     rng = np.random.default_rng([seed, tweets, round(1000 * hiding)])
     hits = 0
     for _ in range(draws):
@@ -172,7 +183,7 @@ def covered(sizes: str, hiding: float, shares: str, tweets: int, draws: int, see
 
 
 def coverage(draws: int, seed: int) -> Iterator[dict[str, object]]:
-    """One row a population: coverage in percent by the number of Tweets."""
+    """One row per population: coverage in percent by the number of Tweets."""
     for sizes in SIZES:
         for hiding, shares in ((0.01, "half"), (0.03, "half"), (0.03, "beta"), (0.1, "half"),
                                (0.1, "beta"), (0.6, "beta"), (1.0, "half")):  # fmt: skip
@@ -188,7 +199,7 @@ def coverage(draws: int, seed: int) -> Iterator[dict[str, object]]:
 
 
 def shuffled(worlds: int, seed: int) -> float:
-    """Share of worlds in which groups dealt at random are said to differ."""
+    """Share of worlds in which groups assigned at random are said to differ."""
     said = 0
     for number in range(seed, seed + worlds):
         made = world("plain", number)
@@ -196,6 +207,27 @@ def shuffled(worlds: int, seed: int) -> float:
         tests = explore_gap(made.frame.assign(group=groups)).differences("group")
         said += bool((tests["p_adjusted"] <= 0.05).any())
     return said / worlds
+
+
+def sensitivity(worlds: int, seed: int) -> Iterator[dict[str, object]]:
+    """One row per value of a constant: right verdicts / worlds wrong, in percent, by kind."""
+    varied = [(name, value) for name, values in CONSTANTS.items() for value in values]
+    for name, value in [("SEARCHED", identify.SEARCHED), *varied]:
+        row: dict[str, object] = {
+            "constant": f"{name} {value}" if name in CONSTANTS else "as it is"
+        }
+        for kind in [kind for kind in KINDS if kind not in ("tiny", "missing", "doubled")]:
+            right = metrics = wrong = 0
+            for number in range(seed, seed + worlds):
+                made = world(kind, number)
+                with patch.object(identify, name, value):
+                    gap = explore_gap(made.frame, tolerance=identify.TOLERANCE)
+                mistaken = len(mistakes(gap, made.truth))
+                right += len(gap.counted) + len(gap.not_counted) - mistaken
+                metrics += len(made.truth)
+                wrong += mistaken > 0
+            row[kind] = f"{100 * right / metrics:.0f} / {100 * wrong / worlds:.1f}"
+        yield row
 
 
 def markdown(rows: Iterator[dict[str, object]]) -> str:
@@ -213,14 +245,18 @@ def markdown(rows: Iterator[dict[str, object]]) -> str:
 @click.option("--worlds", default=500, show_default=True, help="Worlds of each kind.")
 @click.option("--draws", default=600, show_default=True, help="Samples for each coverage.")
 @click.option("--seed", default=0, show_default=True, help="Of the first; the others follow.")
-def gap(worlds: int, draws: int, seed: int) -> None:
+@click.option("--constants", is_flag=True, help="Vary the constants of the method.")
+def gap(worlds: int, draws: int, seed: int, constants: bool) -> None:
     """The gap analysis on worlds whose truth is known, as Markdown tables."""
     click.echo(f"{datetime.now(UTC):%Y-%m-%d}, {worlds} worlds of each kind, seed {seed}\n")
+    if constants:
+        click.echo(markdown(sensitivity(worlds, seed)))
+        return
     click.echo(markdown(verdicts(worlds, seed)))
     click.echo(f"\nCoverage of the 95 % interval in percent, {draws} samples each\n")
     click.echo(markdown(coverage(draws, seed)))
     share = shuffled(worlds, seed)
-    click.echo(f"\nFour groups dealt at random are said to differ in {share:.1%} of worlds.")
+    click.echo(f"\nFour groups assigned at random are said to differ in {share:.1%} of worlds.")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Figures for readers: pure functions from numbers and tables to charts.
 
-One style, colors that people with any color vision can tell apart, an alternative text with the
-numbers, and a stamp on everything made of sandbox data. The functions load on first use:
-matplotlib takes half a second, and an analysis need not draw.
+All have one style, colors for any color vision, an alternative text with the numbers, and a stamp
+for sandbox data. The functions are loaded on first use, because matplotlib takes half a second.
 """
 
 from __future__ import annotations

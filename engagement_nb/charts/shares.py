@@ -1,4 +1,4 @@
-"""Hidden shares by group with their intervals, growth since posting, and definitions compared."""
+"""Hidden shares by group, growth since posting, trends, and definitions compared."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from engagement_nb.charts.style import (
 from engagement_nb.words import counted, interval, listed, number, percent, sentence
 
 FEWEST = 20
-"""Engagements below which a share of them is noise, and not drawn."""
+"""Engagements below which a share is noise and not drawn."""
 
 
 _PANELS = (
@@ -52,7 +52,7 @@ def hidden_by(
     table
         `engagement_nb.Gap.by`.
     what
-        What the groups are, as a title says it: "by size of the Tweet".
+        The groups in a title: "by size of the Tweet".
     overall
         Hidden share of all.
     sandbox
@@ -105,7 +105,7 @@ def hidden_by(
 
 
 def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
-    """Engagements by time since posting: how much has come, and how much of it is hidden.
+    """Engagements by time since posting, and the hidden share of each time.
 
     Parameters
     ----------
@@ -168,8 +168,8 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
     Parameters
     ----------
     table
-        `engagement_nb.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods that
-        are covered in part have hollow dots.
+        `engagement_nb.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods covered in part
+        have hollow dots.
     sandbox
         Whether to stamp it.
     """
@@ -232,7 +232,7 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
 
 
 def _said(row: Mapping[Any, float | None], name: str, column: str, limits: str, _: str) -> str:
-    """A figure of a trend in words, with its interval where there is one."""
+    """A figure of a trend in words, with its interval if there is one."""
     value = row[column]
     if column not in _SHARES:
         return f"{name} unknown" if value is None else f"{number(value)} {name}"
@@ -242,7 +242,7 @@ def _said(row: Mapping[Any, float | None], name: str, column: str, limits: str, 
 
 
 def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
-    """What each usual definition gives, as a share of engagements, and how it ranks Tweets.
+    """The sum of each usual definition as a share of engagements, and how it ranks Tweets.
 
     Parameters
     ----------

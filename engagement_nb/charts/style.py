@@ -1,8 +1,8 @@
-"""One look for every figure: sizes, colours, the stamp, the alternative text, how it is shown.
+"""The style of all figures: sizes, colors, the stamp, the alternative text, and the display.
 
-Figures are `Chart` objects, made without pyplot: nothing is kept behind anybody's back, and a
-thousand of them cost no more memory than one. In a notebook a chart shows itself as SVG with
-its text as text, drawn once for a page and once for a phone, with its alternative text.
+Figures are `Chart` objects without pyplot, which would keep them in memory. In a notebook a chart
+is shown as SVG with its text as text, drawn once for a page and once for a phone, with its
+alternative text.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from matplotlib.transforms import Bbox
 
 from engagement_nb.words import number
 
-# Okabe and Ito's colours: told apart by people with any colour vision, and in grey by lightness.
+# Okabe and Ito's colors: distinct for any color vision, and in gray by lightness.
 BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, RED, GREY, INK, FAINT = "#56B4E9", "#D55E00", "#8A8A8A", "#222222", "#D9D9D9"
 
 WIDE, NARROW = 8.6, 4.1
-"""Widths in inches (at 96 pixels an inch on screen): of a page, and of a phone."""
+"""Widths of a page and of a phone in inches, of 96 pixels on a screen."""
 PAD, STAMP = 0.05, 0.25
-"""In inches: what stays free at the edges, and the height of the stamp's strip."""
+"""Margins and the height of the stamp in inches."""
 
 _RC: Any = {
     "font.family": "sans-serif",
@@ -45,16 +45,16 @@ _RC: Any = {
 
 
 class Chart(Figure):
-    """A figure that knows its words: title, alternative text, and how to be narrow.
+    """A figure with a title, an alternative text, and a narrow version.
 
     Parameters
     ----------
     title
-        One line above the figure: what it shows.
+        One line above the figure.
     alt
-        Says what is seen, with the numbers.
+        The alternative text, with the numbers.
     draw
-        Draws it on empty axes; the second argument is whether there is little width.
+        Draws the figure on empty axes; the second argument is whether it is narrow.
     height, narrow_height
         In inches.
     sandbox
@@ -122,7 +122,7 @@ class Chart(Figure):
         return re.sub(r"<[^>]+>", lambda tag: re.sub(r"(\.\d\d)\d+", r"\1", tag[0]), text)
 
     def draw(self, renderer: Any) -> None:
-        """As matplotlib's, after placing the axes so that what is around them just fits."""
+        """As matplotlib's, after placing the axes so that labels around them just fit."""
         self._fit(renderer)
         super().draw(renderer)
 
@@ -131,7 +131,7 @@ class Chart(Figure):
         axes, extra = self.axes[0], self.axes[0].get_default_bbox_extra_artists()
         room = np.array([PAD, PAD, PAD, STAMP if self.sandbox else PAD])
         size, needed = self.get_size_inches(), np.zeros(4)
-        # The vertical axis first: the width that it leaves decides how far all else stands out.
+        # The vertical axis first, because the remaining width determines the other labels.
         for axis, others in ((axes.yaxis, ()), (axes.xaxis, extra)):
             inner = axes.get_window_extent(renderer)
             boxes = [other.get_tightbbox(renderer) for other in others]
@@ -148,7 +148,7 @@ class Chart(Figure):
 
 
 def nothing(title: str, why: str, *, sandbox: bool = False) -> Chart:
-    """A figure that says why there is nothing to see."""
+    """A figure that says why there is nothing to draw."""
 
     def draw(axes: Axes, narrow: bool) -> None:
         axes.set_axis_off()
@@ -159,12 +159,12 @@ def nothing(title: str, why: str, *, sandbox: bool = False) -> Chart:
 
 
 def alt_text(figure: Figure) -> str:
-    """The alternative text of a figure: what is seen, with the numbers."""
+    """The alternative text of a figure."""
     return str(figure.get_label())
 
 
 def show(figure: Chart) -> None:
-    """Display a chart in a notebook: crisp at any size, narrow on a phone, with its alt text."""
+    """Display a chart in a notebook, with a narrow version and its alternative text."""
     # Imported here because IPython is of an extra, and charts are drawn without it.
     from IPython.display import display
 
@@ -173,7 +173,7 @@ def show(figure: Chart) -> None:
 
 
 def figure_html(figure: Chart) -> str:
-    """A chart as HTML that needs nothing else: two SVG images, of which one is shown."""
+    """A chart as self-contained HTML with two SVG images, for a page and for a phone."""
     alt = html.escape(alt_text(figure), quote=True)
     title = html.escape(figure.title)
     return (
@@ -189,7 +189,7 @@ def _uri(figure: Chart) -> str:
 
 
 def _stamp(figure: Figure) -> None:
-    # It has a strip of its own, so that it can hide nothing.
+    # Above the axes, so that it covers nothing.
     figure.suptitle(
         "SANDBOX DATA", x=0.985, y=1 - 0.06 / figure.get_figheight(), ha="right", va="top",
         fontsize=8.5, color=RED, weight="bold",
@@ -198,9 +198,9 @@ def _stamp(figure: Figure) -> None:
 
 
 def label(axes: Axes, text: str, at: tuple[float, float], away: float, **style: Any) -> None:
-    """A few words beside a point, so many points to the right of it (less: to the left)."""
+    """A short text beside a point, ``away`` points to the right (negative: to the left)."""
     style = {"ha": "left" if away > 0 else "right", "color": INK, "va": "center", **style}
-    # Not clipped: whether the point is within the axes need not be found out for each.
+    # Without clipping, matplotlib need not check for each point whether it is in the axes.
     axes.annotate(
         text, at, xytext=(away, 0), textcoords="offset points", annotation_clip=False, **style
     )
@@ -212,7 +212,7 @@ def counts_on(axis: Any) -> None:
 
 
 def percents_on(axis: Any, *, signed: bool = True) -> None:
-    """Shares as percentages on an axis; without a sign where only the side matters."""
+    """Shares as percentages on an axis; without a sign if only the side matters."""
     axis.set_major_formatter(
         FuncFormatter(lambda value, _: f"{(value if signed else abs(value)) * 100:g} %")
     )

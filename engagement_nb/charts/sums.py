@@ -1,4 +1,4 @@
-"""The sum of the columns against engagements: bridges, Tweet by Tweet, metric by metric."""
+"""The sum of the columns against engagements: in all, by Tweet and by metric."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engagement_nb.charts.style import (
 )
 from engagement_nb.words import counted, listed, number, percent
 
-_COLOURS = {"counted": BLUE, "not counted in full": ORANGE, "undetermined": GREY}
+_COLORS = {"counted": BLUE, "not counted in full": ORANGE, "undetermined": GREY}
 _ORDER = ("counted", "undetermined", "not counted in full")
 
 
@@ -45,9 +45,9 @@ def bridge(
     sum_of_metrics, over_count, hidden, engagements
         The figures, which add up.
     excess
-        By how much the metrics taken as part exceed engagements, on the Tweets where they do.
+        By how much the included metrics exceed engagements, on the Tweets where they do.
     doubtful
-        Whether the over-count holds metrics that may be part of engagements.
+        Whether the over-count includes metrics that may be part of engagements.
     sandbox
         Whether to stamp it.
     """
@@ -59,7 +59,7 @@ def bridge(
     ]
     levels = [sum_of_metrics, inside]
     if excess:
-        # Tweets where the set is too large are a step of their own, not netted into hidden.
+        # The excess is a separate step, and not netted into hidden.
         levels.append(inside - excess)
         steps.append(
             ("above engagements\non some Tweets", levels[-1], inside, RED, number(-excess))
@@ -70,9 +70,9 @@ def bridge(
     levels.append(engagements)
 
     def draw(axes: Axes, narrow: bool) -> None:
-        for position, (_, low, high, colour, text) in enumerate(steps):
+        for position, (_, low, high, color, text) in enumerate(steps):
             y = len(steps) - 1 - position
-            axes.barh(y, high - low, left=low, height=0.62, color=colour)
+            axes.barh(y, high - low, left=low, height=0.62, color=color)
             label(axes, text, (high, y), 5, weight="bold" if low == 0 else "normal")
             if position < len(levels):
                 x = levels[position]
@@ -98,7 +98,7 @@ def bridge(
 
 
 def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) -> Chart:
-    """Engagements against the sum of all columns, a dot a Tweet, both on log axes."""
+    """Engagements against the sum of all columns, one dot per Tweet, on log axes."""
     title = "Engagements against the sum of all columns, Tweet by Tweet"
     if not len(sums):
         return nothing(title, "No Tweet has both figures.", sandbox=sandbox)
@@ -109,14 +109,14 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
 
     def draw(axes: Axes, narrow: bool) -> None:
         shown = thinned(len(sums), 4000)
-        for which, colour, text in (
+        for which, color, text in (
             (engagements > sums, BLUE, f"engagements above the sum: {number(above)}"),
             (engagements < sums, ORANGE, f"below it: {number(below)}"),
             (engagements == sums, INK, f"equal: {number(equal)}"),
         ):
             chosen = shown[which[shown]]
             axes.scatter(
-                sums[chosen], engagements[chosen], s=11, color=colour, alpha=0.55, lw=0,
+                sums[chosen], engagements[chosen], s=11, color=color, alpha=0.55, lw=0,
                 label=text, rasterized=True,
             )  # fmt: skip
         axes.plot([0, top], [0, top], color=INK, lw=0.9)
@@ -149,7 +149,7 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
 
 
 def thinned(count: int, most: int) -> np.ndarray:
-    """Positions of at most so many of them, evenly: what a figure can show."""
+    """At most ``most`` positions, evenly spread."""
     return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
 
 
@@ -175,8 +175,8 @@ def totals(
 
     def draw(axes: Axes, narrow: bool) -> None:
         y, level = len(parts), 0
-        for _, count, colour in parts:
-            axes.barh(y, count, left=level, height=0.62, color=colour)
+        for _, count, color in parts:
+            axes.barh(y, count, left=level, height=0.62, color=color)
             level += count
             sign = "+" if count > 0 and y < len(parts) else ""
             label(axes, sign + number(count), (max(level, level - count), y), 5)
@@ -199,7 +199,7 @@ def totals(
 
 
 def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
-    """Bars of the Tweets that speak of each metric: for it to the right, against it to the left.
+    """Bars of the evidence for each metric (to the right) and against it (to the left).
 
     Parameters
     ----------
@@ -220,9 +220,9 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
 
     def draw(axes: Axes, narrow: bool) -> None:
         places = np.arange(len(rows))[::-1]
-        colours = [_COLOURS[str(verdict)] for verdict in rows["verdict"]]
-        axes.barh(places, fits, color=colours, height=0.66)
-        axes.barh(places, -against, color=colours, height=0.66, hatch="////", edgecolor="white")
+        colors = [_COLORS[str(verdict)] for verdict in rows["verdict"]]
+        axes.barh(places, fits, color=colors, height=0.66)
+        axes.barh(places, -against, color=colors, height=0.66, hatch="////", edgecolor="white")
         for y, share, count in zip(places, fits, rows["tight"], strict=True):
             label(axes, number(count), (share, y), 4, fontsize=9)
         for y, share, count in zip(places, against, rows["contradictions"], strict=True):
@@ -245,7 +245,7 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.grid(axis="x", color=FAINT, lw=0.6)
         axes.set_axisbelow(True)
         axes.legend(
-            handles=[Patch(color=_COLOURS[v], label=v) for v in _ORDER if v in verdicts],
+            handles=[Patch(color=_COLORS[v], label=v) for v in _ORDER if v in verdicts],
             frameon=False, loc="upper center", bbox_to_anchor=(0.45, 1.0 + 0.55 / len(rows) + 0.06),
             ncols=3, fontsize=8.5 if narrow else 9, columnspacing=1, handlelength=1.2,
             handletextpad=0.4,

@@ -8,7 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engagement_nb.gap.interval import ANY_SHARE, clopper_pearson, share_interval
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.interval import (
+    ANY_SHARE,
+    Interval,
+    check_level,
+    clopper_pearson,
+    difference_interval,
+    ratio_interval,
+    share_interval,
+)
 
 
 def test_limits_are_those_of_scipys_exact_binomial_test():
@@ -134,3 +143,51 @@ def test_the_interval_covers_where_few_tweets_hide_and_sizes_are_heavy_tailed(tw
         low, high = share_interval(part, whole)
         covered += low <= 0.25 * hiding <= high
     assert covered >= 0.95 * 200
+
+
+def test_correlated_skewed_estimates_share_their_limits_on_the_same_side():
+    """The first has limits 0.5 below and 2 above its value, the second 0.8 below and 5 above."""
+    narrow, wide = (1, Interval(0.5, 3)), (4, Interval(3.2, 9))
+    low, high = difference_interval(narrow, wide, 0.5)
+    assert low == pytest.approx(3 - np.sqrt(0.5 * (0.8**2 + 2**2) + 0.5 * 0.3**2))
+    assert high == pytest.approx(3 + np.sqrt(0.5 * (5**2 + 0.5**2) + 0.5 * 3**2))
+    low, high = difference_interval(wide, narrow, 0.5)
+    assert low == pytest.approx(-3 - np.sqrt(0.5 * (0.5**2 + 5**2) + 0.5 * 3**2))
+    assert high == pytest.approx(-3 + np.sqrt(0.5 * (2**2 + 0.8**2) + 0.5 * 0.3**2))
+
+
+def test_estimates_with_a_negative_correlation_add_their_limits():
+    narrow, wide = (1, Interval(0.5, 3)), (4, Interval(3.2, 9))
+    low, high = difference_interval(narrow, wide, -0.5)
+    assert low == pytest.approx(3 - np.sqrt(0.5 * (0.8**2 + 2**2) + 0.5 * 2.8**2))
+    assert high == pytest.approx(3 + np.sqrt(0.5 * (5**2 + 0.5**2) + 0.5 * 5.5**2))
+
+
+def test_limits_of_a_same_side_that_do_not_differ_share_nothing():
+    same = (2, Interval(1, 5))
+    assert difference_interval(same, same, 1.0) == (0, 0)
+    shifted = (3, Interval(2, 6))
+    assert difference_interval(same, shifted, 1.0) == (1, 1)
+
+
+def test_the_interval_of_a_ratio_is_by_the_delta_method_on_logarithms():
+    """Written out on scipy.stats for unequal units; a unit without a whole has no part in it."""
+    part, whole = np.array([3, 5, 9, 4, 7]), np.array([1, 2, 5, 1, 0])
+    h, e = part[:4], whole[:4]
+    ratio = h.sum() / e.sum()
+    spread = np.sqrt(np.sum((h - ratio * e) ** 2) * 4 / 3) / e.sum() / ratio
+    times = np.exp(stats.t.ppf(0.95, 3) * spread)
+    assert ratio_interval(part, whole, 0.9) == pytest.approx((ratio / times, ratio * times))
+
+
+def test_two_units_give_the_interval_of_a_ratio_and_one_does_not():
+    assert ratio_interval([3, 5], [1, 1])[1] < np.inf
+    assert ratio_interval([3, 5], [1, 0]) == (0, np.inf)
+    assert ratio_interval([0, 0, 0], [1, 3, 0], 0.9) == (0, pytest.approx(-np.log(0.05) / 4))
+
+
+def test_a_level_is_between_0_and_1():
+    for level in (0, 1, 95, -0.5):
+        with pytest.raises(AnalysisError, match=f"between 0 and 1, not {level}"):
+            check_level(level)
+    check_level(0.5)
