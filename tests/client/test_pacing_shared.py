@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -314,6 +314,19 @@ def test_a_damaged_or_foreign_file_is_set_aside_whole(content: bytes, tmp_path: 
     ask(clock.pacer(path), clock, 5, 4)
     assert path.with_suffix(".damaged").read_bytes() == content
     assert clock.pacer(path).state().left == 4
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"window": 60}\n123', None, 5, "text"], ids=repr
+)
+def test_a_row_that_no_tracker_wrote_is_replaced(content: object, tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "new" / "folder" / "quota"
+    ask(clock.pacer(path), clock, 2, 1)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE quota_2 SET tracker = ?", (content,))
+        database.commit()
+    ask(clock.pacer(path), clock, 2, 1)
+    assert clock.pacer(path).state().left == 1
 
 
 def test_a_file_damaged_while_in_use_loses_nothing_learned(
