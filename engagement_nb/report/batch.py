@@ -1,4 +1,4 @@
-"""Many reports from one manifest: fetch once, render in a pool, tell what became of each."""
+"""Many reports from one manifest: fetch once, render in a pool, write an index."""
 
 from __future__ import annotations
 
@@ -42,28 +42,29 @@ from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
+_LOG_LINE = "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}"
 SCHEDULER_SECONDS = 20
-"""How long a Dask scheduler may take to answer."""
+"""Longest time until a Dask scheduler responds."""
 WORKERS_SECONDS = 5.0
-"""How long it may be without workers until that is told; then every tenfold of it."""
+"""Time without workers until the first warning. The next ones come after ten times as long."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What became of a batch.
+    """The results of a batch.
 
     Parameters
     ----------
     folder
-        Where it is.
+        Its folder.
     records
-        One a report, in the manifest's order: see `engagement_nb.report.render`.
+        One per report, in the manifest's order: see `engagement_nb.report.render`.
     resumed
-        Names of reports that were there already.
+        Names of reports that were finished before.
     seconds
-        How long it took.
+        How long the run took.
     fetched
-        What was fetched in this run, by dataset.
+        What this run fetched, by dataset.
     """
 
     folder: str
@@ -74,16 +75,16 @@ class Batch:
 
     @property
     def failed(self) -> list[Mapping[str, Any]]:
-        """Records of reports that could not be made."""
+        """Records of reports that failed."""
         return [record for record in self.records if record["status"] != DONE]
 
     @property
     def missing_tweets(self) -> int:
-        """Tweets that were asked for and are in no report, or for a part of the period only."""
+        """Requested Tweets without figures for all or a part of the period."""
         return sum(tweets_missing(record.get("problems", ())) for record in self.records)
 
     def to_dict(self) -> dict[str, Any]:
-        """For a scheduler: counts, and a line a report."""
+        """The results as plain JSON: counts, and one entry per report."""
         return {
             "folder": self.folder,
             "reports": len(self.records),
@@ -122,11 +123,10 @@ def make_batch(
     progress: bool | None = None,
     now: datetime | None = None,
 ) -> Batch:
-    """Make every report of a manifest, and an index of them.
+    """Make all reports of a manifest, and their index.
 
-    A batch that was cut off goes on where it stopped: what was fetched is not fetched again,
-    what was rendered is not rendered again. One that came to its end and is run again fetches
-    anew, and renders what has changed.
+    If the last run was cut off, this resumes it: nothing is fetched or rendered twice. If the
+    last run finished, this starts a new one, which renders the reports whose figures changed.
 
     Parameters
     ----------
@@ -135,25 +135,25 @@ def make_batch(
     out
         A folder or an fsspec address.
     workers
-        Reports at a time on this machine; as many as it has processors when not given.
+        Reports at a time on this machine; by default one per processor.
     scheduler
-        Address of a Dask scheduler (``tcp://...``) whose workers make the reports; ``out``
-        and the inputs must be where they can reach them.
+        Address of a Dask scheduler (``tcp://...``) whose workers make the reports. They must be
+        able to reach ``out`` and the inputs.
     only_failed
-        Only the reports that failed last time or were never made; fetch only for those.
+        Fetch and make only the reports that failed last time or were never made.
     title
-        Of the index.
+        Title of the index.
     look, notebooks, engine, cell_timeout, pdf
         See `engagement_nb.report.make_report`.
     progress
-        Show a bar with the time to finish; None: where somebody can see it.
+        Whether to show a progress bar; by default on a terminal.
     now
-        The moment that relative periods are counted from; the present unless given.
+        The moment from which relative periods are counted; by default the present.
 
     Raises
     ------
     InputError
-        The manifest cannot be used: found before anything is started.
+        The manifest cannot be used. Nothing was started.
     """
     begun = datetime.now(UTC)
     sweep()
@@ -168,12 +168,12 @@ def make_batch(
     chosen = [row for row in rows if not only_failed or before[row.name].get("status") != DONE]
     names = {row.name for row in chosen}
     unfetched = fetch_all(rows, names, store, state, now, progress)
-    prints = cache(fingerprint)  # hundreds of reports may share a source
+    fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
     jobs, records = [], {}
     for row in chosen:
         if trouble := row.broken or unfetched.get(row.name):
-            told = row.broken or f"Nothing could be fetched. {trouble}"
-            records[row.name] = _failed(row, folders[row.name], told)
+            error = row.broken or f"Nothing could be fetched. {trouble}"
+            records[row.name] = _failed(row, folders[row.name], error)
             continue
         source, found = row.source, {}
         if row.fetch is not None:
@@ -184,7 +184,7 @@ def make_batch(
                 row=row,
                 folder=folders[row.name],
                 source=source,
-                fingerprint=prints(source),
+                fingerprint=fingerprint_once(source),
                 parameters={**row.parameters, **dates_for(row.notebook, found)},
                 notes=tuple(found.get("notes", ())),
                 engine=engine,
@@ -213,16 +213,15 @@ def make_batch(
 
 
 def _root(store: Store) -> str:
-    """The address of a store, which is the same whatever the working directory is."""
+    """The address of a store, independent of the working directory."""
     return (store.where if "://" in store.where else str(Path(store.where).absolute())).rstrip("/")
 
 
 @contextmanager
 def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator[Executor]:
-    """Where reports are made: threads of this process, or the workers of a Dask cluster.
+    """Open a `concurrent.futures` executor: threads, or the workers of a Dask cluster.
 
-    Both are `concurrent.futures.Executor`. Threads do here: each notebook runs in a process of
-    its own.
+    Threads are enough, because each notebook runs in a process of its own.
     """
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
@@ -231,7 +230,7 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
         try:
             yield pool
         except BaseException:
-            # Notebooks that run are of no use any more; their threads end with them.
+            # Nobody needs the running notebooks any more. Their threads end with them.
             processes.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -241,17 +240,19 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
     # Imported here because it is an extra.
     from distributed import Client
 
-    # What it logs with a traceback when the scheduler is lost, each report's record says.
+    # If the scheduler is lost, each record says so; Dask would log tracebacks too.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=SCHEDULER_SECONDS)
     except (OSError, ValueError) as error:
         raise ReportError(
-            f"No Dask scheduler answers at {scheduler} ({type(error).__name__}).",
+            f"No Dask scheduler responds at {scheduler} ({type(error).__name__}).",
             advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
         ) from None
     ended = threading.Event()
-    watch = threading.Thread(target=_tell_of_none, args=(client, scheduler, ended), daemon=True)
+    watch = threading.Thread(
+        target=_warn_without_workers, args=(client, scheduler, ended), daemon=True
+    )
     with client:
         watch.start()
         try:
@@ -260,19 +261,19 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
             ended.set()
 
 
-def _tell_of_none(client: Any, scheduler: str, ended: threading.Event) -> None:
-    """Say that nobody works, again and again: some clusters start workers only when asked."""
+def _warn_without_workers(client: Any, scheduler: str, ended: threading.Event) -> None:
+    """Warn as long as there are no workers. Some clusters start them later."""
     pause = WORKERS_SECONDS
     while not ended.wait(pause):
         pause = 10 * WORKERS_SECONDS
         try:
             workers = client.scheduler_info()["workers"]
         except (OSError, RuntimeError):
-            continue  # lost, or closed: the reports say so
+            continue  # The scheduler is lost or closed, and the records say so.
         if not workers:
             print(
-                f"The Dask scheduler at {scheduler} has no workers, so nothing is made yet. Start"
-                f" some with dask worker {scheduler}, or stop this with Ctrl-C.",
+                f"The Dask scheduler at {scheduler} has no workers, so no report is made yet. Start"
+                f" some with dask worker {scheduler}, or press Ctrl-C to stop.",
                 file=sys.stderr,
             )
 
@@ -280,27 +281,27 @@ def _tell_of_none(client: Any, scheduler: str, ended: threading.Event) -> None:
 def _render_all(
     jobs: Sequence[Job], pool: Executor, progress: bool | None, *, failed: int
 ) -> dict[str, dict[str, Any]]:
-    """Every job's record, by name; a job whose worker broke is a failed report, not an end."""
+    """The record of each job, by name. A job whose worker broke is one failed report."""
     records: dict[str, dict[str, Any]] = {}
     futures: dict[Future[dict[str, Any]], Job] = {pool.submit(render, job): job for job in jobs}
-    seen = sys.stderr is not None and sys.stderr.isatty()
+    on_terminal = sys.stderr is not None and sys.stderr.isatty()
     with tqdm(
         total=len(jobs),
         desc="Rendering",
         unit="report",
         disable=progress is False or not jobs or sys.stderr is None,
-        file=None if seen else _Lines(),
-        # In a log, a line now and then; the bar tells the time to finish.
-        mininterval=0.2 if seen else 30,
-        bar_format=None if seen else "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}",
-        dynamic_ncols=seen,
+        file=None if on_terminal else _Lines(),
+        # A log gets a line every 30 seconds.
+        mininterval=0.2 if on_terminal else 30,
+        bar_format=None if on_terminal else _LOG_LINE,
+        dynamic_ncols=on_terminal,
     ) as bar:
         for future in as_completed(futures):
             job = futures[future]
             try:
                 record = future.result()
             except Exception as error:
-                record = _failed(job.row, job.folder, _lost(error))
+                record = _failed(job.row, job.folder, _worker_error(error))
             records[job.row.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
@@ -309,7 +310,7 @@ def _render_all(
 
 
 class _Lines(io.TextIOBase):
-    """Standard error for a log: a line each time that a bar would be drawn over itself."""
+    """Standard error for a log: a new line instead of a bar that is drawn over itself."""
 
     def write(self, text: str) -> int:
         if line := text.strip():
@@ -317,18 +318,18 @@ class _Lines(io.TextIOBase):
         return len(text)
 
 
-def _lost(error: Exception) -> str:
-    """Why a report came to nothing outside of its own work."""
-    # Dask has a class of its own for it besides the one of the standard library.
+def _worker_error(error: Exception) -> str:
+    """Why a worker returned no record."""
+    # Dask has such a class too, besides that of the standard library.
     if "Cancelled" in type(error).__name__:
         return (
             "The scheduler was lost before this report was made. Run the same command again when"
-            " it is back."
+            " the scheduler is back."
         )
     return f"Its worker was lost or broke: {type(error).__name__}: {error}".removesuffix(": ")
 
 
 def _failed(row: Row, folder: str, error: str) -> dict[str, Any]:
-    """The record of a report that nobody could begin."""
+    """Write the record of a report that could not be started."""
     store = Store(folder)
     return write_record(store, row, read_record(store), status=FAILED, error=error)

@@ -1,10 +1,10 @@
-"""From executed notebooks to a page: the answer, what is missing, how it was made."""
+"""What a page says around an executed notebook: the answer, missing data, how it was made."""
 
 from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import version as _look_up
@@ -17,12 +17,12 @@ from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.vocabulary import label
-from engagement_nb.words import counted, interval, listed, percent
+from engagement_nb.words import counted, interval, listed, number, percent
 
 version = cache(_look_up)
 
 _SOURCES = {
-    "sandbox": "the sandbox: a copy of the API on this machine, whose figures are made up",
+    "sandbox": "the sandbox, a copy of the API on this machine with made-up figures",
     "api": "the Engagement API of X",
     "export": "an export file of X",
 }
@@ -31,33 +31,7 @@ _FROM = {
     "api": "from the Engagement API",
     "export": "from an export file",
 }
-_GLOSSARY = (
-    ("Engagements", "Every way that a person interacted with a Tweet, as X counts them in total."),
-    ("Metric", "One kind of interaction that X counts by itself, such as likes or URL clicks."),
-    (
-        "Part of engagements",
-        "A metric is part of engagements if its counts never exceed them and together with other"
-        " metrics explain them.",
-    ),
-    ("Undetermined", "A metric of which these Tweets do not tell whether it is a part."),
-    ("Hidden", "Engagements that no metric shows: what is left after all parts are subtracted."),
-    (
-        "Naive gap",
-        "Engagements less the sum of all metrics. It mixes what is hidden with the over-count, so"
-        " it may be negative.",
-    ),
-    ("Over-count", "Counts of metrics that look like engagement and are not part of it."),
-    (
-        "95 % interval",
-        "The range in which the true value lies in 95 of 100 such analyses; more Tweets make it"
-        " narrower.",
-    ),
-    ("Impressions", "How often Tweets were shown, without promotion."),
-    ("Engagement rate", "Engagements / impressions."),
-)
-_BY_DAY = ("Engagements", "Impressions", "Engagement rate")
-"""Words of the glossary that a report without a gap uses."""
-_VERSIONS = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
+_PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
 
 def compose(
@@ -69,71 +43,58 @@ def compose(
     fetched: Mapping[str, Any] | None = None,
     failure: str = "",
 ) -> Page:
-    """What stands around an executed notebook.
+    """Write the parts of a page around an executed notebook.
 
     Parameters
     ----------
     notebook
-        The executed notebook, with what it handed over.
+        The executed notebook with its outputs.
     title
-        Instead of the notebook's own.
+        Replaces the notebook's own.
     look
-        What was chosen about the page.
+        Options of the page.
     parameters
         What was passed to the notebook.
     fetched
-        Facts of the fetch (`Metrics.facts`) where another notebook did that.
+        Facts of the fetch (`Metrics.facts`) if another notebook fetched the figures.
     failure
-        Why the notebook stopped, where it did.
+        Why the notebook stopped; empty if it did not.
     """
     handed = handed_over(notebook)
     gap: Mapping[str, Any] = handed.get("gap") or handed.get("days") or {}
-    facts: dict[str, Any] = {**handed.get("metrics", {}), **(fetched or {})}
-    parts = (handed.get("metrics", {}), fetched or {})
-    facts["notes"] = list(dict.fromkeys(note for part in parts for note in part.get("notes", ())))
-    sandbox = bool(gap.get("sandbox")) or facts.get("source") == "sandbox"
+    read, fetched = handed.get("metrics", {}), fetched or {}
+    notes = dict.fromkeys([*read.get("notes", ()), *fetched.get("notes", ())])
+    facts = {**read, **fetched, "notes": list(notes)}
+    by_tweet = "problems" in facts and facts.get("unit") != "day"
     return Page(
         title=title or title_of(notebook) or "Report",
         subtitle=look.subtitle or _subtitle(gap, facts),
         look=look,
-        glossary=[row for row in _GLOSSARY if "hidden" in gap or (gap and row[0] in _BY_DAY)],
-        sandbox=sandbox or parameters.get("source") == "sandbox",
+        glossary="gap" if "hidden" in gap else "days" if gap else "",
+        sandbox="sandbox" in (facts.get("source"), parameters.get("source"))
+        or bool(gap.get("sandbox")),
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
-        problems=_problems(facts) if _of_tweets(facts) and not _tells(notebook) else None,
+        problems=_problems(facts) if by_tweet else None,
         made=_made(facts, parameters, notebook),
         failure=failure,
-        footer=f"Made by engagement-nb {version('engagement-nb')}. This file holds everything it"
-        " shows and asks nothing of the network.",
+        footer=f"Made by engagement-nb {version('engagement-nb')}. This file contains everything"
+        " it shows and makes no network requests.",
     )
 
 
 def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "") -> str:
-    """The finding, what is missing and the key figures, for a message: Markdown."""
+    """The finding, missing data and key figures as Markdown, for a message."""
     stamp = "SANDBOX DATA, made up: " if gap["sandbox"] else ""
     heading = f"**{title or 'Engagements, and what they hide'}** ({_subtitle(gap, facts)})"
     missing = listed(
         [f"{row.missing} of {row.tweets} Tweets ({row.reason})" for row in _problems(facts)]
     )
-    rows = [(figure.label, figure.value, figure.note) for figure in _figures(gap)]
-    cells = [[cell.replace("|", r"\|") for cell in row] for row in rows]
+    cells = [[cell.replace("|", r"\|") for cell in figure] for figure in _figures(gap)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
     return (
         f"{heading}\n\n{stamp}{gap['sentence']} Missing data: {missing or 'none'}.\n\n"
         f"| Figure | Value | Note |\n|---|---:|---|\n{table}"
-    )
-
-
-def _of_tweets(facts: Mapping[str, Any]) -> bool:
-    """Whether it is known which Tweets are missing; a file by day names none."""
-    return "problems" in facts and facts.get("unit") != "day"
-
-
-def _tells(notebook: nbformat.NotebookNode) -> bool:
-    """Whether the notebook has a section of its own on what is missing."""
-    return any(
-        cell.cell_type == "markdown" and "# missing data" in cell.source.lower()
-        for cell in notebook.cells
     )
 
 
@@ -156,43 +117,36 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
         for name, found in gap["metrics"].items()
         if found["sum"] and not found["in_hidden"]
     ]
+    examples = ", ".join(left_out[:4]) + (" ..." if len(left_out) > 4 else "")
     return [
-        KeyFigure("Days" if gap.get("unit") == "day" else "Tweets", f"{gap['posts']:,}"),
-        KeyFigure("Engagements", f"{gap['engagements']:,}"),
-        KeyFigure("Sum of all metrics", f"{gap['sum_of_metrics']:,}"),
-        KeyFigure("Naive gap", _signed(gap["naive_gap"]), "engagements less that sum"),
+        KeyFigure("Days" if gap.get("unit") == "day" else "Tweets", number(gap["posts"])),
+        KeyFigure("Engagements", number(gap["engagements"])),
+        KeyFigure("Sum of all metrics", number(gap["sum_of_metrics"])),
+        KeyFigure("Naive gap", number(gap["naive_gap"]), "engagements less that sum"),
         _hidden(gap),
-        KeyFigure("Over-count", f"{gap['over_count']:,}", _listed(left_out)),
+        KeyFigure("Over-count", number(gap["over_count"]), examples),
     ]
 
 
 def _hidden(gap: Mapping[str, Any]) -> KeyFigure:
-    """Hidden engagement with its interval; the range, where metrics leave more room than that."""
+    """Hidden engagement with its interval, or its range if undetermined metrics make that wider."""
     (least, most), whole = gap["hidden_bounds"], gap["engagements"]
     if whole and gap["interval"] is None and least < most:
         share = f"{interval(least / whole, most / whole)} of engagements, by undetermined metrics"
-        return KeyFigure("Hidden", f"{least:,} to {most:,}", share)
+        return KeyFigure("Hidden", f"{number(least)} to {number(most)}", share)
     share = ""
     if whole:
         share = f"{percent(gap['hidden_share'])} of engagements"
         if gap["interval"]:
             share += f" ({gap['level'] * 100:g} % interval {interval(*gap['interval'])})"
-    return KeyFigure("Hidden", f"{gap['hidden']:,}", share)
-
-
-def _signed(number: int) -> str:
-    return f"{number:,}".replace("-", "\N{MINUS SIGN}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+    return KeyFigure("Hidden", number(gap["hidden"]), share)
 
 
 def _problems(facts: Mapping[str, Any]) -> list[Missing]:
     return [
         Missing(
             reason=row["reason"],
-            tweets=f"{row['tweets']:,}",
+            tweets=number(row["tweets"]),
             missing=", ".join(label(name.strip()) for name in row["metrics"].split(",") if name)
             or SCOPES[row["scope"]]
             or "everything",
@@ -206,37 +160,29 @@ def _made(
     facts: Mapping[str, Any], parameters: Mapping[str, Any], notebook: nbformat.NotebookNode
 ) -> list[tuple[str, str]]:
     source = str(facts.get("source", parameters.get("source", "")))
-    endpoint = str(facts.get("endpoint", ""))
+    endpoint = "" if facts.get("endpoint") == "export" else str(facts.get("endpoint", ""))
+    by = f", by {facts['by']}" if endpoint and facts.get("by") else ""
     named = {key: value for key, value in parameters.items() if value not in ("", None)}
+    packages = [*(f"{name} {version(name)}" for name in _PACKAGES)]
     lines = [
         ("Source", _SOURCES.get(source, source)),
-        ("Endpoint", "" if endpoint == "export" else endpoint + _by(facts)),
+        ("Endpoint", endpoint + by),
         ("Period", _period(facts)),
         ("Figures read", _moment(facts.get("read_at"))),
-        ("Requests spent", f"{facts['requests']:,}" if facts.get("requests") else ""),
-        *(("Note", note) for note in facts.get("notes", ())),
+        ("Requests spent", number(facts["requests"]) if facts.get("requests") else ""),
+        *(("Note", note) for note in facts["notes"]),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Notebook", str(notebook.metadata.get("papermill", {}).get("input_path", ""))),
-        ("Parameters", ", ".join(f"{key} = {_no_path(value)!r}" for key, value in named.items())),
-        (
-            "Versions",
-            ", ".join(
-                [*(f"{name} {version(name)}" for name in _VERSIONS),
-                 f"Python {platform.python_version()}"]
-            ),
-        ),
-    ]  # fmt: skip
+        ("Parameters", ", ".join(f"{key} = {_file_name(value)!r}" for key, value in named.items())),
+        ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
+    ]
     return [(name, text) for name, text in lines if text]
 
 
-def _no_path(value: Any) -> Any:
-    """A file by its name: where it lies on its maker's machine is nobody's business."""
+def _file_name(value: Any) -> Any:
+    """A path without its folders, which are nobody else's business."""
     local = isinstance(value, str) and "://" not in value
     return re.split(r"[/\\]", value.rstrip("/\\"))[-1] if local else value
-
-
-def _by(facts: Mapping[str, Any]) -> str:
-    return f", by {facts['by']}" if facts.get("by") else ""
 
 
 def _period(facts: Mapping[str, Any]) -> str:

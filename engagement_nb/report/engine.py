@@ -1,7 +1,7 @@
-"""A papermill engine that runs each notebook in a warm process of its own.
+"""A papermill engine that runs each notebook in a process of its own, without a kernel.
 
-``papermill ... --engine engagement-nb`` runs a notebook with it. A notebook that wants another
-kernel than this Python's is run by papermill's own engine.
+``papermill ... --engine engagement-nb`` runs a notebook with it. A notebook for another kernel
+than this Python's is run by papermill's own engine.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 ShellEngine: Any = None
-# Papermill loads this module by its entry point while it is imported itself, perhaps by the
-# lines below; it is given the engine at the end.
+# Papermill loads this module by its entry point, maybe while the imports below load papermill.
+# So the name exists from the start, and the engine is registered at the end.
 
 import nbformat  # noqa: E402
 from papermill.engines import (  # noqa: E402
@@ -28,13 +28,13 @@ from engagement_nb.report.processes import (  # noqa: E402
 from engagement_nb.report.scratch import scratch_folder  # noqa: E402
 
 ENGINE = "engagement-nb"
-"""The name under which papermill knows this engine."""
+"""The name of this engine in papermill."""
 DIED, TOO_SLOW = "DeadKernelError", "CellTimeoutError"
-"""Names of the errors in cells at which a process ended; those that nbclient has for them."""
+"""Errors of a cell whose process ended, with the names that nbclient gives them."""
 
 
 class _ShellEngine(NBClientEngine):
-    """Runs cells in a shell, in a process that ends with its notebook."""
+    """Runs the cells of a notebook in a shell, in a process that ends with the notebook."""
 
     @classmethod
     def execute_managed_notebook(
@@ -45,7 +45,7 @@ class _ShellEngine(NBClientEngine):
         resources: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Execute a notebook; a process that ends or hangs is an error in the cell that ran.
+        """Execute a notebook. If its process ends or hangs, that is an error of the running cell.
 
         Raises
         ------

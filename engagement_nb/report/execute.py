@@ -1,4 +1,4 @@
-"""Runs one notebook with papermill, and judges it by its outputs."""
+"""Runs one notebook with papermill, and reports what stopped it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from zmq import ZMQError
 
 from engagement_nb import errors
 from engagement_nb.client.credentials import redact
+from engagement_nb.metrics import handed_over
 from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW
 from engagement_nb.report.notebooks import NotebookFile
 from engagement_nb.report.scratch import scratch_folder
@@ -28,7 +30,7 @@ ENGINES = {"fast": ENGINE, "stock": "nbclient"}
 """``fast`` needs no kernel (see `engagement_nb.report.engine`); ``stock`` is papermill's own."""
 
 KERNEL_STARTS = 3
-"""Attempts to start a kernel: stock ones now and then find their port taken."""
+"""Attempts to start a kernel. Stock kernels sometimes find their port taken."""
 
 _SCARCE = {
     errno.ENOSPC: "Make room in the temporary folder, or name another one in TMPDIR.",
@@ -36,25 +38,40 @@ _SCARCE = {
     errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer workers.",
     errno.ENOMEM: "Free some memory, or use fewer workers.",
 }
-"""What is used up, by error number, and what to do about it; trying again does not help."""
+"""What to do if something is used up, by error number. A retry does not help."""
 
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
 class Run:
-    """An executed notebook, whole or up to the cell that failed.
+    """An executed notebook, complete or up to the cell that failed.
 
     Parameters
     ----------
     notebook
-        The executed notebook, free of known credentials.
+        The executed notebook, without known credentials.
     error
-        What stopped it, as an error of this package; None if it ran to its end.
+        What stopped it; None if it ran to its end.
     """
 
     notebook: nbformat.NotebookNode
     error: errors.EngagementError | None
+
+    @cached_property
+    def handed(self) -> dict[str, Any]:
+        """The parts that the notebook hands over: see `engagement_nb.metrics.handed_over`."""
+        return handed_over(self.notebook)
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """The gap, or the totals if the source has figures by day only; empty without any."""
+        return self.handed.get("gap") or self.handed.get("days") or {}
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Where the figures are from, and what is missing: `Metrics.facts`."""
+        return self.handed.get("metrics", {})
 
 
 def run_notebook(
@@ -65,7 +82,7 @@ def run_notebook(
     cwd: Path | None = None,
     cell_timeout: int | None = None,
 ) -> Run:
-    """Execute a notebook in a kernel of its own.
+    """Execute a notebook in a process of its own.
 
     Parameters
     ----------
@@ -76,9 +93,9 @@ def run_notebook(
     engine
         A key of `ENGINES`.
     cwd
-        Working directory of the kernel; this process's when not given.
+        Working directory of the notebook; by default that of this process.
     cell_timeout
-        Seconds that one cell may take.
+        Longest time for one cell, in seconds.
 
     Raises
     ------
@@ -98,49 +115,51 @@ def run_notebook(
                     engine_name=ENGINES[engine],
                     progress_bar=False,
                     execution_timeout=cell_timeout,
-                    # Saving costs a fifth of a report. Stock kernels that die leave only what
-                    # was saved; the fast engine gives back what there is.
+                    # Saving takes a fifth of a report's time. The fast engine returns the cells
+                    # that ran before a crash; of stock kernels only saved cells are left.
                     request_save_on_cell_execute=engine == "stock",
                     autosave_cell_every=0,
-                    # Kernels complain of TCP on every start; it is the loopback's.
+                    # Kernels warn of TCP at each start, though they listen on loopback only.
                     extra_arguments=["--log-level=ERROR"],
                     resources={"metadata": {"path": str(cwd or Path.cwd())}},
                 )
             except PapermillExecutionError as failed:
-                error = _of_the_notebook(failed, name)
+                error = _notebook_error(failed, name)
             except (DeadKernelError, CellTimeoutError) as stopped:
-                error = _of_the_process(
-                    type(stopped).__name__, name, _begun(_read(kept) or notebook.node)
+                error = _process_error(
+                    type(stopped).__name__, name, _cells_started(_read(kept) or notebook.node)
                 )
             except (RuntimeError, OSError, ZMQError) as trouble:
-                # The kernel did not start. Nothing has run, so once more costs nothing.
+                # The kernel did not start. No cell has run, so a retry repeats nothing.
                 if attempt < KERNEL_STARTS and getattr(trouble, "errno", 0) not in _SCARCE:
                     continue
-                error = _not_started(trouble, name)
+                error = _start_error(trouble, name)
             break
-        executed = _tidy(_read(kept) or notebook.node, name)
-    if error is None and (missing := _not_executed(executed)):
+        executed = _clean(_read(kept) or notebook.node, name)
+    if error is None and (missing := _cells_not_run(executed)):
         error = errors.ReportError(
-            f"{name} was reported as done, but {missing} cells have not run.",
+            f"Papermill reported success for {name}, but {missing} cells have not run.",
             advice="Run the same command again.",
         )
     return Run(executed, error)
 
 
-def _not_started(trouble: Exception, name: str) -> errors.ReportError:
-    """Why a notebook could not be run at all."""
+def _start_error(trouble: Exception, name: str) -> errors.ReportError:
+    """Why no cell could be run."""
     number = getattr(trouble, "errno", 0)
     why = (getattr(trouble, "strerror", None) or str(trouble)).rstrip(".")
     return errors.ReportError(
         f"{name} could not be run: {why}.",
-        advice=_SCARCE.get(number, "Run the same command again; if it stays, try --engine stock."),
+        advice=_SCARCE.get(
+            number, "Run the same command again. If the error stays, try --engine stock."
+        ),
     )
 
 
-def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
-    """The error that a cell raised; ours stay what they were, others are told in a sentence."""
+def _notebook_error(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
+    """The error of a cell: one of this package as it was, another one in a sentence."""
     if failed.ename in (DIED, TOO_SLOW):
-        return _of_the_process(failed.ename, name, failed.exec_count)
+        return _process_error(failed.ename, name, failed.exec_count)
     kind = getattr(errors, failed.ename.rpartition(".")[2], None)
     said = redact(str(failed.evalue)).strip()
     if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
@@ -150,13 +169,13 @@ def _of_the_notebook(failed: PapermillExecutionError, name: str) -> errors.Engag
     return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {kind_of}: {first}")
 
 
-def _begun(executed: nbformat.NotebookNode) -> int:
-    """Code cells that were begun."""
+def _cells_started(executed: nbformat.NotebookNode) -> int:
+    """How many code cells were started."""
     code = [cell for cell in executed.cells if cell.cell_type == "code"]
     return sum(bool(cell.metadata.get("papermill", {}).get("start_time")) for cell in code)
 
 
-def _of_the_process(ename: str, name: str, cell: int | None) -> errors.ReportError:
+def _process_error(ename: str, name: str, cell: int | None) -> errors.ReportError:
     where = f" at cell {cell}" if cell else ""
     if ename == TOO_SLOW:
         return errors.ReportError(
@@ -165,12 +184,12 @@ def _of_the_process(ename: str, name: str, cell: int | None) -> errors.ReportErr
         )
     return errors.ReportError(
         f"The process of {name} died{where}.",
-        advice="Often it is out of memory: use fewer workers or a smaller period.",
+        advice="Most often the memory was full: use fewer workers or a smaller period.",
     )
 
 
-def _not_executed(notebook: nbformat.NotebookNode) -> int:
-    """Code cells that have not run, whatever the notebook's own status says."""
+def _cells_not_run(notebook: nbformat.NotebookNode) -> int:
+    """How many code cells have not run, whatever papermill says."""
     return sum(
         cell.execution_count is None
         for cell in notebook.cells
@@ -179,20 +198,20 @@ def _not_executed(notebook: nbformat.NotebookNode) -> int:
 
 
 def _read(path: Path) -> nbformat.NotebookNode | None:
-    """A notebook that papermill wrote; None where the disk had no room for it."""
+    """A notebook that papermill wrote; None if the disk was full."""
     try:
         return nbformat.read(path, as_version=4)
     except (OSError, ValueError, nbformat.reader.NotJSONError):
         return None
 
 
-def _tidy(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
-    """The notebook without credentials and without this machine's paths to itself."""
+def _clean(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
+    """The notebook without credentials and without its paths on this machine."""
     notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
     return nbformat.from_dict(json.loads(scrub(json.dumps(notebook, ensure_ascii=False))))
 
 
 def scrub(text: str) -> str:
-    """A text that may be sent: known credentials masked, the user's home not told."""
+    """Mask known credentials and the user's home in a text that may be sent."""
     text, home = redact(text), str(Path.home())
     return text.replace(home + os.sep, "~" + os.sep) if len(home) > 1 else text

@@ -1,4 +1,4 @@
-"""The fetch of a batch: once, for all its rows, before anything is rendered."""
+"""The fetch of a batch: once for all rows, before any report is rendered."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STATE, DATASETS = "batch.json", "datasets"
 
 @dataclass
 class RunState:
-    """What a run of a batch has fetched, so that a run that was cut off does not fetch it again.
+    """What a run has fetched, so that it can be resumed.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class RunState:
     fetched
         What was fetched, by dataset.
     asked
-        Digests of the lists of Tweets that were asked for, by dataset.
+        Digests of the lists of Tweets that were requested, by dataset.
     ended
-        Whether the run came to its end.
+        Whether the run finished.
     """
 
     started_at: datetime
@@ -47,9 +47,9 @@ class RunState:
 
     @classmethod
     def open(cls, store: Store, now: datetime, *, resume: bool) -> RunState:
-        """The state of the last run if that was cut off, or with ``resume``; else a new one.
+        """The state of the last run if it was cut off, or with ``resume``; else a new state.
 
-        A file that cannot be read is kept as ``batch.json.damaged``, and a new run begins.
+        A file that cannot be read is kept as ``batch.json.damaged``.
         """
         state = cls(now)
         if store.exists(STATE):
@@ -72,7 +72,7 @@ class RunState:
         )
 
     def keep(self, store: Store) -> None:
-        """Write it down."""
+        """Write it to its file."""
         store.publish_record(STATE, vars(self))
 
 
@@ -91,7 +91,7 @@ def fetch_all(
     now: datetime,
     progress: bool | None,
 ) -> dict[str, str]:
-    """Fetch what rows want and this run has not fetched yet, for the rows with the chosen names.
+    """Fetch what the chosen rows need and this run has not fetched yet.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def fetch_all(
         wanted = [row for row in sharing if row.name in chosen]
         if {_digest(row) for row in wanted} <= {*state.asked.get(name, ())}:
             continue
-        # Figures read days apart are not one snapshot: then all are read again.
+        # Figures that were read days apart are not one snapshot.
         if now - state.started_at < RESUME_WITHIN and name in state.fetched:
             todo.append((fetch, sharing, state.fetched[name]))
         else:
@@ -120,7 +120,7 @@ def fetch_all(
         dataset = f"{store.where.rstrip('/')}/{name}"
         try:
             with warnings.catch_warnings():
-                # All owners together have been checked, and warned of once.
+                # `_guard` has warned once, of all owners together.
                 warnings.simplefilter("ignore", HandlesWarning)
                 found = _fetch(fetch, sharing, dataset, before, state.started_at, progress)
             state.fetched[name] = found
@@ -132,15 +132,15 @@ def fetch_all(
 
 
 def _digest(row: Row) -> str:
-    """A digest of the Tweets that a row wants."""
+    """A digest of the Tweets of a row."""
     return hashlib.sha256("\n".join(row.ids or ["every"]).encode()).hexdigest()[:16]
 
 
 def _guard(todo: Sequence[tuple[Fetch, Sequence[Row], Any]]) -> None:
-    """Warn if the owners of a whole manifest take the month's handles beyond the contract."""
+    """Warn if all owners of the manifest together exceed the handles of the contract."""
     users: dict[str, str] = {}
     for fetch, sharing, _ in todo:
-        # The sandbox is not billed. What cannot be planned is told of when it is fetched.
+        # The sandbox is not billed. An error of the plan comes up again in the fetch.
         with suppress(EngagementError):
             if fetch.source == "api":
                 with closing(connect("api", profile=fetch.profile or None)) as source:
@@ -162,7 +162,7 @@ def _fetch(
     began: datetime,
     progress: bool | None,
 ) -> dict[str, Any]:
-    """Fetch the Tweets of rows into a dataset; those that the run fetched ``before`` are there.
+    """Fetch the Tweets of rows into a dataset, except those that the run fetched ``before``.
 
     A relative period is counted from the moment when the run ``began``.
     """
@@ -191,8 +191,8 @@ def _fetch(
             found["rate_limited"] += beside.rate_limited
     if not ended.done:
         raise ReportError(
-            f"The fetch did not come to its end: {ended.trouble or 'see its dataset'}",
-            advice="Run the same command again: it asks only for what is missing.",
+            f"The fetch did not finish: {ended.trouble or 'see its dataset'}",
+            advice="Run the same command again: it requests only what is missing.",
         )
     for name in ("requests", "rate_limited"):
         found[name] += before.get(name, 0)

@@ -1,4 +1,4 @@
-"""How a report looks to the person it is sent to: code or none, a logo, a color, a subtitle."""
+"""Options of a report's page: code or none, a logo, a color, a subtitle."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from engagement_nb.textfiles import read_file
 _LOGO_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<svg": "image/svg+xml"}
 _LARGEST_LOGO = 300_000
 _CONTRAST = 4.5
-"""Of text on its ground: WCAG 2.2, 1.4.3, level AA."""
+"""Least contrast of text and background: WCAG 2.2, 1.4.3, level AA."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What may be chosen about the page of a report.
+    """Options of a report's page.
 
     Parameters
     ----------
     subtitle
-        Instead of the line about the data.
+        Replaces the line about the data.
     accent
         A color as ``#rrggbb`` for links and edges, or empty.
     logo
         An image as a ``data:`` address, or empty: see `read_logo`.
     code
-        Whether the notebook's code is on the page, folded at its end.
+        Whether the page has the notebook's code, folded at its end.
 
     Raises
     ------
     InputError
-        The color cannot be used.
+        The color is none, or too light.
     """
 
     subtitle: str = ""
@@ -52,16 +52,16 @@ class Look:
             raise InputError(
                 f"{self.accent} is too light to be read on white: its contrast is {contrast:.1f},"
                 f" and {_CONTRAST} is needed.",
-                advice="Take a darker shade.",
+                advice="Choose a darker shade.",
             )
 
 
 PLAIN = Look()
-"""A page with the code folded at its end, and nothing else chosen."""
+"""The page with all options at their defaults."""
 
 
 def read_logo(path: str | Path) -> str:
-    """An image file as a ``data:`` address, which a page holds without any request.
+    """Read an image file as a ``data:`` address, so that a page needs no request for it.
 
     Raises
     ------
@@ -69,10 +69,10 @@ def read_logo(path: str | Path) -> str:
         The file is missing, too large, or neither PNG, JPEG nor SVG.
     """
     data = read_file(Path(path))
-    begins = data.lstrip() if data.lstrip()[:5] in (b"<?xml", b"<svg ") else data
-    if begins.startswith(b"<?xml"):
-        begins = begins[max(begins.find(b"<svg"), 0) :]
-    kind = next((kind for magic, kind in _LOGO_KINDS.items() if begins.startswith(magic)), "")
+    start = data.lstrip()
+    if start.startswith(b"<?xml"):
+        start = start[max(start.find(b"<svg"), 0) :]
+    kind = next((kind for magic, kind in _LOGO_KINDS.items() if start.startswith(magic)), "")
     if not kind:
         raise InputError(f"{path} is no PNG, JPEG or SVG image.", advice="Save the logo as PNG.")
     if len(data) > _LARGEST_LOGO:

@@ -1,4 +1,4 @@
-"""One report: fetch, explore, and write what somebody else can read."""
+"""One report: fetch, explore, and write files that can be sent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import Any
 import nbformat
 
 from engagement_nb.client.credentials import find_profile
-from engagement_nb.errors import EngagementError, InputError, ReportError
+from engagement_nb.errors import InputError, ReportError
 from engagement_nb.exports import read_export
 from engagement_nb.ids import read_ids
-from engagement_nb.metrics import handed_over
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
 from engagement_nb.report.compose import compose, to_markdown
@@ -32,34 +31,31 @@ from engagement_nb.report.notebooks import (
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
 from engagement_nb.report.scratch import scratch_folder, sweep
-from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.store import Store
 
-HTML, GAP, DAYS, PDF, DATASET = (
-    "report.html", "gap.json", "days.json", "report.pdf", "dataset",
-)  # fmt: skip
+HTML, GAP, DAYS, PDF = "report.html", "gap.json", "days.json", "report.pdf"
 TABLES = {
     GAP: ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet"),
     DAYS: ("days.csv", "days.parquet", "metrics.csv", "metrics.parquet"),
 }
-"""What a notebook writes where its parameter ``tables`` says, for each kind of answer."""
+"""Files that a notebook writes to the folder of its parameter ``tables``, by kind of answer."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was made.
+    """A finished report.
 
     Parameters
     ----------
     folder
-        Where it is.
+        Its folder.
     files
-        Names of its files in there.
+        Names of the files in that folder.
     gap
         The answer: `engagement_nb.Gap.to_dict`, or `engagement_nb.Days.to_dict` for an overview
         or video file.
     facts
-        Where the figures are from, and what is missing.
+        Where the figures are from, and what is missing: `Metrics.facts`.
     """
 
     folder: str
@@ -74,11 +70,11 @@ class Report:
 
     @property
     def missing_tweets(self) -> int:
-        """Tweets that were asked for and are not in it, or for a part of the period only."""
+        """Requested Tweets without figures for all or a part of the period."""
         return tweets_missing(self.facts.get("problems", ()))
 
     def to_markdown(self, title: str = "") -> str:
-        """The finding, what is missing and the key figures as a paragraph and a table."""
+        """The finding, missing data and the key figures as a paragraph and a table."""
         return to_markdown(self.gap, self.facts, title)
 
 
@@ -102,77 +98,83 @@ def make_report(
     source
         "sandbox", "api", the path of an export file or a folder of them, or a dataset.
     ids
-        A file with Tweet ids; by default all that the source knows of.
+        A file with Tweet ids; by default all Tweets of the source.
     out
-        A folder, or an fsspec address: it gets ``report.html``, ``gap.json``, the executed
-        notebooks, and the dataset where one is fetched.
+        A folder or an fsspec address for ``report.html``, ``gap.json``, the executed notebooks,
+        and the dataset if one is fetched.
     parameters
-        For the notebooks, by name; text is read by the declared type.
+        Of the notebooks, by name; text is read by the declared type.
     title
-        Instead of the notebook's own.
+        Replaces the notebook's own.
     look
-        What is chosen about the page.
+        Options of the page.
     notebooks
         A folder with your own copies of the notebooks.
     engine
         "fast" or "stock": see `engagement_nb.report.execute`.
     cell_timeout
-        Seconds that one cell may take.
+        Longest time for one cell, in seconds.
     pdf
-        Print it to PDF as well; needs a browser.
+        Print it to PDF too; needs a browser.
 
     Raises
     ------
     InputError
-        The source, the ids or a parameter cannot be used: found before anything is spent.
+        The source, the ids or a parameter cannot be used. Nothing was requested.
     EngagementError
-        A notebook stopped; what was executed of it is in ``out``.
+        A notebook stopped; ``out`` has the notebook up to that point.
     """
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     processes.resume()
     sweep()
-    fetches = source in ("sandbox", "api")
-    if source != "sandbox" and (chosen := set(WORLD) & set(parameters or ())):
+    if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
         raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
     _, name = read_inputs(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(name, notebooks)
-    fetch = find_notebook(FETCH, notebooks) if fetches else None
-    ours, theirs = _shared_out(parameters or {}, fetch, explore)
+    fetch = find_notebook(FETCH, notebooks) if source in ("sandbox", "api") else None
+    for_fetch, given = _split_parameters(parameters or {}, fetch, explore)
     store = Store(out)
     _check_writable(store)
 
-    fetched: dict[str, Any] = {}
+    def run(notebook: NotebookFile, passed: dict[str, Any]) -> Run:
+        done = run_notebook(notebook, passed, engine=engine, cell_timeout=cell_timeout)
+        store.publish(notebook.name, nbformat.writes(done.notebook).encode())
+        if done.error is not None:
+            if isinstance(done.error, ReportError):
+                place = f"{str(out).rstrip('/')}/{notebook.name}"
+                advice = f"{done.error.advice} The notebook up to that point is {place}."
+                done.error.advice = advice.strip()
+            raise done.error
+        return done
+
+    fetched: Mapping[str, Any] = {}
     if fetch is not None:
-        dataset = f"{str(out).rstrip('/')}/{DATASET}"
-        given = {"source": source, "dataset": dataset, "ids_file": str(ids or ""), **ours}
-        run = run_notebook(fetch, given, engine=engine, cell_timeout=cell_timeout)
-        _keep(store, run, FETCH)
-        fetched = handed_over(run.notebook).get("metrics", {})
+        dataset = f"{str(out).rstrip('/')}/dataset"
+        passed = {"source": source, "dataset": dataset, "ids_file": str(ids or ""), **for_fetch}
+        fetched = run(fetch, passed).facts
+        # The period was resolved when it was fetched. Its name may mean other dates now.
+        given |= dates_for(explore, fetched)
+        given = {name: value for name, value in given.items() if name not in ("seed", "now")}
         source = dataset
-        # A period by name is resolved once, when it is fetched: later it may mean other dates.
-        theirs |= dates_for(explore, fetched)
-        theirs = {name: value for name, value in theirs.items() if name not in WORLD}
     elif ids is not None:
-        theirs.setdefault("ids_file", str(ids))
+        given.setdefault("ids_file", str(ids))
     if "tables" in explore.parameters:
-        theirs.setdefault("tables", str(out))
-    given = {"source": source, **theirs}
-    run = run_notebook(explore, given, engine=engine, cell_timeout=cell_timeout)
-    _keep(store, run, explore.name)
-    files = publish(store, run.notebook, given, title=title, look=look, fetched=fetched, pdf=pdf)
-    handed = handed_over(run.notebook)
+        given.setdefault("tables", str(out))
+    given = {"source": source, **given}
+    done = run(explore, given)
+    files = publish(store, done, given, title=title, look=look, fetched=fetched, pdf=pdf)
     return Report(
         folder=str(out),
-        files=(*((FETCH,) if fetches else ()), explore.name, *files),
-        gap=answer_of(handed),
-        facts={**handed.get("metrics", {}), **fetched},
+        files=(*([fetch.name] if fetch else []), explore.name, *files),
+        gap=done.answer,
+        facts={**done.facts, **fetched},
     )
 
 
 def dates_for(notebook: NotebookFile, fetched: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters by which a notebook reads the very period that was fetched."""
+    """Parameters with which a notebook reads exactly the period that was fetched."""
     known = [name for name in ("start", "end", "period") if name in notebook.parameters]
     if not fetched.get("start") or fetched.get("endpoint") != "historical":
         return {}
@@ -181,121 +183,100 @@ def dates_for(notebook: NotebookFile, fetched: Mapping[str, Any]) -> dict[str, A
 
 def publish(
     store: Store,
-    notebook: nbformat.NotebookNode,
+    run: Run,
     parameters: Mapping[str, Any],
     *,
     title: str = "",
     look: Look = PLAIN,
     fetched: Mapping[str, Any] | None = None,
-    failure: str = "",
     pdf: bool = False,
 ) -> list[str]:
-    """Write what an executed notebook shows and says; the names of the files.
+    """Write the page of an executed notebook, and its answer as JSON; return the names of files.
 
     Raises
     ------
     ReportError
-        The notebook ran and handed no answer over, or no PDF could be printed.
+        The notebook finished without an answer, or no PDF could be printed.
     """
-    handed = handed_over(notebook)
-    gap = handed.get("gap")
-    if not answer_of(handed) and not failure:
+    if not run.answer and run.error is None:
         raise ReportError(
             "The notebook ran to its end and shows no gap, so there is no answer to report.",
             advice="End it with the result of explore_gap as a cell of its own.",
         )
     files = []
-    for name, answer in ((GAP, gap), (DAYS, handed.get("days"))):
-        if answer is not None:
+    for part, name in (("gap", GAP), ("days", DAYS)):
+        if (answer := run.handed.get(part)) is not None:
             text = json.dumps(answer, indent=2, ensure_ascii=False)
             store.publish(name, text.encode() + b"\n")
             files += [name, *filter(store.exists, TABLES[name])]
     page = compose(
-        notebook, title=title, look=look, parameters=parameters, fetched=fetched, failure=failure,
+        run.notebook, title=title, look=look, parameters=parameters, fetched=fetched,
+        failure="" if run.error is None else str(run.error),
     )  # fmt: skip
-    html = _without_paths(scrub(to_html(notebook, page)), parameters).encode()
+    html = _without_paths(scrub(to_html(run.notebook, page)), parameters).encode()
     if pdf:
         with scratch_folder() as folder:
-            source, printed = folder / HTML, folder / PDF
-            source.write_bytes(html)
-            print_pdf(source, printed)
-            store.publish(PDF, printed.read_bytes())
+            (folder / HTML).write_bytes(html)
+            print_pdf(folder / HTML, folder / PDF)
+            store.publish(PDF, (folder / PDF).read_bytes())
         files.append(PDF)
     store.publish(HTML, html)
     return [*files, HTML]
 
 
 def _without_paths(html: str, parameters: Mapping[str, Any]) -> str:
-    """A page that names files and folders without saying where they lie on this machine."""
+    """Replace paths of this machine by the names of their files and folders."""
     for value in parameters.values():
         if isinstance(value, str) and "/" in value.rstrip("/") and "://" not in value:
-            for given in (str(Path(value).absolute()), value):
-                name = escape(Path(given).name)
-                html = html.replace(escape(scrub(given)), name).replace(escape(given), name)
+            for path in (str(Path(value).absolute()), value):
+                name = escape(Path(path).name)
+                html = html.replace(escape(scrub(path)), name).replace(escape(path), name)
     return html
-
-
-def answer_of(handed: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a notebook found: the gap, or for figures by day without one, their totals."""
-    return handed.get("gap") or handed.get("days") or {}
 
 
 def read_inputs(
     source: str, ids: str | Path | None = None, profile: str = ""
 ) -> tuple[tuple[str, ...] | None, str]:
-    """Say before anything is started what is unreadable.
+    """Read what a report needs, to find errors before anything is started.
 
-    ``profile`` is the account that is read of export files of several, or whose tokens are used.
+    ``profile`` names the tokens, or the account if export files have several.
 
     Returns
     -------
     tuple
-        The listed Tweets, None without a list; and the notebook that reports on such a source.
+        The listed Tweets, None without a list; and the name of the notebook for such a source.
 
     Raises
     ------
     EngagementError
         The source or the ids cannot be read.
     """
-    listed, name = None if ids is None else tuple(read_ids(ids).ids), EXPLORE
+    listed, notebook = None if ids is None else tuple(read_ids(ids).ids), EXPLORE
     if source == "api":
         find_profile(profile or None)
     elif source != "sandbox" and not Store(source).exists("dataset.json"):
         kind = read_export(source, profile).about.kind
-        name = BY_DAY if kind in ("overview", "video") else EXPLORE
-    return listed, name
+        notebook = BY_DAY if kind in ("overview", "video") else EXPLORE
+    return listed, notebook
 
 
-def _shared_out(
+def _split_parameters(
     parameters: Mapping[str, Any], fetch: NotebookFile | None, explore: NotebookFile
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters by the notebook that takes them; one that none takes is an error."""
-    first = fetch.parameters if fetch else {}
-    second = explore.parameters
-    for name in parameters:
-        if name not in first and name not in second:
-            taken = ", ".join(dict.fromkeys([*first, *second]))
-            raise InputError(
-                f"No notebook has a parameter {name!r}.", advice=f"There are: {taken}."
-            )
-    ours = {name: value for name, value in parameters.items() if name in first}
-    theirs = {name: value for name, value in parameters.items() if name in second}
-    return fetch.check(ours) if fetch else {}, explore.check(theirs)
+    """The parameters of each notebook; an `InputError` for one that neither has."""
+    notebooks = [explore] if fetch is None else [fetch, explore]
+    known = dict.fromkeys(name for notebook in notebooks for name in notebook.parameters)
+    if unknown := next((name for name in parameters if name not in known), None):
+        raise InputError(
+            f"No notebook has a parameter {unknown!r}.", advice=f"There are: {', '.join(known)}."
+        )
+    of_each = [
+        notebook.check({k: v for k, v in parameters.items() if k in notebook.parameters})
+        for notebook in notebooks
+    ]
+    return of_each[0] if fetch else {}, of_each[-1]
 
 
 def _check_writable(store: Store) -> None:
     store.publish(".tmp-writable", b"")
-    store.fs.rm_file(store.path(".tmp-writable"))
-
-
-def _keep(store: Store, run: Run, name: str) -> None:
-    """Keep an executed notebook, whole or not, before its error goes on."""
-    store.publish(name, nbformat.writes(run.notebook).encode())
-    if run.error is not None:
-        raise _with_place(run.error, f"{store.where.rstrip('/')}/{name}")
-
-
-def _with_place(error: EngagementError, place: str) -> EngagementError:
-    if isinstance(error, ReportError):
-        error.advice = f"{error.advice} The notebook up to there is {place}.".strip()
-    return error
+    store.remove(".tmp-writable")

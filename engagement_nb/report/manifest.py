@@ -1,4 +1,4 @@
-"""What a batch is asked for: one row a report, from CSV or YAML, checked whole before a start."""
+"""Manifests of batches: one row per report, as CSV or YAML, checked before anything is started."""
 
 from __future__ import annotations
 
@@ -24,39 +24,22 @@ from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook,
 from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.vocabulary import ENDPOINTS
 
-COLUMNS = {
-    "name": "names the report and its folder; each once",
-    "title": "of the report",
-    "source": "sandbox or api, where figures are to be fetched",
-    "profile": "whose tokens: a profile, or the handle of a sandbox account",
-    "account": "the same as profile",
-    "ids": "file with Tweet ids",
-    "dataset": "a dataset that was fetched before: folder or address",
-    "export": "an export file of X, or a folder of them",
-    "endpoint": "totals, 28hr or historical",
-    "start": "historical: first day, UTC",
-    "end": "historical: the day after the last",
-    "period": "historical, instead of start and end: last week, last month, last 7 days, ...",
-    "zone": "time zone of its dates, as Europe/Paris; else UTC",
-    "by": "day or hour, for a series",
-    "seed": "sandbox: a world whose figures are the same on every machine, with now",
-    "now": "sandbox: the moment at which its world stands still",
-    "tweets": "sandbox: the size of its world",
-    "count": "sandbox: how many of its Tweets, where no ids are given",
-}
-"""Columns of a manifest; any other is a parameter of the notebook."""
+_WORLD = (*WORLD, "count")
+"""Columns for the sandbox only."""
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "zone", "by",
-            *WORLD, "count")  # fmt: skip
+            *_WORLD)  # fmt: skip
+COLUMNS = ("name", "title", "ids", "dataset", "export", *_FETCHES)
+"""Columns of a manifest; any other is a parameter of the notebook."""
 _DEEPEST = 20
 _LONGEST_NAME = 120
-"""In bytes; file systems take from 140 on."""
+"""In bytes; some file systems refuse 140."""
 _Values = dict[str, Any]
 _Inputs = tuple[tuple[str, ...] | None, NotebookFile, str]
 
 
 @dataclass(frozen=True)
 class Fetch:
-    """What is fetched once, for all rows that share it."""
+    """What to fetch, once for all rows that share it."""
 
     source: str
     profile: str
@@ -79,19 +62,19 @@ class Row:
     Parameters
     ----------
     name, title
-        The report's.
+        Of the report.
     source
-        An export or a dataset; empty where `fetch` makes one.
+        An export or a dataset; empty if `fetch` makes one.
     ids
-        Tweets that it is about; None for all of the source.
+        Its Tweets; None for all of the source.
     fetch
-        What is to be fetched for it, or None.
+        What to fetch for it; None if it has a source.
     notebook
-        What is executed for it.
+        The notebook to execute.
     parameters
         Of the notebook, as given.
     broken
-        Why its inputs cannot be read, found before anything is started; empty if they can.
+        Why its inputs cannot be read; empty if they can.
     """
 
     name: str
@@ -110,15 +93,15 @@ class Row:
 
 
 def slug(name: str) -> str:
-    """A name as a folder's: letters, digits, dots and dashes."""
+    """Turn a name into that of a folder: letters, digits, dots and dashes."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
 
 
 def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Row]:
-    """Rows of a manifest, each checked.
+    """Read a manifest and check each row.
 
-    What is written wrong refuses the manifest; an input that is missing or cannot be read is
-    the trouble of its own row, because one account's file must not cost all others theirs.
+    A wrong manifest is refused. An input that is missing or cannot be read fails its own row
+    only, so that it does not stop the other accounts' reports.
 
     Parameters
     ----------
@@ -131,22 +114,22 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
     Raises
     ------
     InputError
-        With everything that is wrong, each with its row.
+        Everything that is wrong, with its rows.
     """
     path = Path(path)
     given = _read(path)
     if not given:
-        raise InputError(f"{path} asks for no reports.", advice="Write one row a report.")
+        raise InputError(f"{path} lists no reports.", advice="Write one row per report.")
     rows: list[Row] = []
     wrong = []
     seen: dict[str, str] = {}
-    # Each input is read once, however many rows share it.
+    # Many rows may share an input.
     inputs = cache(partial(_inputs, path.parent, cache(partial(find_notebook, given=notebooks))))
     for place, values in given:
         try:
             row = _row(values, path.parent, inputs)
             if row.folder in seen:
-                raise InputError(f"the name {row.name!r} is that of {seen[row.folder]} too.")
+                raise InputError(f"{seen[row.folder]} has the name {row.name!r} too.")
             seen[row.folder] = place
             rows.append(row)
         except EngagementError as error:
@@ -159,7 +142,7 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
 
 
 def _read(path: Path) -> list[tuple[str, _Values]]:
-    """Where each row stands, and its columns that are not empty."""
+    """The place of each row, and its columns that are not empty."""
     readers = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -170,12 +153,14 @@ def _read(path: Path) -> list[tuple[str, _Values]]:
     except IsADirectoryError:
         raise InputError(f"{path} is a folder.", advice="Give a CSV or YAML file.") from None
     if path.suffix.lower() not in readers:
-        raise InputError(f"{path} is neither .csv nor .yaml.", advice="Name it by what it is.")
+        raise InputError(
+            f"{path} is neither .csv nor .yaml.", advice="Give it the ending of its format."
+        )
     return readers[path.suffix.lower()](path, text)
 
 
 def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
-    # Spreadsheets of half the world write semicolons, and none has them in a header.
+    # In many countries spreadsheets write semicolons. No column has one in its name.
     separator = max(",;\t", key=text.partition("\n")[0].count)
     table: list[list[str]] = []
     try:
@@ -195,13 +180,13 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
     for number, cells in enumerate(table[1:], start=2):
         if any("\n" in cell for cell in cells):
             raise InputError(
-                f"{path}, row {number} goes over several lines.",
-                advice="Close its quotes: the rows after it would be lost.",
+                f"{path}, row {number} spans several lines.",
+                advice="Close its quotes, or the next rows are lost.",
             )
         if len(cells) > len(header):
             raise InputError(
                 f"{path}, row {number} has {len(cells)} cells, the header {len(header)}.",
-                advice=f"Quote cells that hold {separator!r}.",
+                advice=f"Quote cells that contain {separator!r}.",
             )
         if any(cells):
             values = {k: v for k, v in zip(header, cells, strict=False) if v}
@@ -210,55 +195,52 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
 
 
 class _Loader(yaml.BaseLoader):
-    """YAML whose scalars all stay text, in which no key counts twice and nothing grows.
+    """YAML whose scalars all stay text, and whose mappings have each key once.
 
-    Text, so that no id becomes a number and no date another type; parameters are read by the
-    types that the notebook declares. Aliases of aliases and deep nesting grow without end when
-    they are read.
+    As text, an id does not become a number. The notebook declares the types of parameters.
     """
 
-    _levels = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """As PyYAML, but an alias stands for one value only."""
-        line = self.peek_event().start_mark.line + 1
-        alias = self.check_event(yaml.AliasEvent)
-        self._levels += 1
-        if self._levels > _DEEPEST:
-            raise InputError(
-                f"line {line} has more than {_DEEPEST} levels.",
-                advice="A manifest is a list of reports, each with its columns.",
-            )
-        node = super().compose_node(parent, index)
-        self._levels -= 1
-        if alias and not isinstance(node, yaml.ScalarNode):
-            raise InputError(
-                f"line {line} has an alias of a list or of several columns.",
-                advice="An alias stands for one value; put what reports share into defaults.",
-            )
-        return node
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """As PyYAML, which lets the last of two win."""
+        """As PyYAML, which uses the last of two values."""
         keys = [key.value for key, _ in node.value]
         for at, key in enumerate(keys):
             if key in keys[:at]:
                 line = node.value[at][0].start_mark.line + 1
-                raise InputError(
-                    f"line {line} has {key!r} a second time.", advice="Once is enough."
-                )
+                raise InputError(f"line {line} repeats {key!r}.", advice="Remove one of them.")
         return super().construct_mapping(node, deep)
+
+
+def _check_size(text: str) -> None:
+    """Refuse deep nesting, and aliases of lists, which can grow without limit."""
+    depth, scalars = 0, set()
+    for event in yaml.parse(text, yaml.BaseLoader):
+        line = getattr(event.start_mark, "line", 0) + 1
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise InputError(
+                f"line {line} has more than {_DEEPEST} levels.",
+                advice="A manifest is a list of reports, each with its columns.",
+            )
+        if isinstance(event, yaml.ScalarEvent):
+            scalars.add(event.anchor)
+        elif isinstance(event, yaml.AliasEvent) and event.anchor not in scalars:
+            raise InputError(
+                f"line {line} has an alias of a list or of several columns.",
+                advice="An alias is for one value. Write shared columns under defaults.",
+            )
 
 
 def _read_yaml(path: Path, text: str) -> list[tuple[str, _Values]]:
     try:
+        _check_size(text)
         whole = yaml.load(text, _Loader)  # noqa: S506 - it makes nothing but text
     except InputError as error:
         raise InputError(f"{path}, {error}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{where} is not YAML.", advice="Mind the indentation.") from None
+        raise InputError(f"{path}{where} is not YAML.", advice="Check the indentation.") from None
     defaults: Any = {}
     if isinstance(whole, dict):
         if unknown := sorted(set(whole) - {"reports", "defaults"}):
@@ -266,7 +248,7 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, _Values]]:
         defaults, whole = whole.get("defaults") or {}, whole.get("reports")
     if not isinstance(defaults, dict):
         raise InputError(
-            f"The defaults of {path} are no columns with values.", advice="As in 'by: day'."
+            f"The defaults of {path} are not columns with values.", advice="Write 'by: day'."
         )
     if whole in (None, ""):
         return []
@@ -287,9 +269,9 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
     places = [column for column in ("dataset", "export") if column in known]
     wants = [column for column in _FETCHES if column in known]
     profile = known.get("profile") or known.get("account", "")
-    source = _beside(folder, known[places[0]]) if places else ""
+    source = _absolute(folder, known[places[0]]) if places else ""
     ids, notebook, trouble = inputs(
-        source or known.get("source", "sandbox"), _beside(folder, known.get("ids", "")), profile
+        source or known.get("source", "sandbox"), _absolute(folder, known.get("ids", "")), profile
     )
     others = {name: value for name, value in values.items() if name not in COLUMNS}
     for name in others:
@@ -304,13 +286,13 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
         raise InputError("a report needs a name.", advice="Letters or digits, each name once.")
     if len(slug(name).encode()) > _LONGEST_NAME:
         raise InputError(
-            f"the name {name[:20]!r}... is too long for a folder's.",
-            advice=f"Take up to {_LONGEST_NAME} letters; a title may be longer.",
+            f"the name {name[:20]!r}... is too long for a folder.",
+            advice=f"Use at most {_LONGEST_NAME} letters; a title may be longer.",
         )
     if len(places) > 1 or (places and wants):
         raise InputError(
             f"{' and '.join([*places, *wants])} do not go together.",
-            advice="A dataset or an export is read as it is; source, profile and period fetch.",
+            advice="dataset and export read figures; source, profile and period fetch them.",
         )
     if not places and not wants and "ids" not in known:
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
@@ -329,11 +311,11 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
 def _fetch(known: Mapping[str, str]) -> Fetch:
     profile = known.get("profile") or known.get("account", "")
     if known.get("account", profile) != profile:
-        raise InputError("profile and account are two names of one thing, and differ.")
+        raise InputError("profile and account mean the same, and differ.")
     source = known.get("source", "")
     if source not in ("sandbox", "api"):
         said = f"source is sandbox or api, not {source!r}." if source else "it has no source."
-        raise InputError(said, advice="Say sandbox or api: where its figures are to be fetched.")
+        raise InputError(said, advice="Write sandbox or api, where its figures are fetched.")
     if source == "api" and "ids" not in known:
         raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
     endpoint = known.get("endpoint", "historical")
@@ -348,7 +330,7 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
     first, after = dates_of(**asked, now=datetime.now(UTC))
     if first is not None and after is not None and first >= after:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
-    if (pinned := [name for name in (*WORLD, "count") if name in known]) and source != "sandbox":
+    if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
     seed, tweets, count = (_whole(name, known.get(name)) for name in ("seed", "tweets", "count"))
     world: dict[str, Any] = {"seed": seed, "now": known.get("now", ""), "tweets": tweets}
@@ -359,7 +341,7 @@ def _whole(column: str, text: str | None) -> int | None:
     try:
         return None if text is None else int(text)
     except ValueError:
-        raise InputError(f"its {column} is no whole number: {text!r}.") from None
+        raise InputError(f"its {column} is not a whole number: {text!r}.") from None
 
 
 def _inputs(
@@ -370,12 +352,12 @@ def _inputs(
         listed, name = read_inputs(source, ids or None, profile)
         return listed, find(name), ""
     except (EngagementError, OSError) as error:
-        # The index is mailed, and shows paths as the manifest has them.
+        # The index may be sent to others, so it shows paths as the manifest has them.
         return None, find(EXPLORE), str(error).replace(f"{folder.absolute()}{os.sep}", "")
 
 
-def _beside(folder: Path, given: str) -> str:
-    """A path that is relative to the manifest, made absolute; addresses as they are."""
+def _absolute(folder: Path, given: str) -> str:
+    """The absolute path of one that is relative to the manifest; an address as it is."""
     if not given or "://" in given:
         return given
     path = Path(given).expanduser()

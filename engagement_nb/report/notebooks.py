@@ -1,4 +1,4 @@
-"""The notebooks: where they are, the parameters they take, JupyterLab on them."""
+"""The notebooks: where they are, their parameters, JupyterLab."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a notebook, as its ``parameters`` cell declares it."""
+    """One parameter of a notebook, as its cell ``parameters`` declares it."""
 
     name: str
     type: str
@@ -54,19 +54,19 @@ def notebooks_folder(given: str | Path | None = None) -> Path:
     Parameters
     ----------
     given
-        A folder of the user's own copies; notebooks missing there are taken from the package.
+        A folder of the user's own copies.
 
     Raises
     ------
     InputError
-        ``given`` is no folder.
+        ``given`` is not a folder.
     """
     if given is not None:
         folder = Path(given)
         if not folder.is_dir():
             raise InputError(
                 f"{folder} is not a folder of notebooks.",
-                advice="Give the folder that holds your changed copies.",
+                advice="Give the folder of your own copies.",
             )
         return folder
     package = Path(str(resources.files("engagement_nb")))
@@ -87,14 +87,14 @@ def find_notebook(name: str, given: str | Path | None = None) -> NotebookFile:
 
 @dataclass(frozen=True)
 class NotebookFile:
-    """A notebook as it lies on disk, to be executed here or on another machine.
+    """A notebook to execute, here or on another machine.
 
     Parameters
     ----------
     name
         Its file name.
     node
-        What is in it.
+        Its content.
     """
 
     name: str
@@ -102,12 +102,12 @@ class NotebookFile:
 
     @classmethod
     def read(cls, path: Path) -> NotebookFile:
-        """Read and parse one.
+        """Read a notebook from its file.
 
         Raises
         ------
         InputError
-            It is no notebook.
+            The file is not a notebook.
         """
         try:
             return cls(path.name, nbformat.read(path, as_version=4))
@@ -119,7 +119,7 @@ class NotebookFile:
 
     @cached_property
     def parameters(self) -> dict[str, Parameter]:
-        """The parameters that it takes, by name.
+        """The parameters of the notebook, by name.
 
         Raises
         ------
@@ -138,16 +138,16 @@ class NotebookFile:
         }
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters as the notebook wants them; text is read by the declared type.
+        """Check parameters, and read texts by the declared types.
 
         Raises
         ------
         InputError
-            A name that the notebook does not have, a value of another type, or a secret.
+            A name that the notebook does not have, a value of another type, or a credential.
         """
-        # Papermill only warns of an unknown name, and the report is then of something else.
+        # Papermill only warns of an unknown name, and then uses the default.
         taken = self.parameters
-        return {name: _fitting(self.name, taken, name, value) for name, value in given.items()}
+        return {name: _checked(self.name, taken, name, value) for name, value in given.items()}
 
 
 def _declared(name: str, seen: Mapping[str, str]) -> Parameter:
@@ -161,7 +161,7 @@ def _declared(name: str, seen: Mapping[str, str]) -> Parameter:
     return Parameter(name, declared, default, seen["help"])
 
 
-def _fitting(notebook: str, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
+def _checked(notebook: str, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
     if name not in taken:
         near = difflib.get_close_matches(name, taken, 1)
         raise InputError(
@@ -170,12 +170,18 @@ def _fitting(notebook: str, taken: Mapping[str, Parameter], name: str, value: An
         )
     refuse_secrets({name: value})
     wanted = taken[name].type
-    # Papermill reads no "int | None".
+    # Papermill cannot read "int | None".
     optional = wanted.startswith("Optional[")
     base = wanted.removeprefix("Optional[").removesuffix("]") if optional else wanted
     types = _TYPES.get(base.split("[")[0])
     if isinstance(value, str) and types is not None and str not in types:
-        value = _read_text(notebook, name, base, value)
+        # From the command line or a manifest: read as YAML would.
+        try:
+            value = yaml.safe_load(value)
+        except (yaml.YAMLError, RecursionError):
+            raise InputError(
+                f"Parameter {name!r} of {notebook} is {base}, and {value!r} cannot be read as that."
+            ) from None
     if value is None and (optional or types is None):
         return None
     fits = types is None or isinstance(value, types)
@@ -187,46 +193,31 @@ def _fitting(notebook: str, taken: Mapping[str, Parameter], name: str, value: An
     return value
 
 
-def _read_text(notebook: str, name: str, wanted: str, text: str) -> Any:
-    """A value that came as text (command line, CSV), read as YAML would."""
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError):
-        raise InputError(
-            f"Parameter {name!r} of {notebook} is {wanted}, and {text!r} cannot be read as that."
-        ) from None
-
-
 def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
-    """Refuse values that are or hold a known credential: they are written into the report.
+    """Refuse values that contain a known credential, because they are written into the report.
 
     Raises
     ------
     InputError
-        A value holds a credential; the sentence names what it is for, not the value.
+        A value contains a credential. The message has its name only.
     """
-    texts = {
-        name: value if isinstance(value, str) else json.dumps(value, default=str)
-        for name, value in given.items()
-    }
-    if (whole := "\n".join(texts.values())) == redact(whole):
-        return
-    for name, text in texts.items():
+    for name, value in given.items():
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
         if redact(text) != text:
             raise InputError(
-                f"{what.capitalize()} {name!r} holds a credential, and {what}s are written into"
+                f"{what.capitalize()} {name!r} contains a credential, and {what}s are written into"
                 " the report.",
                 advice="Keep credentials in the environment or in the profiles file.",
             )
 
 
 def working_folder(folder: Path | None = None) -> Path:
-    """Copies of the notebooks, which stay as the user left them.
+    """The folder with copies of the notebooks. Copies that exist are not overwritten.
 
     Parameters
     ----------
     folder
-        For the copies; `COPIES` in the working directory when not given.
+        For the copies; by default `COPIES` in the working directory.
     """
     shipped = notebooks_folder()
     copies = (folder or Path(COPIES)).absolute()
@@ -241,12 +232,12 @@ def lab_command(
     folder: Path, *, port: int = 8888, browser: bool = True, more: Sequence[str] = ()
 ) -> list[str]:
     """The command that opens JupyterLab on a folder, reachable from this machine only."""
-    # In a container root is often the only user there is; loopback and a token guard the server.
+    # In a container root is often the only user. Loopback and a token guard the server.
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return [
         sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
-        # Nothing is asked of the network that nobody asked for.
+        # No request that nobody asked for, and no question about news over the first view.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *as_root, *more,
@@ -268,7 +259,7 @@ def open_lab(
     folder
         See `working_folder`.
     here
-        Open the notebooks themselves, not copies.
+        Open the original notebooks, not copies.
     port, browser, more
         See `lab_command`.
 

@@ -1,4 +1,4 @@
-"""Executed notebooks as one HTML file that asks nothing of the network."""
+"""An executed notebook as one HTML file that makes no network requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
@@ -20,27 +20,25 @@ from engagement_nb.report.look import PLAIN, Look
 
 _TEMPLATE = Path(__file__).parent / "template"
 _CONTENTS = "<!--contents-->"
-_WIDGET = "application/vnd.jupyter.widget-view+json"
+"""Where the template leaves room for the table of contents."""
 
 
 @cache
 def style(sandbox: bool) -> str:
-    """The style sheet; that of the stamp only where there is one, so that no other names it."""
+    """The style sheet. Only that of a stamped page mentions the sandbox."""
     names = ("style.css", "sandbox.css") if sandbox else ("style.css",)
     return "\n".join((_TEMPLATE / name).read_text(encoding="utf-8") for name in names)
 
 
-@dataclass(frozen=True)
-class KeyFigure:
-    """One number that a reader should see first."""
+class KeyFigure(NamedTuple):
+    """A number at the top of the page."""
 
     label: str
     value: str
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Missing:
+class Missing(NamedTuple):
     """Tweets or metrics that are missing for one reason."""
 
     reason: str
@@ -51,30 +49,28 @@ class Missing:
 
 @dataclass(frozen=True)
 class Page:
-    """What stands on a report around its notebook.
+    """What a page says around its notebook.
 
     Parameters
     ----------
-    title, subtitle
-        Of the whole report.
+    title, subtitle, footer
+        One line each.
     sandbox
         Whether to stamp it as made-up data.
     answer
-        The answer, a paragraph each.
+        The answer, one text per paragraph.
     figures
-        The numbers that go with it.
+        The numbers below the answer.
     problems
-        What is missing; None where it is not known.
+        Missing data; None if it is not known.
     made
         How the report was made: label and text.
     failure
         Why the report is not complete, in a sentence.
-    footer
-        One line.
     glossary
-        Words and what they mean.
+        Its words: "gap", "days" for a report on days without a gap, or empty.
     look
-        What was chosen about the page.
+        Options of the page.
     """
 
     title: str
@@ -86,28 +82,19 @@ class Page:
     made: Sequence[tuple[str, str]] = ()
     failure: str = ""
     footer: str = ""
-    glossary: Sequence[tuple[str, str]] = ()
+    glossary: Literal["gap", "days", ""] = ""
     look: Look = PLAIN
-    lang: str = "en"
-    contents_place: str = _CONTENTS
 
     @property
     def style(self) -> str:
-        """Its style sheet."""
-        if not self.look.accent:
-            return style(self.sandbox)
-        # On dark ground the color is mixed with white, so that it can be read there too.
-        return (
-            f"{style(self.sandbox)}\n:root {{ --accent: {self.look.accent}; }}\n"
-            "@media screen and (prefers-color-scheme: dark) { :root { --accent: "
-            f"color-mix(in srgb, {self.look.accent} 40%, white); }} }}"
-        )
+        """The style sheet of the page."""
+        return style(self.sandbox)
 
 
 class _Exporter(HTMLExporter):
-    """nbconvert's, without what it does to the finished page.
+    """The exporter of nbconvert without its last step.
 
-    It parses all of that, code and pictures too, to find the few places that `_accessible` finds.
+    That step parses the whole page with its pictures, which takes longer than `_accessible`.
     """
 
     def __init__(self) -> None:
@@ -127,78 +114,71 @@ class _Exporter(HTMLExporter):
         return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
 
 
-_threads = threading.local()
+_of_thread = threading.local()
 
 
 def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
-    """One self-contained HTML file.
+    """Convert to one HTML file that contains everything it shows.
 
     Parameters
     ----------
     notebook
-        The executed notebook. Its first heading is left out: the page has a title.
+        The executed notebook. Its first heading is left out, because the page has a title.
     page
-        What stands around it.
+        What the page says around it.
     """
-    if not hasattr(_threads, "exporter"):
-        # Making one takes ten times as long as using it, and one is not safe for two threads.
-        _threads.exporter = _Exporter()
-    html, _ = _threads.exporter.from_notebook_node(_readable(notebook, page.answer), {"page": page})
+    if not hasattr(_of_thread, "exporter"):
+        # Making one takes ten times as long as using it, and threads cannot share one.
+        _of_thread.exporter = _Exporter()
+    shown = _readable(notebook, page.answer)
+    html, _ = _of_thread.exporter.from_notebook_node(shown, {"page": page})
     return _accessible(html)
 
 
 def _readable(notebook: nbformat.NotebookNode, answer: Sequence[str]) -> nbformat.NotebookNode:
-    """The notebook without what only a running notebook can show, and what the page says first."""
+    """Drop what only a running notebook can show, and what the page says above it."""
     cells = []
     for cell in notebook.cells:
         shown = nbformat.from_dict(cell)
         if "papermill-error-cell-tag" in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "code":
-            shown.outputs = [_readable_output(o, answer) for o in cell.outputs if _is_readable(o)]
+            found = (_readable_output(output, answer) for output in cell.outputs)
+            shown.outputs = [output for output in found if output is not None]
         cells.append(shown)
-    return nbformat.from_dict({**notebook, "cells": _without_title(cells)})
-
-
-def _is_readable(output: Any) -> bool:
-    """Whether an output says something on paper: progress bars and widgets don't."""
-    if _WIDGET in output.get("data", {}):
-        return False
-    return not (output.output_type == "stream" and not _text(output.text))
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\A\s*# .*\n?", "", cell.source).strip()
+            break
+    return nbformat.from_dict({**notebook, "cells": cells})
 
 
 def _readable_output(output: Any, answer: Sequence[str]) -> Any:
+    """An output as a reader of the page needs it; None for progress bars and widgets."""
     if output.output_type == "stream":
-        return nbformat.from_dict({**output, "text": _text(output.text)})
+        text = _printed(output.text)
+        return nbformat.from_dict({**output, "text": text}) if text else None
     data = dict(output.get("data", {}))
+    if "application/vnd.jupyter.widget-view+json" in data:
+        return None
     for said in answer:
         if "text/html" in data:
             data["text/html"] = data["text/html"].replace(f"<p>{escape(said)}</p>", "", 1)
     if "text/markdown" in data:
-        # A number and its sign stay on one line.
-        told = data["text/markdown"]
-        data["text/markdown"] = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", told)
+        # No line break between a number and its percent sign.
+        text = data["text/markdown"]
+        data["text/markdown"] = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
     return nbformat.from_dict({**output, "data": data}) if data else output
 
 
-def _text(stream: str) -> str:
-    """A stream as a terminal would leave it: what a progress bar overwrote is gone."""
+def _printed(stream: str) -> str:
+    """What a stream leaves on a terminal, without progress bars."""
     lines = [line.rsplit("\r", 1)[-1] for line in stream.replace("\r\n", "\n").split("\n")]
-    kept = [line for line in lines if not re.search(r"\d+%\|.*\|", line)]
-    return "\n".join(kept).strip("\n")
-
-
-def _without_title(cells: list[Any]) -> list[Any]:
-    for position, cell in enumerate(cells):
-        if cell.cell_type == "markdown":
-            text = re.sub(r"\A\s*# .*\n?", "", cell.source).strip()
-            rest = [nbformat.from_dict({**cell, "source": text})] if text else []
-            return cells[:position] + rest + cells[position + 1 :]
-    return cells
+    return "\n".join(line for line in lines if not re.search(r"\d+%\|.*\|", line)).strip("\n")
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
-    """The first heading of a notebook, or nothing."""
+    """The first heading of a notebook, or an empty text."""
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and (found := re.match(r"\s*# (.*)", cell.source)):
             return found[1].strip()
@@ -206,7 +186,7 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
 
 
 def _accessible(html: str) -> str:
-    """The page with a table of contents, headings in order, and nothing nameless."""
+    """Add a table of contents, ids of headings, names of tables and alternative texts."""
     start = html.index("<main")
     return html[:start] + _contents(_named(html[start:]))
 
@@ -217,7 +197,7 @@ _TABLE = re.compile(r'(<div [^>]*aria-label=")Table(")')
 
 
 def _named(html: str) -> str:
-    """Headings with an id each and no level left out; tables named after theirs."""
+    """Give each heading an id and no skipped level, and name each table after its heading."""
     used: set[str] = set()
     level, number, heading = 1, 0, ""
 
@@ -252,19 +232,19 @@ def _contents(html: str) -> str:
 
 
 def _readable_tables(html: str) -> str:
-    """HTML of an output, its tables such that anybody can read and scroll them."""
+    """The HTML of an output with tables that screen readers and keyboards can use."""
     if "<table" not in html:
         return html
     soup = BeautifulSoup(html, "html.parser")
     for style in soup.find_all("style", string=re.compile(r"\.dataframe")):
-        style.decompose()  # pandas' own, which the page's replaces
+        style.decompose()  # The style sheet of the page replaces that of pandas.
     for table in soup.find_all("table"):
         _table(soup, table)
     return str(soup)
 
 
 def _table(soup: BeautifulSoup, table: Tag) -> None:
-    """Scroll a table by itself, by keyboard too, and say which cells are headings."""
+    """Make a table a region that scrolls, by keyboard too, and mark its headings."""
     _join_index_names(table)
     table.attrs = {k: v for k, v in table.attrs.items() if k not in ("border", "width")}
     for row in table.find_all("tr"):
@@ -287,7 +267,7 @@ def _table(soup: BeautifulSoup, table: Tag) -> None:
 
 
 def _join_index_names(table: Tag) -> None:
-    """One row of headings where pandas makes two, the second for the index's names only."""
+    """Merge the two rows of headings that pandas makes if the index has a name."""
     head = table.find("thead")
     rows = head.find_all("tr") if isinstance(head, Tag) else []
     if len(rows) != 2:
@@ -305,7 +285,7 @@ _NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|No
 
 
 def _align(table: Tag) -> None:
-    """Words to the left, numbers to the right, each heading as its column."""
+    """Align words to the left and numbers to the right, and each heading as its column."""
     words: set[int] = set()
     for row in table.find_all("tr"):
         if row.parent is not None and row.parent.name == "thead":

@@ -1,4 +1,4 @@
-"""Prints a report to PDF with a headless browser, where one is installed."""
+"""Prints a report to PDF with a headless browser, if one is installed."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _FLAGS = (
 
 
 def find_browser() -> str | None:
-    """A Chromium-like browser: that of ``ENGAGEMENT_BROWSER``, or one on the path."""
+    """The path of a Chromium-like browser: of ``ENGAGEMENT_BROWSER``, or one on the path."""
     if given := os.environ.get(ENV_BROWSER):
         return shutil.which(given)
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 def require_browser() -> str:
-    """A browser that can print.
+    """The path of a browser.
 
     Raises
     ------
     ReportError
-        None is installed.
+        No browser is installed.
     """
     found = find_browser()
     if found is None:
         raise ReportError(
-            "No browser was found to print PDF with.",
-            advice="Install Chromium or Chrome, name one in ENGAGEMENT_BROWSER, or leave --pdf"
-            " out and print the HTML yourself.",
+            "No browser was found to print the PDF.",
+            advice="Install Chromium or Chrome, name one in ENGAGEMENT_BROWSER, or leave out --pdf"
+            " and print the HTML yourself.",
         )
     return found
 
@@ -51,7 +51,7 @@ def print_pdf(html: Path, pdf: Path) -> None:
     Raises
     ------
     ReportError
-        No browser, or it did not print.
+        There is no browser, or it did not print.
     """
     browser = require_browser()
     root = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -59,7 +59,7 @@ def print_pdf(html: Path, pdf: Path) -> None:
         command = [
             browser,
             *_FLAGS,
-            # Chromium's own sandbox refuses to start for root, as in most containers.
+            # As root, the user of most containers, Chromium starts only without its sandbox.
             *(["--no-sandbox"] if root else []),
             f"--user-data-dir={folder}",
             f"--print-to-pdf={pdf.absolute()}",

@@ -1,7 +1,7 @@
 """Processes that run one notebook each: copies of a process that has imported everything.
 
-The standard library's fork server makes them, and where there is no fork they are started anew.
-Nothing of Jupyter is imported here, so that the fork server can be started before papermill is.
+The fork server of the standard library makes them. Systems without fork start new processes.
+Nothing of Jupyter is imported here, so that the fork server can start before papermill is loaded.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-# The fork server's socket lies in the temporary folder, and its path may have 107 bytes.
+# The fork server's socket is in the temporary folder, and its path may have 107 bytes.
 _FORKS = (
     "forkserver" in multiprocessing.get_all_start_methods()
     and len(os.fsencode(tempfile.gettempdir())) <= 70
@@ -39,23 +39,23 @@ _stopped = threading.Event()
 
 
 class ProcessEndedError(Exception):
-    """A notebook's process died; its exit code is the argument."""
+    """The process of a notebook died; the argument is its exit code."""
 
 
 class CellTooSlowError(Exception):
-    """A cell took longer than it may."""
+    """A cell took longer than allowed."""
 
 
 def warm() -> None:
-    """Start the fork server, without waiting until it has imported everything."""
+    """Start the fork server without waiting for its imports."""
     if _FORKS:
-        with _lock, _unguarded_main():
+        with _lock, _hidden_main():
             _CONTEXT.set_forkserver_preload([_PRELOADED])
             multiprocessing.forkserver.ensure_running()
 
 
 def stop() -> None:
-    """Kill every process that runs a notebook, and start no further one until `resume`."""
+    """Kill all processes that run notebooks, and start no new one until `resume`."""
     with _lock:
         _stopped.set()
         for process in _running:
@@ -68,19 +68,19 @@ def resume() -> None:
 
 
 def stopped() -> bool:
-    """Whether the work that wants processes is being stopped."""
+    """Whether `stop` was called last."""
     return _stopped.is_set()
 
 
 class Cells:
-    """The shell in a notebook's process, as its caller sees it.
+    """Runs cells in the process of one notebook.
 
     Parameters
     ----------
     cwd
         Working directory of the notebook.
     scratch
-        A folder that the caller removes afterwards.
+        A temporary folder, which the caller removes afterwards.
 
     Raises
     ------
@@ -97,12 +97,11 @@ class Cells:
                 self._process, self._connection = _start(serve, cwd, scratch)
                 break
             except (EOFError, ConnectionError):
-                # The fork server was lost (killed, out of memory): a new one is as good. It
-                # starts only after the system has noticed the end of the old one.
+                # The fork server was killed. A new one can start once the system has noticed.
                 if not left:
-                    raise RuntimeError("the fork server does not answer") from None
+                    raise RuntimeError("the fork server does not respond") from None
                 time.sleep(_RESTART_SECONDS)
-        said = b"its process does not answer"
+        said = b"its process does not respond"
         try:
             if self._connection.poll(_START_SECONDS):
                 said = self._connection.recv_bytes()
@@ -119,17 +118,17 @@ class Cells:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
-        """End the process, and with it everything that its notebook started."""
+        """End the process, and everything that its notebook started."""
         if error is None:
             with suppress(OSError, EOFError):
                 self._connection.send("")
                 self._connection.poll(_END_SECONDS)
-                # Threads that a notebook left would keep its process alive.
+                # Threads of the notebook can keep its process alive.
                 self._process.join(_LINGER_SECONDS)
         self._kill()
 
     def run(self, source: str, timeout: float | None) -> dict[str, Any]:
-        """Run a cell: its ``execution_count``, its ``outputs`` and whether it ``failed``.
+        """Run a cell; return its ``execution_count``, its ``outputs`` and whether it ``failed``.
 
         Raises
         ------
@@ -159,12 +158,12 @@ class Cells:
 
 def _start(target: Any, cwd: Path, scratch: Path) -> tuple[BaseProcess, Connection]:
     ours, theirs = _CONTEXT.Pipe()
-    with theirs, _lock, _unguarded_main():
+    with theirs, _lock, _hidden_main():
         if _stopped.is_set():
-            raise RuntimeError("no process is started any more")
+            raise RuntimeError("reports are being stopped")
         if _FORKS:
             _CONTEXT.set_forkserver_preload([_PRELOADED])
-        # A Dask worker is daemonic, and may not have children. Ours end with their parent.
+        # A Dask worker is a daemon, which may not have children. These end with their parent.
         multiprocessing.current_process().daemon = False
         process = _CONTEXT.Process(
             target=target, args=(theirs, dict(os.environ), str(cwd), str(scratch)), daemon=True
@@ -182,10 +181,10 @@ def _kill(process: BaseProcess) -> None:
 
 
 @contextmanager
-def _unguarded_main() -> Iterator[None]:
-    """Hide the main program, which `multiprocessing` would otherwise run again in each process.
+def _hidden_main() -> Iterator[None]:
+    """Hide the main program from `multiprocessing`, which would import it in each process.
 
-    A script that makes reports at its top level would then make them once more in each of them.
+    A script that makes reports at its top level would then make them again.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

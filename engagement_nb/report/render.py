@@ -1,6 +1,6 @@
-"""One report of a batch: what it is made of, whether it is there, and the making of it.
+"""One report of a batch: whether it is finished, and how it is made.
 
-`render` is the work that a pool, or a cluster, does.
+`render` is the work that a pool or a cluster does.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ import pandas as pd
 from engagement_nb.client.credentials import find_profiles
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError
-from engagement_nb.metrics import handed_over
 from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.look import PLAIN, Look
-from engagement_nb.report.make import DAYS, GAP, HTML, PDF, TABLES, answer_of, publish
+from engagement_nb.report.make import DAYS, GAP, HTML, PDF, TABLES, publish
 from engagement_nb.report.manifest import Row
 from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
@@ -36,28 +35,28 @@ from engagement_nb.vocabulary import By
 RECORD = "made.json"
 DONE, FAILED = "done", "failed"
 LAST, BEFORE = "last.parquet", "before.parquet"
-"""Figures by Tweet of the last finished report, kept until the next one is finished, and of the
-last one with other figures than the report that stands beside them."""
+"""Figures by Tweet of earlier reports: of the last one, kept until the next one is finished; and
+of the last one with different figures, which the report is compared with."""
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
 _FIGURES = (*_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A report to be made; it can be sent to another machine.
+    """A report to make, here or on another machine.
 
     Parameters
     ----------
     row
-        The row of the manifest that asks for it.
+        Its row of the manifest.
     folder
         Path or address of its folder.
     source
         An export or a dataset: absolute path or address.
     fingerprint
-        What the source holds: see `fingerprint`.
+        See `fingerprint`.
     parameters
-        Further ones of the notebook.
+        Further parameters of the notebook.
     notes
         Sentences about where the figures come from.
     engine, cell_timeout, pdf, look
@@ -77,8 +76,8 @@ class Job:
 
     @property
     def key(self) -> str:
-        """A digest of everything that the report is made of: the same key, the same report."""
-        made_of = {
+        """A digest of everything that the report depends on. The same key means the same report."""
+        depends_on = {
             "notebook": self.row.notebook.node,
             "source": self.fingerprint,
             "ids": self.row.ids,
@@ -88,13 +87,13 @@ class Job:
             "look": asdict(self.look),
             "version": version("engagement-nb"),
         }
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
+        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def fingerprint(source: str) -> list[Any]:
-    """What tells whether a source has changed, whenever and however often it was read.
+    """Values that change if and only if the figures of a source do.
 
-    An export is known by its files, a dataset by its figures.
+    For an export these are its files, for a dataset its figures, whenever they were read.
     """
     store = Store(source)
     try:
@@ -102,7 +101,7 @@ def fingerprint(source: str) -> list[Any]:
             return _of_dataset(Dataset(source))
         return _files(store, "")
     except (EngagementError, OSError) as error:
-        # What is wrong with it is told by the report that reads it.
+        # The report that reads the source will say what is wrong with it.
         return [str(error)]
 
 
@@ -114,7 +113,7 @@ def _of_dataset(dataset: Dataset) -> list[Any]:
         told = dataset.store.read(problems) if dataset.store.exists(problems) else b""
         found.append([kind, hashlib.sha256(told).hexdigest(), run.done])
         if run.windows:
-            # A period's figures are read once: its files stay as they are.
+            # Figures of a period are read once, so its files do not change.
             found.append(_files(dataset.store, f"parts/{kind}"))
         else:
             found.append(_of_snapshot(dataset, run.endpoint, run.by))
@@ -122,7 +121,7 @@ def _of_dataset(dataset: Dataset) -> list[Any]:
 
 
 def _of_snapshot(dataset: Dataset, endpoint: str, by: By | None) -> list[str]:
-    """The newest reading of figures, but for the moment when each was read."""
+    """The newest figures, without the moments when they were read."""
     read = dataset.read(endpoint, by=by)
     frame = read.frame.drop(columns="read_at", errors="ignore")
     keys = [name for name in ("tweet_id", "time") if name in frame]
@@ -132,7 +131,7 @@ def _of_snapshot(dataset: Dataset, endpoint: str, by: By | None) -> list[str]:
 
 
 def _files(store: Store, folder: str) -> list[Any]:
-    """Names, sizes, and times or checksums."""
+    """Names and sizes of files, with their times or checksums."""
     top = store.path(folder).rstrip("/")
     found = store.fs.find(top, detail=True) or {top: store.fs.info(top)}
     return [
@@ -144,7 +143,7 @@ def _files(store: Store, folder: str) -> list[Any]:
 
 
 def read_record(store: Store) -> dict[str, Any]:
-    """What is known of the report in a folder; empty where that is nothing, or damaged."""
+    """The record of the report in a folder; empty if it is missing or damaged."""
     try:
         found = store.read_record(RECORD)
     except (OSError, EngagementError):
@@ -155,7 +154,7 @@ def read_record(store: Store) -> dict[str, Any]:
 
 
 def write_record(store: Store, row: Row, before: Mapping[str, Any], **made: Any) -> dict[str, Any]:
-    """Note what became of a report, as the last of its files, and what it was ``before``."""
+    """Write the record of a report, with the earlier figures from the record ``before`` it."""
     record: dict[str, Any] = {
         "name": row.name,
         "title": row.title,
@@ -169,7 +168,7 @@ def write_record(store: Store, row: Row, before: Mapping[str, Any], **made: Any)
     earlier = _earlier(before)
     if record["status"] == DONE:
         earlier = [figures for figures in earlier if not _same(figures, record["figures"])][:1]
-    # A failed report keeps what the next one needs to tell.
+    # A failed report keeps both, because it has no figures to choose by.
     record["previous"] = earlier[0] if earlier else {}
     if len(earlier) > 1:
         record["previous"]["previous"] = earlier[1]
@@ -178,17 +177,16 @@ def write_record(store: Store, row: Row, before: Mapping[str, Any], **made: Any)
 
 
 def render(job: Job) -> dict[str, Any]:
-    """Make a report, unless it is there already (``resumed``); its record, also when it failed.
+    """Make a report, unless it is finished already (``resumed``), and return its record.
 
-    Nothing of the network is touched but the addresses of source and folder. The record is
-    written last: a report whose record is missing or says otherwise is not finished, whatever
-    files it has.
+    This makes no network requests but to the addresses of the source and the folder. The record
+    is written last. Without one that says ``done``, a report is not finished.
     """
     store = Store(job.folder)
     before, key = read_record(store), job.key
     if _is_done(store, before, key):
         return {**before, "resumed": True}
-    # Know the credentials of this machine, so that none of them gets into what is written.
+    # Load the credentials of this machine, so that they are masked in what is written.
     with contextlib.suppress(EngagementError, OSError):
         find_profiles()
     begun = time.monotonic()
@@ -201,7 +199,7 @@ def render(job: Job) -> dict[str, Any]:
 
 
 def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
-    """Whether a report is there as it was made, of these very inputs."""
+    """Whether a report is finished with these inputs, and its files are as they were written."""
     if record.get("status") != DONE or record.get("key") != key:
         return False
     for name, size in record["files"].items():
@@ -214,20 +212,21 @@ def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
 
 
 def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
-    compares = "before" in job.row.notebook.parameters and "before" not in job.parameters
-    earlier = _earlier(record) if compares else []
+    notebook = job.row.notebook
+    known = notebook.parameters
+    earlier = _earlier(record) if "before" in known and "before" not in job.parameters else []
     if earlier and record["status"] == DONE:
         store.publish(LAST, *store.read_many(["tweets.parquet"]))
     tables_before = store.read_many([LAST, BEFORE])[: len(earlier)]
     with scratch_folder() as scratch:
-        # Ids stand beside the kernel's folder: in it is the source, by whatever name it has.
+        # Only the source is in the working folder, whatever its name is.
         here = scratch / "here"
         here.mkdir()
-        given = {"source": _at_hand(job.source, here), **job.parameters}
+        given = {"source": _link(job.source, here), **job.parameters}
         if job.row.ids is not None:
             (scratch / "ids.txt").write_text("\n".join(job.row.ids) + "\n")
             given["ids_file"] = "../ids.txt"
-        if "tables" in job.row.notebook.parameters:
+        if "tables" in known:
             given["tables"] = "tables"
         for figures, before in [*zip(earlier, tables_before, strict=True), ({}, None)]:
             passed = dict(given)
@@ -235,66 +234,58 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
                 (scratch / BEFORE).write_bytes(before)
                 passed["before"] = f"../{BEFORE}"
             run = run_notebook(
-                job.row.notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
+                notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
             )
-            handed = handed_over(run.notebook)
-            # Figures that did not change are compared with those before them, as on the index.
-            if not _same(figures, handed.get("gap", {})):
+            # As on the index, figures that are the same as before are compared with older ones.
+            if not _same(figures, run.handed.get("gap", {})):
                 break
-        made = (here / "tables" / name for names in TABLES.values() for name in names)
-        tables = {path.name: path.read_bytes() for path in made if path.exists()}
-    # A batch that is interrupted kills its notebooks, and no report failed for that.
-    if stopped():
+        written = (here / "tables" / name for names in TABLES.values() for name in names)
+        tables = {path.name: path.read_bytes() for path in written if path.exists()}
+    if stopped():  # The batch was interrupted, and killed the notebook.
         raise CancelledError
-    # What an earlier run left must not stand beside what this one makes. Its figures stay in the
-    # record, in case this process is killed here.
+    # From here on files of two runs would be mixed if this process is killed. The record says so,
+    # and keeps the earlier figures.
     write_record(store, job.row, record, status=FAILED, error="It was not finished.")
     for name in (HTML, PDF, *TABLES, *TABLES[GAP], *TABLES[DAYS]):
         with contextlib.suppress(FileNotFoundError):
             store.remove(name)
-    for name, data in (
-        (job.row.notebook.name, nbformat.writes(run.notebook).encode()),
-        *tables.items(),
-    ):
+    for name, data in (notebook.name, nbformat.writes(run.notebook).encode()), *tables.items():
         store.publish(name, data)
-    failure = "" if run.error is None else str(run.error)
+    done = run.error is None
     files = publish(
-        store, run.notebook, passed, title=job.row.title or job.row.name, look=job.look,
-        failure=failure, fetched={"notes": job.notes}, pdf=job.pdf and not failure,
+        store, run, passed, title=job.row.title or job.row.name, look=job.look,
+        fetched={"notes": job.notes}, pdf=job.pdf and done,
     )  # fmt: skip
-    if earlier and not failure:
+    if earlier and done:
         if before is not None:
             store.publish(BEFORE, before)
         store.remove(LAST)
-    answer, facts = answer_of(handed), handed.get("metrics", {})
-    figures = answer.get("sums", {}) | answer
+    answer, facts = {**run.answer.get("sums", {}), **run.answer}, run.facts
     return {
-        "status": FAILED if failure else DONE,
-        "error": failure,
-        "files": {
-            name: int(store.fs.size(store.path(name))) for name in (job.row.notebook.name, *files)
-        },
-        "figures": {name: figures[name] for name in _FIGURES if name in figures},
+        "status": DONE if done else FAILED,
+        "error": "" if done else str(run.error),
+        "files": {name: int(store.fs.size(store.path(name))) for name in (notebook.name, *files)},
+        "figures": {name: answer[name] for name in _FIGURES if name in answer},
         "sandbox": bool(answer.get("sandbox") or facts.get("source") == "sandbox"),
         "problems": facts.get("problems", []),
         "facts": {name: facts.get(name) for name in ("source", "endpoint", "start", "end")},
     }
 
 
-def _at_hand(source: str, scratch: Path) -> str:
-    """A source under its own name in the kernel's folder: reports are mailed, paths are not."""
+def _link(source: str, folder: Path) -> str:
+    """Link to a source from a folder, so that the report contains its name only, not its path."""
     if "://" in source:
         return source
-    here = scratch / Path(source).name
+    link = folder / Path(source).name
     try:
-        here.symlink_to(Path(source).absolute(), target_is_directory=Path(source).is_dir())
+        link.symlink_to(Path(source).absolute(), target_is_directory=Path(source).is_dir())
     except OSError:
         return source
-    return here.name
+    return link.name
 
 
 def _earlier(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Figures of the last finished report, then of the last one before it with other figures."""
+    """Figures of the last finished report, then of the last one before it that differed."""
     found = []
     if record.get("status") == DONE:
         found.append({"made_at": record["made_at"], **record["figures"]})
@@ -306,5 +297,5 @@ def _earlier(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _same(earlier: Mapping[str, Any], figures: Mapping[str, Any]) -> bool:
-    """Whether a report was only made again, of the same figures."""
+    """Whether the figures of an earlier report are those of this one."""
     return all(earlier.get(name) == figures.get(name) for name in _COUNTS)

@@ -1,4 +1,4 @@
-"""Temporary folders that hold what a report is made of, and the removal of abandoned ones."""
+"""Temporary folders for the making of reports, and the removal of abandoned ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ except ImportError:  # Windows: abandoned folders stay
     fcntl = None  # type: ignore[assignment]
 
 MARK = ".engagement-nb-scratch"
-"""File in each of our temporary folders; its maker keeps it locked while it lives."""
+"""File in each of these folders. The process that made it keeps it locked as long as it lives."""
 _PREFIX = "enb-"
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A temporary folder, removed at the end; if its maker is killed, by the next `sweep`."""
+    """A temporary folder, removed at the end, or by the next `sweep` if this process is killed."""
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         with (folder / f"{MARK}.new").open("w") as mark:
             _lock(mark)
             if fcntl is not None:
-                # Nobody ever sees the mark unlocked while its maker lives.
+                # Renamed once it is locked, so that no sweep finds it unlocked.
                 Path(mark.name).replace(folder / MARK)
             yield folder
     finally:
@@ -37,10 +37,10 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def sweep() -> None:
-    """Remove this user's scratch folders whose maker is dead.
+    """Remove this user's scratch folders that a dead process left.
 
-    A notebook that was cut off there may hold what would have been masked at its end. A folder
-    without our mark is never touched, whatever its name and age: it is somebody's own.
+    A notebook in them may contain credentials, which are masked only at its end. A folder without
+    the mark is never touched, whatever its name and age.
     """
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{MARK}"):
         folder = path.parent
@@ -53,6 +53,6 @@ def sweep() -> None:
 
 
 def _lock(mark: IO[str]) -> None:
-    """Lock a mark until it is closed; an OSError if a living process has locked it."""
+    """Lock a mark until it is closed; an OSError if another process has locked it."""
     if fcntl is not None:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,7 +1,7 @@
-"""What runs in a report's own process: the cells of one notebook, in an IPython shell.
+"""Runs the cells of one notebook in an IPython shell, in a process of their own.
 
-The shell collects what cells display as a notebook stores it. There is no kernel, no ZeroMQ and
-no event loop. Nothing of papermill or Jupyter's server side is imported here.
+The shell collects what cells display, in the format of notebooks. There is no kernel, no ZeroMQ
+and no event loop. Nothing of papermill or Jupyter's server is imported here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INLINE = "module://matplotlib_inline.backend_inline"
 
 
 class _Outputs:
-    """Outputs of the cell that runs, as a notebook stores them."""
+    """Outputs of the running cell, in the format of notebooks."""
 
     def __init__(self) -> None:
         self._found: list[dict[str, Any]] = []
@@ -41,7 +41,7 @@ class _Outputs:
         self._clear_at_next = False
 
     def take(self) -> list[dict[str, Any]]:
-        """The outputs of the cell that has ended."""
+        """Return the outputs of the cell, and begin the next one."""
         found, self._found, self._ids = self._found, [], {}
         self._clear_at_next = False
         return found
@@ -56,7 +56,7 @@ class _Outputs:
             self._found.append(output)
 
     def display(self, data: Any, metadata: Any, transient: Any, *, update: bool) -> None:
-        """Add rich output; an update replaces what the same cell displayed under the same id."""
+        """Add rich output, or replace that of the same cell with the same id."""
         identity = (transient or {}).get("display_id")
         shown = {"data": data, "metadata": metadata or {}}
         if update:
@@ -105,7 +105,7 @@ class _Hook(DisplayHook):
 
 
 class _Shell(InteractiveShell):
-    """A shell whose tracebacks, displays and results become outputs of a notebook."""
+    """A shell whose displays, results and tracebacks become outputs of a notebook."""
 
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_Hook)
@@ -114,7 +114,7 @@ class _Shell(InteractiveShell):
         _OUTPUTS.add(_error(evalue, stb))
 
     def enable_gui(self, gui: Any = None) -> None:
-        """No window is ever opened, and ``%matplotlib inline`` asks for none."""
+        """Do nothing: a report opens no windows."""
 
 
 def _error(error: BaseException, lines: Any = ()) -> dict[str, Any]:
@@ -147,18 +147,18 @@ class _Stream(io.TextIOBase):
 
 
 def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str) -> None:
-    """Run the cells that a connection sends, until it sends no more.
+    """Run the cells that arrive on a connection.
 
     Parameters
     ----------
     connection
-        Sends `READY`, or why the shell cannot start. Then receives the source of one cell after
-        another, and "" at the end. For each it sends JSON: ``execution_count``, ``outputs`` and
-        whether the cell ``failed``.
+        Gets `READY`, or why the shell cannot start. Then it brings the source of one cell after
+        another, and "" at the end. After each cell it gets JSON: ``execution_count``, ``outputs``
+        and whether the cell ``failed``.
     env, cwd
         Environment and working directory of the notebook.
     scratch
-        Where temporary files go: a folder that is removed after the run.
+        A folder for temporary files, which the caller removes.
     """
     try:
         _become_own_process(env, cwd, scratch)
@@ -178,12 +178,12 @@ def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str
             "outputs": outputs,
             "failed": error is not None,
         }
-        connection.send_bytes(json.dumps(found, default=_plain).encode())
+        connection.send_bytes(json.dumps(found, default=_as_text).encode())
     connection.close()
 
 
 def _become_own_process(env: Mapping[str, str], cwd: str, scratch: str) -> None:
-    """Renew what the fork server's process handed down, and end when the caller ends."""
+    """Replace what the fork server handed down, and end when the caller ends."""
     if hasattr(os, "setsid"):
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -193,7 +193,7 @@ def _become_own_process(env: Mapping[str, str], cwd: str, scratch: str) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = scratch
     os.environ.setdefault("MPLBACKEND", INLINE)
     os.chdir(cwd)
-    # What libraries print past Python must not get between the lines of ``--json``.
+    # Libraries that write to stdout without Python would break the lines of ``--json``.
     os.dup2(2, 1)
     sys.argv = ["notebook"]
     random.seed()
@@ -216,14 +216,14 @@ def _start_shell(scratch: str) -> InteractiveShell:
     profile = ProfileDir(location=str(Path(scratch) / "ipython"))
     shell = _Shell.instance(config=options, profile_dir=profile)
     sys.stdout, sys.stderr = _Stream("stdout", 1), _Stream("stderr", 2)
-    # The back end of figures looks for a shell when it is imported, and there was none then.
+    # The inline backend was imported when there was no shell to connect to.
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):
         inline._enable_matplotlib_integration()
     return shell
 
 
-def _plain(value: Any) -> str:
-    """What JSON has no form for, as a kernel sends it."""
+def _as_text(value: Any) -> str:
+    """A value that JSON cannot express, as a kernel sends it."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return str(value)

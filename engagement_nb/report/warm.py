@@ -1,8 +1,7 @@
 """Imported by the fork server, whose copies run the notebooks: see `processes.warm`.
 
-It imports what reports use, and uses it once: what a new process would spend most time on. The
-figures are of made-up numbers. What they leave behind are caches of libraries: fonts, widths of
-digits, lazy imports.
+It imports what reports use, and draws figures of made-up numbers once. That fills the caches of
+libraries (fonts, widths of digits, lazy imports), which would take each new process long.
 """
 
 import contextlib
@@ -36,6 +35,6 @@ with contextlib.suppress(Exception):
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
         figure_html(plot())
-# Objects that exist now are never freed, so that their memory stays shared with every copy.
+# The garbage collector leaves these objects alone, so that copies share their memory.
 gc.collect()
 gc.freeze()

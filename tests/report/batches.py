@@ -1,4 +1,4 @@
-"""Batches of quick reports, and what they leave behind."""
+"""Batches of quick reports, and the files that they write."""
 
 from __future__ import annotations
 

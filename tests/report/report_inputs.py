@@ -23,7 +23,7 @@ before: str = ""  # figures of an earlier run
 
 
 def since_last_run() -> str:
-    """The cell of the real notebook that compares with the last run, and what it needs."""
+    """The cell of the real notebook that compares with the last run, with its imports."""
     real = nbformat.read(notebooks_folder() / EXPLORE, as_version=4)
     (cell,) = (cell.source for cell in real.cells if cell.get("id") == "since-last-run")
     needs = "import pandas as pd\nfrom IPython.display import Markdown, display\nlevel = 0.95\n"
@@ -52,7 +52,7 @@ def export(folder: Path, posts: int = 60, seed: int = 1, name: str = "export.csv
 
 
 def quick_notebooks(folder: Path, *more: str) -> Path:
-    """A folder with a notebook that explores in no time, then does what a parameter says."""
+    """A folder with a quick notebook, which ends with the code of a parameter."""
     folder.mkdir(parents=True, exist_ok=True)
     notebook_cells.write(
         folder / EXPLORE,
@@ -69,5 +69,5 @@ def quick_notebooks(folder: Path, *more: str) -> Path:
 
 
 def without_times(html: str) -> str:
-    """A report without what differs from one run to the next: moments."""
+    """The HTML of a report without times."""
     return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "MOMENT", html)

@@ -1,4 +1,4 @@
-"""Batches: checked whole, fetched once, rendered whatever fails, gone on with, told apart."""
+"""Batches: fetch once, render all, survive failures, resume."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from tests.report.report_inputs import export, quick_notebooks, without_times
 FAILS = "raise enb.EngagementError('The figures of this account end early.')"
 
 
-def test_one_failure_stops_no_other_report(inputs, capsys):
-    """It says why on the index, keeps its notebook, and the exit code tells a scheduler."""
+def test_a_failed_report_does_not_stop_the_others(inputs, capsys):
+    """The index says why, its notebook is kept, and the exit code is 1."""
     crash = 'Third,export.csv,"import os; os._exit(1)"'
     fails = f'Second,export.csv,"{FAILS}"'
     path = manifest(inputs, "First,export.csv,", fails, crash, "Fourth one,export.csv,")
@@ -66,8 +66,8 @@ def test_one_failure_stops_no_other_report(inputs, capsys):
     assert len(page.find(class_="multiples").find_all("svg")) == 2
 
 
-def test_a_log_gets_lines_and_the_number_of_failures(inputs):
-    """No carriage return, no bar of nothing; rows that could not begin are counted as failed."""
+def test_a_log_gets_lines_with_the_number_of_failures(inputs):
+    """It has no carriage returns, no bar of zero reports, and counts rows that could not start."""
     path = manifest(inputs, "First,export.csv,", "Lost,nowhere.csv,")
     batch = start(inputs, path, "--progress")
     _, said = batch.communicate(timeout=120)
@@ -79,8 +79,8 @@ def test_a_log_gets_lines_and_the_number_of_failures(inputs):
     assert "0 reports" not in said
 
 
-def test_only_failed_makes_just_those_again(inputs):
-    """What was made stays as it was; the index is of all."""
+def test_only_failed_makes_only_failed_reports(inputs):
+    """Finished reports do not change, and the index lists all."""
     path = manifest(inputs, "First,export.csv,", f'Second,export.csv,"{FAILS}"')
     assert run(inputs, path) == 1
     first = record(inputs, "first")
@@ -90,8 +90,8 @@ def test_only_failed_makes_just_those_again(inputs):
     assert [each["status"] for each in summary(inputs)["each"]] == ["done"] * 3
 
 
-def test_a_report_is_made_again_only_when_something_it_is_made_of_changed(inputs):
-    """Files lost, another parameter, another input, another notebook: each of its own."""
+def test_a_report_is_made_again_only_if_an_input_changed(inputs):
+    """A lost file, another parameter and another input each cause it."""
     path = manifest(inputs, "First,export.csv,", "Second,export.csv,")
     assert run(inputs, path) == 0
 
@@ -123,8 +123,8 @@ def test_a_report_is_made_again_only_when_something_it_is_made_of_changed(inputs
     assert "%" in page.tbody.find(class_="note").text
 
 
-def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
-    """Old figures next to a new failure would be taken for new ones."""
+def test_a_failed_report_has_no_files_of_an_earlier_one(inputs):
+    """Old figures beside a new failure would be mistaken for new ones."""
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path) == 0
     manifest(inputs, f'First,export.csv,"{FAILS}"')
@@ -137,7 +137,7 @@ def test_what_a_failed_report_was_before_does_not_stand_beside_it(inputs):
 def test_figures_are_fetched_once_and_rendered_without_the_network(
     inputs, make_sandbox, monkeypatch
 ):
-    """Rows that share Tweets share requests; a batch run again after a cut fetches nothing."""
+    """Rows that share Tweets share requests, and a resumed batch fetches nothing."""
     sandbox = make_sandbox(tweets=300)
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -166,8 +166,8 @@ def test_figures_are_fetched_once_and_rendered_without_the_network(
     assert summary(inputs)["resumed"] == 1
 
 
-def test_a_fetch_that_fails_fails_its_reports_only(inputs, make_sandbox, monkeypatch):
-    """Tokens that are not taken are told on the index; the other reports are made."""
+def test_a_failed_fetch_fails_only_its_own_reports(inputs, make_sandbox, monkeypatch):
+    """The index says that tokens were refused, and the other reports are made."""
     sandbox = make_sandbox(tweets=120)
     (inputs / "ids.txt").write_text("\n".join(sandbox.ids("own", 5)))
     for name, value in {**sandbox.env, "TWITTER_ACCESS_TOKEN_SECRET": "not-the-one"}.items():
@@ -194,7 +194,7 @@ def start(folder: Path, path: Path, *words: str) -> subprocess.Popen:
 
 
 def finished(folder: Path) -> dict[str, float]:
-    """Reports that are there, by when they were."""
+    """Finished reports, with the time when they were finished."""
     return {
         path.parent.name: path.stat().st_mtime_ns
         for path in (folder / "out" / "reports").glob("*/made.json")
@@ -225,8 +225,8 @@ def at_work_in(folder) -> list[int]:
     ("number", "code"),
     [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143)],
 )
-def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
-    """Nothing is rendered twice, nothing is missing, no kernel or folder is left behind."""
+def test_a_killed_batch_resumes(inputs, monkeypatch, number, code):
+    """Nothing is rendered twice or missing, and no process or folder is left."""
     go = inputs / "go"
     wait = (
         f"import pathlib; pathlib.Path('{inputs}/begun').touch(); "
@@ -269,8 +269,8 @@ def test_a_batch_that_was_killed_goes_on(inputs, monkeypatch, number, code):
         (">&- 2>&-", 0, ""),
     ],
 )
-def test_an_output_that_takes_nothing_costs_no_report(inputs, place, code, told):
-    """A full or closed stdout or stderr ends in at most one sentence, after all reports."""
+def test_a_full_or_closed_output_costs_no_report(inputs, place, code, told):
+    """All reports are made, and there is at most one error message."""
     path = manifest(inputs, "First,export.csv,")
     words = [sys.executable, "-m", "engagement_nb", "batch", str(path), "-o", str(inputs / "out"),
              "--notebooks", str(inputs / "notebooks"), "--no-progress"]  # fmt: skip
@@ -282,8 +282,8 @@ def test_an_output_that_takes_nothing_costs_no_report(inputs, place, code, told)
     assert summary(inputs)["done"] == 1
 
 
-def test_a_name_that_the_locale_cannot_write_is_told(inputs):
-    """A locale without the letter ends the batch in one sentence that says what to set."""
+def test_a_name_that_the_locale_cannot_write_is_an_error(inputs):
+    """The message says which variable to set."""
     path = inputs / "manifest.csv"
     path.write_text("name,export\nÜbersicht,export.csv\n", encoding="utf-8")
     words = ["batch", str(path), "-o", str(inputs / "out")]
@@ -300,8 +300,8 @@ def test_a_name_that_the_locale_cannot_write_is_told(inputs):
     assert "Traceback" not in done.stderr
 
 
-def test_a_batch_into_a_place_that_cannot_be_written_to_is_told(inputs, capsys):
-    """A file stands where the folder should be: exit 1, before a report is begun."""
+def test_a_folder_that_cannot_be_written_to_is_an_error_of_the_batch(inputs, capsys):
+    """If a file is in the place of the folder, the exit code is 1 and no report is started."""
     path = manifest(inputs, "First,export.csv,")
     (inputs / "out").write_text("")
     assert run(inputs, path) == 1
@@ -310,8 +310,8 @@ def test_a_batch_into_a_place_that_cannot_be_written_to_is_told(inputs, capsys):
     assert said.count("\n") == 1
 
 
-def test_addresses_of_fsspec_will_do(inputs):
-    """Outputs and their records on any file system that fsspec knows."""
+def test_a_batch_can_write_to_an_fsspec_address(inputs):
+    """Reports and records are written there, and found again by the next run."""
     path = manifest(inputs, "First,export.csv,")
     made = make_batch(path, "memory://batch/out", notebooks=inputs / "notebooks", progress=False)
     assert not made.failed
@@ -342,8 +342,8 @@ def dask_scheduler(folder: Path) -> tuple[subprocess.Popen, str]:
     return process, json.loads(told.read_text())["address"]
 
 
-def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
-    """A Dask scheduler and two worker processes over TCP, one of them killed in mid-run."""
+def test_a_cluster_makes_the_same_reports_even_if_a_worker_is_lost(inputs):
+    """One of two worker processes is killed during the run."""
     pytest.importorskip("distributed")
     path = manifest(inputs, *[f'r{n},export.csv,"import time; time.sleep(0.3)"' for n in range(6)])
     scheduler, address = dask_scheduler(inputs)
@@ -368,16 +368,16 @@ def test_a_cluster_makes_the_same_reports_though_a_worker_is_lost(inputs):
     assert without_times((inputs / "out/reports/r3/report.html").read_text()) == there
 
 
-def test_a_cluster_that_is_not_there_is_told(inputs, capsys, monkeypatch):
-    """One sentence, exit 1."""
+def test_a_missing_cluster_is_an_error(inputs, capsys, monkeypatch):
+    """The message has the address, and the exit code is 1."""
     monkeypatch.setattr("engagement_nb.report.batch.SCHEDULER_SECONDS", 1)
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path, "--scheduler", "tcp://127.0.0.1:9") == 1
-    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert "No Dask scheduler responds at tcp://127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_a_cluster_without_workers_and_one_that_is_lost_are_told(inputs):
-    """Nobody waits for nothing unawares; each report says what became of it."""
+def test_a_cluster_without_workers_is_warned_of_and_a_lost_one_is_an_error(inputs):
+    """The warning appears while the batch waits, and each lost report has its error."""
     pytest.importorskip("distributed")
     path = manifest(inputs, "First,export.csv,")
     hasty = (

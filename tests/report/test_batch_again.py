@@ -1,4 +1,4 @@
-"""Batches run again: what they ask for, what they render, what they say has changed."""
+"""Batches that run again: their requests, reports and comparisons."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ READS_PERIODS = "metrics = enb.connect(source).historical(ids_file)\nmetrics"
 
 @pytest.fixture
 def now() -> list[datetime]:
-    """The sandbox's present moment, as its only item."""
+    """The present moment of the sandbox, as the only item."""
     return [datetime.now(UTC) + timedelta(hours=1)]
 
 
 @pytest.fixture
 def box(make_sandbox, monkeypatch, now):
-    """A sandbox that the command line finds, in which time stands still unless moved."""
+    """A sandbox for the command line, whose clock a test moves."""
     sandbox = make_sandbox(tweets=300, clock=lambda: now[0])
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -41,7 +41,7 @@ def box(make_sandbox, monkeypatch, now):
 
 
 def tweets(folder) -> list[int]:
-    """Tweets that each report is of."""
+    """The number of Tweets of each report."""
     found = [folder / "out" / each["folder"] / EXPLORE for each in summary(folder)["each"]]
     return [handed_over(nbformat.read(path, 4))["metrics"]["tweets"] for path in found]
 
@@ -57,10 +57,8 @@ def comparison(folder, name: str) -> dict[str, list[str]] | None:
 
 
 @pytest.mark.parametrize(("endpoint", "cut"), [("totals", False), ("historical", True)])
-def test_tweets_that_a_run_did_not_ask_for_are_fetched_beside_the_others(
-    inputs, box, endpoint, cut
-):
-    """A list that was missing, or grew after a cut: every report has all of its Tweets."""
+def test_tweets_that_a_run_did_not_request_are_fetched_later(inputs, box, endpoint, cut):
+    """A list was missing, or grew after a run was cut off. Each report has all of its Tweets."""
     own = box.ids("own", 48)
     (inputs / "i1.txt").write_text("\n".join(own[:28]))
     path = manifest(inputs, f"one,sandbox,i1.txt,{endpoint}", f"two,sandbox,i2.txt,{endpoint}",
@@ -80,8 +78,8 @@ def test_tweets_that_a_run_did_not_ask_for_are_fetched_beside_the_others(
     assert fetched["tweets"] == 48
 
 
-def test_an_export_called_as_our_own_list_of_ids_is_left_alone(inputs):
-    """Ids are written where no source can be, whatever it is called."""
+def test_an_export_with_the_name_of_the_list_of_ids_is_not_overwritten(inputs):
+    """The list of ids is written to another folder than that of the source."""
     mine = export(inputs, name="ids.txt")
     before = mine.read_bytes()
     path = manifest(inputs, "a,ids.txt,export.csv", header="name,export,ids")
@@ -89,8 +87,8 @@ def test_an_export_called_as_our_own_list_of_ids_is_left_alone(inputs):
     assert mine.read_bytes() == before
 
 
-def test_a_change_is_told_until_there_is_another(inputs):
-    """A report made again of the same figures keeps its comparison with the last other ones."""
+def test_a_change_is_shown_until_figures_change_again(inputs):
+    """A report with the same figures as before keeps its comparison with older ones."""
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path) == 0
     manifest(inputs, "First,export.csv,x = 0")
@@ -119,8 +117,8 @@ NO_ENGAGEMENTS = pd.DataFrame({"tweet_id": ["1"]}).to_parquet()
         (NO_ENGAGEMENTS, "They cannot be compared. No Tweet of a side has engagements"),
     ],
 )
-def test_lost_figures_of_the_last_run_are_one_sentence_on_the_page(inputs, left, told):
-    """The report is made without a comparison, and the next one has it again."""
+def test_missing_figures_of_the_last_run_are_one_sentence_on_the_page(inputs, left, told):
+    """The report is made without a comparison, and the next report has one again."""
     path = manifest(inputs, "First,export.csv,")
     assert run(inputs, path) == 0
     tweets = inputs / "out" / "reports" / "first" / "tweets.parquet"
@@ -135,8 +133,8 @@ def test_lost_figures_of_the_last_run_are_one_sentence_on_the_page(inputs, left,
     assert comparison(inputs, "first")["Tweets"][:3] == ["70", "80", "+10"]
 
 
-def test_totals_read_anew_are_rendered_only_if_they_changed(inputs, box, now):
-    """A second reading of the same figures spends requests, which are told, and no kernel."""
+def test_totals_are_rendered_again_only_if_they_changed(inputs, box, now):
+    """Reading the same figures again spends requests, and renders nothing."""
     (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
     path = manifest(inputs, "one,sandbox,ids.txt,totals", header="name,source,ids,endpoint")
     asked = 0
@@ -153,8 +151,8 @@ def test_totals_read_anew_are_rendered_only_if_they_changed(inputs, box, now):
             time.sleep(0.01)
 
 
-def test_requests_for_totals_beside_a_period_are_told(inputs, box):
-    """A period that is there costs nothing when run again; its totals do."""
+def test_requests_for_totals_beside_a_period_are_counted(inputs, box):
+    """A fetched period costs no requests in the next run, but its totals do."""
     (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
     header = "name,source,ids,start,end"
     path = manifest(inputs, "one,sandbox,ids.txt,2026-11-01,2026-11-08", header=header)
@@ -171,8 +169,8 @@ def test_requests_for_totals_beside_a_period_are_told(inputs, box):
     "state",
     ["{", "[]", '{"started_at": 3}', '{"fetched": [1]}', "\udcff", '{"format": 99}'],
 )
-def test_a_state_that_cannot_be_read_is_set_aside(tmp_path, state):
-    """A later run begins anew, and the file is kept beside the new one."""
+def test_a_damaged_state_is_set_aside(tmp_path, state):
+    """The next run starts from the beginning, and the damaged file is kept."""
     (tmp_path / "batch.json").write_bytes(state.encode(errors="surrogateescape"))
     found = RunState.open(Store(tmp_path), datetime.now(UTC), resume=False)
     assert found.fetched == {}
@@ -182,14 +180,14 @@ def test_a_state_that_cannot_be_read_is_set_aside(tmp_path, state):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"status": "done"}', '{"format": 99}'])
-def test_a_record_that_cannot_be_relied_on_is_as_good_as_none(tmp_path, text):
-    """A damaged record costs one report made again, and no run."""
+def test_a_damaged_record_is_ignored(tmp_path, text):
+    """Its report is made again, and the run does not fail."""
     (tmp_path / "made.json").write_text(text)
     assert read_record(Store(tmp_path)) == {}
 
 
 def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monkeypatch):
-    """Each world is a dataset of its own, and each report says which one it shows."""
+    """Each world is a dataset of its own, and each report names its world."""
     rows = (
         f"{name},sandbox,totals,{seed},2026-06-01,4000,40"
         for name, seed in (("one", 7), ("two", 8))
@@ -210,8 +208,8 @@ def test_rows_of_a_pinned_world_have_the_same_figures_in_every_run(inputs, monke
     ]  # fmt: skip
 
 
-def test_one_manifest_run_on_four_mondays_has_four_weeks_and_fetches_each_once(inputs, box, now):
-    """Relative periods: four right weeks with no edit, each compared with the week before."""
+def test_one_manifest_on_four_mondays_gives_four_weeks_and_fetches_each_once(inputs, box, now):
+    """Each run has the right week without an edit, and compares it with the week before."""
     (inputs / "ids.txt").write_text("\n".join(box.ids("own", 20)))
     path = manifest(inputs, "one,sandbox,ids.txt,last week,Europe/Paris,day",
                     header="name,source,ids,period,zone,by")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Notebooks run in processes of their own: as with a stock kernel, and each from a fresh start."""
+"""Notebooks in processes of their own: outputs, isolation, failures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def text(cell):
 
 
 def plain(value):
-    """What a cell shows, without addresses, process numbers and names of temporary files."""
+    """The output of a cell without addresses, process numbers and temporary file names."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     said = re.sub(r"0x[0-9a-f]+", "*", str(value))
@@ -81,7 +81,7 @@ def outputs_of(cells, engine_name, tmp_path):
 
 
 def test_outputs_are_those_of_a_stock_kernel(tmp_path):
-    """Figures, tables, streams, warnings, displays, magics and errors are the same, by cell."""
+    """Figures, tables, streams, warnings, displays, magics and errors are the same."""
     counts, ours = outputs_of(VARIED, ENGINE, tmp_path)
     stock_counts, stock = outputs_of(VARIED, "nbclient", tmp_path)
     assert counts == stock_counts
@@ -108,8 +108,8 @@ SEES = notebook(
 )
 
 
-def test_nothing_set_in_one_notebook_is_seen_in_the_next():
-    """Variables, rcParams, options, environment, directory, modules, filters start anew."""
+def test_settings_of_one_notebook_do_not_reach_the_next():
+    """Variables, rcParams, options, environment, folder, modules and filters are fresh."""
     before = run(SEES)
     run(SETS)
     assert run(SEES) == before
@@ -117,7 +117,7 @@ def test_nothing_set_in_one_notebook_is_seen_in_the_next():
 
 
 def test_every_notebook_draws_its_own_random_numbers():
-    """A fork copies the state of generators, so they are seeded again."""
+    """A fork copies the state of generators, so each process seeds them again."""
     cells = notebook(
         "import random, numpy as np, tempfile, uuid",
         "random.random(), np.random.rand(), np.random.default_rng().random(), uuid.uuid4()",
@@ -129,15 +129,15 @@ def test_every_notebook_draws_its_own_random_numbers():
 
 
 def stops(cells, ename, **options):
-    """Run a notebook whose process is ended, and give back the cell at which it was."""
+    """Run a notebook whose process ends early, and return the number of its last cell."""
     with pytest.raises(papermill.PapermillExecutionError) as stopped:
         run(cells, **options)
     assert stopped.value.ename == ename
     return stopped.value.exec_count
 
 
-def test_a_notebook_that_crashes_takes_no_other_with_it():
-    """Of three at once the two others end as they should, and so does the next."""
+def test_a_notebook_that_crashes_does_not_stop_the_others():
+    """Two notebooks that run at the same time finish, and so does the next one."""
     crash = notebook("1", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     fine = notebook("import time; time.sleep(0.8)", "print('fine')")
     with ThreadPoolExecutor(3) as pool:
@@ -147,8 +147,8 @@ def test_a_notebook_that_crashes_takes_no_other_with_it():
     assert run(fine)[1] == "fine\n"
 
 
-def test_a_lost_fork_server_is_started_again():
-    """Killed between two notebooks, it costs its start once more and nothing else."""
+def test_a_killed_fork_server_is_started_again():
+    """If it is killed between two notebooks, the second one runs normally."""
     cells = notebook("print('fine')")
     run(cells)
     os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ def test_a_lost_fork_server_is_started_again():
 
 
 def test_notebooks_end_with_a_killed_runner(tmp_path):
-    """Neither the fork server nor a busy notebook outlives the process that wanted them."""
+    """The fork server and a busy notebook end with the process that started them."""
     told = tmp_path / "pids"
     path = write(
         tmp_path / "busy.ipynb",
@@ -178,7 +178,7 @@ def test_notebooks_end_with_a_killed_runner(tmp_path):
 
 
 def test_a_cell_that_takes_too_long_is_ended():
-    """The cell is named, and what it has started ends with it."""
+    """The error names the cell, and processes of the cell end too."""
     cells = notebook("1", "import subprocess; subprocess.run(['sleep', '60'])")
     assert stops(cells, TOO_SLOW, execution_timeout=1) == 2
 
@@ -192,8 +192,8 @@ def test_papermill_finds_the_engine_by_its_name(tmp_path):
     assert "fine" in done.stdout
 
 
-def test_a_script_that_makes_reports_at_its_top_level_is_not_run_again(tmp_path):
-    """`multiprocessing` would import the main program once more in each process."""
+def test_a_script_that_makes_reports_at_its_top_level_runs_once(tmp_path):
+    """`multiprocessing` would import the main program again in each process."""
     path = write(tmp_path / "in.ipynb", "print('fine')")
     script = tmp_path / "script.py"
     script.write_text(
@@ -205,8 +205,8 @@ def test_a_script_that_makes_reports_at_its_top_level_is_not_run_again(tmp_path)
     assert done.stdout == "once\nfine\n\n", done.stderr
 
 
-def test_without_a_fork_each_process_is_started_anew(monkeypatch):
-    """Where there is no fork server, the same comes out, only slower."""
+def test_without_fork_each_notebook_gets_a_new_process(monkeypatch):
+    """The outputs are the same as with the fork server."""
     monkeypatch.setattr(processes, "_FORKS", False)
     monkeypatch.setattr(processes, "_CONTEXT", processes.multiprocessing.get_context("spawn"))
     told = run(notebook("import matplotlib.pyplot as plt; plt.plot([1]); None", "print('fine')"))

@@ -1,4 +1,4 @@
-"""One report: from a source to files that can be sent, or to a sentence that says why not."""
+"""One report: its files, or the message that says what is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESS = re.compile(r"(?:src|href|srcset|action|url\()\s*=?\s*[\"'(]?\s*(?:http
 
 
 def complaint(capsys) -> str:
-    """What went wrong, in the one line that a person sees."""
+    """The one error message on stderr."""
     said = capsys.readouterr().err.splitlines()
     errors = [line for line in said if line.startswith("error: ")]
     assert len(errors) == 1, said
@@ -33,7 +33,7 @@ def complaint(capsys) -> str:
 
 
 def test_an_export_becomes_a_report(tmp_path, capsys):
-    """HTML that holds all it shows, the executed notebook, and the figures as JSON."""
+    """It writes self-contained HTML, the executed notebook and the figures as JSON."""
     source, out = export(tmp_path), tmp_path / "out"
     assert (
         cli.run(["report", "--source", str(source), "-o", str(out), "--title", "An <account>"]) == 0
@@ -62,7 +62,7 @@ def test_an_export_becomes_a_report(tmp_path, capsys):
 
 
 def test_both_engines_make_the_same_report(tmp_path):
-    """Forked kernels or stock ones: the HTML differs in its moments only; so does a second run."""
+    """The HTML of two engines, and of two runs, differs only in its times."""
     source = export(tmp_path)
     pages = []
     for engine in ("fast", "stock", "fast"):
@@ -72,7 +72,7 @@ def test_both_engines_make_the_same_report(tmp_path):
 
 
 def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
-    """Without any source the sandbox is fetched into a dataset, and says so everywhere."""
+    """Without a source, the sandbox is fetched into a dataset, and all outputs say so."""
     out = tmp_path / "out"
     words = ["report", "-o", str(out), "-p", "count", "40", "--json"]
     assert cli.run(words) == 0
@@ -101,10 +101,10 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
         (["--engine", "quick"], "--engine"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_used_is_told_before_anything_is_made(
+def test_wrong_options_are_an_error_before_anything_is_written(
     tmp_path, capsys, monkeypatch, words, told
 ):
-    """Wrong use is one sentence and exit 2, and leaves nothing behind."""
+    """The exit code is 2, and no folder is made."""
     monkeypatch.chdir(tmp_path)
     notebooks = quick_notebooks(tmp_path / "notebooks")
     given = ["--source", str(export(tmp_path / "in")), "--notebooks", str(notebooks)]
@@ -114,7 +114,7 @@ def test_what_cannot_be_used_is_told_before_anything_is_made(
 
 
 def test_a_notebook_without_its_tag_is_refused(tmp_path, capsys):
-    """Papermill would only warn and run it with its own values."""
+    """Papermill would only warn, and run the notebook with its defaults."""
     folder = quick_notebooks(tmp_path / "notebooks")
     notebook = nbformat.read(folder / EXPLORE, 4)
     notebook.cells[0].metadata.tags = []
@@ -127,8 +127,8 @@ def test_a_notebook_without_its_tag_is_refused(tmp_path, capsys):
     assert "is not a notebook" in complaint(capsys)
 
 
-def test_a_place_that_cannot_be_written_to_is_told(tmp_path, capsys):
-    """A file where the folder should be: exit 1, before a kernel starts."""
+def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, capsys):
+    """If a file is in the place of the folder, the exit code is 1 and nothing is fetched."""
     (tmp_path / "taken").write_text("")
     words = ["report", "--source", str(export(tmp_path)), "-o", str(tmp_path / "taken")]
     assert cli.run(words) == 1
@@ -139,8 +139,8 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path, capsys):
 
 @pytest.mark.parametrize("command", [["report"], ["batch", "manifest.csv"]])
 @pytest.mark.parametrize(("out", "told"), [("", "it is empty"), ("memory://x", "is gone when")])
-def test_a_place_that_keeps_nothing_is_refused(capsys, command, out, told):
-    """What a script's unset variable leaves, and what ends with the process: exit 2."""
+def test_a_folder_that_would_be_lost_is_refused(capsys, command, out, told):
+    """An empty name and a folder in memory have exit code 2."""
     assert cli.run([*command, "-o", out]) == 2
     assert told in capsys.readouterr().err
 
@@ -158,7 +158,7 @@ def test_a_place_that_keeps_nothing_is_refused(capsys, command, out, told):
     ],
 )  # fmt: skip
 def test_what_stops_a_notebook_is_one_sentence(tmp_path, capsys, then, code, told):
-    """The error reaches the terminal without a traceback; the notebook up to there is kept."""
+    """There is no traceback, and the notebook up to the error is kept."""
     notebooks, out = quick_notebooks(tmp_path / "notebooks"), tmp_path / "out"
     words = ["report", "--source", str(export(tmp_path)), "--notebooks", str(notebooks)]
     limit = ["--cell-timeout", "10"] if "sleep" in then else []
@@ -169,8 +169,8 @@ def test_what_stops_a_notebook_is_one_sentence(tmp_path, capsys, then, code, tol
     assert not (out / "report.html").exists()
 
 
-def test_a_run_is_judged_by_its_outputs(tmp_path, monkeypatch):
-    """A notebook that papermill calls complete, and of which nothing has run, is a failure."""
+def test_cells_that_did_not_run_are_a_failure(tmp_path, monkeypatch):
+    """Papermill may report success for a notebook of which no cell has run."""
 
     class Idle:
         nb_kernel_name = ShellEngine.nb_kernel_name
@@ -188,8 +188,8 @@ def test_a_run_is_judged_by_its_outputs(tmp_path, monkeypatch):
                     notebooks=quick_notebooks(tmp_path / "notebooks"))  # fmt: skip
 
 
-def test_a_kernel_that_does_not_start_is_tried_again(tmp_path, monkeypatch):
-    """Stock kernels now and then find their port taken; nothing has run then."""
+def test_the_start_of_a_kernel_is_retried(tmp_path, monkeypatch):
+    """Stock kernels sometimes find their port taken, before any cell has run."""
     tries = []
 
     class Unlucky(ShellEngine):
@@ -217,14 +217,14 @@ def secret(monkeypatch):
 
 
 @pytest.mark.parametrize("value", [SECRET, f"Bearer {SECRET} and more"])
-def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value):
-    """Papermill writes parameters down; the refusal names what holds it and not the value."""
+def test_a_parameter_with_a_credential_is_refused(tmp_path, secret, value):
+    """The message names the parameter, not the value."""
     notebooks = quick_notebooks(tmp_path / "notebooks")
-    with pytest.raises(InputError, match="'then' holds a credential") as refused:
+    with pytest.raises(InputError, match="'then' contains a credential") as refused:
         make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=notebooks,
                     parameters={"then": value})  # fmt: skip
     assert SECRET not in str(refused.value)
-    with pytest.raises(InputError, match="'title' holds a credential") as refused:
+    with pytest.raises(InputError, match="'title' contains a credential") as refused:
         make_report(str(export(tmp_path)), out=tmp_path / "out", title=value)
     assert SECRET not in str(refused.value)
     assert not (tmp_path / "out").exists()
@@ -240,8 +240,8 @@ def test_a_parameter_that_holds_a_credential_is_refused(tmp_path, secret, value)
         ("raise ValueError(f'refused: {key}')", "stock"),
     ],
 )
-def test_no_credential_gets_into_what_is_written(tmp_path, capsys, secret, end, engine):
-    """Printed, displayed, raised, percent-encoded: in no notebook, HTML, JSON or message."""
+def test_no_credential_is_written(tmp_path, capsys, secret, end, engine):
+    """Printed, displayed, raised or percent-encoded credentials are masked everywhere."""
     leak = (
         "import os, base64, urllib.parse; from IPython.display import display, HTML;"
         " key = os.environ['TWITTER_ACCESS_TOKEN_SECRET']; print(key); display(HTML(key));"
@@ -261,8 +261,8 @@ def test_no_credential_gets_into_what_is_written(tmp_path, capsys, secret, end, 
 
 
 @pytest.mark.parametrize("name", [FETCH, EXPLORE])
-def test_notebooks_say_what_they_take(name):
-    """Every parameter has a type, a default that is a literal, and a help in words."""
+def test_parameters_of_notebooks_have_types_defaults_and_help(name):
+    """Each parameter has a type, a literal as its default, and a help text."""
     taken = papermill.inspect_notebook(str(notebooks_folder() / name))
     assert taken
     for parameter in taken.values():
@@ -279,7 +279,7 @@ def test_notebooks_say_what_they_take(name):
 
 
 def test_the_fetching_notebook_takes_these_parameters():
-    """Its contract with whoever runs it under papermill."""
+    """Users of papermill rely on these names, types and defaults."""
     declared = find_notebook(FETCH).parameters
     assert {name: (p.type, p.default) for name, p in declared.items()} == {
         "source": ("str", "sandbox"),
@@ -301,7 +301,7 @@ def test_the_fetching_notebook_takes_these_parameters():
 
 
 def test_a_pinned_world_gives_the_same_report_everywhere(tmp_path, capsys):
-    """The same seed and moment give the same figures, and the page says which world it is."""
+    """The same seed and time give the same figures, and the page names the world."""
     words = ["--seed", "7", "--now", "2026-06-01", "--tweets", "300", "--markdown"]
     said = []
     for name in ("one", "two"):
@@ -316,7 +316,7 @@ def test_a_pinned_world_gives_the_same_report_everywhere(tmp_path, capsys):
 
 
 def test_markdown_has_the_finding_the_figures_and_what_is_missing(tmp_path, capsys):
-    """A paragraph and a table on stdout, and nothing else there."""
+    """Stdout gets a heading, a paragraph and a table, and nothing else."""
     source = export(tmp_path)
     assert cli.run(["report", str(source), "-o", str(tmp_path / "out"), "--markdown"]) == 0
     gap = json.loads((tmp_path / "out" / "gap.json").read_text())
@@ -328,23 +328,23 @@ def test_markdown_has_the_finding_the_figures_and_what_is_missing(tmp_path, caps
     assert {row[0]: row[1] for row in rows[2:]}["Engagements"] == f"{gap['engagements']:,}"
 
 
-def test_a_world_is_chosen_of_the_sandbox_only(tmp_path, capsys):
-    """A seed for a file is wrong use, told before a notebook is run."""
+def test_a_world_can_be_chosen_only_for_the_sandbox(tmp_path, capsys):
+    """A seed for a file is an error before a notebook is run."""
     words = ["report", str(export(tmp_path)), "-o", str(tmp_path / "out"), "--seed", "3"]
     assert cli.run(words) == 2
     assert "seed" in complaint(capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_changed_copy_is_used_where_it_is_given(tmp_path):
-    """Of a folder of one's own, what it has is used, and the rest is the package's."""
+def test_a_users_copy_of_a_notebook_is_used(tmp_path):
+    """Notebooks that are missing in the user's folder come from the package."""
     quick_notebooks(tmp_path)
     assert find_notebook(EXPLORE, tmp_path).node.cells[1].source.startswith("# A quick look")
     assert find_notebook(FETCH, tmp_path).node == find_notebook(FETCH).node
 
 
-def test_home_is_not_told(tmp_path, monkeypatch):
-    """Where somebody's home lies on their machine is nobody's business."""
+def test_reports_do_not_show_the_home_folder(tmp_path, monkeypatch):
+    """The page has file names only, and the notebook shows the home folder as ~."""
     monkeypatch.setenv("HOME", str(tmp_path))
     source = export(tmp_path / "private")
     make_report(str(source), out=tmp_path / "out", notebooks=quick_notebooks(tmp_path / "n"))
@@ -390,8 +390,8 @@ def test_a_report_of_the_sandbox_for_a_client_has_under_400_kilobytes(tmp_path):
         (["--logo", "large.png"], "and a logo may have 300,000"),
     ],
 )
-def test_a_look_that_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch, words, told):
-    """A color nobody could read and a logo that is no image are wrong use."""
+def test_wrong_colors_and_logos_are_refused(tmp_path, capsys, monkeypatch, words, told):
+    """A color that is too light and a logo that is no image are errors."""
     monkeypatch.chdir(tmp_path)
     export(tmp_path)
     (tmp_path / "large.png").write_bytes(b"\x89PNG" + b"x" * 300_000)
@@ -400,8 +400,8 @@ def test_a_look_that_cannot_be_used_is_refused(tmp_path, capsys, monkeypatch, wo
     assert not (tmp_path / "out").exists()
 
 
-def test_an_error_of_ours_shows_no_frames_in_a_notebook(tmp_path):
-    """A misspelt metric is one sentence; frames of this package help nobody."""
+def test_an_error_of_this_package_shows_no_frames_in_a_notebook(tmp_path):
+    """The traceback in the notebook is one sentence."""
     cells = notebook_cells.notebook("import engagement_nb as enb", "raise enb.InputError('No.')")
     for engine in (ENGINE, "nbclient"):
         out = tmp_path / f"{engine}.ipynb"
@@ -412,8 +412,8 @@ def test_an_error_of_ours_shows_no_frames_in_a_notebook(tmp_path):
         assert error.traceback == ["InputError: No."]
 
 
-def test_a_notebook_that_shows_no_gap_is_told(tmp_path):
-    """There is no answer to report, so there is no report."""
+def test_a_notebook_without_an_answer_is_an_error(tmp_path):
+    """The message says how the notebook should end."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     notebook_cells.write(folder / EXPLORE, "1 + 1", parameters="source: str = ''  # where from")

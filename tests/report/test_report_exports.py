@@ -1,4 +1,4 @@
-"""Reports of export files: each figure says which kind of file it is from."""
+"""Reports on export files of each kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.exports.export_files import write
 NBSP = "\N{NO-BREAK SPACE}"
 
 
-def test_a_mixed_folder_gives_one_report_with_each_figure_by_its_kind(tmp_path, capsys):
+def test_a_folder_with_several_kinds_of_files_gives_one_report(tmp_path, capsys):
     folder, out = tmp_path / "files", tmp_path / "out"
     folder.mkdir()
     content = kinds.mixed(folder)
@@ -30,7 +30,7 @@ def test_a_mixed_folder_gives_one_report_with_each_figure_by_its_kind(tmp_path, 
     assert "60 more Tweets have no figure for" in capsys.readouterr().err
 
 
-def test_each_account_of_a_folder_gets_a_report_in_a_folder_of_its_own(tmp_path, capsys):
+def test_each_account_of_a_folder_gets_its_own_report(tmp_path, capsys):
     folder, out = tmp_path / "files", tmp_path / "out"
     folder.mkdir()
     for number, handle in enumerate(("ann", "bob")):
@@ -61,7 +61,7 @@ def test_each_account_of_a_folder_gets_a_report_in_a_folder_of_its_own(tmp_path,
         ),
     ],
 )
-def test_an_overview_or_a_video_file_alone_gets_totals_and_a_trend_and_no_claim(
+def test_an_overview_or_video_file_gets_totals_and_a_trend_without_a_gap(
     tmp_path, capsys, name, text, cards, no_claim
 ):
     out = tmp_path / "out"
@@ -72,7 +72,7 @@ def test_an_overview_or_a_video_file_alone_gets_totals_and_a_trend_and_no_claim(
     assert [term.text for term in page.find(class_="figures").find_all("dt")] == cards
     assert "Over time" in [heading.text for heading in page.find_all("h2")]
     assert "Naive gap" not in page.text
-    assert "every Tweet asked for" not in page.text
+    assert "every requested Tweet" not in page.text
     assert str(tmp_path) not in html
     assert json.loads((out / "days.json").read_text())["sentence"] in page.text.replace(NBSP, " ")
     assert not (out / "gap.json").exists()

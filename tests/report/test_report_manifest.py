@@ -1,4 +1,4 @@
-"""Manifests: checked whole before anything starts, each fault told with its row."""
+"""Manifests: formats, checks, and messages with rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.report.batches import manifest, run, summary
 
 MISWRITTEN = [
     ('name,export,title\na,export.csv,"not closed\nb,export.csv,x\n', "row 2 cannot be read"),
-    ('name,export,title\na,export.csv,"one\nb,export.csv,"\n', "row 2 goes over several lines"),
+    ('name,export,title\na,export.csv,"one\nb,export.csv,"\n', "row 2 spans several lines"),
     (f"name,export\na,{'x' * 140_000}\n", "row 2 cannot be read"),
     (f"name,export\n{'a' * 300},export.csv\n", "row 2: the name 'aaaaaaaaaaaaaaaaaaaa'... is too"),
 ]
@@ -20,7 +20,7 @@ SECRET = "s3cret-of-somebody"
 
 @pytest.mark.parametrize("column", ["name", "title", "profile", "export", "then", SECRET])
 def test_a_credential_in_a_manifest_is_refused(inputs, capsys, monkeypatch, column):
-    """Row and column are named, the value is not, and nothing is written."""
+    """The message names the row and the column, not the value, and nothing is written."""
     monkeypatch.setenv("TWITTER_BEARER_TOKEN", SECRET)
     row = {"name": "a", "export": "export.csv"} | {
         column: "x" if column == SECRET else f"in {SECRET}"
@@ -28,7 +28,9 @@ def test_a_credential_in_a_manifest_is_refused(inputs, capsys, monkeypatch, colu
     path = manifest(inputs, ",".join(row.values()), header=",".join(row))
     assert run(inputs, path) == 2
     said = capsys.readouterr().err
-    named = "is neither a column" if column == SECRET else f"Column {column!r} holds a credential"
+    named = (
+        "is neither a column" if column == SECRET else f"Column {column!r} contains a credential"
+    )
     assert "row 2: " in said
     assert named in said
     assert SECRET not in said
@@ -38,14 +40,14 @@ def test_a_credential_in_a_manifest_is_refused(inputs, capsys, monkeypatch, colu
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- {name: a, export: export.csv, name: b}\n", "line 1 has 'name' a second time"),
+        ("- {name: a, export: export.csv, name: b}\n", "line 1 repeats 'name'"),
         ("defaults: foo\nreports: [{name: a, export: export.csv}]\n", "defaults"),
         ("defaults: [a]\nreports: [{name: a, export: export.csv}]\n", "defaults"),
         ("- {name: [a], export: export.csv}\n", "report 1: its name is not text"),
     ],
 )
-def test_yaml_that_says_two_things_or_none_is_refused(inputs, capsys, text, told):
-    """One sentence, exit 2."""
+def test_ambiguous_yaml_is_refused(inputs, capsys, text, told):
+    """The message says what is wrong, and the exit code is 2."""
     path = inputs / "manifest.yaml"
     path.write_text(text)
     assert run(inputs, path) == 2
@@ -53,8 +55,8 @@ def test_yaml_that_says_two_things_or_none_is_refused(inputs, capsys, text, told
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])
-def test_a_manifest_out_of_a_spreadsheet_is_read(inputs, separator):
-    """Half the world's spreadsheets part columns by semicolons, and keep commas for numbers."""
+def test_a_manifest_from_a_spreadsheet_is_read(inputs, separator):
+    """Columns may be separated by semicolons or tabs."""
     path = inputs / "manifest.csv"
     path.write_text(separator.join(["name", "export", "title"]) + "\n"
                     + separator.join(["a", "export.csv", "One, two"]) + "\n")  # fmt: skip
@@ -66,9 +68,9 @@ def test_a_manifest_out_of_a_spreadsheet_is_read(inputs, separator):
     ("text", "told"),
     [
         ("", "is empty"),
-        ("name,export\n", "asks for no reports"),
+        ("name,export\n", "lists no reports"),
         ("name,export\n,export.csv\n", "row 2: a report needs a name"),
-        ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: the name 'A' is that of row 2 too"),
+        ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: row 2 has the name 'A' too"),
         ("name,export\na,export.csv,3\n", "row 2 has 3 cells, the header 2"),
         ("name,name\na,b\n", "columns twice: 'name'"),
         ("name,exprt\na,export.csv\n", "Did you mean 'export'?"),
@@ -85,8 +87,8 @@ def test_a_manifest_out_of_a_spreadsheet_is_read(inputs, separator):
         *MISWRITTEN,
     ],
 )  # fmt: skip
-def test_a_manifest_is_checked_whole_before_anything_starts(inputs, capsys, text, told):
-    """Exit 2, each fault with its row, and no output folder."""
+def test_a_manifest_is_checked_before_anything_is_started(inputs, capsys, text, told):
+    """The exit code is 2, the message has the row, and no folder is made."""
     path = inputs / "manifest.csv"
     path.write_text(text)
     assert run(inputs, path) == 2
@@ -94,8 +96,8 @@ def test_a_manifest_is_checked_whole_before_anything_starts(inputs, capsys, text
     assert not (inputs / "out").exists()
 
 
-def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
-    """Nobody mends one row at a time."""
+def test_all_faults_of_a_manifest_are_listed_together(inputs, capsys):
+    """The message lists each wrong row."""
     path = manifest(inputs, "a b,,", ",export.csv,", "c,export.csv,", "C,export.csv,")
     assert run(inputs, path) == 2
     said = capsys.readouterr().err
@@ -111,8 +113,8 @@ def test_every_fault_of_a_manifest_is_told_at_once(inputs, capsys):
         ("name,source,ids,profile", "lost,api,ids.txt,nobody", "no profile 'nobody'"),
     ],
 )
-def test_an_input_that_is_missing_fails_its_own_report_only(inputs, capsys, header, row, told):
-    """One account's lost file costs no other account its report, and the index says why."""
+def test_a_missing_input_fails_only_its_own_report(inputs, capsys, header, row, told):
+    """The other reports are made, and the index says what is missing."""
     (inputs / "ids.txt").write_text("1886483849795768598\n")
     path = inputs / "manifest.csv"
     columns = header.split(",")
@@ -128,7 +130,7 @@ def test_an_input_that_is_missing_fails_its_own_report_only(inputs, capsys, head
 
 
 def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
-    """A name of digits stays one, defaults are overridden, faults are told by number."""
+    """A name of digits stays text, and a report overrides the defaults."""
     path = inputs / "manifest.yaml"
     path.write_text(
         "defaults: {export: export.csv, tolerance: 0.01}\n"
@@ -152,8 +154,8 @@ def test_yaml_has_defaults_and_keeps_text_as_text(inputs, capsys):
         ("[" * 5000 + "]" * 5000, "more than 20 levels"),
     ],
 )  # fmt: skip
-def test_yaml_that_grows_without_end_is_refused(inputs, capsys, text, told):
-    """Aliases of aliases and deep nesting end in a sentence, at once."""
+def test_yaml_that_grows_without_limit_is_refused(inputs, capsys, text, told):
+    """Aliases of lists and deep nesting are errors."""
     path = inputs / "manifest.yaml"
     path.write_text(text)
     assert run(inputs, path) == 2
@@ -161,7 +163,7 @@ def test_yaml_that_grows_without_end_is_refused(inputs, capsys, text, told):
 
 
 def test_yaml_may_use_an_alias(inputs):
-    """A value that is written once and used by two reports is read."""
+    """Two reports share one value."""
     path = inputs / "manifest.yaml"
     path.write_text("- {name: a, export: &file export.csv}\n- {name: b, export: *file}\n")
     rows = read_manifest(path, inputs / "notebooks")
@@ -169,7 +171,7 @@ def test_yaml_may_use_an_alias(inputs):
 
 
 def test_a_deeply_nested_parameter_is_refused(inputs, capsys):
-    """A value that cannot be read is wrong use, however deep it is."""
+    """A value that is nested too deeply to be read is an error."""
     path = manifest(inputs, f"a,export.csv,{'[' * 5000}", header="name,export,tolerance")
     assert run(inputs, path) == 2
     assert "cannot be read as that" in capsys.readouterr().err

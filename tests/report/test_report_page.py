@@ -1,4 +1,4 @@
-"""The HTML of a report: whole, quiet, accessible; looked at in a browser where there is one."""
+"""The HTML of reports: content and accessibility, also in a browser if there is one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def page_of(*cells, **around):
 
 
 def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
-    """One h1, no level left out, each heading with an id that is in the contents once."""
+    """There is one h1, no level is skipped, and the contents list each heading once."""
     cells = ["# Title\n\nA question.", "## One", "#### Too deep", "## One", "## Two <b>&</b>"]
     around = {"problems": [], "made": [("Source", "x")], "answer": ["It is so."]}
     page = page_of(*cells, figures=[KeyFigure("Tweets", "3")], **around)
@@ -66,7 +66,7 @@ def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
     assert page.html["lang"] == "en"
 
 
-def test_what_the_page_says_first_is_not_repeated_in_its_notebook():
+def test_the_answer_is_not_repeated_below():
     said = 'It is "so" & 27.3 % of it.'
     shown = display(html=f"<p>It is &quot;so&quot; &amp; 27.3 % of it.</p>{TABLE}")
     page = page_of("## The answer", shown, answer=[said])
@@ -74,13 +74,13 @@ def test_what_the_page_says_first_is_not_repeated_in_its_notebook():
     assert page.find("table") is not None
 
 
-def test_a_number_is_not_parted_from_its_percent_sign():
+def test_a_number_and_its_percent_sign_stay_on_one_line():
     told = new_output("display_data", {"text/markdown": "The share is 27.3 % here."})
     assert "27.3\N{NO-BREAK SPACE}% here" in page_of("## One", told).text
 
 
-def test_tables_can_be_scrolled_and_read_by_anybody():
-    """A region that the keyboard reaches, named; headings say what they head; words to the left."""
+def test_tables_are_accessible():
+    """Each has a named region for the keyboard, scopes of headings, and aligned columns."""
     table = page_of("## Figures", display(html=TABLE)).find("table")
     region = table.find_parent(role="region")
     assert region["tabindex"] == "0"
@@ -94,7 +94,7 @@ def test_tables_can_be_scrolled_and_read_by_anybody():
 
 
 def test_figures_have_alternative_texts():
-    """Those of the notebook, escaped; a figure without one is not passed over in silence."""
+    """Texts of the notebook are escaped, and a figure without a text gets one."""
     page = page_of(display(png="aGk=", alt='5 "likes" & more'), display(html="<img src='data:,'>"))
     assert [image["alt"] for image in page.find_all("img")] == [
         '5 "likes" & more', "Figure without a description",
@@ -102,7 +102,7 @@ def test_figures_have_alternative_texts():
 
 
 def test_progress_bars_and_widgets_are_left_out():
-    """They say nothing on paper; what else was printed stays."""
+    """Other printed lines stay."""
     bar = new_output(
         "stream", name="stderr", text="\r 50%|##   | 1/2\r100%|#####| 2/2\nA warning\n"
     )
@@ -116,14 +116,14 @@ def test_progress_bars_and_widgets_are_left_out():
     assert len(page.find_all("details", class_="messages")) == 1
 
 
-def test_code_is_folded_and_not_lost():
+def test_code_is_folded():
     page = page_of(display(plain="2"))
     assert page.find("details", class_="code").find("pre").text.strip() == "1 + 1"
     assert not page.find("details", class_="code").has_attr("open")
 
 
-def test_what_stands_around_is_escaped():
-    """A title is text, whatever is in it."""
+def test_texts_around_the_notebook_are_escaped():
+    """Markup in a title is shown as text."""
     nasty = '<script>"&'
     page = page_of("## x", title=nasty, subtitle=nasty, answer=[nasty], failure=nasty,
                    made=[(nasty, nasty)], problems=[Missing(*[nasty] * 4)])  # fmt: skip
@@ -132,7 +132,7 @@ def test_what_stands_around_is_escaped():
     assert page.text.count(nasty) == 11
 
 
-def test_sandbox_pages_are_stamped_and_no_others_name_it():
+def test_only_sandbox_pages_are_stamped():
     assert "SANDBOX DATA" in page_of("x", sandbox=True).body.aside.text
     assert "SANDBOX" not in str(page_of("x"))
 
@@ -158,7 +158,7 @@ def records():
     ]
 
 
-def test_the_index_tells_figures_changes_and_failures():
+def test_the_index_shows_figures_changes_and_failures():
     html = index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC))
     page = BeautifulSoup(html, "html.parser")
     first = [cell.get_text("|") for cell in page.tbody.tr.find_all("td")]
@@ -179,7 +179,7 @@ def test_the_index_tells_figures_changes_and_failures():
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """A report of an export, one of the sandbox, and an index, as files."""
+    """The files of a report on an export, of one on the sandbox, and of an index."""
     folder = tmp_path_factory.mktemp("pages")
     make_report(str(export(folder)), out=folder / "export")
     make_report("sandbox", out=folder / "box", parameters={"count": 40}, pdf=bool(find_browser()))
@@ -194,8 +194,8 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["export", "sandbox", "index"])
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
-def test_a_browser_has_nothing_to_complain_of(browser, files, name, width, scheme):
-    """The network cut: no request, no message, nothing that axe finds, no sideways scroll."""
+def test_pages_are_accessible_and_make_no_requests(browser, files, name, width, scheme):
+    """There are no requests, no messages, no findings of axe, and no sideways scrolling."""
     browser.open(files[name], width=width, scheme=scheme)
     assert browser.requests == []
     assert browser.complaints == []
@@ -204,7 +204,7 @@ def test_a_browser_has_nothing_to_complain_of(browser, files, name, width, schem
 
 
 def test_the_index_is_sorted_by_a_click(browser, files):
-    """And again by another, the other way; what has no figure comes last both ways."""
+    """A second click reverses the order. Reports without the figure always come last."""
     browser.open(files["index"])
     names = "[...document.querySelectorAll('tbody th a, tbody th')].map(x => x.textContent)"
     order = f"[...new Set({names})].map(x => x[0] == '<' ? 'a' : x).join('')"
@@ -218,8 +218,8 @@ def test_the_index_is_sorted_by_a_click(browser, files):
 
 
 @pytest.mark.parametrize(("width", "figures"), [(1280, 8), (390, 2)])
-def test_a_long_title_leaves_figures_in_sight(browser, tmp_path, width, figures):
-    """It is folded, what stands above the table too; the reports sort by the titles shown."""
+def test_a_long_title_leaves_room_for_figures(browser, tmp_path, width, figures):
+    """Title and note are wrapped, and reports are sorted by the titles shown."""
     first, second, _ = records()
     first["title"] = "The quarterly engagement report of our main account, January to March"
     second["title"] = "Another account"
@@ -238,15 +238,15 @@ def test_a_long_title_leaves_figures_in_sight(browser, tmp_path, width, figures)
     assert browser.evaluate("document.querySelector('tbody th').textContent") == "Another account"
 
 
-def test_a_browser_prints_it(browser, files):
-    """PDF beside the HTML, several pages of it."""
+def test_a_browser_prints_the_report(browser, files):
+    """The PDF is beside the HTML and has several pages."""
     printed = (files["sandbox"].parent / "report.pdf").read_bytes()
     assert printed.startswith(b"%PDF")
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) > 2
 
 
-def test_the_style_sheet_is_whole():
-    """A brace too many would silently take the next rule with it."""
+def test_braces_of_the_style_sheets_are_balanced():
+    """An unbalanced brace would silently disable the next rule."""
     sheets = resources.files("engagement_nb.report") / "template"
     for sheet in ("style.css", "sandbox.css"):
         text = (sheets / sheet).read_text(encoding="utf-8")

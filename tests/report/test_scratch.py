@@ -1,4 +1,4 @@
-"""Temporary folders: abandoned ones of ours are removed, and nothing else ever is."""
+"""Temporary folders: only abandoned ones of this package are removed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAKES_ONE = (
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path, monkeypatch) -> Path:
-    """A temporary folder of the test's own, also for the processes that it starts."""
+    """A temporary folder for this test and the processes that it starts."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
@@ -47,8 +47,8 @@ def maker() -> tuple[subprocess.Popen, Path]:
     return process, folder
 
 
-def test_a_folder_of_the_user_stays_whatever_its_name_and_age(temporary):
-    """``-o /tmp/enb-weekly`` is somebody's report, not our scratch folder."""
+def test_a_folder_of_the_user_is_never_removed(temporary):
+    """``enb-weekly`` in the temporary folder may be a user's report."""
     weekly = temporary / "enb-weekly"
     weekly.mkdir()
     (weekly / "report.html").write_text("mine")
@@ -57,8 +57,8 @@ def test_a_folder_of_the_user_stays_whatever_its_name_and_age(temporary):
     assert (weekly / "report.html").read_text() == "mine"
 
 
-def test_a_folder_goes_with_its_block_and_a_killed_maker_leaves_it_to_the_next_sweep(temporary):
-    """A folder stays while its maker lives, however old it is, and is removed after its death."""
+def test_a_scratch_folder_is_removed_at_its_end_or_after_its_process_died(temporary):
+    """A folder stays as long as its process lives, whatever its age."""
     with scratch_folder() as own:
         assert own.parent == temporary
         process, folder = maker()
@@ -74,8 +74,8 @@ def test_a_folder_goes_with_its_block_and_a_killed_maker_leaves_it_to_the_next_s
     assert not list(temporary.iterdir())
 
 
-def test_a_link_to_a_marked_folder_is_left_alone(temporary, tmp_path_factory):
-    """What a link leads to is not in the temporary folder, so it is not ours to remove."""
+def test_a_link_to_a_scratch_folder_is_ignored(temporary, tmp_path_factory):
+    """A sweep removes nothing outside the temporary folder."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / MARK).touch()
     make_old(elsewhere)
