@@ -23,7 +23,7 @@ from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
 from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
-from engagement_nb.report.index import index_html
+from engagement_nb.report.index import REPORTS, index_html
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.make import dates_for
 from engagement_nb.report.manifest import Row, read_manifest, slug
@@ -41,7 +41,7 @@ from engagement_nb.report.render import (
 from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
-INDEX, SUMMARY, REPORTS = "index.html", "summary.json", "reports"
+INDEX, SUMMARY = "index.html", "summary.json"
 _LOG_LINE = "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}"
 SCHEDULER_SECONDS = 20
 """Longest time until a Dask scheduler responds."""
@@ -171,13 +171,13 @@ def make_batch(
     fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
     jobs, records = [], {}
     for row in chosen:
-        if trouble := row.broken or unfetched.get(row.name):
-            error = row.broken or f"Nothing could be fetched. {trouble}"
+        if row.broken or row.name in unfetched:
+            error = row.broken or f"Nothing could be fetched. {unfetched[row.name]}"
             records[row.name] = _failed(row, folders[row.name], error)
             continue
-        source, found = row.source, {}
+        source, fetched = row.source, {}
         if row.fetch is not None:
-            found = state.fetched[dataset_name(row.fetch)]
+            fetched = state.fetched[dataset_name(row.fetch)]
             source = f"{_root(store)}/{dataset_name(row.fetch)}"
         jobs.append(
             Job(
@@ -185,8 +185,8 @@ def make_batch(
                 folder=folders[row.name],
                 source=source,
                 fingerprint=fingerprint_once(source),
-                parameters={**row.parameters, **dates_for(row.notebook, found)},
-                notes=tuple(found.get("notes", ())),
+                parameters={**row.parameters, **dates_for(row.notebook, fetched)},
+                notes=tuple(fetched.get("notes", ())),
                 engine=engine,
                 cell_timeout=cell_timeout,
                 pdf=pdf,

@@ -180,7 +180,7 @@ def _made(
 
 
 def _file_name(value: Any) -> Any:
-    """A path without its folders, which are nobody else's business."""
+    """A path without its folders, which nobody else needs to know."""
     local = isinstance(value, str) and "://" not in value
     return re.split(r"[/\\]", value.rstrip("/\\"))[-1] if local else value
 

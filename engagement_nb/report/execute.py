@@ -129,11 +129,11 @@ def run_notebook(
                 error = _process_error(
                     type(stopped).__name__, name, _cells_started(_read(kept) or notebook.node)
                 )
-            except (RuntimeError, OSError, ZMQError) as trouble:
+            except (RuntimeError, OSError, ZMQError) as failed_start:
                 # The kernel did not start. No cell has run, so a retry repeats nothing.
-                if attempt < KERNEL_STARTS and getattr(trouble, "errno", 0) not in _SCARCE:
+                if attempt < KERNEL_STARTS and getattr(failed_start, "errno", 0) not in _SCARCE:
                     continue
-                error = _start_error(trouble, name)
+                error = _start_error(failed_start, name)
             break
         executed = _clean(_read(kept) or notebook.node, name)
     if error is None and (missing := _cells_not_run(executed)):
@@ -144,10 +144,10 @@ def run_notebook(
     return Run(executed, error)
 
 
-def _start_error(trouble: Exception, name: str) -> errors.ReportError:
+def _start_error(error: Exception, name: str) -> errors.ReportError:
     """Why no cell could be run."""
-    number = getattr(trouble, "errno", 0)
-    why = (getattr(trouble, "strerror", None) or str(trouble)).rstrip(".")
+    number = getattr(error, "errno", 0)
+    why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
     return errors.ReportError(
         f"{name} could not be run: {why}.",
         advice=_SCARCE.get(
@@ -161,12 +161,12 @@ def _notebook_error(failed: PapermillExecutionError, name: str) -> errors.Engage
     if failed.ename in (DIED, TOO_SLOW):
         return _process_error(failed.ename, name, failed.exec_count)
     kind = getattr(errors, failed.ename.rpartition(".")[2], None)
-    said = redact(str(failed.evalue)).strip()
+    message = redact(str(failed.evalue)).strip()
     if isinstance(kind, type) and issubclass(kind, errors.EngagementError):
-        return kind(said)
-    first = said.splitlines()[0] if said else "no message"
-    kind_of = redact(str(failed.ename))
-    return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {kind_of}: {first}")
+        return kind(message)
+    line = message.splitlines()[0] if message else "no message"
+    ename = redact(str(failed.ename))
+    return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {ename}: {line}")
 
 
 def _cells_started(executed: nbformat.NotebookNode) -> int:

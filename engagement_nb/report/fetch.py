@@ -34,15 +34,15 @@ class RunState:
         When the run began.
     fetched
         What was fetched, by dataset.
-    asked
-        Digests of the lists of Tweets that were requested, by dataset.
+    requested
+        Digests of lists of Tweets, by dataset.
     ended
         Whether the run finished.
     """
 
     started_at: datetime
     fetched: dict[str, dict[str, Any]] = field(default_factory=dict)
-    asked: dict[str, list[str]] = field(default_factory=dict)
+    requested: dict[str, list[str]] = field(default_factory=dict)
     ended: bool = False
 
     @classmethod
@@ -67,7 +67,7 @@ class RunState:
         return cls(
             datetime.fromisoformat(values["started_at"]),
             {name: dict(found) for name, found in values["fetched"].items()},
-            {name: list(lists) for name, lists in values.get("asked", {}).items()},
+            {name: list(lists) for name, lists in values.get("requested", {}).items()},
             bool(values["ended"]),
         )
 
@@ -106,7 +106,7 @@ def fetch_all(
     for fetch, sharing in groups.items():
         name = dataset_name(fetch)
         wanted = [row for row in sharing if row.name in chosen]
-        if {_digest(row) for row in wanted} <= {*state.asked.get(name, ())}:
+        if {_digest(row) for row in wanted} <= {*state.requested.get(name, ())}:
             continue
         # Figures that were read days apart are not one snapshot.
         if now - state.started_at < RESUME_WITHIN and name in state.fetched:
@@ -114,7 +114,7 @@ def fetch_all(
         else:
             todo.append((fetch, wanted, {}))
     _guard(todo)
-    troubles: dict[str, str] = {}
+    failed: dict[str, str] = {}
     for fetch, sharing, before in todo:
         name = dataset_name(fetch)
         dataset = f"{store.where.rstrip('/')}/{name}"
@@ -124,11 +124,11 @@ def fetch_all(
                 warnings.simplefilter("ignore", HandlesWarning)
                 found = _fetch(fetch, sharing, dataset, before, state.started_at, progress)
             state.fetched[name] = found
-            state.asked[name] = sorted({_digest(row) for row in sharing})
+            state.requested[name] = sorted({_digest(row) for row in sharing})
             state.keep(store)
         except (EngagementError, OSError) as error:
-            troubles |= {row.name: str(error) for row in sharing if row.name in chosen}
-    return troubles
+            failed |= {row.name: str(error) for row in sharing if row.name in chosen}
+    return failed
 
 
 def _digest(row: Row) -> str:
@@ -159,12 +159,12 @@ def _fetch(
     rows: Sequence[Row],
     where: str,
     before: dict[str, Any],
-    began: datetime,
+    started_at: datetime,
     progress: bool | None,
 ) -> dict[str, Any]:
     """Fetch the Tweets of rows into a dataset, except those that the run fetched ``before``.
 
-    A relative period is counted from the moment when the run ``began``.
+    A relative period is counted from the moment ``started_at``, the start of the run.
     """
     options: dict[str, Any] = {"profile": fetch.profile or None, "progress": progress}
     options |= {name: getattr(fetch, name) for name in WORLD}
@@ -175,13 +175,13 @@ def _fetch(
         if any(row.ids is None for row in rows):
             ids = list(dict.fromkeys([*ids, *source.tweet_ids(count=fetch.count)]))
         world = source if isinstance(source, SandboxSource) and source.pinned else None
-        question: dict[str, Any] = {"by": fetch.by or None}
+        wanted: dict[str, Any] = {"by": fetch.by or None}
         if fetch.endpoint == "historical":
-            moment = world.now if world and world.now else began
+            moment = world.now if world and world.now else started_at
             start, end = dates_of(fetch.start, fetch.end, fetch.period, fetch.zone, moment)
-            question |= {"start": before.get("start") or start, "end": before.get("end") or end}
+            wanted |= {"start": before.get("start") or start, "end": before.get("end") or end}
         label = before.get("snapshot")
-        ended = source.fetch_into(dataset, fetch.endpoint, ids, snapshot=label, **question)
+        ended = source.fetch_into(dataset, fetch.endpoint, ids, snapshot=label, **wanted)
         found = ended.to_dict() | {"notes": [world.world] if world else []}
         if fetch.endpoint == "historical":
             label = before.get("totals_snapshot")

@@ -20,15 +20,15 @@ from engagement_nb.words import interval, number
 _TEMPLATE = Path(__file__).parent / "template"
 _COLUMNS = ("Report", "Tweets", "Engagements", "Hidden share", "Interval", "Hidden", "Over-count",
             "Naive gap", "Tweets missing")  # fmt: skip
+REPORTS = "reports"
+"""Name of the folder of reports, beside the index."""
 _WIDTH = 200.0
 """Width of a small picture, in its own units."""
 _WIDEST = 2.0
 """An over-count of more than this many times the engagements is cut off."""
 
 
-def index_html(
-    records: Sequence[Mapping[str, Any]], *, title: str, made_at: datetime, reports: str = "reports"
-) -> str:
+def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: datetime) -> str:
     """Write the index of a batch as one file that makes no network requests.
 
     Parameters
@@ -39,12 +39,10 @@ def index_html(
         Title of the page.
     made_at
         When the run began.
-    reports
-        The folder of the reports, beside the page.
     """
     script = (_TEMPLATE / "batch.js").read_text(encoding="utf-8")
     sandbox = any(record.get("sandbox") for record in records)
-    rows = [_row(record, reports) for record in records]
+    rows = [_row(record) for record in records]
     failed = [row for row in rows if row["error"]]
     with_gap = [r for r in records if r["status"] == "done" and "hidden" in r["figures"]]
     counted = [record for record in with_gap if record["figures"]["engagements"]]
@@ -58,7 +56,7 @@ def index_html(
         columns=_COLUMNS,
         rows=rows,
         failed=failed,
-        pictures=[_picture(record, reports) for record in counted],
+        pictures=[_picture(record) for record in counted],
         # Both are files of this package, not input.
         style=Markup(style(sandbox)),  # noqa: S704
         script=Markup(script),  # noqa: S704
@@ -68,10 +66,10 @@ def index_html(
     )
 
 
-def _row(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
+def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     figures, before = record.get("figures", {}), record.get("previous") or {}
     files = record.get("files", {})
-    folder = f"{reports}/{record['folder']}" if record.get("folder") else ""
+    folder = f"{REPORTS}/{record['folder']}" if record.get("folder") else ""
     notebook = next((name for name in files if name.endswith(".ipynb")), "")
     missing = tweets_missing(record.get("problems", ())) if "engagements" in figures else None
     return {
@@ -131,13 +129,13 @@ def _interval(figures: Mapping[str, Any]) -> dict[str, Any]:
     return _EMPTY if limits is None else _cell(round(limits[0], 6), interval(*limits), note)
 
 
-def _picture(record: Mapping[str, Any], reports: str) -> dict[str, Any]:
+def _picture(record: Mapping[str, Any]) -> dict[str, Any]:
     figures = record["figures"]
     whole, hidden, over = (figures[n] for n in ("engagements", "hidden", "over_count"))
     name = record.get("title") or record["name"]
     share, times = hidden / whole, over / whole
     return {
-        "href": f"{reports}/{record['folder']}/report.html",
+        "href": f"{REPORTS}/{record['folder']}/report.html",
         "title": name,
         # Engagements take half the width, so that over-counts up to twice of them fit.
         "counted": round(_WIDTH / _WIDEST * (1 - share), 2),

@@ -135,9 +135,9 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
         except EngagementError as error:
             wrong.append(f"{place}: {error}")
     if wrong:
-        told = "\n  ".join(wrong[:20])
+        faults = "\n  ".join(wrong[:20])
         more = f"\n  and {len(wrong) - 20} more" if len(wrong) > 20 else ""
-        raise InputError(redact(f"{path} cannot be used; nothing was started.\n  {told}{more}"))
+        raise InputError(redact(f"{path} cannot be used; nothing was started.\n  {faults}{more}"))
     return rows
 
 
@@ -267,10 +267,10 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
         if not isinstance(value, str):
             raise InputError(f"its {column} is not text.", advice="Give one value.")
     places = [column for column in ("dataset", "export") if column in known]
-    wants = [column for column in _FETCHES if column in known]
+    fetching = [column for column in _FETCHES if column in known]
     profile = known.get("profile") or known.get("account", "")
     source = _absolute(folder, known[places[0]]) if places else ""
-    ids, notebook, trouble = inputs(
+    ids, notebook, broken = inputs(
         source or known.get("source", "sandbox"), _absolute(folder, known.get("ids", "")), profile
     )
     others = {name: value for name, value in values.items() if name not in COLUMNS}
@@ -289,12 +289,12 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
             f"the name {name[:20]!r}... is too long for a folder.",
             advice=f"Use at most {_LONGEST_NAME} letters; a title may be longer.",
         )
-    if len(places) > 1 or (places and wants):
+    if len(places) > 1 or (places and fetching):
         raise InputError(
-            f"{' and '.join([*places, *wants])} do not go together.",
+            f"{' and '.join([*places, *fetching])} do not go together.",
             advice="dataset and export read figures; source, profile and period fetch them.",
         )
-    if not places and not wants and "ids" not in known:
+    if not places and not fetching and "ids" not in known:
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
     return Row(
         name=name,
@@ -304,7 +304,7 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
         fetch=None if places else _fetch(known),
         notebook=notebook,
         parameters=notebook.check(others),
-        broken=trouble,
+        broken=broken,
     )
 
 
@@ -314,8 +314,8 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
         raise InputError("profile and account mean the same, and differ.")
     source = known.get("source", "")
     if source not in ("sandbox", "api"):
-        said = f"source is sandbox or api, not {source!r}." if source else "it has no source."
-        raise InputError(said, advice="Write sandbox or api, where its figures are fetched.")
+        fault = f"source is sandbox or api, not {source!r}." if source else "it has no source."
+        raise InputError(fault, advice="Write sandbox or api, where its figures are fetched.")
     if source == "api" and "ids" not in known:
         raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
     endpoint = known.get("endpoint", "historical")
@@ -324,17 +324,17 @@ def _fetch(known: Mapping[str, str]) -> Fetch:
     by = known.get("by", "")
     if by not in ("", "day", "hour") or (by and endpoint == "totals"):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
-    asked = {name: known.get(name, "") for name in ("start", "end", "period", "zone")}
-    if any(asked.values()) and endpoint != "historical":
+    period = {name: known.get(name, "") for name in ("start", "end", "period", "zone")}
+    if any(period.values()) and endpoint != "historical":
         raise InputError(f"{endpoint} takes no period.", advice="Use historical.")
-    first, after = dates_of(**asked, now=datetime.now(UTC))
+    first, after = dates_of(**period, now=datetime.now(UTC))
     if first is not None and after is not None and first >= after:
         raise InputError("its period ends before it starts.", advice="end is the day after.")
     if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
         raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
     seed, tweets, count = (_whole(name, known.get(name)) for name in ("seed", "tweets", "count"))
     world: dict[str, Any] = {"seed": seed, "now": known.get("now", ""), "tweets": tweets}
-    return Fetch(source, profile, endpoint, by=by, count=count, **(world | asked))
+    return Fetch(source, profile, endpoint, by=by, count=count, **(world | period))
 
 
 def _whole(column: str, text: str | None) -> int | None:

@@ -237,7 +237,7 @@ def lab_command(
     return [
         sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
-        # No request that nobody asked for, and no question about news over the first view.
+        # No requests to Jupyter's servers, and no question about news over the first view.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *as_root, *more,

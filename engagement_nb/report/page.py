@@ -161,9 +161,9 @@ def _readable_output(output: Any, answer: Sequence[str]) -> Any:
     data = dict(output.get("data", {}))
     if "application/vnd.jupyter.widget-view+json" in data:
         return None
-    for said in answer:
+    for sentence in answer:
         if "text/html" in data:
-            data["text/html"] = data["text/html"].replace(f"<p>{escape(said)}</p>", "", 1)
+            data["text/html"] = data["text/html"].replace(f"<p>{escape(sentence)}</p>", "", 1)
     if "text/markdown" in data:
         # No line break between a number and its percent sign.
         text = data["text/markdown"]

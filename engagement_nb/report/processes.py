@@ -101,16 +101,16 @@ class Cells:
                 if not left:
                     raise RuntimeError("the fork server does not respond") from None
                 time.sleep(_RESTART_SECONDS)
-        said = b"its process does not respond"
+        message = b"its process does not respond"
         try:
             if self._connection.poll(_START_SECONDS):
-                said = self._connection.recv_bytes()
+                message = self._connection.recv_bytes()
         except (EOFError, ConnectionError):
             self._process.join(_END_SECONDS)
-            said = f"its process ended at once, exit code {self._process.exitcode}".encode()
-        if said != READY:
+            message = f"its process ended at once, exit code {self._process.exitcode}".encode()
+        if message != READY:
             self._kill()
-            raise RuntimeError(said.decode())
+            raise RuntimeError(message.decode())
 
     def __enter__(self) -> Self:
         return self

@@ -110,8 +110,8 @@ def _of_dataset(dataset: Dataset) -> list[Any]:
     found: list[Any] = [dataset.source]
     for kind, run in sorted(newest.items()):
         problems = f"runs/{run.id}.problems.parquet"
-        told = dataset.store.read(problems) if dataset.store.exists(problems) else b""
-        found.append([kind, hashlib.sha256(told).hexdigest(), run.done])
+        missing = dataset.store.read(problems) if dataset.store.exists(problems) else b""
+        found.append([kind, hashlib.sha256(missing).hexdigest(), run.done])
         if run.windows:
             # Figures of a period are read once, so its files do not change.
             found.append(_files(dataset.store, f"parts/{kind}"))

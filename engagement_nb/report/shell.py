@@ -163,8 +163,8 @@ def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str
     try:
         _become_own_process(env, cwd, scratch)
         shell = _start_shell(scratch)
-    except (OSError, MemoryError) as trouble:
-        connection.send_bytes(str(trouble).encode() or b"out of memory")
+    except (OSError, MemoryError) as failed_start:
+        connection.send_bytes(str(failed_start).encode() or b"out of memory")
         return
     connection.send_bytes(READY)
     while source := connection.recv():
