@@ -60,8 +60,7 @@ def quick_notebooks(folder: Path, *more: str) -> Path:
         "import engagement_nb as enb\nmetrics = enb.connect(source).totals(ids_file or None)\n"
         "metrics",
         "gap = enb.explore_gap(metrics, tolerance=tolerance)\ngap",
-        since_last_run(),
-        "exec(then)\nif tables:\n    gap.save_tables(tables)",
+        since_last_run() + "\nexec(then)\nif tables:\n    gap.save_tables(tables)",
         *more,
         parameters=PARAMETERS,
     )
