@@ -31,6 +31,7 @@ from engagement_nb.report.notebooks import (
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf, require_browser
 from engagement_nb.report.scratch import scratch_folder, sweep
+from engagement_nb.sources.sandbox import WORLD
 from engagement_nb.store import Store
 
 HTML, GAP, DAYS, PDF = "report.html", "gap.json", "days.json", "report.pdf"
@@ -129,7 +130,7 @@ def make_report(
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     processes.resume()
     sweep()
-    if source != "sandbox" and (chosen := {"seed", "now"} & set(parameters or ())):
+    if source != "sandbox" and (chosen := set(WORLD) & set(parameters or ())):
         raise InputError(f"{', '.join(sorted(chosen))}: only the sandbox has a world to choose.")
     _, name = read_inputs(source, ids, str((parameters or {}).get("profile", "")))
     explore = find_notebook(name, notebooks)
@@ -156,7 +157,7 @@ def make_report(
         fetched = run(fetch, passed).facts
         # The period was resolved when it was fetched. Its name may mean other dates now.
         given |= dates_for(explore, fetched)
-        given = {name: value for name, value in given.items() if name not in ("seed", "now")}
+        given = {name: value for name, value in given.items() if name not in WORLD}
         source = dataset
     elif ids is not None:
         given.setdefault("ids_file", str(ids))
