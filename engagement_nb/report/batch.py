@@ -155,13 +155,13 @@ def make_batch(
     InputError
         The manifest cannot be used. Nothing was started.
     """
-    begun = datetime.now(UTC)
+    started = datetime.now(UTC)
     sweep()
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     rows = read_manifest(manifest, notebooks)
-    store, now = Store(out), now or begun
+    store, now = Store(out), now or started
     state = RunState.open(store, now, resume=only_failed)
     folders = {row.name: f"{_root(store)}/{REPORTS}/{row.folder}" for row in rows}
     before = {row.name: read_record(Store(folders[row.name])) for row in rows}
@@ -199,11 +199,11 @@ def make_batch(
         folder=str(out),
         records=[records.get(row.name) or before[row.name] for row in rows],
         resumed=[name for name, record in records.items() if record.get("resumed")],
-        seconds=(datetime.now(UTC) - begun).total_seconds(),
+        seconds=(datetime.now(UTC) - started).total_seconds(),
         fetched=state.fetched,
     )
     index = index_html(
-        batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=begun
+        batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=started
     )
     store.publish(INDEX, index.encode())
     store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())

@@ -189,12 +189,12 @@ def render(job: Job) -> dict[str, Any]:
     # Load the credentials of this machine, so that they are masked in what is written.
     with contextlib.suppress(EngagementError, OSError):
         find_profiles()
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         made = _make(store, job, before)
     except (EngagementError, OSError) as error:
         made = {"status": FAILED, "error": str(error)}
-    seconds = round(time.monotonic() - begun, 3)
+    seconds = round(time.monotonic() - started, 3)
     return write_record(store, job.row, before, key=key, seconds=seconds, **made)
 
 
@@ -237,7 +237,7 @@ def _make(store: Store, job: Job, record: Mapping[str, Any]) -> dict[str, Any]:
                 notebook, passed, engine=job.engine, cwd=here, cell_timeout=job.cell_timeout
             )
             # As on the index, figures that are the same as before are compared with older ones.
-            if not _same(figures, run.handed.get("gap", {})):
+            if run.error is not None or not _same(figures, run.handed.get("gap", {})):
                 break
         written = (here / "tables" / name for names in TABLES.values() for name in names)
         tables = {path.name: path.read_bytes() for path in written if path.exists()}
