@@ -1,9 +1,8 @@
-"""The command line: a table of commands, options that they share, what an error looks like.
+"""The command line: the table of commands, shared options, and error messages.
 
-Commands are plain click commands in the modules of this package; they are imported when they
-are called, so that ``engagement-nb --help`` is quick. A command says how it ended by what it
-raises: an `~engagement_nb.errors.EngagementError` becomes one sentence on stderr, and
-``ctx.exit(code)`` any other ending.
+Commands are plain click commands in the modules of this package. They are imported when they
+are called, so that ``engagement-nb --help`` is fast. An `~engagement_nb.errors.EngagementError`
+that a command raises becomes one sentence on stderr; ``ctx.exit(code)`` gives any other exit code.
 """
 
 from __future__ import annotations
@@ -29,20 +28,20 @@ from engagement_nb.errors import EngagementError, HandlesWarning, InputError
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DONE, FAILED, WRONG_USE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes; 3 is for done, but with Tweets or days missing, where ``--strict`` was asked for."""
+"""Exit codes. 3 means done, but Tweets or days are missing; only with ``--strict``."""
 
 COMMANDS = {
     "report": ("reports:report", "The main job: fetch, explore the gap, one HTML file."),
-    "plan": ("collect:plan", "What a fetch would cost and what it cannot get; spends nothing."),
-    "fetch": ("collect:fetch", "Fetch metrics into a dataset; run again, it resumes."),
+    "plan": ("collect:plan", "What a fetch would cost, and what is unavailable; sends nothing."),
+    "fetch": ("collect:fetch", "Fetch metrics into a dataset. Rerun the command to resume."),
     "compare": ("collect:compare", "What changed between two sets of figures, and by how much."),
-    "batch": ("reports:batch", "Many reports and an index of them, from one manifest."),
-    "auth": ("auth:auth", "Tokens: log in with a PIN, see what is there, check that they work."),
+    "batch": ("reports:batch", "Many reports and an index, from one manifest."),
+    "auth": ("auth:auth", "Tokens: log in with a PIN, list them, check that they work."),
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
     "lab": ("reports:lab", "JupyterLab on the notebooks."),
 }
-"""Command -> ("module:attribute" in this package, help in one line; none: not listed)."""
+"""Command -> ("module:attribute" in this package, help in one line)."""
 
 
 class _LazyGroup(click.Group):
@@ -60,7 +59,7 @@ class _LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items() if help_])
+            formatter.write_dl([(name, help_) for name, (_, help_) in COMMANDS.items()])
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,19 +67,19 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Engagement metrics of X (Twitter) Posts, and what engagements hide.
 
-    Without keys everything runs on the sandbox: a copy of the API on this machine, with made-up
-    figures. Exit codes: 0 done; 1 failed; 2 wrong use; 3 done, but with Tweets or days missing
-    (--strict).
+    Without keys, everything runs on the sandbox: a copy of the API on this machine, with made-up
+    figures. Exit codes: 0 done; 1 failed; 2 wrong use; 3 done, but Tweets or days are missing
+    (only with --strict).
     """
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line and give its exit code.
+    """Run a command line and return its exit code.
 
     Parameters
     ----------
     arguments
-        Words after the program's name; ``sys.argv`` when not given.
+        Words after the program's name; by default those of ``sys.argv``.
     """
     try:
         with warnings.catch_warnings():
@@ -104,24 +103,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
             _complain(f"stopped by {cause.signal.name}.")
             return 128 + cause.signal
         interrupted = isinstance(cause, KeyboardInterrupt)
-        _complain("interrupted." if interrupted else "stopped: no answer was given.")
+        _complain("interrupted." if interrupted else "stopped: a question was not answered.")
         return INTERRUPTED if interrupted else FAILED
     except EngagementError as error:
         _complain(str(error))
         return WRONG_USE if isinstance(error, InputError) else FAILED
     except BrokenPipeError:
-        # Whoever read our output went away; there is nobody to tell.
+        # The reader of our output has closed it, so a message would reach nobody.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except UnicodeEncodeError as error:
-        lacking = ascii(error.object[error.start : error.start + 1])
-        _complain(f"This locale cannot write {lacking} in a path. Set LC_ALL=C.UTF-8.")
+        letter = ascii(error.object[error.start : error.start + 1])
+        _complain(f"This locale cannot write {letter} in a path. Set LC_ALL=C.UTF-8.")
         return FAILED
     except OSError as error:
         _complain(_of_the_system(error))
         return FAILED
     except MemoryError:
-        _complain("there is not enough memory. Ask for fewer Tweets, or a shorter period.")
+        _complain("there is not enough memory. Use fewer Tweets or a shorter period.")
         return FAILED
     return ended if isinstance(ended, int) else DONE
 
@@ -130,15 +129,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
     _prepare_streams()
     for name in ("SIGTERM", "SIGHUP"):
-        # Windows has no SIGHUP, and nohup wants it ignored.
+        # Windows has no SIGHUP, and nohup ignores it on purpose.
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _terminate)
     sys.exit(run(arguments))
 
 
-class _Talk(io.TextIOWrapper):
-    """Standard error. What cannot be written to it is lost, and stops no work."""
+class _Messages(io.TextIOWrapper):
+    """Standard error. A message that cannot be written is lost, and the work goes on."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -151,24 +150,24 @@ class _Talk(io.TextIOWrapper):
 
 
 def _prepare_streams() -> None:
-    """Make standard streams that are closed, full or of a narrow encoding harmless."""
+    """Make standard streams harmless that are closed, full or not UTF-8."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # The lowest free number is the closed stream's. Otherwise the next file that is
-            # opened would get it, and whatever is printed would go into that file.
+            # Otherwise the next opened file would get the closed stream's number, and printed
+            # text would go into that file.
             handle = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if isinstance(sys.stderr, io.TextIOWrapper):
         encoding, line_buffering = sys.stderr.encoding, sys.stderr.line_buffering
-        sys.stderr = _Talk(
+        sys.stderr = _Messages(
             sys.stderr.detach(), encoding, "backslashreplace", line_buffering=line_buffering
         )
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM of ``timeout`` and a shutdown, SIGHUP of a closed terminal: cleaned up after."""
+    """SIGTERM from ``timeout`` or a shutdown, or SIGHUP from a closed terminal."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -176,7 +175,7 @@ class _Terminated(KeyboardInterrupt):
 
 
 def _terminate(number: int, _: object) -> None:
-    # Whoever sends it again does not want to wait.
+    # A second signal ends the process at once.
     signal.signal(number, signal.SIG_DFL)
     raise _Terminated(number)
 
@@ -185,12 +184,12 @@ _WHAT_TO_DO = {
     errno.EACCES: "Choose a place that you may write to, or ask for permission.",
     errno.EPERM: "Choose a place that you may write to, or ask for permission.",
     errno.EROFS: "That file system is read-only: choose another place.",
-    errno.ENOSPC: "The disk is full: make room and run the same command again.",
-    errno.EDQUOT: "Your disk quota is spent: make room and run the same command again.",
+    errno.ENOSPC: "The disk is full: make room, then rerun the command.",
+    errno.EDQUOT: "Your disk quota is used up: make room, then rerun the command.",
     errno.EADDRINUSE: "The port is in use: choose another one, or 0 for any free one.",
     errno.EMFILE: "Too many open files: raise the limit (ulimit -n) or use fewer workers.",
-    errno.ENOTDIR: "A file stands where a folder is wanted: choose another place.",
-    errno.EISDIR: "A folder stands where a file is wanted: choose another place.",
+    errno.ENOTDIR: "A file is in the place of a folder: choose another place.",
+    errno.EISDIR: "A folder is in the place of a file: choose another place.",
     errno.ENOENT: "Check the path.",
 }
 
@@ -203,7 +202,7 @@ def _of_the_system(error: OSError) -> str:
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write lines for a person: on a terminal, broken between words and not within them."""
+    """Write lines for a person. On a terminal, they are wrapped between words."""
     if (sys.stderr if err else sys.stdout).isatty():
         width = shutil.get_terminal_size().columns
         text = "\n".join(_fitted(line, width) for line in text.split("\n"))
@@ -221,7 +220,7 @@ _python_shows = warnings.showwarning
 
 
 def _show_warning(message: Any, category: type[Warning], *more: Any, **named: Any) -> None:
-    """A warning of ours as one sentence; others as Python shows them."""
+    """Show our warnings as one sentence, and others as Python does."""
     if issubclass(category, HandlesWarning):
         say(f"warning: {message}", err=True)
     else:
@@ -233,25 +232,25 @@ def _complain(sentence: str) -> None:
 
 
 def without_secrets(sentence: str) -> str:
-    """A sentence with every known secret masked: people paste tokens into the wrong place."""
-    # Imported here for start-up time: only an error needs to know what must not be shown.
+    """Mask every known secret in a sentence: people paste tokens into the wrong place."""
+    # Imported here for start-up time: only errors need it.
     from engagement_nb.client.credentials import redact
 
     return redact(sentence)
 
 
 def named(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """A name or none: an empty one is the unset variable of a script, and a mistake."""
+    """Refuse an empty name: it comes from an unset variable of a script."""
     if value is not None and not value.strip():
         raise click.BadParameter("it is empty.")
     return value
 
 
 def lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """A place to write to that is still there when the command has ended."""
+    """Refuse an output place that is gone when the command has ended."""
     named(ctx, param, value)
     if re.search(r"(^|::)memory:", value):
-        raise click.BadParameter("what is in memory is gone when the command ends; give a folder.")
+        raise click.BadParameter("memory is lost when the command ends; give a folder.")
     return value
 
 
@@ -259,8 +258,10 @@ def world_options(command: _Command) -> _Command:
     """Add the options that choose the sandbox's world."""
     for option in (
         click.option("--tweets", type=click.IntRange(1), help="Size of the sandbox's world."),
-        click.option("--now", help="Moment at which the sandbox's world stands still."),
-        click.option("--seed", type=int, help="The sandbox's world; with --now always the same."),
+        click.option("--now", help="Moment at which the sandbox stands still, as 2026-11-02."),
+        click.option(
+            "--seed", type=int, help="World of the sandbox; with --now, figures never change."
+        ),
     ):
         command = option(command)
     return command
@@ -268,6 +269,8 @@ def world_options(command: _Command) -> _Command:
 
 period_option = click.option(
     "--period", metavar="NAME",
-    help="Instead of --start and --end: last week, last month, last 7 days, since monday, 2026-10.",
+    help="Such as last week, last month, last 7 days, since monday or 2026-10.",
 )  # fmt: skip
-zone_option = click.option("--zone", help="Time zone of the dates, as Europe/Paris; else UTC.")
+zone_option = click.option(
+    "--zone", help="Time zone of the dates, such as Europe/Paris; by default UTC."
+)

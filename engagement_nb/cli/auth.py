@@ -1,4 +1,4 @@
-"""``engagement-nb auth``: log in with a PIN, see which tokens are there, try what they can do."""
+"""``engagement-nb auth``: log in with a PIN, list tokens, check that they work."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _ADD_KEYS = "To use your own: engagement-nb auth login, or set the TWITTER_... v
 
 @click.group()
 def auth() -> None:
-    """Tokens: log in with a PIN, see what is there, check that they work."""
+    """Tokens: log in with a PIN, list them, check that they work."""
 
 
 @auth.command()
-@click.option("--profile", default="", help="Name to store under; the handle unless given.")
+@click.option(
+    "--profile", default="", help="Name to store the tokens under; by default the handle."
+)
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
 def login(profile: str, opens: bool) -> None:
     """Log in with a PIN, and store the tokens in a file that only you can read."""
@@ -43,7 +45,7 @@ def login(profile: str, opens: bool) -> None:
 @auth.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
-    """Show which profiles and tokens are there, never their values; asks nobody."""
+    """Show which profiles and tokens are stored, never their values. Sends nothing."""
     profiles = find_profiles()
     looked = [
         {"place": place, "profiles": [profile.name for profile in found]}
@@ -58,7 +60,7 @@ def status(as_json: bool) -> None:
         click.echo(_headline(profile))
         for part in TOKEN_VARIABLES:
             click.echo(f"  {part.replace('_', ' '):<22}{_presence(profile, part)}")
-    click.echo("Looked in, first wins:")
+    click.echo("Looked in these places, in this order:")
     for place in looked:
         click.echo(f"  {place['place']}: {', '.join(place['profiles']) or 'nothing'}")
     if not profiles:
@@ -66,14 +68,16 @@ def status(as_json: bool) -> None:
 
 
 @auth.command()
-@click.option("--profile", "names", multiple=True, help="Only this profile; may be repeated.")
-@click.option("--tweet", default="", help="A Tweet of the profile's user, to try all endpoints.")
+@click.option("--profile", "names", multiple=True, help="Only this profile; can be repeated.")
+@click.option(
+    "--tweet", default="", help="Id of a Tweet of the profile's user, to try all endpoints."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool) -> None:
-    """Try what each profile's tokens can do, with one or two requests a profile.
+    """Try each profile's tokens, with one or two requests per profile.
 
-    Exit code 1 if any tokens that are there fail, or if it could not be told.
+    The exit code is 1 if any stored tokens fail, or if the result is unclear.
     """
     if tweet and not tweet.isdecimal():
         raise InputError(
@@ -117,7 +121,7 @@ def _headline(profile: Profile) -> str:
 
 def _presence(profile: Profile, part: str) -> str:
     if getattr(profile, part):
-        return "there"
+        return "stored"
     if part == "bearer_token" and profile.has_app:
         return "fetched when needed"
     return "missing"

@@ -28,26 +28,28 @@ from engagement_nb.vocabulary import ENDPOINTS, EndpointName
 if TYPE_CHECKING:
     from engagement_nb.collect import Collected
 
-_AGAIN = "Run the same command again: it requests only what is missing."
+_AGAIN = "Rerun the command: it requests only what is missing."
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _question(command: _Command) -> _Command:
-    """Add the options that both commands have."""
+    """Add the options of both commands."""
     for decorate in reversed(
         (
             click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
             click.option(
                 "--ids", callback=named, help="File of Tweet ids, or - for standard input."
             ),
-            click.option("--start", help="Date or time, UTC unless it says otherwise."),
-            click.option("--end", help="Date or time, exclusive."),
+            click.option("--start", help="First date or time of the period; by default in UTC."),
+            click.option("--end", help="End of the period, exclusive."),
             period_option,
             zone_option,
-            click.option("--by", type=click.Choice(["day", "hour"]), help="A series."),
-            click.option("--metrics", help="Wire names, separated by commas; else all."),
-            click.option("--profile", multiple=True, help="Whose tokens; else all there are."),
+            click.option(
+                "--by", type=click.Choice(["day", "hour"]), help="One row per day or hour."
+            ),
+            click.option("--metrics", help="Wire names, separated by commas; by default all."),
+            click.option("--profile", multiple=True, help="Whose tokens; by default all stored."),
             click.option(
                 "--source",
                 type=click.Choice(["sandbox", "api"]),
@@ -59,7 +61,7 @@ def _question(command: _Command) -> _Command:
             click.option(
                 "--max-handles",
                 type=click.IntRange(0),
-                help="Refuse to go over this number of handles a month.",
+                help="Refuse a fetch beyond this number of handles per month.",
             ),
             click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
         )
@@ -71,7 +73,7 @@ def _question(command: _Command) -> _Command:
 @click.command()
 @_question
 def plan(as_json: bool, **asked: Any) -> None:
-    """Tell what a fetch would cost and what is unavailable. Sends nothing.
+    """Show what a fetch would cost and what is unavailable. Sends nothing.
 
     ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
     (a period).
@@ -100,9 +102,11 @@ def plan(as_json: bool, **asked: Any) -> None:
 @click.option(
     "-o", "--out", required=True, callback=lasting, help="Folder or address of the dataset."
 )
-@click.option("--snapshot", help="Label for figures of this moment; else the moment itself.")
+@click.option("--snapshot", help="Label of these figures; by default the present moment.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
-@click.option("--progress/--no-progress", default=None, help="A bar; else on a terminal only.")
+@click.option(
+    "--progress/--no-progress", default=None, help="Show a bar; by default on a terminal."
+)
 @click.pass_context
 def fetch(
     ctx: click.Context,
@@ -114,10 +118,10 @@ def fetch(
     progress: bool | None,
     **asked: Any,
 ) -> None:
-    """Fetch metrics into a dataset. Run again after an interruption, it resumes.
+    """Fetch metrics into a dataset. Rerun the command to resume after an interruption.
 
     ENDPOINT is totals (since each Tweet was posted), 28hr (the last 28 hours) or historical
-    (a period). A finished totals fetch that is run again makes a new snapshot.
+    (a period). Rerun a finished fetch of totals to get a new snapshot.
     """
     options = {"progress": progress, "max_handles": asked["max_handles"]}
     with closing(_open(asked, **options)) as source:
@@ -125,7 +129,7 @@ def fetch(
         def tell(planned: enb.Plan) -> None:
             say(_stamped(planned, source.sandbox), err=True)
             check = source.ledger.check(planned.signers, sandbox=source.sandbox)
-            # Over the contract, the source has warned already.
+            # The source has already warned about a fetch over the contract.
             if check.added and not check.over:
                 say(f"  {check.sentence}", err=True)
 
@@ -139,7 +143,7 @@ def fetch(
                 **_options(asked),
             )
         except KeyboardInterrupt:
-            say(f"\nWhat was finished is kept in {out}. {_AGAIN}", err=True)
+            say(f"\nFinished requests are kept in {out}. {_AGAIN}", err=True)
             raise
     if as_json:
         found = ended.to_dict() | {"dataset": out, "sandbox": source.sandbox}
@@ -159,7 +163,7 @@ def _summary(ended: Collected, out: str) -> str:
     snapshot = f", snapshot {ended.record.snapshot}" if ended.record.snapshot else ""
     lines = [
         f"{ended.tweets:,} Tweets in {out}{snapshot}; {ended.requests:,} requests,"
-        f" {ended.rate_limited:,} answered 429",
+        f" {ended.rate_limited:,} with status 429",
         *(f"  {line}" for line in ended.problems.lines()),
     ]
     if not ended.done:
@@ -189,7 +193,7 @@ def _options(asked: dict[str, Any]) -> dict[str, Any]:
 def _for_each(
     _: click.Context, option: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str | None, str | None]:
-    """An option for both sides of a comparison, or one for each."""
+    """Read an option that is given once for both sides, or once for each."""
     if len(given) > 2:
         raise click.BadParameter("give it once for both sides, or twice.")
     return (given[0], given[-1]) if given else (None, None)
@@ -218,11 +222,11 @@ def compare(
     profiles: tuple[str | None, str | None],
     as_json: bool,
 ) -> None:
-    """What changed between two sets of figures, and what may be chance.
+    """Show what changed between two sets of figures, and what may be chance.
 
-    A and B are each an export file or folder, a dataset, sandbox, or api; A may be "earlier": the
-    snapshot before the newest of the dataset B. Two periods of a dataset are compared by
-    giving it twice, with two --period.
+    A and B are each an export file or folder, a dataset, sandbox, or api. A can be "earlier", the
+    snapshot before the newest of the dataset B. To compare two periods of a dataset, give it
+    twice, with two --period.
     """
     sides, names = [], []
     for where, period, profile in zip((a, b), periods, profiles, strict=True):

@@ -28,7 +28,7 @@ from engagement_nb.report.processes import warm
 def _pairs(
     _: click.Context, __: click.Parameter, given: tuple[tuple[str, str], ...]
 ) -> dict[str, str]:
-    """``-p name value``, each name once."""
+    """Read ``-p name value``; each name can be given once."""
     names = [name for name, _ in given]
     if twice := {name for name in names if names.count(name) > 1}:
         raise click.BadParameter(f"{', '.join(sorted(twice))} is given twice.")
@@ -42,26 +42,26 @@ _parameters = click.option(
 _MAKING = (
     click.option(
         "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
-        help="Your own copies of the notebooks; those missing there are the package's.",
+        help="Folder with your own copies of notebooks; others come from the package.",
     ),
     click.option(
         "--engine", type=click.Choice(["fast", "stock"]), default="fast", show_default=True,
-        help="fast: a copy of a warm process for each notebook; stock: papermill's own.",
+        help="fast: a fork of a prepared process per notebook; stock: papermill's own.",
     ),
     click.option(
         "--cell-timeout", type=click.IntRange(min=1), metavar="SECONDS",
-        help="Longest time that one cell may take.",
+        help="Time limit of one cell.",
     ),
-    click.option("--pdf", is_flag=True, help="Print to PDF as well; needs Chromium or Chrome."),
-    click.option("--subtitle", default="", help="Instead of the line about the data."),
-    click.option("--accent", default="", metavar="COLOR", help="Such as #0b57a4."),
-    click.option("--logo", type=click.Path(), metavar="FILE", help="PNG, JPEG or SVG."),
-    click.option("--no-code", is_flag=True, help="Leave the notebook's code out."),
+    click.option("--pdf", is_flag=True, help="Also write a PDF; needs Chromium or Chrome."),
+    click.option("--subtitle", default="", help="Replaces the line about the data."),
+    click.option("--accent", default="", metavar="COLOR", help="Color, such as #0b57a4."),
+    click.option("--logo", type=click.Path(), metavar="FILE", help="Logo: PNG, JPEG or SVG."),
+    click.option("--no-code", is_flag=True, help="Omit the notebook's code."),
 )  # fmt: skip
 
 
 def _making(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of how reports are made, given to the command as ``making``."""
+    """Add the options for making reports, which the command gets as ``making``."""
 
     def with_making(
         *given: Any, subtitle: str, accent: str, logo: str | None, no_code: bool, **options: Any
@@ -82,10 +82,10 @@ def _making(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def accounts_in(source: str) -> list[str]:
-    """The accounts of export files; an `InputError` if these name none."""
+    """The accounts of export files; an `InputError` if the files name none."""
     accounts = enb.ExportSource(source).exports.accounts
     if not accounts:
-        raise InputError(f"{source} names no account.", advice="Leave --by account out.")
+        raise InputError(f"{source} names no account.", advice="Leave out --by account.")
     return accounts
 
 
@@ -94,20 +94,20 @@ def accounts_in(source: str) -> list[str]:
 @click.option(
     "--source", metavar="sandbox|api|PATH",
     help="Where figures come from: the sandbox (the default), the API, an export file or folder,"
-    " a dataset.",
+    " or a dataset.",
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(["account"]),
-    help="For export files of several accounts: one report for each, in a folder of its own.",
+    help="For export files of several accounts: one report per account, in a folder of its own.",
 )  # fmt: skip
 @click.option("--ids", type=click.Path(), help="File with Tweet ids.")
 @click.option(
     "-o", "--out", default="reports", show_default=True, metavar="DIR", callback=lasting,
-    help="Where to.",
+    help="Folder for the report.",
 )  # fmt: skip
 @click.option("--title", default="", help="Title of the report.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON on stdout.")
 @click.option(
     "--markdown", is_flag=True,
     help="Print the finding, missing data and key figures as a paragraph and a table on stdout.",
@@ -135,11 +135,12 @@ def report(
 ) -> None:
     """Fetch metrics, explore the gap, write one HTML file.
 
-    FILE-OR-FOLDER is an export of X, a folder of exports, or a dataset. Without it and without
-    options it reports on the sandbox. OUT gets report.html, gap.json and the executed notebooks.
+    FILE-OR-FOLDER is an export of X, a folder of exports, or a dataset. Without it, the report is
+    on the sandbox. The output folder gets report.html, gap.json (days.json for figures by day
+    without a gap), tables, and the executed notebooks.
     """
     if path and source:
-        raise click.UsageError(f"{path} and --source {source} both say where figures come from.")
+        raise click.UsageError(f"{path} and --source {source} both name a source; give one.")
     source = path or source or "sandbox"
     parameters |= {name: value for name, value in asked.items() if value is not None}
     wanted = [(out, title, parameters)]
@@ -164,7 +165,7 @@ def report(
             others = ", ".join(name for name in made.files if name != "report.html")
             click.echo(f"Report: {made.html} (beside it: {others})")
     if missing and strict:
-        click.echo(f"{missing:,} Tweets are missing from it, or lack days.", err=True)
+        click.echo(f"{missing:,} Tweets are missing from the report, or lack days.", err=True)
         ctx.exit(INCOMPLETE)
 
 
@@ -172,18 +173,20 @@ def report(
 @click.argument("manifest", type=click.Path())
 @click.option(
     "-o", "--out", required=True, metavar="DIR", callback=lasting,
-    help="Where to: folder or address.",
+    help="Folder or address for the reports.",
 )  # fmt: skip
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N",
-    help="Reports at a time here; by default one a processor.",
+    help="Number of reports at a time; by default one per processor.",
 )  # fmt: skip
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers make them.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers make the reports."
+)
 @click.option("--title", default="", help="Title of the index.")
-@click.option("--only-failed", is_flag=True, help="Only those that failed or were never made.")
+@click.option("--only-failed", is_flag=True, help="Only reports that failed or were never made.")
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
-@click.option("--progress/--no-progress", default=None, help="Show a bar; a log gets lines.")
+@click.option("--progress/--no-progress", default=None, help="Show a bar, or lines in a log.")
 @_making
 @click.pass_context
 def batch(
@@ -195,11 +198,11 @@ def batch(
     making: dict[str, Any],
     **options: Any,
 ) -> None:
-    """Make a report for every row of MANIFEST (CSV or YAML), and an index of them.
+    """Make a report for every row of MANIFEST (CSV or YAML), and an index.
 
     Columns: name, title; source (sandbox or api), profile, ids, endpoint, start, end, by; or
-    dataset; or export; and any parameter of the notebook. Cut off and run again, it goes on.
-    Exit codes: 0 all made; 1 some failed; 2 the manifest cannot be used.
+    dataset; or export; and any parameter of the notebook. Rerun the command to resume.
+    Exit codes: 0 all were made; 1 some failed; 2 the manifest cannot be used.
     """
     made = enb.make_batch(manifest, out, **options, **making)
     summary = made.to_dict()
@@ -208,42 +211,44 @@ def batch(
     for record in made.failed:
         click.echo(f"failed: {record['name']}: {record['error']}", err=True)
     resumed = len(made.resumed)
-    there = f" ({resumed:,} {'was' if resumed == 1 else 'were'} there already)" if resumed else ""
+    there = f" ({resumed:,} {'was' if resumed == 1 else 'were'} already there)" if resumed else ""
     click.echo(
         f"{summary['done']:,} of {summary['reports']:,} reports made{there} in"
         f" {made.seconds:.0f} s: {out.rstrip('/')}/index.html",
         err=as_json,
     )
     if made.failed:
-        click.echo("Run it again with --only-failed once the cause is gone.", err=True)
+        click.echo("Mend the cause, then rerun the command with --only-failed.", err=True)
         ctx.exit(FAILED)
     if strict and made.missing_tweets:
-        click.echo(f"{made.missing_tweets:,} Tweets are missing from them, or lack days.", err=True)
+        click.echo(
+            f"{made.missing_tweets:,} Tweets are missing from the reports, or lack days.", err=True
+        )
         ctx.exit(INCOMPLETE)
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", type=int, default=8888, show_default=True, help="Port; 0: any free one.")
+@click.option("--port", type=int, default=8888, show_default=True, help="Port; 0 for any free one.")
 @click.option("--no-browser", is_flag=True, help="Don't open a browser.")
 @click.option(
     "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Where your copies of the notebooks go; by default ./engagement-notebooks.",
+    help="Folder for your copies of the notebooks; by default ./engagement-notebooks.",
 )  # fmt: skip
-@click.option("--here", is_flag=True, help="Open the notebooks themselves, not copies.")
+@click.option("--here", is_flag=True, help="Open the original notebooks, not copies.")
 @click.argument("more", nargs=-1, type=click.UNPROCESSED)
 def lab(
     port: int, no_browser: bool, folder: Path | None, here: bool, more: tuple[str, ...]
 ) -> None:
     """Open JupyterLab on the notebooks, on this machine only.
 
-    It works on copies in your own directory, which are never overwritten; with --here, on the
-    notebooks themselves. Further words go to JupyterLab.
+    It opens copies in your own folder, which are never overwritten; with --here, the original
+    notebooks. Further arguments go to JupyterLab.
     """
     for word in more:
         if word.startswith(("--ip", "--ServerApp.ip")):
             raise InputError(
-                f"{word} is not taken: this JupyterLab listens on this machine only.",
-                advice="Start jupyter lab yourself if others should reach it.",
+                f"{word} is refused: this JupyterLab listens on this machine only.",
+                advice="Start jupyter lab yourself to let others reach it.",
             )
     if here and folder:
         raise click.UsageError("--here and --folder exclude each other.")

@@ -1,4 +1,4 @@
-"""``engagement-nb sandbox``: the API on this machine, and ids to try it with."""
+"""``engagement-nb sandbox``: a copy of the API on this machine, and ids to try it with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _FLAGS = {
     "say_unavailable": "--say-unavailable/--list-unavailable-only",
     "lenient_ids": "--lenient-ids/--strict-ids",
 }
-"""Flags of settings that are not simply their names; of a number, any of them may be used."""
+"""Flags of settings that differ from their names; alternatives for a number."""
 _WORLD = ("seed", "tweets", "accounts", "now")
 _ZERO_IS_NONE = ("per_minute", "per_second", "lookback_days")
 _BY_HAND = ("faults", "clock", "auth_clock", "monotonic")
@@ -49,7 +49,7 @@ def _flag(name: str) -> str:
 
 
 def _settings_options(*names: str) -> Callable[[_Command], _Command]:
-    """An option for each of these settings, with its description and its default."""
+    """Add an option for each of these settings, with its description and default."""
 
     def add(command: _Command) -> _Command:
         for name in reversed(names):
@@ -84,13 +84,13 @@ def _option(name: str) -> Callable[[_Command], _Command]:
     default=DEFAULT_PORT,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port on 127.0.0.1; 0 for any that is free.",
+    help="Port on 127.0.0.1; 0 for any free one.",
 )
 @click.option(
     "--env-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="PATH",
-    help="Write keys and addresses as KEY=value lines; removed when it stops.",
+    help="Write keys and addresses as KEY=value lines; removed when the sandbox stops.",
 )
 @click.option(
     "--fault",
@@ -221,7 +221,7 @@ def _check_env_file(path: Path | None) -> None:
             raise InputError(f"--env-file: there is no folder {path.parent}.") from None
         return
     if text.strip() and not _is_ours(text):
-        raise InputError(f"--env-file: {path} exists and is not a sandbox's; name another file.")
+        raise InputError(f"--env-file: {path} exists and is not from a sandbox; name another file.")
 
 
 def _write_env(path: Path, lines: str) -> None:
@@ -239,7 +239,7 @@ def _remove_env(path: Path, lines: str) -> None:
 def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise InputError(f"{option}: {text!r} is not of the form NAME=VALUE.")
+        raise InputError(f"{option}: {text!r} does not have the form NAME=VALUE.")
     return name.strip(), value.strip()
 
 
@@ -264,7 +264,9 @@ def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
     metavar="KIND",
     help=f"One of: {', '.join(KINDS)}.",
 )
-@click.option("--count", default=10, show_default=True, type=click.IntRange(0), help="How many.")
+@click.option(
+    "--count", default=10, show_default=True, type=click.IntRange(0), help="Number of ids."
+)
 @click.option("--account", default=0, show_default=True, help="Number of the account.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array instead of one id per line.")
 def ids(
@@ -281,4 +283,6 @@ def ids(
         raise InputError(_by_flag(str(error))) from None
     click.echo(json.dumps(found) if as_json else "\n".join(found), nl=as_json or bool(found))
     if len(found) < count:
-        click.echo(f"This world has only {len(found):,} of this kind; try more --tweets.", err=True)
+        click.echo(
+            f"This world has only {len(found):,} ids of this kind; increase --tweets.", err=True
+        )

@@ -14,10 +14,12 @@ from engagement_nb.cli import say
 
 
 @click.command()
-@click.option("--ledger", "address", help="Folder or address of the ledger; else your own.")
-@click.option("--sandbox", is_flag=True, help="The sandbox's count, which is kept apart.")
-@click.option("--handles", "show_handles", is_flag=True, help="List this month's handles too.")
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON on stdout.")
+@click.option("--ledger", "address", help="Folder or address of the ledger; by default your own.")
+@click.option("--sandbox", is_flag=True, help="Show the count of the sandbox, which is separate.")
+@click.option(
+    "--handles", "show_handles", is_flag=True, help="Also list the handles of this month."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON on stdout.")
 @click.option(
     "--contract", type=int, help="Store the contract's handles per month; 0 for no limit."
 )
@@ -38,10 +40,10 @@ def usage(
     import_from: str | None,
     export_to: str | None,
 ) -> None:
-    """Handles queried this billing month, and the months before.
+    """Show the handles queried in this billing month and in earlier ones.
 
     Every fetch with user tokens records whose Tweets it queried. The contract's number, day and
-    zone are stored with the ledger, for everybody who shares it.
+    time zone are stored in the ledger, for everybody who shares it.
     """
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
@@ -60,7 +62,7 @@ def usage(
         ledger.contract = terms
     if import_from:
         rows = import_csv(ledger, import_from)
-        click.echo(f"{rows:,} rows of {import_from} are in the ledger.", err=True)
+        click.echo(f"The ledger has the {rows:,} rows of {import_from}.", err=True)
     if export_to:
         rows = export_csv(ledger, sys.stdout if export_to == "-" else Path(export_to))
         click.echo(f"{rows:,} records written.", err=True)

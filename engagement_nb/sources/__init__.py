@@ -1,4 +1,4 @@
-"""Sources of metrics: the sandbox, the API, an export file, a dataset. All are used alike."""
+"""Sources of metrics: the sandbox, the API, export files, datasets. All have the same methods."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def connect(
         "sandbox" (made-up figures, no keys needed), "api" (with your keys), the path of an
         export file or of a folder of them, or the path or address of a dataset.
     profile
-        Whose tokens to use: one name or several; by default all that are found. For export
+        Whose tokens to use: one name or several; by default all that are stored. For export
         files of several accounts, the handles to read.
     dataset
-        Where the sandbox and the API store what is fetched, so that an interrupted fetch can be
-        resumed; by default in memory.
+        Folder or address that keeps the figures of the sandbox and the API, so that an
+        interrupted fetch can be resumed; by default they are in memory only.
     progress
-        Whether fetches show a progress bar; by default where it can be seen.
+        Whether fetches show a progress bar; by default on a terminal and in a notebook.
     max_handles
         Refuse a fetch, before its first request, if it takes the handles of this billing month
         over this number. A fetch over the contract in the usage ledger always warns.
@@ -100,9 +100,9 @@ def connect(
     Raises
     ------
     CredentialsError
-        For the API: no keys are found.
+        For the API: there are no keys.
     InputError
-        There is no such source, or it has no such option.
+        The source does not exist, or it does not have the option.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def connect(
     """
     name = os.fspath(where)
     names = [profile] if isinstance(profile, str) else profile
-    # Notebooks and commands pass default world settings too.
+    # Notebooks and commands also pass default values.
     options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
     options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":
@@ -121,7 +121,7 @@ def connect(
     known = (_ApiOptions if name == "api" else _Options).__annotations__
     if unknown := [option for option in options if option not in known]:
         raise InputError(
-            f"{', '.join(unknown)}: {name!r} has no such options.",
+            f"{name!r} does not have the options {', '.join(unknown)}.",
             advice="The API has deadline and max_bytes; the sandbox has those of its Settings.",
         )
     if name == "api":

@@ -23,7 +23,7 @@ from engagement_nb.vocabulary import EndpointName
 
 
 class PlanOptions(Question, total=False):
-    """What a plan can be told, besides the Tweets and the endpoint."""
+    """Options of a plan, besides the Tweets and the endpoint."""
 
     profiles: Sequence[Profile]
     owners: Mapping[str, str]
@@ -50,7 +50,7 @@ class ApiSource(Source):
     name = "api"
     default_endpoint = "historical"
     now: datetime | None = None
-    """The moment at which a sandbox's world stands still; None if time goes on."""
+    """The moment at which a sandbox stands still; None if it follows the real time."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class ApiSource(Source):
         self._max_handles = max_handles
         if max_handles is not None:
             self.ledger.ensure_writable()
-        # Figures from this machine are made up, under any profile name.
+        # Figures from this machine are made up, whatever the profile's name is.
         self.sandbox = any(profile.hosts.sandbox for profile in self.profiles)
         self._dataset = dataset
         self._progress = progress
@@ -75,7 +75,7 @@ class ApiSource(Source):
 
     @property
     def figures(self) -> str:
-        """What the figures are of: "sandbox" or "api"."""
+        """Origin of the figures: "sandbox" or "api"."""
         return "sandbox" if self.sandbox else "api"
 
     @cached_property
@@ -99,7 +99,7 @@ class ApiSource(Source):
         endpoint: EndpointName | str = "totals",
         **options: Unpack[PlanOptions],
     ) -> Plan:
-        """Tell what a fetch would cost and what is unavailable. Sends nothing.
+        """Plan a fetch: what it costs, and what is unavailable. Sends nothing.
 
         Parameters
         ----------
@@ -139,9 +139,9 @@ class ApiSource(Source):
         endpoint, tweet_ids
             As for `plan`.
         snapshot
-            A label for figures of this moment: see `engagement_nb.dataset`.
+            Label of these figures: see `engagement_nb.dataset`.
         before
-            Called with the plan before the first request; may raise to refuse it.
+            Called with the plan before the first request; can raise to refuse it.
         **question
             ``by``, ``metrics``, ``start``, ``end``, ``period``, ``zone``, as for `historical`.
         """
@@ -155,7 +155,7 @@ class ApiSource(Source):
         )
         begun = dataset.unfinished(ask, snapshot, datetime.now(UTC))
         if begun is not None and begun.start:
-            # "The last four weeks" are still those of the day on which the fetch began.
+            # "The last four weeks" are those before the day on which the fetch began.
             question |= {"start": begun.start, "end": begun.end, "period": None, "zone": None}
         plan = self.plan(ids, endpoint, **question)
         guarded = self._guarded(plan)
@@ -183,7 +183,7 @@ class ApiSource(Source):
             return collect(plan, client, source=self.figures, progress=self._progress)
 
     def _guarded(self, plan: Plan) -> Plan:
-        """Refuse the plan over `max_handles`; note it if it exceeds the contract."""
+        """Refuse a plan over ``max_handles``; add a note if it exceeds the contract."""
         note = self.ledger.guard(plan.signers, max_handles=self._max_handles, sandbox=self.sandbox)
         return replace(plan, notes=(*plan.notes, note)) if note else plan
 
@@ -192,6 +192,6 @@ class ApiSource(Source):
         try:
             yield self.client
         except BaseException:
-            # A run that ends early stops its client for good; the next run gets a new one.
+            # An interrupted run stops its client for good. The next run opens a new one.
             ApiSource.close(self)
             raise

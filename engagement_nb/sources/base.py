@@ -16,7 +16,7 @@ MetricNames = Iterable[MetricName] | Iterable[str] | None
 
 
 class Question(TypedDict, total=False):
-    """What to ask of an endpoint, besides the Tweets: see `Source.historical`."""
+    """Options of a request for figures, besides the Tweets: see `Source.historical`."""
 
     by: By | None
     metrics: MetricNames
@@ -27,7 +27,7 @@ class Question(TypedDict, total=False):
 
 
 def dates_in(question: Question, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """First moment of the question's period, and the moment after it, in UTC."""
+    """First moment of the period, and the moment after it, in UTC."""
     return dates_of(
         question.get("start"), question.get("end"), question.get("period"), question.get("zone"),
         now,
@@ -48,18 +48,18 @@ class Source:
         self.close()
 
     def close(self) -> None:
-        """Release the connections and servers of the source."""
+        """Close the connections and servers of the source."""
 
     def __repr__(self) -> str:
         return f"<{'SANDBOX source (made-up figures)' if self.sandbox else f'{self.name} source'}>"
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
-        """List ids of Tweets that the source has.
+        """List ids of the source's Tweets.
 
         Parameters
         ----------
         kind
-            For the sandbox: "own", "others", "deleted" and so on, see
+            For the sandbox: "own", "others", "deleted" and so on; see
             `engagement_nb.sandbox.KINDS`.
         count
             Maximum number of ids.
@@ -70,7 +70,7 @@ class Source:
             The source cannot list its Tweets.
         """
         raise InputError(
-            f"The {self.name} source cannot tell which Tweets there are.",
+            f"The {self.name} source cannot list its Tweets.",
             advice="Give ids: a list, a DataFrame, or read_ids(path).",
         )
 
@@ -123,7 +123,7 @@ class Source:
         by
             "day" or "hour" for a series.
         period
-            In place of ``start`` and ``end``: "last week", "last month", "last 7 days",
+            Instead of ``start`` and ``end``: "last week", "last month", "last 7 days",
             "last 4 weeks", "since monday", or a month such as "2026-10".
         zone
             IANA name of the time zone of the period's dates; by default UTC.
@@ -136,11 +136,11 @@ class Source:
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        """Do what `totals`, `last_28_hours` and `historical` promise."""
+        """Fetch or read for `totals`, `last_28_hours` and `historical`."""
         spans = {"totals": "since posting", "28hr": "of the last 28 hours"}
         raise InputError(
             f"The {self.name} source has no figures {spans.get(endpoint, 'of a period')}.",
-            advice="Use totals(), which has all its figures.",
+            advice="Use totals(), which returns all its figures.",
         )
 
     def gather(
@@ -163,17 +163,17 @@ class Source:
             Ids, or the path of a file with ids; by default all that the source has.
         endpoint
             "totals", "28hr" or "historical". By default "historical" for the sandbox and the
-            API, because it has the clicks; for a dataset the newest figures of a period, or
-            else totals; for an export file all that it has.
+            API, because it includes clicks; for a dataset the newest figures of a period, or
+            else totals; for an export file all its figures.
         start, end, period, zone, by
             For "historical" (and ``by`` for "28hr"): see `historical`.
         beside
-            Whether to read totals, too.
+            Whether to read totals too.
 
         Returns
         -------
         tuple
-            The figures; and totals, or None where there are none.
+            The figures; and totals, or None without them.
         """
         if endpoint and endpoint not in ENDPOINTS:
             raise InputError(
@@ -191,15 +191,15 @@ class Source:
         try:
             return figures, self.totals(tweet_ids)
         except EngagementError:
-            # Totals only add a comparison; the figures are complete without them.
+            # Totals only add a comparison, so the figures are complete without them.
             return figures, None
 
     def _default_figures(
         self, endpoint: EndpointName | None, by: By | None
     ) -> tuple[EndpointName, By | None]:
-        """Endpoint and grouping to explore; what is given stays."""
+        """Endpoint and grouping to explore, if they are not given."""
         return endpoint or self.default_endpoint, by
 
     def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
-        """The second newest snapshot, or None if the source has fewer than two."""
+        """The second newest snapshot; None if the source has fewer than two."""
         return None

@@ -29,7 +29,7 @@ class ExportSource(Source):
     path
         The file or folder.
     account
-        Handles to read, separated by commas, where the files are of several accounts.
+        Handles to read, separated by commas, if the files are of several accounts.
     """
 
     name = "export"
@@ -49,7 +49,7 @@ class ExportSource(Source):
         return self.exports.metrics()
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """List ids of the Tweets; files by day have none."""
+        """List ids of the Tweets. Files by day have none."""
         return _ids_in(self.metrics)[:count]
 
     def totals(self, tweet_ids: Any = None, metrics: MetricNames = None) -> Metrics:
@@ -73,7 +73,7 @@ class DatasetSource(Source):
         self.sandbox = self.dataset.sandbox
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """List ids of the Tweets that the newest fetch has figures of."""
+        """List ids of the Tweets of the newest fetch."""
         newest = self.dataset.runs()[-1]
         return _ids_in(self.dataset.read(newest.endpoint, by=newest.by))[:count]
 
@@ -98,7 +98,7 @@ class DatasetSource(Source):
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
     def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
-        """The second newest snapshot, or None if the dataset has fewer than two."""
+        """The second newest snapshot; None if the dataset has fewer than two."""
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))
         if len(labels) < 2:
@@ -112,13 +112,13 @@ def _ids_in(metrics: Metrics) -> list[str]:
 
 
 def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None) -> Metrics:
-    """Select rows and columns; ids without a row become problems."""
+    """Select rows and columns. Ids without a row become problems."""
     frame, problems = found.frame, found.problems
     if metrics is not None:
         names = list(metrics)
         if unknown := [name for name in names if name not in found.metric_names]:
             raise InputError(
-                f"This source has no {', '.join(unknown)}.",
+                f"This source does not have {', '.join(unknown)}.",
                 advice=f"It has: {', '.join(found.metric_names)}.",
             )
         frame = frame.drop(columns=[name for name in found.metric_names if name not in names])
@@ -126,7 +126,7 @@ def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None
         if found.about.unit == "day":
             raise InputError(
                 "These figures are by day of the whole account, so no Tweets can be chosen.",
-                advice="Leave the ids out, or give files by Post (account_analytics_content_...).",
+                advice="Leave out the ids, or give files by Post (account_analytics_content_...).",
             )
         ids = read_ids(tweet_ids)
         frame = frame[frame["tweet_id"].isin(ids.ids)].reset_index(drop=True)

@@ -30,7 +30,7 @@ _NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed
 
 
 class SandboxSource(ApiSource):
-    """The sandbox: a running one if the environment names it, or else one of its own.
+    """The sandbox: the one that the environment names, or else a new one.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class SandboxSource(ApiSource):
     world
         A sentence that names the world.
     pinned
-        Whether that world was chosen; its sentence is then among the notes of the metrics.
+        Whether that world was chosen. Then the notes of the metrics include its sentence.
     """
 
     name = "sandbox"
@@ -61,7 +61,7 @@ class SandboxSource(ApiSource):
         self.url = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
         if options or not is_loopback(self.url) or not _is_sandbox(self.url):
-            # Imported here for start-up time: people with keys need not load the sandbox.
+            # Imported here for start-up time: runs on the API do not need the sandbox.
             from engagement_nb.sandbox import Sandbox, Settings
 
             known = [field.name for field in fields(Settings)]
@@ -75,7 +75,7 @@ class SandboxSource(ApiSource):
             except (TypeError, ValueError) as error:
                 raise InputError(f"The sandbox cannot start: {error}") from error
             self.url = self._sandbox.url
-            # A source that is dropped without being closed gives its port back.
+            # A source that is dropped without being closed must free its port.
             weakref.finalize(self, self._sandbox.stop).atexit = False
         everybody = sandbox_profiles(self.url)
         names = [profile] if isinstance(profile, str) else profile

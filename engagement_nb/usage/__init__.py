@@ -1,8 +1,8 @@
-"""Handles queried this billing month: the count that a contract limits.
+"""Handles queried in each billing month.
 
 A contract can limit the unique handles per billing month: the authenticated users who own the
-Tweets queried. The API has no endpoint for the count and never blocks; an overage is billed. So
-the count is kept here, in a `Ledger` shared by all runs of a user, or of a team on shared storage.
+queried Tweets. The API does not report the count and does not block; an overage is billed. So
+this package keeps the count in a `Ledger`, which all runs of a user or a team share.
 """
 
 from engagement_nb.errors import HandlesWarning

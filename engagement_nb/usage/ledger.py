@@ -1,12 +1,12 @@
-"""The ledger of handles, and what a contract says about them.
+"""The ledger of handles, and the contract that limits them.
 
 A ledger is a folder of tiny files that are created once and never changed, one per day (in the
 contract's time zone) and user::
 
     live/2026-11-23/12345      sandbox/...      settings.json
 
-The name alone is the record. So writers need no lock, a killed writer loses nothing that it has
-written, two writers of the same record make one file, and any fsspec address will do.
+The name alone is the record. So writers need no lock, a killed writer loses no record that it has
+written, two writers of the same record make one file, and any fsspec address works.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ENV_LEDGER = "ENGAGEMENT_LEDGER"
-"""Environment variable: folder or fsspec address of the ledger, if not the default."""
+"""Environment variable: folder or fsspec address of the ledger, instead of the default."""
 
 COLUMNS = ["day", "user_id", "handle", "first_queried", "sandbox"]
 """Columns of a ledger's records, and of its CSV export."""
@@ -52,15 +52,14 @@ _RECORD = re.compile(rf"(live|sandbox)/(\d{{4}}-\d\d-\d\d)/({USER.pattern})", re
 
 @dataclass(frozen=True)
 class Contract:
-    """What a contract says about handles.
+    """The terms of a contract about handles.
 
     Parameters
     ----------
     handles
-        Unique handles a billing month; None where it is not limited or not known.
+        Unique handles per billing month; None if they are not limited, or not known.
     day
-        Day of the month on which a billing month begins; in months that are shorter, their
-        last day.
+        Day of the month on which a billing month begins; the last day in shorter months.
     zone
         Time zone in which that day begins.
     """
@@ -72,11 +71,11 @@ class Contract:
     def __post_init__(self) -> None:
         if self.handles is not None and self.handles < 1:
             raise InputError(
-                f"A contract of {self.handles} handles makes no sense.", advice="Give 1 or more."
+                f"A contract cannot have {self.handles} handles.", advice="Give 1 or more."
             )
         if not 1 <= self.day <= 31:
             raise InputError(
-                f"{self.day} is no day of a month.", advice="Give 1 to 31, as in the contract."
+                f"{self.day} is not a day of a month.", advice="Give 1 to 31, as in the contract."
             )
         try:
             ZoneInfo(self.zone)
@@ -87,11 +86,11 @@ class Contract:
             ) from None
 
     def day_of(self, moment: datetime) -> date:
-        """The calendar day of a moment, in the contract's zone; naive moments are UTC."""
+        """The calendar day of a moment in the contract's zone. Naive moments are in UTC."""
         return as_utc(moment).astimezone(ZoneInfo(self.zone)).date()
 
     def month_of(self, day: date) -> tuple[date, date]:
-        """First day of the billing month that a day is in, and first day of the next one."""
+        """First day of the billing month that contains a day, and of the next one."""
         month = day.year * 12 + day.month - 1
         begins = self._begins(month)
         if day < begins:
@@ -105,7 +104,7 @@ class Contract:
 
 @dataclass(frozen=True)
 class Check:
-    """What a fetch would do to this billing month's count.
+    """The effect of a fetch on the count of this billing month.
 
     Parameters
     ----------
@@ -114,7 +113,7 @@ class Check:
     added
         User ids that the fetch would add.
     contracted
-        The contract's number, or None.
+        The contract's number of handles, or None.
     """
 
     before: int
@@ -129,8 +128,8 @@ class Check:
 
     @property
     def sentence(self) -> str:
-        """What a person must know before the fetch; one sentence or two."""
-        # A plan counts everybody who may own a Tweet of unknown owner, hence "up to".
+        """The effect in one or two sentences."""
+        # A plan counts all possible owners of Tweets whose owner is unknown, hence "up to".
         handles = {0: "0 handles", 1: "1 handle"}.get(
             len(self.added), f"up to {len(self.added):,} handles"
         )
@@ -139,7 +138,7 @@ class Check:
             return f"{text}."
         if self.over:
             return (
-                f"{text}: {self.after:,} where the contract has {self.contracted:,}."
+                f"{text}: {self.after:,}, but the contract has {self.contracted:,}."
                 " The overage is billed; the API does not stop it."
             )
         return f"{text}: {self.after:,} of {self.contracted:,}."
@@ -198,7 +197,7 @@ class Ledger:
 
     @cached_property
     def _recording(self) -> Contract:
-        """The contract that records are made under: read once, not for each of thousands."""
+        """The contract for new records. It is read once, not for each of thousands."""
         return self.contract
 
     def record(
@@ -208,17 +207,17 @@ class Ledger:
         *,
         sandbox: bool = False,
     ) -> None:
-        """Record users whose Tweets are queried; recording them again changes nothing.
+        """Record users whose Tweets are queried. Recording them again changes nothing.
 
         Parameters
         ----------
         users
-            User ids, or a mapping of user ids to handles or names. An unknown id may be
+            User ids, or a mapping of user ids to handles or names. An unknown id can be
             written as "@handle".
         when
             The moment of the query; by default now.
         sandbox
-            Whether the sandbox was queried, which is counted apart.
+            Whether the sandbox was queried, whose count is separate.
 
         Raises
         ------
@@ -246,16 +245,16 @@ class Ledger:
         Parameters
         ----------
         profile
-            Whose user tokens got a response with data.
+            The profile whose user tokens got a response with data.
         """
         try:
             self.record({user_of(profile): profile.name}, sandbox=profile.hosts.sandbox)
         except Exception as error:
-            # The response is paid for, so no error of any file system may lose it.
+            # The response is paid for, so an error of a file system must not lose it.
             _log.warning("The handle %s is not counted: %s", profile.name, error)
 
     def records(self) -> pd.DataFrame:
-        """All records, by day and user.
+        """Read all records, sorted by day and user.
 
         Returns
         -------
@@ -287,7 +286,7 @@ class Ledger:
         return frame.sort_values(["sandbox", "day", "user_id"], ignore_index=True)
 
     def users(self, first: date, after: date, *, sandbox: bool = False) -> set[str]:
-        """User ids queried from a day on, until the day before another."""
+        """User ids queried from the first day until the day before ``after``."""
         kind = _KINDS[sandbox]
         days = [name for name in self._store.names(kind) if (day := _day(name))
                 and first <= day < after]  # fmt: skip
@@ -302,13 +301,13 @@ class Ledger:
         when: datetime | None = None,
         sandbox: bool = False,
     ) -> Check:
-        """Tell what a fetch would do to this billing month's count; records nothing.
+        """Compute the effect of a fetch on this billing month's count. Records nothing.
 
         Parameters
         ----------
         users
             User ids of the owners that the fetch would count for, or a mapping of them to
-            handles, as in ``Plan.signers``. Users recorded by handle alone count once.
+            handles, as in ``Plan.signers``. A user who is recorded by handle alone counts once.
         max_handles
             The limit for this billing month.
         when
@@ -341,8 +340,8 @@ class Ledger:
         if max_handles is not None and new and check.after > max_handles:
             raise InputError(
                 f"{check.sentence.rstrip('.')}, over the limit of {max_handles:,} (max_handles);"
-                " nothing was asked.",
-                advice="Fetch fewer owners' Tweets, or raise the limit.",
+                " nothing was requested.",
+                advice="Fetch the Tweets of fewer owners, or raise the limit.",
             )
         return check
 
@@ -353,7 +352,7 @@ class Ledger:
         max_handles: int | None = None,
         sandbox: bool = False,
     ) -> str:
-        """Check users before a fetch: refuse over a limit, warn over the contract.
+        """Check users before a fetch: refuse it over a limit, and warn over the contract.
 
         Parameters
         ----------
@@ -363,7 +362,7 @@ class Ledger:
         Returns
         -------
         str
-            The text of the warning; empty without one.
+            The text of the warning; "" without one.
 
         Raises
         ------
@@ -388,7 +387,7 @@ class Ledger:
         return text
 
     def ensure_writable(self) -> None:
-        """Make sure that handles can be recorded: without that, no limit would hold.
+        """Make sure that handles can be recorded. Otherwise a limit could not be kept.
 
         Raises
         ------
@@ -402,19 +401,19 @@ class Ledger:
         except Exception as error:
             what = error.what if isinstance(error, DatasetError) else type(error).__name__
             raise InputError(
-                f"The handles cannot be counted, so a limit would not hold; nothing was asked."
+                "Handles cannot be counted, so a limit could not be kept; nothing was requested."
                 f" {what}",
                 advice=f"Check the environment variable {ENV_LEDGER}.",
             ) from None
 
 
 def user_of(profile: Profile) -> str:
-    """The user that a profile's tokens count for: the id, or "@" and the profile's name."""
+    """The user of a profile's tokens: the id, or "@" and the profile's name."""
     return profile.user_id or "@" + re.sub(r"\W", "_", profile.name, flags=re.ASCII)[:20].lower()
 
 
 def canonical_ids(users: Iterable[str], named: Iterable[tuple[str, str]]) -> list[str]:
-    """The users; an "@handle" becomes the user id that a pair of id and handle has for it."""
+    """The users, with each "@handle" replaced by its user id if a pair in ``named`` has it."""
     ids = {f"@{handle.lower()}": user for user, handle in named if handle and user[:1] != "@"}
     return [ids.get(user.lower(), user) for user in users]
 
@@ -424,14 +423,14 @@ def _with_handles(users: Mapping[str, str] | Iterable[str]) -> Mapping[str, str]
 
 
 def _day(text: str) -> date | None:
-    """The day that a folder is named for; None for a folder with another name."""
+    """The day in a folder's name; None for a folder with another name."""
     with contextlib.suppress(ValueError):
         return date.fromisoformat(text)
     return None
 
 
 def _details(content: bytes, path: str) -> tuple[str, str | None]:
-    """Handle and moment of a record. A record that was cut off still counts, by its name."""
+    """Handle and moment of a record. A damaged record still counts, by its name."""
     try:
         about = decode_record(content, path)
     except DatasetError as error:

@@ -1,4 +1,4 @@
-"""Billing months, counted from the records of a ledger."""
+"""Handles of each billing month, counted from the records of a ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Usage:
     Parameters
     ----------
     contract
-        What the contract says.
+        The contract's terms.
     begins, ends
         First and last day of this billing month, in the contract's zone.
     today
@@ -36,15 +36,15 @@ class Usage:
         One row per billing month, the latest first: ``begins``, ``ends``, ``handles``, ``new``
         (in no earlier month).
     by_day
-        Handles of this billing month so far, by days since its beginning.
+        Cumulative handles of this billing month, by days since its beginning.
     before
-        The same for the billing month before; empty if it has none.
+        The same for the billing month before; empty without records.
     forecast
         Expected handles at the end of this billing month.
     forecast_from
         How the forecast was made, in words.
     sandbox
-        Whether it is the sandbox's count.
+        Whether the count is of the sandbox.
     """
 
     contract: Contract
@@ -66,7 +66,7 @@ class Usage:
 
     @property
     def left(self) -> int | None:
-        """Handles left in the contract, negative if over; None without a number."""
+        """Handles left in the contract, negative if over; None without a limit."""
         return None if self.contract.handles is None else self.contract.handles - self.count
 
     @property
@@ -129,16 +129,16 @@ class Usage:
 def summarize_usage(
     ledger: Ledger | None = None, when: datetime | None = None, *, sandbox: bool = False
 ) -> Usage:
-    """Count the handles of this billing month and the past ones.
+    """Count the handles of this billing month and of earlier ones.
 
     Parameters
     ----------
     ledger
-        Whose records; by default the user's own.
+        The ledger; by default the user's own.
     when
         The present moment; by default now.
     sandbox
-        Whether to count what was asked of the sandbox instead.
+        Whether to count queries of the sandbox instead.
 
     Returns
     -------
@@ -146,9 +146,9 @@ def summarize_usage(
 
     Notes
     -----
-    The forecast expects every handle of last month again, and new handles at the rate of the
-    past months for the days that are left. Without a past month, the handles of this month's
-    first day on record are expected, and new ones at their rate since then.
+    The forecast expects every handle of the last month again, and new handles at the rate of the
+    past months for the days that are left. Without a past month, it expects the handles of this
+    month's first day on record, and new ones at the rate since then.
     """
     ledger = ledger or Ledger()
     contract = ledger.contract
@@ -211,14 +211,14 @@ def _forecast(
 ) -> tuple[int, str]:
     left = (ends - today).days
     if len(last):
-        # The first month on record has none before it, so all its handles would be new.
+        # In the first month on record, all handles would be new.
         past = months.iloc[1:-1]
         days = (past["ends"] - past["begins"]).map(lambda span: span.days + 1).sum()
         rate = past["new"].sum() / days if days else 0.0
         expected = len({*mine["user_id"], *last["user_id"]}) + rate * left
         return round(expected), "last month's handles again, and new ones as before"
     if mine.empty:
-        return 0, "nothing to go by"
+        return 0, "no records"
     opened = mine["first_day"].min()
     new = int((mine["first_day"] > opened).sum())
     rate = new / (today - opened).days if new else 0.0
@@ -226,12 +226,12 @@ def _forecast(
 
 
 def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger:
-    """A ledger in memory with four billing months of made-up use, recorded as the sandbox's.
+    """Make a ledger in memory with four billing months of made-up use of the sandbox.
 
     Parameters
     ----------
     when
-        The moment at which it ends; by default now.
+        The last moment of the use; by default now.
     contracted
         The contract's number of handles.
     """
@@ -243,7 +243,7 @@ def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger
     clients = list(accounts)[:30]
     for back in range(115, -1, -1):
         day = now - timedelta(days=back)
-        # Once a week a report on all clients, and on some days a query about a new one.
+        # A report on all clients once a week, and a query about a new one on some days.
         asked = list(clients) if back % 7 == 0 else draw.sample(clients, 2)
         if draw.random() < 0.35 and len(clients) < len(accounts):
             clients.append(list(accounts)[len(clients)])

@@ -1,4 +1,4 @@
-"""A ledger as CSV, and CSV into a ledger."""
+"""Export a ledger as CSV, and import CSV into a ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
     Parameters
     ----------
     ledger
-        Whose records.
+        The ledger.
     target
         Path of the file, or an open text file.
 
@@ -43,12 +43,12 @@ def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:
 
 
 def import_csv(ledger: Ledger, source: str | Path) -> int:
-    """Record the rows of a CSV file; rows that the ledger has already change nothing.
+    """Record the rows of a CSV file. Rows that the ledger already has change nothing.
 
     Parameters
     ----------
     ledger
-        Where to record them.
+        The ledger that gets the records.
     source
         A file with the columns ``user_id`` (or ``handle``) and ``first_queried`` (a moment, by
         default UTC) or ``day`` (in the contract's zone); ``sandbox`` is optional.
@@ -69,8 +69,8 @@ def import_csv(ledger: Ledger, source: str | Path) -> int:
     columns = {name.strip().lower() for name in reader.fieldnames or ()}
     if not ({"user_id", "handle"} & columns and {"day", "first_queried"} & columns):
         raise InputError(
-            f"{path} lacks columns: needed are user_id (or handle) and day (or first_queried).",
-            advice="engagement-nb usage --export writes a file of that form.",
+            f"{path} lacks columns: it needs user_id (or handle) and day (or first_queried).",
+            advice="engagement-nb usage --export writes such a file.",
         )
     contract = ledger.contract
     rows = [
@@ -89,7 +89,7 @@ def _row(row: dict[str, str], where: str, contract: Contract) -> tuple[str, str,
     if not USER.fullmatch(user):
         raise InputError(
             f'{where}: "{user}" is not a user id.',
-            advice="Give the digits of the id; nothing of the file was recorded.",
+            advice="Give the digits of the id. No row of the file was recorded.",
         )
     given = row.get("first_queried") or row.get("day", "")
     try:
@@ -100,6 +100,6 @@ def _row(row: dict[str, str], where: str, contract: Contract) -> tuple[str, str,
     except ValueError:
         raise InputError(
             f'{where}: "{given}" is not a date.',
-            advice="Give it as 2026-11-23; nothing of the file was recorded.",
+            advice="Give it as 2026-11-23. No row of the file was recorded.",
         ) from None
     return user, handle, moment, row.get("sandbox", "").lower() in ("true", "1", "yes")

@@ -1,4 +1,4 @@
-"""``engagement-nb auth``: what is there, what it can do, and what to do about the rest."""
+"""``engagement-nb auth``: which tokens are stored, what works, and what to do otherwise."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def checks_in(result: Result) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("command", ["status", "check"])
-def test_without_keys_the_sandbox_is_named_and_nothing_is_wrong(
+def test_without_keys_the_sandbox_is_named_and_nothing_fails(
     run: Callable[..., Result], command: str
 ) -> None:
     result = run(command)
@@ -49,14 +49,14 @@ def test_without_keys_the_sandbox_is_named_and_nothing_is_wrong(
     assert json.loads(run(command, "--json").stdout)["profiles"] == []
 
 
-def test_status_tells_which_tokens_are_there(run: Callable[..., Result], sandbox: Sandbox) -> None:
+def test_status_lists_the_stored_tokens(run: Callable[..., Result], sandbox: Sandbox) -> None:
     env = dict(sandbox.env)
     del env[TOKEN_VARIABLES["bearer_token"]], env[TOKEN_VARIABLES["access_token"]]
     result = run("status", env=env)
     assert result.exit_code == 0
     lines = {" ".join(line.split()) for line in result.stdout.splitlines()}
     assert {
-        "consumer key there",
+        "consumer key stored",
         "access token missing",
         "bearer token fetched when needed",
     } <= lines
@@ -100,7 +100,7 @@ def test_check_with_a_tweet_tries_the_three_endpoints(
     assert "another user's Tweets" in result.stdout
 
 
-def test_check_says_cause_and_next_step(
+def test_check_names_the_cause_and_the_next_step(
     run: Callable[..., Result], make_sandbox: MakeSandbox
 ) -> None:
     sandbox = make_sandbox(tweets=300, reasons="detailed")
@@ -121,7 +121,7 @@ def test_check_says_cause_and_next_step(
         ({"per_minute": 1}, "unknown"),
     ],
 )
-def test_check_tells_trouble_on_the_way_from_tokens_that_fail(
+def test_check_distinguishes_network_trouble_from_failing_tokens(
     run: Callable[..., Result], make_sandbox: MakeSandbox, options: dict[str, Any], outcome: str
 ) -> None:
     sandbox = make_sandbox(tweets=300, **options)
@@ -133,7 +133,7 @@ def test_check_tells_trouble_on_the_way_from_tokens_that_fail(
     assert [c["outcome"] for c in checks_in(result)] == [outcome, "not tried"]
 
 
-def test_tokens_that_are_missing_are_not_tried_and_no_failure(
+def test_missing_tokens_are_not_tried_and_are_no_failure(
     run: Callable[..., Result], make_sandbox: MakeSandbox
 ) -> None:
     sandbox = make_sandbox(tweets=300)
@@ -145,7 +145,7 @@ def test_tokens_that_are_missing_are_not_tried_and_no_failure(
 
 
 class Typing(io.RawIOBase):
-    """A person at the keyboard: each line is thought of when it is asked for."""
+    """A person at the keyboard: each line is computed when it is read."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self._lines = lines
@@ -159,10 +159,10 @@ class Typing(io.RawIOBase):
         return len(line)
 
 
-def test_login_asks_shows_and_stores(
+def test_login_asks_for_a_pin_and_stores_tokens(
     run: Callable[..., Result], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The PIN is read at the sandbox's page between two questions, as a person does."""
+    """The PIN is read from the sandbox's page between two questions, as a person would."""
     pages: list[str] = []
 
     def lines() -> Iterator[str]:
@@ -182,7 +182,7 @@ def test_login_asks_shows_and_stores(
     assert config_file().exists()
 
 
-def test_wrong_use_is_told(run: Callable[..., Result], sandbox: Sandbox) -> None:
+def test_wrong_use_is_explained(run: Callable[..., Result], sandbox: Sandbox) -> None:
     assert isinstance(run("check", "--tweet", "6.49E+17", env=sandbox.env).exception, InputError)
     unknown = run("check", "--profile", "nobody", env=sandbox.env).exception
     assert isinstance(unknown, CredentialsError)

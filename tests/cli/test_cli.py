@@ -1,4 +1,4 @@
-"""The command line itself: its table, its errors, its exit codes."""
+"""The command line: its table, its errors, its exit codes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from engagement_nb.errors import InputError, ReportError
 
 @pytest.fixture
 def say(monkeypatch):
-    """Put a command `say` into the table, that does what the test gives it."""
+    """Add a command `say` to the table that does what the test gives it."""
 
     def install(action):
         module = ModuleType("engagement_nb.cli.pretend")
@@ -48,8 +48,8 @@ def raising(error):
          "error: Address already in use. The port is in use: choose another one, or 0 for any"
          " free one.\n"),
         (OSError(errno.ENOSPC, "No space left on device", "x"), 1,
-         "error: x: No space left on device. The disk is full: make room and run the same command"
-         " again.\n"),
+         "error: x: No space left on device. The disk is full: make room, then rerun the"
+         " command.\n"),
         (KeyboardInterrupt(), 130, "\nerror: interrupted.\n"),
     ],
 )  # fmt: skip
@@ -64,21 +64,21 @@ def test_a_command_sets_its_own_exit_code(say):
     assert cli.run(["say"]) == 3
 
 
-def test_what_a_command_returns_without_a_code_is_done(say):
+def test_a_command_without_an_exit_code_ends_with_0(say):
     say(lambda: "something")
     assert cli.run(["say"]) == 0
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["say", "--nonsense"]])
-def test_wrong_use_is_exit_2_with_the_way_to_the_help(say, capsys, words):
+def test_wrong_use_is_exit_2_and_points_to_the_help(say, capsys, words):
     say(lambda: None)
     assert cli.run(words) == 2
     assert "--help" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no pseudo-terminals")
-def test_talk_on_a_terminal_breaks_between_words_only(tmp_path):
-    """Written to a file it is not broken at all: who searches for a sentence finds it."""
+def test_messages_on_a_terminal_are_wrapped_between_words(tmp_path):
+    """In a file they are not wrapped, so that a search finds a sentence."""
     command = [sys.executable, "-m", "engagement_nb", "usage", "--ledger", str(tmp_path)]
     environment = {**os.environ, "COLUMNS": "30"}
     plain = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -92,7 +92,7 @@ def test_talk_on_a_terminal_breaks_between_words_only(tmp_path):
     assert shown.split() == plain.stdout.split()
 
 
-def test_the_help_lists_every_command_that_is_not_hidden(capsys):
+def test_the_help_lists_every_command(capsys):
     assert cli.run(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name, (_, help_) in cli.COMMANDS.items() if help_)
@@ -100,7 +100,7 @@ def test_the_help_lists_every_command_that_is_not_hidden(capsys):
 
 
 @pytest.mark.parametrize("words", [["plan"], ["plan", "totals", "--ids"], ["report"]])
-def test_a_token_that_is_given_as_a_path_is_not_repeated(words, capsys, monkeypatch):
+def test_a_token_given_as_a_path_is_masked(words, capsys, monkeypatch):
     monkeypatch.setenv("TWITTER_BEARER_TOKEN", "planted-bearer-token")
     assert cli.run([*words, "planted-bearer-token"]) != 0
     told = capsys.readouterr()

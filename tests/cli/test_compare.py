@@ -26,7 +26,7 @@ def test_two_exports_are_compared_as_text_and_as_json(tmp_path, capsys):
 
 
 def test_two_periods_of_the_sandbox_are_compared_and_labelled(capsys, make_sandbox, monkeypatch):
-    """A period a side; a period for both would compare it with itself."""
+    """One period per side; one for both would compare it with itself."""
     for name, value in make_sandbox(tweets=200).env.items():
         monkeypatch.setenv(name, value)
     words = ["compare", "sandbox", "sandbox", "--period", "last 4 weeks", "--period", "last week"]

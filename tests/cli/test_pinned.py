@@ -13,6 +13,6 @@ def test_a_plan_for_a_pinned_world_ends_at_its_present(capsys: pytest.CaptureFix
     assert "2026-02-01 12:00 to 2026-03-01 12:00 UTC" in capsys.readouterr().out
 
 
-def test_a_moment_that_cannot_be_read_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_moment_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["plan", "totals", "--now", "soon"]) == 2
     assert "now must be an ISO 8601 moment, not 'soon'." in capsys.readouterr().err

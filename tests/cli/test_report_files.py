@@ -1,4 +1,4 @@
-"""`engagement-nb report FILE-OR-FOLDER`: what is refused before a report is begun."""
+"""`engagement-nb report FILE-OR-FOLDER`: what is refused before a report begins."""
 
 from __future__ import annotations
 

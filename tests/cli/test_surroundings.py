@@ -46,7 +46,7 @@ def shell(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
-    """The error, told once and without a traceback."""
+    """The error, shown once and without a traceback."""
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
     _, sentence = done.stderr.split("error: ")
@@ -57,7 +57,7 @@ def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
 def test_a_fetch_does_its_work_whichever_standard_stream_is_closed_or_full(
     shell, tmp_path, closed
 ) -> None:
-    """A file of the dataset never gets the number of a closed stream, and with it the talk."""
+    """A file of the dataset never gets the number of a closed stream, and its messages."""
     done = shell(f"{FETCH} --json {closed}")
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
@@ -72,7 +72,7 @@ def test_a_result_that_cannot_be_written_is_one_sentence_and_exit_1(shell, words
     assert "No space left on device" in one_sentence(done)
 
 
-def test_a_result_that_nobody_reads_to_its_end_is_no_error(shell) -> None:
+def test_a_closed_pipe_is_no_error(shell) -> None:
     done = shell("sandbox ids --tweets 200000 --accounts 1 --count 50000 | head -n 1")
     assert (done.stdout.count("\n"), done.stderr) == (1, "")
 
@@ -87,7 +87,7 @@ def test_a_result_that_nobody_reads_to_its_end_is_no_error(shell) -> None:
 def test_a_locale_that_is_not_utf_8_changes_no_figure_and_breaks_no_message(
     shell, tmp_path, locale
 ) -> None:
-    """Names of files, profiles and months may have letters that the terminal has not."""
+    """Names of files, profiles and months may have letters that the terminal lacks."""
     (tmp_path / ".env").write_text(
         "# für alle\nTWITTER_CONSUMER_KEY=k\nTWITTER_CONSUMER_SECRET=s\n", "utf-8"
     )
@@ -105,7 +105,7 @@ def test_a_locale_that_is_not_utf_8_changes_no_figure_and_breaks_no_message(
 
 
 def test_every_file_is_opened_with_its_encoding_named(shell, tmp_path) -> None:
-    """What a locale could decide, Python warns of when asked to."""
+    """Python warns on request about encodings that depend on the locale."""
     (tmp_path / "ids.txt").write_text("2089921203620459687\n", "utf-8")
     strict = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning"}
     for words in (f"{FETCH} --ids ids.txt", "usage --sandbox --export used.csv", "auth status"):
@@ -114,7 +114,7 @@ def test_every_file_is_opened_with_its_encoding_named(shell, tmp_path) -> None:
 
 
 def _bound_by_modes() -> None:
-    """Give up root's right to write everywhere, in the process that is started."""
+    """Drop root's right to write everywhere, in the started process."""
     change = ctypes.CDLL(None, use_errno=True).prctl
     for override in (1, 2):  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
         change(24, override, 0, 0, 0)  # PR_CAPBSET_DROP
@@ -142,8 +142,8 @@ def test_a_folder_that_is_read_only_is_one_sentence(tmp_path, words) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities")
-def test_a_state_folder_that_is_read_only_costs_sharing_and_nothing_else(tmp_path) -> None:
-    """The ledger is told of; the quota is paced within the process."""
+def test_with_a_read_only_state_folder_only_sharing_is_lost(tmp_path) -> None:
+    """The ledger's error is shown; the quota is paced within the process."""
     state = tmp_path / "state"
     state.mkdir(mode=0o500)
     with Sandbox(per_minute=600, tweets=60) as sandbox:
@@ -163,8 +163,10 @@ def test_a_state_folder_that_is_read_only_costs_sharing_and_nothing_else(tmp_pat
     assert (done.returncode, json.loads(done.stdout)["tweets"]) == (0, 5)
 
 
-def test_with_few_open_files_a_fetch_ends_whole_or_in_one_sentence(tmp_path, make_sandbox) -> None:
-    """And the same command completes it where more files may be open."""
+def test_with_few_open_files_a_fetch_completes_or_ends_in_one_sentence(
+    tmp_path, make_sandbox
+) -> None:
+    """The same command completes it when more files may be open."""
     sandbox = make_sandbox()
     ids = sandbox.ids("own", 400)
     (tmp_path / "ids.txt").write_text("\n".join(ids), "utf-8")
@@ -224,7 +226,7 @@ def test_a_signal_ends_a_fetch_with_its_exit_code_and_the_same_command_completes
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_a_served_sandbox_and_its_file_of_keys_goes(tmp_path, number) -> None:
+def test_a_signal_ends_a_served_sandbox_and_removes_its_file_of_keys(tmp_path, number) -> None:
     keys = tmp_path / "sandbox.env"
     process = subprocess.Popen(
         [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
@@ -264,7 +266,7 @@ def test_with_umask_0_nothing_that_is_shared_can_be_written_by_others(
     assert [p for p in made if p.stat().st_mode & 0o002] == []
 
 
-def test_no_home_and_no_temporary_folder_are_no_trouble(shell, tmp_path) -> None:
+def test_a_fetch_works_without_home_and_temporary_folder(shell, tmp_path) -> None:
     nowhere = {"HOME": "/nonexistent", "TMPDIR": "/nonexistent", "XDG_CONFIG_HOME": "",
                "ENGAGEMENT_CONFIG_DIR": "", "ENGAGEMENT_STATE_DIR": ""}  # fmt: skip
     for words in (FETCH, "auth status"):

@@ -1,4 +1,4 @@
-"""Sources: the sandbox, the API, export files and datasets are used alike."""
+"""Sources: the sandbox, the API, export files and datasets have the same methods."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def with_keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     return sandbox
 
 
-def test_three_lines_give_a_frame_to_trust() -> None:
+def test_three_lines_give_a_frame() -> None:
     source = connect("sandbox", tweets=2_000)
     ids = source.tweet_ids(count=50)
     metrics = source.totals(ids)
@@ -74,7 +74,7 @@ def test_the_sandbox_offers_a_sample_for_every_call() -> None:
         assert (recent.frame["time"] >= recent.about.start).all()
 
 
-def test_a_profile_of_the_sandbox_brings_its_own_tweets() -> None:
+def test_a_profile_of_the_sandbox_lists_its_own_tweets() -> None:
     with connect("sandbox", tweets=2_000, profile="sandbox_birch_2") as source:
         ids = source.tweet_ids(count=20)
         metrics = source.last_28_hours(ids)
@@ -116,12 +116,12 @@ def test_figures_from_this_machine_are_labelled_whatever_the_source_is_called(
 ) -> None:
     with connect("api") as source:
         assert source.totals(with_keys.ids("own", 3)).about.sandbox
-        with pytest.raises(InputError, match="cannot tell which"):
+        with pytest.raises(InputError, match="cannot list its Tweets"):
             source.totals()
 
 
 @pytest.mark.parametrize("kind", ["nowhere.csv", "apis", "no/such/folder"])
-def test_something_that_is_not_a_source_is_one_clear_error(kind: str) -> None:
+def test_an_unknown_source_is_one_clear_error(kind: str) -> None:
     with pytest.raises(InputError, match="no source"):
         connect(kind)
 
@@ -157,7 +157,7 @@ def test_a_misspelt_metric_in_a_cell_is_one_sentence_without_a_traceback(
     )
 
 
-def test_metrics_have_head_to_frame_and_to_csv_as_pandas_has(tmp_path: Path) -> None:
+def test_metrics_have_head_to_frame_and_to_csv_like_pandas(tmp_path: Path) -> None:
     with connect("sandbox", tweets=50) as source:
         metrics = source.totals()
     owned = Metrics(metrics.frame.assign(text="=1+1"), metrics.problems, metrics.about)
@@ -173,7 +173,7 @@ def test_metrics_have_head_to_frame_and_to_csv_as_pandas_has(tmp_path: Path) -> 
 
 
 def test_world_options_belong_to_the_sandbox_only() -> None:
-    with pytest.raises(InputError, match="seed: 'api' has no such options"):
+    with pytest.raises(InputError, match="'api' does not have the options seed"):
         connect("api", seed=3)
     with pytest.raises(InputError, match=r"has no option colour\. It has: seed"):
         connect("sandbox", colour="red")
@@ -218,11 +218,11 @@ def test_an_export_file_is_a_source(tmp_path: Path) -> None:
         assert list(some.problems["reason"]) == ["not in this source"]
         with pytest.raises(InputError, match="no figures of a period"):
             source.historical()
-        with pytest.raises(InputError, match="has no app_opens"):
+        with pytest.raises(InputError, match="does not have app_opens"):
             source.totals(metrics=["app_opens"])
 
 
-def test_gathering_takes_the_most_telling_figures_and_totals_beside_them(tmp_path: Path) -> None:
+def test_gather_returns_the_most_detailed_figures_and_totals(tmp_path: Path) -> None:
     with connect("sandbox", tweets=2_000, dataset=tmp_path / "ds") as source:
         ids = source.tweet_ids(count=5)
         figures, totals = source.gather(ids, by="hour")
@@ -254,7 +254,7 @@ def ids_file(tmp_path: Path, ids: list[str]) -> str:
     return str(path)
 
 
-def test_plan_tells_the_price_and_spends_nothing(
+def test_plan_shows_the_price_and_sends_nothing(
     with_keys: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = with_keys.requests_seen.total()
@@ -290,7 +290,7 @@ def test_fetch_writes_a_dataset_and_says_what_is_missing(
 
 
 @pytest.mark.parametrize("by", ["day", None])
-def test_a_part_of_the_period_that_the_api_refuses_is_missing(
+def test_a_refused_part_of_the_period_is_missing(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], by: str | None,
 ) -> None:  # fmt: skip
@@ -340,7 +340,7 @@ def test_an_interrupted_fetch_resumes(
     assert run(arguments) == 1
     talk = capsys.readouterr().err
     assert "30 Tweets: not authenticated" in talk
-    assert "Run the same command again" in talk
+    assert "Rerun the command" in talk
     sandbox.service.keys.restore()
     before = sandbox.requests_seen["28hr"]
     assert run(arguments) == 0
@@ -350,7 +350,7 @@ def test_an_interrupted_fetch_resumes(
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
 
-def test_totals_of_dead_user_tokens_are_not_taken_for_those_of_another_user(
+def test_totals_of_expired_user_tokens_are_not_fetched_as_another_user(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -389,7 +389,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_resume(
     file = ids_file(tmp_path, with_keys.ids("own", 3))
     assert run(["fetch", "totals", "--ids", file, "-o", str(tmp_path / "ds")]) == 130
     talk = capsys.readouterr().err
-    assert f"What was finished is kept in {tmp_path / 'ds'}. Run the same command again" in talk
+    assert f"Finished requests are kept in {tmp_path / 'ds'}. Rerun the command" in talk
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_resume(
         (["plan", "totals", "--max-handles", "-1"], 2, "not in the range"),
         (["plan", "totals", "--ids", ""], 2, "'--ids': it is empty"),
         (["fetch", "totals", "-o", ""], 2, "'-o' / '--out': it is empty"),
-        (["fetch", "totals", "-o", "memory://x"], 2, "gone when the command ends"),
+        (["fetch", "totals", "-o", "memory://x"], 2, "lost when the command ends"),
         (
             ["fetch", "totals", "-o", "dir:///tmp/x"],
             1,

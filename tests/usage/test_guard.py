@@ -1,4 +1,4 @@
-"""The guard of handles: a source, a command and a batch warn or refuse before they ask."""
+"""The guard of handles: a source, a command and a batch warn or refuse before a request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 @pytest.fixture
 def contract_of_one(keys: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    """A contract of one handle that is used up, and counts what the sandbox is asked."""
+    """A used-up contract of one handle, and the number of the sandbox's requests."""
     # The sandbox is counted apart and never billed: only live figures go over a contract.
     monkeypatch.setattr("engagement_nb.client.hosts.Hosts.sandbox", False)
     ledger = Ledger()
@@ -43,7 +43,7 @@ def contract_of_one(keys: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     return ledger
 
 
-def test_a_source_refuses_to_go_beyond_max_handles_before_it_asks(keys: Sandbox) -> None:
+def test_a_source_refuses_to_exceed_max_handles_before_its_first_request(keys: Sandbox) -> None:
     seen = keys.requests_seen.total()
     with connect("api", profile="default", max_handles=1) as source:
         assert len(source.totals(keys.ids("own", 3))) == 3
@@ -51,7 +51,9 @@ def test_a_source_refuses_to_go_beyond_max_handles_before_it_asks(keys: Sandbox)
     assert asked > seen
     with (
         connect("api", profile="two", max_handles=1) as source,
-        pytest.raises(InputError, match=r"nothing was asked\. Fetch fewer owners' Tweets"),
+        pytest.raises(
+            InputError, match=r"nothing was requested\. Fetch the Tweets of fewer owners"
+        ),
     ):
         source.historical(keys.ids("own", 3, 1))
     assert keys.requests_seen.total() == asked
@@ -71,10 +73,10 @@ def test_a_fetch_over_the_contract_warns_and_says_so_in_its_notes(
 ) -> None:
     with (
         connect("api", profile="two", dataset=dataset) as source,
-        pytest.warns(HandlesWarning, match="2 where the contract has 1"),
+        pytest.warns(HandlesWarning, match="2, but the contract has 1"),
     ):
         metrics = source.historical(keys.ids("own", 3, 1))
-    assert any("2 where the contract has 1" in note for note in metrics.about.notes)
+    assert any("2, but the contract has 1" in note for note in metrics.about.notes)
 
 
 def test_a_command_over_the_contract_warns_once(
@@ -84,7 +86,7 @@ def test_a_command_over_the_contract_warns_once(
     fetch = ["fetch", "totals", "--source", "api", "--profile", "two", "--ids", "ids.txt"]
     assert run([*fetch, "-o", "data"]) == 0
     told = capsys.readouterr().err
-    assert told.count("2 where the contract has 1") == 1
+    assert told.count("2, but the contract has 1") == 1
     assert "UserWarning" not in told
 
 
@@ -104,7 +106,7 @@ def test_a_batch_checks_the_owners_of_its_whole_manifest_before_its_first_reques
         (tmp_path / "manifest.csv").write_text("\n".join(rows))
         run(["batch", "manifest.csv", "-o", "out", "--workers", "1", "--no-progress"])
     told = capsys.readouterr().err
-    assert told.count("This adds up to 2 handles to the 1 of this billing month: 3 where") == 1
-    assert told.count("where the contract has") == 1
+    assert told.count("This adds up to 2 handles to the 1 of this billing month: 3, but") == 1
+    assert told.count("the contract has") == 1
     state = json.loads((tmp_path / "out" / "batch.json").read_text())
     assert len(state["fetched"]) == 3

@@ -1,4 +1,4 @@
-"""The count of handles: nothing lost, nothing counted twice, months where the contract has them."""
+"""The count of handles: none lost, none counted twice, in the months of the contract."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_every_day_is_in_exactly_one_billing_month():
             day += timedelta(days=1)
 
 
-def test_a_query_on_either_side_of_the_border_counts_in_both_months(ledger):
+def test_queries_before_and_after_a_month_begins_count_in_both_months(ledger):
     ledger.contract = Contract(handles=5, zone="America/Los_Angeles")
     ledger.record(["1"], at("2026-12-01T07:59:59"))
     ledger.record(["1"], at("2026-12-01T08:00:00"))
@@ -102,7 +102,7 @@ def test_a_query_on_either_side_of_the_border_counts_in_both_months(ledger):
     assert found.left == 4
 
 
-def test_changing_the_contract_s_day_counts_the_records_anew(ledger):
+def test_changing_the_contract_s_day_recounts_the_records(ledger):
     ledger.record(["1"], at("2026-11-05T12:00:00"))
     ledger.record(["2"], at("2026-11-20T12:00:00"))
     assert summarize_usage(ledger, NOW).count == 2
@@ -137,14 +137,14 @@ def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(led
     assert summarize_usage(ledger, at("2026-11-20T12:00:00")).forecast == 7
 
 
-def test_an_empty_ledger_is_a_count_of_none(ledger):
+def test_an_empty_ledger_counts_0(ledger):
     found = summarize_usage(ledger, NOW)
     assert (found.count, found.forecast) == (0, 0)
     assert found.plot().get_label()
     assert found._repr_html_()
 
 
-def test_a_fetch_is_checked_before_it_goes_over(ledger):
+def test_a_fetch_is_checked_against_contract_and_limit(ledger):
     ledger.contract = Contract(handles=3)
     ledger.record(["1", "2"], NOW)
     fine = ledger.check(["1", "3"], when=NOW)
@@ -152,16 +152,18 @@ def test_a_fetch_is_checked_before_it_goes_over(ledger):
     over = ledger.check(["3", "4"], when=NOW)
     assert over.over
     assert "adds up to 2 handles" in over.sentence
-    assert "4 where the contract has 3" in over.sentence
+    assert "4, but the contract has 3" in over.sentence
     assert ledger.check(["1", "2"], when=NOW).added == ()
     assert ledger.check(["9"] * 3, when=NOW, sandbox=True).contracted is None
-    with pytest.raises(InputError, match=r"over the limit of 3 \(max_handles\); nothing was asked"):
+    with pytest.raises(
+        InputError, match=r"over the limit of 3 \(max_handles\); nothing was requested"
+    ):
         ledger.check(["3", "4"], max_handles=3, when=NOW)
     assert ledger.check(["1"], max_handles=1, when=NOW).after == 2
     assert summarize_usage(ledger, NOW).count == 2
 
 
-def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, monkeypatch):
+def test_a_fetch_records_only_the_owner_of_the_returned_tweets(tmp_path, monkeypatch):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path))
     with connect("sandbox", tweets=2000) as source:
         source.totals(source.tweet_ids("others", 5), metrics=["favorites"])
@@ -176,7 +178,7 @@ def test_a_fetch_enters_the_owner_whose_tweets_came_and_nobody_else(tmp_path, mo
     assert summarize_usage().count == 0
 
 
-def test_an_answer_is_not_lost_because_it_cannot_be_counted(tmp_path, monkeypatch, caplog):
+def test_a_response_is_kept_if_its_handle_cannot_be_recorded(tmp_path, monkeypatch, caplog):
     (tmp_path / "ledger").write_text("a file where the folder should be")
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     with connect("sandbox", tweets=2000) as source:
@@ -184,7 +186,7 @@ def test_an_answer_is_not_lost_because_it_cannot_be_counted(tmp_path, monkeypatc
     assert "is not counted" in caplog.text
 
 
-def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys, sandbox):
+def test_a_fetch_warns_and_refuses_before_its_first_request(tmp_path, monkeypatch, capsys, sandbox):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -193,14 +195,14 @@ def test_a_fetch_warns_and_refuses_before_it_asks(tmp_path, monkeypatch, capsys,
     seen = sandbox.requests_seen["totals"]
     assert run(["plan", *asked]) == 2
     assert run(["fetch", *asked, "-o", str(tmp_path / "data")]) == 2
-    assert "over the limit of 0 (max_handles); nothing was asked" in capsys.readouterr().err
+    assert "over the limit of 0 (max_handles); nothing was requested" in capsys.readouterr().err
     assert sandbox.requests_seen["totals"] == seen
     assert run(["plan", *asked[:-2]]) == 0
     assert "adds up to 3 handles" in capsys.readouterr().out
 
 
-def test_who_is_on_record_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, capsys, sandbox):
-    """What a fetch is checked against is what `usage` shows, whichever name the record has."""
+def test_a_user_recorded_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, capsys, sandbox):
+    """A fetch is checked against the count that `usage` shows, whichever name the record has."""
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -223,23 +225,23 @@ def test_who_is_on_record_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, 
 
 
 def test_a_limit_needs_a_ledger_that_can_be_written(tmp_path, monkeypatch, capsys):
-    """What is not counted would stay under any limit for ever."""
+    """Uncounted handles would never reach a limit."""
     (tmp_path / "ledger").write_text("a file where the folder should be")
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     asked = ["fetch", "totals", "-o", str(tmp_path / "data"), "--max-handles", "9"]
     assert run(asked) == 2
     told = capsys.readouterr().err
     assert "cannot be written to: File exists" in told
-    assert "nothing was asked" in told
+    assert "nothing was requested" in told
     assert not (tmp_path / "data").exists()
 
 
-def test_looking_whether_a_ledger_can_be_written_leaves_nothing_there(ledger):
+def test_checking_whether_a_ledger_is_writable_leaves_no_file(ledger):
     ledger.ensure_writable()
     assert ledger._store.find() == []
 
 
-def test_a_record_that_a_kill_cut_off_still_counts(tmp_path):
+def test_a_record_that_was_cut_off_still_counts(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.record({"7": "ann"}, NOW)
     (tmp_path / "live" / "2026-11-23" / "7").write_bytes(b'{"hand')
@@ -297,7 +299,7 @@ def test_the_ledger_goes_to_csv_and_back(ledger, tmp_path):
     pd.testing.assert_frame_equal(other.records(), ledger.records())
 
 
-def test_a_hand_made_csv_with_handles_and_days_is_taken(tmp_path):
+def test_a_hand_made_csv_with_handles_and_days_is_imported(tmp_path):
     path = tmp_path / "mine.csv"
     path.write_text("Handle,Day\n@Ann,2026-11-03\nbob,2026-11-03\n\n", encoding="utf-8-sig")
     ledger = Ledger(tmp_path / "ledger")
@@ -309,13 +311,13 @@ def test_a_hand_made_csv_with_handles_and_days_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a,b\n1,2\n", "needed are user_id"),
+        ("a,b\n1,2\n", "it needs user_id"),
         ("user_id,day\n1,2026-11-03\nx y,2026-11-03\n", "row 3"),
         ("user_id,day\n1,yesterday\n", '"yesterday" is not a date'),
         ("user_id,first_queried\n1,99\n", '"99" is not a date'),
     ],
 )
-def test_a_csv_that_cannot_be_read_enters_nothing(tmp_path, text, words):
+def test_an_invalid_csv_records_nothing(tmp_path, text, words):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     ledger = Ledger(tmp_path / "ledger")
@@ -327,12 +329,12 @@ def test_a_csv_that_cannot_be_read_enters_nothing(tmp_path, text, words):
 @pytest.mark.parametrize(
     "wrong", [{"day": 0}, {"day": 32}, {"zone": "Mars/Olympus"}, {"zone": ""}, {"handles": 0}]
 )
-def test_contracts_that_make_no_sense_are_refused(wrong):
+def test_impossible_contracts_are_refused(wrong):
     with pytest.raises(InputError):
         Contract(**wrong)
 
 
-def test_what_is_no_user_id_is_refused(ledger):
+def test_an_invalid_user_id_is_refused(ledger):
     with pytest.raises(InputError, match="not a user id"):
         ledger.record(["../../etc"], NOW)
 
@@ -347,7 +349,7 @@ def test_the_ledger_is_the_user_s_own_unless_the_environment_says_otherwise(tmp_
         Ledger("nosuch://bucket")
 
 
-def test_settings_that_were_damaged_are_refused_in_a_sentence(tmp_path):
+def test_damaged_settings_are_refused_in_a_sentence(tmp_path):
     ledger = Ledger(tmp_path)
     (tmp_path / "settings.json").write_text("{")
     with pytest.raises(InputError, match="usage --contract"):
@@ -388,7 +390,7 @@ def test_records_of_a_newer_version_are_named_in_a_sentence(ledger):
 @pytest.mark.parametrize(
     "content", [b"[1]", b"\xff\xfe", b'{"handle": 5, "first_queried": {"a": 1}}', b'"text"', b"5"]
 )
-def test_odd_content_of_a_record_leaves_its_name_counted(ledger, content):
+def test_a_record_with_odd_content_still_counts(ledger, content):
     ledger.record({"7": "ann"}, NOW)
     ledger.record({"9": "bob"}, NOW.replace(microsecond=5))
     ledger._store.publish("live/2026-11-23/8", content)
@@ -397,7 +399,7 @@ def test_odd_content_of_a_record_leaves_its_name_counted(ledger, content):
     assert ledger.check(["8", "10"], when=NOW).added == ("10",)
 
 
-def test_folders_of_a_ledger_that_are_not_days_are_passed_over(tmp_path):
+def test_folders_of_a_ledger_that_are_not_days_are_ignored(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.record({"7": "ann"}, NOW)
     for name in ("live/2026-13-45/8", "live/notes/9", "live/2026-11-22/x y", "else/1"):
