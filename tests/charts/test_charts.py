@@ -28,7 +28,7 @@ def gap_of(source: str):
     return explore_gap(as_metrics(in_two_days(frame), source=source, by="day"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gap():
     return gap_of("export")
 

@@ -16,12 +16,12 @@ COLUMNS = ["metrics", "used_by", "pages", "read_on", "computable", "missing", "t
            "engagement_rate"]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def frame():
     return account()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def table(frame):
     return explore_gap(frame).definitions()
 

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from bs4 import BeautifulSoup
 
@@ -14,7 +15,7 @@ from engagement_nb.gap import explore_gap
 from tests.gap.accounts import COUNTED, account, as_metrics, in_two_days
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def frame() -> pd.DataFrame:
     return account()
 
@@ -386,6 +387,7 @@ def test_tables_by_tweet_have_integers_and_no_index(frame, tmp_path):
     gap.save_tables(tmp_path)
     tweets = pd.read_parquet(tmp_path / "tweets.parquet")
     assert {str(tweets[name].dtype) for name in gap.tweets.columns[2:]} == {"Int64"}
+    assert pq.read_schema(tmp_path / "tweets.parquet").names == [*tweets.columns]
     assert not [name for name in tweets.columns if "index" in str(name)]
     assert tweets.index.tolist() == [*range(400)]
     assert (tmp_path / "metrics.csv").read_text().startswith("metric,label,sum,verdict,")

@@ -23,7 +23,7 @@ NOW = datetime(2026, 9, 30, 12, tzinfo=UTC)
 START = datetime(2026, 9, 2, 12, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def gap():
     return explore_gap(as_metrics(account()))
 

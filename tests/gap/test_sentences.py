@@ -488,12 +488,6 @@ def one_more(gap: int) -> enb.Gap:
     return explored(LIKES + hidden, favorites=LIKES, bookmarks=BOOKMARKS * 0 + extra * (gap < 0))
 
 
-def bookmarked() -> enb.Gap:
-    """Three Tweets have one bookmark each, which is not counted, and one Tweet hides one."""
-    marks = (LIKES < 4).astype(int)
-    return explored(LIKES + (LIKES == 40), favorites=LIKES, bookmarks=marks)
-
-
 def test_a_single_interaction_is_said_as_such():
     """The least that can be hidden, above, below or outside is one."""
     said = one_more(1).reading("columns")
@@ -509,6 +503,14 @@ def test_a_single_interaction_is_said_as_such():
     assert (both.hidden, both.over_count) == (1, 3)
     assert "mixes two errors" in both.reading("columns")
     assert "mixes 1 hidden engagements with 3" in both.reading("meaning")
+    outside = explored(LIKES + HIDES, favorites=LIKES, bookmarks=(LIKES == 40).astype(int))
+    assert (outside.hidden, outside.over_count) == (90, 1)
+    assert "mixes two errors" in outside.reading("columns")
+    assert "mixes 90 hidden engagements with 1" in outside.reading("meaning")
+    assert all_told().reading("meaning") == (
+        "- Here engagements are the sum of likes.\n"
+        "- Report bookmarks beside engagements; do not add them."
+    )
 
 
 def lacking_one_of(tweets: int) -> enb.Gap:
@@ -540,6 +542,10 @@ def test_all_notes_on_the_figures_follow_each_other():
     assert gap.reading("figures") == (
         "40 Tweets, with 1 metric beside engagements. Promoted figures have columns of their own,"
         " which are ignored. Repeated rows ignored: 1."
+    )
+    assert hiding(source="sandbox", **WINDOW).reading("figures") == (
+        "40 Tweets, with 2 metrics beside engagements; the figures are made up by the sandbox,"
+        " which is not X. They count what happened from 2026-01-01 00:00 to 2026-01-29 00:00 UTC."
     )
     half = explored(LIKES, {"start": WINDOW["start"]}, favorites=LIKES)
     assert "They count what happened" not in half.reading("figures")
