@@ -292,8 +292,8 @@ def _notes(cells: Cells, file: ExportFile) -> Iterator[str]:
     if file.layout.checks:
         yield (
             "has a header in an unknown language, so it was read by position."
-            f" Checked: {file.layout.checks}. The order of likes, replies, reposts and clicks"
-            " among themselves cannot be checked"
+            f" Checked: {file.layout.checks}. Two swapped columns of metrics cannot be found if"
+            " engagements include both of them or neither"
         )
     if file.cut:
         yield (
