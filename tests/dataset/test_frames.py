@@ -107,6 +107,27 @@ def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
     assert listed["video_views"].to_pylist() == [None, None]
 
 
+def test_a_count_of_video_views_of_an_old_tweet_is_kept() -> None:
+    """Only the zero of an old video means that its views are unknown."""
+    groups = {OLD: {"video_views": "7"}}
+    table = response_table(groups, ("video_views",), limits=limits("totals", None, NOW))
+    assert table["video_views"].to_pylist() == [7]
+
+
+def test_a_metric_under_both_of_its_names_counts_under_the_new_one() -> None:
+    groups = {NEW: {"media_clicks": "5", "media_engagements": "6"}}
+    table = response_table(groups, ("media_engagements", "favorites"))
+    assert table.select(["media_engagements", "favorites"]).to_pylist() == [
+        {"media_engagements": 6, "favorites": None}
+    ]
+
+
+def test_a_tweet_without_a_series_leaves_the_next_one_in_the_table() -> None:
+    groups = {OLD: {"favorites": {}}, NEW: {"favorites": {"2026-11-21": "4"}}}
+    table = response_table(groups, ("favorites",), "day")
+    assert table["tweet_id"].to_pylist() == [NEW]
+
+
 def test_impressions_listed_as_unsupported_are_unknown_even_if_a_zero_is_sent() -> None:
     groups = {NEW: {"impressions": "0", "engagements": "0", "favorites": "1"}}
     table = response_table(
@@ -153,6 +174,16 @@ def test_a_series_begins_with_the_day_or_hour_of_posting(by: Any) -> None:
     assert frame["tweet_id"].value_counts()[tweet] == (3 if by == "day" else 50)
 
 
+@pytest.mark.parametrize("by", ["day", "hour"])
+def test_a_window_that_begins_within_a_day_has_the_rest_of_that_day(by: Any) -> None:
+    window = (datetime(2026, 11, 18, 5, tzinfo=UTC), WINDOW[1])
+    hours = {day: {f"{hour:02}": "1" for hour in range(5 * (day == DAYS[0]), 24)} for day in DAYS}
+    value: Any = hours if by == "hour" else dict.fromkeys(DAYS, "1")
+    table = response_table({OLD: {"favorites": value}}, ("favorites",), by, window=window)
+    first = pd.Timestamp(window[0]).floor("D" if by == "day" else "h")
+    assert (to_frame(table)["time"].min(), len(table)) == (first, 91 if by == "hour" else 4)
+
+
 @pytest.mark.parametrize("by", [None, "day"])
 def test_a_tweet_posted_after_the_window_has_no_row(by: Any) -> None:
     later = str(snowflake(WINDOW[1]))
@@ -173,8 +204,10 @@ def test_a_tweet_posted_after_the_window_has_no_row(by: Any) -> None:
     ],
 )
 def test_a_response_of_another_shape_is_retried(groups: Any) -> None:
-    with pytest.raises(ServerTroubleError, match="not shaped"):
+    with pytest.raises(ServerTroubleError, match="not shaped") as raised:
         response_table(groups, ("favorites",))
+    assert raised.value.tweet_ids == (NEW,)
+    assert raised.value.advice == "Run the same command again."
 
 
 @pytest.mark.parametrize("days", ["7", {"first": "7"}, {"2026-13-01": "7"}, ["7"]])
@@ -189,6 +222,23 @@ def test_a_sum_over_windows_is_unknown_if_any_part_is_unknown() -> None:
     )
     summed = sum_windows(table)
     assert summed["favorites"].to_pylist() == [3, None]
+
+
+def test_days_of_touching_windows_are_added_by_day_with_the_latest_reading() -> None:
+    """Hours of one day can come from two windows."""
+    first, second = datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC)
+    table = pa.table(
+        {
+            "tweet_id": ["1", "1", "1"],
+            "time": pa.array([first, second, second], TIME),
+            "favorites": pa.array([1, 2, 4], pa.int64()),
+            "read_at": pa.array([first, second, first], TIME),
+        }
+    )
+    summed = sum_windows(table)
+    assert summed["favorites"].to_pylist() == [1, 6]
+    assert summed["time"].to_pylist() == [first, second]
+    assert summed["read_at"].to_pylist() == [first, second]
 
 
 def test_a_sum_lacking_a_window_is_left_out_unless_the_tweet_was_not_posted_yet() -> None:
