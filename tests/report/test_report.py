@@ -138,7 +138,7 @@ def test_a_folder_that_cannot_be_written_to_is_an_error(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", [["report"], ["batch", "manifest.csv"]])
-@pytest.mark.parametrize(("out", "told"), [("", "it is empty"), ("memory://x", "is gone when")])
+@pytest.mark.parametrize(("out", "told"), [("", "it is empty"), ("memory://x", "is lost when")])
 def test_a_folder_that_would_be_lost_is_refused(capsys, command, out, told):
     """An empty name and a folder in memory have exit code 2."""
     assert cli.run([*command, "-o", out]) == 2

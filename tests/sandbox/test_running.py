@@ -246,7 +246,7 @@ def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> Non
     file.write_text("TWITTER_CONSUMER_KEY=real\n")
     code, _, talk = run("serve", "--port", "0", "--env-file", str(file))
     assert code == 2
-    assert "not a sandbox's" in talk
+    assert "is not from a sandbox" in talk
     assert file.read_text() == "TWITTER_CONSUMER_KEY=real\n"
     assert run("serve", "--env-file", str(tmp_path / "no" / "x.env"))[0] == 2
 
