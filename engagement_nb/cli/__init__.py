@@ -156,6 +156,8 @@ def _prepare_streams() -> None:
             # Otherwise the next opened file would get the closed stream's number, and printed
             # text would go into that file.
             handle = os.open(os.devnull, os.O_RDWR)
+            # Processes that this one starts need the same protection.
+            os.set_inheritable(handle, True)
             setattr(sys, name, os.fdopen(handle, mode, encoding="utf-8"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

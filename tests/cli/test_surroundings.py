@@ -279,3 +279,17 @@ def test_a_login_without_a_terminal_is_one_sentence(shell, sandbox, answers) -> 
     done = shell(f"auth login --no-open {answers}", **sandbox.env)
     assert done.returncode == 1
     one_sentence(done)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell that closes streams")
+def test_processes_that_a_command_starts_have_standard_streams_too() -> None:
+    """Otherwise their next open file would take the number of standard output."""
+    look = "import os; os.fstat(1); os.fstat(2)"
+    code = (
+        "import subprocess, sys; from engagement_nb import cli; cli._prepare_streams();"
+        f"sys.exit(subprocess.call([sys.executable, '-c', {look!r}]))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", code], check=False
+    )
+    assert done.returncode == 0
