@@ -81,6 +81,7 @@ def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
         "conf.json",
     ):
         assert f"engagement_nb/report/template/{name}" in names
+    assert "engagement_nb/report/jupyter/labconfig/default_setting_overrides.json" in names
     assert "engagement_nb/py.typed" in names
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.startswith("engagement_nb")} == set()

@@ -237,7 +237,7 @@ def lab_command(
     return [
         sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
-        # No requests to Jupyter's servers, and no question about news over the first view.
+        # No requests to Jupyter's servers.
         "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         *as_root, *more,
@@ -271,6 +271,9 @@ def open_lab(
     where = notebooks_folder() if here else working_folder(folder)
     print(f"JupyterLab on {where}", file=sys.stderr)
     command = lab_command(where, port=port, browser=browser, more=more)
+    # Its setting answers JupyterLab's question about news, which `news_url` does not.
+    settings = [str(Path(__file__).with_name("jupyter")), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
     if os.name == "posix":
         sys.stderr.flush()
         os.execv(command[0], command)  # noqa: S606 - so that Ctrl-C and signals are JupyterLab's
