@@ -102,6 +102,11 @@ class _Exporter(HTMLExporter):
             template_name=_TEMPLATE.name,
             extra_template_basedirs=[str(_TEMPLATE.parent)],
             exclude_anchor_links=True,
+            # The others do nothing here, and the notebook is validated after each.
+            default_preprocessors=[
+                "nbconvert.preprocessors.CoalesceStreamsPreprocessor",
+                "nbconvert.preprocessors.HighlightMagicsPreprocessor",
+            ],
         )
         # Hundreds of reports show the same code.
         self.register_filter("highlight_code", cache(Highlight2HTML(pygments_lexer="ipython3")))

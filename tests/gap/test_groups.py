@@ -11,7 +11,15 @@ from scipy import stats
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
-from engagement_nb.gap.groups import DRAWS, LEAST_GROUP, MANY, Units, holm, permutation_p
+from engagement_nb.gap.groups import (
+    DRAWS,
+    ENOUGH,
+    LEAST_GROUP,
+    MANY,
+    Units,
+    holm,
+    permutation_p,
+)
 from engagement_nb.gap.interval import share_interval
 from tests.gap.accounts import account, as_metrics, in_two_days
 
@@ -200,6 +208,19 @@ def test_the_smallest_p_value_is_one_in_two_thousand_and_the_largest_is_one():
     assert permutation_p(*[sample([1] * 30, [10] * 30)] * 2) == 1
 
 
+def test_a_test_ends_after_a_hundred_assignments_as_extreme_which_only_happens_above_five_percent():
+    """The p-value is then 100 divided by the number of assignments (Besag and Clifford 1991)."""
+    rng = np.random.default_rng(7)
+    hidden = rng.binomial(10, 0.3, 60)
+    groups = [sample(hidden[:30] + more, [20] * 30) for more in range(5)]
+    found = [permutation_p(group, sample(hidden[30:], [20] * 30)) for group in groups]
+    for p in found:
+        drawn = ENOUGH / p if p > 0.05 else p * (DRAWS + 1)
+        assert drawn == pytest.approx(round(drawn))
+        assert drawn <= DRAWS + 1
+    assert found[0] > 0.05 > found[-1]
+
+
 def test_two_equal_tweets_in_each_group_tie_with_every_assignment():
     """Ties count as at least as extreme, whatever the rounding of the sums."""
     tied = sample([0.1, 0.7], [1, 1]), sample([0.7, 0.1], [1, 1])
@@ -216,7 +237,7 @@ def test_above_twenty_thousand_tweets_the_permutation_distribution_is_taken_as_n
     spread = np.sqrt(k * (n - k) / n * left.var(ddof=1))
     normal = 2 * stats.norm.sf(abs(left.iloc[:k].sum()) / spread)
     assert permutation_p(first, second) == pytest.approx(normal, rel=1e-6)
-    drawn = permutation_p(first, second.iloc[:-1]) * (DRAWS + 1)
+    drawn = ENOUGH / permutation_p(first, second.iloc[:-1])
     assert drawn == pytest.approx(round(drawn))
     equal = sample([1] * n, [2] * n)
     assert permutation_p(equal.iloc[:5000], equal.iloc[5000:]) == 1
