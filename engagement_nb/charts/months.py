@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pandas as pd
 from matplotlib.axes import Axes
 
-from engagement_nb.charts.style import BLUE, FAINT, GREY, INK, RED, Chart
+from engagement_nb.charts.style import BLUE, GREY, INK, RED, Chart
 
 
 def handles(
@@ -57,8 +57,7 @@ def handles(
         days = range(0, length, 10 if narrow else 5)
         axes.set_xticks(days, [f"{begins + timedelta(days=day):%d %b}" for day in days])
         axes.set_ylabel("handles", color=INK)
-        axes.grid(axis="y", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="y")
         axes.legend(frameon=False, loc="upper left", ncols=1 if narrow else 3)
 
     limit = f", contracted are {contracted:,}" if contracted else ""

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 
 from engagement_nb.charts.style import (
     BLUE,
-    FAINT,
     GREEN,
     GREY,
     INK,
@@ -91,8 +90,7 @@ def hidden_by(
         axes.locator_params(axis="x", nbins=4 if narrow else 7)
         percents_on(axes.xaxis)
         axes.set_xlabel("hidden share of engagements")
-        axes.grid(axis="x", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="x")
 
     said = "; ".join(
         f"{name}: {percent(row['hidden_share'])}"
@@ -143,8 +141,7 @@ def growth(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.set_ylim(0, 1.04)
         percents_on(axes.yaxis)
         axes.set_xlabel(f"{unit} since posting")
-        axes.grid(axis="y", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="y")
         axes.legend(
             frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=9,
             ncols=1 if narrow else 2,
@@ -214,11 +211,8 @@ def trend(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
             panel.set_xticks(places[::step], names[::step] if name == panels[-1][0] else [])
             panel.locator_params(axis="y", nbins=4)
             (percents_on if column in _SHARES else counts_on)(panel.yaxis)
-            panel.grid(color=FAINT, lw=0.6)
-            panel.set_axisbelow(True)
-            panel.tick_params(color=GREY, labelcolor=INK, labelsize=9)
-            panel.spines[["top", "right"]].set_visible(False)
-            panel.spines[["left", "bottom"]].set_color(GREY)
+            panel.grid()
+            panel.tick_params(labelsize=9)
         panel.set_xlabel(f"{when} (hollow: covered in part)" if partial.any() else when)
 
     known = table.astype(object).where(table.notna(), None)
@@ -281,8 +275,7 @@ def definitions(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
         axes.set_xlim(0, top * (1.2 if narrow else 1.1))
         axes.locator_params(axis="x", nbins=4 if narrow else 7)
         percents_on(axes.xaxis)
-        axes.grid(axis="x", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="x")
         axes.legend(
             frameon=False, loc="lower left", bbox_to_anchor=(-0.3 if narrow else 0, 1.0),
             fontsize=9, ncols=1 if narrow else 2,

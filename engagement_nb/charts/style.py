@@ -41,6 +41,14 @@ _RC: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "engagement_nb",
     "axes.unicode_minus": True,
+    "axes.edgecolor": GREY,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    **dict.fromkeys(("xtick.color", "ytick.color"), GREY),
+    **dict.fromkeys(("xtick.labelcolor", "ytick.labelcolor"), INK),
 }
 
 
@@ -84,11 +92,6 @@ class Chart(Figure):
             self._heights = (height, narrow_height or height)
             self.set_label(f"SANDBOX DATA. {alt}" if sandbox else alt)
             axes = self.add_subplot()
-            for side in ("top", "right"):
-                axes.spines[side].set_visible(False)
-            for side in ("left", "bottom"):
-                axes.spines[side].set_color(GREY)
-            axes.tick_params(color=GREY, labelcolor=INK)
             draw(axes, narrow)
             for panel in (axes, *axes.child_axes):
                 for axis in (panel.xaxis, panel.yaxis):

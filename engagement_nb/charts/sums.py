@@ -84,8 +84,7 @@ def bridge(
         axes.set_xlim(min(0, *levels), top * (1.32 if narrow else 1.14))
         axes.locator_params(axis="x", nbins=3 if narrow else 6, integer=True)
         counts_on(axes.xaxis)
-        axes.grid(axis="x", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="x")
 
     alt = (
         f"Bridge from the sum of all columns to engagements: {number(sum_of_metrics)} in all"
@@ -136,8 +135,7 @@ def tweets(engagements: np.ndarray, sums: np.ndarray, *, sandbox: bool = False) 
         counts_on(axes.yaxis)
         axes.set_xlabel("sum of all columns")
         axes.set_ylabel("engagements")
-        axes.grid(color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid()
         axes.legend(frameon=False, loc="upper left", fontsize=9.5, handletextpad=0.2)
 
     alt = (
@@ -190,8 +188,7 @@ def totals(
         axes.set_xlim(0, max(engagements, level, 1) * (1.3 if narrow else 1.13))
         axes.locator_params(axis="x", nbins=3 if narrow else 6)
         counts_on(axes.xaxis)
-        axes.grid(axis="x", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="x")
 
     title = "What totals leave unexplained"
     height = 0.9 + 0.55 * (len(parts) + 1)
@@ -242,8 +239,7 @@ def evidence(table: pd.DataFrame, *, sandbox: bool = False) -> Chart:
             else "← sum too large with it   |   sum equals engagements →"
             "   (share of the Tweets with any)"
         )
-        axes.grid(axis="x", color=FAINT, lw=0.6)
-        axes.set_axisbelow(True)
+        axes.grid(axis="x")
         axes.legend(
             handles=[Patch(color=_COLORS[v], label=v) for v in _ORDER if v in verdicts],
             frameon=False, loc="upper center", bbox_to_anchor=(0.45, 1.0 + 0.55 / len(rows) + 0.06),
