@@ -39,7 +39,7 @@ MANY = 20_000
 DRAWS = 1999
 """Most permutations of a test: its smallest p-value is ``1 / (DRAWS + 1)``."""
 ENOUGH = 100
-"""A test ends early after this many permutations as extreme as the figures: then p is above 0.05."""
+"""A test ends after this many permutations as extreme as the figures: then p is above 0.05."""
 
 _AGES = {1: "under a day", 7: "1 to 6 days", 28: "7 to 27 days", 90: "28 to 89 days",
          365: "90 to 364 days", np.inf: "a year or more"}  # fmt: skip

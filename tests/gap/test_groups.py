@@ -208,8 +208,8 @@ def test_the_smallest_p_value_is_one_in_two_thousand_and_the_largest_is_one():
     assert permutation_p(*[sample([1] * 30, [10] * 30)] * 2) == 1
 
 
-def test_a_test_ends_after_a_hundred_assignments_as_extreme_which_only_happens_above_five_percent():
-    """The p-value is then 100 divided by the number of assignments (Besag and Clifford 1991)."""
+def test_a_test_ends_early_only_at_p_values_above_five_percent():
+    """After 100 assignments as extreme, p is 100 divided by the number of assignments."""
     rng = np.random.default_rng(7)
     hidden = rng.binomial(10, 0.3, 60)
     groups = [sample(hidden[:30] + more, [20] * 30) for more in range(5)]
