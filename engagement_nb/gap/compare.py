@@ -75,7 +75,7 @@ class Change:
     def signed(self, value: float) -> str:
         """A difference for people: in percentage points for a share or a rate."""
         digits = SHARES.get(self.name)
-        shown = f"{value * 100:+.{digits}f}" if digits else f"{value:+,.1f}"
+        shown = f"{value * 100:+z.{digits}f}" if digits else f"{value:+z,.1f}"
         return shown.replace("-", "\N{MINUS SIGN}")
 
     @property

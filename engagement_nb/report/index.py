@@ -108,14 +108,14 @@ def _count(
         return _EMPTY
     change = ""
     if last is not None:
-        change = f"{(now - last) / last * 100:+.1f} %" if last else f"{now - last:+,}"
+        change = f"{(now - last) / last * 100:+z.1f} %" if last else f"{now - last:+,}"
     return _cell(now, number(now), change)
 
 
 def _share(share: float | None, last: float | None) -> dict[str, Any]:
     if share is None:
         return _EMPTY
-    change = "" if last is None else f"{(share - last) * 100:+.1f} points"
+    change = "" if last is None else f"{(share - last) * 100:+z.1f} points"
     return _cell(round(share, 6), f"{share * 100:.1f} %", change)
 
 

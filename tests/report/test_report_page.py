@@ -153,7 +153,13 @@ def records():
             "previous": before,
             **done,
         },
-        {"name": "b", "folder": "b", "figures": open_ended, **done},
+        {
+            "name": "b",
+            "folder": "b",
+            "figures": open_ended,
+            "previous": {"hidden_share": 0.2501},
+            **done,
+        },
         {"name": "c", "folder": "c", "status": "failed", "error": "No <figures>.", "files": {}},
     ]
 
@@ -167,6 +173,7 @@ def test_the_index_shows_figures_changes_and_failures():
         "0",
     ]  # fmt: skip
     second = page.tbody.find_all("tr")[1].find_all("td")
+    assert second[2].get_text("|") == "25.0 %|+0.0 points", "a change of zero has no minus"
     assert second[3].get_text("|") == "20.0–40.0 %|undetermined"
     assert float(second[3]["data-value"]) == 0.2
     assert page.tbody.th.text == "<A>"
