@@ -236,7 +236,7 @@ def compare(
                 ids, endpoint=endpoint, period=period, zone=zone, beside=False
             )
             if where == "earlier":
-                earlier = source.earlier_snapshot(figures.about.endpoint)
+                earlier = source.earlier_snapshot(figures.about.endpoint, ids)
                 if earlier is None:
                     raise InputError(f"{b} has no snapshot before the newest.")
                 figures = earlier

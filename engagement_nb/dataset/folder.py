@@ -5,6 +5,7 @@
     DATASET/
       dataset.json                  what this is, and whether its figures are the sandbox's
       parts/KIND/SET/KEY.parquet    one finished request; its description is in the footer
+      index/KIND/SET.parquet        which part has which Tweet; without it, all parts are opened
       runs/STARTED-RANDOM.json      what a run asked for; .done.json when nothing is missing
       runs/STARTED-RANDOM.problems.parquet
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_nb.availability import Window
@@ -207,13 +210,20 @@ class RunWriter:
     def __init__(self, store: Store, record: RunRecord) -> None:
         self._store = store
         self.record = record
+        self._tweets_of: dict[str, tuple[str, ...]] = {}
+        # A killed run must not leave an index of parts that it has replaced.
+        for folder in record.sets:
+            with suppress(FileNotFoundError):
+                store.remove(_index_of(folder))
 
     def _name(self, asked: RequestRecord) -> str:
         return f"{self.record.folder(asked.start, asked.end)}/{asked.key}.parquet"
 
     def put(self, part: Part) -> None:
         """Write a finished request, whole or not at all."""
-        self._store.publish(self._name(part), part.encode())
+        name = self._name(part)
+        self._store.publish(name, part.encode())
+        self._tweets_of[name] = part.tweet_ids
 
     def find(self, asked: RequestRecord) -> Part | None:
         """The part of the same request from an earlier run, without its rows."""
@@ -222,10 +232,19 @@ class RunWriter:
 
     def parts(self) -> Iterator[Part]:
         """Everything finished so far, without its rows."""
-        return described_parts(self._store, part_names(self._store, self.record.sets))
+        names = part_names(self._store, self.record.sets)
+        for name, part in zip(names, described_parts(self._store, names), strict=True):
+            self._tweets_of[name] = part.tweet_ids
+            yield part
 
     def close(self, problems: pd.DataFrame, *, done: bool, summary: dict[str, Any]) -> None:
-        """Store the problems; ``done`` marks the run as finished."""
+        """Store the problems and the index of parts; ``done`` marks the run as finished."""
+        for folder in self.record.sets:
+            mine = {n: ids for n, ids in self._tweets_of.items() if n.startswith(f"{folder}/")}
+            names = chain.from_iterable(repeat(name, len(ids)) for name, ids in mine.items())
+            columns = [pa.array(c, pa.string()) for c in (chain(*mine.values()), names)]
+            index = pa.table(columns, names=["tweet_id", "part"])
+            self._store.publish(_index_of(folder), parquet(index))
         run = f"runs/{self.record.id}"
         table = pa.Table.from_pandas(problems, preserve_index=False)
         self._store.publish(f"{run}.problems.parquet", parquet(table))
@@ -283,6 +302,26 @@ def describe(store: Store, name: str) -> Part:
 def part_names(store: Store, sets: Iterable[str]) -> list[str]:
     """The files of the parts in these folders."""
     return [f"{folder}/{name}" for folder in sets for name in store.names(folder, ".parquet")]
+
+
+def parts_with(store: Store, folder: str, tweet_ids: Sequence[str]) -> list[str]:
+    """The files of the parts in a folder that may have rows of these Tweets.
+
+    Without an index, or with a damaged one, these are all parts.
+    """
+    names = part_names(store, [folder])
+    try:
+        index = pq.read_table(pa.BufferReader(store.read(_index_of(folder))))
+        wanted = index.filter(pc.is_in(index["tweet_id"], pa.array(tweet_ids, pa.string())))
+        listed, found = ({*table["part"].unique().to_pylist()} for table in (index, wanted))
+    except (OSError, KeyError, pa.ArrowException):
+        return names
+    # A part that is not in the index is newer than it.
+    return [name for name in names if name in found or name not in listed]
+
+
+def _index_of(folder: str) -> str:
+    return f"{folder.replace('parts', 'index', 1)}.parquet"
 
 
 def described_parts(store: Store, names: Iterable[str]) -> Iterator[Part]:

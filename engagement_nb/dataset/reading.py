@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_windows, to_frame
-from engagement_nb.dataset.parts import RunRecord, part_names
+from engagement_nb.dataset.parts import RunRecord, part_names, parts_with
 from engagement_nb.errors import DatasetError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.store import Store
@@ -54,8 +54,12 @@ def read_rows(
         read.update(run.sets)
         windows = []
         for folder in run.sets:
-            names = part_names(store, [folder]) if files is None else files
-            names = [name for name in names if name.startswith(f"{folder}/")]
+            if files is not None:
+                names = [name for name in files if name.startswith(f"{folder}/")]
+            elif tweet_ids is not None:
+                names = parts_with(store, folder, tweet_ids)
+            else:
+                names = part_names(store, [folder])
             windows.append(_deduplicate(_read_files(store, names, schema, wanted)))
         table = pa.concat_tables(windows)
         if len(windows) > 1 and by != "hour":

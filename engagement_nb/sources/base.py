@@ -200,6 +200,16 @@ class Source:
         """Endpoint and grouping to explore, if they are not given."""
         return endpoint or self.default_endpoint, by
 
-    def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
-        """The second newest snapshot; None if the source has fewer than two."""
+    def earlier_snapshot(
+        self, endpoint: EndpointName | str, tweet_ids: Any = None
+    ) -> Metrics | None:
+        """The second newest snapshot; None if the source has fewer than two.
+
+        Parameters
+        ----------
+        endpoint
+            "totals" or "28hr".
+        tweet_ids
+            As for `totals`.
+        """
         return None

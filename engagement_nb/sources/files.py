@@ -97,13 +97,16 @@ class DatasetSource(Source):
         chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
-    def earlier_snapshot(self, endpoint: EndpointName | str) -> Metrics | None:
+    def earlier_snapshot(
+        self, endpoint: EndpointName | str, tweet_ids: Any = None
+    ) -> Metrics | None:
         """The second newest snapshot; None if the dataset has fewer than two."""
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))
         if len(labels) < 2:
             return None
-        return self.dataset.read(endpoint, by=runs[-1].by, snapshot=labels[-2])
+        wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
+        return self.dataset.read(endpoint, by=runs[-1].by, tweet_ids=wanted, snapshot=labels[-2])
 
 
 def _ids_in(metrics: Metrics) -> list[str]:

@@ -25,6 +25,7 @@ from engagement_nb.client import Client
 from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.dataset.frames import TIME
+from engagement_nb.dataset.parts import described_parts, part_names
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import make_plan
@@ -247,6 +248,46 @@ def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=part.name):
         dataset.read("totals")
+
+
+def test_only_parts_with_the_wanted_tweets_are_opened(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The index tells which; without it, or with a damaged one, all parts are opened."""
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 500)
+    into(dataset, sandbox, ids, snapshot="one")
+    whole = dataset.read("totals").frame
+    first, second = described_parts(dataset.store, part_names(dataset.store, ["parts/totals/one"]))
+    path = tmp_path / "ds" / f"parts/totals/one/{second.key}.parquet"
+    content = path.read_bytes()
+    path.write_bytes(b"PAR1 torn")
+    found = dataset.read("totals", tweet_ids=first.tweet_ids[:3]).frame
+    assert list(found["tweet_id"]) == list(first.tweet_ids[:3])
+    with pytest.raises(DatasetError, match=path.name):
+        dataset.read("totals", tweet_ids=second.tweet_ids[:3])
+    index = tmp_path / "ds/index/totals/one.parquet"
+    for damage in (lambda: index.write_bytes(b"PAR1 torn"), index.unlink):
+        damage()
+        with pytest.raises(DatasetError, match=path.name):
+            dataset.read("totals", tweet_ids=first.tweet_ids[:3])
+    path.write_bytes(content)
+    same(dataset.read("totals", tweet_ids=ids).frame, whole)
+    assert dataset.read("totals", tweet_ids=["1"]).frame.empty
+
+
+def test_parts_that_came_after_the_index_are_read_too(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A run that is killed leaves parts and no index of them."""
+    dataset = Dataset(tmp_path / "ds", "sandbox")
+    ids = sandbox.ids("own", 10)
+    into(dataset, sandbox, ids[:5], snapshot="one")
+    [record] = dataset.runs()
+    index = tmp_path / "ds/index/totals/one.parquet"
+    before = index.read_bytes()
+    into(dataset, sandbox, ids[5:], snapshot="one")
+    index.write_bytes(before)
+    assert len(dataset.read("totals", tweet_ids=ids).frame) == 10
+    dataset.begin(record)
+    assert not index.exists(), "a run that may replace parts removes the index first"
+    assert len(dataset.read("totals", tweet_ids=ids).frame) == 10
 
 
 def test_two_runs_into_one_dataset_at_once(
