@@ -26,7 +26,7 @@ from matplotlib.transforms import Bbox
 from engagement_nb.words import number
 
 # Okabe and Ito's colors: distinct for any color vision, and in gray by lightness.
-BLUE, ORANGE, GREEN, PINK = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 SKY, RED, GREY, INK, FAINT = "#56B4E9", "#D55E00", "#8A8A8A", "#222222", "#D9D9D9"
 
 WIDE, NARROW = 8.6, 4.1
