@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from engagement_nb.availability import Reason
+from engagement_nb.store import Store
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
@@ -217,6 +218,20 @@ def csv_text(frame: pd.DataFrame) -> str:
     texts = frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]
     guarded = frame.assign(**{name: frame[name].map(safe) for name in texts})
     return str(guarded.rename(columns=safe).to_csv(index=False, lineterminator="\n"))
+
+
+def save_tables(where: str | Path, **tables: pd.DataFrame) -> None:
+    """Write each table as ``NAME.csv`` and ``NAME.parquet`` into a folder or an fsspec address.
+
+    Raises
+    ------
+    DatasetError
+        It cannot be written to.
+    """
+    store = Store(where)
+    for name, table in tables.items():
+        store.publish(f"{name}.parquet", table.to_parquet(index=False))
+        store.publish(f"{name}.csv", csv_text(table).encode())
 
 
 def bundle(**parts: Any) -> dict[str, Any]:

@@ -15,9 +15,8 @@ from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
-from engagement_nb.gap.tables import save_tables
 from engagement_nb.gap.trend import TIMES, Step, over_time
-from engagement_nb.metrics import About, csv_text
+from engagement_nb.metrics import About, csv_text, save_tables
 from engagement_nb.vocabulary import label
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
