@@ -459,7 +459,7 @@ PARAGRAPHS = [
     )),
     (alike, "content", (
         'No two groups by what the Tweet contains differ beyond chance (permutation tests'
-        ' of 1 pair, smallest adjusted p 0.91).'
+        ' of 1 pair, smallest adjusted p 0.9).'
     )),
     (partly, "evidence", (
         '**Counted:** likes; no Tweet contradicts them.\n'
