@@ -110,6 +110,7 @@ def make_plan(
 
 def _priced(plan: Plan) -> Plan:
     requests, hopeless = requests_for(plan, Known(dict(plan.owners)), plan.tweets_by_window())
+    plan = replace(plan, requests=tuple(requests))
     hints = [
         f"{n:,} Tweets cannot be requested: {reason}."
         for reason, n in Counter(hopeless.values()).items()
@@ -122,13 +123,13 @@ def _priced(plan: Plan) -> Plan:
                 " it cannot sign for its user."
             )
     signing = [p for p in plan.profiles if p.has_user]
-    if len(signing) > 1 and plan.unknown_owners and any(r.auth == "user" for r in requests):
+    if len(signing) > 1 and plan.unknown_owners:
         hints.append(
             f"Owners unknown for {plan.unknown_owners:,} Tweets: refused requests are retried with"
             " other profiles, at extra cost, and may count their handles. Add a column of user ids"
             " or handles beside the ids."
         )
-    return replace(plan, requests=tuple(requests), hints=tuple(hints))
+    return replace(plan, hints=tuple(hints))
 
 
 def _endpoint(name: str) -> Endpoint:
@@ -158,7 +159,7 @@ def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
     wanted = {METRIC_ALIASES.get(name, name) for name in names}
     for name in wanted:
         if name not in METRICS:
-            near = _with_label(str(name)) or difflib.get_close_matches(str(name), METRICS, 1)
+            near = _with_label(str(name)) or difflib.get_close_matches(str(name), METRICS)
             hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(METRICS)}."
             raise InputError(f"{name!r} is not a metric.", advice=hint)
     found = tuple(name for name in METRICS if name in wanted)
@@ -201,13 +202,13 @@ def _split_unavailable(
     last = Window(window.end - HOUR, window.end) if window else None
     accepted = []
     for tweet_id in ids.ids:
-        reason = Reason.METRIC_NOT_OFFERED
+        reason = None
         for name in offered:
-            found = availability(tweet_id, spec.name, name, last, now)
-            if found is None:
-                accepted.append(tweet_id)
+            reason = availability(tweet_id, spec.name, name, last, now)
+            if reason is None:
                 break
-            reason = found
+        if reason is None:
+            accepted.append(tweet_id)
         else:
             names = "" if reason == Reason.POSTED_LATER else ", ".join(offered)
             log.add([tweet_id], reason, metrics=names)

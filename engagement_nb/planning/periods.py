@@ -43,14 +43,13 @@ def cut(window: Window, by: By | None) -> tuple[Window, ...]:
             borders.append(first)
     while borders[-1] - MAX_WINDOW > window.start:
         borders.append(borders[-1] - MAX_WINDOW)
-    if borders[-1] > window.start:
-        borders.append(window.start)
+    borders.append(window.start)
     borders.reverse()
     return tuple(Window(*pair) for pair in pairwise(borders))
 
 
 def _count(start: datetime, end: datetime) -> int:
-    return max(0, -((start - end) // MAX_WINDOW))
+    return -((start - end) // MAX_WINDOW)
 
 
 def dates_of(
@@ -79,8 +78,8 @@ def dates_of(
     InputError
         A period is given together with a start or end, or one of them cannot be read.
     """
-    start, end, period, zone = start or None, end or None, period or None, zone or None
-    place = _zone(zone)
+    start, end, period = start or None, end or None, period or None
+    place = _zone(zone or "UTC")
     if period is None:
         return parse_moment(start, "start", place), parse_moment(end, "end", place)
     if start is not None or end is not None:
@@ -91,9 +90,7 @@ def dates_of(
     return _named_dates(period, place, now)
 
 
-def _zone(name: str | None) -> tzinfo:
-    if name is None or name == "UTC":
-        return UTC
+def _zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -116,7 +113,7 @@ def _named_dates(
         back = (today.weekday() - _WEEKDAYS.index(weekday)) % 7
         return _midnight(today - timedelta(days=back), place), None
     elif _MONTH.fullmatch(words) and words >= f"{FIRST_MOMENT:%Y-%m}":
-        first = pd.Period(words, freq="M")
+        first = pd.Period(words)
         after = first + 1
     else:
         raise InputError(f"{period!r} is not a period.", advice=f"Write {PERIODS}.")

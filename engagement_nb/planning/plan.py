@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,9 +87,8 @@ class Plan:
         them: a needless warning is better than a bill. An unknown user id is written as "@" and
         the profile's name, as in the usage ledger.
         """
-        signed = [r for r in self.requests if r.auth == "user"]
-        signing = [r.profile for r in signed]
-        if any(t not in self.owners for r in signed for t in r.tweet_ids):
+        signing = [request.profile for request in self.requests if request.auth == "user"]
+        if self.unknown_owners:
             signing += [profile for profile in self.profiles if profile.has_user]
         return {user_of(profile): profile.name for profile in signing}
 
@@ -99,8 +99,9 @@ class Plan:
 
     @property
     def unknown_owners(self) -> int:
-        """How many Tweets have an unknown owner."""
-        return sum(1 for tweet_id in self.tweet_ids if tweet_id not in self.owners)
+        """How many Tweets of unknown owner are requested with user tokens."""
+        signed = {t for r in self.requests if r.auth == "user" for t in r.tweet_ids}
+        return len(signed.difference(self.owners))
 
     @property
     def minutes(self) -> float | None:
@@ -139,10 +140,7 @@ class Plan:
         }
 
     def _by_owner(self) -> list[dict[str, Any]]:
-        counts: dict[tuple[str, str], int] = {}
-        for request in self.requests:
-            key = (request.profile.name, request.auth)
-            counts[key] = counts.get(key, 0) + 1
+        counts = Counter((request.profile.name, request.auth) for request in self.requests)
         return [
             {"profile": name, "auth": auth, "requests": n} for (name, auth), n in counts.items()
         ]

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta, timezone
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engagement_nb.errors import InputError
-from engagement_nb.planning.periods import dates_of
+from engagement_nb.planning.periods import (
+    Moment,
+    dates_of,
+    parse_moment,
+    resolve,
+    responses_window,
+)
+from engagement_nb.vocabulary import By
 
-MONDAY = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+MONDAY = datetime(2026, 11, 23, 8, 30, 15, 250_000, tzinfo=UTC)
 
 
 def dates(period: str, zone: str | None = None, now: datetime = MONDAY) -> list[str]:
@@ -32,6 +41,7 @@ def dates(period: str, zone: str | None = None, now: datetime = MONDAY) -> list[
         ("last 2 months", "2026-09-01 00:00", "2026-11-01 00:00"),
         ("since monday", "2026-11-23 00:00", ""),
         ("since friday", "2026-11-20 00:00", ""),
+        ("2014-09", "2014-09-01 00:00", "2014-10-01 00:00"),
         ("2026-10", "2026-10-01 00:00", "2026-11-01 00:00"),
         ("2026-11", "2026-11-01 00:00", ""),
     ],
@@ -74,29 +84,54 @@ def test_before_midnight_in_the_zone_it_is_still_the_day_before() -> None:
 
 
 def test_dates_without_an_offset_are_dates_of_the_zone() -> None:
-    found = dates_of("2026-11-01", "2026-11-02T00:00Z", None, "Asia/Tokyo", MONDAY)
-    assert found == (datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 2, tzinfo=UTC))
+    day, next_day = datetime(2026, 10, 31, 15, tzinfo=UTC), datetime(2026, 11, 1, 15, tzinfo=UTC)
+    assert dates_of("2026-11-01", "2026-11-02", None, "Asia/Tokyo", MONDAY) == (day, next_day)
+    assert dates_of("2026-10-31T15:00Z", "", None, "Asia/Tokyo", MONDAY) == (day, None)
+
+
+NAMED = (
+    "Write last week, last month, last 7 days, last 4 weeks, since monday, or a month as 2026-10."
+)
 
 
 @pytest.mark.parametrize(
-    ("given", "words"),
+    ("period", "zone", "sentences"),
     [
-        (("2026-11-01", None, "last week", None), "two ways to give the same dates"),
-        ((None, "2026-11-01", "2026-10", None), "two ways to give the same dates"),
-        ((None, None, "next week", None), "not a period.*last week"),
-        ((None, None, "last 0 days", None), "not a period"),
-        ((None, None, "last 9999 days", None), "not a period"),
-        ((None, None, "2026-13", None), "not a period"),
-        ((None, None, "0001-01", None), "not a period"),
-        ((None, None, "last week", "Mars/Olympus"), "not a time zone.*Europe/Paris"),
-        ((None, None, "last week", "../etc/passwd"), "not a time zone"),
+        ("next week", None, f"'next week' is not a period. {NAMED}"),
+        ("last 0 days", None, f"'last 0 days' is not a period. {NAMED}"),
+        ("last 9999 days", None, f"'last 9999 days' is not a period. {NAMED}"),
+        ("monday", None, f"'monday' is not a period. {NAMED}"),
+        ("since today", None, f"'since today' is not a period. {NAMED}"),
+        ("2026-13", None, f"'2026-13' is not a period. {NAMED}"),
+        ("2014-08", None, f"'2014-08' is not a period. {NAMED}"),
+        *(
+            (
+                "last week",
+                zone,
+                f"{zone!r} is not a time zone."
+                " Give an IANA name, such as Europe/Paris or Asia/Tokyo.",
+            )
+            for zone in ("Mars/Olympus", "../etc/passwd")
+        ),
     ],
 )
-def test_an_unreadable_period_is_one_clear_sentence(
-    given: tuple[str | None, str | None, str | None, str | None], words: str
+def test_an_unreadable_period_is_one_clear_error(
+    period: str, zone: str | None, sentences: str
 ) -> None:
-    with pytest.raises(InputError, match=words):
-        dates_of(*given, MONDAY)
+    """The error says what cannot be read, and what to write instead."""
+    with pytest.raises(InputError) as raised:
+        dates_of(None, None, period, zone, MONDAY)
+    assert str(raised.value) == sentences
+
+
+@pytest.mark.parametrize("dates", [("2026-11-01", None), (None, "2026-11-01")])
+def test_a_named_period_takes_no_start_and_no_end(dates: tuple[str | None, str | None]) -> None:
+    with pytest.raises(InputError) as raised:
+        dates_of(*dates, "last week", None, MONDAY)
+    assert str(raised.value) == (
+        "period='last week' and a start or end are two ways to give the same dates."
+        " Give only one of them."
+    )
 
 
 @given(
@@ -117,3 +152,205 @@ def test_periods_that_follow_each_other_neither_overlap_nor_leave_a_gap(
     before = dates_of(None, None, f"last {unit}", zone, within)
     assert before == (two[0], one[0])
     assert all(pd.Timestamp(moment).minute == 0 for moment in (*two, *one))
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2026-10-01", datetime(2026, 10, 1, tzinfo=UTC)),
+        ("2026-10-01T13:45", datetime(2026, 10, 1, 13, 45, tzinfo=UTC)),
+        ("2026-10-01T13:45:00Z", datetime(2026, 10, 1, 13, 45, tzinfo=UTC)),
+        ("2026-10-01T13:45+09:00", datetime(2026, 10, 1, 4, 45, tzinfo=UTC)),
+        (date(2026, 10, 1), datetime(2026, 10, 1, tzinfo=UTC)),
+        (datetime(2026, 10, 1, 5), datetime(2026, 10, 1, 5, tzinfo=UTC)),
+        (
+            datetime(2026, 10, 1, 5, tzinfo=timezone(timedelta(hours=9))),
+            datetime(2026, 9, 30, 20, tzinfo=UTC),
+        ),
+        (pd.Timestamp("2026-10-01 05:00", tz="Asia/Tokyo"), datetime(2026, 9, 30, 20, tzinfo=UTC)),
+        (np.datetime64("2026-10-01"), datetime(2026, 10, 1, tzinfo=UTC)),
+    ],
+)
+def test_moments_are_converted_to_utc_and_never_relabelled(value: object, moment: datetime) -> None:
+    assert parse_moment(value, "start") == moment  # type: ignore[arg-type]
+
+
+WRITE = "Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00."
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sentences"),
+    [
+        ("yesterday", None, f"start='yesterday' is not a date or time. {WRITE}"),
+        (None, "today", f"end='today' is not a date or time. {WRITE}"),
+        ([1], None, "start=[1] is not a date or time."),
+        (
+            "0001-01-01T00:00+09:00",
+            None,
+            "start=0001-01-01 00:00:00+09:00 is outside of the years 1 to 9999 in UTC."
+            " Choose a period that the API knows: from 2014-09-01 on.",
+        ),
+        (
+            None,
+            "9999-12-31T23:00-09:00",
+            "end=9999-12-31 23:00:00-09:00 is outside of the years 1 to 9999 in UTC."
+            " Choose a period that the API knows: from 2014-09-01 on.",
+        ),
+    ],
+)
+def test_an_unreadable_moment_is_one_clear_error(
+    start: Moment, end: Moment, sentences: str
+) -> None:
+    """The error names the parameter and its value, and says what to write instead."""
+    with pytest.raises(InputError) as raised:
+        dates_of(start, end, None, "Europe/Paris", MONDAY)
+    assert str(raised.value) == sentences
+    with pytest.raises(InputError) as raised:
+        resolve(start, end, None, MONDAY, [])
+    assert str(raised.value) == sentences
+
+
+LONG_AGO = (
+    "The period starts more than 365 days ago; newer pages of the API's reference say that this"
+    " is refused."
+)
+NOTHING_EARLIER = "The API knows nothing before 2014-09-01: the period starts there."
+
+
+def resolved(start: Moment, end: Moment, by: By | None, now: datetime) -> tuple[str, list[str]]:
+    """The period as "month-day hour" twice, and the notes."""
+    notes: list[str] = []
+    found = resolve(start, end, by, now, notes)
+    assert all(moment.strftime("%M%S%f") == "0" * 10 for moment in found)
+    return " to ".join(f"{moment:%Y-%m-%d %H}" for moment in found), notes
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "by", "period", "notes"),
+    [
+        (None, None, None, "2026-10-26 08 to 2026-11-23 08", []),
+        (None, None, "hour", "2026-10-26 08 to 2026-11-23 08", []),
+        (None, None, "day", "2026-10-26 00 to 2026-11-23 00", []),
+        ("2026-11-22", None, "day", "2026-11-22 00 to 2026-11-23 00", []),
+        ("2026-11-23", None, "day", "2026-11-23 00 to 2026-11-23 08", []),
+        ("2026-11-01T13:45", "2026-11-02T01:15", None, "2026-11-01 13 to 2026-11-02 02", []),
+        ("2026-11-01T13:00", "2026-11-02T01:00", None, "2026-11-01 13 to 2026-11-02 01", []),
+        ("2026-11-23", "2026-11-23T07:15", None, "2026-11-23 00 to 2026-11-23 08", []),
+        ("2026-11-23", "2026-11-23T08:00", None, "2026-11-23 00 to 2026-11-23 08", []),
+        (
+            "2026-11-23",
+            MONDAY,
+            None,
+            "2026-11-23 00 to 2026-11-23 08",
+            ["The present hour is not over: the period ends at 08:00 UTC."],
+        ),
+        ("2025-11-23T09:00", "2025-11-24", None, "2025-11-23 09 to 2025-11-24 00", []),
+        ("2025-11-23T08:59", "2025-11-24", None, "2025-11-23 08 to 2025-11-24 00", [LONG_AGO]),
+        ("2014-09-01", "2014-09-02", None, "2014-09-01 00 to 2014-09-02 00", [LONG_AGO]),
+        (
+            "2014-08-31T23:59",
+            "2014-09-01T01:00",
+            None,
+            "2014-09-01 00 to 2014-09-01 01",
+            [NOTHING_EARLIER, LONG_AGO],
+        ),
+    ],
+)
+def test_a_period_is_whole_hours_that_are_over(
+    start: Moment, end: Moment, by: By | None, period: str, notes: list[str]
+) -> None:
+    """Moments go to the enclosing hour, and each change of the period has a note."""
+    assert resolved(start, end, by, MONDAY) == (period, notes)
+
+
+def test_a_start_exactly_365_days_ago_has_no_note() -> None:
+    now = MONDAY.replace(minute=0, second=0, microsecond=0)
+    assert resolved("2025-11-23T08:00", None, None, now)[1] == []
+    assert resolved("2025-11-23T08:00", None, None, now + timedelta(seconds=1))[1] == [LONG_AGO]
+
+
+EMPTY = "Choose an end after the start; the end itself is not included."
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "sentences"),
+    [
+        (
+            None,
+            "2026-11-23T08:31",
+            "The end 2026-11-23 08:31 UTC lies in the future (now 2026-11-23 08:30)."
+            " Choose an end that is over.",
+        ),
+        (
+            "2026-11-23T09:00",
+            None,
+            "The start 2026-11-23 09:00 UTC lies in the future (now 2026-11-23 08:30)."
+            " Choose a period that is over.",
+        ),
+        *(
+            (
+                None,
+                end,
+                "The period ends before 2014-09-01, and the API knows nothing earlier."
+                " Choose a later period.",
+            )
+            for end in ("2014-09-01", "2014-08-31T22:30", "0001-01-05")
+        ),
+        (
+            "2026-11-01",
+            "2026-11-01",
+            f"The period is empty: it starts at 2026-11-01 00:00 and ends at 2026-11-01 00:00 UTC."
+            f" {EMPTY}",
+        ),
+        (
+            "2026-11-01T01:30",
+            "2026-11-01",
+            f"The period is empty: it starts at 2026-11-01 01:00 and ends at 2026-11-01 00:00 UTC."
+            f" {EMPTY}",
+        ),
+        (
+            "2026-11-23T08:30",
+            None,
+            f"The period is empty: it starts at 2026-11-23 08:00 and ends at 2026-11-23 08:00 UTC."
+            f" {EMPTY}",
+        ),
+    ],
+)
+def test_an_unusable_period_is_one_clear_error(start: Moment, end: Moment, sentences: str) -> None:
+    """The error says why the API has no such period, and what to choose instead."""
+    with pytest.raises(InputError) as raised:
+        resolve(start, end, None, MONDAY, [])
+    assert str(raised.value) == sentences
+
+
+def test_a_start_at_the_present_full_hour_is_an_empty_period() -> None:
+    """An hour that begins now is not in the future, but nothing of it is over."""
+    with pytest.raises(InputError, match="empty"):
+        resolve("2026-11-23T08:00", None, None, datetime(2026, 11, 23, 8, tzinfo=UTC), [])
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone of a Windows machine is fixed")
+def test_the_time_zone_of_the_machine_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an hour between the clocks of India and UTC would move the full hours."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert dates("last week") == ["2026-11-16 00:00", "2026-11-23 00:00"]
+        assert dates("since monday", "Asia/Tokyo") == ["2026-11-22 15:00", ""]
+        assert resolved("2026-11-01T01:30", None, None, MONDAY) == (
+            "2026-11-01 01 to 2026-11-23 08",
+            [],
+        )
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_the_window_of_responses_spans_those_of_all_responses() -> None:
+    """Responses on either side of a full hour differ by an hour, which a note says."""
+    first, hour = datetime(2026, 11, 22, 4, tzinfo=UTC), timedelta(hours=1)
+    one, other = (first, first + 28 * hour), (first + hour, first + 29 * hour)
+    note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."
+    assert responses_window([]) == (None, None, ())
+    assert responses_window([one, one]) == (*one, ())
+    assert responses_window([other, one]) == (one[0], other[1], (note,))

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.availability import Window
-from engagement_nb.client.credentials import Profile
-from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.hosts import hosts_at
 from engagement_nb.errors import InputError
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.planning.periods import cut, parse_moment
-from engagement_nb.planning.routing import Known, requests_for
+from engagement_nb.planning.periods import cut
 from engagement_nb.vocabulary import MAX_WINDOW, snowflake
-
-NOW = datetime(2026, 11, 23, 10, 17, 30, tzinfo=UTC)
-
-
-def owner(number: int = 1) -> Profile:
-    return Profile(
-        f"owner{number}",
-        hosts_at("http://127.0.0.1:8642"),
-        consumer_key="key-of-the-app",
-        consumer_secret="secret-of-the-app",
-        access_token=f"{number}-token-of-owner",
-        access_token_secret="secret-of-the-token",
-    )
-
-
-APP = Profile("app", hosts_at("http://127.0.0.1:8642"), bearer_token="bearer-of-the-app")
-
-
-def ids(count: int, days: float = 10, low: int = 0) -> list[str]:
-    """Ids of Tweets posted so many days ago."""
-    return [str(snowflake(NOW - timedelta(days=days), low + n)) for n in range(count)]
-
-
-def plan(tweet_ids: list[str], endpoint: str = "totals", **options: object) -> Plan:
-    return make_plan(tweet_ids, endpoint, **{"profiles": [owner()], "now": NOW, **options})
+from tests.planning.plans import APP, NOW, ids, owner, plan
 
 
 def sizes(found: Plan) -> list[int]:
@@ -141,23 +109,6 @@ def test_tweets_of_unknown_owner_count_for_all_whose_tokens_may_be_tried() -> No
     assert plan(ids(3), profiles=profiles, metrics=["favorites"]).handles == ()
 
 
-def test_a_profile_that_lacks_a_part_of_its_tokens_is_named() -> None:
-    """A profile with incomplete tokens cannot sign, and the plan says what it lacks."""
-    found = plan(ids(3), "28hr", profiles=[replace(owner(), consumer_secret=Secret())])
-    assert not found.requests
-    assert any("'owner1' has an access token but no consumer secret:" in h for h in found.hints)
-    assert not any(
-        "cannot sign" in h for p in (owner(), APP) for h in plan([*ids(3)], profiles=[p]).hints
-    )
-
-
-def test_a_metric_by_its_label_is_pointed_to_its_wire_name() -> None:
-    with pytest.raises(InputError, match="Did you mean favorites"):
-        plan(ids(1), metrics=["likes"])
-    with pytest.raises(InputError, match="Did you mean url_clicks"):
-        plan(ids(1), "28hr", metrics=["url_click"])
-
-
 def test_a_bearer_alone_requests_public_metrics_only() -> None:
     found = plan(ids(3), profiles=[APP])
     assert [r.auth for r in found.requests] == ["app"]
@@ -182,18 +133,6 @@ def test_a_tweet_posted_after_the_period_is_a_problem() -> None:
     assert set(found.problems["reason"]) == {"posted later"}
 
 
-def test_probing_requests_unproven_tweets_in_one_window_only() -> None:
-    found = plan(ids(30, days=90), "historical", start=NOW - timedelta(days=80), end=NOW)
-    outstanding = {window: list(found.tweet_ids) for window in found.windows}
-    first, _ = requests_for(found, Known(), outstanding, probe=True)
-    assert [(len(r.tweet_ids), r.end) for r in first] == [
-        (25, found.windows[-1].end), (5, found.windows[-1].end),
-    ]  # fmt: skip
-    proven = Known(proven=dict.fromkeys(found.tweet_ids, 0))
-    everything, _ = requests_for(found, proven, outstanding, probe=True)
-    assert len(everything) == len(found.requests) == 6
-
-
 @given(
     start=st.datetimes(datetime(2015, 1, 1), datetime(2025, 1, 1)),
     hours=st.integers(1, 24 * 400),
@@ -213,90 +152,124 @@ def test_windows_touch_do_not_overlap_and_are_the_fewest(
 
 
 def test_days_are_cut_at_midnight_if_that_costs_nothing() -> None:
-    period = Window(datetime(2026, 9, 1, 5, tzinfo=UTC), datetime(2026, 10, 10, 7, tzinfo=UTC))
-    assert cut(period, "day")[1].start.hour == 0
-    assert cut(period, "hour")[1].start.hour == 7
+    start, end = datetime(2026, 9, 1, 5, tzinfo=UTC), datetime(2026, 10, 10, 7, tzinfo=UTC)
+    by_day, by_hour = (
+        plan(ids(1), "historical", start=start, end=end, by=by) for by in ("day", "hour")
+    )
+    assert by_day.windows == cut(Window(start, end), "day")
+    assert [w.start for w in by_day.windows] == [start, datetime(2026, 9, 13, tzinfo=UTC)]
+    assert [w.start for w in by_hour.windows] == [start, datetime(2026, 9, 12, 7, tzinfo=UTC)]
+    within_28_days = Window(datetime(2026, 9, 13, tzinfo=UTC), end)
+    assert cut(within_28_days, "day") == (within_28_days,)
+
+
+WINDOW_METRICS = (
+    "impressions, engagements, favorites, retweets, replies, video_views, media_views,"
+    " media_engagements, url_clicks, hashtag_clicks, detail_expands, permalink_clicks,"
+    " app_install_attempts, app_opens, email_tweet, user_follows, user_profile_clicks"
+)
 
 
 @pytest.mark.parametrize(
-    ("value", "moment"),
+    ("endpoint", "options", "sentences"),
     [
-        ("2026-10-01", datetime(2026, 10, 1, tzinfo=UTC)),
-        ("2026-10-01T13:45", datetime(2026, 10, 1, 13, 45, tzinfo=UTC)),
-        ("2026-10-01T13:45:00Z", datetime(2026, 10, 1, 13, 45, tzinfo=UTC)),
-        ("2026-10-01T13:45+09:00", datetime(2026, 10, 1, 4, 45, tzinfo=UTC)),
-        (date(2026, 10, 1), datetime(2026, 10, 1, tzinfo=UTC)),
-        (datetime(2026, 10, 1, 5), datetime(2026, 10, 1, 5, tzinfo=UTC)),
         (
-            datetime(2026, 10, 1, 5, tzinfo=timezone(timedelta(hours=9))),
-            datetime(2026, 9, 30, 20, tzinfo=UTC),
+            "total",
+            {},
+            "There is no endpoint 'total'. Choose one of: totals, 28hr, historical.",
         ),
-        (pd.Timestamp("2026-10-01 05:00", tz="Asia/Tokyo"), datetime(2026, 9, 30, 20, tzinfo=UTC)),
-        (np.datetime64("2026-10-01"), datetime(2026, 10, 1, tzinfo=UTC)),
+        (
+            "totals",
+            {"start": "2026-10-01"},
+            "totals takes no start and end. Leave them out, or use historical.",
+        ),
+        (
+            "28hr",
+            {"end": "2026-10-01"},
+            "28hr takes no start and end. Leave them out, or use historical.",
+        ),
+        (
+            "totals",
+            {"by": "day"},
+            "totals gives no series. Use 28hr or historical for days or hours.",
+        ),
+        (
+            "28hr",
+            {"by": "week"},
+            'by=\'week\' is not a grouping. Choose "day", "hour" or none.',
+        ),
+        ("totals", {"metrics": ["likes"]}, "'likes' is not a metric. Did you mean favorites?"),
+        (
+            "28hr",
+            {"metrics": "new_follows"},
+            "'new_follows' is not a metric. Did you mean user_follows?",
+        ),
+        (
+            "28hr",
+            {"metrics": ["url_click"]},
+            "'url_click' is not a metric. Did you mean url_clicks?",
+        ),
+        (
+            "28hr",
+            {"metrics": ["xyz"]},
+            "'xyz' is not a metric. There are: "
+            + WINDOW_METRICS.replace("media_views", "quote_tweets, media_views")
+            + ".",
+        ),
+        (
+            "historical",
+            {"metrics": ["quote_tweets"]},
+            "historical gives none of the requested metrics (quote_tweets). It gives: "
+            + WINDOW_METRICS
+            + ".",
+        ),
+        (
+            "totals",
+            {"metrics": ["url_clicks", "media_views"]},
+            "totals gives none of the requested metrics (media_views, url_clicks). It gives:"
+            " impressions, engagements, favorites, retweets, replies, video_views, quote_tweets.",
+        ),
+        (
+            "totals",
+            {"metrics": []},
+            "totals gives none of the requested metrics (none). It gives:"
+            " impressions, engagements, favorites, retweets, replies, video_views, quote_tweets.",
+        ),
     ],
 )
-def test_moments_are_converted_to_utc_and_never_relabelled(value: object, moment: datetime) -> None:
-    assert parse_moment(value, "start") == moment  # type: ignore[arg-type]
+def test_unusable_input_is_one_clear_error(
+    endpoint: str, options: dict[str, object], sentences: str
+) -> None:
+    """The error says what cannot be used, and what to write instead."""
+    with pytest.raises(InputError) as raised:
+        plan(ids(1), endpoint, **options)
+    assert str(raised.value) == sentences
 
 
-def test_values_off_the_hour_go_to_the_enclosing_hour() -> None:
-    found = plan(ids(1, days=400), "historical", start="2026-10-01T13:45", end="2026-10-02T01:15")
-    assert found.start == datetime(2026, 10, 1, 13, tzinfo=UTC)
-    assert found.end == datetime(2026, 10, 2, 2, tzinfo=UTC)
-
-
-def test_without_a_period_it_is_the_28_days_just_past() -> None:
-    found = plan(ids(1, days=400), "historical")
-    assert found.end == datetime(2026, 11, 23, 10, tzinfo=UTC)
-    assert found.start == found.end - MAX_WINDOW
-    by_day = plan(ids(1, days=400), "historical", by="day")
-    assert by_day.end == datetime(2026, 11, 23, tzinfo=UTC)
-    assert len(by_day.windows) == 1
-
-
-def test_the_present_hour_is_left_out_as_it_is_not_over() -> None:
-    found = plan(ids(1, days=400), "historical", start="2026-11-20", end=NOW)
-    assert found.end == datetime(2026, 11, 23, 10, tzinfo=UTC)
-    assert any("not over" in note for note in found.notes)
+@pytest.mark.parametrize("by", [None, "", "none", "day", "hour"])
+def test_figures_are_by_day_or_by_hour_or_one_per_tweet(by: str | None) -> None:
+    found = plan(ids(1), "28hr", by=by)
+    assert found.by == (by if by in ("day", "hour") else None)
+    assert found.requests[0].by == found.by
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("endpoint", "options", "incomplete"),
     [
-        ({"start": "2026-12-01"}, "future"),
-        ({"end": "2026-11-24"}, "future"),
-        ({"start": "2026-11-01", "end": "2026-10-01"}, "empty"),
-        ({"start": "2013-01-01", "end": "2014-01-01"}, "nothing earlier"),
-        ({"start": "yesterday"}, "not a date"),
-        ({"start": "0001-01-01T00:00+09:00"}, "outside of the years"),
-        ({"end": "9999-12-31T23:00-09:00"}, "outside of the years"),
-        ({"end": "0001-01-05"}, "nothing earlier"),
-        ({"by": "week"}, "grouping"),
-        ({"metrics": ["favourites"]}, "favorites"),
-        ({"metrics": ["quote_tweets"]}, "none of the requested metrics"),
+        ("28hr", {"by": "day"}, True),
+        ("28hr", {"by": "hour"}, False),
+        ("28hr", {}, False),
+        ("historical", {"by": "day", "start": "2026-11-01", "end": "2026-11-03"}, False),
+        ("historical", {"by": "day", "start": "2026-11-01T01:00", "end": "2026-11-03"}, True),
+        ("historical", {"by": "day", "start": "2026-11-01", "end": "2026-11-03T01:00"}, True),
+        ("historical", {"by": "hour", "start": "2026-11-01T01:00", "end": "2026-11-03"}, False),
     ],
 )
-def test_unusable_input_is_one_clear_error(options: dict[str, object], words: str) -> None:
-    with pytest.raises(InputError, match=words):
-        plan(ids(1), "historical", **options)
-
-
-def test_totals_takes_no_period_and_no_series() -> None:
-    with pytest.raises(InputError, match="no start and end"):
-        plan(ids(1), start="2026-10-01")
-    with pytest.raises(InputError, match="no series"):
-        plan(ids(1), by="day")
-    with pytest.raises(InputError, match="no endpoint"):
-        plan(ids(1), "total")
-
-
-def test_a_period_from_before_the_api_knows_anything_is_cut_and_said() -> None:
-    old = [str(snowflake(datetime(2013, 1, 1, tzinfo=UTC)))]
-    found = plan(old, "historical", start="2013-01-01", end="2014-10-01")
-    assert found.start == datetime(2014, 9, 1, tzinfo=UTC)
-    assert set(found.problems["reason"]) == {"before 2014-09-01"}
-    assert any("2014-09-01" in note for note in found.notes)
-    assert any("365" in note for note in found.notes)
+def test_a_series_by_day_that_begins_or_ends_within_a_day_has_a_note(
+    endpoint: str, options: dict[str, object], incomplete: bool
+) -> None:
+    note = "The first or last day of the period is incomplete."
+    assert plan(ids(1), endpoint, **options).notes == ((note,) if incomplete else ())
 
 
 def test_a_tweet_whose_every_metric_is_too_old_is_not_requested() -> None:
@@ -309,13 +282,3 @@ def test_a_tweet_whose_every_metric_is_too_old_is_not_requested() -> None:
 
 def test_the_old_name_of_a_metric_is_accepted() -> None:
     assert plan(ids(1), "28hr", metrics=["media_clicks"]).metrics == ("media_engagements",)
-
-
-def test_the_price_is_in_requests_and_minutes_and_reads_well() -> None:
-    found = plan(ids(2_500), "28hr", limit=50)
-    assert found.minutes == 2.0
-    assert "2.0 minutes at 50 per minute" in str(found)
-    values = json.loads(json.dumps(found.to_dict()))
-    assert (values["requests"], values["minutes"], values["tweets"]) == (100, 2.0, 2_500)
-    assert plan(ids(1)).minutes is None
-    assert "token" not in repr(found).lower() + str(found.to_dict()).lower()
