@@ -23,6 +23,7 @@ from engagement_nb.planning.plan import Plan
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
 from engagement_nb.vocabulary import ENDPOINTS, METRIC_ALIASES, METRICS, By, Endpoint
+from engagement_nb.words import counted
 
 
 def make_plan(
@@ -84,7 +85,7 @@ def make_plan(
     if grouping == "day" and (window is None or window.start.hour or window.end.hour):
         notes.append("The first or last day of the period is incomplete.")
     if ids.duplicates:
-        notes.append(f"{ids.duplicates:,} entries repeated an earlier id and are counted once.")
+        notes.append(f"Repeated ids, which are counted once: {ids.duplicates:,}.")
     log, accepted = _split_unavailable(ids, spec, wanted, window, now)
     known_owners = {**_user_ids(ids.owners, profiles), **(owners or {})}
     plan = Plan(
@@ -112,7 +113,7 @@ def _priced(plan: Plan) -> Plan:
     requests, hopeless = requests_for(plan, Known(dict(plan.owners)), plan.tweets_by_window())
     plan = replace(plan, requests=tuple(requests))
     hints = [
-        f"{n:,} Tweets cannot be requested: {reason}."
+        f"{counted(n, 'Tweet')} cannot be requested: {reason}."
         for reason, n in Counter(hopeless.values()).items()
     ]
     for profile in plan.profiles:
@@ -125,9 +126,9 @@ def _priced(plan: Plan) -> Plan:
     signing = [p for p in plan.profiles if p.has_user]
     if len(signing) > 1 and plan.unknown_owners:
         hints.append(
-            f"Owners unknown for {plan.unknown_owners:,} Tweets: refused requests are retried with"
-            " other profiles, at extra cost, and may count their handles. Add a column of user ids"
-            " or handles beside the ids."
+            f"Owners unknown for {counted(plan.unknown_owners, 'Tweet')}: refused requests are"
+            " retried with other profiles, at extra cost, and may count their handles. Add a column"
+            " of user ids or handles beside the ids."
         )
     return replace(plan, hints=tuple(hints))
 

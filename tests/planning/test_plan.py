@@ -73,7 +73,7 @@ def test_a_plan_over_several_windows_tells_its_period_and_what_is_unavailable() 
     )
     notes = [
         "The first or last day of the period is incomplete.",
-        "2 entries repeated an earlier id and are counted once.",
+        "Repeated ids, which are counted once: 2.",
         OWNERS_UNKNOWN.format("1,501"),
     ]
     what = "historical, 1,501 Tweets by day, 2026-09-01 05:00 to 2026-11-01 07:00 UTC"
