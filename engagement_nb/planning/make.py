@@ -183,7 +183,7 @@ def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[st
     by_name = {p.name.lstrip("@").lower(): p.user_id for p in profiles if p.user_id}
     found = {}
     for tweet_id, owner in owners.items():
-        user_id = owner if owner.isdecimal() else by_name.get(owner.lstrip("@").lower())
+        user_id = owner if owner.isdecimal() else by_name.get(owner.lower())
         if user_id:
             found[tweet_id] = user_id
     return found

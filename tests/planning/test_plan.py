@@ -25,10 +25,10 @@ OWNERS_UNKNOWN = (
 def test_a_plan_of_two_owners_tells_the_requests_of_each() -> None:
     """Requests are counted by profile and kind of tokens, and handles by user tokens."""
     tweets = [*OWN, *HERS, *ids(260, days=100, low=200)]
-    found = plan(tweets, profiles=[owner(1), owner(2)], owners=OWNERS, limit=50)
+    found = plan(tweets, profiles=[owner(1), owner(2)], owners=OWNERS, limit=48)
     assert str(found) == (
         "totals, 265 Tweets\n"
-        "  requests  4; less than a minute at 50 per minute\n"
+        "  requests  4; less than a minute at 48 per minute\n"
         "            1 by owner1 (user tokens)\n"
         "            1 by owner2 (user tokens)\n"
         "            2 by owner1 (bearer, public metrics)\n"
@@ -45,7 +45,7 @@ def test_a_plan_of_two_owners_tells_the_requests_of_each() -> None:
         "tweets_given": 265,
         "tweets": 265,
         "requests": 4,
-        "limit_per_minute": 50,
+        "limit_per_minute": 48,
         "minutes": 0.08,
         "handles": ["1", "2"],
         "by_owner": [
@@ -127,7 +127,9 @@ def test_a_plan_over_several_windows_tells_its_period_and_what_is_unavailable() 
 def test_the_time_is_in_minutes_from_one_minute_on(
     tweets: int, limit: float | None, time: str
 ) -> None:
-    assert str(plan(ids(tweets), "28hr", limit=limit)).splitlines()[1].split("; ")[1] == time
+    lines = str(plan(ids(tweets), "28hr", limit=limit)).splitlines()
+    assert lines[1].split("; ")[1] == time
+    assert lines[-1] == "  handles   1 counted for this billing month"
 
 
 def test_the_price_contains_no_token() -> None:

@@ -201,8 +201,8 @@ WINDOW_METRICS = (
         ("totals", {"metrics": ["likes"]}, "'likes' is not a metric. Did you mean favorites?"),
         (
             "28hr",
-            {"metrics": "new_follows"},
-            "'new_follows' is not a metric. Did you mean user_follows?",
+            {"metrics": "shares_by_email"},
+            "'shares_by_email' is not a metric. Did you mean email_tweet?",
         ),
         (
             "28hr",
@@ -259,6 +259,7 @@ def test_figures_are_by_day_or_by_hour_or_one_per_tweet(by: str | None) -> None:
         ("28hr", {"by": "day"}, True),
         ("28hr", {"by": "hour"}, False),
         ("28hr", {}, False),
+        ("historical", {"by": "day"}, False),
         ("historical", {"by": "day", "start": "2026-11-01", "end": "2026-11-03"}, False),
         ("historical", {"by": "day", "start": "2026-11-01T01:00", "end": "2026-11-03"}, True),
         ("historical", {"by": "day", "start": "2026-11-01", "end": "2026-11-03T01:00"}, True),
