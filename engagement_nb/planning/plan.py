@@ -16,6 +16,7 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.problems import ProblemLog
 from engagement_nb.usage import user_of
 from engagement_nb.vocabulary import By, Endpoint, wire_time
+from engagement_nb.words import counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +150,7 @@ class Plan:
         return f"<Plan: {str(self).splitlines()[0]}>"
 
     def __str__(self) -> str:
-        what = f"{self.endpoint.name}, {len(self.tweet_ids):,} Tweets"
+        what = f"{self.endpoint.name}, {counted(len(self.tweet_ids), 'Tweet')}"
         if self.by:
             what += f" by {self.by}"
         if self.start is not None and self.end is not None:
