@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation
 
 from engagement_nb.words import number
 
@@ -203,10 +203,9 @@ def _stamp(figure: Figure) -> None:
 def label(axes: Axes, text: str, at: tuple[float, float], away: float, **style: Any) -> None:
     """A short text beside a point, ``away`` points to the right (negative: to the left)."""
     style = {"ha": "left" if away > 0 else "right", "color": INK, "va": "center", **style}
-    # Without clipping, matplotlib need not check for each point whether it is in the axes.
-    axes.annotate(
-        text, at, xytext=(away, 0), textcoords="offset points", annotation_clip=False, **style
-    )
+    # An annotation does the same, and takes twice as long.
+    shift = ScaledTranslation(away / 72, 0, axes.figure.dpi_scale_trans)
+    axes.text(*at, text, transform=axes.transData + shift, **style)
 
 
 def counts_on(axis: Any) -> None:

@@ -39,4 +39,4 @@ with contextlib.suppress(Exception):
 # for seconds, so it collects rarely.
 gc.collect()
 gc.freeze()
-gc.set_threshold(50_000, 20, 20)
+gc.set_threshold(200_000, 20, 20)
