@@ -35,8 +35,8 @@ with contextlib.suppress(Exception):
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
         figure_html(plot())
-# The garbage collector leaves these objects alone, so that copies share their memory. A copy lives
-# for seconds, so it collects rarely.
+# The garbage collector leaves these objects alone, so that copies share their memory. In a copy it
+# runs rarely, because a copy lives for seconds only.
 gc.collect()
 gc.freeze()
 gc.set_threshold(200_000, 20, 20)

@@ -219,6 +219,7 @@ def test_a_test_ends_early_only_at_p_values_above_five_percent():
         assert drawn == pytest.approx(round(drawn))
         assert drawn <= DRAWS + 1
     assert found[0] > 0.05 > found[-1]
+    assert ENOUGH / DRAWS > 0.05, "the smallest p-value of a test that ends early"
 
 
 def test_two_equal_tweets_in_each_group_tie_with_every_assignment():
