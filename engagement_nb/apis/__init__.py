@@ -1,0 +1,1 @@
+"""What an API is, as data: metrics, endpoints, limits, rules, and the names of figures."""

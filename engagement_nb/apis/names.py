@@ -1,0 +1,164 @@
+"""One table of names: what X, its files and people call a figure, and what we call it.
+
+The table is ``names.toml``. A name is matched without case, accents, blanks, dots, colons and
+underscores, so ``like_count``, ``Like count`` and ``LikeCount`` are one name.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from engagement_nb.errors import InputError
+
+_TABLE: dict[str, Any] = tomllib.loads(
+    files(__package__).joinpath("names.toml").read_text(encoding="utf-8")
+)
+LABELS: dict[str, str] = {name: said.split(",")[0] for name, said in _TABLE["metrics"].items()}
+"""What readers of a report call each metric, by our name: all metrics that a frame can have."""
+COLUMN_ORDERS: dict[str, tuple[str, ...]] = {
+    kind: tuple(words["names"].split(","))
+    for kind, words in (_TABLE["files"] | _TABLE["videos"]).items()
+}
+"""Our names of the columns of each kind of X's files, in X's order."""
+_COUNTING = re.compile(r"^(?:total|number of|num|sum of|no of)[ _.]|[ _.]?(?:counts?|total|sum)$")
+
+
+@lru_cache(maxsize=4096)
+def name_key(text: str) -> str:
+    """What is compared of a name: its letters and digits, in lower case, without accents."""
+    split = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in split if sign.isalnum())
+
+
+def _words(table: dict[str, str]) -> dict[str, str]:
+    return {name_key(said): name for name, words in table.items() for said in words.split(",")}
+
+
+def _words_of_files(table: dict[str, dict[str, str]], *kinds: str) -> dict[str, str]:
+    return {
+        name_key(said): name
+        for kind in kinds
+        for language, words in table[kind].items()
+        for said, name in zip(words.split(","), COLUMN_ORDERS[kind], strict=True)
+        if said and language != "names"
+    }
+
+
+_METRICS = {name_key(name): name for name in LABELS} | _words(_TABLE["metrics"])
+_COLUMNS: dict[str, str] = (
+    {name_key(name): name for name in _TABLE["columns"]}
+    | _words(_TABLE["columns"])
+    | _words_of_files(_TABLE["files"], *_TABLE["files"])
+    | _METRICS
+)
+_OLD = _words(_TABLE["old"])
+_VIDEO = {kind: _words_of_files(_TABLE["videos"], kind) for kind in _TABLE["videos"]}
+_PROMOTED = tuple(name_key(word) for word in _TABLE["promoted"]["words"].split(","))
+
+
+def wire_name(text: str) -> str | None:
+    """The wire name of a metric, from any of its names; None if it is no metric.
+
+    Parameters
+    ----------
+    text
+        A name in any API, file, era or language, or as people type it: ``likes``,
+        ``like_count``, ``Gefällt mir``.
+
+    Returns
+    -------
+    str or None
+        One of `LABELS`.
+    """
+    name = _COLUMNS.get(name_key(text))
+    return name if name in LABELS else None
+
+
+def wire_names(names: Iterable[str] | str) -> list[str]:
+    """The wire names of metrics that a person gave, each once.
+
+    Parameters
+    ----------
+    names
+        Names as for `wire_name`; a text is split at commas.
+
+    Raises
+    ------
+    InputError
+        One of them is no metric; the sentence has the nearest name.
+    """
+    asked = names.split(",") if isinstance(names, str) else list(names)
+    chosen: dict[str, None] = {}
+    for text in (str(name).strip() for name in asked):
+        if not text and isinstance(names, str):
+            continue
+        name = wire_name(text)
+        if name is None:
+            near = guess(text)
+            raise InputError(
+                f'There is no metric "{text[:60]}".',
+                advice=f"Did you mean {near}?" if near else f"Metrics are {', '.join(LABELS)}.",
+            )
+        chosen[name] = None
+    return list(chosen)
+
+
+@lru_cache(maxsize=4096)
+def guess(text: str) -> str | None:
+    """The metric that a text probably means, if it is not a name of one; None if it is none."""
+    bare = _COUNTING.sub("", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text.strip()).lower()).strip()
+    if bare and (name := wire_name(bare)):
+        return name
+    key = name_key(text)
+    near = get_close_matches(key, _METRICS, n=1, cutoff=0.8) if len(key) > 3 else []
+    return _METRICS[near[0]] if near else None
+
+
+def label(name: str) -> str:
+    """What a reader of a report calls a metric, for any column of a frame."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def column_name(text: str) -> str:
+    """Our name of a table's column; "" if it is unknown.
+
+    Returns
+    -------
+    str
+        A metric, ``promoted_<metric>``, or a column that is no metric: ``tweet_id``, ``date``,
+        ``text``, ``link``, ``rate``, ``posts``, ``unfollows``, ``unlikes``.
+    """
+    key = name_key(text)
+    if key in _COLUMNS:
+        return _COLUMNS[key]
+    for word in _PROMOTED:
+        for bare in (key.removeprefix(word), key.removesuffix(word)):
+            name = _COLUMNS.get(bare, "") if bare != key else ""
+            if name:
+                return f"promoted_{name}" if name in LABELS else name
+    return ""
+
+
+def old_column_name(text: str) -> str:
+    """The metric that the oldest files call by this name; "" if there is none."""
+    return _OLD.get(name_key(text), "")
+
+
+def video_column_names(header: Iterable[str], kind: str) -> list[str]:
+    """Our names of the columns of one of a video file's tables; "" where unknown.
+
+    Parameters
+    ----------
+    header
+        The column names.
+    kind
+        "video" (by day) or "videos" (by video).
+    """
+    return [_VIDEO[kind].get(name_key(text), "") for text in header]
