@@ -49,7 +49,7 @@ class Account:
     not_used
         Why a column was not used, or what it may be; empty text if nothing is known of it.
     options
-        The options in effect.
+        The options in effect: each a text or a list of texts.
     coverage
         The period that the figures cover, where there is one.
     requests
@@ -83,8 +83,11 @@ class Account:
         for column, why in self.not_used.items():
             lines.append(f"column not used: {column}" + (f" ({why})" if why else ""))
         if self.options:
-            chosen = ", ".join(f"{name} {value}" for name, value in self.options.items())
-            lines.append(f"options: {chosen}")
+            chosen = [
+                f"{name} {', '.join(value) if isinstance(value, list) else value}"
+                for name, value in self.options.items()
+            ]
+            lines.append(f"options: {'; '.join(chosen)}")
         if (period := self.coverage) is not None:
             lines.append(
                 f"period {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC:"

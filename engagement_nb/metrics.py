@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,13 +12,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from engagement_nb.account import Account
 from engagement_nb.availability import Reason
+from engagement_nb.errors import InputError
 from engagement_nb.store import Store
 from engagement_nb.vocabulary import (
     EXPORT_ONLY_METRICS,
     FIRST_SNOWFLAKE_ID,
     METRICS,
     SNOWFLAKE_EPOCH_MS,
+    label,
 )
 
 PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
@@ -96,11 +100,14 @@ class Metrics:
         One row per Tweet and reason, with `PROBLEM_COLUMNS`.
     about
         Where the figures come from.
+    account
+        What became of all rows, columns and options that the source was given.
     """
 
     frame: pd.DataFrame
     problems: pd.DataFrame
     about: About
+    account: Account = field(default_factory=Account)
 
     @property
     def metric_names(self) -> list[str]:
@@ -115,8 +122,9 @@ class Metrics:
         dict
             ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
             ``notes``, ``unit``, ``kind``, ``tweets`` (0 for a frame by day), ``days`` (None unless
-            by day), ``posted`` (when the first and the last Tweet were posted, where known), and
-            ``problems``: one entry per reason, scope and metrics, with ``tweets`` and ``advice``.
+            by day), ``posted`` (when the first and the last Tweet were posted, where known),
+            ``account`` (as `Account.to_dict`), and ``problems``: one entry per reason, scope and
+            metrics, with ``tweets`` and ``advice``.
         """
         groups = ["reason", "scope", "metrics"]
         problems = [
@@ -142,6 +150,7 @@ class Metrics:
             "tweets": self._tweets,
             "days": len(self.frame) if self.about.unit == "day" else None,
             "posted": [_iso(posted.min()), _iso(posted.max())] if len(posted) else [],
+            "account": self.account.to_dict(),
             "problems": problems,
         }
 
@@ -159,6 +168,26 @@ class Metrics:
         A text that a spreadsheet would run as a formula gets a quote before it.
         """
         Path(path).write_text(csv_text(self.frame), encoding="utf-8")
+
+    def __getitem__(self, name: str) -> pd.Series:
+        """A column of the frame, such as ``metrics["likes"]``.
+
+        Parameters
+        ----------
+        name
+            A column, or another name of a metric, such as "likes" or "URL clicks".
+
+        Raises
+        ------
+        InputError
+            The frame has no such column.
+        """
+        if (column := _column(name, self.frame)) is None:
+            raise InputError(
+                f"These figures have no column {name!r}.",
+                advice=f"They have: {', '.join(map(str, self.frame.columns))}.",
+            )
+        return self.frame[column]
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -195,6 +224,15 @@ class Metrics:
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
         return f"{where}: {self.about.endpoint}, {rows}{period}{tail}"
+
+
+def _column(name: str, frame: pd.DataFrame) -> str | None:
+    if name in frame.columns:
+        return name
+    plain = re.sub(r"[\W_]", "", name).casefold()
+    known = {re.sub(r"\W", "", text).casefold(): m for m in METRICS for text in (m, label(m))}
+    metric = {"likes": "favorites", "reposts": "retweets", **known}.get(plain)
+    return metric if metric in frame.columns else None
 
 
 def _to_the_minute(moment: datetime) -> str:

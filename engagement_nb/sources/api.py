@@ -73,6 +73,12 @@ class ApiSource(Source):
         self._progress = progress
         self._owners: dict[str, str] = {}
 
+    def _described(self) -> list[str]:
+        found = [f"profile {profile.name}" for profile in self.profiles]
+        if len(found) > 3:
+            found = [f"{len(found)} profiles"]
+        return [*found, *([f"dataset {self._dataset}"] if self._dataset is not None else [])]
+
     @property
     def figures(self) -> str:
         """Origin of the figures: "sandbox" or "api"."""

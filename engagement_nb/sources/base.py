@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Literal, Protocol, Self, TypedDict, Unpack
 
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
@@ -34,6 +35,20 @@ def dates_in(question: Question, now: datetime) -> tuple[datetime | None, dateti
     )  # fmt: skip
 
 
+class _Period(Protocol):
+    @property
+    def start(self) -> datetime | None: ...
+    @property
+    def end(self) -> datetime | None: ...
+
+
+def period_words(of: _Period) -> list[str]:
+    """The period of figures or of a run in words, if there is one."""
+    if of.start is None or of.end is None:
+        return []
+    return [f"{of.start:%Y-%m-%d %H:%M} to {of.end:%Y-%m-%d %H:%M} UTC"]
+
+
 class Source:
     """A source of metrics. It is a context manager, but may be left open."""
 
@@ -51,7 +66,12 @@ class Source:
         """Close the connections and servers of the source."""
 
     def __repr__(self) -> str:
-        return f"<{'SANDBOX source (made-up figures)' if self.sandbox else f'{self.name} source'}>"
+        kind = "SANDBOX source (made-up figures)" if self.sandbox else f"{self.name} source"
+        return f"<{', '.join([kind, *self._described()])}>"
+
+    def _described(self) -> list[str]:
+        """The path, the period and the options, for the repr."""
+        return []
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """List ids of the source's Tweets.
@@ -85,7 +105,7 @@ class Source:
         metrics
             Wire names; by default all.
         """
-        return self._fetch("totals", tweet_ids, metrics=metrics)
+        return self._answer("totals", tweet_ids, metrics=metrics)
 
     def last_28_hours(
         self, tweet_ids: Any = None, by: By | None = None, metrics: MetricNames = None
@@ -99,7 +119,7 @@ class Source:
         by
             "day" or "hour" for a series.
         """
-        return self._fetch("28hr", tweet_ids, by=by, metrics=metrics)
+        return self._answer("28hr", tweet_ids, by=by, metrics=metrics)
 
     def historical(
         self,
@@ -128,10 +148,25 @@ class Source:
         zone
             IANA name of the time zone of the period's dates; by default UTC.
         """
-        return self._fetch(
+        return self._answer(
             "historical", tweet_ids, by=by, metrics=metrics, start=start, end=end, period=period,
             zone=zone,
         )  # fmt: skip
+
+    def _answer(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
+    ) -> Metrics:
+        """The figures, with the options in effect in their account."""
+        if (names := question.get("metrics")) is not None:
+            question["metrics"] = list(names)
+        metrics = self._fetch(endpoint, tweet_ids, **question)
+        asked = {
+            name: value if isinstance(value, list) else str(value)
+            for name, value in question.items()
+            if value not in (None, "")
+        }
+        options = {**metrics.account.options, **asked}
+        return replace(metrics, account=replace(metrics.account, options=options))
 
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
@@ -185,7 +220,7 @@ class Source:
         question: Question = {"by": unit}
         if chosen == "historical":
             question |= {"start": start or None, "end": end or None, "period": period, "zone": zone}
-        figures = self._fetch(chosen, tweet_ids, **question)
+        figures = self._answer(chosen, tweet_ids, **question)
         if not beside:
             return figures, None
         try:

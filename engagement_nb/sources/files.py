@@ -17,7 +17,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
-from engagement_nb.sources.base import MetricNames, Question, Source, dates_in
+from engagement_nb.sources.base import Question, Source, dates_in, period_words
 from engagement_nb.vocabulary import By, EndpointName
 
 
@@ -38,6 +38,15 @@ class ExportSource(Source):
         self.path = Path(path).expanduser()
         self._account = account
 
+    def _described(self) -> list[str]:
+        found = [str(self.path)]
+        if self._account:
+            found.append(f"account {self._account}")
+        # Once they are read; a repr reads no files.
+        if "metrics" in vars(self):
+            found += period_words(self.metrics.about)
+        return found
+
     @cached_property
     def exports(self) -> Exports:
         """The files by kind: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
@@ -52,9 +61,12 @@ class ExportSource(Source):
         """List ids of the Tweets. Files by day have none."""
         return _ids_in(self.metrics)[:count]
 
-    def totals(self, tweet_ids: Any = None, metrics: MetricNames = None) -> Metrics:
-        """The file's figures: see `Source.totals`."""
-        return _select(self.metrics, tweet_ids, metrics)
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
+    ) -> Metrics:
+        if endpoint != "totals":
+            return super()._fetch(endpoint, tweet_ids, **question)
+        return _select(self.metrics, tweet_ids, question.get("metrics"))
 
 
 class DatasetSource(Source):
@@ -69,8 +81,15 @@ class DatasetSource(Source):
     name = "dataset"
 
     def __init__(self, where: str | os.PathLike[str]) -> None:
+        self._where = where
         self.dataset = Dataset(where)
         self.sandbox = self.dataset.sandbox
+
+    def _described(self) -> list[str]:
+        found = [str(self._where)]
+        for run in self.dataset.runs()[-1:]:
+            found += [run.endpoint, *(period_words(run) if run.start and run.end else [])]
+        return found
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
         """List ids of the Tweets of the newest fetch."""
@@ -141,4 +160,4 @@ def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None
         problems = pd.concat(
             [problems, ids.problems, problems_frame(rows)], ignore_index=True
         ).astype("string")
-    return Metrics(frame, problems, found.about)
+    return Metrics(frame, problems, found.about, found.account)

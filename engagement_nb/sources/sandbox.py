@@ -89,6 +89,9 @@ class SandboxSource(ApiSource):
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
         self.pinned = self.now is not None or any(name in options for name in WORLD)
 
+    def _described(self) -> list[str]:
+        return [*super()._described(), self.world.removeprefix("Sandbox world: ").rstrip(".")]
+
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
