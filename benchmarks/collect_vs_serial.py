@@ -86,7 +86,7 @@ def serial(env: dict[str, str], endpoint: str, ids: list[str], size: int, metric
 
 def main() -> None:
     from engagement_nb import connect
-    from engagement_nb.vocabulary import ENDPOINTS
+    from engagement_nb.apis.engagement import ENDPOINTS
 
     with serving() as env, tempfile.TemporaryDirectory() as state:
         os.environ.update(env | {"ENGAGEMENT_STATE_DIR": state, "ENGAGEMENT_LEDGER": state})

@@ -30,7 +30,7 @@ MEASURE = (
 
 def make(folder: Path, rows: int, per_file: int) -> int:
     """Write files of a made-up account; return their bytes."""
-    from engagement_nb.vocabulary import snowflake
+    from engagement_nb.apis.times import snowflake
 
     draw = np.random.default_rng(4)
     size = 0

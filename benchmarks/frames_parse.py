@@ -19,9 +19,10 @@ import orjson
 import pandas as pd
 import pyarrow as pa
 
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import ENDPOINTS, EndpointName
 from engagement_nb.client.cubes import read_cube
 from engagement_nb.dataset.frames import response_table, to_frame
-from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName
 
 START = datetime(2026, 10, 1, tzinfo=UTC)
 HOURS = [START + timedelta(hours=n) for n in range(672)]

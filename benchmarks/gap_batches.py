@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
 from engagement_nb.gap import explore_gap
-from engagement_nb.vocabulary import METRICS, NO_CANDIDATES
 
 HOURS, PIECE = 672, 100
 NAMES = [n for n in METRICS if n not in NO_CANDIDATES and n != "quote_tweets"]

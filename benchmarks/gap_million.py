@@ -16,10 +16,10 @@ import time
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.identify import Tweets, score
 from engagement_nb.gap.read import read_counts
-from engagement_nb.vocabulary import METRICS, NO_CANDIDATES
 
 OUTSIDE = ("video_views", "media_views", "bookmarks", "shares")
 

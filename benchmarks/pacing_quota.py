@@ -28,11 +28,11 @@ from typing import Any
 
 import httpx
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import find_profile
 from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError, RateLimitedError
-from engagement_nb.vocabulary import ENDPOINTS
 
 MINUTE = 60.0
 WINDOW = {10: 3.0, 60: 3.0, 600: 6.0}

@@ -53,7 +53,7 @@ def serving(tweets: int) -> Iterator[tuple[str, dict[str, str], int]]:
 
 
 def body_of(endpoint: str, ids: list[str]) -> bytes:
-    from engagement_nb.vocabulary import ENDPOINTS
+    from engagement_nb.apis.engagement import ENDPOINTS
 
     types = list(ENDPOINTS[endpoint].metrics)
     group_by = ["tweet.id", "engagement.type"]

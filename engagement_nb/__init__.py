@@ -37,6 +37,9 @@ from engagement_nb.errors import (
 from engagement_nb.words import number
 
 if TYPE_CHECKING:
+    from engagement_nb.apis.engagement import ENDPOINTS, METRICS
+    from engagement_nb.apis.names import label
+    from engagement_nb.apis.times import tweet_time
     from engagement_nb.client import Client, Request
     from engagement_nb.client.credentials.login import login
     from engagement_nb.client.pacing import Pacer
@@ -61,9 +64,11 @@ if TYPE_CHECKING:
         connect,
     )
     from engagement_nb.usage import Contract, Ledger, Usage, example_ledger, summarize_usage
-    from engagement_nb.vocabulary import ENDPOINTS, METRICS, label, tweet_time
 
 _HOME = {
+    "apis.engagement": "ENDPOINTS METRICS",
+    "apis.names": "label",
+    "apis.times": "tweet_time",
     "client": "Client Request",
     "client.credentials.login": "login",
     "client.pacing": "Pacer",
@@ -81,7 +86,6 @@ _HOME = {
     "sandbox": "Sandbox",
     "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",
-    "vocabulary": "ENDPOINTS METRICS label tweet_time",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 

@@ -25,7 +25,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from engagement_nb.availability import Reason
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.textfiles import (

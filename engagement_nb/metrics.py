@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,16 +12,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from engagement_nb.account import Account
-from engagement_nb.availability import Reason
+from engagement_nb.apis.names import LABELS, wire_name
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.store import Store
-from engagement_nb.vocabulary import (
-    EXPORT_ONLY_METRICS,
-    FIRST_SNOWFLAKE_ID,
-    METRICS,
-    SNOWFLAKE_EPOCH_MS,
-    label,
-)
 
 PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
 """``scope`` is "tweet" (it is not in the frame at all), "period" (it has no row for a part of
@@ -111,7 +105,7 @@ class Metrics:
 
     @property
     def metric_names(self) -> list[str]:
-        """The metric columns of the frame, in the vocabulary's order."""
+        """The metric columns of the frame, in the order of `LABELS`."""
         return metric_columns(self.frame)
 
     def facts(self) -> dict[str, Any]:
@@ -229,9 +223,7 @@ class Metrics:
 def _column(name: str, frame: pd.DataFrame) -> str | None:
     if name in frame.columns:
         return name
-    plain = re.sub(r"[\W_]", "", name).casefold()
-    known = {re.sub(r"\W", "", text).casefold(): m for m in METRICS for text in (m, label(m))}
-    metric = {"likes": "favorites", "reposts": "retweets", **known}.get(plain)
+    metric = wire_name(name)
     return metric if metric in frame.columns else None
 
 
@@ -287,9 +279,8 @@ def handed_over(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def metric_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns of a frame that are metrics, in the vocabulary's order."""
-    known = [*METRICS, *EXPORT_ONLY_METRICS]
-    return [name for name in known if name in frame.columns]
+    """Columns of a frame that are metrics, in the order of `LABELS`."""
+    return [name for name in LABELS if name in frame.columns]
 
 
 def problems_frame(rows: Iterable[Mapping[str, Any]] = ()) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from engagement_nb.availability import Reason
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.metrics import PROBLEM_COLUMNS, problems_frame
 
 SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"}

@@ -17,9 +17,10 @@ import click
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import NO_CANDIDATES
+from engagement_nb.apis.names import LABELS
 from engagement_nb.gap import Gap, explore_gap, identify
 from engagement_nb.gap.interval import share_interval
-from engagement_nb.vocabulary import EXPORT_ONLY_METRICS, METRICS, NO_CANDIDATES
 
 KINDS = {
     "plain": "30 to 3,000 Tweets, nothing else",
@@ -42,7 +43,7 @@ CONSTANTS = {
     "HARDLY_ANY": (0.05, 0.75),
 }
 """Values below and above that of each constant of the method."""
-NAMES = [name for name in (*METRICS, *EXPORT_ONLY_METRICS) if name not in NO_CANDIDATES]
+NAMES = [name for name in LABELS if name not in NO_CANDIDATES]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from typing import Any
 
 import click
 
-from engagement_nb.availability import UNFINISHED
+from engagement_nb.apis.reasons import UNFINISHED
 from engagement_nb.client import Client
 from engagement_nb.collect import Collected, collect_into
 from engagement_nb.dataset import Dataset

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import engagement_nb as enb
-from engagement_nb.vocabulary import ENDPOINTS, METRICS, EndpointName, MetricName
+from engagement_nb.apis.engagement import ENDPOINTS, METRICS, EndpointName, MetricName
 
 NAMES = """
 About AnalysisError ApiError ApiSource BadRequestError Batch

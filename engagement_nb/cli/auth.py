@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 import engagement_nb as enb
+from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
 from engagement_nb.errors import InputError
-from engagement_nb.vocabulary import TOKEN_VARIABLES
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import click
 
 import engagement_nb as enb
+from engagement_nb.apis.engagement import ENDPOINTS, EndpointName
 from engagement_nb.cli import (
     FAILED,
     INCOMPLETE,
@@ -23,7 +24,6 @@ from engagement_nb.cli import (
     zone_option,
 )
 from engagement_nb.errors import InputError
-from engagement_nb.vocabulary import ENDPOINTS, EndpointName
 
 if TYPE_CHECKING:
     from engagement_nb.collect import Collected

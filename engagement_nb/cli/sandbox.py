@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import click
 
+from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import CHOICES, description
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import TOKEN_VARIABLES
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT_PORT = 8642

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.sending import Client
 from engagement_nb.client.wire import Request
@@ -17,7 +18,6 @@ from engagement_nb.errors import (
     ServerTroubleError,
     UnavailableTweetsError,
 )
-from engagement_nb.vocabulary import EndpointName
 
 ANY_TWEET = "20"
 """The first Tweet ever: public, and of another account than the user's."""

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from engagement_nb.vocabulary import By
+from engagement_nb.apis.contract import By
 
 DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
 """Levels of a response below the Tweet."""

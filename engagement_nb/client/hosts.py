@@ -8,13 +8,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, LIVE_API_URL, LIVE_AUTH_URL
 from engagement_nb.errors import InputError
-from engagement_nb.vocabulary import (
-    ENV_API_URL,
-    ENV_AUTH_URL,
-    LIVE_API_URL,
-    LIVE_AUTH_URL,
-)
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,23 @@ from typing import Any, Literal
 import httpx
 import orjson
 
-from engagement_nb.availability import Window
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import (
+    ENDPOINTS,
+    ENGAGEMENT,
+    UNAVAILABLE,
+    UNSUPPORTED_IMPRESSIONS,
+    UNSUPPORTED_VIDEO,
+    EndpointName,
+)
+from engagement_nb.apis.refusals import error_for
+from engagement_nb.apis.times import as_utc, wire_time
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.pacing import server_time
 from engagement_nb.errors import ApiError, ServerTroubleError
-from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import (
-    ENDPOINTS,
-    UNAVAILABLE,
-    UNSUPPORTED_IMPRESSIONS,
-    UNSUPPORTED_VIDEO,
-    By,
-    EndpointName,
-    as_utc,
-    wire_time,
-)
 
 GROUPING = "metrics"
 """Name of the only grouping in each request; no reserved key has this name."""
@@ -229,6 +229,7 @@ def _refusal(
         host = httpx.URL(target).host if target.startswith("http") else ""
         texts = (f"redirect to {host or 'another address'}",)
     return error_for(
+        ENGAGEMENT,
         response.status_code,
         texts,
         where=where,

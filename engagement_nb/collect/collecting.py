@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Unpack
 
-from engagement_nb.availability import UNFINISHED
+from engagement_nb.apis.reasons import UNFINISHED
+from engagement_nb.apis.times import wire_time
 from engagement_nb.client import Client
 from engagement_nb.collect.running import Run, RunOptions
 from engagement_nb.dataset import Dataset, RunRecord, RunWriter, ask_digest
@@ -19,7 +20,6 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan
 from engagement_nb.problems import ProblemLog
-from engagement_nb.vocabulary import wire_time
 
 
 def collect(

@@ -10,14 +10,11 @@ from typing import Any, NoReturn
 
 import pyarrow as pa
 
-from engagement_nb.availability import (
-    Reason,
-    Window,
-    availability,
-    limits,
-    needs_owner,
-    posted_before,
-)
+from engagement_nb.apis.availability import Window, availability, limits
+from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, METRIC_ALIASES, RECENT_WINDOW
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.refusals import error_for
+from engagement_nb.apis.times import posted_before
 from engagement_nb.client import Request, Response
 from engagement_nb.client.cubes import Cube
 from engagement_nb.dataset import Part, RequestRecord
@@ -28,12 +25,10 @@ from engagement_nb.errors import (
     ServerTroubleError,
     UnavailableTweetsError,
 )
+from engagement_nb.periods import HOUR
 from engagement_nb.planning import Plan
-from engagement_nb.planning.periods import HOUR
 from engagement_nb.planning.routing import Known, owner_gets_more, router
 from engagement_nb.problems import ProblemLog
-from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import METRIC_ALIASES, RECENT_WINDOW
 
 MAX_ABSENCES = 4
 """After this many responses without a Tweet, this run stops requesting it."""
@@ -120,7 +115,7 @@ class Outcome:
             return True
         wanted = self.plan.offered
         if part.auth == "app":
-            wanted = tuple(name for name in wanted if not needs_owner(part.endpoint, name))
+            wanted = tuple(name for name in wanted if not self.plan.endpoint.needs_owner(name))
         denied = self.known.denied.get(part.auth, set())
         return {*wanted} - denied <= {*part.metrics}
 
@@ -136,7 +131,7 @@ class Outcome:
     def _note_metrics(self, part: Part, came: list[str]) -> None:
         """Note which figures these Tweets lack, and why."""
         explained: dict[str, set[str]] = {}
-        for limit in limits(part.endpoint, part.period, part.read_at):
+        for limit in limits(self.plan.endpoint, part.period, part.read_at):
             listed = {*_unsupported(part).get(limit.reason, ())}
             lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
             names = [name for name in part.metrics if name in limit.metrics]
@@ -157,7 +152,7 @@ class Outcome:
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
             for name in not_requested:
-                of_age = availability(tweet_id, part.endpoint, name, part.period, part.read_at)
+                of_age = availability(tweet_id, self.plan.endpoint, name, part.period, part.read_at)
                 by_reason.setdefault(of_age or other, []).append(name)
             for reason, names in by_reason.items():
                 self._miss([tweet_id], reason, names)
@@ -287,7 +282,7 @@ def part_of(response: Response, planned_at: datetime) -> Part:
         request.metrics,
         request.by,
         window=window,
-        limits=limits(request.endpoint, window, response.read_at),
+        limits=limits(ENDPOINTS[request.endpoint], window, response.read_at),
         unsupported=_unsupported(response),
     )
     stamp = pa.repeat(pa.scalar(response.read_at, TIME), len(table))
@@ -367,7 +362,7 @@ def _raise_nothing(response: Response) -> NoReturn:
     request = response.request
     if response.texts:
         error: ApiError = error_for(
-            200, response.texts, where=request.endpoint, tweet_ids=request.tweet_ids
+            ENGAGEMENT, 200, response.texts, where=request.endpoint, tweet_ids=request.tweet_ids
         )
         if not isinstance(error, ServerTroubleError):
             raise error

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypedDict, Unpack
 
-from engagement_nb.availability import Reason, Window
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.pacing import WaitStoppedError, backoff
 from engagement_nb.collect.meter import Meter

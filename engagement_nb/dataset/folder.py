@@ -35,6 +35,7 @@ import orjson
 import pandas as pd
 import pyarrow.compute as pc
 
+from engagement_nb.apis.contract import By
 from engagement_nb.dataset.parts import (
     RunRecord,
     RunWriter,
@@ -45,9 +46,8 @@ from engagement_nb.dataset.parts import (
 from engagement_nb.dataset.reading import ordered_frame, read_problems, read_rows
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
-from engagement_nb.planning.periods import Moment, parse_moment, responses_window
+from engagement_nb.periods import Moment, parse_moment, responses_window
 from engagement_nb.store import Store
-from engagement_nb.vocabulary import By
 
 RESUME_WITHIN = timedelta(days=1)
 _SNAPSHOT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -18,11 +18,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.availability import Limit, Reason, posted_before
+from engagement_nb.apis.availability import Limit
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import METRIC_ALIASES
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import posted_before, tweet_time
 from engagement_nb.client.cubes import Cube, starts
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.metrics import created_at
-from engagement_nb.vocabulary import METRIC_ALIASES, By, tweet_time
 
 TIME = pa.timestamp("ms", tz="UTC")
 
@@ -63,8 +66,8 @@ def response_table(
     window
         The period of the figures. A series must have each of its days or hours.
     limits
-        Metrics that older Tweets lack: see `engagement_nb.availability.limits`. Zeros that mean
-        "not known" become null.
+        Metrics that older Tweets lack: see `engagement_nb.apis.availability.limits`. Zeros that
+        mean "not known" become null.
     unsupported
         Tweets that the response lists as too old, by the reason of the limit.
 

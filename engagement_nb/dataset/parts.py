@@ -17,10 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_nb.availability import Window
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.errors import DatasetError
 from engagement_nb.store import FORMAT, Store, decode_record
-from engagement_nb.vocabulary import By, EndpointName
 
 METADATA_KEY = b"engagement_nb"
 _MOMENTS = ("start", "end", "started_at", "read_at", "answered", "windows")

@@ -12,12 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from engagement_nb.apis.contract import By
 from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_windows, to_frame
 from engagement_nb.dataset.parts import RunRecord, part_names, parts_with
 from engagement_nb.errors import DatasetError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.store import Store
-from engagement_nb.vocabulary import By
 
 
 def read_rows(

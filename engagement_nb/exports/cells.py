@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import ROUNDED, rounded_share
-from engagement_nb.vocabulary import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 
 AGAIN = "Export it again, and do not save it from a spreadsheet."
 DATE = (

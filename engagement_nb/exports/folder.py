@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.apis.names import label
 from engagement_nb.errors import InputError
 from engagement_nb.exports.content import content_facts
 from engagement_nb.exports.layouts import HOW_TO_EXPORT, METRIC_NAMES, NotAnExportError
@@ -24,7 +25,6 @@ from engagement_nb.exports.reading import (
     read_one,
 )
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
-from engagement_nb.vocabulary import label
 from engagement_nb.words import counted, listed, number, percent
 
 _NAMED_LIKE_AN_EXPORT = (

@@ -18,14 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.apis.engagement import METRICS
+from engagement_nb.apis.names import LABELS
 from engagement_nb.errors import InputError
 from engagement_nb.exports.cells import DATE, Cells, whole_numbers
 from engagement_nb.textfiles import plain_words
-from engagement_nb.vocabulary import EXPORT_ONLY_METRICS, METRICS
 from engagement_nb.words import listed, percent
 
 _DATA = tomllib.loads(files(__package__).joinpath("layouts.toml").read_text(encoding="utf-8"))
-METRIC_NAMES = (*METRICS, *EXPORT_ONLY_METRICS)
+METRIC_NAMES = tuple(LABELS)
 ORDERS = {
     kind: tuple(words["names"].split(",")) for kind, words in _DATA.items() if "names" in words
 }
@@ -85,7 +86,7 @@ def _other_words(table: str) -> dict[str, str]:
 _VIDEO_WORDS = {kind: _words_of(kind) for kind in ("video", "videos")}
 _WORDS = {
     **{plain_words(name): name for name in METRIC_NAMES},
-    **{metric.label.lower(): name for name, metric in METRICS.items()},
+    **{LABELS[name].lower(): name for name in METRICS},
     **_other_words("also"),
     **_words_of("content", "classic", "daily", "overview"),
 }

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from engagement_nb.availability import Reason
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.exports.cells import AGAIN, MOMENT, Cells, decimals
 from engagement_nb.exports.layouts import (

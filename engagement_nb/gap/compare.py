@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import COUNTED, TOLERANCE, UNDETERMINED, judge
@@ -30,7 +31,6 @@ from engagement_nb.gap.interval import (
 from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
 from engagement_nb.metrics import Metrics, metric_columns
-from engagement_nb.vocabulary import label
 from engagement_nb.words import listed, number, percent, sentence
 
 HIDDEN_SHARE, RATE = "hidden share", "engagement rate"

@@ -11,11 +11,11 @@ from typing import Any
 import pandas as pd
 
 from engagement_nb import charts
+from engagement_nb.apis.names import label
 from engagement_nb.charts import Chart
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, metric_columns, save_tables
-from engagement_nb.vocabulary import label
 from engagement_nb.words import counted, number, percent
 
 _NO_CLAIM = {

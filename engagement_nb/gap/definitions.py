@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.names import label
 from engagement_nb.gap.read import Counts, exact_sum
-from engagement_nb.vocabulary import label
 from engagement_nb.words import listed
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")

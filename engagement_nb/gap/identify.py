@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import bdtrc
 
+from engagement_nb.apis.engagement import METRICS
 from engagement_nb.gap.read import Counts, exact_sum
-from engagement_nb.vocabulary import METRICS
 
 TOLERANCE = 0.002
 """Share of the Tweets with a metric that may contradict it because their rows are wrong."""

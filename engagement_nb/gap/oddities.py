@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import MEDIA_VIEWS_LEFT_ENGAGEMENTS
+from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, checked, one_row_a_tweet
 from engagement_nb.metrics import metric_columns
-from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS, label
 from engagement_nb.words import counted, number, sentence
 
 EXAMPLES = 5

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import NO_CANDIDATES
+from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.metrics import About, Metrics, metric_columns
-from engagement_nb.vocabulary import NO_CANDIDATES, label
 
 _EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements", "replies",
                    "retweets", "reposts", "post text", "tweet text"}  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.names import label
 from engagement_nb.gap.definitions import compare_definitions
 from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
@@ -17,7 +18,6 @@ from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About, csv_text, save_tables
-from engagement_nb.vocabulary import label
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
 _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap", "counted",

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.names import label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, TOGETHER
 from engagement_nb.gap.result import Findings
-from engagement_nb.vocabulary import label
 from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
 
 SIGNIFICANT = 0.05

@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb import charts
+from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, read_counts
 from engagement_nb.metrics import Metrics
-from engagement_nb.vocabulary import ENDPOINTS, label
 from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:

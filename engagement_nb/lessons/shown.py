@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import Profile, redact
-from engagement_nb.vocabulary import ENDPOINTS
 
 _LONGEST = 34
 """Lines of a body that are shown."""

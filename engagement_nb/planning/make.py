@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from engagement_nb.availability import (
-    Reason,
-    Window,
-    availability,
-    cut_off_at_first_moment,
-)
+from engagement_nb.apis.availability import Window, availability
+from engagement_nb.apis.contract import By, Endpoint
+from engagement_nb.apis.engagement import ENDPOINTS, FIRST_MOMENT
+from engagement_nb.apis.names import LABELS, wire_names
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import posted_before
 from engagement_nb.client.credentials import Profile
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.planning.periods import HOUR, Moment, cut, resolve
+from engagement_nb.periods import HOUR, Moment, cut, resolve
 from engagement_nb.planning.plan import Plan
 from engagement_nb.planning.routing import Known, requests_for
 from engagement_nb.problems import ProblemLog
-from engagement_nb.vocabulary import ENDPOINTS, METRIC_ALIASES, METRICS, By, Endpoint
 from engagement_nb.words import counted
 
 
@@ -156,26 +154,14 @@ def _by(by: str | None, spec: Endpoint) -> By | None:
 def _metrics(metrics: Iterable[str] | None, spec: Endpoint) -> tuple[str, ...]:
     if metrics is None:
         return spec.metrics
-    names = [metrics] if isinstance(metrics, str) else list(metrics)
-    wanted = {METRIC_ALIASES.get(name, name) for name in names}
-    for name in wanted:
-        if name not in METRICS:
-            near = _with_label(str(name)) or difflib.get_close_matches(str(name), METRICS)
-            hint = f"Did you mean {near[0]}?" if near else f"There are: {', '.join(METRICS)}."
-            raise InputError(f"{name!r} is not a metric.", advice=hint)
-    found = tuple(name for name in METRICS if name in wanted)
+    wanted = wire_names(metrics)
+    found = tuple(name for name in LABELS if name in wanted)
     if not any(name in spec.metrics for name in found):
         raise InputError(
             f"{spec.name} gives none of the requested metrics ({', '.join(found) or 'none'}).",
             advice=f"It gives: {', '.join(spec.metrics)}.",
         )
     return found
-
-
-def _with_label(name: str) -> list[str]:
-    """The metric with this label in reports: the label of favorites is "likes"."""
-    words = name.lower().replace("_", " ")
-    return [metric.name for metric in METRICS.values() if metric.label.lower() == words]
 
 
 def _user_ids(owners: Mapping[str, str], profiles: Sequence[Profile]) -> dict[str, str]:
@@ -205,7 +191,7 @@ def _split_unavailable(
     for tweet_id in ids.ids:
         reason = None
         for name in offered:
-            reason = availability(tweet_id, spec.name, name, last, now)
+            reason = availability(tweet_id, spec, name, last, now)
             if reason is None:
                 break
         if reason is None:
@@ -216,7 +202,7 @@ def _split_unavailable(
     not_offered = [name for name in wanted if name not in spec.metrics]
     if not_offered:
         log.add(accepted, Reason.METRIC_NOT_OFFERED, "metrics", ", ".join(not_offered))
-    if window:
-        early = [t for t in accepted if cut_off_at_first_moment(t, window)]
+    if window and window.start == FIRST_MOMENT:
+        early = [t for t in accepted if posted_before(t, FIRST_MOMENT)]
         log.add(early, Reason.BEFORE_2014_09_01, "metrics", ", ".join(offered))
     return log, tuple(accepted)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from engagement_nb.availability import Window, posted_before
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.contract import By, Endpoint
+from engagement_nb.apis.times import posted_before, wire_time
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.problems import ProblemLog
 from engagement_nb.usage import user_of
-from engagement_nb.vocabulary import By, Endpoint, wire_time
 from engagement_nb.words import counted
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from engagement_nb.availability import Reason, Window, availability, needs_owner
+from engagement_nb.apis.availability import Window, availability
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.planning.plan import Plan
@@ -136,9 +137,9 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
     public = tuple(
         name
         for name in plan.offered
-        if not needs_owner(plan.endpoint.name, name) and name not in known.denied.get("app", ())
+        if not plan.endpoint.needs_owner(name) and name not in known.denied.get("app", ())
     )
-    has_private = any(needs_owner(plan.endpoint.name, name) for name in offered)
+    has_private = any(plan.endpoint.needs_owner(name) for name in offered)
 
     def users_for(tweet_id: str) -> tuple[list[int], Reason | None]:
         if not offered:
@@ -178,9 +179,9 @@ def router(plan: Plan, known: Known) -> Callable[[str], tuple[Lane | None, Reaso
 
 def owner_gets_more(plan: Plan, tweet_id: str) -> bool:
     """Whether the plan has a metric that the API gives only to a Tweet's owner."""
-    endpoint = plan.endpoint.name
+    endpoint = plan.endpoint
     return any(
-        needs_owner(endpoint, name)
+        endpoint.needs_owner(name)
         and availability(tweet_id, endpoint, name, None, plan.made_at) is None
         for name in plan.offered
     )

@@ -12,11 +12,11 @@ from typing import Any
 
 import nbformat
 
+from engagement_nb.apis.names import label
 from engagement_nb.metrics import handed_over
 from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
-from engagement_nb.vocabulary import label
 from engagement_nb.words import counted, interval, listed, number, percent
 
 version = cache(_look_up)

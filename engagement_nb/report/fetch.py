@@ -14,7 +14,7 @@ from typing import Any
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
-from engagement_nb.planning.periods import dates_of
+from engagement_nb.periods import dates_of
 from engagement_nb.report.manifest import Fetch, Row, slug
 from engagement_nb.sources import ApiSource, SandboxSource, connect
 from engagement_nb.sources.sandbox import WORLD

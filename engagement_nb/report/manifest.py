@@ -16,13 +16,13 @@ from typing import Any
 
 import yaml
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.planning.periods import dates_of
+from engagement_nb.periods import dates_of
 from engagement_nb.report.make import read_inputs
 from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.sources.sandbox import WORLD
-from engagement_nb.vocabulary import ENDPOINTS
 
 _WORLD = (*WORLD, "count")
 """Columns for the sandbox only."""

@@ -20,6 +20,7 @@ from typing import Any
 import nbformat
 import pandas as pd
 
+from engagement_nb.apis.contract import By
 from engagement_nb.client.credentials import find_profiles
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError
@@ -30,7 +31,6 @@ from engagement_nb.report.manifest import Row
 from engagement_nb.report.processes import stopped
 from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.store import Store
-from engagement_nb.vocabulary import By
 
 RECORD = "made.json"
 DONE, FAILED = "done", "failed"

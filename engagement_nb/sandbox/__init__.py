@@ -1,6 +1,6 @@
 """The Engagement API on loopback, for users without keys and for tests: see `Sandbox`.
 
-Its data are made up. It shares only the vocabulary of the contract with the client.
+Its data are made up. It shares only the facts of the contract with the client.
 """
 
 from engagement_nb.sandbox.faults import FAULTS

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from engagement_nb.sandbox.settings import Settings
-from engagement_nb.vocabulary import (
+from engagement_nb.apis.contract import Endpoint
+from engagement_nb.apis.engagement import (
     FIRST_MOMENT,
     FOUR_LEVEL_GROUPINGS,
     MAX_GROUPINGS,
@@ -18,9 +18,9 @@ from engagement_nb.vocabulary import (
     METRIC_ALIASES,
     METRICS,
     RECENT_WINDOW,
-    Endpoint,
-    as_utc,
 )
+from engagement_nb.apis.times import as_utc
+from engagement_nb.sandbox.settings import Settings
 
 KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
 _HOUR = timedelta(hours=1)

@@ -11,13 +11,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.times import as_utc
 from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
 from engagement_nb.sandbox.openapi import description
 from engagement_nb.sandbox.service import Service, page
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import KINDS
-from engagement_nb.vocabulary import ENDPOINTS, as_utc
 
 _MAX_IDS = 10_000
 _FACTS = ("account", "deleted", "protected", "promoted", "repost")

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engagement_nb.apis.engagement import MEDIA_VIEWS_LEFT_ENGAGEMENTS
 from engagement_nb.sandbox.timeline import (
     CONTENT,
     F64,
@@ -27,7 +28,6 @@ from engagement_nb.sandbox.timeline import (
     normal,
     uniform,
 )
-from engagement_nb.vocabulary import MEDIA_VIEWS_LEFT_ENGAGEMENTS
 
 
 @dataclass(frozen=True)

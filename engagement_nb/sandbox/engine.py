@@ -9,22 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from engagement_nb.sandbox.body import Body, RefusedError, forbidden_metrics
-from engagement_nb.sandbox.keys import Caller, Keys
-from engagement_nb.sandbox.settings import Settings
-from engagement_nb.sandbox.timeline import I64, Flags, Tweets
-from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import (
+from engagement_nb.apis.engagement import (
     IMPRESSIONS_MAX_AGE,
-    METRICS,
     PUBLIC_COUNTS_KNOWN_FROM,
     UNAVAILABLE,
     UNSUPPORTED_IMPRESSIONS,
     UNSUPPORTED_VIDEO,
     VIDEO_VIEWS_MAX_AGE,
     ZERO_BEFORE_KNOWN,
-    wire_time,
 )
+from engagement_nb.apis.times import wire_time
+from engagement_nb.sandbox.body import Body, RefusedError, forbidden_metrics
+from engagement_nb.sandbox.keys import Caller, Keys
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.timeline import I64, Flags, Tweets
+from engagement_nb.sandbox.world import World
 
 _AGED = ("impressions", "engagements")
 _ID, _TYPE, _DAY, _HOUR = ITEMS = "tweet.id", "engagement.type", "engagement.day", "engagement.hour"
@@ -111,9 +110,7 @@ class Engine:
         if caller.account is not None:
             return
         private = [
-            name
-            for name, metric in body.metrics.items()
-            if body.endpoint.own_only or METRICS[metric].needs_owner
+            name for name, metric in body.metrics.items() if body.endpoint.needs_owner(metric)
         ]
         if private:
             raise forbidden_metrics(private, self.settings)
@@ -124,9 +121,7 @@ class Engine:
         others = tweets.take(tweets.account != caller.account)
         if not len(others):
             return
-        public = not body.endpoint.own_only and not any(
-            METRICS[metric].needs_owner for metric in body.metrics.values()
-        )
+        public = not any(body.endpoint.needs_owner(metric) for metric in body.metrics.values())
         if public and not self.settings.totals_refuses_others:
             return
         ids = others.ids.astype(str)

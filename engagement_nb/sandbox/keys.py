@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
+from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 
 NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from engagement_nb.sandbox.settings import Settings
-from engagement_nb.vocabulary import (
+from engagement_nb.apis.contract import Endpoint
+from engagement_nb.apis.engagement import (
     ENDPOINTS,
     MAX_GROUPINGS,
     METRIC_ALIASES,
-    MINUTE_HEADERS,
+    MINUTE,
     UNAVAILABLE,
     UNSUPPORTED_IMPRESSIONS,
     UNSUPPORTED_VIDEO,
-    Endpoint,
 )
+from engagement_nb.sandbox.settings import Settings
 
 
 def _array(items: dict[str, Any], **limits: Any) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _operation(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
         "responses": {
             "200": {
                 "description": "Counts by grouping, and what could not be given.",
-                "headers": dict.fromkeys(MINUTE_HEADERS[:2], limit),
+                "headers": dict.fromkeys(MINUTE.headers[:2], limit),
                 "content": {"application/json": {"schema": data}},
             },
             **{

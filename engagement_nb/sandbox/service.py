@@ -25,6 +25,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from engagement_nb.apis.contract import Endpoint
+from engagement_nb.apis.engagement import ENDPOINTS, MINUTE, SECOND
 from engagement_nb.sandbox.body import RefusedError, read_body
 from engagement_nb.sandbox.engine import Engine
 from engagement_nb.sandbox.faults import Faults
@@ -33,7 +35,6 @@ from engagement_nb.sandbox.limits import Limit
 from engagement_nb.sandbox.oauth import AuthenticationError, Call, Gate
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import ENDPOINTS, MINUTE_HEADERS, SECOND_HEADERS, Endpoint
 
 _LOG = logging.getLogger("engagement_nb.sandbox")
 JSON = "application/json;charset=utf-8"
@@ -211,7 +212,7 @@ class Service:
         # Without a limit per second, a second is limited by the minute.
         second = self.minute if full and self.second.quota is None else self.second
         headers = {}
-        for limit, names in ((self.minute, MINUTE_HEADERS), (second, SECOND_HEADERS)):
+        for limit, names in ((self.minute, MINUTE.headers), (second, SECOND.headers)):
             if limit.quota is not None:
                 quota, remaining, reset = names
                 headers[quota] = str(limit.quota)

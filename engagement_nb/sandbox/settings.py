@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
-from engagement_nb.vocabulary import as_utc
+from engagement_nb.apis.times import as_utc
 
 MAX_BODY_BYTES = 1_000_000
 YEARS = (2014, 2100)

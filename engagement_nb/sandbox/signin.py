@@ -10,16 +10,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from engagement_nb.sandbox.body import RefusedError
-from engagement_nb.sandbox.keys import App
-from engagement_nb.sandbox.oauth import FORM, OUT_OF_BAND, PENDING_SECONDS, Pending
-from engagement_nb.sandbox.service import Handler, Headers, Seen, Service, page
-from engagement_nb.vocabulary import (
+from engagement_nb.apis.engagement import (
     PATH_ACCESS_TOKEN,
     PATH_AUTHORIZE,
     PATH_BEARER_TOKEN,
     PATH_REQUEST_TOKEN,
 )
+from engagement_nb.sandbox.body import RefusedError
+from engagement_nb.sandbox.keys import App
+from engagement_nb.sandbox.oauth import FORM, OUT_OF_BAND, PENDING_SECONDS, Pending
+from engagement_nb.sandbox.service import Handler, Headers, Seen, Service, page
 
 PATH_AUTHENTICATE = "/oauth/authenticate"
 

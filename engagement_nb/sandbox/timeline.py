@@ -16,8 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engagement_nb.apis.times import SNOWFLAKE_EPOCH_MS
 from engagement_nb.sandbox.settings import Settings
-from engagement_nb.vocabulary import SNOWFLAKE_EPOCH_MS
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]

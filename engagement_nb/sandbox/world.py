@@ -8,10 +8,10 @@ from datetime import datetime
 
 import numpy as np
 
+from engagement_nb.apis.engagement import FIRST_MOMENT, PUBLIC_COUNTS_KNOWN_FROM
 from engagement_nb.sandbox.counters import NAMES, Counters
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import DAY_MS, HOUR_MS, I64, Flags, Timeline, Tweets
-from engagement_nb.vocabulary import FIRST_MOMENT, PUBLIC_COUNTS_KNOWN_FROM
 
 COLUMNS = (*NAMES, "engagements")
 """Names of the columns of `Truth.counts`."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Unpack
 
+from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile
 from engagement_nb.collect import Collected, collect, collect_into
@@ -19,7 +20,6 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
 from engagement_nb.sources.base import Question, Source, dates_in
 from engagement_nb.usage import Ledger
-from engagement_nb.vocabulary import EndpointName
 
 
 class PlanOptions(Question, total=False):

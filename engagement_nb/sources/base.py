@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol, Self, TypedDict, Unpack
 
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import ENDPOINTS, EndpointName, MetricName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning.periods import Moment, dates_of
-from engagement_nb.vocabulary import ENDPOINTS, By, EndpointName, MetricName
+from engagement_nb.periods import Moment, dates_of
 
 MetricNames = Iterable[MetricName] | Iterable[str] | None
 """Metrics by wire name; None for all."""

@@ -11,14 +11,15 @@ from typing import Any, Unpack
 
 import pandas as pd
 
-from engagement_nb.availability import Reason
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.sources.base import Question, Source, dates_in, period_words
-from engagement_nb.vocabulary import By, EndpointName
 
 
 class ExportSource(Source):

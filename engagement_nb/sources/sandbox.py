@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
 
+from engagement_nb.apis.engagement import ENV_API_URL, EndpointName
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Question
-from engagement_nb.vocabulary import ENV_API_URL, EndpointName
 
 if TYPE_CHECKING:
     from engagement_nb.sandbox import Sandbox

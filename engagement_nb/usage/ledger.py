@@ -29,9 +29,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import pandas as pd
 import platformdirs
 
+from engagement_nb.apis.times import as_utc
 from engagement_nb.errors import DatasetError, HandlesWarning, InputError
 from engagement_nb.store import Store, decode_record
-from engagement_nb.vocabulary import as_utc
 
 if TYPE_CHECKING:
     from engagement_nb.client.credentials import Profile

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
 
+from engagement_nb.apis.times import as_utc
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import csv_text
 from engagement_nb.textfiles import as_utf8, read_file
 from engagement_nb.usage.ledger import USER, Contract, Ledger
-from engagement_nb.vocabulary import as_utc
 
 
 def export_csv(ledger: Ledger, target: str | Path | TextIO) -> int:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.cli.auth import auth
 from engagement_nb.client.credentials import config_file, find_profiles
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import TOKEN_VARIABLES
 from tests.client.logins import pin_from
 from tests.client.profiles import without_keys
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from engagement_nb.apis.engagement import ENDPOINTS, RESERVED_KEYS
 from engagement_nb.client import GROUPING, Client, Request, Response
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
@@ -32,7 +33,6 @@ from engagement_nb.errors import (
     UnavailableTweetsError,
 )
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import METRICS, RESERVED_KEYS
 from tests.client.profiles import profile_of, quick_client
 
 MakeSandbox = Callable[..., Sandbox]
@@ -357,8 +357,7 @@ def test_stopping_ends_the_wait_for_the_quota(make_sandbox: MakeSandbox) -> None
 def test_every_metric_of_every_endpoint_is_accepted(client: Client, sandbox: Sandbox) -> None:
     (tweet_id,) = sandbox.ids("own", 1)
     profile = profile_of(sandbox)
-    totals = tuple(m.name for m in METRICS.values() if m.on_totals)
-    windows = tuple(m.name for m in METRICS.values() if m.on_windows)
+    totals, windows = ENDPOINTS["totals"].metrics, ENDPOINTS["historical"].metrics
     assert set(client.send(Request("totals", (tweet_id,), totals, profile)).groups[tweet_id])
     for endpoint in ("28hr", "historical"):
         response = client.send(Request(endpoint, (tweet_id,), windows, profile))

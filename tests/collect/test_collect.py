@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from engagement_nb.apis.engagement import ENDPOINTS, PUBLIC_COUNTS_KNOWN_FROM
+from engagement_nb.apis.times import tweet_time
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer, QuotaStore
@@ -24,7 +26,6 @@ from engagement_nb.errors import (
 from engagement_nb.planning import make_plan
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
-from engagement_nb.vocabulary import METRICS, PUBLIC_COUNTS_KNOWN_FROM, tweet_time
 from tests.collect.collecting import (
     Asked,
     account_for_each,
@@ -339,7 +340,7 @@ def test_counts_are_integers_however_they_are_written(
     equal_to_truth(metrics, sandbox, skip=["video_views"])
     assert {str(metrics.frame[name].dtype) for name in metrics.metric_names} == {"Int64"}
     assert list(metrics.frame["tweet_id"]) == ids
-    assert set(metrics.metric_names) == {n for n, metric in METRICS.items() if metric.on_totals}
+    assert set(metrics.metric_names) == {*ENDPOINTS["totals"].metrics}
 
 
 def test_a_run_requests_nothing_twice(make_sandbox: Callable[..., Sandbox]) -> None:

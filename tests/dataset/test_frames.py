@@ -9,7 +9,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from engagement_nb.availability import Reason, limits
+from engagement_nb.apis.availability import limits
+from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import snowflake
 from engagement_nb.dataset.frames import (
     TIME,
     in_order,
@@ -18,7 +21,6 @@ from engagement_nb.dataset.frames import (
     to_frame,
 )
 from engagement_nb.errors import ServerTroubleError
-from engagement_nb.vocabulary import snowflake
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 OLD = str(snowflake(NOW - timedelta(days=2_000)))
@@ -99,7 +101,7 @@ def test_an_old_name_of_a_metric_is_understood() -> None:
 
 def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
     groups = {NEW: {"video_views": "0"}, OLD: {"video_views": "0"}}
-    of_age = limits("totals", None, NOW)
+    of_age = limits(ENDPOINTS["totals"], None, NOW)
     table = response_table(groups, ("video_views",), limits=of_age)
     assert table["video_views"].to_pylist() == [0, None]
     told = {Reason.OLDER_THAN_1800_DAYS: [NEW]}
@@ -110,7 +112,7 @@ def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
 def test_a_count_of_video_views_of_an_old_tweet_is_kept() -> None:
     """Only the zero of an old video means that its views are unknown."""
     groups = {OLD: {"video_views": "7"}}
-    table = response_table(groups, ("video_views",), limits=limits("totals", None, NOW))
+    table = response_table(groups, ("video_views",), limits=limits(ENDPOINTS["totals"], None, NOW))
     assert table["video_views"].to_pylist() == [7]
 
 
@@ -133,7 +135,7 @@ def test_impressions_listed_as_unsupported_are_unknown_even_if_a_zero_is_sent() 
     table = response_table(
         groups,
         ("impressions", "engagements", "favorites"),
-        limits=limits("28hr", None, NOW),
+        limits=limits(ENDPOINTS["28hr"], None, NOW),
         unsupported={Reason.OLDER_THAN_90_DAYS: [NEW]},
     )
     assert [column.to_pylist() for column in table.columns[1:]] == [[None], [None], [1]]
@@ -148,12 +150,15 @@ def test_likes_before_2015_09_15_are_unknown(by: Any) -> None:
     window = (datetime(2015, 9, 14, tzinfo=UTC), datetime(2015, 9, 16, tzinfo=UTC))
     options: Any = {"by": by, "window": window}
     table = response_table(
-        groups, ("favorites", "impressions"), limits=limits("historical", window, NOW), **options
+        groups,
+        ("favorites", "impressions"),
+        limits=limits(ENDPOINTS["historical"], window, NOW),
+        **options,
     )
     assert table["favorites"].to_pylist() == ([None, 2, 2] if by else [None, 2])
     assert None not in table["impressions"].to_pylist()
     elsewhere = response_table(
-        groups, ("favorites",), limits=limits("28hr", window, NOW), **options
+        groups, ("favorites",), limits=limits(ENDPOINTS["28hr"], window, NOW), **options
     )
     assert None not in elsewhere["favorites"].to_pylist()
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engagement_nb.apis.times import snowflake
 from engagement_nb.client import cubes
 from engagement_nb.client.cubes import read_cube
 from engagement_nb.dataset.frames import TIME, in_order, response_table
 from engagement_nb.errors import ServerTroubleError
-from engagement_nb.vocabulary import snowflake
 
 NAMES = ("favorites", "impressions", "url_clicks")
 FIRST = datetime(2026, 10, 1, 5, tzinfo=UTC)

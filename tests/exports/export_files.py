@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from engagement_nb.vocabulary import snowflake, tweet_time
+from engagement_nb.apis.times import snowflake, tweet_time
 
 CURRENT = [
     "Post id", "Date", "Post text", "Post Link", "Impressions", "Likes", "Engagements",

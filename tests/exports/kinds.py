@@ -11,7 +11,7 @@ from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
-from engagement_nb.vocabulary import snowflake
+from engagement_nb.apis.times import snowflake
 from tests.exports.export_files import FIRST, write
 
 LAYOUTS = tomllib.loads(files("engagement_nb.exports").joinpath("layouts.toml").read_text("utf-8"))

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from engagement_nb.apis.engagement import METRICS
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
-from engagement_nb.vocabulary import METRICS
 from tests.gap.accounts import COUNTED, account
 
 COLUMNS = ["metrics", "used_by", "pages", "read_on", "computable", "missing", "tweets", "sum",

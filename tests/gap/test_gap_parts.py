@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.groups import holm, permutation_p
@@ -15,7 +16,6 @@ from engagement_nb.gap.read import read_counts
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import ENDPOINTS
 from engagement_nb.words import interval, listed, number, percent
 from tests.gap.accounts import account, as_metrics, in_two_days
 

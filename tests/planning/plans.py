@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from engagement_nb.apis.times import snowflake
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.vocabulary import snowflake
 
 NOW = datetime(2026, 11, 23, 10, 17, 30, tzinfo=UTC)
 

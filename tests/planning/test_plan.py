@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from engagement_nb.apis.times import snowflake
 from engagement_nb.client.credentials.secret import Secret
 from engagement_nb.planning import make_plan
-from engagement_nb.vocabulary import snowflake
 from tests.planning.plans import APP, ids, owner, plan
 
 OWN, HERS = ids(3), ids(2, low=100)

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement_nb.availability import Window
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.engagement import MAX_WINDOW
+from engagement_nb.apis.names import LABELS
+from engagement_nb.apis.times import snowflake
 from engagement_nb.errors import InputError
+from engagement_nb.periods import cut
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.planning.periods import cut
-from engagement_nb.vocabulary import MAX_WINDOW, snowflake
 from tests.planning.plans import APP, NOW, ids, owner, plan
 
 
@@ -198,23 +200,21 @@ WINDOW_METRICS = (
             {"by": "week"},
             'by=\'week\' is not a grouping. Choose "day", "hour" or none.',
         ),
-        ("totals", {"metrics": ["likes"]}, "'likes' is not a metric. Did you mean favorites?"),
+        ("totals", {"metrics": ["likez"]}, 'There is no metric "likez". Did you mean favorites?'),
         (
             "28hr",
-            {"metrics": "shares_by_email"},
-            "'shares_by_email' is not a metric. Did you mean email_tweet?",
+            {"metrics": "shares_by_emails"},
+            'There is no metric "shares_by_emails". Did you mean email_tweet?',
         ),
         (
             "28hr",
-            {"metrics": ["url_click"]},
-            "'url_click' is not a metric. Did you mean url_clicks?",
+            {"metrics": ["url_clik"]},
+            'There is no metric "url_clik". Did you mean url_clicks?',
         ),
         (
             "28hr",
             {"metrics": ["xyz"]},
-            "'xyz' is not a metric. There are: "
-            + WINDOW_METRICS.replace("media_views", "quote_tweets, media_views")
-            + ".",
+            'There is no metric "xyz". Metrics are ' + ", ".join(LABELS) + ".",
         ),
         (
             "historical",
@@ -244,6 +244,11 @@ def test_unusable_input_is_one_clear_error(
     with pytest.raises(InputError) as raised:
         plan(ids(1), endpoint, **options)
     assert str(raised.value) == sentences
+
+
+def test_a_metric_can_be_given_by_any_name_that_x_gives_it() -> None:
+    found = plan(ids(1), "28hr", metrics=["likes", "retweet_count", "media_clicks"])
+    assert found.metrics == ("favorites", "retweets", "media_engagements")
 
 
 @pytest.mark.parametrize("by", [None, "", "none", "day", "hour"])

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engagement_nb.availability import Window
+from engagement_nb.apis.availability import Window
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at

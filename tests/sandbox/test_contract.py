@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENDPOINTS
 from tests.sandbox.helpers import post
 
 Make = Callable[..., Sandbox]

@@ -4,8 +4,8 @@ import requests
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENDPOINTS
 from tests.sandbox.bodies import body_schema
 from tests.sandbox.fuzz import fuzz
 

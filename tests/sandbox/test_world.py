@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engagement_nb.apis.engagement import METRICS
+from engagement_nb.apis.times import tweet_time
 from engagement_nb.sandbox import KINDS, Sandbox, Settings
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
 from engagement_nb.sandbox.timeline import HOUR_MS
 from engagement_nb.sandbox.world import World
-from engagement_nb.vocabulary import METRICS, tweet_time
 from tests.sandbox.helpers import post
 
 NOW = datetime(2026, 11, 20, 21, 40, 12, tzinfo=UTC)

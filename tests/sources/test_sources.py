@@ -15,6 +15,8 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbformat.v4 import new_notebook
 
 from engagement_nb import connect
+from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.times import tweet_time
 from engagement_nb.cli import run
 from engagement_nb.client import Request
 from engagement_nb.dataset import Dataset
@@ -23,7 +25,6 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.compose import compose
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENDPOINTS, tweet_time
 from tests.client.hostile import drips_body, serving
 from tests.collect.collecting import account_for_each, same
 
@@ -148,12 +149,12 @@ def test_a_misspelt_metric_in_a_cell_is_one_sentence_without_a_traceback(
     shell = InteractiveShell()
     shell.run_cell(
         "import engagement_nb as enb\n"
-        "enb.connect('sandbox', tweets=50).totals(metrics=['favourites'])",
+        "enb.connect('sandbox', tweets=50).totals(metrics=['favouritez'])",
         silent=True,
     )
     shown = capsys.readouterr()
     assert (shown.out + shown.err).strip() == (
-        "InputError: 'favourites' is not a metric. Did you mean favorites?"
+        'InputError: There is no metric "favouritez". Did you mean favorites?'
     )
 
 

@@ -19,6 +19,13 @@ import tomlkit
 from requests_oauthlib import OAuth1Session
 from requests_oauthlib.oauth1_session import TokenMissing, TokenRequestDenied
 
+from engagement_nb.apis.engagement import (
+    ENGAGEMENT,
+    PATH_ACCESS_TOKEN,
+    PATH_AUTHORIZE,
+    PATH_REQUEST_TOKEN,
+)
+from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
@@ -29,8 +36,6 @@ from engagement_nb.errors import (
     EngagementError,
     UnauthenticatedError,
 )
-from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import PATH_ACCESS_TOKEN, PATH_AUTHORIZE, PATH_REQUEST_TOKEN
 
 hush_signing_logs()
 
@@ -226,7 +231,9 @@ def _fetch(
         return token
     except TokenRequestDenied as error:
         text = mask(error.response.text)[:200]
-        trouble = error_for(error.response.status_code, [text] if text else [], where=what)
+        trouble = error_for(
+            ENGAGEMENT, error.response.status_code, [text] if text else [], where=what
+        )
     except OSError as error:  # Every error of requests is one.
         trouble = ConnectionTroubleError(
             f"{what}: the login host did not respond ({type(error).__name__}).",

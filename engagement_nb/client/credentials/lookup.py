@@ -37,11 +37,11 @@ from typing import Any
 import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
+from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask, met_secrets
 from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
 from engagement_nb.errors import CredentialsError, EngagementError
-from engagement_nb.vocabulary import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 
 DEFAULT = "default"
 _HOST_KEYS = ("api_url", "auth_url")

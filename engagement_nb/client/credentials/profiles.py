@@ -11,11 +11,11 @@ from urllib.parse import quote
 import httpx
 import oauthlib.oauth1
 
+from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN, TOKEN_VARIABLES
+from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
 from engagement_nb.client.hosts import LIVE, Hosts
 from engagement_nb.errors import CredentialsError
-from engagement_nb.refusals import error_for
-from engagement_nb.vocabulary import PATH_BEARER_TOKEN, TOKEN_VARIABLES
 
 APP_FIELDS = ("consumer_key", "consumer_secret")
 USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
@@ -196,4 +196,4 @@ def _bearer_in(response: httpx.Response) -> Secret:
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
     status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code
-    raise error_for(status, texts, where="the bearer token")
+    raise error_for(ENGAGEMENT, status, texts, where="the bearer token")

@@ -8,7 +8,7 @@ import os
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
-from engagement_nb.vocabulary import TOKEN_VARIABLES
+from engagement_nb.apis.engagement import TOKEN_VARIABLES
 
 MASK = "[secret]"
 _SHORTEST = 6

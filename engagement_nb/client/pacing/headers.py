@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from engagement_nb.vocabulary import MINUTE_HEADERS, SECOND_HEADERS
+from engagement_nb.apis.engagement import MINUTE, SECOND
 
 _LARGEST_COUNT = 1_000_000
 """A larger limit is impossible. Ignoring it is safe, because the next response has one, too."""
@@ -49,8 +49,8 @@ def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHe
     now
         Seconds since the epoch, by this machine's clock.
     """
-    limit, remaining = (_count(headers.get(name)) for name in MINUTE_HEADERS[:2])
-    second_limit, second_remaining = (_count(headers.get(name)) for name in SECOND_HEADERS[:2])
+    limit, remaining = (_count(headers.get(name)) for name in MINUTE.headers[:2])
+    second_limit, second_remaining = (_count(headers.get(name)) for name in SECOND.headers[:2])
     if limit and second_limit and second_limit >= limit:
         # A second that allows the limit of the whole minute is no limit. Its remaining count is
         # then the minute's, and would look like requests of other clients within that second.
@@ -85,7 +85,7 @@ def _wait(headers: Mapping[str, str], now: float, *, in_second: bool) -> float |
             seconds = None if until is None else until - server_now
         if seconds is not None and seconds >= 0:
             return seconds
-    reset = _number(headers.get((SECOND_HEADERS if in_second else MINUTE_HEADERS)[2]))
+    reset = _number(headers.get((SECOND.headers if in_second else MINUTE.headers)[2]))
     if reset is None or reset <= server_now:
         return None
     return reset - server_now

@@ -6,16 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from engagement_nb.availability import (
-    UNFINISHED,
-    Reason,
+from engagement_nb.apis.availability import (
     availability,
-    cut_off_at_first_moment,
     limits,
-    needs_owner,
-    posted_before,
 )
-from engagement_nb.vocabulary import METRICS, snowflake
+from engagement_nb.apis.engagement import ENDPOINTS, METRICS
+from engagement_nb.apis.reasons import UNFINISHED, Reason
+from engagement_nb.apis.times import posted_before, snowflake
 
 NOW = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 KNOWN_FROM = datetime(2015, 9, 15, tzinfo=UTC)
@@ -35,21 +32,21 @@ def hour_from(start: datetime) -> tuple[datetime, datetime]:
 def test_totals_gives_impressions_and_engagements_for_90_days(metric: str) -> None:
     border = NOW - timedelta(days=90)
     before = tweet(border - MOMENT)
-    assert availability(tweet(border), "totals", metric, None, NOW) is None
-    assert availability(before, "totals", metric, None, NOW) == Reason.OLDER_THAN_90_DAYS
-    assert availability(before, "totals", "favorites", None, NOW) is None
+    assert availability(tweet(border), ENDPOINTS["totals"], metric, None, NOW) is None
+    assert availability(before, ENDPOINTS["totals"], metric, None, NOW) == Reason.OLDER_THAN_90_DAYS
+    assert availability(before, ENDPOINTS["totals"], "favorites", None, NOW) is None
     for endpoint in ("28hr", "historical"):
-        assert availability(before, endpoint, metric, hour_from(NOW), NOW) is None
+        assert availability(before, ENDPOINTS[endpoint], metric, hour_from(NOW), NOW) is None
 
 
 @pytest.mark.parametrize("endpoint", ["totals", "28hr", "historical"])
 def test_video_views_are_known_for_1800_days_and_then_read_0(endpoint: str) -> None:
     border = NOW - timedelta(days=1800)
     window = None if endpoint == "totals" else hour_from(NOW)
-    assert availability(tweet(border), endpoint, "video_views", window, NOW) is None
-    found = availability(tweet(border - MOMENT), endpoint, "video_views", window, NOW)
+    assert availability(tweet(border), ENDPOINTS[endpoint], "video_views", window, NOW) is None
+    found = availability(tweet(border - MOMENT), ENDPOINTS[endpoint], "video_views", window, NOW)
     assert found == Reason.OLDER_THAN_1800_DAYS
-    assert {one.reason: one.reads_zero for one in limits(endpoint, window, NOW)} == {
+    assert {one.reason: one.reads_zero for one in limits(ENDPOINTS[endpoint], window, NOW)} == {
         Reason.OLDER_THAN_90_DAYS: False,
         Reason.OLDER_THAN_1800_DAYS: True,
     }
@@ -59,47 +56,47 @@ def test_video_views_are_known_for_1800_days_and_then_read_0(endpoint: str) -> N
 def test_historical_knows_likes_replies_and_reposts_from_2015_09_15_on(metric: str) -> None:
     before = tweet(KNOWN_FROM - MOMENT)
     early, later = (KNOWN_FROM - MOMENT, KNOWN_FROM + HOUR), hour_from(KNOWN_FROM)
-    found = availability(before, "historical", metric, early, NOW)
+    found = availability(before, ENDPOINTS["historical"], metric, early, NOW)
     assert found == Reason.BEFORE_2015_09_15
-    assert availability(before, "historical", metric, later, NOW) is None
-    assert availability(tweet(KNOWN_FROM), "historical", metric, early, NOW) is None
-    assert availability(before, "28hr", metric, early, NOW) is None
-    assert availability(before, "historical", "impressions", early, NOW) is None
-    (limit,) = [one for one in limits("historical", early, NOW) if metric in one.metrics]
+    assert availability(before, ENDPOINTS["historical"], metric, later, NOW) is None
+    assert availability(tweet(KNOWN_FROM), ENDPOINTS["historical"], metric, early, NOW) is None
+    assert availability(before, ENDPOINTS["28hr"], metric, early, NOW) is None
+    assert availability(before, ENDPOINTS["historical"], "impressions", early, NOW) is None
+    (limit,) = [one for one in limits(ENDPOINTS["historical"], early, NOW) if metric in one.metrics]
     assert (limit.reads_zero, limit.known_from) == (True, KNOWN_FROM)
 
 
 @pytest.mark.parametrize("endpoint", ["28hr", "historical"])
 def test_a_tweet_posted_at_the_end_of_a_period_is_posted_later(endpoint: str) -> None:
     start, end = hour_from(NOW - HOUR)
-    found = availability(tweet(end), endpoint, "impressions", (start, end), NOW)
+    found = availability(tweet(end), ENDPOINTS[endpoint], "impressions", (start, end), NOW)
     assert found == Reason.POSTED_LATER
-    assert availability(tweet(end - MOMENT), endpoint, "impressions", (start, end), NOW) is None
+    assert (
+        availability(tweet(end - MOMENT), ENDPOINTS[endpoint], "impressions", (start, end), NOW)
+        is None
+    )
 
 
 def test_an_endpoint_does_not_give_the_metrics_of_the_others() -> None:
     offered = Reason.METRIC_NOT_OFFERED
-    assert availability(tweet(NOW), "totals", "url_clicks", None, NOW) == offered
-    assert availability(tweet(NOW), "28hr", "quote_tweets", hour_from(NOW), NOW) == offered
+    assert availability(tweet(NOW), ENDPOINTS["totals"], "url_clicks", None, NOW) == offered
+    assert (
+        availability(tweet(NOW), ENDPOINTS["28hr"], "quote_tweets", hour_from(NOW), NOW) == offered
+    )
 
 
 def test_only_totals_gives_public_metrics_without_the_owners_tokens() -> None:
-    public = {name for name in METRICS if not needs_owner("totals", name)}
+    public = {name for name in METRICS if not ENDPOINTS["totals"].needs_owner(name)}
     assert public == {"favorites", "retweets", "replies", "video_views", "quote_tweets"}
-    assert all(needs_owner("28hr", n) and needs_owner("historical", n) for n in METRICS)
+    assert all(
+        ENDPOINTS["28hr"].needs_owner(n) and ENDPOINTS["historical"].needs_owner(n) for n in METRICS
+    )
 
 
 def test_a_tweet_is_posted_before_a_moment_by_its_id() -> None:
     assert not posted_before(tweet(NOW), NOW)
     assert posted_before(tweet(NOW - MOMENT), NOW)
     assert posted_before("20", datetime(2010, 11, 5, tzinfo=UTC))
-
-
-def test_a_period_from_2014_09_01_on_lacks_the_earlier_life_of_older_tweets_only() -> None:
-    first = datetime(2014, 9, 1, tzinfo=UTC)
-    assert cut_off_at_first_moment(tweet(first - MOMENT), (first, NOW))
-    assert not cut_off_at_first_moment(tweet(first), (first, NOW))
-    assert not cut_off_at_first_moment(tweet(first - MOMENT), (first + HOUR, NOW))
 
 
 def test_each_reason_has_advice_and_only_temporary_ones_are_requested_again() -> None:

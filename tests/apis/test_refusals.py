@@ -10,12 +10,12 @@ import httpx
 import pytest
 
 from engagement_nb import errors
+from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, METRICS
+from engagement_nb.apis.refusals import error_for, explain
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import Hosts
-from engagement_nb.refusals import REFUSALS, error_for, explain
 from engagement_nb.sandbox import Sandbox
-from engagement_nb.vocabulary import ENDPOINTS, METRICS
 from tests.client.profiles import profile_of, quick_client
 
 OPTIONS: list[dict[str, Any]] = [
@@ -127,7 +127,7 @@ def test_a_wrong_kind_of_authorization(world: Sandbox, client: Client) -> None:
     response = httpx.post(
         world.url + ENDPOINTS["totals"].path, headers={"Authorization": "Magic x"}, json={}
     )
-    found = explain(response.status_code, response.json()["errors"])
+    found = explain(ENGAGEMENT, response.status_code, response.json()["errors"])
     assert found.key == "unknown authorization"
 
 
@@ -184,7 +184,7 @@ def test_requests_that_are_malformed(world: Sandbox) -> None:
             response = httpx.post(url, content=body, headers=json_type, auth=auth)
         else:
             response = httpx.post(url, json=body, auth=auth)
-        found = explain(response.status_code, response.json()["errors"])
+        found = explain(ENGAGEMENT, response.status_code, response.json()["errors"])
         assert (found.key, found.error) == (key, errors.BadRequestError), body
 
 
@@ -210,7 +210,7 @@ def test_a_wrong_address(world: Sandbox, client: Client) -> None:
 
 def test_partial_responses_say_why_they_are_partial() -> None:
     texts = ["Impressions & engagements for tweets older than 90 days (...) are not supported"]
-    assert explain(400, texts).key == "impressions too old"
+    assert explain(ENGAGEMENT, 400, texts).key == "impressions too old"
 
 
 @pytest.mark.parametrize(
@@ -227,28 +227,30 @@ def test_tweets_are_unavailable_only_if_the_api_rejects_the_request_for_it(
     status: int, text: str
 ) -> None:
     """A proxy says "unavailable" too, and beside data the text is about some Tweets only."""
-    assert explain(400, ["Tweet ID(s) are unavailable"]).key == "unavailable"
-    assert not isinstance(error_for(status, text.split("\n")), errors.UnavailableTweetsError)
+    assert explain(ENGAGEMENT, 400, ["Tweet ID(s) are unavailable"]).key == "unavailable"
+    assert not isinstance(
+        error_for(ENGAGEMENT, status, text.split("\n")), errors.UnavailableTweetsError
+    )
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 520])
 def test_a_5xx_is_a_server_failure_whatever_its_text(status: int) -> None:
     for texts in ([], ["internal server error"], ["Service unavailable"], ["<html>"]):
-        assert type(error_for(status, texts)) is errors.ServerTroubleError
+        assert type(error_for(ENGAGEMENT, status, texts)) is errors.ServerTroubleError
 
 
 def test_every_response_has_an_explanation() -> None:
     for status in range(100, 600):
         for texts in ([], ["some text nobody has seen"]):
-            error = error_for(status, texts)
+            error = error_for(ENGAGEMENT, status, texts)
             assert error.what
             assert error.advice
             assert error.status == status
 
 
 def test_every_row_can_be_reached_and_speaks_in_sentences() -> None:
-    assert len({row.key for row in REFUSALS}) == len(REFUSALS)
-    for row in REFUSALS:
+    assert len({row.key for row in ENGAGEMENT.refusals}) == len(ENGAGEMENT.refusals)
+    for row in ENGAGEMENT.refusals:
         assert row.cause.endswith(".")
         assert row.advice.endswith(".")
 
@@ -257,16 +259,21 @@ def test_the_author_is_not_taken_for_a_tweet() -> None:
     text = (
         "Forbidden to access tweets for author id 18435372: 640026211712786432, 640026277605339136"
     )
-    assert error_for(403, [text]).tweet_ids == ("640026211712786432", "640026277605339136")
+    assert error_for(ENGAGEMENT, 403, [text]).tweet_ids == (
+        "640026211712786432",
+        "640026277605339136",
+    )
 
 
 def test_all_metrics_of_a_refusal_are_named() -> None:
     text = f"Forbidden to access metrics: {', '.join(METRICS)}, media_clicks"
-    assert error_for(400, [text]).metrics == (*METRICS, "media_clicks")
+    assert error_for(ENGAGEMENT, 400, [text]).metrics == (*METRICS, "media_clicks")
 
 
 def test_a_slightly_wrong_clock_is_not_blamed() -> None:
     from datetime import timedelta
 
-    assert "clock is" not in error_for(401, [], clock_off=timedelta(seconds=5)).what
-    assert "5 minutes behind" in error_for(401, [], clock_off=-timedelta(minutes=5)).what
+    assert "clock is" not in error_for(ENGAGEMENT, 401, [], clock_off=timedelta(seconds=5)).what
+    assert (
+        "5 minutes behind" in error_for(ENGAGEMENT, 401, [], clock_off=-timedelta(minutes=5)).what
+    )

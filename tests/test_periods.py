@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement_nb.apis.contract import By
 from engagement_nb.errors import InputError
-from engagement_nb.planning.periods import (
+from engagement_nb.periods import (
     Moment,
     dates_of,
     parse_moment,
     resolve,
     responses_window,
 )
-from engagement_nb.vocabulary import By
 
 MONDAY = datetime(2026, 11, 23, 8, 30, 15, 250_000, tzinfo=UTC)
 

@@ -1,20 +1,27 @@
-"""What the API's refusals mean: the cause and the next step for each known case.
+"""The facts of X's Engagement API, all in this file.
 
-One table serves the client's errors and ``engagement-nb auth check`` alike. The API's
-texts are not a published contract, so patterns are loose, and the status decides where no
-pattern fits.
+Everything here comes from the API's published reference, guides and FAQ, or from recorded
+responses. The client and the sandbox share these facts and nothing else.
+
+Names are wire names: the vendor's *Post* is a *Tweet* here.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
-from textwrap import shorten
+from datetime import UTC, datetime, timedelta
+from typing import Literal
 
+from engagement_nb.apis.contract import (
+    Api,
+    Bucket,
+    Endpoint,
+    Metric,
+    QuotaHeaders,
+    Refusal,
+    Rule,
+)
+from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import (
-    ApiError,
     BadRequestError,
     ForbiddenMetricsError,
     ForbiddenTweetsError,
@@ -24,55 +31,187 @@ from engagement_nb.errors import (
     UnauthenticatedError,
     UnavailableTweetsError,
 )
-from engagement_nb.vocabulary import METRIC_ALIASES, METRICS
 
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""Clocks further apart than this are named as a likely cause of a refused signature."""
+EndpointName = Literal["totals", "28hr", "historical"]
+MetricName = Literal[
+    "impressions",
+    "engagements",
+    "favorites",
+    "retweets",
+    "replies",
+    "video_views",
+    "quote_tweets",
+    "media_views",
+    "media_engagements",
+    "url_clicks",
+    "hashtag_clicks",
+    "detail_expands",
+    "permalink_clicks",
+    "app_install_attempts",
+    "app_opens",
+    "email_tweet",
+    "user_follows",
+    "user_profile_clicks",
+]
+"""Wire names, so that editors complete them: the keys of `METRICS`."""
 
+_METRICS = (
+    Metric("impressions", "not counted"),
+    Metric("engagements"),
+    Metric("favorites"),
+    Metric("retweets"),
+    Metric("replies"),
+    Metric("video_views", "not said"),
+    Metric("quote_tweets", "not said"),
+    Metric("media_views", "not counted"),
+    Metric("media_engagements"),
+    Metric("url_clicks"),
+    Metric("hashtag_clicks"),
+    Metric("detail_expands"),
+    Metric("permalink_clicks"),
+    Metric("app_install_attempts"),
+    Metric("app_opens"),
+    Metric("email_tweet"),
+    Metric("user_follows"),
+    Metric("user_profile_clicks"),
+)
 
-@dataclass(frozen=True)
-class Refusal:
-    """A case in which the API gives no data.
+METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
+"""All 18 metrics by wire name, in the order in which frames show them."""
 
-    Parameters
-    ----------
-    key
-        Short name of the case.
-    pattern
-        A regular expression for the API's text, in any case; empty to decide by status alone.
-    statuses
-        The statuses it comes with; empty for any.
-    error
-        The class of the error that is raised.
-    cause
-        What happened, in one sentence.
-    advice
-        What to do next, in one sentence.
-    """
+METRIC_ALIASES = {"media_clicks": "media_engagements"}
+"""Old wire names that the API was documented with (this one until 2017-10)."""
 
-    key: str
-    pattern: str
-    statuses: Sequence[int]
-    error: type[ApiError]
-    cause: str
-    advice: str
+NO_CANDIDATES = frozenset({"impressions", "engagements"})
+"""Never part of the sum that is compared with ``engagements``."""
 
-    def fits(self, status: int, text: str) -> bool:
-        """Whether a response with this status and text is this case."""
-        if self.statuses and status not in self.statuses:
-            return False
-        return re.search(self.pattern, text, re.IGNORECASE | re.DOTALL) is not None
+RECENT_WINDOW = timedelta(hours=28)
+MAX_WINDOW = timedelta(days=28)
+MAX_LOOKBACK = timedelta(days=365)
+"""Only newer pages state this; the sandbox has an option for it."""
+FIRST_MOMENT = datetime(2014, 9, 1, tzinfo=UTC)
+PUBLIC_COUNTS_KNOWN_FROM = datetime(2015, 9, 15, tzinfo=UTC)
+"""Before this moment ``historical`` gives 0 for `ZERO_BEFORE_KNOWN`, which means not known."""
+ZERO_BEFORE_KNOWN = frozenset({"favorites", "replies", "retweets"})
+MEDIA_VIEWS_LEFT_ENGAGEMENTS = datetime(2017, 10, 9, tzinfo=UTC)
 
+IMPRESSIONS_MAX_AGE = timedelta(days=90)
+"""On totals only. The other endpoints have no such limit, but may list Tweets as too old."""
+VIDEO_VIEWS_MAX_AGE = timedelta(days=1800)
+"""On all endpoints; for older Tweets the API still sends a "0"."""
+
+_AGED = frozenset({"impressions", "engagements"})
+_VIDEO = Rule(
+    Reason.OLDER_THAN_1800_DAYS, frozenset({"video_views"}), VIDEO_VIEWS_MAX_AGE, reads_zero=True
+)
+_LISTED = Rule(Reason.OLDER_THAN_90_DAYS, _AGED)
+_EARLY = Rule(
+    Reason.BEFORE_2015_09_15,
+    ZERO_BEFORE_KNOWN,
+    known_from=PUBLIC_COUNTS_KNOWN_FROM,
+    reads_zero=True,
+)
+
+_SERIES = ("tweet.id", "engagement.type", "engagement.day", "engagement.hour")
+_LATER = frozenset({"quote_tweets"})
+_OF_SERIES = tuple(name for name in METRICS if name not in _LATER)
+_PUBLIC = frozenset({"favorites", "retweets", "replies", "video_views", "quote_tweets"})
+_ENDPOINTS = (
+    Endpoint(
+        "totals",
+        "/insights/engagement/totals",
+        max_ids=250,
+        span="life",
+        metrics=tuple(name for name in METRICS if name in _AGED | _PUBLIC),
+        public=_PUBLIC,
+        rules=(Rule(Reason.OLDER_THAN_90_DAYS, _AGED, IMPRESSIONS_MAX_AGE), _VIDEO),
+        group_by=_SERIES[:2],
+        buckets=("minute", "second"),
+    ),
+    Endpoint(
+        "28hr",
+        "/insights/engagement/28hr",
+        max_ids=25,
+        span="recent",
+        metrics=_OF_SERIES,
+        steps=("day", "hour"),
+        length=RECENT_WINDOW,
+        rules=(_LISTED, _VIDEO),
+        group_by=_SERIES,
+        buckets=("minute", "second"),
+    ),
+    Endpoint(
+        "historical",
+        "/insights/engagement/historical",
+        max_ids=25,
+        span="period",
+        metrics=_OF_SERIES,
+        steps=("day", "hour"),
+        length=MAX_WINDOW,
+        rules=(_LISTED, _VIDEO, _EARLY),
+        group_by=_SERIES,
+        buckets=("minute", "second"),
+    ),
+)
+
+ENDPOINTS: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ENDPOINTS}
+"""All three endpoints by name."""
+
+MAX_GROUPINGS = 3
+FOUR_LEVEL_GROUPINGS = (
+    _SERIES,
+    ("engagement.type", "tweet.id", "engagement.day", "engagement.hour"),
+)
+"""The only accepted orders of four ``group_by`` items; one such grouping per request."""
+
+UNAVAILABLE = "unavailable_tweet_ids"
+UNSUPPORTED_IMPRESSIONS = "unsupported_for_impressions_engagements_tweet_ids"
+UNSUPPORTED_VIDEO = "unsupported_for_video_views_tweet_ids"
+RESERVED_KEYS = frozenset(
+    {"start", "end", "errors", UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO}
+)
+"""Keys that can stand beside the groupings of a response."""
+
+MINUTE = Bucket(
+    "engagement",
+    "minute",
+    scope="app",
+    window=timedelta(minutes=1),
+    headers=QuotaHeaders("x-per-minute-limit", "x-per-minute-remaining", "x-per-minute-reset"),
+)
+"""By contract; whether the minute is fixed or sliding, and whether the endpoints share it, is
+not published."""
+SECOND = Bucket(
+    "engagement",
+    "second",
+    scope="app",
+    window=timedelta(seconds=1),
+    headers=QuotaHeaders("x-per-second-limit", "x-per-second-remaining", "x-per-second-reset"),
+)
+"""Seen in recorded responses, not documented."""
+
+TOKEN_VARIABLES = {
+    "consumer_key": "TWITTER_CONSUMER_KEY",
+    "consumer_secret": "TWITTER_CONSUMER_SECRET",
+    "access_token": "TWITTER_ACCESS_TOKEN",
+    "access_token_secret": "TWITTER_ACCESS_TOKEN_SECRET",
+    "bearer_token": "TWITTER_BEARER_TOKEN",
+}
+"""The environment variable of each key and token."""
+ENV_API_URL = "ENGAGEMENT_API_URL"
+ENV_AUTH_URL = "ENGAGEMENT_AUTH_URL"
+
+LIVE_API_URL = "https://data-api.twitter.com"
+LIVE_AUTH_URL = "https://api.twitter.com"
+PATH_REQUEST_TOKEN = "/oauth/request_token"  # noqa: S105
+PATH_AUTHORIZE = "/oauth/authorize"
+PATH_ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105
+PATH_BEARER_TOKEN = "/oauth2/token"  # noqa: S105
 
 _AUTH = (401, 403)
-_LONGEST_TEXT = 200
-"""Limit in characters. A refusal can name 250 Tweets; the error has them in ``tweet_ids``."""
-_SEARCHED = 4000
-"""Characters of the API's texts that are searched for a known cause."""
 _TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
-
-REFUSALS: tuple[Refusal, ...] = (
+_REFUSALS = (
     Refusal(
         "rate limit", "", (429,), RateLimitedError,
         "The quota of this minute (or second) is spent.",
@@ -232,80 +371,16 @@ REFUSALS: tuple[Refusal, ...] = (
         "Try again later; if it fails again, a proxy may stand between here and the API.",
     ),
 )  # fmt: skip
-"""The first row that fits a response explains it, so specific rows come first."""
 
-_IDS = re.compile(r"\d{2,20}")
-_AUTHOR = re.compile(r"author id \d+", re.IGNORECASE)
-
-
-def explain(status: int, texts: Sequence[str]) -> Refusal:
-    """Explain a response without data: by its text if a pattern fits, else by its status.
-
-    Parameters
-    ----------
-    status
-        HTTP status of the response.
-    texts
-        The API's own words, from ``errors``; may be empty.
-    """
-    # Only the beginning is searched: the time of a search grows with the square of the length.
-    text = "\n".join(texts)[:_SEARCHED]
-    return next(row for row in REFUSALS if row.fits(status, text))
-
-
-def error_for(
-    status: int,
-    texts: Sequence[str],
-    *,
-    where: str = "",
-    tweet_ids: Sequence[str] = (),
-    clock_off: timedelta | None = None,
-) -> ApiError:
-    """Make the error for a response without data.
-
-    Parameters
-    ----------
-    status, texts
-        As for `explain`.
-    where
-        What was requested, such as "totals"; begins the sentence.
-    tweet_ids
-        The Tweets of the request, for the cases that concern all of them.
-    clock_off
-        This machine's clock minus the API's, where known.
-
-    Returns
-    -------
-    ApiError
-        Of the class that fits, with cause, next step, the API's words, and the Tweets and
-        metrics that it concerns.
-    """
-    refusal = explain(status, texts)
-    what = f"{where}: {refusal.cause}" if where else refusal.cause
-    advice = refusal.advice
-    if texts:
-        said = shorten("; ".join(texts), _LONGEST_TEXT, placeholder=" ...")
-        what += f" The API says: {said!r} (status {status})."
-    elif status:
-        what += f" (status {status})"
-    if refusal.error is UnauthenticatedError and clock_off and abs(clock_off) > CLOCK_TOLERANCE:
-        minutes = abs(clock_off) / timedelta(minutes=1)
-        side = "ahead of" if clock_off > timedelta(0) else "behind"
-        what += f" This machine's clock is {minutes:,.0f} minutes {side} the API's."
-        advice = "Set this machine's clock (turn on automatic network time), then try again."
-    joined, metrics = "\n".join(texts), []
-    if refusal.error is ForbiddenTweetsError:
-        tweet_ids = tuple(dict.fromkeys(_IDS.findall(_AUTHOR.sub("", joined))))
-    elif refusal.error is not UnavailableTweetsError:
-        tweet_ids = ()
-    if refusal.key == "metrics not given":
-        words = re.findall(r"[a-z_]+", joined.lower())
-        metrics = [w for w in dict.fromkeys(words) if w in METRICS or w in METRIC_ALIASES]
-    return refusal.error(
-        what,
-        advice=advice,
-        tweet_ids=tweet_ids,
-        status=status,
-        texts=texts,
-        metrics=metrics,
-    )
+ENGAGEMENT = Api(
+    name="engagement",
+    title="Engagement API",
+    endpoints=ENDPOINTS,
+    metrics=METRICS,
+    buckets=(MINUTE, SECOND),
+    refusals=_REFUSALS,
+    aliases=METRIC_ALIASES,
+    first_moment=FIRST_MOMENT,
+    max_lookback=MAX_LOOKBACK,
+)
+"""The Engagement API."""

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from engagement_nb.availability import Window
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW
 from engagement_nb.errors import InputError
-from engagement_nb.vocabulary import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW, By
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
