@@ -20,28 +20,12 @@ from engagement_nb.apis.engagement import (
     RECENT_WINDOW,
 )
 from engagement_nb.apis.times import as_utc
+from engagement_nb.sandbox.messages import RefusedError, shown
 from engagement_nb.sandbox.settings import Settings
 
 KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
 _HOUR = timedelta(hours=1)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?")
-
-
-class RefusedError(Exception):
-    """A request that is refused.
-
-    Parameters
-    ----------
-    status
-        HTTP status.
-    *texts
-        The content of ``errors``.
-    """
-
-    def __init__(self, status: int, *texts: str) -> None:
-        super().__init__(*texts)
-        self.status = status
-        self.texts = texts
 
 
 @dataclass(frozen=True)
@@ -111,7 +95,7 @@ def _id(item: Any, settings: Settings) -> int:
         digits = text.isascii() and text.isdigit() and len(text) <= 19
         number = int(text) if digits else None
     if number is None or not 0 < number < 2**63:
-        raise RefusedError(400, f"Invalid Tweet ID: {_shown(item)}")
+        raise RefusedError(400, f"Invalid Tweet ID: {shown(item)}")
     return number
 
 
@@ -119,7 +103,7 @@ def _metrics(value: Any, endpoint: Endpoint, settings: Settings) -> dict[str, st
     if not isinstance(value, list) or not value or not all(isinstance(v, str) for v in value):
         raise RefusedError(400, "engagement_types must be a non-empty array of metric names.")
     metrics = {name: str(METRIC_ALIASES.get(name, name)) for name in value}
-    unknown = [_shown(name) for name, metric in metrics.items() if metric not in METRICS]
+    unknown = [shown(name) for name, metric in metrics.items() if metric not in METRICS]
     if unknown:
         raise RefusedError(400, f"Unknown engagement types: {', '.join(unknown)}")
     forbidden = [name for name, metric in metrics.items() if metric not in endpoint.metrics]
@@ -150,7 +134,7 @@ def _groupings(value: Any, endpoint: Endpoint, settings: Settings) -> dict[str, 
     four_levels = [items for items in groupings.values() if len(items) == 4]
     twice = [items for items in groupings.values() if len(set(items)) < len(items)]
     if wrong or twice:
-        listed = ", ".join(dict.fromkeys(map(_shown, wrong or twice[0])))
+        listed = ", ".join(dict.fromkeys(map(shown, wrong or twice[0])))
         raise RefusedError(
             400,
             "One or more of the groupBys you have specified are not supported: "
@@ -164,9 +148,9 @@ def _groupings(value: Any, endpoint: Endpoint, settings: Settings) -> dict[str, 
 def _group_by(name: str, spec: Any, settings: Settings) -> tuple[str, ...]:
     items = spec.get("group_by") if isinstance(spec, dict) else None
     if not isinstance(items, list) or not items or not all(isinstance(i, str) for i in items):
-        raise RefusedError(400, f"Grouping {_shown(name)} must have a non-empty group_by array.")
+        raise RefusedError(400, f"Grouping {shown(name)} must have a non-empty group_by array.")
     if settings.unknown_keys == "refused" and len(spec) > 1:
-        raise RefusedError(400, f"Grouping {_shown(name)} has unknown parameters.")
+        raise RefusedError(400, f"Grouping {shown(name)} has unknown parameters.")
     if settings.lenient_ids:
         return tuple("tweet.id" if item == "Tweet.id" else item for item in items)
     return tuple(items)
@@ -209,7 +193,7 @@ def _moment(value: Any, name: str) -> datetime | None:
             return as_utc(value.strip())
     except (ValueError, OverflowError):
         pass
-    raise RefusedError(400, f"{name} must be an ISO 8601 date or time in UTC, not {_shown(value)}.")
+    raise RefusedError(400, f"{name} must be an ISO 8601 date or time in UTC, not {shown(value)}.")
 
 
 def _floor(moment: datetime) -> datetime:
@@ -219,8 +203,3 @@ def _floor(moment: datetime) -> datetime:
 def _ceil(moment: datetime) -> datetime:
     floor = _floor(moment)
     return floor if floor == moment else floor + _HOUR
-
-
-def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else orjson.dumps(value, default=repr).decode()
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import orjson
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
-
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.apis.times import as_utc
-from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
+from engagement_nb.sandbox.messages import (
+    Call,
+    RefusedError,
+    Reply,
+    as_html,
+    as_json,
+    json_object,
+    shown,
+)
 from engagement_nb.sandbox.openapi import description
-from engagement_nb.sandbox.service import Service, page
+from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import KINDS
 
@@ -36,46 +39,46 @@ class Control:
     def __init__(self, service: Service) -> None:
         self.service = service
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> dict[str, Route]:
         """Give all these paths."""
-        return [
-            Route("/", self.index),
-            Route("/openapi.json", _json(self.openapi)),
-            Route("/sandbox/faults", _json(self.faults), methods=["GET", "POST", "DELETE"]),
-            Route("/sandbox/truth", _json(self.truth), methods=["GET", "POST"]),
-            Route("/sandbox/ids", _json(self.ids)),
-            Route("/sandbox/world", _json(self.world)),
-            Route("/sandbox/accounts", _json(self.accounts)),
-            Route("/sandbox/revoke", _json(self.revoke), methods=["POST"]),
-            Route("/sandbox/restore", _json(self.restore), methods=["POST"]),
-            Route("/sandbox/log", _json(self.log)),
-        ]
+        return {
+            "/": Route(self.index, ("GET",)),
+            "/openapi.json": Route(_json(self.openapi), ("GET",)),
+            "/sandbox/faults": Route(_json(self.faults), ("GET", "POST", "DELETE")),
+            "/sandbox/truth": Route(_json(self.truth), ("GET", "POST")),
+            "/sandbox/ids": Route(_json(self.ids), ("GET",)),
+            "/sandbox/world": Route(_json(self.world), ("GET",)),
+            "/sandbox/accounts": Route(_json(self.accounts), ("GET",)),
+            "/sandbox/revoke": Route(_json(self.revoke)),
+            "/sandbox/restore": Route(_json(self.restore)),
+            "/sandbox/log": Route(_json(self.log), ("GET",)),
+        }
 
-    async def openapi(self, request: Request) -> Any:
+    def openapi(self, call: Call) -> Any:
         """Give the OpenAPI description."""
-        return description(str(request.base_url).rstrip("/"), self.service.settings)
+        return description(call.base, self.service.settings)
 
-    async def faults(self, request: Request) -> Any:
+    def faults(self, call: Call) -> Any:
         """GET: give the faults. POST: set them. DELETE: stop them."""
-        if request.method == "POST":
-            self.service.faults.configure(await self._object(request))
-        elif request.method == "DELETE":
+        if call.method == "POST":
+            self.service.faults.configure(json_object(call.body))
+        elif call.method == "DELETE":
             self.service.faults.clear()
         return self.service.faults.state()
 
-    async def truth(self, request: Request) -> Any:
+    def truth(self, call: Call) -> Any:
         """Real counts of Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""
-        is_post = request.method == "POST"
-        given = await self._object(request) if is_post else dict(request.query_params)
+        is_post = call.method == "POST"
+        given = json_object(call.body) if is_post else call.query
         ids = given.get("ids", "")
         ids = ids.split(",") if isinstance(ids, str) else ids
         if not isinstance(ids, list) or len(ids) > _MAX_IDS:
             raise ValueError(f"ids must be at most {_MAX_IDS:,} Tweet ids.")
-        texts = [str(number).strip() for number in ids if str(number).strip()]
+        texts = [_text(item, "ids") for item in ids if item != ""]
         if not all(text.isdecimal() and len(text) <= 19 and int(text) < 2**63 for text in texts):
             raise ValueError("ids must be Tweet ids.")
-        edges = (given.get("start"), given.get("end"))
-        window = (None if edge is None else as_utc(str(edge)) for edge in edges)
+        edges = {name: given.get(name) for name in ("start", "end")}
+        window = (None if e is None else as_utc(_text(e, name)) for name, e in edges.items())
         truth = self.service.world.truth(texts, *window)
         counted = [name for name in COUNTED if name not in HIDDEN]
         found: list[dict[str, Any]] = []
@@ -91,20 +94,20 @@ class Control:
                 }
         return {"sandbox": True, "counted": counted, "tweets": found}
 
-    async def ids(self, request: Request) -> Any:
+    def ids(self, call: Call) -> Any:
         """Ids to try: ``kind``, ``count``, ``account``."""
-        given = request.query_params
+        given = call.query
         count = min(_MAX_IDS, _whole(given.get("count", "10")))
         account = _whole(given.get("account", "0"))
         return self.service.world.pick(given.get("kind", "own"), count, account)
 
-    async def world(self, request: Request) -> Any:
+    def world(self, call: Call) -> Any:
         """Which world this is; ``now`` is null unless it stands still."""
         settings = self.service.settings
         names = ("seed", "tweets", "accounts", "now")
         return {"sandbox": True, **{name: getattr(settings, name) for name in names}}
 
-    async def accounts(self, request: Request) -> Any:
+    def accounts(self, call: Call) -> Any:
         """Accounts with tokens, and the keys of both apps."""
         keys = self.service.keys
         return {
@@ -114,42 +117,35 @@ class Control:
             "accounts": [{**vars(a), "number": n} for n, a in enumerate(keys.accounts[:_MAX_IDS])],
         }
 
-    async def revoke(self, request: Request) -> Any:
+    def revoke(self, call: Call) -> Any:
         """Revoke a user token or bearer token: ``{"token": "..."}``."""
-        token = (await self._object(request)).get("token")
+        token = json_object(call.body).get("token")
         if not isinstance(token, str) or not self.service.keys.revoke(token):
             raise ValueError("token must be a valid user token or bearer token.")
         return {"revoked": token}
 
-    async def restore(self, request: Request) -> Any:
+    def restore(self, call: Call) -> Any:
         """Undo all revocations."""
         self.service.keys.restore()
         return {"revoked": []}
 
-    async def log(self, request: Request) -> Any:
+    def log(self, call: Call) -> Any:
         """The last requests, newest first."""
         return list(reversed(self.service.log))
 
-    async def index(self, request: Request) -> Response:
+    def index(self, call: Call, seen: Seen) -> Reply:
         """The index page."""
-        url = str(request.base_url).rstrip("/")
         text = page(
             "index.html",
-            url=url,
+            url=call.base,
             service=self.service,
-            env=self.service.keys.env(url),
+            env=self.service.keys.env(call.base),
             endpoints=ENDPOINTS.values(),
             kinds=KINDS,
             example=self.service.world.pick("own", 2) or ["1"],
             changed=_changed(self.service.settings),
         )
-        return HTMLResponse(text)
-
-    async def _object(self, request: Request) -> dict[str, Any]:
-        value = orjson.loads(await self.service.read(request))
-        if not isinstance(value, dict):
-            raise ValueError("The body must be a JSON object.")
-        return value
+        return as_html(text)
 
 
 def _changed(settings: Settings) -> dict[str, Any]:
@@ -163,18 +159,23 @@ def _changed(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _json(handle: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+def _json(handle: Callable[[Call], Any]) -> Handler:
     """Make a handler respond with JSON, and with status 400 to a ValueError."""
 
-    async def handler(request: Request) -> Response:
+    def handler(call: Call, seen: Seen) -> Reply:
         try:
-            value = await handle(request)
+            return as_json(handle(call), indent=True)
         except (ValueError, OverflowError) as error:
             raise RefusedError(400, str(error)) from None
-        content = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-        return Response(content, media_type="application/json")
 
     return handler
+
+
+def _text(value: Any, name: str) -> str:
+    """Give a text or number of a request as text; nothing else, which may be nested deeply."""
+    if not isinstance(value, (str, int)):
+        raise ValueError(f"{name} cannot be {shown(value)}.")
+    return str(value).strip()
 
 
 def _whole(text: str) -> int:

@@ -19,8 +19,9 @@ from engagement_nb.apis.engagement import (
     ZERO_BEFORE_KNOWN,
 )
 from engagement_nb.apis.times import wire_time
-from engagement_nb.sandbox.body import Body, RefusedError, forbidden_metrics
+from engagement_nb.sandbox.body import Body, forbidden_metrics
 from engagement_nb.sandbox.keys import Caller, Keys
+from engagement_nb.sandbox.messages import RefusedError
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import I64, Flags, Tweets
 from engagement_nb.sandbox.world import World

@@ -6,6 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engagement_nb.sandbox.messages import shown
+
 FAULTS = (
     *(f"{status}{form}" for status in (500, 502, 503) for form in ("", "-html", "-empty")),
     *("drop", "cut", "garble", "slow", "plain"),
@@ -118,13 +120,12 @@ class Faults:
 
 def _fault(name: Any, *more: str) -> str:
     if name not in FAULTS and name not in more:
-        raise ValueError(f"Unknown fault {str(name)[:40]!r}; known: {', '.join(FAULTS)}.")
+        raise ValueError(f"Unknown fault {shown(name)!r}; known: {', '.join(FAULTS)}.")
     return str(name)
 
 
 def _number(name: str, value: Any, least: float, most: float) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not least <= value <= most:
-        shown = str(value)[:40]
-        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, not {shown}.")
+        raise ValueError(f"{name} must be a number from {least:g} to {most:g}, not {shown(value)}.")
     return float(value)

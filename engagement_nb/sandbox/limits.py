@@ -33,10 +33,13 @@ class Limit:
         self.quota = quota
         self.seconds = seconds
         self.kind = kind
-        origin = monotonic()
-        self._now = lambda: monotonic() - origin
+        self._monotonic = monotonic
+        self._origin = monotonic()
         # The moments when each counted request stops counting.
         self._spent: defaultdict[str, deque[float]] = defaultdict(deque)
+
+    def _now(self) -> float:
+        return self._monotonic() - self._origin
 
     def _window(self, key: str) -> deque[float]:
         spent, now = self._spent[key], self._now()

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from oauthlib.oauth1.rfc5849 import signature, utils
 
-from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.keys import App, Caller, Keys
+from engagement_nb.sandbox.messages import Call, RefusedError
 
+_CONSUMER_KEY = re.compile(r'oauth_consumer_key="?([^",]+)')
 PENDING_SECONDS = 900.0
 OUT_OF_BAND = "oob"
-FORM = "application/x-www-form-urlencoded"
 _NEEDED = (
     "oauth_consumer_key",
     "oauth_nonce",
@@ -25,26 +29,6 @@ _NEEDED = (
     "oauth_signature_method",
     "oauth_timestamp",
 )
-_MAX_NONCE = 200
-
-
-class Call(NamedTuple):
-    """The parts of an HTTP request that matter here.
-
-    Parameters
-    ----------
-    method, url
-        As the client sent them; the URL includes the query.
-    headers
-        With names in lower case.
-    body
-        Signed only if it is a form.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes = b""
 
 
 @dataclass
@@ -75,15 +59,12 @@ class AuthenticationError(RefusedError):
     ----------
     reason
         The real reason.
-    app
-        The app named in the request, if it exists.
     malformed
         Whether the API cannot read the Authorization header.
     """
 
-    def __init__(self, reason: str, app: App | None = None, *, malformed: bool = False) -> None:
+    def __init__(self, reason: str, *, malformed: bool = False) -> None:
         super().__init__(401, reason)
-        self.app = app
         self.malformed = malformed
 
 
@@ -98,6 +79,8 @@ class Gate:
         Present time in seconds since the Unix epoch, by the sandbox's clock.
     tolerance
         Seconds that a timestamp may be off.
+    user_signed_login
+        Whether a login may be signed with a user's tokens, as the vendor's explorer does.
 
     Attributes
     ----------
@@ -105,14 +88,31 @@ class Gate:
         Logins under way, by request token.
     """
 
-    def __init__(self, keys: Keys, now: Callable[[], float], tolerance: float) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        now: Callable[[], float],
+        tolerance: float,
+        *,
+        user_signed_login: bool = False,
+    ) -> None:
         self.keys = keys
+        self._user_signed_login = user_signed_login
         self._now = now
         self._tolerance = tolerance
         self.pending: dict[str, Pending] = {}
         # Nonces are kept as hashes, so busy clients do not fill the memory.
         self._seen: set[int] = set()
         self._order: deque[tuple[float, int]] = deque()
+
+    def app_of(self, call: Call) -> App | None:
+        """Give the app that a request names, authenticated or not."""
+        scheme, _, rest = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            caller, _ = self.keys.tokens.get(rest.strip(), (None, ""))
+            return caller.app if caller else None
+        named = _CONSUMER_KEY.search(rest)
+        return self.keys.apps.get(unquote(named[1])) if named else None
 
     def caller(self, call: Call) -> Caller:
         """Identify the sender of a request for metrics.
@@ -137,11 +137,11 @@ class Gate:
 
     def request_token(self, call: Call) -> Pending:
         """First step of a login: issue a request token."""
-        app, oauth = self._verify(call, lambda app, token: "")
-        callback = oauth.get("oauth_callback", "")
-        parts = urlsplit(callback)
-        if callback != OUT_OF_BAND and not (parts.scheme in ("http", "https") and parts.netloc):
-            raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address', app)
+        by_user = self._user_signed_login
+        app, oauth = self._verify(call, self._user_secret if by_user else lambda app, token: "")
+        callback = oauth.get("oauth_callback", OUT_OF_BAND if by_user else "")
+        if callback != OUT_OF_BAND and not is_address(callback):
+            raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address')
         now = self._now()
         for old in [p for p in self.pending.values() if p.at < now - PENDING_SECONDS]:
             del self.pending[old.token]
@@ -158,10 +158,19 @@ class Gate:
 
     def access_token(self, call: Call) -> dict[str, str]:
         """Third step: exchange the PIN or verifier, once, for the user's tokens."""
-        app, oauth = self._verify(call, self._pending_secret)
-        pending = self.pending[oauth["oauth_token"]]
-        if not pending.verifier or pending.verifier != oauth.get("oauth_verifier"):
-            raise AuthenticationError("Wrong PIN or verifier", app)
+        try:
+            app, oauth = self._verify(call, self._pending_secret)
+        except AuthenticationError:
+            if not self._user_signed_login:
+                raise
+            app, oauth = self._verify_as_user(call)
+        pending = self.pending.get(oauth.get("oauth_token", ""))
+        if (
+            pending is None
+            or not pending.verifier
+            or pending.verifier != oauth.get("oauth_verifier")
+        ):
+            raise AuthenticationError("Wrong PIN or verifier")
         del self.pending[pending.token]
         token, secret = self.keys.issue(app, pending.account)
         account = self.keys.accounts[pending.account]
@@ -177,27 +186,35 @@ class Gate:
             return ""
         caller, secret = self.keys.find(token) or (None, "")
         if caller is None or caller.account is None or caller.app != app:
-            raise AuthenticationError("Access token not found", app)
+            raise AuthenticationError("Access token not found")
         return secret
 
     def _pending_secret(self, app: App, token: str) -> str:
         known = self.pending.get(token)
         if known is None or known.app != app:
-            raise AuthenticationError("Request token not found", app)
+            raise AuthenticationError("Request token not found")
         return known.secret
+
+    def _verify_as_user(self, call: Call) -> tuple[App, dict[str, str]]:
+        """Verify the last step of a login that a user's secret signed."""
+        for caller, secret in list(self.keys.tokens.values()):
+            if caller.account is not None:
+                with suppress(AuthenticationError):
+                    return self._verify(call, partial(_known, secret))
+        raise AuthenticationError("Invalid signature")
 
     def _verify(
         self, call: Call, secret_of: Callable[[App, str], str]
     ) -> tuple[App, dict[str, str]]:
         """Verify a signature; give the app and the OAuth parameters."""
-        oauth, params = _read(call)
+        oauth, params = _read(call, may_repeat=self._user_signed_login)
         app, token = self.keys.apps.get(oauth["oauth_consumer_key"]), oauth.get("oauth_token", "")
         now, stamp = self._now(), oauth["oauth_timestamp"]
         if abs(now - int(stamp)) > self._tolerance:
-            raise AuthenticationError("Timestamp out of bounds", app)
+            raise AuthenticationError("Timestamp out of bounds")
         nonce = hash((oauth["oauth_consumer_key"], token, stamp, oauth["oauth_nonce"]))
         if nonce in self._seen:
-            raise AuthenticationError("Nonce already used", app)
+            raise AuthenticationError("Nonce already used")
         if app is None:
             raise AuthenticationError("Consumer key not found")
         # oauthlib reads only these four attributes of a request.
@@ -209,7 +226,10 @@ class Gate:
         )
         secret = secret_of(app, token)
         if not signature.verify_hmac_sha1(signed, app.consumer_secret, secret):  # type: ignore[arg-type]
-            raise AuthenticationError("Invalid signature", app)
+            raise AuthenticationError("Invalid signature")
+        digest = base64.b64encode(hashlib.sha1(call.body, usedforsecurity=False).digest())
+        if oauth.get("oauth_body_hash", digest.decode()) != digest.decode():
+            raise AuthenticationError("Wrong oauth_body_hash")
         self._seen.add(nonce)
         self._order.append((now, nonce))
         # After twice the tolerance, the timestamp alone refuses a replay.
@@ -218,18 +238,32 @@ class Gate:
         return app, oauth
 
 
-def _read(call: Call) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _known(secret: str, app: App, token: str) -> str:
+    return secret
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an http or https address."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _read(call: Call, *, may_repeat: bool) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Give a request's OAuth parameters, checked for form, and all signed parameters."""
     header = call.headers.get("authorization", "")
-    is_form = FORM in call.headers.get("content-type", "")
-    form = call.body.decode("utf-8", "replace") if is_form else ""
+    form = call.body.decode("utf-8", "replace") if call.is_form else ""
     try:
         oauth = {
             name: utils.unescape(value)
             for name, value in utils.parse_authorization_header(header)
             if name.startswith("oauth_")
         }
-        plain = signature.collect_parameters(uri_query=urlsplit(call.url).query, body=form)
+        plain = signature.collect_parameters(uri_query=call.parts.query, body=form)
+        if may_repeat:
+            plain = [(name, value) for name, value in plain if oauth.get(name) != value]
         params = plain + signature.collect_parameters(headers={"Authorization": header})
         signature.base_string_uri(call.url)
     except ValueError:
@@ -241,14 +275,12 @@ def _read(call: Call) -> tuple[dict[str, str], list[tuple[str, str]]]:
         raise _malformed("parameters outside of it")
     if oauth["oauth_signature_method"] != "HMAC-SHA1":
         raise _malformed("oauth_signature_method is not HMAC-SHA1")
-    # Real clients also send 1.0A.
-    if oauth.get("oauth_version", "1.0") not in ("1.0", "1.0A"):
+    # Real clients also send 1.0A and 1.0a.
+    if oauth.get("oauth_version", "1.0").lower() not in ("1.0", "1.0a"):
         raise _malformed("oauth_version is not 1.0")
     stamp = oauth["oauth_timestamp"]
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 20):
         raise _malformed("oauth_timestamp is not a whole number")
-    if len(oauth["oauth_nonce"]) > _MAX_NONCE:
-        raise _malformed(f"oauth_nonce is longer than {_MAX_NONCE} characters")
     return oauth, params
 
 

@@ -1,59 +1,33 @@
-"""A sandbox that runs on loopback, in a thread."""
+"""A sandbox: a function from a request to a response, and a server on loopback around it."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
-from asyncio import TimerHandle, Transport
-from collections.abc import Sequence
-from typing import Any
-
-import uvicorn
-from starlette.requests import Request
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from engagement_nb.sandbox.control import Control
 from engagement_nb.sandbox.keys import Account
-from engagement_nb.sandbox.service import Service, make_app
-from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.messages import Call, RefusedError, Reply, headers_of
+from engagement_nb.sandbox.service import Service
+from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.signin import SignIn
 
+if TYPE_CHECKING:
+    import uvicorn
+
 HOST = "127.0.0.1"
-
-
-def _with_patience(seconds: float) -> type[H11Protocol]:
-    """Make the HTTP protocol drop connections whose request head does not arrive in time."""
-
-    class Patience(H11Protocol):
-        _timer: TimerHandle | None = None
-
-        def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._timer = self.loop.call_later(seconds, transport.abort)
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.conn.their_state.__name__ != "IDLE":
-                self._stop_timer()
-            elif self._timer is None:
-                self._timer = self.loop.call_later(seconds, self.transport.abort)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_timer()
-            super().connection_lost(exc)
-
-        def _stop_timer(self) -> None:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-
-    return Patience
+Scope = Mapping[str, Any]
+"""A request, as ASGI describes it."""
 
 
 class Sandbox:
     """The Engagement API on loopback, with a made-up world.
 
-    A context manager: it starts on entering and stops on leaving.
+    A context manager: it starts a server on entering and stops it on leaving. `handle` needs
+    neither a server nor a thread.
 
     Parameters
     ----------
@@ -97,6 +71,7 @@ class Sandbox:
         self.faults = self.service.faults
         self.log = self.service.log
         self.requests_seen = self.service.requests_seen
+        self.service.routes |= SignIn(self.service).routes() | Control(self.service).routes()
         app = self.service.keys.app
         self.consumer_key = app.consumer_key
         self.consumer_secret = app.consumer_secret
@@ -121,23 +96,10 @@ class Sandbox:
             self._socket.close()
             self._socket = None
             raise
-        config = uvicorn.Config(
-            make_app(
-                self.service, [*SignIn(self.service).routes(), *Control(self.service).routes()]
-            ),
-            proxy_headers=False,
-            http=_with_patience(self.settings.request_timeout),
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            headers=[("server", "SANDBOX")],
-            timeout_graceful_shutdown=1,
-        )
-        self._server = uvicorn.Server(config)
-        self.service.drop = self._drop
+        # Imported here: `handle` works where there are no sockets.
+        from engagement_nb.sandbox.patience import server_of
+
+        self._server = server_of(self._respond, self.settings.request_timeout)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
         )
@@ -163,13 +125,79 @@ class Sandbox:
     def __exit__(self, *raised: object) -> None:
         self.stop()
 
-    def _drop(self, request: Request) -> None:
+    def handle(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> Reply:
+        """Respond to a request, without any server.
+
+        Parameters
+        ----------
+        method, url, headers, body
+            As the client sent them. The host of the URL must be a loopback name, on any port, or
+            that of a ``public_url``.
+
+        Examples
+        --------
+        >>> Sandbox().handle("GET", "http://127.0.0.1/sandbox/world").status
+        200
+        """
+        return self.service.handle(Call(method, url, headers_of(headers), body))
+
+    async def _respond(self, scope: Scope, receive: Any, send: Any) -> None:
+        """Respond to a request of the server (an ASGI application)."""
+        body, broken = b"", None
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                body = await _body(receive)
+        except TimeoutError:
+            broken = RefusedError(408, "The request body did not come in time.")
+        except RefusedError as error:
+            broken = error
+        pairs = [
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+        ]
+        headers = headers_of(pairs)
+        call = Call(scope["method"], _url(scope, headers.get("host", "")), headers, body)
+        reply = self.service.handle(call, broken)
+        if broken is not None and broken.status == 408:
+            reply.headers["connection"] = "close"
+        if reply.delay:
+            await asyncio.sleep(reply.delay)
+        if reply.fault == "drop":
+            self._drop(scope)
+        reply.headers["content-length"] = str(len(reply.body))
+        listed = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+        await send({"type": "http.response.start", "status": reply.status, "headers": listed})
+        async for piece in self._pieces(reply, scope):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _pieces(self, reply: Reply, scope: Scope) -> AsyncIterator[bytes]:
+        if reply.fault == "cut":
+            yield reply.body[: len(reply.body) // 2]
+            # The first half must be sent before the connection ends.
+            await asyncio.sleep(0.02)
+            self._drop(scope)
+            await asyncio.sleep(0.02)
+        elif reply.fault == "slow":
+            step = max(1, -(-len(reply.body) // 10))
+            for begin in range(0, len(reply.body), step):
+                yield reply.body[begin : begin + step]
+                await asyncio.sleep(self.faults.slow_seconds / 10.0)
+        else:
+            yield reply.body
+
+    def _drop(self, scope: Scope) -> None:
         """End the connection of a request."""
         if self._server is None:
             return
         for connection in list(self._server.server_state.connections):
             transport = getattr(connection, "transport", None)
-            if transport and getattr(connection, "client", None) == tuple(request.client or ()):
+            if transport and getattr(connection, "client", None) == tuple(scope["client"] or ()):
                 transport.abort()
 
     @property
@@ -188,3 +216,33 @@ class Sandbox:
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
         return self.service.keys.accounts
+
+
+async def _body(receive: Any) -> bytes:
+    """Read a request's body.
+
+    Raises
+    ------
+    RefusedError
+        With status 413 if it is too long, 400 if the client disconnects.
+    """
+    raw = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RefusedError(400, "The request body ended early.")
+        raw += message.get("body", b"")
+        if len(raw) > MAX_BODY_BYTES:
+            raise RefusedError(413, "The request body is too large.")
+        if not message.get("more_body"):
+            return bytes(raw)
+
+
+def _url(scope: Scope, host: str) -> str:
+    """Give the URL that a client called; its request line may have all of it."""
+    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    query = scope["query_string"].decode("latin-1")
+    # The host in the request line precedes the header (RFC 9112, section 3.2.2).
+    whole = target.lower().startswith(("http://", "https://"))
+    url = target if whole else f"{scope['scheme']}://{host}{target}"
+    return f"{url}?{query}" if query else url

@@ -104,6 +104,9 @@ class Settings:
     public_url
         Address that clients call if a TLS proxy is in front of the sandbox, such as
         https://data-api.twitter.com. The sandbox accepts its host, and signatures cover it.
+    user_signed_login
+        Whether a login may be signed with a user's tokens and without a callback, as the
+        vendor's explorer does.
     clock_skew
         Seconds by which the sandbox's clock is ahead when it judges OAuth timestamps.
     timestamp_tolerance
@@ -147,12 +150,19 @@ class Settings:
     latency: float = 0.0
     faults: Mapping[str, Any] | Sequence[str] = ()
     request_timeout: float = 30.0
-    public_url: str = ""
+    public_url: str | Sequence[str] = ""
+    user_signed_login: bool = False
     clock_skew: float = 0.0
     timestamp_tolerance: float = 300.0
     clock: Callable[[], datetime] = system_clock
     auth_clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+
+    @property
+    def public_urls(self) -> tuple[str, ...]:
+        """The addresses that clients call."""
+        urls = self.public_url
+        return tuple(urls) if not isinstance(urls, str) else (urls,) if urls else ()
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -164,8 +174,9 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ValueError(f"{name} must be {least:,} to {most:,}, not {value:,}.")
-        if self.public_url and not urlsplit(self.public_url).netloc:
-            raise ValueError(f"public_url must be an address, not {self.public_url!r}.")
+        for url in self.public_urls:
+            if not urlsplit(url).netloc:
+                raise ValueError(f"public_url must be an address, not {url!r}.")
         if self.now is not None:
             moment = _instant(self.now)
             object.__setattr__(self, "now", moment)

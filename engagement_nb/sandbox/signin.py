@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from urllib.parse import parse_qs, unquote_plus, urlencode
-
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
+from collections.abc import Mapping
+from urllib.parse import unquote_plus
 
 from engagement_nb.apis.engagement import (
     PATH_ACCESS_TOKEN,
@@ -16,12 +13,21 @@ from engagement_nb.apis.engagement import (
     PATH_BEARER_TOKEN,
     PATH_REQUEST_TOKEN,
 )
-from engagement_nb.sandbox.body import RefusedError
 from engagement_nb.sandbox.keys import App
-from engagement_nb.sandbox.oauth import FORM, OUT_OF_BAND, PENDING_SECONDS, Pending
-from engagement_nb.sandbox.service import Handler, Headers, Seen, Service, page
+from engagement_nb.sandbox.messages import (
+    Call,
+    RefusedError,
+    Reply,
+    as_form,
+    as_html,
+    as_json,
+    redirect,
+)
+from engagement_nb.sandbox.oauth import OUT_OF_BAND, PENDING_SECONDS
+from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
 
 PATH_AUTHENTICATE = "/oauth/authenticate"
+PATH_VERIFY = "/1.1/account/verify_credentials.json"
 
 
 class SignIn:
@@ -38,56 +44,60 @@ class SignIn:
         self.gate = service.gate
         self.keys = service.keys
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> dict[str, Route]:
         """Give all paths of the auth host."""
-        handlers: dict[str, Handler] = {
+        by_program: dict[str, Handler] = {
             PATH_BEARER_TOKEN: self.bearer,
             "/oauth2/invalidate_token": self.invalidate,
             PATH_REQUEST_TOKEN: self.request_token,
             PATH_ACCESS_TOKEN: self.access_token,
         }
-        return [
-            *(self.service.route(path, handler, path) for path, handler in handlers.items()),
-            Route(PATH_AUTHORIZE, self.authorize, methods=["GET", "POST"]),
-            Route(PATH_AUTHENTICATE, self.authorize, methods=["GET", "POST"]),
-        ]
+        in_browser = Route(self.authorize, ("GET", "POST"))
+        return {
+            **{path: Route(self._may_fail(run), name=path) for path, run in by_program.items()},
+            PATH_VERIFY: Route(self._may_fail(self.verify), ("GET",), PATH_VERIFY),
+            PATH_AUTHORIZE: in_browser,
+            PATH_AUTHENTICATE: in_browser,
+        }
 
-    async def bearer(self, request: Request, seen: Seen, headers: Headers) -> dict[str, str]:
+    def _may_fail(self, handler: Handler) -> Handler:
+        """Make a handler's path fail on demand."""
+
+        def handle(call: Call, seen: Seen) -> Reply:
+            self.service.trouble(seen, self.service.faults.paths.get(call.path, ""))
+            return handler(call, seen)
+
+        return handle
+
+    def bearer(self, call: Call, seen: Seen) -> Reply:
         """Give the bearer token for a key and secret."""
-        app, form = await self._of_app(request, seen)
-        if form.get("grant_type") != "client_credentials":
+        app = self._app_of(call, seen)
+        if call.form.get("grant_type") != "client_credentials":
             raise RefusedError(400, "Missing or wrong parameter: grant_type")
-        return {"token_type": "bearer", "access_token": app.bearer_token}
+        return as_json({"token_type": "bearer", "access_token": app.bearer_token})
 
-    async def invalidate(self, request: Request, seen: Seen, headers: Headers) -> dict[str, str]:
+    def invalidate(self, call: Call, seen: Seen) -> Reply:
         """Revoke a bearer token."""
-        app, form = await self._of_app(request, seen)
-        token = form.get("access_token", "").replace("/", "%2F").replace("=", "%3D")
+        app = self._app_of(call, seen)
+        token = call.form.get("access_token", "").replace("/", "%2F").replace("=", "%3D")
         if token != app.bearer_token or not self.keys.revoke(token):
             raise RefusedError(403, "Unable to verify your credentials")
-        return {"access_token": token}
+        return as_json({"access_token": token})
 
-    async def _of_app(self, request: Request, seen: Seen) -> tuple[App, dict[str, str]]:
-        """Give the app of a request's key and secret, and the form."""
-        form = _form(await self._body(request, seen))
-        scheme, _, coded = request.headers.get("authorization", "").partition(" ")
-        try:
-            given = base64.b64decode(coded.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            given = ""
-        key, _, secret = given.partition(":")
-        app = self.keys.apps.get(unquote_plus(key))
-        if scheme.lower() != "basic" or not app or app.consumer_secret != unquote_plus(secret):
+    def _app_of(self, call: Call, seen: Seen) -> App:
+        """Give the app of a request's key and secret."""
+        key, secret = basic(call)
+        app = self.keys.apps.get(key)
+        if not app or app.consumer_secret != secret:
             raise RefusedError(403, "Unable to verify your credentials")
         seen.who = f"app {app.name}"
-        return app, form
+        return app
 
-    async def request_token(self, request: Request, seen: Seen, headers: Headers) -> str:
+    def request_token(self, call: Call, seen: Seen) -> Reply:
         """First step: give a request token."""
-        call = self.service.call(request, await self._body(request, seen))
         pending = self.gate.request_token(call)
-        seen.who, headers["content-type"] = "login", FORM
-        return urlencode(
+        seen.who = "login"
+        return as_form(
             {
                 "oauth_token": pending.token,
                 "oauth_token_secret": pending.secret,
@@ -95,55 +105,67 @@ class SignIn:
             }
         )
 
-    async def access_token(self, request: Request, seen: Seen, headers: Headers) -> str:
+    def access_token(self, call: Call, seen: Seen) -> Reply:
         """Third step: give the user's tokens for the PIN or verifier."""
-        call = self.service.call(request, await self._body(request, seen))
         tokens = self.gate.access_token(call)
-        seen.who, headers["content-type"] = "login", FORM
-        return urlencode(tokens)
+        seen.who = "login"
+        return as_form(tokens)
 
-    async def authorize(self, request: Request) -> Response:
+    def verify(self, call: Call, seen: Seen) -> Reply:
+        """Say whose tokens these are, as programs ask after a login (twurl does)."""
+        number = self.gate.caller(call).account
+        if number is None:
+            raise RefusedError(403, "Your credentials do not allow access to this resource")
+        account = self.keys.accounts[number]
+        seen.who = account.handle
+        user_id = account.user_id
+        return as_json(
+            {
+                "id": int(user_id),
+                "id_str": user_id,
+                "name": account.handle,
+                "screen_name": account.handle,
+            }
+        )
+
+    def authorize(self, call: Call, seen: Seen) -> Reply:
         """Second step, in a browser: choose an account, get a PIN or go to the callback."""
         accounts = self.keys.accounts
-        form = _form(await self.service.read(request)) if request.method == "POST" else {}
-        token = form.get("oauth_token") or request.query_params.get("oauth_token", "")
+        form = call.form if call.method == "POST" else {}
+        token = form.get("oauth_token") or call.query.get("oauth_token", "")
         pending = self.gate.pending.get(token)
         if pending is None:
-            text = page("gone.html", minutes=int(PENDING_SECONDS // 60))
-            return HTMLResponse(text, 404)
+            return as_html(page("gone.html", minutes=int(PENDING_SECONDS // 60)), 404)
         by_pin = pending.callback == OUT_OF_BAND
         if form.get("cancel"):
             del self.gate.pending[token]
             if by_pin:
-                return HTMLResponse(page("gone.html", minutes=None))
-            return _back(pending, denied=token)
-        chosen = form.get("account", "")
-        # At most nine digits, because int() refuses thousands of them.
-        number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else len(accounts)
-        if number >= len(accounts):
+                return as_html(page("gone.html", minutes=None))
+            return redirect(pending.callback, denied=token)
+        number = chosen_account(form, len(accounts))
+        if number is None:
             first = list(enumerate(accounts[:50]))
-            return HTMLResponse(page("authorize.html", token=token, accounts=first, pin=by_pin))
+            return as_html(page("authorize.html", token=token, accounts=first, pin=by_pin))
         self.gate.grant(pending, number)
         if not by_pin:
-            return _back(pending, oauth_token=token, oauth_verifier=pending.verifier)
-        handle = accounts[number].handle
-        return HTMLResponse(page("pin.html", pin=pending.verifier, handle=handle))
-
-    async def _body(self, request: Request, seen: Seen) -> bytes:
-        self.service.trouble(seen, self.service.faults.paths.get(seen.path, ""))
-        return await self.service.read(request)
+            return redirect(pending.callback, oauth_token=token, oauth_verifier=pending.verifier)
+        return as_html(page("pin.html", pin=pending.verifier, handle=accounts[number].handle))
 
 
-def _form(raw: bytes) -> dict[str, str]:
-    """Read the fields of a form; none if it is not a form."""
+def basic(call: Call) -> tuple[str, str]:
+    """Give key and secret of a Basic header; empty if there is none."""
+    scheme, _, coded = call.headers.get("authorization", "").partition(" ")
     try:
-        fields = parse_qs(raw.decode("utf-8", "replace"), max_num_fields=50)
-    except ValueError:
-        return {}
-    return {key: values[-1] for key, values in fields.items()}
+        decoded = base64.b64decode(coded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "", ""
+    key, _, secret = decoded.partition(":")
+    return (unquote_plus(key), unquote_plus(secret)) if scheme.lower() == "basic" else ("", "")
 
 
-def _back(pending: Pending, **query: str) -> Response:
-    """Redirect the browser to the app's callback address."""
-    joint = "&" if "?" in pending.callback else "?"
-    return RedirectResponse(f"{pending.callback}{joint}{urlencode(query)}", 303)
+def chosen_account(form: Mapping[str, str], accounts: int) -> int | None:
+    """Give the number of the account that was chosen on a page."""
+    chosen = form.get("account", "")
+    # At most nine digits, because int() refuses thousands of them.
+    number = int(chosen) if chosen.isdecimal() and len(chosen) < 10 else accounts
+    return number if number < accounts else None

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import requests
 from jsonschema import Draft202012Validator
-from starlette.routing import Route
 
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.sandbox import Sandbox
@@ -21,7 +20,6 @@ def test_the_description_is_valid_and_names_all_endpoints(sandbox: Sandbox) -> N
     description = requests.get(sandbox.url + "/openapi.json").json()
     assert description["openapi"].startswith("3.1")
     assert set(description["paths"]) == {endpoint.path for endpoint in ENDPOINTS.values()}
-    assert all(isinstance(route, Route) for route in sandbox.service.routes())
     assert description["servers"] == [{"url": sandbox.url}]
     for endpoint in ENDPOINTS.values():
         schema = body_schema(description, endpoint.path)
