@@ -30,6 +30,7 @@ import httpx
 
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request
+from engagement_nb.client.adapters.engagement import body_of
 from engagement_nb.client.credentials import find_profile
 from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError, RateLimitedError
@@ -142,7 +143,7 @@ def paced(
 def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) -> Run:
     """Send one after another, sleeping after each; what is refused is lost."""
     profile = find_profile(variables=env)
-    body = Request("totals", tuple(ids), ("favorites",), profile).body()
+    body = body_of(Request("totals", tuple(ids), ("favorites",), profile))
     url = profile.hosts.api + ENDPOINTS["totals"].path
     accepted, refused = [], 0
     end = time.time() + seconds
@@ -160,7 +161,7 @@ def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) ->
 def strange(env: dict[str, str], ids: list[str], every: float, seconds: float) -> Run:
     """Somebody else: a request at each beat, whatever becomes of the one before."""
     profile = find_profile(variables=env)
-    body = Request("totals", tuple(ids), ("favorites",), profile).body()
+    body = body_of(Request("totals", tuple(ids), ("favorites",), profile))
     url = profile.hosts.api + ENDPOINTS["totals"].path
     statuses: list[tuple[float, int]] = []
     with httpx.Client(auth=profile.user_auth()) as http, ThreadPoolExecutor(32) as pool:

@@ -218,9 +218,9 @@ def _held(where: Path) -> tuple[set[Any], bool]:
         dataset = Dataset(where)
         sets = {folder for run in dataset.runs() for folder in run.sets}
         for part in described_parts(dataset.store, part_names(dataset.store, sets)):
-            held.add((part.tweet_ids, part.start))
+            held.add((part.tweet_ids, part.request.start))
             if not part.refused:
-                held.update((tweet_id, part.start) for tweet_id in part.tweet_ids)
+                held.update((tweet_id, part.request.start) for tweet_id in part.tweet_ids)
         if held:
             dataset.read()
     except Exception:

@@ -1,6 +1,6 @@
 """One request to the Engagement API: hosts, credentials, pacing, sending, reading."""
 
+from engagement_nb.client.request import Request, Response
 from engagement_nb.client.sending import Client
-from engagement_nb.client.wire import GROUPING, Request, Response
 
-__all__ = ["GROUPING", "Client", "Request", "Response"]
+__all__ = ["Client", "Request", "Response"]

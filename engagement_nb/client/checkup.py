@@ -7,8 +7,8 @@ from typing import Literal
 
 from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.request import Request
 from engagement_nb.client.sending import Client
-from engagement_nb.client.wire import Request
 from engagement_nb.errors import (
     ApiError,
     ConnectionTroubleError,

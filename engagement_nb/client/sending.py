@@ -6,7 +6,7 @@
         response = client.send(Request("totals", ids, ("favorites",), profile=find_profile()))
         response.groups  # {"1060976163948904448": {"favorites": "12"}}
 
-`Client.send` sends a request once. `engagement_nb.collect` decides about retries.
+`Client.send` sends a request once. `engagement_nb.fetch` decides about retries.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 import httpx
-import orjson
 
+from engagement_nb.client.adapters import Adapter, read_answer
+from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLargeError
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers
-from engagement_nb.client.wire import Request, Response, read_response
+from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 DEFAULT_DEADLINE = 120.0
 DEFAULT_MAX_BYTES = 256_000_000
 """The largest responses, 25 Tweets by hour with all metrics, have about 6 MB."""
-
-_JSON = {"Content-Type": "application/json"}
 
 _LARGE = 500_000
 """Bytes from which `Client.parse_offloaded` uses the parsing thread."""
@@ -55,6 +54,8 @@ class Client:
 
     Parameters
     ----------
+    adapter
+        Builds the requests of an API and reads its responses; by default the Engagement API's.
     pacer_for
         Gives the pacer of a profile; by default one per app and host, shared by all processes
         of this user on this machine.
@@ -76,6 +77,7 @@ class Client:
 
     def __init__(
         self,
+        adapter: Adapter | None = None,
         *,
         pacer_for: Callable[[Profile], Pacer] | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
@@ -85,6 +87,7 @@ class Client:
         now: Callable[[], datetime] = utc_now,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
+        self.adapter: Adapter = adapter or EngagementAdapter()
         self._pacer_for = pacer_for or Pacers()
         self._recorder = recorder
         self.now = now
@@ -186,7 +189,8 @@ class Client:
         """
         profile = request.profile
         auth = profile.user_auth() if request.auth == "user" else profile.app_auth()
-        body = orjson.dumps(request.body())
+        call = self.adapter.call(request)
+        url = profile.hosts.api + call.path
         pacer = self.pacer(profile)
         ticket = pacer.acquire(request.endpoint)
         began = time.monotonic()
@@ -195,7 +199,12 @@ class Client:
             with self._connection() as connection, connection.exchange() as extensions:
                 http = connection.http
                 built = http.build_request(
-                    "POST", request.url, content=body, headers=_JSON, extensions=extensions
+                    call.method,
+                    url,
+                    params=call.query or None,
+                    content=call.content,
+                    headers=call.headers,
+                    extensions=extensions,
                 )
                 response = http.send(built, auth=auth, stream=True)
                 try:
@@ -206,7 +215,7 @@ class Client:
                     response.close()
         except httpx.HTTPError as error:
             # From None, because httpx's error contains the request and its signature.
-            raise _connection_trouble(error, request) from None
+            raise _connection_trouble(error, url, request.tweet_ids) from None
         finally:
             if response is None:
                 pacer.learn(ticket, None)
@@ -217,14 +226,17 @@ class Client:
                 "unknown" if response is None else response.status_code,
                 time.monotonic() - began,
             )
-        read = self.parse_offloaded(raw, read_response, request, response, raw, self.now())
+        given = (self.adapter, request, response, raw, self.now())
+        read = self.parse_offloaded(raw, read_answer, *given)
         if self._recorder is not None and request.auth == "user" and read.counts:
             self._recorder(profile)
         return read
 
 
-def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionTroubleError:
-    host = httpx.URL(request.url).host
+def _connection_trouble(
+    error: httpx.HTTPError, url: str, tweet_ids: tuple[str, ...]
+) -> ConnectionTroubleError:
+    host = httpx.URL(url).host
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
         what = f"{host} could not be reached ({mask(str(error))})."
         advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
@@ -250,4 +262,4 @@ def _connection_trouble(error: httpx.HTTPError, request: Request) -> ConnectionT
     else:
         what = f"The response of {host} was cut off or garbled ({type(error).__name__})."
         advice = "Try again."
-    return ConnectionTroubleError(what, advice=advice, tweet_ids=request.tweet_ids)
+    return ConnectionTroubleError(what, advice=advice, tweet_ids=tweet_ids)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import pyarrow as pa
 
 from engagement_nb.apis.availability import Window, availability, limits
-from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, METRIC_ALIASES, RECENT_WINDOW
+from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, RECENT_WINDOW
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.apis.times import posted_before
 from engagement_nb.client import Request, Response
 from engagement_nb.client.cubes import Cube
-from engagement_nb.dataset import Part, RequestRecord
-from engagement_nb.dataset.frames import TIME, counts_of, response_table
+from engagement_nb.dataset import Part
+from engagement_nb.dataset.frames import TIME, response_table
 from engagement_nb.errors import (
     ApiError,
     ForbiddenTweetsError,
@@ -64,20 +65,20 @@ class Outcome:
 
     def take(self, part: Part) -> None:
         """Record a finished request; ignore one that does not belong to the plan."""
-        window = part.window
+        window = part.request.window
         if window not in self.outstanding or not self._has_all_metrics(part):
             return
         if part.refused:
             self._take_refusal(part)
             return
         waiting = self.outstanding[window]
-        profile = self._by_name.get(part.owner or part.profile)
+        profile = self._by_name.get(part.request.owner or part.request.profile.name)
         came: list[str] = []
         route = router(self.plan, self.known)
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if part.auth == "app" and owner_gets_more(self.plan, tweet_id):
+            if part.request.auth == "app" and owner_gets_more(self.plan, tweet_id):
                 lane, _ = route(tweet_id)
                 if lane and lane.auth == "user":
                     # An earlier run fetched it while the user tokens were dead; now they may work.
@@ -91,10 +92,10 @@ class Outcome:
             del waiting[tweet_id]
             came.append(tweet_id)
             self._done[tweet_id] = self._done.get(tweet_id, 0) + 1
-            if part.auth == "user" and profile is not None:
+            if part.request.auth == "user" and profile is not None:
                 self.known.proven[tweet_id] = profile
-                if part.owner:
-                    self.known.owners[tweet_id] = part.owner
+                if part.request.owner:
+                    self.known.owners[tweet_id] = part.request.owner
         if came:
             self._note_metrics(part, came)
 
@@ -114,14 +115,14 @@ class Outcome:
         if part.refused:
             return True
         wanted = self.plan.offered
-        if part.auth == "app":
+        if part.request.auth == "app":
             wanted = tuple(name for name in wanted if not self.plan.endpoint.needs_owner(name))
-        denied = self.known.denied.get(part.auth, set())
-        return {*wanted} - denied <= {*part.metrics}
+        denied = self.known.denied.get(part.request.auth, set())
+        return {*wanted} - denied <= {*part.request.metrics}
 
     def _take_refusal(self, part: Part) -> None:
         forbidden = part.forbidden or (part.tweet_ids if len(part.tweet_ids) == 1 else ())
-        profile = self._by_name.get(part.owner or part.profile)
+        profile = self._by_name.get(part.request.owner or part.request.profile.name)
         for tweet_id in forbidden:
             if profile is not None:
                 self.known.refused.setdefault(tweet_id, set()).add(profile)
@@ -132,22 +133,22 @@ class Outcome:
         """Note which figures these Tweets lack, and why."""
         explained: dict[str, set[str]] = {}
         for limit in limits(self.plan.endpoint, part.period, part.read_at):
-            listed = {*_unsupported(part).get(limit.reason, ())}
+            listed = {*part.unsupported.get(limit.reason, ())}
             lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
-            names = [name for name in part.metrics if name in limit.metrics]
+            names = [name for name in part.request.metrics if name in limit.metrics]
             self._miss(lacking, limit.reason, names)
             explained.update((name, {*lacking}) for name in names)
         for name, without in part.missing.items():
             rest = {*without} - explained.get(name, set())
             detail = "The response has no such figure."
             self._miss([t for t in came if t in rest], Reason.METRIC_NOT_OFFERED, [name], detail)
-        not_requested = [name for name in self.plan.offered if name not in part.metrics]
+        not_requested = [name for name in self.plan.offered if name not in part.request.metrics]
         if not not_requested:
             return
         route = router(self.plan, self.known)
         for tweet_id in came:
             other = Reason.METRIC_NOT_OFFERED
-            if part.auth == "app":
+            if part.request.auth == "app":
                 dead = route(tweet_id)[1] == Reason.NOT_AUTHENTICATED
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
@@ -283,18 +284,17 @@ def part_of(response: Response, planned_at: datetime) -> Part:
         request.by,
         window=window,
         limits=limits(ENDPOINTS[request.endpoint], window, response.read_at),
-        unsupported=_unsupported(response),
+        unsupported=response.unsupported,
     )
     stamp = pa.repeat(pa.scalar(response.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
     settled = tuple(t for t in request.tweet_ids if t in came or t in gone)
     return Part(
-        **{**vars(request_record(request)), "tweet_ids": settled},
+        replace(request, tweet_ids=settled),
         read_at=response.read_at,
         answered=(window.start, window.end) if request.endpoint == "28hr" and window else (),
         unavailable=tuple(t for t in settled if t in gone),
-        unsupported_impressions=response.unsupported_impressions,
-        unsupported_video=response.unsupported_video,
+        unsupported=response.unsupported,
         missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
         texts=response.texts,
         table=table,
@@ -340,21 +340,12 @@ def _figures_of(response: Response, tweet_ids: Collection[str]) -> Cube | dict[s
     """The counts of these Tweets, if they have any of the requested metrics."""
     if isinstance(response.counts, Cube):
         return response.counts.only(tweet_ids)
-    names = {*response.request.metrics, *METRIC_ALIASES}
-    found = ((tweet_id.strip(), values) for tweet_id, values in response.counts.items())
+    names = {*response.request.metrics}
+    listed = {tweet_id for ids in response.unsupported.values() for tweet_id in ids}
     return {
         tweet_id: values
-        for tweet_id, values in found
-        if tweet_id in tweet_ids
-        and (names.intersection(values) or tweet_id in response.unsupported_impressions)
-    }
-
-
-def _unsupported(found: Response | Part) -> dict[Reason, tuple[str, ...]]:
-    """The Tweets that a response lists as too old for some metrics, by reason."""
-    return {
-        Reason.OLDER_THAN_90_DAYS: found.unsupported_impressions,
-        Reason.OLDER_THAN_1800_DAYS: found.unsupported_video,
+        for tweet_id, values in response.counts.items()
+        if tweet_id in tweet_ids and (names.intersection(values) or tweet_id in listed)
     }
 
 
@@ -379,8 +370,8 @@ def part_of_refusal(
 ) -> Part:
     """The part that records a final refusal, so that no later run repeats the request."""
     return Part(
-        **vars(request_record(request)),
-        read_at=read_at,
+        request,
+        read_at,
         unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
         refused=isinstance(error, ForbiddenTweetsError),
         forbidden=tuple(t for t in request.tweet_ids if t in set(error.tweet_ids)),
@@ -394,25 +385,10 @@ def part_of_refusal(
     )
 
 
-def request_record(request: Request) -> RequestRecord:
-    """A request as a dataset stores it."""
-    return RequestRecord(
-        endpoint=request.endpoint,
-        by=request.by,
-        metrics=request.metrics,
-        tweet_ids=request.tweet_ids,
-        start=request.start,
-        end=request.end,
-        auth=request.auth,
-        profile=request.profile.name,
-        owner=request.profile.user_id if request.auth == "user" else "",
-    )
-
-
 def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
     """Requested metrics that the response lacks, with the Tweets."""
     found = {
-        name: [t for t, values in groups.items() if counts_of(values, name) in (None, {})]
+        name: [t for t, values in groups.items() if values.get(name) in (None, {})]
         for name in metrics
     }
     return {name: ids for name, ids in found.items() if ids}

@@ -27,7 +27,6 @@ from engagement_nb.collect.outcome import (
     Outcome,
     part_of,
     part_of_refusal,
-    request_record,
 )
 from engagement_nb.dataset import Part, RunWriter
 from engagement_nb.errors import (
@@ -327,7 +326,7 @@ class Run:
             return None
         if window in self._dead_windows:
             raise BadRequestError(self._dead_windows[window])
-        found = self._writer.find(request_record(request))
+        found = self._writer.find(request)
         if found and {*request.tweet_ids} <= {*found.tweet_ids}:
             return found
         attempt = 0

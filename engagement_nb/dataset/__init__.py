@@ -1,12 +1,11 @@
 """What was fetched, as Parquet on local disk or any fsspec address."""
 
 from engagement_nb.dataset.folder import Dataset, ask_digest
-from engagement_nb.dataset.parts import Part, RequestRecord, RunRecord, RunWriter, described_parts
+from engagement_nb.dataset.parts import Part, RunRecord, RunWriter, described_parts
 
 __all__ = [
     "Dataset",
     "Part",
-    "RequestRecord",
     "RunRecord",
     "RunWriter",
     "ask_digest",

@@ -20,7 +20,6 @@ import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Limit
 from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import METRIC_ALIASES
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before, tweet_time
 from engagement_nb.client.cubes import Cube, starts
@@ -30,8 +29,6 @@ from engagement_nb.metrics import created_at
 TIME = pa.timestamp("ms", tz="UTC")
 
 Groups = Mapping[str, Any]
-
-_OLD_NAMES = {new: old for old, new in METRIC_ALIASES.items()}
 
 
 def response_schema(metrics: Sequence[str], by: By | None) -> pa.Schema:
@@ -116,11 +113,6 @@ def response_table(
     return table
 
 
-def counts_of(values: Mapping[str, Any], name: str) -> Any:
-    """The counts of one metric, by its old name if the response uses that; None if absent."""
-    return values[name] if name in values else values.get(_OLD_NAMES.get(name, name))
-
-
 def _integers(counts: Iterable[Any]) -> pa.Array:
     """Turn counts (texts, numbers or None) into nullable 64-bit integers."""
     return pa.array([None if count is None else int(count) for count in counts], pa.int64())
@@ -129,7 +121,7 @@ def _integers(counts: Iterable[Any]) -> pa.Array:
 def _sums(groups: Groups, metrics: Sequence[str]) -> dict[str, Any]:
     columns = {"tweet_id": pa.array(list(groups), pa.string())}
     for name in metrics:
-        columns[name] = _integers(counts_of(values, name) for values in groups.values())
+        columns[name] = _integers(values.get(name) for values in groups.values())
     return columns
 
 
@@ -150,7 +142,7 @@ def _series(groups: Groups, metrics: Sequence[str], by: By) -> dict[str, Any]:
     times: list[np.ndarray] = []
     cells: dict[str, list[Any]] = {name: [] for name in metrics}
     for tweet_id, values in groups.items():
-        by_metric = {name: _times_and_counts(counts_of(values, name), by) for name in metrics}
+        by_metric = {name: _times_and_counts(values.get(name), by) for name in metrics}
         shapes = {shape for shape, _ in by_metric.values() if shape[0]}
         if not shapes:
             continue

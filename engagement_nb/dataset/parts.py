@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
@@ -20,83 +20,59 @@ import pyarrow.parquet as pq
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.request import Request
 from engagement_nb.errors import DatasetError
 from engagement_nb.store import FORMAT, Store, decode_record
 
 METADATA_KEY = b"engagement_nb"
 _MOMENTS = ("start", "end", "started_at", "read_at", "answered", "windows")
+_ASKED = ("endpoint", "by", "metrics", "tweet_ids", "start", "end", "auth")
+"""Fields of a request, as a description has them."""
+_LISTED_BEFORE = {
+    "unsupported_impressions": Reason.OLDER_THAN_90_DAYS.value,
+    "unsupported_video": Reason.OLDER_THAN_1800_DAYS.value,
+}
+"""Names that parts of version 0.1.0 have instead of ``unsupported``."""
 
 
 @dataclass(frozen=True, eq=False)
-class RequestRecord:
-    """A request as a dataset stores it.
-
-    Parameters
-    ----------
-    endpoint, by, metrics, tweet_ids, start, end, auth
-        As in `engagement_nb.client.Request`.
-    profile, owner
-        Name of the profile, and the user id of its tokens.
-    """
-
-    endpoint: str
-    by: str | None
-    metrics: tuple[str, ...]
-    tweet_ids: tuple[str, ...]
-    start: datetime | None
-    end: datetime | None
-    auth: str
-    profile: str
-    owner: str
-
-    @property
-    def window(self) -> Window | None:
-        """The requested period; None without one."""
-        return Window(self.start, self.end) if self.start and self.end else None
-
-    @property
-    def key(self) -> str:
-        """A digest of the request: equal requests have equal keys at any time."""
-        window = [None if m is None else m.astimezone(UTC) for m in (self.start, self.end)]
-        question = [self.endpoint, list(self.tweet_ids), sorted(self.metrics), *window, self.by,
-                    self.auth, self.owner or self.profile]  # fmt: skip
-        return hashlib.sha256(orjson.dumps(question)).hexdigest()[:32]
-
-
-@dataclass(frozen=True, eq=False)
-class Part(RequestRecord):
+class Part:
     """The result of one finished request, which is not sent again.
 
-    ``tweet_ids`` are the Tweets that the response settles, with figures or as unavailable.
-    Tweets that the response leaves out are not among them.
-
     Parameters
     ----------
+    request
+        The request. Its Tweets are those that the response settles, with figures or as
+        unavailable; Tweets that the response leaves out are not among them.
     read_at
         When the response arrived, UTC.
     answered
         The window that the response names; empty if it names none.
-    unavailable, unsupported_impressions, unsupported_video
-        Tweets that the response lists under this name.
+    unavailable
+        Tweets that the response lists as unavailable.
+    unsupported
+        Tweets that the response lists as too old for some metrics, by the reason of the rule.
     refused
         Whether the API refused the request; it has no rows then.
     forbidden
         Tweets of other users, as the refusal names them.
     authors
         Their authors by Tweet id, if the refusal names them.
-    missing
-        Tweets in the response that lack a metric, by metric.
     texts
         The API's own words.
+    missing
+        Tweets in the response that lack a metric, by metric.
     table
         The rows; None if only the description was read.
     """
 
+    request: Request
     read_at: datetime
     answered: tuple[datetime, datetime] | tuple[()] = ()
     unavailable: tuple[str, ...] = ()
-    unsupported_impressions: tuple[str, ...] = ()
-    unsupported_video: tuple[str, ...] = ()
+    unsupported: Mapping[Reason, tuple[str, ...]] = field(default_factory=dict)
     refused: bool = False
     forbidden: tuple[str, ...] = ()
     authors: Mapping[str, str] = field(default_factory=dict)
@@ -105,23 +81,38 @@ class Part(RequestRecord):
     table: pa.Table | None = None
 
     @property
+    def tweet_ids(self) -> tuple[str, ...]:
+        """The Tweets that the response settles."""
+        return self.request.tweet_ids
+
+    @property
     def period(self) -> Window | None:
-        """The period of the figures; None for totals."""
-        return Window(*self.answered) if self.answered else self.window
+        """The period of the figures; None for all time since posting."""
+        return Window(*self.answered) if self.answered else self.request.window
 
     def description(self) -> bytes:
-        """Everything except the rows, as JSON."""
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "table"}
-        return orjson.dumps({"format": FORMAT} | values)
+        """Everything except the rows, as JSON. Of the tokens it has the owner's names only."""
+        request = self.request
+        asked = {name: getattr(request, name) for name in _ASKED}
+        asked |= {"profile": request.profile.name, "owner": request.owner}
+        told = {f.name: getattr(self, f.name) for f in fields(self)[1:-1]}
+        told["unsupported"] = {reason.value: ids for reason, ids in self.unsupported.items() if ids}
+        return orjson.dumps({"format": FORMAT} | asked | told)
 
     @classmethod
     def described(cls, description: bytes) -> Part:
         """The part that a description describes, without its rows."""
-        values = decode_record(description, "A part of a dataset")
+        values = _revived(decode_record(description, "A part of a dataset"))
         # Older parts also name Tweets that the response left out: nothing is known about these.
         left_out = {*values.pop("silent", ()), *values.pop("absent", ())}
-        values["tweet_ids"] = [t for t in values["tweet_ids"] if t not in left_out]
-        return cls(**_revived(values))
+        values["tweet_ids"] = tuple(t for t in values["tweet_ids"] if t not in left_out)
+        listed = dict(values.pop("unsupported", {}))
+        for name, reason in _LISTED_BEFORE.items():
+            listed[reason] = values.pop(name, listed.get(reason, ()))
+        profile = _owner(values.pop("profile"), values.pop("owner"))
+        request = Request(**{name: values.pop(name) for name in _ASKED}, profile=profile)
+        unsupported = {Reason(reason): tuple(ids) for reason, ids in listed.items()}
+        return cls(request=request, unsupported=unsupported, **values)
 
     def encode(self) -> bytes:
         """A Parquet file with the rows, and the description in its footer."""
@@ -132,7 +123,13 @@ class Part(RequestRecord):
 
     def __repr__(self) -> str:
         what = "refused" if self.refused else "answered"
-        return f"<Part: {self.endpoint}, {len(self.tweet_ids)} Tweets, {what}>"
+        return f"<Part: {self.request.endpoint}, {len(self.tweet_ids)} Tweets, {what}>"
+
+
+@lru_cache(maxsize=256)
+def _owner(name: str, user_id: str) -> Profile:
+    """A profile without tokens: all that a dataset knows of one."""
+    return Profile(name, user=user_id)
 
 
 def parquet(table: pa.Table) -> bytes:
@@ -217,18 +214,18 @@ class RunWriter:
             with suppress(FileNotFoundError):
                 store.remove(_index_of(folder))
 
-    def _name(self, asked: RequestRecord) -> str:
-        return f"{self.record.folder(asked.start, asked.end)}/{asked.key}.parquet"
+    def _name(self, request: Request) -> str:
+        return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
 
     def put(self, part: Part) -> None:
         """Write a finished request, whole or not at all."""
-        name = self._name(part)
+        name = self._name(part.request)
         self._store.publish(name, part.encode())
         self._tweets_of[name] = part.tweet_ids
 
-    def find(self, asked: RequestRecord) -> Part | None:
+    def find(self, request: Request) -> Part | None:
         """The part of the same request from an earlier run, without its rows."""
-        name = self._name(asked)
+        name = self._name(request)
         return describe(self._store, name) if self._store.exists(name) else None
 
     def parts(self) -> Iterator[Part]:

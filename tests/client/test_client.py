@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from engagement_nb.apis.engagement import ENDPOINTS, RESERVED_KEYS
-from engagement_nb.client import GROUPING, Client, Request, Response
+from engagement_nb.client import Client, Request, Response
+from engagement_nb.client.adapters.engagement import GROUPING
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import WaitStoppedError

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engagement_nb.client import Client
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.client import Client, Request
+from engagement_nb.client.credentials import Profile
 from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.dataset.frames import TIME
@@ -257,7 +260,7 @@ def test_only_parts_with_the_wanted_tweets_are_opened(sandbox: Sandbox, tmp_path
     into(dataset, sandbox, ids, snapshot="one")
     whole = dataset.read("totals").frame
     first, second = described_parts(dataset.store, part_names(dataset.store, ["parts/totals/one"]))
-    path = tmp_path / "ds" / f"parts/totals/one/{second.key}.parquet"
+    path = tmp_path / "ds" / f"parts/totals/one/{second.request.key}.parquet"
     content = path.read_bytes()
     path.write_bytes(b"PAR1 torn")
     found = dataset.read("totals", tweet_ids=first.tweet_ids[:3]).frame
@@ -323,10 +326,10 @@ def some_part(number: int = 0) -> Part:
             "read_at": pa.array([NOW] * 1_000, TIME),
         }
     )
+    ids = tuple(table["tweet_id"].to_pylist())
     return Part(
-        "totals", None, ("favorites",), tuple(table["tweet_id"].to_pylist()), None, None, "user",
-        "owner", "1", NOW, table=table,
-    )  # fmt: skip
+        Request("totals", ids, ("favorites",), Profile("owner", user="1")), NOW, table=table
+    )
 
 
 def test_a_part_describes_itself_completely() -> None:
@@ -334,8 +337,25 @@ def test_a_part_describes_itself_completely() -> None:
     schema = pq.read_schema(pa.BufferReader(part.encode()))
     back = Part.described(schema.metadata[b"engagement_nb"])
     assert back.description() == part.description()
-    assert back.key == part.key
-    assert some_part(1).key != part.key
+    assert back.request == part.request
+    assert back.request.key == part.request.key
+    assert some_part(1).request.key != part.request.key
+
+
+def test_a_part_of_the_first_version_is_read() -> None:
+    """It has lists by name instead of by reason, and names Tweets without an answer."""
+    description = {
+        "format": 1, "endpoint": "totals", "by": None, "metrics": ["favorites"],
+        "tweet_ids": ["10", "11", "12"], "start": None, "end": None, "auth": "user",
+        "profile": "acme", "owner": "5", "read_at": NOW, "answered": [], "unavailable": ["11"],
+        "unsupported_impressions": [], "unsupported_video": ["10"], "refused": False,
+        "forbidden": [], "authors": {}, "texts": [], "missing": {}, "silent": ["12"],
+    }  # fmt: skip
+    part = Part.described(orjson.dumps(description))
+    assert part.tweet_ids == ("10", "11")
+    assert (part.request.profile.name, part.request.owner) == ("acme", "5")
+    assert part.unsupported[Reason.OLDER_THAN_1800_DAYS] == ("10",)
+    assert part.read_at == NOW
 
 
 def _fill_up(folder: str, errors: Any) -> None:
@@ -346,8 +366,8 @@ def _fill_up(folder: str, errors: Any) -> None:
     try:
         for number in range(3):
             part = some_part(number)
-            small = part if number else Part(**{**vars(part), "table": part.table.slice(0, 3),
-                                                "tweet_ids": part.tweet_ids[:3]})  # fmt: skip
+            few = replace(part.request, tweet_ids=part.tweet_ids[:3])
+            small = part if number else replace(part, request=few, table=part.table.slice(0, 3))
             writer.put(small)
     except DatasetError as error:
         errors.put(str(error))

@@ -94,11 +94,6 @@ def test_a_series_has_each_day_of_its_period_from_posting_on_and_no_other(
         response_table(groups, ("favorites",), "day", window=WINDOW)
 
 
-def test_an_old_name_of_a_metric_is_understood() -> None:
-    table = response_table({NEW: {"media_clicks": "5"}}, ("media_engagements",))
-    assert table["media_engagements"].to_pylist() == [5]
-
-
 def test_video_views_of_old_tweets_are_unknown_listed_or_not() -> None:
     groups = {NEW: {"video_views": "0"}, OLD: {"video_views": "0"}}
     of_age = limits(ENDPOINTS["totals"], None, NOW)
@@ -114,14 +109,6 @@ def test_a_count_of_video_views_of_an_old_tweet_is_kept() -> None:
     groups = {OLD: {"video_views": "7"}}
     table = response_table(groups, ("video_views",), limits=limits(ENDPOINTS["totals"], None, NOW))
     assert table["video_views"].to_pylist() == [7]
-
-
-def test_a_metric_under_both_of_its_names_counts_under_the_new_one() -> None:
-    groups = {NEW: {"media_clicks": "5", "media_engagements": "6"}}
-    table = response_table(groups, ("media_engagements", "favorites"))
-    assert table.select(["media_engagements", "favorites"]).to_pylist() == [
-        {"media_engagements": 6, "favorites": None}
-    ]
 
 
 def test_a_tweet_without_a_series_leaves_the_next_one_in_the_table() -> None:

@@ -44,6 +44,8 @@ class Profile:
         The app's bearer token; if empty, it is fetched with the app's key and secret.
     found_in
         Description of the place where the profile was found.
+    user
+        The user's id, where it is known without a token.
 
     Notes
     -----
@@ -59,6 +61,7 @@ class Profile:
     access_token_secret: Secret = field(default_factory=Secret)
     bearer_token: Secret = field(default_factory=Secret)
     found_in: str = field(default="", compare=False)
+    user: str = ""
 
     def __post_init__(self) -> None:
         for part in TOKEN_VARIABLES:
@@ -78,9 +81,9 @@ class Profile:
 
     @property
     def user_id(self) -> str:
-        """The user's numeric id, from the start of the access token; empty if it has none."""
+        """The user's numeric id, from the start of the access token; empty if unknown."""
         head, dash, _ = self.access_token.reveal().partition("-")
-        return head if dash and head.isdecimal() else ""
+        return self.user or (head if dash and head.isdecimal() else "")
 
     def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Name the missing tokens; by default of those that sign as a user."""

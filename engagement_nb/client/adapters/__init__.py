@@ -1,0 +1,136 @@
+"""What the client has to know of an API besides its facts: how requests and responses look.
+
+An adapter builds the call of a request, reads the figures of a response, and finds the API's own
+words in a response without figures. The rest is data: which refusal those words are, and which
+headers tell the state of a quota, are facts of the `Api`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import httpx
+
+from engagement_nb.apis.contract import Api
+from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.pacing import server_time
+from engagement_nb.client.request import Request, Response
+from engagement_nb.errors import ApiError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request as HTTP sends it.
+
+    Parameters
+    ----------
+    method, path
+        "GET" or "POST", and the path at the API's host.
+    query
+        Parameters of the address.
+    content
+        The body.
+    headers
+        Headers besides those of every request.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """Builds the requests of one API and reads its responses."""
+
+    @property
+    def api(self) -> Api:
+        """The facts."""
+        ...
+
+    def call(self, request: Request) -> Call:
+        """Build the call of a request."""
+        ...
+
+    def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
+        """Read the figures of a response with a status of success.
+
+        Parameters
+        ----------
+        request
+            The request.
+        raw
+            The body, decoded.
+        read_at
+            When it arrived, UTC.
+
+        Raises
+        ------
+        ApiError
+            There are none: made by `refusal_of` from the API's words, or a
+            `ServerTroubleError` if the response is not as documented.
+        """
+        ...
+
+    def texts(self, raw: bytes) -> tuple[str, ...]:
+        """The API's own words in a response without figures; empty if it has none."""
+        ...
+
+
+def read_answer(
+    adapter: Adapter, request: Request, answer: httpx.Response, raw: bytes, read_at: datetime
+) -> Response:
+    """Read a response.
+
+    Parameters
+    ----------
+    adapter
+        Reads the responses of the API.
+    request
+        The request.
+    answer
+        Status and headers.
+    raw
+        The body, decoded.
+    read_at
+        When it arrived, UTC.
+
+    Raises
+    ------
+    ApiError
+        One of its subclasses, if there is no data.
+    """
+    if answer.is_success:
+        return adapter.read(request, raw, read_at)
+    there = server_time(answer.headers)
+    texts = adapter.texts(raw)
+    if answer.is_redirect:
+        target = answer.headers.get("location", "")
+        host = httpx.URL(target).host if target.startswith("http") else ""
+        texts = (f"redirect to {host or 'another address'}",)
+    off = None if there is None else timedelta(seconds=time.time() - there)
+    raise refusal_of(adapter.api, request, answer.status_code, texts, clock_off=off)
+
+
+def refusal_of(
+    api: Api,
+    request: Request,
+    status: int,
+    texts: tuple[str, ...],
+    clock_off: timedelta | None = None,
+) -> ApiError:
+    """The error for a response without data: see `engagement_nb.apis.refusals.error_for`."""
+    where = where_of(request)
+    return error_for(
+        api, status, texts, where=where, tweet_ids=request.tweet_ids, clock_off=clock_off
+    )
+
+
+def where_of(request: Request) -> str:
+    """What was requested and with whose tokens, to begin an error."""
+    return f"{request.endpoint}, profile {request.profile.name!r}"

@@ -1,0 +1,167 @@
+"""The adapter of the Engagement API: the body of a request, and a response read and checked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from engagement_nb.apis.engagement import (
+    ENGAGEMENT,
+    METRIC_ALIASES,
+    UNAVAILABLE,
+    UNSUPPORTED_IMPRESSIONS,
+    UNSUPPORTED_VIDEO,
+)
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import as_utc, wire_time
+from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.credentials.secret import mask
+from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
+from engagement_nb.client.request import Request, Response
+from engagement_nb.errors import ServerTroubleError
+
+GROUPING = "metrics"
+"""Name of the only grouping in each request; no reserved key has this name."""
+
+_JSON = {"Content-Type": "application/json"}
+_MOST_TEXT = 100_000
+"""Characters of the API's error texts; a refusal of 250 Tweets has about 20,000."""
+
+
+class EngagementAdapter:
+    """Builds the requests of the Engagement API and reads its responses."""
+
+    api = ENGAGEMENT
+
+    def call(self, request: Request) -> Call:
+        """Build the call of a request: see `engagement_nb.client.adapters.Adapter`."""
+        path = self.api.endpoint(request.endpoint).path
+        return Call("POST", path, content=orjson.dumps(body_of(request)), headers=_JSON)
+
+    def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
+        """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
+        regular = read_cube(raw, GROUPING, request.metrics, request.by)
+        document, counts = regular or _read_any(raw)
+        if not isinstance(document, dict):
+            kind = "JSON" if document is None else "a JSON object"
+            page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
+            raise ServerTroubleError(
+                f"{where_of(request)}: the API's response is not {kind}{page} (status 200).",
+                advice="Try again later. If this continues, check for a proxy or a sign-in page"
+                " between here and the API.",
+                status=200,
+            )
+        texts = _texts(document.get("errors"))
+        if not isinstance(counts, Cube | dict):
+            raise refusal_of(self.api, request, 200, texts)
+        if isinstance(counts, dict) and not _counts_everywhere(counts, DEPTH[request.by] + 1):
+            raise ServerTroubleError(
+                f"{where_of(request)}: the API's response is not as documented: {GROUPING!r} must"
+                " contain whole numbers by Tweet, metric, and day and hour if requested.",
+                advice="Try again later. If this continues, look at the API's status page.",
+                status=200,
+            )
+        return Response(
+            request=request,
+            raw=raw,
+            counts=counts if isinstance(counts, Cube) else _present_names(counts),
+            read_at=read_at,
+            start=_read_time(document.get("start")),
+            end=_read_time(document.get("end")),
+            unavailable=_ids(document.get(UNAVAILABLE)),
+            unsupported={
+                Reason.OLDER_THAN_90_DAYS: _ids(document.get(UNSUPPORTED_IMPRESSIONS)),
+                Reason.OLDER_THAN_1800_DAYS: _ids(document.get(UNSUPPORTED_VIDEO)),
+            },
+            texts=texts,
+            grouping=GROUPING,
+        )
+
+    def texts(self, raw: bytes) -> tuple[str, ...]:
+        """The API's own words in a response without figures."""
+        document, _ = _read_any(raw)
+        return _texts(document.get("errors")) if isinstance(document, dict) else ()
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The JSON body of a request."""
+    group_by = ["tweet.id", "engagement.type"]
+    if request.by is not None:
+        group_by.append("engagement.day")
+    if request.by == "hour":
+        group_by.append("engagement.hour")
+    body: dict[str, Any] = {
+        "tweet_ids": list(request.tweet_ids),
+        "engagement_types": list(request.metrics),
+        "groupings": {GROUPING: {"group_by": group_by}},
+    }
+    if request.start is not None:
+        body["start"] = wire_time(request.start)
+    if request.end is not None:
+        body["end"] = wire_time(request.end)
+    return body
+
+
+def _present_names(groups: dict[str, Any]) -> dict[str, Any]:
+    """Groups with the present names of metrics; old ones count where the present one lacks."""
+    old = METRIC_ALIASES
+    return {
+        tweet_id.strip(): {
+            old.get(name, name): counts
+            for name, counts in values.items()
+            if name not in old or old[name] not in values
+        }
+        for tweet_id, values in groups.items()
+    }
+
+
+def _read_any(raw: bytes) -> tuple[Any, Any]:
+    """Parse a response into its document and groups; each is None if it is missing."""
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None, None
+    return document, document.get(GROUPING) if isinstance(document, dict) else None
+
+
+def _counts_everywhere(tree: object, depth: int) -> bool:
+    """Whether a tree has this depth, and all of its leaves are counts."""
+    if depth:
+        return isinstance(tree, dict) and all(
+            _counts_everywhere(branch, depth - 1) for branch in tree.values()
+        )
+    if isinstance(tree, str):
+        return tree.isascii() and tree.isdigit() and len(tree) <= MOST_DIGITS
+    return isinstance(tree, int) and not isinstance(tree, bool) and 0 <= tree < 10**MOST_DIGITS
+
+
+def _texts(errors: object) -> tuple[str, ...]:
+    """Read ``errors``: an array of texts by the documents, but other forms are accepted."""
+    if isinstance(errors, str):
+        errors = [errors]
+    if not isinstance(errors, list):
+        return ()
+    texts, length = [], 0
+    for error in errors:
+        text = str(error.get("message", error) if isinstance(error, dict) else error)
+        length += len(text) + 1
+        if length > _MOST_TEXT:
+            break
+        texts.append(text.replace("\0", " "))
+    # All texts at once, because each search looks up the secrets.
+    return tuple(mask("\0".join(texts)).split("\0")) if texts else ()
+
+
+def _ids(listed: object) -> tuple[str, ...]:
+    return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
+
+
+def _read_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return as_utc(text)
+    except (ValueError, OverflowError):
+        return None
