@@ -9,7 +9,7 @@ The modules, in the order in which figures pass through them:
 
 - `read`: frames become arrays with one row per Tweet; wrong input is refused with a reason;
 - `identify`: the best set of metrics, and a verdict on each with its evidence;
-- `interval`: confidence intervals;
+- `interval`: confidence intervals; `share`: the hidden share as every text prints it;
 - `groups`, `trend`, `definitions`, `oddities`, `totals`: further tables;
 - `result`: figures and tables of one analysis; `sentences`: what reports say; `shown`: charts;
 - `compare`: two analyses; `days`: a whole account by day.

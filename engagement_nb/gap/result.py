@@ -14,8 +14,9 @@ from engagement_nb.apis.names import label
 from engagement_nb.gap.definitions import compare_definitions
 from engagement_nb.gap.groups import BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
-from engagement_nb.gap.interval import ANY_SHARE, Interval, share_interval
+from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.gap.share import Share
 from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About, csv_text, save_tables
 
@@ -107,10 +108,11 @@ class Findings:
         """One row per Tweet compared.
 
         Columns ``tweet_id`` and ``created_at`` if known, and the integers ``engagements``,
-        ``sum_of_metrics``, ``naive_gap``, ``hidden``, ``over_count`` and ``excess``. ``hidden`` is
-        what the metrics of `summed` leave of engagements, and ``excess`` is by how much they exceed
-        them, so one of the two is 0. Unknown figures count as 0 in ``sum_of_metrics`` and
-        ``over_count``.
+        ``sum_of_metrics``, ``naive_gap``, ``hidden``, ``hidden_least``, ``hidden_most``,
+        ``over_count`` and ``excess``. ``hidden`` is what the metrics of `summed` leave of
+        engagements, and ``excess`` is by how much they exceed them, so one of the two is 0. The
+        bounds are what is left if every undetermined metric is counted, and if none is. Unknown
+        figures count as 0 in ``sum_of_metrics`` and ``over_count``.
         """
         chosen = self.compared
         keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
@@ -122,6 +124,9 @@ class Findings:
         frame["sum_of_metrics"] = inside + outside
         frame["naive_gap"] = engagements - inside - outside
         frame["hidden"] = np.maximum(engagements - inside, 0)
+        most = engagements - self.counts.sums(self.counted)[chosen]
+        frame["hidden_least"] = np.maximum(most - self.counts.sums(self.undetermined)[chosen], 0)
+        frame["hidden_most"] = np.maximum(most, 0)
         frame["over_count"] = outside
         frame["excess"] = np.maximum(inside - engagements, 0)
         return frame
@@ -166,10 +171,7 @@ class Findings:
         Least: every undetermined metric is counted. Most: none is. Both are at least 0 on each
         Tweet. Documents have no influence on them.
         """
-        chosen = self.compared
-        most = (self.counts.engagements - self.counts.sums(self.counted))[chosen]
-        least = most - self.counts.sums(self.undetermined)[chosen]
-        return exact_sum(np.maximum(least, 0)), exact_sum(np.maximum(most, 0))
+        return self._total("hidden_least"), self._total("hidden_most")
 
     @property
     def doubtful_outside(self) -> int:
@@ -187,24 +189,32 @@ class Findings:
         """Confidence interval of the hidden share if `summed` is right: see `share_interval`."""
         return share_interval(self.tweets["hidden"], self.tweets["engagements"], self.level)
 
+    @cached_property
+    def share(self) -> Share:
+        """The hidden share with its uncertainty, as reports, charts and tables print it."""
+        frame = self.tweets
+        return Share.of(
+            frame["hidden"].to_numpy(),
+            frame["hidden_least"].to_numpy(),
+            frame["hidden_most"].to_numpy(),
+            frame["engagements"].to_numpy(),
+            level=self.level,
+            undetermined=tuple(self.unsettled),
+            counted=bool(self.counted),
+        )
+
+    @property
+    def unsettled(self) -> list[str]:
+        """Undetermined metrics that some Tweet compared has (wire names)."""
+        return [name for name in self.undetermined if self._metrics[name]["sum"]]
+
     @property
     def hidden_interval(self) -> Interval | None:
-        """`sampling_interval`; None if it would mislead.
-
-        It would if the bounds of hidden engagement are wider, if no metric is counted, and for a
-        single Tweet.
-        """
-        limits = self.sampling_interval
-        if not self.counted or limits == ANY_SHARE or self.bounds_are_wider:
+        """The confidence interval of `share`; None if it has none."""
+        share = self.share
+        if share.kind != "interval" or share.low is None or share.high is None:
             return None
-        return limits
-
-    @property
-    def bounds_are_wider(self) -> bool:
-        """Whether `hidden_bounds` are wider than the confidence interval."""
-        least, most = self.hidden_bounds
-        low, high = self.sampling_interval
-        return most > least and most - least > (high - low) * self.engagements
+        return Interval(share.low, share.high)
 
     @cached_property
     def contradictions(self) -> int:
@@ -372,7 +382,7 @@ class Findings:
             It cannot be written to.
         """
         figures = self.tweets.set_axis(np.flatnonzero(self.compared))
-        figures = figures[["sum_of_metrics", "naive_gap", "hidden", "over_count", "excess"]]
+        figures = figures.loc[:, "sum_of_metrics":]
         known = self.counts.frame.drop(columns=["text", *figures], errors="ignore")
         tweets = known.join(figures.astype("Int64"))
         save_tables(where, tweets=tweets, metrics=self.table.reset_index())
@@ -380,6 +390,7 @@ class Findings:
     def to_dict(self) -> dict[str, Any]:
         """The result as plain numbers, names and lists, for JSON (wire names)."""
         return {name: getattr(self, name) for name in _PLAIN} | {
+            "share": self.share.to_dict(),
             "hidden_at_most": self.hidden_bounds[1],
             "hidden_bounds": list(self.hidden_bounds),
             "interval": None if self.hidden_interval is None else list(self.hidden_interval),

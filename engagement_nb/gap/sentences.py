@@ -34,7 +34,7 @@ def answer(gap: Findings) -> str:
     parts = [
         f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} {number(gap.engagements)} engagements."
     ]
-    parts += [_hidden(gap), _included(gap)]
+    parts += [gap.share.sentence, _included(gap)]
     outside = [name for name in gap.not_counted if gap.table["sum"][name]]
     if outside:
         named = f"{labels(outside)} ({number(gap.table.loc[outside, 'sum'].sum())})"
@@ -54,39 +54,12 @@ def _have(count: int) -> str:
     return "has" if count == 1 else "have"
 
 
-def _hidden(gap: Findings) -> str:
-    least, most = gap.hidden_bounds
-    if not gap.counted:
-        span = number(most) if least == most else f"{number(least)} to {number(most)}"
-        return (
-            f"These Tweets cannot tell which metrics are counted: {span} of the engagements match"
-            " no metric."
-        )
-    if gap.bounds_are_wider:
-        return (
-            f"Between {percent(least / gap.engagements)} and {percent(most / gap.engagements)} of"
-            f" them ({number(least)} to {number(most)}) match no metric, depending on"
-            f" {labels(_open(gap))}, which these Tweets leave undetermined."
-        )
-    if not gap.hidden:
-        return "The included metrics explain all of them: nothing is hidden."
-    text = f"{percent(gap.hidden_share)} of them ({number(gap.hidden)}) match no metric"
-    if (limits := gap.hidden_interval) is not None:
-        text += f"; {gap.level * 100:g} % confidence interval {interval(*limits)}"
-    return text + "."
-
-
-def _open(gap: Findings) -> list[str]:
-    """Undetermined metrics that some Tweet compared has."""
-    return [name for name in gap.undetermined if gap.table["sum"][name]]
-
-
 def _included(gap: Findings) -> str:
     if not gap.counted:
         return ""
     many = len(gap.counted)
     text = f"{sentence(spelled(many))} {'metric is' if many == 1 else 'metrics are'} counted"
-    presumed = [name for name in _open(gap) if name in gap.summed]
+    presumed = [name for name in gap.unsettled if name in gap.summed]
     if presumed:
         text += f"; {labels(presumed)} are undetermined and assumed counted"
     return text + "."
@@ -222,7 +195,7 @@ def evidence(gap: Findings) -> str:
     if gap.undetermined:
         said = [f"{label(n)} ({table[n]['why']})" for n in gap.undetermined]
         text = f"**Undetermined:** {'; '.join(said)}."
-        if presumed := [n for n in _open(gap) if n in gap.summed]:
+        if presumed := [n for n in gap.unsettled if n in gap.summed]:
             text += f" The figures assume that {labels(presumed)} are counted."
         tied = [
             v
@@ -290,7 +263,7 @@ def confidence(gap: Findings) -> str:
         parts.append("One Tweet says nothing about others, so there is no interval.")
     elif not gap.counted:
         parts.append("These Tweets cannot tell which metrics are counted, so there is no interval.")
-    elif gap.bounds_are_wider:
+    elif gap.share.kind == "bounds":
         parts.append(
             "The undetermined metrics leave more room than the choice of Tweets does, so a range"
             " is given and no confidence interval."
@@ -442,7 +415,7 @@ def meaning(gap: Findings) -> str:
             f" {number(gap.hidden)} hidden engagements with {number(gap.over_count)} interactions"
             " outside of engagements."
         )
-    if unsure := _open(gap):
+    if unsure := gap.unsettled:
         parts.append(
             f"These Tweets do not show whether {labels(unsure)} are counted. More Tweets that have"
             " these metrics could show it, especially Tweets with few engagements."

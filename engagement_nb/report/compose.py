@@ -13,11 +13,12 @@ from typing import Any
 import nbformat
 
 from engagement_nb.apis.names import label
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import handed_over
 from engagement_nb.problems import SCOPES
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
-from engagement_nb.words import counted, interval, listed, number, percent
+from engagement_nb.words import counted, listed, number
 
 version = cache(_look_up)
 
@@ -112,6 +113,7 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
 def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
     if "hidden" not in gap:
         return [KeyFigure(*card) for card in gap.get("cards", ())]
+    share = Share.of_gap(gap)
     left_out = [
         label(name) + ("" if name in gap["not_counted"] else " (undetermined)")
         for name, found in gap["metrics"].items()
@@ -123,23 +125,9 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
         KeyFigure("Engagements", number(gap["engagements"])),
         KeyFigure("Sum of all metrics", number(gap["sum_of_metrics"])),
         KeyFigure("Naive gap", number(gap["naive_gap"]), "engagements less that sum"),
-        _hidden(gap),
+        KeyFigure("Hidden", share.counts, share.note),
         KeyFigure("Over-count", number(gap["over_count"]), examples),
     ]
-
-
-def _hidden(gap: Mapping[str, Any]) -> KeyFigure:
-    """Hidden engagement with its interval, or its range if undetermined metrics make that wider."""
-    (least, most), whole = gap["hidden_bounds"], gap["engagements"]
-    if whole and gap["interval"] is None and least < most:
-        share = f"{interval(least / whole, most / whole)} of engagements, by undetermined metrics"
-        return KeyFigure("Hidden", f"{number(least)} to {number(most)}", share)
-    share = ""
-    if whole:
-        share = f"{percent(gap['hidden_share'])} of engagements"
-        if gap["interval"]:
-            share += f" ({gap['level'] * 100:g} % interval {interval(*gap['interval'])})"
-    return KeyFigure("Hidden", number(gap["hidden"]), share)
 
 
 def _problems(facts: Mapping[str, Any]) -> list[Missing]:

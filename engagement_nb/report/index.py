@@ -13,9 +13,10 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from engagement_nb.gap.share import Share
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.page import style
-from engagement_nb.words import interval, number
+from engagement_nb.words import number
 
 _TEMPLATE = Path(__file__).parent / "template"
 _COLUMNS = ("Report", "Tweets", "Engagements", "Hidden share", "Interval", "Hidden", "Over-count",
@@ -24,6 +25,7 @@ REPORTS = "reports"
 """Name of the folder of reports, beside the index."""
 _WIDTH = 200.0
 """Width of a small picture, in its own units."""
+_PERCENT = "\N{NO-BREAK SPACE}%"
 _WIDEST = 2.0
 """An over-count of more than this many times the engagements is cut off."""
 
@@ -82,9 +84,7 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "cells": [
             _count(figures, "posts"),
             _count(figures, "engagements", before),
-            _share(figures.get("hidden_share"), before.get("hidden_share")),
-            _interval(figures),
-            _count(figures, "hidden", before),
+            *_share(figures, before),
             _count(figures, "over_count", before),
             _count(figures, "naive_gap"),
             _count({"missing": missing}, "missing"),
@@ -112,36 +112,48 @@ def _count(
     return _cell(now, number(now), change)
 
 
-def _share(share: float | None, last: float | None) -> dict[str, Any]:
-    if share is None:
-        return _EMPTY
-    change = "" if last is None else f"{(share - last) * 100:+z.1f} points"
-    return _cell(round(share, 6), f"{share * 100:.1f} %", change)
-
-
-def _interval(figures: Mapping[str, Any]) -> dict[str, Any]:
-    """The interval of the hidden share, or the range that undetermined metrics leave."""
-    note, limits = "", figures.get("interval")
-    if limits is None and figures.get("engagements") and figures.get("hidden_bounds"):
-        least, most = (bound / figures["engagements"] for bound in figures["hidden_bounds"])
-        limits, note = ((least, most), "undetermined") if least < most else (None, "")
-    # The table sorts it by the lower end.
-    return _EMPTY if limits is None else _cell(round(limits[0], 6), interval(*limits), note)
+def _share(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The hidden share, its interval, and the hidden engagements."""
+    if "hidden" not in figures:
+        return [_EMPTY, _EMPTY, _EMPTY]
+    share = Share.of_gap(figures)
+    last = Share.of_gap(before) if "hidden" in before else None
+    change = ""
+    if share.value is not None and last is not None and last.value is not None:
+        change = f"{(share.value - last.value) * 100:+z.1f} points"
+    undetermined = "undetermined" if share.kind == "bounds" else change
+    # The table sorts a range by its lower end.
+    by, low = (None if x is None else round(x, 6) for x in (share.value, share.low))
+    by = low if by is None else by
+    known = last is None or last.value is None
+    return [
+        _cell("" if by is None else by, share.point, undetermined),
+        _cell(low or 0.0, share.limits) if share.limits else _EMPTY,
+        _count(figures, "hidden", None if known else before)
+        if share.value is not None
+        else _cell(share.least, share.counts),
+    ]
 
 
 def _picture(record: Mapping[str, Any]) -> dict[str, Any]:
     figures = record["figures"]
-    whole, hidden, over = (figures[n] for n in ("engagements", "hidden", "over_count"))
+    whole, over = (figures[name] for name in ("engagements", "over_count"))
     name = record.get("title") or record["name"]
-    share, times = hidden / whole, over / whole
+    share, times = Share.of_gap(figures), over / whole
+    least, most = (share.least, share.most) if share.value is None else (share.count,) * 2
+    sure, open_to = (least or 0) / whole, (most or 0) / whole
     return {
         "href": f"{REPORTS}/{record['folder']}/report.html",
         "title": name,
         # Engagements take half the width, so that over-counts up to twice of them fit.
-        "counted": round(_WIDTH / _WIDEST * (1 - share), 2),
-        "hidden": round(_WIDTH / _WIDEST * max(share, 0), 2),
+        "counted": round(_WIDTH / _WIDEST * (1 - open_to), 2),
+        # Between the two, undetermined metrics decide.
+        "either": round(_WIDTH / _WIDEST * (open_to - sure), 2),
+        "hidden": round(_WIDTH / _WIDEST * sure, 2),
         "over": round(_WIDTH / _WIDEST * min(times, _WIDEST), 2),
         "cut": times > _WIDEST,
-        "alt": f"{name}: hidden {share:.1%} of {whole:,} engagements, over-count {over:,}",
-        "text": f"{whole:,} engagements, {share * 100:.1f}\N{NO-BREAK SPACE}% hidden",
+        "alt": f"{name}: hidden {share.point} of {whole:,} engagements, over-count {over:,}",
+        "text": f"{whole:,} engagements, hidden: {share.point}".replace(
+            " %", "\N{NO-BREAK SPACE}%"
+        ),
     }

@@ -38,7 +38,7 @@ LAST, BEFORE = "last.parquet", "before.parquet"
 """Figures by Tweet of earlier reports: of the last one, kept until the next one is finished; and
 of the last one with different figures, which the report is compared with."""
 _COUNTS = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count")
-_FIGURES = (*_COUNTS, "hidden_share", "interval", "hidden_bounds", "sentence")
+_FIGURES = (*_COUNTS, "hidden_share", "interval", "hidden_bounds", "share", "sentence")
 
 
 @dataclass(frozen=True)

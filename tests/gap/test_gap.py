@@ -306,6 +306,7 @@ def test_the_result_for_json_has_every_figure(frame):
     assert {name: told.pop(name) for name in plain} == {name: getattr(gap, name) for name in plain}
     metrics = told.pop("metrics")
     assert told == {
+        "share": gap.share.to_dict(),
         "hidden_at_most": gap.hidden_bounds[1],
         "hidden_bounds": [*gap.hidden_bounds],
         "interval": [*gap.hidden_interval],

@@ -421,7 +421,7 @@ PARAGRAPHS = [
         ' engagements are hidden; if none is, 102.'
     )),
     (tied, "answer", (
-        '40 Tweets have 940 engagements. Between 0.0 % and 12.8 % of them (0 to 120) match'
+        '40 Tweets have 940 engagements. 0.0–12.8 % of them (0 to 120) match'
         ' no metric, depending on media views and media engagements, which these Tweets'
         ' leave undetermined. One metric is counted; media engagements are undetermined and'
         ' assumed counted.'
@@ -554,7 +554,7 @@ def test_all_notes_on_the_figures_follow_each_other():
 def test_percentages_of_a_range_are_shares_of_engagements():
     gap = tied()
     least, most = gap.hidden_bounds
-    words = f"Between {least / gap.engagements:.1%} and {most / gap.engagements:.1%} of them"
+    words = f"{least / gap.engagements * 100:.1f}–{most / gap.engagements:.1%} of them"
     assert words.replace("%", " %") in gap.sentence
     assert most > least
 

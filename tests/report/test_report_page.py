@@ -143,7 +143,7 @@ def records():
                "interval": [0.2, 0.31], "over_count": 900, "naive_gap": -850}  # fmt: skip
     open_ended = {**figures, "engagements": 5, "hidden": 1, "interval": None,
                   "hidden_bounds": [1, 2]}  # fmt: skip
-    before = {"engagements": 100, "hidden": 0, "hidden_share": 0.3, "over_count": 900}
+    before = {"engagements": 100, "hidden": 30, "interval": [0.1, 0.5], "over_count": 900}
     return [
         {
             "name": "a",
@@ -157,7 +157,7 @@ def records():
             "name": "b",
             "folder": "b",
             "figures": open_ended,
-            "previous": {"hidden_share": 0.2501},
+            "previous": before,
             **done,
         },
         {"name": "c", "folder": "c", "status": "failed", "error": "No <figures>.", "files": {}},
@@ -169,19 +169,22 @@ def test_the_index_shows_figures_changes_and_failures():
     page = BeautifulSoup(html, "html.parser")
     first = [cell.get_text("|") for cell in page.tbody.tr.find_all("td")]
     assert first == [
-        "3", "200|+100.0 %", "25.0 %|−5.0 points", "20.0–31.0 %", "50|+50", "900|+0.0 %", "−850",
-        "0",
+        "3", "200|+100.0 %", "25.0 %|−5.0 points", "20.0–31.0 %", "50|+66.7 %", "900|+0.0 %",
+        "−850", "0",
     ]  # fmt: skip
     second = page.tbody.find_all("tr")[1].find_all("td")
-    assert second[2].get_text("|") == "25.0 %|+0.0 points", "a change of zero has no minus"
-    assert second[3].get_text("|") == "20.0–40.0 %|undetermined"
-    assert float(second[3]["data-value"]) == 0.2
+    assert second[2].get_text("|") == "20.0–40.0 %|undetermined", "a range has no change"
+    assert float(second[2]["data-value"]) == 0.2
+    assert [second[3].text, second[4].text] == ["–", "1 to 2"]
+    assert second[5].get_text("|") == "900|+0.0 %", "a change of zero has no minus"
     assert page.tbody.th.text == "<A>"
     assert "No <figures>." in page.find(class_="failure").text
     assert page.find(class_="subtitle").text.startswith("2 of 3 reports")
     pictures = page.find_all("svg")
     assert [bool(svg.find("path")) for svg in pictures] == [True, True]
-    assert "hidden 25.0% of 200 engagements" in pictures[0]["aria-label"]
+    assert "hidden 25.0 % of 200 engagements" in pictures[0]["aria-label"]
+    assert "hidden 20.0–40.0 % of 5 engagements" in pictures[1]["aria-label"]
+    assert float(pictures[1].find(class_="either")["width"]) == 20, "a range is drawn as one"
 
 
 @pytest.fixture(scope="module")
