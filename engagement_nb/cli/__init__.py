@@ -40,6 +40,7 @@ COMMANDS = {
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
     "lab": ("reports:lab", "JupyterLab on the notebooks."),
+    "lessons": ("lessons:lessons", "For teachers: copies, scores, one table of a class."),
 }
 """Command -> ("module:attribute" in this package, help in one line)."""
 
