@@ -54,7 +54,13 @@ def _count(start: datetime, end: datetime) -> int:
 
 
 def dates_of(
-    start: Moment, end: Moment, period: str | None, zone: str | None, now: datetime
+    start: Moment,
+    end: Moment,
+    period: str | None,
+    zone: str | None,
+    now: datetime,
+    *,
+    whole_hours: bool = True,
 ) -> tuple[datetime | None, datetime | None]:
     """The first moment of a period and the moment after its last, in UTC.
 
@@ -73,6 +79,8 @@ def dates_of(
         overlap.
     now
         The present moment.
+    whole_hours
+        Whether a named period begins and ends at full hours of UTC.
 
     Raises
     ------
@@ -88,7 +96,16 @@ def dates_of(
             f"period={period!r} and a start or end are two ways to give the same dates.",
             advice="Give only one of them.",
         )
-    return _named_dates(period, place, now)
+    first, after = _named_days(period, place, now)
+    begin, end = (
+        None if day is None else datetime.combine(day, time(), place).astimezone(UTC)
+        for day in (first, after)
+    )
+    if end is not None and end > now:
+        end = None
+    if whole_hours:
+        begin, end = (None if moment is None else _floor(moment) for moment in (begin, end))
+    return begin, end
 
 
 def _zone(name: str) -> tzinfo:
@@ -101,9 +118,8 @@ def _zone(name: str) -> tzinfo:
         ) from None
 
 
-def _named_dates(
-    period: str, place: tzinfo, now: datetime
-) -> tuple[datetime | None, datetime | None]:
+def _named_days(period: str, place: tzinfo, now: datetime) -> tuple[date, date | None]:
+    """The first day of a named period, and the day after its last if it has one."""
     words = " ".join(str(period).lower().replace("_", " ").split())
     today = now.astimezone(place).date()
     last, weekday = _LAST.fullmatch(words), words.removeprefix("since ")
@@ -112,18 +128,13 @@ def _named_dates(
         first, after = present - int(last[1] or 1), present
     elif words.startswith("since ") and weekday in _WEEKDAYS:
         back = (today.weekday() - _WEEKDAYS.index(weekday)) % 7
-        return _midnight(today - timedelta(days=back), place), None
-    elif _MONTH.fullmatch(words) and words >= f"{FIRST_MOMENT:%Y-%m}":
+        return today - timedelta(days=back), None
+    elif _MONTH.fullmatch(words):
         first = pd.Period(words)
         after = first + 1
     else:
         raise InputError(f"{period!r} is not a period.", advice=f"Write {PERIODS}.")
-    end = _midnight(after.start_time.date(), place)
-    return _midnight(first.start_time.date(), place), end if end <= now else None
-
-
-def _midnight(day: date, place: tzinfo) -> datetime:
-    return _floor(datetime.combine(day, time(), place).astimezone(UTC))
+    return first.start_time.date(), after.start_time.date()
 
 
 def parse_moment(value: Moment, name: str, zone: tzinfo = UTC) -> datetime | None:

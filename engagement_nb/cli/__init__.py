@@ -40,7 +40,6 @@ COMMANDS = {
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
     "lab": ("reports:lab", "JupyterLab on the notebooks."),
-    "lessons": ("lessons:lessons", "For teachers: copies, scores, one table of a class."),
 }
 """Command -> ("module:attribute" in this package, help in one line)."""
 
@@ -272,8 +271,13 @@ def world_options(command: _Command) -> _Command:
 
 period_option = click.option(
     "--period", metavar="NAME",
-    help="Such as last week, last month, last 7 days, since monday or 2026-10.",
+    help="When people engaged: last week, last month, last 7 days, since monday or 2026-10.",
+)  # fmt: skip
+posted_option = click.option(
+    "--posted", metavar="NAME",
+    help="Only Posts that were posted then: a period as for --period.",
 )  # fmt: skip
 zone_option = click.option(
-    "--zone", help="Time zone of the dates, such as Europe/Paris; by default UTC."
-)
+    "--zone", metavar="ZONE",
+    help="Time zone of all dates and of days, such as Europe/Paris; by default UTC.",
+)  # fmt: skip

@@ -6,24 +6,27 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 import engagement_nb as enb
-from engagement_nb.apis.engagement import ENDPOINTS, EndpointName
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.cli import (
     FAILED,
     INCOMPLETE,
     lasting,
     named,
     period_option,
+    posted_option,
     say,
     without_secrets,
     world_options,
     zone_option,
 )
 from engagement_nb.errors import InputError
+from engagement_nb.ids import read_ids
+from engagement_nb.sources.question import Question
 
 if TYPE_CHECKING:
     from engagement_nb.collect import Collected
@@ -44,11 +47,12 @@ def _question(command: _Command) -> _Command:
             click.option("--start", help="First date or time of the period; by default in UTC."),
             click.option("--end", help="End of the period, exclusive."),
             period_option,
+            posted_option,
             zone_option,
             click.option(
                 "--by", type=click.Choice(["day", "hour"]), help="One row per day or hour."
             ),
-            click.option("--metrics", help="Wire names, separated by commas; by default all."),
+            click.option("--metrics", help="Metrics, separated by commas; by default all."),
             click.option("--profile", multiple=True, help="Whose tokens; by default all stored."),
             click.option(
                 "--source",
@@ -185,14 +189,13 @@ def _ids(asked: dict[str, Any]) -> enb.IdList | None:
 
 
 def _options(asked: dict[str, Any]) -> dict[str, Any]:
-    names = [name.strip() for name in (asked["metrics"] or "").split(",") if name.strip()]
-    options = {name: asked[name] for name in ("start", "end", "period", "zone", "by")}
-    return options | {"metrics": names or None}
+    return {name: asked[name] for name in Question.__annotations__}
 
 
-def _for_each(
-    _: click.Context, option: click.Parameter, given: tuple[str, ...]
-) -> tuple[str | None, str | None]:
+_Sides = tuple[str | None, str | None]
+
+
+def _for_each(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> _Sides:
     """Read an option that is given once for both sides, or once for each."""
     if len(given) > 2:
         raise click.BadParameter("give it once for both sides, or twice.")
@@ -204,7 +207,11 @@ def _for_each(
 @click.argument("b", metavar="B")
 @click.option(
     "--period", "periods", multiple=True, metavar="NAME", callback=_for_each,
-    help="Such as last week or 2026-10; once for both sides, or once for each.",
+    help="When people engaged, such as last week or 2026-10; once for both sides, or for each.",
+)  # fmt: skip
+@click.option(
+    "--posted", multiple=True, metavar="NAME", callback=_for_each,
+    help="Only Posts that were posted then; once for both sides, or once for each.",
 )  # fmt: skip
 @zone_option
 @click.option("--ids", type=click.Path(), help="File with Tweet ids, for both sides.")
@@ -216,32 +223,33 @@ def _for_each(
 def compare(
     a: str,
     b: str,
-    periods: tuple[str | None, str | None],
+    periods: _Sides,
+    posted: _Sides,
     zone: str | None,
     ids: str | None,
-    profiles: tuple[str | None, str | None],
+    profiles: _Sides,
     as_json: bool,
 ) -> None:
     """Show what changed between two sets of figures, and what may be chance.
 
     A and B are each an export file or folder, a dataset, sandbox, or api. A can be "earlier", the
-    snapshot before the newest of the dataset B. To compare two periods of a dataset, give it
-    twice, with two --period.
+    snapshot before the newest of the dataset B. To compare two periods of a source, give it
+    twice, with two --period, or two --posted for the Posts of two periods.
     """
+    wanted = read_ids(ids) if ids else None
     sides, names = [], []
-    for where, period, profile in zip((a, b), periods, profiles, strict=True):
+    for where, period, when, profile in zip((a, b), periods, posted, profiles, strict=True):
         with enb.connect(b if where == "earlier" else where, profile=profile) as source:
-            endpoint: EndpointName | Literal[""] = "historical" if period else ""
-            figures, _ = source.gather(
-                ids, endpoint=endpoint, period=period, zone=zone, beside=False
-            )
+            figures, _ = source.gather(wanted, period=period, posted=when, zone=zone, beside=False)
             if where == "earlier":
-                earlier = source.earlier_snapshot(figures.about.endpoint, ids)
+                earlier = source.earlier_snapshot(
+                    figures.about.endpoint, wanted, posted=when, zone=zone
+                )
                 if earlier is None:
                     raise InputError(f"{b} has no snapshot before the newest.")
                 figures = earlier
         sides.append(figures)
-        about = [Path(where).name, profile, period]
+        about = [Path(where).name, profile, period, when and f"posted {when}"]
         names.append(", ".join(part for part in about if part))
     if names[0] == names[1]:
         names = [f"{names[0]} (A)", f"{names[1]} (B)"]

@@ -157,7 +157,8 @@ def make_report(
         fetched = run(fetch, passed).facts
         # The period was resolved when it was fetched. Its name may mean other dates now.
         given |= dates_for(explore, fetched)
-        given = {name: value for name, value in given.items() if name not in WORLD}
+        # The dataset has only what was fetched: one world, and Tweets of these profiles.
+        given = {name: value for name, value in given.items() if name not in (*WORLD, "profile")}
         source = dataset
     elif ids is not None:
         given.setdefault("ids_file", str(ids))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -14,6 +14,7 @@ from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.files import DatasetSource, ExportSource
 from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
+from engagement_nb.words import listed
 
 __all__ = [
     "SAMPLE",
@@ -78,10 +79,11 @@ def connect(
         export file or of a folder of them, or the path or address of a dataset.
     profile
         Whose tokens to use: one name or several; by default all that are stored. For export
-        files of several accounts, the handles to read.
+        files of several accounts, the handles to read. Datasets refuse it.
     dataset
         Folder or address that keeps the figures of the sandbox and the API, so that an
-        interrupted fetch can be resumed; by default they are in memory only.
+        interrupted fetch can be resumed; by default they are in memory only. This option and
+        the next two are for the sandbox and the API.
     progress
         Whether fetches show a progress bar; by default on a terminal and in a notebook.
     max_handles
@@ -102,7 +104,7 @@ def connect(
     CredentialsError
         For the API: there are no keys.
     InputError
-        The source does not exist, or it does not have the option.
+        The source does not exist, or it does not have an option.
 
     Examples
     --------
@@ -113,18 +115,14 @@ def connect(
     """
     name = os.fspath(where)
     names = [profile] if isinstance(profile, str) else profile
+    common: dict[str, Any] = {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     # Notebooks and commands also pass default values.
     options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
-    options |= {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     if name == "sandbox":
-        return SandboxSource(profile=names, **options)
-    known = (_ApiOptions if name == "api" else _Options).__annotations__
-    if unknown := [option for option in options if option not in known]:
-        raise InputError(
-            f"{name!r} does not have the options {', '.join(unknown)}.",
-            advice="The API has deadline and max_bytes; the sandbox has those of its Settings.",
-        )
+        return SandboxSource(profile=names, **common, **options)
     if name == "api":
+        known = _ApiOptions.__annotations__
+        _refuse(options, "The API", f"It has {listed([*known])}.", *known)
         profiles = find_profiles(names)
         if not profiles:
             raise CredentialsError(
@@ -133,12 +131,23 @@ def connect(
                 advice='Store yours with engagement-nb auth login, or open the "sandbox", which'
                 " needs none.",
             )
-        return ApiSource(profiles, **options)
-    if "://" in name or Path(name, "dataset.json").exists():
-        return DatasetSource(name)
+        return ApiSource(profiles, **common, **options)
+    options |= {option: value for option, value in common.items() if value is not None}
+    if "://" in name or (Path(name).expanduser() / "dataset.json").exists():
+        options |= {"profile": names} if names else {}
+        _refuse(options, f"The dataset {name}", "Give ids to choose Tweets; fetch to add to it.")
+        return DatasetSource(name if "://" in name else Path(name).expanduser())
     if not Path(name).expanduser().exists():
         raise InputError(
             f"There is no source {name!r}.",
             advice='Give "sandbox", "api", or the path of an export file, its folder or a dataset.',
         )
+    advice = "It has profile; the others are for the sandbox and the API."
+    _refuse(options, name, advice, "profile")
     return ExportSource(name, ",".join(names or ()))
+
+
+def _refuse(options: Mapping[str, Any], source: str, advice: str, *known: str) -> None:
+    """Refuse options that a source does not have."""
+    if unknown := [option for option in options if option not in known]:
+        raise InputError(f"{source} has no option {', '.join(unknown)}.", advice=advice)

@@ -15,11 +15,13 @@ from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile
 from engagement_nb.collect import Collected, collect, collect_into
 from engagement_nb.dataset import Dataset, ask_digest
-from engagement_nb.ids import read_ids
+from engagement_nb.ids import IdList, read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
-from engagement_nb.sources.base import Question, Source, dates_in
+from engagement_nb.sources.base import Source
+from engagement_nb.sources.question import Posted, Question, checked, dates_in
 from engagement_nb.usage import Ledger
+from engagement_nb.words import counted
 
 
 class PlanOptions(Question, total=False):
@@ -49,6 +51,7 @@ class ApiSource(Source):
 
     name = "api"
     default_endpoint = "historical"
+    _chooses_ids = True
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
 
@@ -114,17 +117,56 @@ class ApiSource(Source):
         endpoint
             "totals", "28hr" or "historical".
         **options
-            ``by``, ``metrics``, ``start``, ``end``, ``period`` and ``zone``, as for
+            ``by``, ``metrics``, ``start``, ``end``, ``period``, ``posted`` and ``zone``, as for
             `historical`; ``profiles``, ``owners``, ``limit`` and ``now``, as for
             `engagement_nb.planning.make_plan`.
         """
         now = options.get("now") or self._present()
-        start, end = dates_in(options, now)
+        question = {n: v for n, v in options.items() if n in Question.__annotations__}
+        asked = checked(endpoint, question)
+        ids, left_out = self._chosen(tweet_ids, asked, now)
+        more = {name: value for name, value in options.items() if name not in question}
+        return self._plan(ids, endpoint, asked, left_out, **{**more, "now": now})
+
+    def _chosen(
+        self, tweet_ids: Any, asked: Question, now: datetime
+    ) -> tuple[IdList, dict[str, int]]:
+        """The Tweets to ask for, and how many others are left out, by reason."""
+        posted = Posted.of(asked, now)
+        offered = self._offered(posted) if tweet_ids is None else tweet_ids
+        ids = read_ids(offered)
+        if posted is None:
+            return ids, {}
+        chosen = posted.ids(ids)
+        left_out = len(ids) - len(chosen)
+        return chosen, {posted.outside: left_out} if left_out else {}
+
+    def _offered(self, posted: Posted | None) -> list[str]:
+        """The source's own Tweets, of which some are chosen if ``posted`` is given."""
+        return self.tweet_ids()
+
+    def _plan(
+        self,
+        ids: IdList,
+        endpoint: EndpointName | str,
+        asked: Question,
+        left_out: Mapping[str, int],
+        **more: Any,
+    ) -> Plan:
+        now = more.setdefault("now", self._present())
+        start, end = dates_in(asked, now)
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
-        known = {"profiles": self.profiles, "limit": limit, "owners": self._owners}
-        given: dict[str, Any] = {**known, **options, "start": start, "end": end, "now": now}
-        given = {name: value for name, value in given.items() if name not in ("period", "zone")}
-        return make_plan(self.tweet_ids() if tweet_ids is None else tweet_ids, endpoint, **given)
+        plan = make_plan(
+            ids,
+            endpoint,
+            by=asked.get("by"),
+            metrics=asked.get("metrics"),
+            start=start,
+            end=end,
+            **{"profiles": self.profiles, "limit": limit, "owners": self._owners, **more},
+        )
+        notes = [f"{counted(n, 'Tweet')} left out: {why}." for why, n in left_out.items()]
+        return replace(plan, notes=(*notes, *plan.notes))
 
     def fetch_into(
         self,
@@ -149,21 +191,35 @@ class ApiSource(Source):
         before
             Called with the plan before the first request; can raise to refuse it.
         **question
-            ``by``, ``metrics``, ``start``, ``end``, ``period``, ``zone``, as for `historical`.
+            ``by``, ``metrics``, ``start``, ``end``, ``period``, ``posted``, ``zone``, as for
+            `historical`.
         """
-        ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
+        asked = checked(endpoint, question)
+        ids, left_out = self._chosen(tweet_ids, asked, self._present())
+        return self._fetch_into(dataset, endpoint, ids, asked, left_out, snapshot, before)
+
+    def _fetch_into(
+        self,
+        dataset: Dataset,
+        endpoint: str,
+        ids: IdList,
+        asked: Question,
+        left_out: Mapping[str, int],
+        snapshot: str | None = None,
+        before: Callable[[Plan], None] | None = None,
+    ) -> Collected:
         ask = ask_digest(
             endpoint,
             ids.ids,
-            by=question.get("by"),
-            metrics=list(question.get("metrics") or ()),
-            period=[str(question.get(name)) for name in ("start", "end", "period", "zone")],
+            by=asked.get("by"),
+            metrics=list(asked.get("metrics") or ()),
+            period=[str(asked.get(name)) for name in ("start", "end", "period", "zone")],
         )
         begun = dataset.unfinished(ask, snapshot, datetime.now(UTC))
         if begun is not None and begun.start:
             # "The last four weeks" are those before the day on which the fetch began.
-            question |= {"start": begun.start, "end": begun.end, "period": None, "zone": None}
-        plan = self.plan(ids, endpoint, **question)
+            asked |= {"start": begun.start, "end": begun.end, "period": None, "zone": None}
+        plan = self._plan(ids, endpoint, asked, left_out)
         guarded = self._guarded(plan)
         if before is not None:
             before(plan)
@@ -180,13 +236,19 @@ class ApiSource(Source):
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
+        ids, left_out = self._chosen(tweet_ids, question, self._present())
         if self._dataset is not None:
             dataset = Dataset(self._dataset, self.figures)
-            ids = read_ids(self.tweet_ids() if tweet_ids is None else tweet_ids)
-            return self.fetch_into(dataset, endpoint, ids, **question).read(dataset, ids.ids)
-        plan = self._guarded(self.plan(tweet_ids, endpoint, **question))
-        with self._sending() as client:
-            return collect(plan, client, source=self.figures, progress=self._progress)
+            ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
+            metrics = ended.read(dataset, ids.ids)
+        else:
+            plan = self._guarded(self._plan(ids, endpoint, question, left_out))
+            with self._sending() as client:
+                metrics = collect(plan, client, source=self.figures, progress=self._progress)
+        account = metrics.account
+        named = {**left_out, **account.rows_named}
+        rows = account.rows_in + sum(left_out.values())
+        return replace(metrics, account=replace(account, rows_in=rows, rows_named=named))
 
     def _guarded(self, plan: Plan) -> Plan:
         """Refuse a plan over ``max_handles``; add a note if it exceeds the contract."""

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol, Self, TypedDict, Unpack
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Protocol, Self, Unpack
 
 from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import ENDPOINTS, EndpointName, MetricName
+from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.periods import Moment, dates_of
-
-MetricNames = Iterable[MetricName] | Iterable[str] | None
-"""Metrics by wire name; None for all."""
-
-
-class Question(TypedDict, total=False):
-    """Options of a request for figures, besides the Tweets: see `Source.historical`."""
-
-    by: By | None
-    metrics: MetricNames
-    start: Moment
-    end: Moment
-    period: str | None
-    zone: str | None
-
-
-def dates_in(question: Question, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """First moment of the period, and the moment after it, in UTC."""
-    return dates_of(
-        question.get("start"), question.get("end"), question.get("period"), question.get("zone"),
-        now,
-    )  # fmt: skip
+from engagement_nb.periods import Moment
+from engagement_nb.sources.question import MetricNames, Posted, Question, checked, in_words
 
 
 class _Period(Protocol):
@@ -56,6 +34,8 @@ class Source:
     name: ClassVar[str] = ""
     default_endpoint: ClassVar[EndpointName] = "totals"
     sandbox: bool = False
+    _chooses_ids: ClassVar[bool] = False
+    """Whether Posts of a period are chosen by their ids, before anything is read."""
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +75,14 @@ class Source:
             advice="Give ids: a list, a DataFrame, or read_ids(path).",
         )
 
-    def totals(self, tweet_ids: Any = None, metrics: MetricNames = None) -> Metrics:
+    def totals(
+        self,
+        tweet_ids: Any = None,
+        metrics: MetricNames = None,
+        *,
+        posted: str | None = None,
+        zone: str | None = None,
+    ) -> Metrics:
         """Figures since each Tweet was posted: one row per Tweet.
 
         Parameters
@@ -104,23 +91,45 @@ class Source:
             Ids, or anything that `engagement_nb.read_ids` reads; by default all that the
             source has.
         metrics
-            Wire names; by default all.
+            Wire names, or any other names of metrics; by default all.
+        posted
+            Only Posts that were posted in this period, such as "2025-01" or "last month".
+        zone
+            IANA name of the time zone of these dates; by default UTC.
+
+        Raises
+        ------
+        InputError
+            The source cannot answer this, or no Post was posted in that period.
         """
-        return self._answer("totals", tweet_ids, metrics=metrics)
+        return self._answer("totals", tweet_ids, metrics=metrics, posted=posted, zone=zone)
 
     def last_28_hours(
-        self, tweet_ids: Any = None, by: By | None = None, metrics: MetricNames = None
+        self,
+        tweet_ids: Any = None,
+        by: By | None = None,
+        metrics: MetricNames = None,
+        *,
+        posted: str | None = None,
+        zone: str | None = None,
     ) -> Metrics:
         """Figures of the 28 hours before the request: one row per Tweet, or per day or hour.
 
         Parameters
         ----------
-        tweet_ids, metrics
+        tweet_ids, metrics, posted, zone
             As for `totals`.
         by
             "day" or "hour" for a series.
+
+        Raises
+        ------
+        InputError
+            As for `totals`.
         """
-        return self._answer("28hr", tweet_ids, by=by, metrics=metrics)
+        return self._answer(
+            "28hr", tweet_ids, by=by, metrics=metrics, posted=posted, zone=zone
+        )  # fmt: skip
 
     def historical(
         self,
@@ -131,13 +140,14 @@ class Source:
         metrics: MetricNames = None,
         *,
         period: str | None = None,
+        posted: str | None = None,
         zone: str | None = None,
     ) -> Metrics:
-        """Figures of a period: one row per Tweet, or per day or hour.
+        """Figures of a period in which people engaged: one row per Tweet, or per day or hour.
 
         Parameters
         ----------
-        tweet_ids, metrics
+        tweet_ids, metrics, posted
             As for `totals`.
         start, end
             The period, ``end`` exclusive; by default the last four weeks.
@@ -147,35 +157,43 @@ class Source:
             Instead of ``start`` and ``end``: "last week", "last month", "last 7 days",
             "last 4 weeks", "since monday", or a month such as "2026-10".
         zone
-            IANA name of the time zone of the period's dates; by default UTC.
+            IANA name of the time zone of all dates, and of the days of a series; by default UTC.
+
+        Raises
+        ------
+        InputError
+            As for `totals`.
         """
         return self._answer(
             "historical", tweet_ids, by=by, metrics=metrics, start=start, end=end, period=period,
-            zone=zone,
+            posted=posted, zone=zone,
         )  # fmt: skip
 
     def _answer(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        """The figures, with the options in effect in their account."""
-        if (names := question.get("metrics")) is not None:
-            question["metrics"] = list(names)
-        metrics = self._fetch(endpoint, tweet_ids, **question)
-        asked = {
-            name: value if isinstance(value, list) else str(value)
-            for name, value in question.items()
-            if value not in (None, "")
-        }
-        options = {**metrics.account.options, **asked}
-        return replace(metrics, account=replace(metrics.account, options=options))
+        """The figures of Posts that were asked for, with the options in their account."""
+        asked = checked(endpoint, question)
+        posted = Posted.of(asked, self._present())
+        metrics = self._fetch(endpoint, tweet_ids, **asked)
+        if posted is not None and not self._chooses_ids:
+            metrics = posted.rows(metrics)
+        account = metrics.account
+        options = {**account.options, **in_words(asked)}
+        return replace(metrics, account=replace(account, options=options))
+
+    def _present(self) -> datetime:
+        """The moment that relative dates count back from."""
+        return datetime.now(UTC)
 
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
         """Fetch or read for `totals`, `last_28_hours` and `historical`."""
-        spans = {"totals": "since posting", "28hr": "of the last 28 hours"}
+        spans = {"life": "since posting", "recent": "of the last 28 hours"}
+        span = ENGAGEMENT.endpoint(endpoint).span
         raise InputError(
-            f"The {self.name} source has no figures {spans.get(endpoint, 'of a period')}.",
+            f"The {self.name} source has no figures {spans.get(span, 'of a period')}.",
             advice="Use totals(), which returns all its figures.",
         )
 
@@ -187,6 +205,7 @@ class Source:
         start: Moment = None,
         end: Moment = None,
         period: str | None = None,
+        posted: str | None = None,
         zone: str | None = None,
         by: By | Literal[""] | None = None,
         beside: bool = True,
@@ -200,35 +219,38 @@ class Source:
         endpoint
             "totals", "28hr" or "historical". By default "historical" for the sandbox and the
             API, because it includes clicks; for a dataset the newest figures of a period, or
-            else totals; for an export file all its figures.
-        start, end, period, zone, by
-            For "historical" (and ``by`` for "28hr"): see `historical`.
+            else totals; for a table all its figures.
+        start, end, period, posted, zone, by
+            See `historical`. They are refused where they have no effect.
         beside
-            Whether to read totals too.
+            Whether to read totals too. If they cannot be read, a note of the figures says why.
 
         Returns
         -------
         tuple
             The figures; and totals, or None without them.
+
+        Raises
+        ------
+        InputError
+            As for `historical`, or there is no such endpoint.
         """
-        if endpoint and endpoint not in ENDPOINTS:
-            raise InputError(
-                f"There is no endpoint {endpoint!r}.", advice=f"Use {', '.join(ENDPOINTS)}."
-            )
-        chosen, unit = self._default_figures(endpoint or None, by or None)
-        if chosen == "totals":
-            return self.totals(tweet_ids), None
-        question: Question = {"by": unit}
-        if chosen == "historical":
-            question |= {"start": start or None, "end": end or None, "period": period, "zone": zone}
+        question = Question(start=start, end=end, period=period, posted=posted, zone=zone)
+        if endpoint:
+            ENGAGEMENT.endpoint(endpoint)
+        elif start or end or period:
+            endpoint = "historical"
+        chosen, question["by"] = self._default_figures(endpoint or None, by or None)
         figures = self._answer(chosen, tweet_ids, **question)
-        if not beside:
+        if not beside or ENGAGEMENT.endpoint(chosen).of_life:
             return figures, None
         try:
-            return figures, self.totals(tweet_ids)
-        except EngagementError:
+            return figures, self.totals(tweet_ids, posted=posted, zone=zone if posted else None)
+        except EngagementError as error:
             # Totals only add a comparison, so the figures are complete without them.
-            return figures, None
+            note = f"There are no totals beside these figures. {error}"
+            about = replace(figures.about, notes=(*figures.about.notes, note))
+            return replace(figures, about=about), None
 
     def _default_figures(
         self, endpoint: EndpointName | None, by: By | None
@@ -237,7 +259,12 @@ class Source:
         return endpoint or self.default_endpoint, by
 
     def earlier_snapshot(
-        self, endpoint: EndpointName | str, tweet_ids: Any = None
+        self,
+        endpoint: EndpointName | str,
+        tweet_ids: Any = None,
+        *,
+        posted: str | None = None,
+        zone: str | None = None,
     ) -> Metrics | None:
         """The second newest snapshot; None if the source has fewer than two.
 
@@ -245,7 +272,18 @@ class Source:
         ----------
         endpoint
             "totals" or "28hr".
-        tweet_ids
+        tweet_ids, posted, zone
+            As for `totals`.
+
+        Raises
+        ------
+        InputError
             As for `totals`.
         """
+        asked = checked("totals", {"posted": posted, "zone": zone})
+        chosen = Posted.of(asked, self._present())
+        found = self._earlier(endpoint, tweet_ids)
+        return found if chosen is None or found is None else chosen.rows(found)
+
+    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
         return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -12,14 +11,15 @@ from typing import Any, Unpack
 import pandas as pd
 
 from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
-from engagement_nb.sources.base import Question, Source, dates_in, period_words
+from engagement_nb.sources.base import Source, period_words
+from engagement_nb.sources.question import Question, dates_in, narrowed
 
 
 class ExportSource(Source):
@@ -65,9 +65,46 @@ class ExportSource(Source):
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        if endpoint != "totals":
-            return super()._fetch(endpoint, tweet_ids, **question)
-        return _select(self.metrics, tweet_ids, question.get("metrics"))
+        if by := question.get("by"):
+            raise InputError(
+                f"by={by!r} has no effect: {self.path.name} has the rows that it has.",
+                advice="Leave out by.",
+            )
+        metrics = _select(self.metrics, tweet_ids, question.get("metrics"))
+        if ENGAGEMENT.endpoint(endpoint).of_life:
+            return metrics
+        return self._of_period(metrics, endpoint, question)
+
+    def _of_period(self, metrics: Metrics, endpoint: EndpointName, question: Question) -> Metrics:
+        """Rows of a period in which people engaged, from figures by day or hour."""
+        times = metrics.frame.get("time")
+        if times is None or not ENGAGEMENT.endpoint(endpoint).takes_period:
+            has = "figures since posting" if times is None else "figures by day"
+            raise InputError(
+                f"{self.path.name} has {has}, so it cannot tell"
+                f" {'when people engaged' if times is None else 'the last hours'}.",
+                advice="Use posted= for Posts of a period, or give a file by day."
+                if times is None
+                else "Use historical(period=...).",
+            )
+        if (zone := question.get("zone")) and metrics.about.by != "hour":
+            raise InputError(
+                f"zone={zone!r} has no effect: {self.path.name} has whole days.",
+                advice="Leave out zone; the days are those of the file.",
+            )
+        start, end = dates_in(question, self._present())
+        keep = times.notna()
+        if start is not None:
+            keep &= times >= start
+        if end is not None:
+            keep &= times < end
+        if not keep.any():
+            raise InputError(
+                f"{self.path.name} has no figures of that period.",
+                advice=f"Its figures are of {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}.",
+            )
+        name = question.get("period") or "the period"
+        return narrowed(metrics, keep, f"outside of {name}")
 
 
 class DatasetSource(Source):
@@ -94,13 +131,14 @@ class DatasetSource(Source):
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
         """List ids of the Tweets of the newest fetch."""
-        newest = self.dataset.runs()[-1]
-        return _ids_in(self.dataset.read(newest.endpoint, by=newest.by))[:count]
+        newest = self.dataset.runs()[-1:]
+        found = [_ids_in(self.dataset.read(run.endpoint, by=run.by)) for run in newest]
+        return [tweet_id for ids in found for tweet_id in ids][:count]
 
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
-        start, end = dates_in(question, datetime.now(UTC))
+        start, end = dates_in(question, self._present())
         wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
         metrics = question.get("metrics")
         found = self.dataset.read(
@@ -117,10 +155,7 @@ class DatasetSource(Source):
         chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
-    def earlier_snapshot(
-        self, endpoint: EndpointName | str, tweet_ids: Any = None
-    ) -> Metrics | None:
-        """The second newest snapshot; None if the dataset has fewer than two."""
+    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))
         if len(labels) < 2:

@@ -17,7 +17,7 @@ from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
-from engagement_nb.sources.base import Question
+from engagement_nb.sources.question import Posted, Question
 
 if TYPE_CHECKING:
     from engagement_nb.sandbox import Sandbox
@@ -87,6 +87,7 @@ class SandboxSource(ApiSource):
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
         self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
+        self._size = int(told["tweets"])
         self.pinned = self.now is not None or any(name in options for name in WORLD)
 
     def _described(self) -> list[str]:
@@ -108,6 +109,9 @@ class SandboxSource(ApiSource):
             self._sandbox.stop()
             self._sandbox = None
 
+    def _offered(self, posted: Posted | None) -> list[str]:
+        return self.tweet_ids(count=None if posted is None else self._size)
+
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """List the newest ids of a kind, of the first profile's account.
 
@@ -128,8 +132,8 @@ class SandboxSource(ApiSource):
 
 
 def _ask(url: str, page: str, **question: str | int) -> Any:
-    """Ask one of the sandbox's own pages, which are beside the API."""
-    answer = httpx.get(f"{url}/sandbox/{page}", params=question, timeout=10.0)
+    """Ask one of the sandbox's own pages, which are beside the API, and never by a proxy."""
+    answer = httpx.get(f"{url}/sandbox/{page}", params=question, timeout=10.0, trust_env=False)
     if answer.is_error:
         raise ValueError(answer.text.strip())
     return answer.json()

@@ -67,7 +67,7 @@ def test_a_dataset_is_compared_with_its_earlier_snapshot(
         (["nowhere.csv", "sandbox"], "There is no source 'nowhere.csv'."),
         (["sandbox", "sandbox", *(["--period", "last week"] * 3)], "once for both sides, or twice"),
         (["sandbox", "sandbox", "--period", "next week"], "'next week' is not a period."),
-        (["EXPORT", "EXPORT", "--period", "last week"], "has no figures of a period"),
+        (["EXPORT", "EXPORT", "--period", "last week"], "cannot tell when people engaged"),
         (["EXPORT"], "Missing argument 'B'"),
     ],
 )
