@@ -17,6 +17,7 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.store import Store
+from engagement_nb.words import counted
 
 PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
 """``scope`` is "tweet" (it is not in the frame at all), "period" (it has no row for a part of
@@ -211,7 +212,7 @@ class Metrics:
     def _headline(self) -> str:
         where = "SANDBOX data (made up)" if self.about.sandbox else f"{self.about.source} data"
         day = self.about.unit == "day"
-        rows = f"{len(self.frame):,} days" if day else f"{self._tweets:,} Tweets"
+        rows = counted(len(self.frame), "day") if day else counted(self._tweets, "Tweet")
         period = ""
         if self.about.start is not None and self.about.end is not None:
             period = f", {self.about.start:%Y-%m-%d %H:%M} to {self.about.end:%Y-%m-%d %H:%M} UTC"

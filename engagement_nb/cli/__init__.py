@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 import click
 
+from engagement_nb.cli.commands import Group
 from engagement_nb.errors import EngagementError, HandlesWarning, InputError
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -44,7 +45,7 @@ COMMANDS = {
 """Command -> ("module:attribute" in this package, help in one line)."""
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -95,7 +96,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(shown)
-        click.echo(without_secrets(shown.getvalue()), err=True, nl=False)
+        say(without_secrets(shown.getvalue().rstrip()), err=True)
         return error.exit_code
     except click.Abort as abort:
         cause = abort.__cause__ or abort.__context__

@@ -9,6 +9,7 @@ import click
 
 import engagement_nb as enb
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
+from engagement_nb.cli.commands import Group
 from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profiles, places
@@ -19,7 +20,7 @@ _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
 _ADD_KEYS = "To use your own: engagement-nb auth login, or set the TWITTER_... variables."
 
 
-@click.group()
+@click.group(cls=Group)
 def auth() -> None:
     """Tokens: log in with a PIN, list them, check that they work."""
 

@@ -24,9 +24,11 @@ from engagement_nb.cli import (
     world_options,
     zone_option,
 )
+from engagement_nb.cli.commands import command
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
 from engagement_nb.sources.question import Question
+from engagement_nb.words import counted
 
 if TYPE_CHECKING:
     from engagement_nb.collect import Collected
@@ -74,7 +76,7 @@ def _question(command: _Command) -> _Command:
     return command
 
 
-@click.command()
+@command()
 @_question
 def plan(as_json: bool, **asked: Any) -> None:
     """Show what a fetch would cost and what is unavailable. Sends nothing.
@@ -101,7 +103,7 @@ def plan(as_json: bool, **asked: Any) -> None:
         say(f"  {check.sentence}")
 
 
-@click.command()
+@command()
 @_question
 @click.option(
     "-o", "--out", required=True, callback=lasting, help="Folder or address of the dataset."
@@ -166,8 +168,8 @@ def _stamped(text: object, sandbox: bool) -> str:
 def _summary(ended: Collected, out: str) -> str:
     snapshot = f", snapshot {ended.record.snapshot}" if ended.record.snapshot else ""
     lines = [
-        f"{ended.tweets:,} Tweets in {out}{snapshot}; {ended.requests:,} requests,"
-        f" {ended.rate_limited:,} with status 429",
+        f"{counted(ended.tweets, 'Tweet')} in {out}{snapshot};"
+        f" {counted(ended.requests, 'request')}, {ended.rate_limited:,} with status 429",
         *(f"  {line}" for line in ended.problems.lines()),
     ]
     if not ended.done:
@@ -202,7 +204,7 @@ def _for_each(_: click.Context, option: click.Parameter, given: tuple[str, ...])
     return (given[0], given[-1]) if given else (None, None)
 
 
-@click.command()
+@command()
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.option(
@@ -254,4 +256,9 @@ def compare(
     if names[0] == names[1]:
         names = [f"{names[0]} (A)", f"{names[1]} (B)"]
     found = enb.compare(*sides, names=(names[0], names[1]))
-    click.echo(json.dumps(found.to_dict()) if as_json else without_secrets(repr(found)))
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+        return
+    sentence, _, table = without_secrets(repr(found)).partition("\n")
+    say(sentence)
+    click.echo(table)

@@ -20,6 +20,7 @@ from engagement_nb.cli import (
     world_options,
     zone_option,
 )
+from engagement_nb.cli.commands import command, lacking
 from engagement_nb.errors import InputError
 from engagement_nb.report.look import Look, read_logo
 from engagement_nb.report.processes import warm
@@ -89,7 +90,7 @@ def accounts_in(source: str) -> list[str]:
     return accounts
 
 
-@click.command()
+@command()
 @click.argument("path", required=False, metavar="[FILE-OR-FOLDER]")
 @click.option(
     "--source", metavar="sandbox|api|PATH",
@@ -165,11 +166,11 @@ def report(
             others = ", ".join(name for name in made.files if name != "report.html")
             click.echo(f"Report: {made.html} (beside it: {others})")
     if missing and strict:
-        click.echo(f"{missing:,} Tweets are missing from the report, or lack days.", err=True)
+        click.echo(f"{lacking(missing)} missing from the report, or without some days.", err=True)
         ctx.exit(INCOMPLETE)
 
 
-@click.command()
+@command()
 @click.argument("manifest", type=click.Path())
 @click.option(
     "-o", "--out", required=True, metavar="DIR", callback=lasting,
@@ -222,12 +223,13 @@ def batch(
         ctx.exit(FAILED)
     if strict and made.missing_tweets:
         click.echo(
-            f"{made.missing_tweets:,} Tweets are missing from the reports, or lack days.", err=True
+            f"{lacking(made.missing_tweets)} missing from the reports, or without some days.",
+            err=True,
         )
         ctx.exit(INCOMPLETE)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@command(context_settings={"ignore_unknown_options": True})
 @click.option("--port", type=int, default=8888, show_default=True, help="Port; 0 for any free one.")
 @click.option("--no-browser", is_flag=True, help="Don't open a browser.")
 @click.option(

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
+from engagement_nb.cli.commands import Group
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import CHOICES, description
@@ -25,7 +26,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT_PORT = 8642
 
 
-@click.group()
+@click.group(cls=Group)
 def sandbox() -> None:
     """A copy of the Engagement API on this machine, with made-up data."""
 

@@ -11,9 +11,10 @@ import click
 
 import engagement_nb as enb
 from engagement_nb.cli import say
+from engagement_nb.cli.commands import command
 
 
-@click.command()
+@command()
 @click.option("--ledger", "address", help="Folder or address of the ledger; by default your own.")
 @click.option("--sandbox", is_flag=True, help="Show the count of the sandbox, which is separate.")
 @click.option(
