@@ -42,7 +42,7 @@ seconds = time.perf_counter() - began
 print(json.dumps([round(seconds, 2), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
 OURS_READ = "from engagement_nb import Dataset" + _TIMED.format(
-    "Dataset(sys.argv[1]).read('totals').frame"
+    "Dataset.open(sys.argv[1]).read('totals').frame"
 )
 THEIRS_READ = "import pandas as pd" + _TIMED.format("pd.read_parquet(sys.argv[1] + '/parts')")
 

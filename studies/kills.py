@@ -215,7 +215,7 @@ def _held(where: Path) -> tuple[set[Any], bool]:
         return set(), True
     held: set[Any] = set()
     try:
-        dataset = Dataset(where)
+        dataset = Dataset.open(where)
         sets = {folder for run in dataset.runs() for folder in run.sets}
         for part in described_parts(dataset.store, part_names(dataset.store, sets)):
             held.add((part.tweet_ids, part.request.start))
@@ -236,7 +236,7 @@ def _again(asked: Asked, mark: int, held: set[Any]) -> int:
 
 
 def _content(where: Path) -> Metrics:
-    return Dataset(where).read()
+    return Dataset.open(where).read()
 
 
 def _same(one: Metrics, other: Metrics) -> bool:

@@ -195,7 +195,7 @@ def _fetch(
     deadline: float,
 ) -> tuple[Metrics, Collected]:
     plan = make_plan(given, profiles=sandbox_profiles(proxy.url), now=now, **fetch)
-    dataset = Dataset(where, "sandbox")
+    dataset = Dataset.create(where, "sandbox")
     with Client(deadline=deadline, max_bytes=MAX_BYTES) as client:
         ended = collect_into(
             dataset, plan, client, snapshot="one", progress=False, sleep=lambda seconds: None

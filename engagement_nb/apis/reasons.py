@@ -71,6 +71,10 @@ class Reason(StrEnum):
         "request failed",
         "Run the same command again: it asks only for what is missing.",
     )
+    NOT_FETCHED = (
+        "not fetched",
+        "The dataset lacks this part of the period: fetch it into the same dataset.",
+    )
     NOT_IN_SOURCE = ("not in this source", "The file or dataset does not contain this Tweet.")
 
 

@@ -141,7 +141,7 @@ def fetch(
 
         try:
             ended = source.fetch_into(
-                enb.Dataset(out, source.figures),
+                source.dataset_at(out),
                 asked["endpoint"],
                 _ids(asked),
                 snapshot=snapshot,

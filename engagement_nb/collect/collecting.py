@@ -60,7 +60,7 @@ def collect(
     KeyboardInterrupt
         Raised within a second; a dataset keeps the finished requests.
     """
-    kept = dataset or Dataset(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
+    kept = dataset or Dataset.create(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
     try:
         ended = collect_into(kept, plan, client, snapshot=snapshot, **options)
         return ended.read(kept, plan.tweet_ids)

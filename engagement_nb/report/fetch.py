@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.periods import dates_of
@@ -170,7 +169,7 @@ def _fetch(
     options |= {name: getattr(fetch, name) for name in WORLD}
     with closing(connect(fetch.source, **options)) as source:
         assert isinstance(source, ApiSource)  # noqa: S101 - the manifest has checked it
-        dataset = Dataset(where, source.figures)
+        dataset = source.dataset_at(where)
         ids = _ids(rows)
         if any(row.ids is None for row in rows):
             ids = list(dict.fromkeys([*ids, *source.tweet_ids(count=fetch.count)]))

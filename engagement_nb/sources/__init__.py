@@ -12,7 +12,8 @@ from engagement_nb.client.credentials import find_profiles
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
-from engagement_nb.sources.files import DatasetSource, ExportSource
+from engagement_nb.sources.datasets import DatasetSource
+from engagement_nb.sources.files import ExportSource
 from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
 from engagement_nb.words import listed
 

@@ -14,7 +14,7 @@ from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile
 from engagement_nb.collect import Collected, collect, collect_into
-from engagement_nb.dataset import Dataset, ask_digest
+from engagement_nb.dataset import Dataset, World, ask_digest
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.planning import Plan, make_plan
@@ -54,6 +54,7 @@ class ApiSource(Source):
     _chooses_ids = True
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
+    _world: World | None = None
 
     def __init__(
         self,
@@ -92,6 +93,16 @@ class ApiSource(Source):
         """The client that sends this source's requests."""
         recorder = self.ledger.record_use
         return Client(recorder=recorder, now=self._present, **self._client_options)
+
+    def dataset_at(self, where: str | os.PathLike[str]) -> Dataset:
+        """Open the dataset that keeps this source's figures, or make one.
+
+        Raises
+        ------
+        DatasetError
+            It has figures of another source or world: see `Dataset.create`.
+        """
+        return Dataset.create(where, self.figures, self._world)
 
     def _present(self) -> datetime:
         return self.now or datetime.now(UTC)
@@ -238,7 +249,7 @@ class ApiSource(Source):
     ) -> Metrics:
         ids, left_out = self._chosen(tweet_ids, question, self._present())
         if self._dataset is not None:
-            dataset = Dataset(self._dataset, self.figures)
+            dataset = self.dataset_at(self._dataset)
             ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
             metrics = ended.read(dataset, ids.ids)
         else:

@@ -1,4 +1,4 @@
-"""Export files and datasets as sources. They make no network requests."""
+"""Export files as sources. They make no network requests."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any, Unpack
 
 import pandas as pd
 
-from engagement_nb.apis.contract import By
 from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError
 from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
@@ -105,63 +103,6 @@ class ExportSource(Source):
             )
         name = question.get("period") or "the period"
         return narrowed(metrics, keep, f"outside of {name}")
-
-
-class DatasetSource(Source):
-    """A dataset of figures fetched earlier.
-
-    Parameters
-    ----------
-    where
-        Its path or address.
-    """
-
-    name = "dataset"
-
-    def __init__(self, where: str | os.PathLike[str]) -> None:
-        self._where = where
-        self.dataset = Dataset(where)
-        self.sandbox = self.dataset.sandbox
-
-    def _described(self) -> list[str]:
-        found = [str(self._where)]
-        for run in self.dataset.runs()[-1:]:
-            found += [run.endpoint, *(period_words(run) if run.start and run.end else [])]
-        return found
-
-    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """List ids of the Tweets of the newest fetch."""
-        newest = self.dataset.runs()[-1:]
-        found = [_ids_in(self.dataset.read(run.endpoint, by=run.by)) for run in newest]
-        return [tweet_id for ids in found for tweet_id in ids][:count]
-
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
-        start, end = dates_in(question, self._present())
-        wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
-        metrics = question.get("metrics")
-        found = self.dataset.read(
-            endpoint, by=question.get("by"), tweet_ids=wanted, start=start, end=end,
-            metrics=None if metrics is None else list(metrics),
-        )  # fmt: skip
-        return _select(found, wanted)
-
-    def _default_figures(
-        self, endpoint: EndpointName | None, by: By | None
-    ) -> tuple[EndpointName, By | None]:
-        runs = self.dataset.runs()[::-1]
-        of_periods = [run.endpoint for run in runs if run.endpoint != "totals"]
-        chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
-        return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
-
-    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
-        runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
-        labels = list(dict.fromkeys(run.snapshot for run in runs))
-        if len(labels) < 2:
-            return None
-        wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
-        return self.dataset.read(endpoint, by=runs[-1].by, tweet_ids=wanted, snapshot=labels[-2])
 
 
 def _ids_in(metrics: Metrics) -> list[str]:

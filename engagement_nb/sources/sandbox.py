@@ -14,6 +14,7 @@ import httpx
 from engagement_nb.apis.engagement import ENV_API_URL, EndpointName
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
+from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
@@ -85,8 +86,8 @@ class SandboxSource(ApiSource):
         self.sandbox = True
         told = _ask(self.url, "world")
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
-        since = f"standing still at {self.now:%Y-%m-%d %H:%M} UTC" if self.now else "at this moment"
-        self.world = f"Sandbox world: seed {told['seed']}, {told['tweets']:,} Tweets, {since}."
+        self._world = World(told["seed"], told["tweets"], self.now)
+        self.world = str(self._world)
         self._size = int(told["tweets"])
         self.pinned = self.now is not None or any(name in options for name in WORLD)
 

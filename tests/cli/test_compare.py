@@ -45,7 +45,7 @@ def test_a_dataset_is_compared_with_its_earlier_snapshot(
     path = str(tmp_path / "kept")
     with connect("sandbox") as source:
         for snapshot in ("first", "second"):
-            source.fetch_into(Dataset(path, "sandbox"), "totals", snapshot=snapshot)
+            source.fetch_into(source.dataset_at(path), "totals", snapshot=snapshot)
             now[0] += timedelta(days=3)
             if snapshot == "first":
                 assert cli.run(["compare", "earlier", path]) == 2
@@ -55,7 +55,7 @@ def test_a_dataset_is_compared_with_its_earlier_snapshot(
     assert found["names"] == ["earlier", "kept"]
     assert found["totals"]["engagements"][0] < found["totals"]["engagements"][1]
     ids = tmp_path / "ids.txt"
-    known = Dataset(path).read("totals").frame.dropna(subset="engagements")
+    known = Dataset.open(path).read("totals").frame.dropna(subset="engagements")
     ids.write_text("\n".join(known["tweet_id"][:5]))
     assert cli.run(["compare", "earlier", path, "--ids", str(ids), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["totals"]["Tweets"] == [5, 5]

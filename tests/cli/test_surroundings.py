@@ -61,7 +61,7 @@ def test_a_fetch_does_its_work_whichever_standard_stream_is_closed_or_full(
     done = shell(f"{FETCH} --json {closed}")
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
-    (fetched,) = Dataset(str(tmp_path / "ds")).runs()
+    (fetched,) = Dataset.open(str(tmp_path / "ds")).runs()
     assert fetched.done
 
 
@@ -187,7 +187,7 @@ def test_with_few_open_files_a_fetch_completes_or_ends_in_one_sentence(
         if done.returncode:
             one_sentence(done)
     assert done.returncode == 0
-    assert len(Dataset(str(tmp_path / "ds")).read()) == 400
+    assert len(Dataset.open(str(tmp_path / "ds")).read()) == 400
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_a_signal_ends_a_fetch_with_its_exit_code_and_the_same_command_completes
     assert "Traceback" not in talk
     sandbox.faults.latency = 0.0
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert set(Dataset(str(tmp_path / "ds")).read().frame["tweet_id"]) == {*ids}
+    assert set(Dataset.open(str(tmp_path / "ds")).read().frame["tweet_id"]) == {*ids}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -103,7 +103,7 @@ def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[st
 
 def writer_for(plan: Plan) -> RunWriter:
     """Stores a run of a plan in a dataset in memory."""
-    dataset = Dataset(f"memory://{uuid.uuid4().hex}", "sandbox")
+    dataset = Dataset.create(f"memory://{uuid.uuid4().hex}", "sandbox")
     return dataset.begin(record_of(plan, digest_of(plan)))
 
 

@@ -57,6 +57,6 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_requests(
     assert process.returncode == 130
     assert "interrupted" in talk
     assert "Traceback" not in talk
-    kept = Dataset(tmp_path / "ds").read()
+    kept = Dataset.open(tmp_path / "ds").read()
     assert 0 < len(kept) < 1_000
     assert any("is unfinished" in note for note in kept.about.notes)

@@ -43,7 +43,7 @@ def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: A
             plan,
             client,
             source="sandbox",
-            dataset=Dataset(folder, "sandbox"),
+            dataset=Dataset.create(folder, "sandbox"),
             snapshot="one",
             progress=False,
             sleep=lambda seconds: None,
@@ -75,7 +75,7 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
         options = {**(NINE_DAYS if endpoint == "historical" else {}), "by": by}
         with pytest.raises(ServerTroubleError):
             into(tmp_path / "ds", proxy, ids, endpoint, **options)
-        dataset = Dataset(tmp_path / "ds")
+        dataset = Dataset.open(tmp_path / "ds")
         (run,) = dataset.runs()
         assert not run.done
         parts = described_parts(dataset.store, part_names(dataset.store, run.sets))
@@ -102,13 +102,13 @@ def test_a_tweet_left_out_of_responses_is_requested_again_and_ends_as_no_answer(
         assert {"no answer/tweet": lost}.items() <= reasons(metrics).items()
         times = [sum(i in document["tweet_ids"] for document in proxy.asked) for i in lost]
         assert all(2 <= n <= 8 for n in times)
-        assert not Dataset(tmp_path / "ds").runs()[0].done
+        assert not Dataset.open(tmp_path / "ds").runs()[0].done
         proxy.change = None
         proxy.asked.clear()
         metrics = into(tmp_path / "ds", proxy, ids, endpoint)
         assert {i for document in proxy.asked for i in document["tweet_ids"]} == lost
         assert list(metrics.frame["tweet_id"]) == ids
-        assert Dataset(tmp_path / "ds").runs()[0].done
+        assert Dataset.open(tmp_path / "ds").runs()[0].done
 
 
 def test_ids_of_every_kind_from_a_server_with_one_wrong_response_in_five() -> None:
@@ -148,7 +148,7 @@ def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_pa
     with misbehaving() as proxy:
         ids = proxy.sandbox.ids("own", 20)
         into(tmp_path / "ds", proxy, ids, "28hr")
-        dataset = Dataset(tmp_path / "ds")
+        dataset = Dataset.open(tmp_path / "ds")
         (run,) = dataset.runs()
         (folder,) = run.sets
         (name,) = dataset.store.names(folder)

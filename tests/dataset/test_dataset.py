@@ -57,13 +57,13 @@ def test_a_dataset_and_memory_give_the_same_figures(
     ids = [*sandbox.ids("own", 40), *sandbox.ids("deleted", 3), *sandbox.ids("over-1800-days", 5)]
     options = {**MONTHS, "by": by}
     memory = fetch(sandbox, ids, "historical", **options)
-    kept = into(Dataset(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **options)
+    kept = into(Dataset.create(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **options)
     assert list(kept.frame["tweet_id"]) == list(memory.frame["tweet_id"])
     same(kept.frame, memory.frame)
     pd.testing.assert_frame_equal(kept.problems, memory.problems)
     assert kept.about.sandbox
     account_for_each(kept, ids)
-    again = Dataset(tmp_path / "ds").read("historical", by=by)
+    again = Dataset.open(tmp_path / "ds").read("historical", by=by)
     same(again.frame, memory.frame)
     assert (again.about.start, again.about.end) == (memory.about.start, memory.about.end)
 
@@ -74,7 +74,7 @@ def test_finished_requests_are_not_repeated(
     """The same period costs no request again; added Tweets cost only their own."""
     sandbox = make_sandbox()
     asked = Asked(sandbox)
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 60)
     into(dataset, sandbox, ids[:50], "historical", **MONTHS)
     before = len(asked.requests)
@@ -89,7 +89,7 @@ def test_final_refusals_are_not_repeated(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
     sandbox = make_sandbox()
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = [i for account in range(3) for i in sandbox.ids("own", 20, account)]
     one = into(dataset, sandbox, ids, "historical", **MONTHS)
     before = sandbox.requests_seen["historical"]
@@ -104,7 +104,7 @@ def test_snapshots_of_totals_are_kept_apart_and_show_growth(
     """Each finished fetch makes a snapshot; counters grow from one to the next."""
     moment = [NOW - timedelta(hours=30)]
     sandbox = make_sandbox(clock=lambda: moment[0], timestamp_tolerance=200_000)
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 40)
     first = into(dataset, sandbox, ids, snapshot="monday")
     moment[0] = NOW
@@ -133,7 +133,7 @@ def run_of(ask: str, now: datetime, snapshot: str) -> RunRecord:
 
 
 def test_an_interrupted_fetch_resumes_its_snapshot_for_a_day(tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     monday = datetime(2026, 11, 2, 6, tzinfo=UTC)
     assert begin(dataset, monday) == "20261102T060000Z"
     assert begin(dataset, monday + timedelta(hours=23)) == "20261102T060000Z"
@@ -145,7 +145,7 @@ def test_an_interrupted_fetch_resumes_its_snapshot_for_a_day(tmp_path: Path) -> 
 
 
 def test_a_finished_fetch_is_followed_by_a_new_snapshot(sandbox: Sandbox, tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5))
     (first,) = dataset.runs()
     assert first.done
@@ -153,7 +153,7 @@ def test_a_finished_fetch_is_followed_by_a_new_snapshot(sandbox: Sandbox, tmp_pa
 
 
 def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 30)
     whole = into(dataset, sandbox, ids, "historical", by="hour", **MONTHS).frame
     start = MONTHS["end"] - timedelta(days=3)
@@ -170,7 +170,7 @@ def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_days_and_sums_are_made_from_hours(sandbox: Sandbox, tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 20)
     into(dataset, sandbox, ids, "historical", by="hour", **MONTHS)
     same(dataset.read("historical", by="day").frame,
@@ -180,7 +180,7 @@ def test_days_and_sums_are_made_from_hours(sandbox: Sandbox, tmp_path: Path) -> 
 
 def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> None:
     """Hours fetched twice, by overlapping weekly runs, count once."""
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 10)
     early, late = MONTHS["start"], MONTHS["end"]
     week = timedelta(days=7)
@@ -192,7 +192,7 @@ def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("by", [None, "day", "hour"])
 def test_batches_have_the_same_rows_as_the_whole(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     whole = into(dataset, sandbox, sandbox.ids("own", 60), "historical", by=by, **MONTHS)
     pieces = list(dataset.batches("historical", by=by, rows=30 if by is None else 500))
     assert len(pieces) > 1
@@ -200,36 +200,36 @@ def test_batches_have_the_same_rows_as_the_whole(sandbox: Sandbox, tmp_path: Pat
 
 
 def test_a_dataset_at_an_fsspec_address(sandbox: Sandbox) -> None:
-    dataset = Dataset("memory://kept", "sandbox")
+    dataset = Dataset.create("memory://kept", "sandbox")
     ids = sandbox.ids("own", 30)
     kept = into(dataset, sandbox, ids, "historical", by="day", **MONTHS)
-    same(Dataset("memory://kept").read().frame, kept.frame)
+    same(Dataset.open("memory://kept").read().frame, kept.frame)
     assert not [name for name in dataset.store.fs.find("/kept") if ".tmp-" in name]
 
 
 def test_sandbox_and_real_figures_are_not_mixed(tmp_path: Path) -> None:
-    Dataset(tmp_path / "ds", "sandbox")
-    assert Dataset(tmp_path / "ds").sandbox
+    Dataset.create(tmp_path / "ds", "sandbox")
+    assert Dataset.open(tmp_path / "ds").sandbox
     with pytest.raises(DatasetError, match="must not mix"):
-        Dataset(tmp_path / "ds", "api")
+        Dataset.create(tmp_path / "ds", "api")
 
 
 def test_a_folder_that_is_not_a_dataset_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="not a dataset"):
-        Dataset(tmp_path / "none")
+        Dataset.open(tmp_path / "none")
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match="other files"):
-        Dataset(tmp_path, "sandbox")
+        Dataset.create(tmp_path, "sandbox")
     with pytest.raises(DatasetError, match="is a file"):
-        Dataset(tmp_path / "notes.txt", "sandbox")
+        Dataset.create(tmp_path / "notes.txt", "sandbox")
     with pytest.raises(DatasetError, match="empty"):
-        Dataset(tmp_path / "new", "sandbox").read()
+        Dataset.create(tmp_path / "new", "sandbox").read()
 
 
 def test_files_of_a_killed_writer_are_ignored_and_removed_when_stale(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 5)
     into(dataset, sandbox, ids, snapshot="one")
     folder = tmp_path / "ds/parts/totals/one"
@@ -245,7 +245,7 @@ def test_files_of_a_killed_writer_are_ignored_and_removed_when_stale(
 
 
 def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
     part = next((tmp_path / "ds/parts/totals/one").glob("*.parquet"))
     part.write_bytes(part.read_bytes()[:-20])
@@ -255,7 +255,7 @@ def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
 
 def test_only_parts_with_the_wanted_tweets_are_opened(sandbox: Sandbox, tmp_path: Path) -> None:
     """The index tells which; without it, or with a damaged one, all parts are opened."""
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 500)
     into(dataset, sandbox, ids, snapshot="one")
     whole = dataset.read("totals").frame
@@ -279,7 +279,7 @@ def test_only_parts_with_the_wanted_tweets_are_opened(sandbox: Sandbox, tmp_path
 
 def test_parts_that_came_after_the_index_are_read_too(sandbox: Sandbox, tmp_path: Path) -> None:
     """A run that is killed leaves parts and no index of them."""
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 10)
     into(dataset, sandbox, ids[:5], snapshot="one")
     [record] = dataset.runs()
@@ -299,12 +299,12 @@ def test_two_runs_into_one_dataset_at_once(
     """Both runs finish, and the dataset equals that of one run."""
     sandbox = make_sandbox(latency=0.01)
     ids = sandbox.ids("own", 200)
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     found: list[Metrics] = []
 
     def run() -> None:
         found.append(
-            into(Dataset(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **MONTHS)
+            into(Dataset.create(tmp_path / "ds", "sandbox"), sandbox, ids, "historical", **MONTHS)
         )
 
     threads = [threading.Thread(target=run) for _ in range(2)]
@@ -391,12 +391,12 @@ def test_a_full_disk_is_a_clear_error_and_no_file_is_torn(tmp_path: Path) -> Non
 def test_a_record_of_a_newer_version_is_refused_by_name(
     sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
     path = min((tmp_path / "ds").glob(name), key=lambda found: len(found.name))
     path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format": 2}))
     with pytest.raises(DatasetError, match=rf"{path.name} was written by a newer version"):
-        Dataset(tmp_path / "ds").read()
+        Dataset.open(tmp_path / "ds").read()
 
 
 def test_a_part_of_a_newer_version_is_refused() -> None:
@@ -411,7 +411,7 @@ def test_a_part_of_a_newer_version_is_refused() -> None:
 def test_a_run_file_with_odd_content_is_named(
     sandbox: Sandbox, tmp_path: Path, content: bytes
 ) -> None:
-    dataset = Dataset(tmp_path / "ds", "sandbox")
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
     (tmp_path / "ds" / "runs" / "20990101T000000Z-x.json").write_bytes(content)
     with pytest.raises(DatasetError, match=r"20990101T000000Z-x\.json (is damaged|cannot be read)"):
@@ -451,5 +451,5 @@ def test_a_dataset_on_a_full_disk_resumes_to_the_end(
     assert "Traceback" not in full.stderr
     done = fetch_with(100_000_000)
     assert done.returncode == 0, done.stderr
-    same(Dataset(tmp_path / "ds").read().frame,
+    same(Dataset.open(tmp_path / "ds").read().frame,
          fetch(sandbox, ids, "historical", by="hour", **MONTHS).frame)  # fmt: skip

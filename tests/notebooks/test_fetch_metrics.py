@@ -23,7 +23,7 @@ def execute(tmp_path, **parameters):
 def test_it_keeps_what_it_fetches_and_tells_what_it_could_not(tmp_path):
     """The dataset has the figures shown; the problems name deleted Tweets and others' ones."""
     facts = handed_over(execute(tmp_path, count=40))["metrics"]
-    kept = enb.Dataset(tmp_path / "dataset")
+    kept = enb.Dataset.open(tmp_path / "dataset")
     assert facts["source"] == "sandbox"
     assert kept.read("historical", by="day").frame["tweet_id"].nunique() == facts["tweets"]
     assert len(kept.read("totals").frame) > 0

@@ -80,7 +80,7 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
     answer = json.loads(said.out)
     assert answer["gap"]["sandbox"] is True
     assert set(answer["files"]) == {FETCH, EXPLORE, "gap.json", "report.html", *TABLES[GAP]}
-    assert enb.Dataset(out / "dataset").sandbox
+    assert enb.Dataset.open(out / "dataset").sandbox
     assert "SANDBOX" in said.err
     html = (out / "report.html").read_text()
     assert html.count("SANDBOX DATA") > 2

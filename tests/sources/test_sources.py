@@ -235,7 +235,9 @@ def test_gather_returns_the_most_detailed_figures_and_totals(tmp_path: Path) -> 
             source.gather(ids, endpoint="weekly")
         assert source.earlier_snapshot("totals") is None
         for label in ("monday", "tuesday"):
-            source.fetch_into(Dataset(tmp_path / "ds", "sandbox"), "totals", ids, snapshot=label)
+            source.fetch_into(
+                Dataset.create(tmp_path / "ds", "sandbox"), "totals", ids, snapshot=label
+            )
     kept = connect(tmp_path / "ds")
     figures, totals = kept.gather()
     assert kept.earlier_snapshot("historical") is None
@@ -285,8 +287,8 @@ def test_fetch_writes_a_dataset_and_says_what_is_missing(
     assert (found["tweets"], found["missing"], found["done"]) == (30, 2, True)
     assert "2 Tweets: unavailable" in talk
     assert run([*arguments, "--strict"]) == 3
-    assert len(Dataset(tmp_path / "ds").snapshots) >= 1
-    frame = Dataset(tmp_path / "ds").read("totals").frame
+    assert len(Dataset.open(tmp_path / "ds").snapshots) >= 1
+    frame = Dataset.open(tmp_path / "ds").read("totals").frame
     assert set(frame["tweet_id"]) == set(own)
 
 
@@ -308,7 +310,7 @@ def test_a_refused_part_of_the_period_is_missing(
     assert run(arguments) == 3
     out, talk = capsys.readouterr()
     found = json.loads(out)
-    read = Dataset(tmp_path / "ds").read()
+    read = Dataset.open(tmp_path / "ds").read()
     scope, counts = ("period", (10, 0, 10)) if by else ("tweet", (0, 10, 0))
     assert (found["tweets"], found["missing"], found["partial"]) == counts
     assert read.frame["tweet_id"].nunique() == counts[0]
@@ -346,7 +348,7 @@ def test_an_interrupted_fetch_resumes(
     before = sandbox.requests_seen["28hr"]
     assert run(arguments) == 0
     assert sandbox.requests_seen["28hr"] - before <= 3
-    dataset = Dataset(tmp_path / "ds")
+    dataset = Dataset.open(tmp_path / "ds")
     assert len(dataset.snapshots) == 1
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
@@ -370,7 +372,7 @@ def test_totals_of_expired_user_tokens_are_not_fetched_as_another_user(
     sandbox.service.keys.restore()
     assert run(arguments) == 0
     assert "20 Tweets: needs the owner's tokens (some metrics)" in capsys.readouterr().err
-    dataset = Dataset(tmp_path / "ds")
+    dataset = Dataset.open(tmp_path / "ds")
     assert len(dataset.snapshots) == 1
     frame = dataset.read().frame.set_index("tweet_id")
     assert len(frame) == 50

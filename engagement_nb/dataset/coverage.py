@@ -1,0 +1,167 @@
+"""Which rows of overlapping fetches count, and what each Tweet lacks of a period.
+
+A row counts a span of time: its hour; its day, or the part of that day which its request asked
+for; or, for sums, the whole window of its request. Rows of several fetches may overlap. A period
+is counted by rows that lie within it and don't overlap, so nothing counts twice, and what they
+leave open is missing. All times here are milliseconds since the Unix epoch.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from engagement_nb.apis.contract import By
+from engagement_nb.metrics import created_at
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+Span = tuple[int, int]
+"""Start and end, the end exclusive."""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Tweets that have figures for a part of a period only.
+
+    Parameters
+    ----------
+    gaps
+        The parts without figures.
+    tweet_ids
+        The Tweets, all posted before the last gap ends.
+    """
+
+    gaps: tuple[Span, ...]
+    tweet_ids: tuple[str, ...]
+
+
+def spans_of(window: Span, by: By | None) -> list[Span]:
+    """The spans of the rows of one window: its days, or the whole of it."""
+    if by is None:
+        return [window]
+    step = DAY_MS if by == "day" else HOUR_MS
+    borders = range(window[0] - window[0] % step + step, window[1], step)
+    return list(pairwise([window[0], *borders, window[1]]))
+
+
+def choose(spans: Iterable[Span]) -> list[Span]:
+    """The spans that cover most without overlapping; the fewest of equally good ones."""
+    ordered = sorted(set(spans), key=lambda span: (span[1], span[0]))
+    ends = [end for _, end in ordered]
+    # What the first n spans can cover, and with how many.
+    best = [(0, 0)]
+    before = [bisect_right(ends, start, 0, n) for n, (start, _) in enumerate(ordered)]
+    for n, (start, end) in enumerate(ordered):
+        covered, minus_count = best[before[n]]
+        best.append(max(best[n], (covered + end - start, minus_count - 1)))
+    chosen, n = [], len(ordered)
+    while n:
+        if best[n] == best[n - 1]:
+            n -= 1
+        else:
+            chosen.append(ordered[n - 1])
+            n = before[n - 1]
+    return chosen[::-1]
+
+
+def gaps_between(spans: Iterable[Span], period: Span) -> tuple[Span, ...]:
+    """The parts of a period that no span covers."""
+    gaps, at = [], period[0]
+    for start, end in sorted(spans):
+        if at < min(start, period[1]):
+            gaps.append((at, min(start, period[1])))
+        at = max(at, end)
+    if at < period[1]:
+        gaps.append((at, period[1]))
+    return tuple(gaps)
+
+
+def within(spans: Iterable[Span], period: Span) -> list[Span]:
+    """The spans that lie within a period."""
+    return [span for span in spans if period[0] <= span[0] and span[1] <= period[1]]
+
+
+def clip(spans: Iterable[Span], period: Span) -> list[Span]:
+    """The parts of spans that lie within a period."""
+    clipped = ((max(a, period[0]), min(b, period[1])) for a, b in spans)
+    return [(a, b) for a, b in clipped if a < b]
+
+
+def cover(
+    table: pa.Table, windows: Sequence[Span], by: By | None, period: Span
+) -> tuple[pa.Table, list[Lack]]:
+    """The rows that count a period, and what Tweets lack of it.
+
+    Parameters
+    ----------
+    table
+        Rows with ``tweet_id``, ``time`` for a series, and ``window``: the number of the window
+        whose request returned the row. By hour, only rows within the period.
+    windows
+        The windows by number.
+    by
+        The grouping of the rows.
+    period
+        What is to be counted.
+
+    Returns
+    -------
+    tuple
+        The rows without ``window``, and by day and for sums with ``since``, the start of the
+        row's span; and the Tweets that have rows, but not for all of the period since posting.
+    """
+    if not len(table):
+        return table.drop_columns(["window"]), []
+    coded = table["tweet_id"].combine_chunks().dictionary_encode()
+    ids, tweets = coded.dictionary.to_pylist(), coded.indices.to_numpy()
+    numbers = table["window"].to_numpy()
+    has = np.zeros((len(ids), len(windows)), bool)
+    has[tweets, numbers] = True
+    # Few sets of windows occur, however many Tweets there are.
+    sets, set_of = np.unique(np.packbits(has, axis=1), axis=0, return_inverse=True)
+    set_of = set_of.reshape(-1)
+    chosen: list[list[Span]] = []
+    for bits in sets:
+        mine = [w for w, bit in zip(windows, np.unpackbits(bits), strict=False) if bit]
+        if by == "hour":
+            chosen.append(clip(mine, period))
+        else:
+            chosen.append(choose(within((s for w in mine for s in spans_of(w, by)), period)))
+    lacks = _lacks(ids, set_of, chosen, period)
+    table = table.drop_columns(["window"])
+    if by == "hour":
+        return table, lacks
+    first, last = (side[numbers] for side in np.array(windows, np.int64).T)
+    if by == "day":
+        days = table["time"].cast(pa.int64()).to_numpy()
+        first, last = np.maximum(first, days), np.minimum(last, days + DAY_MS)
+    starts, ends = pd.factorize(first), pd.factorize(last)
+    span_of, distinct = pd.factorize(starts[0] * len(ends[1]) + ends[0])
+    rest = ((n // len(ends[1]), n % len(ends[1])) for n in distinct.tolist())
+    spans = [(int(starts[1][n]), int(ends[1][m])) for n, m in rest]
+    allowed = np.array([[span in each for span in spans] for each in map(set, chosen)], bool)
+    keep = allowed[set_of[tweets], span_of]
+    table = table.append_column("since", pa.array(first))
+    return (table if keep.all() else table.filter(pa.array(keep))), lacks
+
+
+def _lacks(
+    ids: Sequence[str], set_of: np.ndarray, chosen: Sequence[Sequence[Span]], period: Span
+) -> list[Lack]:
+    lacks = []
+    # An id without a time is older than every period: its NaT is the lowest number.
+    posted = created_at(ids).to_numpy("datetime64[ms]").view(np.int64)
+    for n, spans in enumerate(chosen):
+        gaps = gaps_between(spans, period)
+        if gaps and spans:
+            mine = np.flatnonzero((set_of == n) & (posted < gaps[-1][1]))
+            if len(mine):
+                lacks.append(Lack(gaps, tuple(ids[at] for at in mine.tolist())))
+    return lacks

@@ -1,0 +1,90 @@
+"""A dataset as a source. It makes no network requests."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Unpack
+
+import pandas as pd
+
+from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.dataset import Dataset
+from engagement_nb.ids import read_ids
+from engagement_nb.metrics import Metrics
+from engagement_nb.sources.base import Source, period_words
+from engagement_nb.sources.question import Question, dates_in
+
+
+class DatasetSource(Source):
+    """A dataset of figures fetched earlier.
+
+    Parameters
+    ----------
+    where
+        Its path or address.
+    """
+
+    name = "dataset"
+
+    def __init__(self, where: str | os.PathLike[str]) -> None:
+        self._where = where
+        self.dataset = Dataset.open(where)
+        self.sandbox = self.dataset.sandbox
+
+    def _described(self) -> list[str]:
+        found = [str(self._where)]
+        for run in self.dataset.runs()[-1:]:
+            found += [run.endpoint, *(period_words(run) if run.start and run.end else [])]
+        return found
+
+    def _present(self) -> datetime:
+        world = self.dataset.world
+        return world.now if world and world.now else super()._present()
+
+    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
+        """List ids of the Tweets with figures of the kind that was fetched last."""
+        return self.dataset.tweet_ids()[:count]
+
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
+    ) -> Metrics:
+        start, end = dates_in(question, self._present())
+        ids = None if tweet_ids is None else read_ids(tweet_ids)
+        metrics = question.get("metrics")
+        found = self.dataset.read(
+            endpoint,
+            by=question.get("by"),
+            tweet_ids=ids and ids.ids,
+            start=start,
+            end=end,
+            zone=question.get("zone"),
+            metrics=None if metrics is None else list(metrics),
+        )
+        if ids is None or ids.problems.empty:
+            return found
+        named = Counter(found.account.rows_named) + Counter(ids.problems["reason"])
+        account = replace(
+            found.account, rows_in=found.account.rows_used + named.total(), rows_named=dict(named)
+        )
+        problems = pd.concat([found.problems, ids.problems], ignore_index=True).astype("string")
+        return replace(found, problems=problems, account=account)
+
+    def _default_figures(
+        self, endpoint: EndpointName | None, by: By | None
+    ) -> tuple[EndpointName, By | None]:
+        runs = self.dataset.runs()[::-1]
+        of_periods = [run.endpoint for run in runs if run.endpoint != "totals"]
+        chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
+        return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
+
+    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
+        runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
+        labels = list(dict.fromkeys(run.snapshot for run in runs))
+        if len(labels) < 2:
+            return None
+        wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
+        return self.dataset.read(endpoint, by=runs[-1].by, tweet_ids=wanted, snapshot=labels[-2])
