@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.cli.commands import Group
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
-from engagement_nb.sandbox.settings import CHOICES, description
+from engagement_nb.sandbox.settings import PRESETS, Switch, recorded, switches, written
 from engagement_nb.sandbox.world import World
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -31,55 +30,84 @@ def sandbox() -> None:
     """A copy of the Engagement API on this machine, with made-up data."""
 
 
-_FLAGS = {
-    "rates": "--rate",
-    "per_minute": "--limit/--per-minute",
-    "shared": "--shared/--per-endpoint",
-    "totals_refuses_others": "--totals-refuses-others/--totals-gives-others",
-    "say_unavailable": "--say-unavailable/--list-unavailable-only",
-    "lenient_ids": "--lenient-ids/--strict-ids",
-}
-"""Flags of settings that differ from their names; alternatives for a number."""
 _WORLD = ("seed", "tweets", "accounts", "now")
-_ZERO_IS_NONE = ("per_minute", "per_second", "lookback_days")
-_BY_HAND = ("faults", "clock", "auth_clock", "monotonic")
+_FLAGS = {**{name: f"--{name}" for name in _WORLD}, "per_minute": "--limit"}
+"""The settings that have an option of their own; the others are set by ``--set``."""
 
 
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
+def _world_options(command: _Command) -> _Command:
+    """Add the options that choose a world, as they are declared."""
+    for name in reversed(_WORLD):
+        one = switches()[name]
+        command = click.option(
+            _FLAGS[name],
+            default=one.default,
+            show_default=one.default is not None,
+            help=one.description,
+        )(command)
+    return command
 
 
-def _settings_options(*names: str) -> Callable[[_Command], _Command]:
-    """Add an option for each of these settings, with its description and default."""
-
-    def add(command: _Command) -> _Command:
-        for name in reversed(names):
-            command = _option(name)(command)
-        return command
-
-    return add
+@sandbox.command("switches")
+def print_switches() -> None:
+    """List every switch: its values, its default, and what the preset "recorded" sets."""
+    for name, one in _settable().items():
+        also = f'; "recorded": {written(recorded()[name])}' if name in recorded() else ""
+        click.echo(f"{name} = {written(one.default)}{also}")
+        click.echo(f"    {one.description} {one.values[:1].upper()}{one.values[1:]}.")
 
 
-def _option(name: str) -> Callable[[_Command], _Command]:
-    default = {one.name: one.default for one in fields(Settings)}[name]
-    flags = [_FLAGS.get(name, _flag(name))]
-    more: dict[str, Any] = {"help": description(name), "default": default}
-    if isinstance(default, bool):
-        flags = [_FLAGS.get(name, f"{_flag(name)}/--no{_flag(name)[1:]}")]
-    elif name in CHOICES:
-        more |= {"type": click.Choice([str(choice) for choice in CHOICES[name]])}
-        more |= {"default": str(default)}
-    elif name == "rates":
-        more |= {"multiple": True, "metavar": "NAME=FACTOR", "default": ()}
-    elif name in _ZERO_IS_NONE:
-        flags = flags[0].split("/")
-        more |= {"type": int, "default": default or 0}
-        more["help"] = more["help"].replace("none for", "0 for")
-    return click.option(*flags, name, show_default=default not in (None, ""), **more)
+def _settable() -> dict[str, Switch]:
+    return {name: one for name, one in switches().items() if one.simple and name not in _FLAGS}
+
+
+def _set(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read the values of ``--set``."""
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, value = _pair(text, "--set")
+        if name in values:
+            raise InputError(f"--set: {name} is given twice.")
+        if name not in _settable():
+            flag = _FLAGS.get(name)
+            advice = f"Use {flag}." if flag else "engagement-nb sandbox switches lists them."
+            raise InputError(f"--set: there is no switch {name!r}.", advice=advice)
+        try:
+            values[name] = switches()[name].read(value)
+        except ValueError as error:
+            raise InputError(f"--set: {error}") from None
+    return values
 
 
 @sandbox.command()
-@_settings_options(*(one.name for one in fields(Settings) if one.name not in _BY_HAND))
+@_world_options
+@click.option(
+    "--limit",
+    "per_minute",
+    default=switches()["per_minute"].default,
+    show_default=True,
+    help="Requests per minute; 0 for no limit.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(PRESETS),
+    default=PRESETS[0],
+    show_default=True,
+    help="Behave as documented, or as recorded where that differs.",
+)
+@click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set a switch; repeatable. engagement-nb sandbox switches lists them.",
+)
+@click.option(
+    "--public-url",
+    multiple=True,
+    metavar="URL",
+    help=f"{switches()['public_url'].description} Repeatable.",
+)
 @click.option(
     "--port",
     default=DEFAULT_PORT,
@@ -112,7 +140,10 @@ def _option(name: str) -> Callable[[_Command], _Command]:
 def serve(
     port: int,
     env_file: Path | None,
-    rates: tuple[str, ...],
+    per_minute: int,
+    preset: str,
+    changes: tuple[str, ...],
+    public_url: tuple[str, ...],
     faults: tuple[str, ...],
     script: str,
     paths: tuple[str, ...],
@@ -120,18 +151,20 @@ def serve(
     **options: Any,
 ) -> None:
     """Serve the Engagement API on 127.0.0.1 until stopped (Ctrl-C)."""
-    for name in _ZERO_IS_NONE:
-        options[name] = options[name] or None
-    for name in ("forbidden_metrics_status", "no_access_status"):
-        options[name] = int(options[name])
-    options["rates"] = _numbers(rates, "--rate")
     options["faults"] = {
         "rates": _numbers(faults, "--fault"),
         "script": [name.strip() for name in script.split(",") if name.strip()],
         "paths": dict(_pair(text, "--fault-at") for text in paths),
     }
     try:
-        running = Sandbox(port=port, **options)
+        running = Sandbox(
+            port,
+            preset=preset,
+            per_minute=per_minute or None,
+            public_url=public_url,
+            **options,
+            **_set(changes),
+        )
     except ValueError as error:
         raise InputError(_by_flag(str(error))) from None
     _check_env_file(env_file)
@@ -200,9 +233,8 @@ def _no_port(port: int, error: OSError) -> EngagementError:
 def _by_flag(sentence: str) -> str:
     """Give an error about a field of `Settings` the name of its option."""
     name, _, rest = sentence.partition(" ")
-    if name not in {"fault", "account", *(field.name for field in fields(Settings))}:
-        return sentence
-    return f"{_FLAGS.get(name, _flag(name)).partition('/')[0]} {rest}"
+    flags = {**_FLAGS, "public_url": "--public-url", "fault": "--fault", "account": "--account"}
+    return f"{flags[name]} {rest}" if name in flags else sentence
 
 
 def _is_ours(text: str) -> bool:
@@ -256,7 +288,7 @@ def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
 
 
 @sandbox.command()
-@_settings_options(*_WORLD)
+@_world_options
 @click.option(
     "--kind",
     type=click.Choice(list(KINDS)),

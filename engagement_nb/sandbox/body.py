@@ -25,6 +25,7 @@ from engagement_nb.sandbox.settings import Settings
 
 KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
 _HOUR = timedelta(hours=1)
+_MIX = 0x9E3779B97F4A7C15
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
@@ -41,7 +42,9 @@ class Body:
     groupings
         By the name that the client sent: the items of ``group_by``.
     start, end
-        The window in whole hours, UTC; None on ``totals``.
+        The window in whole hours, UTC; None where figures cover all time.
+    echoed_end
+        The end as the response echoes it.
     """
 
     endpoint: Endpoint
@@ -50,6 +53,7 @@ class Body:
     groupings: dict[str, tuple[str, ...]]
     start: datetime | None
     end: datetime | None
+    echoed_end: datetime | None
 
 
 def read_body(endpoint: Endpoint, raw: bytes, settings: Settings, now: datetime) -> Body:
@@ -72,10 +76,12 @@ def read_body(endpoint: Endpoint, raw: bytes, settings: Settings, now: datetime)
     ids = _ids(body.get("tweet_ids"), endpoint, settings)
     metrics = _metrics(body.get("engagement_types"), endpoint, settings)
     groupings = _groupings(body.get("groupings"), endpoint, settings)
-    start, end = _window(body, endpoint, settings, now)
-    if settings.order == "sorted":
-        ids, metrics = tuple(sorted(ids)), dict(sorted(metrics.items()))
-    return Body(endpoint, ids, metrics, groupings, start, end)
+    window = _window(body, endpoint, settings, now)
+    if settings.order == "by text":
+        ids, metrics = tuple(sorted(ids, key=str)), dict(sorted(metrics.items()))
+    elif settings.order == "mixed":
+        ids = tuple(sorted(ids, key=lambda number: number * _MIX % 2**64))
+    return Body(endpoint, ids, metrics, groupings, *window)
 
 
 def _ids(value: Any, endpoint: Endpoint, settings: Settings) -> tuple[int, ...]:
@@ -158,18 +164,23 @@ def _group_by(name: str, spec: Any, settings: Settings) -> tuple[str, ...]:
 
 def _window(
     body: dict[str, Any], endpoint: Endpoint, settings: Settings, now: datetime
-) -> tuple[datetime | None, datetime | None]:
-    if endpoint.name == "totals":
-        return None, None
-    this_hour = _floor(now)
-    if endpoint.name == "28hr":
-        # The enclosing hours, as in the published example: 29 unless now is on the hour.
-        return _floor(now - RECENT_WINDOW), _ceil(now)
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Give the first hour, the end of the last one, and the end as it is echoed."""
+    if endpoint.of_life:
+        return None, None, None
+    end = _ceil(now)
+    if not endpoint.takes_period:
+        hours = timedelta(hours=settings.recent_hours)
+        return max(_floor(now - RECENT_WINDOW), end - hours), end, end
+    as_asked = settings.echoed_end == "as asked"
     begin, finish = _moment(body.get("start"), "start"), _moment(body.get("end"), "end")
+    echoed = finish
     if finish is None:
         finish = min(now, begin + MAX_WINDOW) if begin is not None else now
+        echoed = finish.replace(second=0, microsecond=0)
     if begin is None:
         begin = finish - MAX_WINDOW
+        begin = _ceil(begin) if as_asked else begin
     if finish > now or begin > now:
         raise RefusedError(400, "start and end must not be in the future.")
     start, end = _floor(begin), _ceil(finish)
@@ -180,9 +191,9 @@ def _window(
     if start < FIRST_MOMENT:
         raise RefusedError(400, "start must not be before 2014-09-01.")
     days = settings.lookback_days
-    if days is not None and start < this_hour.replace(hour=0) - timedelta(days=days):
+    if days is not None and start < _floor(now).replace(hour=0) - timedelta(days=days):
         raise RefusedError(400, f"start must not be more than {days} days in the past.")
-    return start, end
+    return start, end, echoed if as_asked else end
 
 
 def _moment(value: Any, name: str) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
 from typing import Any
 
 from engagement_nb.apis.engagement import ENDPOINTS
@@ -20,7 +19,7 @@ from engagement_nb.sandbox.messages import (
 )
 from engagement_nb.sandbox.openapi import description
 from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
-from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.settings import Settings, switches, written
 from engagement_nb.sandbox.world import KINDS
 
 _MAX_IDS = 10_000
@@ -148,14 +147,12 @@ class Control:
         return as_html(text)
 
 
-def _changed(settings: Settings) -> dict[str, Any]:
+def _changed(settings: Settings) -> dict[str, str]:
     """Give the switches that differ from their defaults."""
-    default = Settings()
-    values = {one.name: getattr(settings, one.name) for one in fields(Settings)}
     return {
-        name: value
-        for name, value in values.items()
-        if name != "faults" and value != getattr(default, name) and not callable(value)
+        name: written(getattr(settings, name))
+        for name, switch in switches().items()
+        if switch.simple and getattr(settings, name) != switch.default
     }
 
 

@@ -79,7 +79,7 @@ class Engine:
             response[UNAVAILABLE] = unavailable
         given = np.ones((len(tweets), len(names)), dtype=bool)
         aged = [place for place, name in enumerate(names) if name in _AGED]
-        if body.start is None and aged:
+        if aged and (body.start is None or self.settings.aged_on_windows):
             since = now - IMPRESSIONS_MAX_AGE
             old = tweets.posted_ms < since.timestamp() * 1000
             given[:, aged] &= ~old[:, None]
@@ -97,8 +97,11 @@ class Engine:
                 response[UNSUPPORTED_VIDEO] = tweets.ids[old].astype(str).tolist()
         if errors:
             response["errors"] = errors
-        if body.start is not None and body.end is not None:
-            response |= {"start": wire_time(body.start), "end": wire_time(body.end)}
+        if body.start is not None and body.echoed_end is not None:
+            response |= {"start": wire_time(body.start), "end": wire_time(body.echoed_end)}
+        elif self.settings.totals_echo:
+            oldest = datetime.fromtimestamp(int(tweets.posted_ms.min()) // 3_600_000 * 3600, UTC)
+            response |= {"start": wire_time(oldest), "end": wire_time(now)}
         counts[~given] = 0
         ids = tweets.ids.astype(str).tolist()
         # A grouping with the name of one of the keys above replaces it.
@@ -133,7 +136,7 @@ class Engine:
                 + ", ".join(ids[others.account == author])
                 for author in np.unique(others.account)
             ]
-        raise RefusedError(int(self.settings.others), *texts)
+        raise RefusedError(self.settings.others, *texts)
 
     def _counts(self, body: Body, names: list[str], tweets: Tweets, now: datetime) -> I64:
         """Give the counts: shape (Tweets, names, hours); on totals, one hour stands for all."""
@@ -149,7 +152,7 @@ class Engine:
         edges = np.minimum(first + np.arange(hours + 1.0), present)
         counts = np.diff(self.counters.cumulative(tweets, edges, names), axis=2)
         unknown = int(PUBLIC_COUNTS_KNOWN_FROM.timestamp() / 3600.0 - first)
-        if body.endpoint.name == "historical" and unknown > 0:
+        if body.endpoint.takes_period and unknown > 0:
             public = [place for place, name in enumerate(names) if name in ZERO_BEFORE_KNOWN]
             counts[:, public, :unknown] = 0
         return counts

@@ -33,6 +33,8 @@ class Sandbox:
     ----------
     port
         Port on 127.0.0.1; 0 for any that is free.
+    preset
+        "documented", or "recorded" for what recorded responses show where they differ.
     **options
         Fields of `Settings`.
 
@@ -62,8 +64,8 @@ class Sandbox:
     3
     """
 
-    def __init__(self, port: int = 0, **options: Any) -> None:
-        self.settings = Settings(**options)
+    def __init__(self, port: int = 0, *, preset: str = "documented", **options: Any) -> None:
+        self.settings = Settings.of(preset, **options)
         self.service = Service(self.settings)
         self.world = self.service.world
         self.ids = self.world.pick

@@ -65,7 +65,7 @@ class SandboxSource(ApiSource):
             # Imported here for start-up time: runs on the API do not need the sandbox.
             from engagement_nb.sandbox import Sandbox, Settings
 
-            known = [field.name for field in fields(Settings)]
+            known = ["preset", *(field.name for field in fields(Settings))]
             if unknown := [name for name in options if name not in known]:
                 raise InputError(
                     f"The sandbox has no option {', '.join(unknown)}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -183,11 +183,11 @@ def test_unavailable_ids_are_listed_beside_the_data_of_the_others(
         assert response.status_code == 200
         assert set(response.json()["g"]) == set(good)
         assert response.json()["errors"] == ["4 Tweet ID(s) are unavailable"]
-        assert response.json()["unavailable_tweet_ids"] == ascending([*bad, "1"])
+        assert response.json()["unavailable_tweet_ids"] == by_text([*bad, "1"])
     silent = make_sandbox(clock=lambda: NOW, say_unavailable=False)
     response = post(silent, "totals", [*good, *bad], ["favorites"])
     assert "errors" not in response.json()
-    assert response.json()["unavailable_tweet_ids"] == ascending(bad)
+    assert response.json()["unavailable_tweet_ids"] == by_text(bad)
 
 
 def test_all_ids_unavailable_is_a_400(frozen: Sandbox) -> None:
@@ -204,9 +204,9 @@ def test_a_tweet_of_another_account_refuses_the_whole_request_of_user_tokens(
     ids = [*frozen.ids("own", 2), *others]
     for endpoint in ENDPOINTS:
         response = post(frozen, endpoint, ids, ["favorites"])
-        expected = {"errors": [f"Forbidden to access tweets: {', '.join(ascending(others))}"]}
+        expected = {"errors": [f"Forbidden to access tweets: {', '.join(by_text(others))}"]}
         assert (response.status_code, response.json()) == (403, expected)
-    recorded = make_sandbox(clock=lambda: NOW, others="200", others_texts="by author")
+    recorded = make_sandbox(clock=lambda: NOW, others=200, others_texts="by author")
     response = post(recorded, "28hr", ids, ["favorites"])
     assert response.status_code == 200
     assert set(response.json()) == {"errors"}
@@ -232,7 +232,7 @@ def test_impressions_and_engagements_older_than_90_days_are_left_out_and_listed(
     new, old = frozen.ids("own", 2), frozen.ids("over-90-days", 2)
     types = ["impressions", "engagements", "favorites"]
     response = post(frozen, "totals", [*old, *new], types).json()
-    assert response["unsupported_for_impressions_engagements_tweet_ids"] == ascending(old)
+    assert response["unsupported_for_impressions_engagements_tweet_ids"] == by_text(old)
     [text] = response["errors"]
     assert text.startswith("Impressions & engagements for tweets older than 90 days (")
     assert text.endswith(") are not supported")
@@ -257,31 +257,85 @@ def test_video_views_older_than_1800_days_read_zero_and_are_listed(make_sandbox:
     new = running.ids("video", 1)
     assert running.truth(old).of("video_views").min() > 0
     response = post(running, "totals", [*old, *new], ["video_views"]).json()
-    assert response["unsupported_for_video_views_tweet_ids"] == ascending(old)
+    assert response["unsupported_for_video_views_tweet_ids"] == by_text(old)
     assert [response["g"][i]["video_views"] for i in old] == ["0", "0"]
     assert int(response["g"][new[0]]["video_views"]) > 0
     for endpoint in ("28hr", "historical"):
         response = post(running, endpoint, old, ["video_views"]).json()
-        assert response["unsupported_for_video_views_tweet_ids"] == ascending(old)
+        assert response["unsupported_for_video_views_tweet_ids"] == by_text(old)
 
 
-def ascending(ids: list[str]) -> list[str]:
-    return sorted(ids, key=int)
+def by_text(ids: list[str]) -> list[str]:
+    """As the published examples list them: by their text."""
+    return sorted(ids)
 
 
-def test_ids_ascend_and_metrics_are_alphabetical_unless_the_switch_keeps_the_order(
+def test_ids_are_in_the_order_of_their_text_unless_the_switch_says_otherwise(
     frozen: Sandbox, make_sandbox: Make
 ) -> None:
-    ids, types = frozen.ids("own", 4), ["retweets", "impressions", "favorites"]
-    as_asked = make_sandbox(clock=lambda: NOW, order="as asked")
+    # Ids of before and after 2012-11 have 18 and 19 digits, so that text and number differ.
+    ids = [*frozen.ids("own", 4), *frozen.ids("before-2014-09", 4)]
+    types = ["retweets", "impressions", "favorites"]
+    as_asked, mixed = (make_sandbox(clock=lambda: NOW, order=o) for o in ("as asked", "mixed"))
+    assert sorted(ids) != sorted(ids, key=int)
     for endpoint in ENDPOINTS:
-        found = post(frozen, endpoint, ids, types).json()["g"]
-        assert list(found) == ascending(ids) != ids
-        assert list(found[ids[0]]) == sorted(types)
-        plain = post(as_asked, endpoint, ids, types).json()["g"]
+        found = post(frozen, endpoint, ids, ["favorites"]).json()["g"]
+        assert list(found) == sorted(ids) != ids
+        plain = post(as_asked, endpoint, ids, ["favorites"]).json()["g"]
         assert list(plain) == ids
-        assert list(plain[ids[0]]) == types
-        assert plain == found
+        shuffled = post(mixed, endpoint, ids, ["favorites"]).json()["g"]
+        assert list(shuffled) not in (ids, sorted(ids), sorted(ids, key=int))
+        assert plain == found == shuffled
+        new = ids[:1]
+        assert list(post(frozen, endpoint, new, types).json()["g"][new[0]]) == sorted(types)
+        for other in (as_asked, mixed):
+            assert list(post(other, endpoint, new, types).json()["g"][new[0]]) == types
+
+
+def test_28hr_has_the_enclosing_hours_or_the_last_28(make_sandbox: Make) -> None:
+    hours = ("engagement.type", "engagement.day", "engagement.hour")
+    on_the_hour = NOW.replace(minute=0, second=0, microsecond=0)
+    for now, switch, expected in (
+        (NOW, 29, 29), (NOW, 28, 28), (on_the_hour, 29, 28), (on_the_hour, 28, 28),
+    ):  # fmt: skip
+        running = make_sandbox(now=now, recent_hours=switch)
+        told = post(running, "28hr", running.ids("own", 1), ["favorites"], *hours).json()
+        assert sum(map(len, told["g"]["favorites"].values())) == expected
+        start, end = (datetime.fromisoformat(told[name]) for name in ("start", "end"))
+        assert end - start == timedelta(hours=expected)
+
+
+def test_the_echoed_end_is_rounded_or_as_asked(make_sandbox: Make) -> None:
+    by_hour = ("engagement.type", "engagement.day", "engagement.hour")
+    now = NOW.replace(hour=21, minute=40, second=12)
+    sandboxes = {
+        switch: make_sandbox(now=now, echoed_end=switch) for switch in ("rounded", "as asked")
+    }
+    for switch, start, end, dated in (
+        ("rounded", f"{now - timedelta(days=28):%Y-%m-%dT21:00:00Z}", "T22:00:00Z", "T07:00:00Z"),
+        ("as asked", f"{now - timedelta(days=28):%Y-%m-%dT22:00:00Z}", "T21:40:00Z", "T06:30:15Z"),
+    ):
+        running = sandboxes[switch]
+        ids = running.ids("own", 1)
+        told = post(running, "historical", ids, ["favorites"], *by_hour).json()
+        assert (told["start"], told["end"]) == (start, f"{now:%Y-%m-%d}{end}")
+        assert list(told["g"]["favorites"][f"{now:%Y-%m-%d}"])[-1] == "21"
+        period = {"start": "2026-11-10T05:10:00Z", "end": "2026-11-11T06:30:15Z"}
+        told = post(running, "historical", ids, ["favorites"], *by_hour, **period).json()
+        assert (told["start"], told["end"]) == ("2026-11-10T05:00:00Z", f"2026-11-11{dated}")
+
+
+def test_the_90_days_can_hold_for_windows_too(make_sandbox: Make) -> None:
+    types = ["impressions", "engagements", "favorites"]
+    listed = "unsupported_for_impressions_engagements_tweet_ids"
+    for switch in (False, True):
+        running = make_sandbox(now=NOW, aged_on_windows=switch)
+        new, old = running.ids("own", 2), running.ids("over-90-days", 2)
+        for endpoint in ("28hr", "historical"):
+            told = post(running, endpoint, [*old, *new], types).json()
+            assert set(told["g"][new[0]]) == set(types)
+            assert set(told["g"][old[0]]) == ({"favorites"} if switch else set(types))
+            assert told.get(listed) == (sorted(old) if switch else None)
 
 
 def _numbers(ids: list[str]) -> Any:
@@ -394,5 +448,11 @@ def test_counts_are_strings_unless_the_switch_mixes_in_numbers(
     assert {i: {k: str(v) for k, v in row.items()} for i, row in both.items()} == strings
 
 
-def test_totals_echo_no_window(frozen: Sandbox) -> None:
-    assert set(post(frozen, "totals", frozen.ids("own", 1), ["favorites"]).json()) == {"g"}
+def test_totals_echo_no_window_unless_the_switch_says_so(
+    frozen: Sandbox, make_sandbox: Make
+) -> None:
+    ids = frozen.ids("own", 3)
+    assert set(post(frozen, "totals", ids, ["favorites"]).json()) == {"g"}
+    told = post(make_sandbox(now=NOW, totals_echo=True), "totals", ids, ["favorites"]).json()
+    assert told["end"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
+    assert told["start"] < min(told["end"], f"{NOW:%Y-%m-%d}") < f"{NOW:%Y-%m-%dZ}"

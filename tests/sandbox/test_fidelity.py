@@ -1,50 +1,74 @@
-"""The page on how close the sandbox is to the API says what is there."""
+"""The pages on the sandbox say what is there, and each claim says how it is known."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from dataclasses import fields
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engagement_nb.sandbox import Settings
+from docs.sandbox_tables import CLAIMS, DOCS, TABLES, page
+from engagement_nb.sandbox import Sandbox, Settings
+from engagement_nb.sandbox.settings import recorded, switches
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "sandbox-fidelity.md").read_text("utf-8")
-ROWS = [
-    [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.splitlines()
-    if line.startswith("| ") and "`test_" in line
-]
 SETTINGS = {one.name for one in fields(Settings)}
-
-
+CLAIM = tomllib.loads(CLAIMS.read_text("utf-8"))["claim"]
+FACTS = [one["fact"] for one in CLAIM]
 CODE = {
     name: text
     for room in ("sandbox", "sources")
-    for path in (ROOT / "tests" / room).glob("test_*.py")
+    for path in (DOCS.parent / "tests" / room).glob("test_*.py")
     for text in re.split(r"\n\n\n", path.read_text("utf-8"))
     for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)
 }
 """The code of each test."""
 
 
-def test_every_test_that_the_page_names_exists() -> None:
-    assert set(re.findall(r"`(test_\w+)`", PAGE)) <= set(CODE)
-    assert all(re.fullmatch(r"(`test_\w+`(, |$))+", row[3]) for row in ROWS)
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tables_of_the_pages_come_from_the_declarations(name: str) -> None:
+    """If this fails: python -m docs.sandbox_tables."""
+    assert (DOCS / name).read_text("utf-8") == page(name)
 
 
-def test_the_page_names_every_switch_and_no_other() -> None:
-    named = {name for row in ROWS for name in re.findall(r"`(\w+)`", row[2])}
-    assert named <= SETTINGS
+@pytest.mark.parametrize("claim", CLAIM, ids=FACTS)
+def test_a_claim_says_how_it_is_known_and_its_tests_use_its_switches(claim: dict[str, Any]) -> None:
+    assert claim["known"] in ("documented", "recorded", "assumed")
+    assert re.fullmatch(r"20\d\d(-\d\d){0,2}", claim["date"])
+    assert claim["source"]
+    assert set(claim["tests"]) <= set(CODE)
+    named = claim.get("switches", [])
+    assert set(named) | set(claim.get("recorded", {})) <= SETTINGS
+    code = "".join(CODE[name] for name in claim["tests"])
+    assert [name for name in named if not re.search(rf"\b{name}\b", code)] == []
+
+
+def test_the_claims_name_every_switch() -> None:
+    named = {name for one in CLAIM for name in one.get("switches", [])}
     assert SETTINGS - named == {"clock", "auth_clock", "monotonic"}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
-def test_the_tests_of_a_row_use_each_of_its_switches(row: list[str]) -> None:
-    code = "".join(CODE[name] for name in re.findall(r"`(test_\w+)`", row[3]))
-    unused = [
-        name for name in re.findall(r"`(\w+)`", row[2]) if not re.search(rf"\b{name}\b", code)
-    ]
-    assert not unused
+def test_the_preset_documented_is_the_default_and_recorded_differs_as_claimed() -> None:
+    assert Settings.of() == Settings()
+    ours, theirs = Settings.of("documented"), Settings.of("recorded")
+    differing = {n: getattr(theirs, n) for n in SETTINGS if getattr(ours, n) != getattr(theirs, n)}
+    assert differing == recorded() != {}
+    assert Settings.of("recorded", order="mixed", others=403).others == 403
+    with pytest.raises(ValueError, match="preset must be one of documented, recorded"):
+        Sandbox(preset="remembered")
+
+
+@pytest.mark.parametrize("name", sorted(name for name, one in switches().items() if one.simple))
+def test_every_switch_reads_its_own_default_and_refuses_nonsense_in_one_sentence(
+    name: str,
+) -> None:
+    from engagement_nb.sandbox.settings import written
+
+    one = switches()[name]
+    assert one.read(written(one.default)) == one.default
+    with pytest.raises(ValueError, match=rf"^{name} must be [^\n]+, not 'nonsense'\.$"):
+        one.read("nonsense")
+    with pytest.raises(ValueError, match=rf"^{name} must be "):
+        Settings(**{name: object()})
+    assert one.description.endswith(".")

@@ -71,7 +71,7 @@ def ask(sandbox: Sandbox, signed_url: str, host: str = "", **more: str) -> reque
         ({"oauth_nonce": "n" * 1000}, 200),
     ],
 )
-def test_a_stranger_s_header_is_accepted(
+def test_a_header_of_a_stranger_is_accepted(
     sandbox: Sandbox, more: dict[str, str], status: int
 ) -> None:
     assert ask(sandbox, sandbox.url + TOTALS, **more).status_code == status

@@ -255,9 +255,11 @@ def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> Non
     "arguments",
     [
         ["--tweets", "0"], ["--fault", "503"], ["--fault", "503=x"], ["--fault", "503=7"],
-        ["--now", "soon"], ["--rate", "likes=2"], ["--limit", "-4"], ["--window-seconds", "0"],
-        ["--bare-numbers", "3"], ["--latency", "-1"], ["--accounts", "0"],
-        ["--now", "0001-01-01"], ["--now", "9999-12-31"],
+        ["--now", "soon"], ["--limit", "-4"], ["--accounts", "0"], ["--now", "0001-01-01"],
+        ["--now", "9999-12-31"], ["--public-url", "x"], ["--set", "rates=likes=2"],
+        ["--set", "window_seconds=0"], ["--set", "bare_numbers=3"], ["--set", "latency=-1"],
+        ["--set", "window=rolling"], ["--set", "order"], ["--set", "seed=1"],
+        ["--set", "likes=1"], ["--set", "order=mixed", "--set", "order=mixed"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -271,13 +273,41 @@ def test_an_option_that_cannot_be_used_is_named_in_one_sentence(arguments: list[
     ("arguments", "named"),
     [
         (["--script", "boom"], "boom"), (["--fault-at", "/x=boom"], "boom"),
-        (["--window", "rolling"], "--window"), (["--port", "99999"], "--port"),
+        (["--preset", "remembered"], "--preset"), (["--port", "99999"], "--port"),
     ],
 )  # fmt: skip
 def test_unknown_choices_are_wrong_use(arguments: list[str], named: str) -> None:
     code, _, talk = run("serve", *arguments)
     assert code == 2
     assert named in talk
+
+
+def test_the_switches_are_listed_with_both_presets() -> None:
+    code, out, _ = run("switches")
+    assert code == 0
+    assert 'hour_without_day = by day; "recorded": hour of day' in out
+    assert "order = by text\n" in out
+    assert "port" not in out
+
+
+def test_serve_takes_a_preset_and_switches() -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes", "--preset", "recorded",
+         "--set", "gzip=optional", "--set", "others=403", "--public-url", "https://one.example",
+         "--public-url", "https://two.example"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("SANDBOX ready"):
+            break
+    url = line.split()[3]
+    for host in ("one.example", "two.example:443"):
+        text = requests.get(url, headers={"Host": host}).text
+    process.communicate()
+    for needed in ("gzip = optional", "limit_headers = full", "bare_numbers = 0.02"):
+        assert needed in text
+    assert "others = " not in text
 
 
 def test_the_sandbox_imports_nothing_of_the_client() -> None:

@@ -1,0 +1,61 @@
+"""Write the tables of the sandbox's pages from its declarations: ``python -m docs.sandbox_tables``.
+
+`tests/sandbox/test_fidelity.py` holds the pages to them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from engagement_nb.sandbox.settings import recorded, switches, written
+
+DOCS = Path(__file__).parent
+CLAIMS = DOCS.parent / "engagement_nb" / "sandbox" / "claims.toml"
+MARK = "<!-- from the declaration: python -m docs.sandbox_tables -->"
+END = "<!-- end -->"
+
+
+def claims_table() -> str:
+    """Each claim about the API, by part, with how it is known."""
+    lines: list[str] = []
+    part = ""
+    for claim in tomllib.loads(CLAIMS.read_text("utf-8"))["claim"]:
+        if claim["part"] != part:
+            part = claim["part"]
+            lines += ["", f"## {part}", ""]
+            lines += [
+                "| fact | how it is known | sandbox | switch | test |",
+                "|---|---|---|---|---|",
+            ]
+        known = f"**{claim['known']}**: {claim['source']} ({claim['date']})"
+        names = ", ".join(f"`{name}`" for name in claim.get("switches", ())) or "—"
+        tests = ", ".join(f"`{name}`" for name in claim["tests"])
+        lines.append(f"| {claim['fact']} | {known} | {claim['sandbox']} | {names} | {tests} |")
+    return "\n".join(lines).strip()
+
+
+def switches_table() -> str:
+    """Each switch, with its values and what the presets set."""
+    lines = ["| switch | documented | recorded | values | |", "|---|---|---|---|---|"]
+    for name, one in switches().items():
+        if one.simple:
+            default = written(one.default)
+            also = written(recorded()[name]) if name in recorded() else default
+            cells = (f"`{name}`", default, f"**{also}**" if also != default else also)
+            lines.append(f"| {' | '.join(cells)} | {one.values} | {one.description} |")
+    return "\n".join(lines)
+
+
+TABLES = {"sandbox-fidelity.md": claims_table, "sandbox.md": switches_table}
+
+
+def page(name: str) -> str:
+    """A page with its table as it should be."""
+    before, _, rest = (DOCS / name).read_text("utf-8").partition(MARK)
+    return f"{before}{MARK}\n\n{TABLES[name]()}\n\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    for name in TABLES:
+        (DOCS / name).write_text(page(name), "utf-8")
