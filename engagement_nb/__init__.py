@@ -31,6 +31,7 @@ from engagement_nb.errors import (
     RateLimitedError,
     ReportError,
     ServerTroubleError,
+    SpendingError,
     UnauthenticatedError,
     UnavailableTweetsError,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "SandboxSource",
     "ServerTroubleError",
     "Source",
+    "SpendingError",
     "UnauthenticatedError",
     "UnavailableTweetsError",
     "Usage",

@@ -13,6 +13,7 @@
     │   ├── UnavailableTweetsError  all Tweets deleted, protected or never posted
     │   ├── BadRequestError         the request itself is refused
     │   ├── RateLimitedError        429
+    │   ├── SpendingError           no credits, or a limit of spending or monthly reads
     │   └── ServerTroubleError      500, 502, 503, or an unreadable response
     ├── ConnectionTroubleError  no response at all
     ├── DatasetError            a dataset that cannot be opened or written
@@ -121,6 +122,10 @@ class BadRequestError(ApiError):
 
 class RateLimitedError(ApiError):
     """429: the quota of the minute (or second) is spent."""
+
+
+class SpendingError(ApiError):
+    """No credits are left, or a limit of spending or of monthly reads is reached."""
 
 
 class ServerTroubleError(ApiError):

@@ -16,7 +16,7 @@ Client Comparison ConnectionTroubleError Contract CredentialsError Dataset Datas
 DatasetSource Days ENDPOINTS EngagementError ExportSource ForbiddenMetricsError ForbiddenTweetsError
 Gap HandlesWarning IdList InputError Ledger METRICS
 Metrics NoAccessError Pacer Plan RateLimitedError Report
-ReportError Request Sandbox SandboxSource ServerTroubleError Source
+ReportError Request Sandbox SandboxSource ServerTroubleError Source SpendingError
 UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger
 explore_days explore_gap label login make_batch make_plan make_report number
 open_room read_export read_ids summarize_usage tweet_time

@@ -41,6 +41,10 @@ class Reason(StrEnum):
         "posted later",
         "The period ends before this Tweet was posted: choose a later one.",
     )
+    OLDER_THAN_30_DAYS = (
+        "older than 30 days",
+        "X API v2 gives private figures for 30 days: keep daily snapshots.",
+    )
     OLDER_THAN_90_DAYS = (
         "older than 90 days",
         "Totals knows impressions and engagements for 90 days; ask historical, or keep snapshots.",
@@ -56,6 +60,10 @@ class Reason(StrEnum):
     BEFORE_2015_09_15 = (
         "before 2015-09-15",
         "Likes, replies and reposts of that time are unknown; the API's 0 is not a count.",
+    )
+    NO_LINK = (
+        "no link",
+        "X API v2 gives no URL clicks for a Post without a link.",
     )
     METRIC_NOT_OFFERED = ("metric not offered", "Ask an endpoint that offers this metric.")
     NEEDS_OWNER = (

@@ -1,0 +1,275 @@
+"""The facts of X API v2 for the figures that the Engagement API has, all in this file.
+
+From the vendor's documents and their repository (snapshot of 2026-08-22, OpenAPI 2.167), and from
+responses that public clients recorded to 2026-10. The client and the sandbox share these facts
+and nothing else. Names of metrics are those of the Engagement API where it has them.
+
+The documents say *Post* since 2026-08-07; the live API still takes and gives the words of *Tweet*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from engagement_nb.apis.contract import (
+    Api,
+    Bucket,
+    Endpoint,
+    Metric,
+    QuotaHeaders,
+    Refusal,
+    Rule,
+)
+from engagement_nb.apis.engagement import METRICS as ENGAGEMENT_METRICS
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.errors import (
+    BadRequestError,
+    NoAccessError,
+    RateLimitedError,
+    ServerTroubleError,
+    SpendingError,
+    UnauthenticatedError,
+)
+
+LIVE_URL = "https://api.x.com"
+PATH_LOOKUP = "/2/tweets"
+PATH_TIMELINE = "/2/users/{}/tweets"
+PATH_ME = "/2/users/me"
+PATH_ANALYTICS = "/2/tweets/analytics"
+PATH_USAGE = "/2/usage/tweets"
+PATH_CREDITS = "/2/usage/credits"
+AUTHORIZE_URL = "https://x.com/i/oauth2/authorize"
+PATH_AUTHORIZE = "/i/oauth2/authorize"
+PATH_TOKEN = "/2/oauth2/token"  # noqa: S105
+PATH_REVOKE = "/2/oauth2/revoke"
+SCOPES = ("tweet.read", "users.read", "offline.access")
+"""The last one gives a refresh token."""
+CODE_SECONDS = 30
+ACCESS_TOKEN_LIFE = timedelta(hours=2)
+
+MAX_LOOKUP = 100
+MAX_PAGE = 100
+MIN_PAGE = 5
+TIMELINE_POSTS = 3200
+"""The newest Posts that a timeline gives; 800 without replies."""
+PRIVATE_FOR = timedelta(days=30)
+"""Private fields exist for Posts made in the last 30 days."""
+
+LOOKUP_FIELDS = {
+    "public_metrics": {
+        "impression_count": "impressions",
+        "like_count": "favorites",
+        "retweet_count": "retweets",
+        "repost_count": "retweets",
+        "reply_count": "replies",
+        "quote_count": "quote_tweets",
+        "bookmark_count": "bookmarks",
+    },
+    "non_public_metrics": {
+        "engagements": "engagements",
+        "url_link_clicks": "url_clicks",
+        "user_profile_clicks": "user_profile_clicks",
+    },
+}
+"""Our name of each member of a Post's metrics. Impressions are the public ones for every Post,
+because the private ones exist for 30 days only. ``repost_count`` is the word of 2.167."""
+PRIVATE = frozenset(LOOKUP_FIELDS["non_public_metrics"].values())
+
+ANALYTICS_FIELDS = {
+    "impressions": "impressions",
+    "engagements": "engagements",
+    "likes": "favorites",
+    "retweets": "retweets",
+    "replies": "replies",
+    "quote_tweets": "quote_tweets",
+    "media_views": "media_views",
+    "url_clicks": "url_clicks",
+    "hashtag_clicks": "hashtag_clicks",
+    "detail_expands": "detail_expands",
+    "permalink_clicks": "permalink_clicks",
+    "app_install_attempts": "app_install_attempts",
+    "app_opens": "app_opens",
+    "email_tweet": "email_tweet",
+    "follows": "user_follows",
+    "user_profile_clicks": "user_profile_clicks",
+    "bookmarks": "bookmarks",
+    "shares": "shares",
+}
+"""Our name of each metric of ``tweets/analytics`` (2.167)."""
+OLD_ANALYTICS_FIELDS = {
+    "link_clicks": "url_clicks",
+    "media_engagements": "media_engagements",
+    "profile_visits": "user_profile_clicks",
+}
+"""Names of 2.166 that count where the present name is missing."""
+
+METRICS = {
+    name: ENGAGEMENT_METRICS.get(name, Metric(name, "not said"))
+    for name in dict.fromkeys([*ANALYTICS_FIELDS.values()])
+}
+
+_HEADERS = QuotaHeaders("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
+WINDOW = timedelta(minutes=15)
+APP = Bucket("v2", "app", "app", WINDOW, _HEADERS, by_endpoint=True)
+USER = Bucket("v2", "user", "user", WINDOW, _HEADERS, by_endpoint=True)
+"""Each endpoint has a quota for the app and one for each user. The headers tell the one that the
+request counts in, and can differ from the published table."""
+LIMITS = {
+    PATH_LOOKUP: (3500, 5000),
+    PATH_TIMELINE: (10_000, 900),
+    PATH_ANALYTICS: (300, 300),
+    PATH_USAGE: (50, None),
+}
+"""Published requests per window: for the app with a bearer token, and for a user."""
+
+TOTALS = Endpoint(
+    "totals",
+    PATH_LOOKUP,
+    max_ids=MAX_LOOKUP,
+    span="life",
+    metrics=tuple(
+        name
+        for name in METRICS
+        if any(name in members.values() for members in LOOKUP_FIELDS.values())
+    ),
+    public=frozenset(LOOKUP_FIELDS["public_metrics"].values()),
+    rules=(
+        Rule(Reason.OLDER_THAN_30_DAYS, PRIVATE, PRIVATE_FOR),
+        Rule(Reason.NEEDS_OWNER, PRIVATE),
+        Rule(Reason.NO_LINK, frozenset({"url_clicks"})),
+    ),
+    buckets=("user", "app"),
+)
+"""Post lookup with private fields. It has no detail expands, hashtag clicks, permalink clicks and
+follows."""
+HISTORICAL = Endpoint(
+    "historical",
+    PATH_ANALYTICS,
+    max_ids=100,
+    span="period",
+    metrics=tuple(METRICS),
+    steps=("day", "hour"),
+    # Not published. Shorter periods only cost more requests, which have no price.
+    length=timedelta(days=28),
+    buckets=("user",),
+)
+"""Post analytics, for Enterprise contracts. How far back it reaches is not published."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What a read costs, in US dollars.
+
+    Parameters
+    ----------
+    post
+        Each Post returned, if it is not an owned read.
+    owned
+        Each Post of the timeline of the user who owns the app.
+    cap
+        Posts per month that can be read.
+    read_on
+        When the vendor's page was read.
+    source
+        That page.
+    """
+
+    post: float = 0.005
+    owned: float = 0.001
+    cap: int = 3_000_000
+    read_on: date = date(2026, 11, 1)
+    source: str = "docs.x.com, X API pricing"
+
+
+PRICES = Prices()
+"""Pay-per-use. The same Post is billed once per UTC day (a "soft guarantee"). A lookup by id of
+one's own Post costs the full price."""
+
+_AUTH = (401, 403)
+_REFUSALS = (
+    Refusal(
+        "monthly cap", r"usage-?cap", (429,), SpendingError,
+        "The app has read as many Posts as it may this month.",
+        "Wait for the next month, or raise the cap in the console. Waiting 15 minutes does not"
+        " help.",
+    ),
+    Refusal(
+        "rate limit", "", (429,), RateLimitedError,
+        "The quota of these 15 minutes is spent.",
+        "Wait for the next window; if this comes often, something else spends the same quota.",
+    ),
+    Refusal(
+        "no credits", "", (402,), SpendingError,
+        "The app's credits are spent.",
+        "Buy credits in the console, or choose fewer Posts.",
+    ),
+    Refusal(
+        "spend cap", r"spend-?cap", (403,), SpendingError,
+        "The spending limit of the account is reached.",
+        "Raise the limit in the console, or wait for the next billing period.",
+    ),
+    Refusal(
+        "tier", r"client-not-enrolled|client-forbidden|appropriate level of api access", (403,),
+        NoAccessError,
+        "The app's plan does not include this endpoint.",
+        "Post analytics is sold with Enterprise contracts. Ask totals for figures since posting,"
+        " or keep daily snapshots. If the app has a contract, check that it is in a project.",
+    ),
+    Refusal(
+        "wrong kind of token", r"unsupported-authentication", (403,), UnauthenticatedError,
+        "This endpoint needs a user's tokens, not a bearer token.",
+        "Sign in as the owner of the Posts: engagement-nb auth login --v2.",
+    ),
+    Refusal(
+        "app permissions", r"oauth1-permissions", (403,), NoAccessError,
+        "The app lacks the permission for this endpoint with OAuth 1.0a.",
+        "Set the app's permissions to read in the console, then sign in again.",
+    ),
+    Refusal(
+        "not authenticated", "", (401,), UnauthenticatedError,
+        "The API does not accept this token: it is wrong, expired or revoked.",
+        "Sign in again: engagement-nb auth login --v2.",
+    ),
+    Refusal(
+        "no access", "", (403,), NoAccessError,
+        "The API forbids this request.",
+        "See the API's own words, and check the app's plan and permissions in the console.",
+    ),
+    Refusal(
+        "not found", "", (404,), BadRequestError,
+        "There is no such address at the API's host.",
+        "Check ENGAGEMENT_V2_URL: it is scheme and host only.",
+    ),
+    Refusal(
+        "bad request", "", tuple(range(400, 500)), BadRequestError,
+        "The API does not accept this request.",
+        "See the API's own words.",
+    ),
+    Refusal(
+        "redirect", "", tuple(range(300, 400)), BadRequestError,
+        "The API's host responded with a redirect, and signed requests are not sent elsewhere.",
+        "Check ENGAGEMENT_V2_URL and any proxy between here and the API.",
+    ),
+    Refusal(
+        "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
+        "The API is in trouble.",
+        "Try again later; the package also retries automatically.",
+    ),
+    Refusal(
+        "unreadable", "", (), ServerTroubleError,
+        "The API's response cannot be read.",
+        "Try again later; if it fails again, a proxy may stand between here and the API.",
+    ),
+)  # fmt: skip
+
+V2 = Api(
+    name="v2",
+    title="X API v2",
+    endpoints={endpoint.name: endpoint for endpoint in (TOTALS, HISTORICAL)},
+    metrics=METRICS,
+    buckets=(USER, APP),
+    refusals=_REFUSALS,
+)
+"""X API v2."""
+ENV_V2_URL = "ENGAGEMENT_V2_URL"
