@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,23 +22,16 @@ from tqdm import tqdm
 from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
-from engagement_nb.report.fetch import RunState, dataset_name, fetch_all
+from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
+from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint
 from engagement_nb.report.look import PLAIN, Look
-from engagement_nb.report.make import dates_for
-from engagement_nb.report.manifest import Row, read_manifest, slug
+from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
-from engagement_nb.report.render import (
-    DONE,
-    FAILED,
-    Job,
-    fingerprint,
-    read_record,
-    render,
-    write_record,
-)
+from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
 from engagement_nb.report.scratch import sweep
+from engagement_nb.report.slug import slug
 from engagement_nb.store import Store
 
 INDEX, SUMMARY = "index.html", "summary.json"
@@ -58,7 +51,7 @@ class Batch:
     folder
         Its folder.
     records
-        One per report, in the manifest's order: see `engagement_nb.report.render`.
+        One per report, in the manifest's order: see `engagement_nb.report.publish`.
     resumed
         Names of reports that were finished before.
     seconds
@@ -160,44 +153,52 @@ def make_batch(
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
-    rows = read_manifest(manifest, notebooks)
+    questions = read_manifest(manifest, notebooks)
     store, now = Store(out), now or started
     state = RunState.open(store, now, resume=only_failed)
-    folders = {row.name: f"{_root(store)}/{REPORTS}/{row.folder}" for row in rows}
-    before = {row.name: read_record(Store(folders[row.name])) for row in rows}
-    chosen = [row for row in rows if not only_failed or before[row.name].get("status") != DONE]
-    names = {row.name for row in chosen}
-    unfetched = fetch_all(rows, names, store, state, now, progress)
+    root = absolute(store.where).rstrip("/")
+    folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in questions}
+    before = {name: read_record(Store(folder)) for name, folder in folders.items()}
+    chosen = [
+        each for each in questions if not only_failed or before[each.name].get("status") != DONE
+    ]
+    names = {each.name for each in chosen}
+    unfetched = fetch_all(questions, names, store, state, now, engine=engine)
     fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
     jobs, records = [], {}
-    for row in chosen:
-        if row.broken or row.name in unfetched:
-            error = row.broken or f"Nothing could be fetched. {unfetched[row.name]}"
-            records[row.name] = _failed(row, folders[row.name], error)
+    for question in chosen:
+        job = Job(
+            name=question.name,
+            folder=folders[question.name],
+            steps=(),
+            title=question.title or question.name,
+            engine=engine,
+            pdf=pdf,
+            look=look,
+        )
+        if question.broken or question.name in unfetched:
+            error = question.broken or f"Nothing could be fetched. {unfetched[question.name]}"
+            records[question.name] = _failed(job, error)
             continue
-        source, fetched = row.source, {}
-        if row.fetch is not None:
-            fetched = state.fetched[dataset_name(row.fetch)]
-            source = f"{_root(store)}/{dataset_name(row.fetch)}"
+        source, fetched = question.source, {}
+        if question.fetch is not None:
+            name = dataset_name(question)
+            fetched = {**state.fetched[name], "ids": ids_of(store, name)}
+            source = f"{root}/{name}"
+        ids = [question.ids.ids, len(question.ids.problems)] if question.ids else []
         jobs.append(
-            Job(
-                row=row,
-                folder=folders[row.name],
-                source=source,
-                fingerprint=fingerprint_once(source),
-                parameters={**row.parameters, **dates_for(row.notebook, fetched)},
-                notes=tuple(fetched.get("notes", ())),
-                engine=engine,
-                cell_timeout=cell_timeout,
-                pdf=pdf,
-                look=look,
+            replace(
+                job,
+                steps=(exploring(question, source, cell_timeout),),
+                fetched=fetched,
+                depends_on=[fingerprint_once(source), digest(ids)],
             )
         )
     with open_pool(workers, scheduler, len(jobs)) as pool:
         records |= _render_all(jobs, pool, progress, failed=len(records))
     batch = Batch(
         folder=str(out),
-        records=[records.get(row.name) or before[row.name] for row in rows],
+        records=[records.get(each.name) or before[each.name] for each in questions],
         resumed=[name for name, record in records.items() if record.get("resumed")],
         seconds=(datetime.now(UTC) - started).total_seconds(),
         fetched=state.fetched,
@@ -210,11 +211,6 @@ def make_batch(
     state.ended = True
     state.keep(store)
     return batch
-
-
-def _root(store: Store) -> str:
-    """The address of a store, independent of the working directory."""
-    return (store.where if "://" in store.where else str(Path(store.where).absolute())).rstrip("/")
 
 
 @contextmanager
@@ -283,7 +279,7 @@ def _render_all(
 ) -> dict[str, dict[str, Any]]:
     """The record of each job, by name. A job whose worker broke is one failed report."""
     records: dict[str, dict[str, Any]] = {}
-    futures: dict[Future[dict[str, Any]], Job] = {pool.submit(render, job): job for job in jobs}
+    futures: dict[Future[dict[str, Any]], Job] = {pool.submit(_record_of, job): job for job in jobs}
     on_terminal = sys.stderr is not None and sys.stderr.isatty()
     with tqdm(
         total=len(jobs),
@@ -301,8 +297,8 @@ def _render_all(
             try:
                 record = future.result()
             except Exception as error:
-                record = _failed(job.row, job.folder, _worker_error(error))
-            records[job.row.name] = record
+                record = _failed(job, _worker_error(error))
+            records[job.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
@@ -329,7 +325,12 @@ def _worker_error(error: Exception) -> str:
     return f"Its worker was lost or broke: {type(error).__name__}: {error}".removesuffix(": ")
 
 
-def _failed(row: Row, folder: str, error: str) -> dict[str, Any]:
+def _record_of(job: Job) -> dict[str, Any]:
+    """Make a report, here or on another machine, and return its record."""
+    return make(job).record
+
+
+def _failed(job: Job, error: str) -> dict[str, Any]:
     """Write the record of a report that could not be started."""
-    store = Store(folder)
-    return write_record(store, row, read_record(store), status=FAILED, error=error)
+    store = Store(job.folder)
+    return write_record(store, job, read_record(store), status=FAILED, error=error)

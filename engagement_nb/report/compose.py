@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from importlib.metadata import version as _look_up
 from typing import Any
 
-import nbformat
-
 from engagement_nb.apis.names import label
 from engagement_nb.gap.share import Share
-from engagement_nb.metrics import handed_over
 from engagement_nb.problems import SCOPES
-from engagement_nb.report.look import PLAIN, Look
+from engagement_nb.report.job import Job
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
+from engagement_nb.report.run import Run
+from engagement_nb.report.since import Since
 from engagement_nb.words import counted, listed, number
 
 version = cache(_look_up)
@@ -35,50 +33,32 @@ _FROM = {
 _PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
 
-def compose(
-    notebook: nbformat.NotebookNode,
-    *,
-    title: str = "",
-    look: Look = PLAIN,
-    parameters: Mapping[str, Any],
-    fetched: Mapping[str, Any] | None = None,
-    failure: str = "",
-) -> Page:
-    """Write the parts of a page around an executed notebook.
+def compose(job: Job, done: Run, since: Since | None = None) -> Page:
+    """Write the parts of a page around the executed notebook of a report.
 
     Parameters
     ----------
-    notebook
-        The executed notebook with its outputs.
-    title
-        Replaces the notebook's own.
-    look
-        Options of the page.
-    parameters
-        What was passed to the notebook.
-    fetched
-        Facts of the fetch (`Metrics.facts`) if another notebook fetched the figures.
-    failure
-        Why the notebook stopped; empty if it did not.
+    job
+        The report.
+    done
+        Its executed notebooks.
+    since
+        What changed since the last run.
     """
-    handed = handed_over(notebook)
-    gap: Mapping[str, Any] = handed.get("gap") or handed.get("days") or {}
-    read, fetched = handed.get("metrics", {}), fetched or {}
-    notes = dict.fromkeys([*read.get("notes", ()), *fetched.get("notes", ())])
-    facts = {**read, **fetched, "notes": list(notes)}
+    notebook, gap, facts = done.last.notebook, done.answer, done.facts
     by_tweet = "problems" in facts and facts.get("unit") != "day"
     return Page(
-        title=title or title_of(notebook) or "Report",
-        subtitle=look.subtitle or _subtitle(gap, facts),
-        look=look,
+        title=job.title or title_of(notebook) or "Report",
+        subtitle=job.look.subtitle or _subtitle(gap, facts),
+        look=job.look,
         glossary="gap" if "hidden" in gap else "days" if gap else "",
-        sandbox="sandbox" in (facts.get("source"), parameters.get("source"))
-        or bool(gap.get("sandbox")),
+        sandbox=facts.get("source") == "sandbox" or bool(gap.get("sandbox")),
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
+        since=since,
         problems=_problems(facts) if by_tweet else None,
-        made=_made(facts, parameters, notebook),
-        failure=failure,
+        made=_made(job, done),
+        failure=str(done.error or ""),
         footer=f"Made by engagement-nb {version('engagement-nb')}. This file contains everything"
         " it shows and makes no network requests.",
     )
@@ -144,33 +124,31 @@ def _problems(facts: Mapping[str, Any]) -> list[Missing]:
     ]
 
 
-def _made(
-    facts: Mapping[str, Any], parameters: Mapping[str, Any], notebook: nbformat.NotebookNode
-) -> list[tuple[str, str]]:
-    source = str(facts.get("source", parameters.get("source", "")))
+def _made(job: Job, done: Run) -> list[tuple[str, str]]:
+    """How the report was made: label and text."""
+    facts, fetched = done.facts, done.fetched
+    source = str(facts.get("source", ""))
     endpoint = "" if facts.get("endpoint") == "export" else str(facts.get("endpoint", ""))
     by = f", by {facts['by']}" if endpoint and facts.get("by") else ""
-    named = {key: value for key, value in parameters.items() if value not in ("", None)}
+    chosen = {key: value for key, value in done.parameters.items() if value not in ("", None)}
     packages = [*(f"{name} {version(name)}" for name in _PACKAGES)]
+    shared = f" (for {counted(fetched['shared'], 'report')})" if fetched.get("shared") else ""
+    notebooks = [str(each.notebook.metadata.papermill.input_path) for each in done.executed]
     lines = [
         ("Source", _SOURCES.get(source, source)),
         ("Endpoint", endpoint + by),
         ("Period", _period(facts)),
         ("Figures read", _moment(facts.get("read_at"))),
-        ("Requests spent", number(facts["requests"]) if facts.get("requests") else ""),
+        ("Requests spent", number(facts["requests"]) + shared if facts.get("requests") else ""),
         *(("Note", note) for note in facts["notes"]),
+        *(("Account", line) for line in facts.get("account", {}).get("lines", ())),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
-        ("Notebook", str(notebook.metadata.get("papermill", {}).get("input_path", ""))),
-        ("Parameters", ", ".join(f"{key} = {_file_name(value)!r}" for key, value in named.items())),
+        ("Fetched by", str(fetched.get("notebook", ""))),
+        ("Notebook", listed(notebooks)),
+        ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in chosen.items())),
         ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
     ]
     return [(name, text) for name, text in lines if text]
-
-
-def _file_name(value: Any) -> Any:
-    """A path without its folders, which nobody else needs to know."""
-    local = isinstance(value, str) and "://" not in value
-    return re.split(r"[/\\]", value.rstrip("/\\"))[-1] if local else value
 
 
 def _period(facts: Mapping[str, Any]) -> str:

@@ -44,7 +44,7 @@ logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
-class Run:
+class Executed:
     """An executed notebook, complete or up to the cell that failed.
 
     Parameters
@@ -63,16 +63,6 @@ class Run:
         """The parts that the notebook hands over: see `engagement_nb.metrics.handed_over`."""
         return handed_over(self.notebook)
 
-    @property
-    def answer(self) -> Mapping[str, Any]:
-        """The gap, or the totals if the source has figures by day only; empty without any."""
-        return self.handed.get("gap") or self.handed.get("days") or {}
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """Where the figures are from, and what is missing: `Metrics.facts`."""
-        return self.handed.get("metrics", {})
-
 
 def run_notebook(
     notebook: NotebookFile,
@@ -81,7 +71,7 @@ def run_notebook(
     engine: str = "fast",
     cwd: Path | None = None,
     cell_timeout: int | None = None,
-) -> Run:
+) -> Executed:
     """Execute a notebook in a process of its own.
 
     Parameters
@@ -141,7 +131,7 @@ def run_notebook(
             f"Papermill reported success for {name}, but {missing} cells have not run.",
             advice="Run the same command again.",
         )
-    return Run(executed, error)
+    return Executed(executed, error)
 
 
 def _start_error(error: Exception, name: str) -> errors.ReportError:
@@ -206,12 +196,18 @@ def _read(path: Path) -> nbformat.NotebookNode | None:
 
 
 def _clean(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
-    """The notebook without credentials and without its paths on this machine."""
+    """The notebook without credentials, and with the user's home as ~ in its messages."""
     notebook.metadata.setdefault("papermill", {}).update(input_path=name, output_path=name)
-    return nbformat.from_dict(json.loads(scrub(json.dumps(notebook, ensure_ascii=False))))
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            # Python writes paths into tracebacks and warnings.
+            if output.output_type == "error":
+                output.traceback = [_without_home(line) for line in output.traceback]
+            elif output.get("name") == "stderr":
+                output.text = _without_home(output.text)
+    return nbformat.from_dict(json.loads(redact(json.dumps(notebook, ensure_ascii=False))))
 
 
-def scrub(text: str) -> str:
-    """Mask known credentials and the user's home in a text that may be sent."""
-    text, home = redact(text), str(Path.home())
+def _without_home(text: str) -> str:
+    home = str(Path.home())
     return text.replace(home + os.sep, "~" + os.sep) if len(home) > 1 else text

@@ -36,7 +36,7 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
     Parameters
     ----------
     records
-        See `engagement_nb.report.render`.
+        See `engagement_nb.report.publish`.
     title
         Title of the page.
     made_at

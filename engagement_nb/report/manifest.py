@@ -6,98 +6,31 @@ import csv
 import difflib
 import io
 import os
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.periods import dates_of
-from engagement_nb.report.make import read_inputs
-from engagement_nb.report.notebooks import EXPLORE, NotebookFile, find_notebook, refuse_secrets
-from engagement_nb.sources.sandbox import WORLD
+from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, refuse_secrets
+from engagement_nb.report.question import FETCHED, Inputs, Question, ask, read_inputs
+from engagement_nb.report.slug import slug
 
-_WORLD = (*WORLD, "count")
-"""Columns for the sandbox only."""
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "zone", "by",
-            *_WORLD)  # fmt: skip
+            "seed", "now", "tweets", "count")  # fmt: skip
 COLUMNS = ("name", "title", "ids", "dataset", "export", *_FETCHES)
 """Columns of a manifest; any other is a parameter of the notebook."""
+_OF_THE_ROW = ("name", "title", "ids", "dataset", "export", "source")
 _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; some file systems refuse 140."""
 _Values = dict[str, Any]
-_Inputs = tuple[tuple[str, ...] | None, NotebookFile, str]
 
 
-@dataclass(frozen=True)
-class Fetch:
-    """What to fetch, once for all rows that share it."""
-
-    source: str
-    profile: str
-    endpoint: str
-    start: str
-    end: str
-    by: str
-    period: str = ""
-    zone: str = ""
-    seed: int | None = None
-    now: str = ""
-    tweets: int | None = None
-    count: int | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One report of a manifest.
-
-    Parameters
-    ----------
-    name, title
-        Of the report.
-    source
-        An export or a dataset; empty if `fetch` makes one.
-    ids
-        Its Tweets; None for all of the source.
-    fetch
-        What to fetch for it; None if it has a source.
-    notebook
-        The notebook to execute.
-    parameters
-        Of the notebook, as given.
-    broken
-        Why its inputs cannot be read; empty if they can.
-    """
-
-    name: str
-    title: str
-    source: str
-    ids: tuple[str, ...] | None
-    fetch: Fetch | None
-    notebook: NotebookFile
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    broken: str = ""
-
-    @property
-    def folder(self) -> str:
-        """Name of the report's folder."""
-        return slug(self.name)
-
-
-def slug(name: str) -> str:
-    """Turn a name into that of a folder: letters, digits, dots and dashes."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
-
-
-def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Row]:
+def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Question]:
     """Read a manifest and check each row.
 
     A wrong manifest is refused. An input that is missing or cannot be read fails its own row
@@ -120,17 +53,18 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
     given = _read(path)
     if not given:
         raise InputError(f"{path} lists no reports.", advice="Write one row per report.")
-    rows: list[Row] = []
+    rows: list[Question] = []
     wrong = []
     seen: dict[str, str] = {}
     # Many rows may share an input.
-    inputs = cache(partial(_inputs, path.parent, cache(partial(find_notebook, given=notebooks))))
+    inputs = cache(partial(_inputs, path.parent))
+    find = cache(partial(find_notebook, given=notebooks))
     for place, values in given:
         try:
-            row = _row(values, path.parent, inputs)
-            if row.folder in seen:
-                raise InputError(f"{seen[row.folder]} has the name {row.name!r} too.")
-            seen[row.folder] = place
+            row = _row(values, path.parent, inputs, find)
+            if slug(row.name) in seen:
+                raise InputError(f"{seen[slug(row.name)]} has the name {row.name!r} too.")
+            seen[slug(row.name)] = place
             rows.append(row)
         except EngagementError as error:
             wrong.append(f"{place}: {error}")
@@ -260,27 +194,17 @@ def _read_yaml(path: Path, text: str) -> list[tuple[str, _Values]]:
     ]
 
 
-def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Inputs]) -> Row:
+def _row(
+    values: _Values,
+    folder: Path,
+    inputs: Callable[[str, str, str], Inputs],
+    find: Callable[[str], NotebookFile],
+) -> Question:
     refuse_secrets(values, "column")
     known = {name: values[name] for name in COLUMNS if name in values}
     for column, value in known.items():
         if not isinstance(value, str):
             raise InputError(f"its {column} is not text.", advice="Give one value.")
-    places = [column for column in ("dataset", "export") if column in known]
-    fetching = [column for column in _FETCHES if column in known]
-    profile = known.get("profile") or known.get("account", "")
-    source = _absolute(folder, known[places[0]]) if places else ""
-    ids, notebook, broken = inputs(
-        source or known.get("source", "sandbox"), _absolute(folder, known.get("ids", "")), profile
-    )
-    others = {name: value for name, value in values.items() if name not in COLUMNS}
-    for name in others:
-        if name not in notebook.parameters:
-            near = difflib.get_close_matches(name, [*COLUMNS, *notebook.parameters], 1)
-            raise InputError(
-                f"{name!r} is neither a column nor a parameter of {notebook.name}.",
-                advice=f"Did you mean {near[0]!r}?" if near else f"Columns are: {_KNOWN}.",
-            )
     name = known.get("name", "")
     if not slug(name):
         raise InputError("a report needs a name.", advice="Letters or digits, each name once.")
@@ -289,71 +213,58 @@ def _row(values: _Values, folder: Path, inputs: Callable[[str, str, str], _Input
             f"the name {name[:20]!r}... is too long for a folder.",
             advice=f"Use at most {_LONGEST_NAME} letters; a title may be longer.",
         )
-    if len(places) > 1 or (places and fetching):
+    source = _source(values, known, folder)
+    options = {k: v for k, v in values.items() if k not in _OF_THE_ROW}
+    if "account" in known:
+        options["profile"] = options.pop("account")
+    ids = _absolute(folder, known.get("ids", ""))
+    read = inputs(source, ids, str(options.get("profile", "")))
+    if read.kind == "fetch" and not ids and "awkward" in find(FETCH).parameters:
+        # A batch fetches as many Tweets as were asked for, and no awkward ones beside them.
+        options = {"awkward": 0, **options}
+    return ask(
+        source, options, read, find, name=name, title=known.get("title", ""), ids_file=ids,
+        columns=COLUMNS,
+    )  # fmt: skip
+
+
+def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
+    """The source of a row: "sandbox", "api", or a path or address."""
+    places = [column for column in ("dataset", "export") if column in known]
+    if len(places) > 1 or (places and "source" in known):
+        also = ["source"] if "source" in known else []
         raise InputError(
-            f"{' and '.join([*places, *fetching])} do not go together.",
-            advice="dataset and export read figures; source, profile and period fetch them.",
+            f"{' and '.join([*places, *also])} do not go together.",
+            advice="dataset and export read figures; source fetches them.",
         )
-    if not places and not fetching and "ids" not in known:
+    if places:
+        return _absolute(folder, known[places[0]])
+    source = known.get("source", "")
+    if source in FETCHED:
+        if source == "api" and "ids" not in known:
+            raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
+        return source
+    if source:
+        raise InputError(f"source is sandbox or api, not {source!r}.", advice="Write one of them.")
+    if not known.keys() - {"name", "title"}:
+        others = (name for name in values if name not in COLUMNS)
+        for name in others:
+            if near := difflib.get_close_matches(name, COLUMNS, 1):
+                raise InputError(f"{name!r} is no column.", advice=f"Did you mean {near[0]!r}?")
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
-    return Row(
-        name=name,
-        title=known.get("title", ""),
-        source=source,
-        ids=ids,
-        fetch=None if places else _fetch(known),
-        notebook=notebook,
-        parameters=notebook.check(others),
-        broken=broken,
+    raise InputError(
+        "it has no source.", advice="Write sandbox or api, where its figures are fetched."
     )
 
 
-def _fetch(known: Mapping[str, str]) -> Fetch:
-    profile = known.get("profile") or known.get("account", "")
-    if known.get("account", profile) != profile:
-        raise InputError("profile and account mean the same, and differ.")
-    source = known.get("source", "")
-    if source not in ("sandbox", "api"):
-        fault = f"source is sandbox or api, not {source!r}." if source else "it has no source."
-        raise InputError(fault, advice="Write sandbox or api, where its figures are fetched.")
-    if source == "api" and "ids" not in known:
-        raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
-    endpoint = known.get("endpoint", "historical")
-    if endpoint not in ENDPOINTS:
-        raise InputError(f"there is no endpoint {endpoint!r}.", advice=f"{', '.join(ENDPOINTS)}.")
-    by = known.get("by", "")
-    if by not in ("", "day", "hour") or (by and endpoint == "totals"):
-        raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
-    period = {name: known.get(name, "") for name in ("start", "end", "period", "zone")}
-    if any(period.values()) and endpoint != "historical":
-        raise InputError(f"{endpoint} takes no period.", advice="Use historical.")
-    first, after = dates_of(**period, now=datetime.now(UTC))
-    if first is not None and after is not None and first >= after:
-        raise InputError("its period ends before it starts.", advice="end is the day after.")
-    if (pinned := [name for name in _WORLD if name in known]) and source != "sandbox":
-        raise InputError(f"{', '.join(pinned)}: only the sandbox has a world to choose.")
-    seed, tweets, count = (_whole(name, known.get(name)) for name in ("seed", "tweets", "count"))
-    world: dict[str, Any] = {"seed": seed, "now": known.get("now", ""), "tweets": tweets}
-    return Fetch(source, profile, endpoint, by=by, count=count, **(world | period))
-
-
-def _whole(column: str, text: str | None) -> int | None:
+def _inputs(folder: Path, source: str, ids: str, profile: str) -> Inputs:
+    """What a row reads; what is wrong with it fails its own report only."""
     try:
-        return None if text is None else int(text)
-    except ValueError:
-        raise InputError(f"its {column} is not a whole number: {text!r}.") from None
-
-
-def _inputs(
-    folder: Path, find: Callable[[str], NotebookFile], source: str, ids: str, profile: str
-) -> _Inputs:
-    """The Tweets that a row lists, its notebook, and what is wrong with its inputs."""
-    try:
-        listed, name = read_inputs(source, ids or None, profile)
-        return listed, find(name), ""
+        return read_inputs(source, ids, profile)
     except (EngagementError, OSError) as error:
         # The index may be sent to others, so it shows paths as the manifest has them.
-        return None, find(EXPLORE), str(error).replace(f"{folder.absolute()}{os.sep}", "")
+        said = str(error).replace(f"{folder.absolute()}{os.sep}", "")
+        return Inputs(None, "fetch" if source in FETCHED else "posts", said)
 
 
 def _absolute(folder: Path, given: str) -> str:

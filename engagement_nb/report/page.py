@@ -17,6 +17,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import DataTypeFilter, Highlight2HTML
 
 from engagement_nb.report.look import PLAIN, Look
+from engagement_nb.report.since import Since
 
 _TEMPLATE = Path(__file__).parent / "template"
 _CONTENTS = "<!--contents-->"
@@ -61,6 +62,8 @@ class Page:
         The answer, one text per paragraph.
     figures
         The numbers below the answer.
+    since
+        What changed since the last run.
     problems
         Missing data; None if it is not known.
     made
@@ -78,6 +81,7 @@ class Page:
     sandbox: bool = False
     answer: Sequence[str] = ()
     figures: Sequence[KeyFigure] = ()
+    since: Since | None = None
     problems: Sequence[Missing] | None = None
     made: Sequence[tuple[str, str]] = ()
     failure: str = ""

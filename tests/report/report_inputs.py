@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nbformat
 import numpy as np
 
-from engagement_nb.report.notebooks import EXPLORE, notebooks_folder
+from engagement_nb.report.notebooks import EXPLORE
 from tests.exports import export_files
 from tests.notebooks import notebook_cells
 
@@ -18,16 +17,7 @@ ids_file: str = ""  # Tweets
 tolerance: float = 0.002  # a share
 then: str = "pass"  # what to do at the end
 tables: str = ""  # where tables go
-before: str = ""  # figures of an earlier run
 """.strip()
-
-
-def since_last_run() -> str:
-    """The cell of the real notebook that compares with the last run, with its imports."""
-    real = nbformat.read(notebooks_folder() / EXPLORE, as_version=4)
-    (cell,) = (cell.source for cell in real.cells if cell.get("id") == "since-last-run")
-    needs = "import pandas as pd\nfrom IPython.display import Markdown, display\nlevel = 0.95\n"
-    return needs + cell
 
 
 def export(folder: Path, posts: int = 60, seed: int = 1, name: str = "export.csv") -> Path:
@@ -60,7 +50,7 @@ def quick_notebooks(folder: Path, *more: str) -> Path:
         "import engagement_nb as enb\nmetrics = enb.connect(source).totals(ids_file or None)\n"
         "metrics",
         "gap = enb.explore_gap(metrics, tolerance=tolerance)\ngap",
-        since_last_run() + "\nexec(then)\nif tables:\n    gap.save_tables(tables)",
+        "exec(then)\nif tables:\n    gap.save_tables(tables)",
         *more,
         parameters=PARAMETERS,
     )

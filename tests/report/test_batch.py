@@ -21,8 +21,8 @@ from bs4 import BeautifulSoup
 import engagement_nb as enb
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
-from engagement_nb.report.make import GAP, TABLES
 from engagement_nb.report.notebooks import EXPLORE
+from engagement_nb.report.publish import GAP, TABLES
 from tests.report.batches import manifest, record, run, summary
 from tests.report.report_inputs import export, quick_notebooks, without_times
 

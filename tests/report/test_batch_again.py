@@ -14,13 +14,13 @@ from bs4 import BeautifulSoup
 
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
-from engagement_nb.report.fetch import RunState
+from engagement_nb.report.fetches import RunState
 from engagement_nb.report.notebooks import EXPLORE
-from engagement_nb.report.render import read_record
+from engagement_nb.report.publish import read_record
 from engagement_nb.store import Store
 from tests.notebooks import notebook_cells
 from tests.report.batches import manifest, record, run, summary
-from tests.report.report_inputs import export, quick_notebooks, since_last_run
+from tests.report.report_inputs import export, quick_notebooks
 
 READS_PERIODS = "metrics = enb.connect(source).historical(ids_file)\nmetrics"
 
@@ -220,11 +220,9 @@ def test_one_manifest_on_four_mondays_gives_four_weeks_and_fetches_each_once(inp
         "import engagement_nb as enb",
         "metrics = enb.connect(source).historical(ids_file, start, end, by='day')\nmetrics",
         "gap = enb.explore_gap(metrics)\ngap",
-        since_last_run(),
         "gap.save_tables(tables)",
         parameters="\n".join(
-            f'{name}: str = ""'
-            for name in ("source", "ids_file", "start", "end", "tables", "before")
+            f'{name}: str = ""' for name in ("source", "ids_file", "start", "end", "tables")
         ),
     )
     first = datetime(2026, 10, 5, 7, tzinfo=UTC)

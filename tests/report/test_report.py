@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 
 import nbformat
@@ -15,8 +14,9 @@ import engagement_nb as enb
 from engagement_nb import cli
 from engagement_nb.errors import InputError, ReportError
 from engagement_nb.report.engine import ENGINE, ShellEngine
-from engagement_nb.report.make import GAP, TABLES, make_report
+from engagement_nb.report.make import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
+from engagement_nb.report.publish import GAP, RECORD, TABLES
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
@@ -39,7 +39,7 @@ def test_an_export_becomes_a_report(tmp_path, capsys):
         cli.run(["report", "--source", str(source), "-o", str(out), "--title", "An <account>"]) == 0
     )
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [EXPLORE, "gap.json", "report.html", *TABLES[GAP]]
+        [EXPLORE, "gap.json", "report.html", RECORD, *TABLES[GAP]]
     )
     assert str(out / "report.html") in capsys.readouterr().out
 
@@ -286,6 +286,7 @@ def test_the_fetching_notebook_takes_these_parameters():
         "profile": ("str", ""),
         "ids_file": ("str", ""),
         "count": ("int", 500),
+        "awkward": ("int", 24),
         "seed": ("Optional[int]", None),
         "now": ("str", ""),
         "tweets": ("Optional[int]", None),
@@ -297,6 +298,8 @@ def test_the_fetching_notebook_takes_these_parameters():
         "by": ("str", "day"),
         "with_totals": ("bool", True),
         "dataset": ("str", "dataset"),
+        "snapshot": ("str", ""),
+        "ids_kept": ("str", ""),
     }
 
 
@@ -344,13 +347,13 @@ def test_a_users_copy_of_a_notebook_is_used(tmp_path):
 
 
 def test_reports_do_not_show_the_home_folder(tmp_path, monkeypatch):
-    """The page has file names only, and the notebook shows the home folder as ~."""
+    """Page and notebook have the names of files only."""
     monkeypatch.setenv("HOME", str(tmp_path))
     source = export(tmp_path / "private")
     make_report(str(source), out=tmp_path / "out", notebooks=quick_notebooks(tmp_path / "n"))
     notebook = (tmp_path / "out" / EXPLORE).read_text()
-    assert str(source) not in notebook
-    assert "~" + os.sep + "private" in notebook
+    assert "private" not in notebook
+    assert source.name in notebook
     page = (tmp_path / "out" / "report.html").read_text()
     assert "private" not in page
     assert source.name in page

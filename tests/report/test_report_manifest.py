@@ -78,7 +78,7 @@ def test_a_manifest_from_a_spreadsheet_is_read(inputs, separator):
         ("name,export,dataset\na,export.csv,there\n", "dataset and export do not go together"),
         ("name,title\na,b\n", "nothing says what it is about"),
         ("name,ids\na,ids.txt\n", "it has no source"),
-        ("name,source,endpoint\na,sandbox,total\n", "there is no endpoint 'total'"),
+        ("name,source,endpoint\na,sandbox,total\n", "no endpoint 'total'"),
         ("name,source,start\na,sandbox,yesterday\n", "'yesterday' is not a date"),
         ("name,source,start,end\na,sandbox,2026-02-01,2026-01-01\n", "ends before it starts"),
         ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "takes no period"),

@@ -1,0 +1,234 @@
+"""The fetches of a batch: each is made once, by its notebook, for all reports that share it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import nbformat
+
+from engagement_nb.apis.engagement import ENV_API_URL
+from engagement_nb.dataset.folder import RESUME_WITHIN
+from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
+from engagement_nb.periods import parse_moment
+from engagement_nb.report.job import Job, absolute, digest, fetching
+from engagement_nb.report.question import Fetch, Question
+from engagement_nb.report.run import run
+from engagement_nb.report.slug import slug
+from engagement_nb.sources import SandboxSource, connect
+from engagement_nb.store import Store
+from engagement_nb.usage import Ledger
+
+STATE, DATASETS, FETCHES = "batch.json", "datasets", "fetches"
+"""The state of a run, folders of figures, and the folder of the notebooks that fetched them."""
+
+
+@dataclass
+class RunState:
+    """What a run has fetched, so that it can be resumed.
+
+    Parameters
+    ----------
+    started_at
+        When the run began.
+    fetched
+        What was fetched, by dataset.
+    requested
+        Digests of lists of Tweets, by dataset.
+    ended
+        Whether the run finished.
+    """
+
+    started_at: datetime
+    fetched: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requested: dict[str, list[str]] = field(default_factory=dict)
+    ended: bool = False
+
+    @classmethod
+    def open(cls, store: Store, now: datetime, *, resume: bool) -> RunState:
+        """The state of the last run if it was cut off, or with ``resume``; else a new state.
+
+        A file that cannot be read is kept as ``batch.json.damaged``.
+        """
+        state = cls(now)
+        if store.exists(STATE):
+            try:
+                state = cls._from(store.read_record(STATE))
+            except (EngagementError, ValueError, TypeError, KeyError):
+                store.publish(f"{STATE}.damaged", store.read(STATE))
+        if state.ended and not resume:
+            state = cls(now)
+        state.keep(store)
+        return state
+
+    @classmethod
+    def _from(cls, values: dict[str, Any]) -> RunState:
+        return cls(
+            datetime.fromisoformat(values["started_at"]),
+            {name: dict(told) for name, told in values["fetched"].items()},
+            {name: list(lists) for name, lists in values.get("requested", {}).items()},
+            bool(values["ended"]),
+        )
+
+    def keep(self, store: Store) -> None:
+        """Write it to its file."""
+        store.publish_record(STATE, vars(self))
+
+
+def dataset_name(question: Question) -> str:
+    """Folder of what is fetched for questions that share it: the same in every run.
+
+    Questions without a list of Tweets share none with others, because theirs are those that the
+    source offers.
+    """
+    fetch = question.fetch
+    assert fetch is not None  # noqa: S101 - for the type checker
+    told = fetch.columns() | dict(fetch.more)
+    every = "" if question.ids else "all"
+    parts = (fetch.source, fetch.profile, fetch.endpoint, digest(told)[:8], every)
+    return f"{DATASETS}/{slug('-'.join(part for part in parts if part))}"
+
+
+def ids_of(store: Store, name: str) -> str:
+    """The Tweets that a source offered for a dataset, one per line; empty for lists of ids."""
+    kept = f"{_beside(name)}.ids.txt"
+    return store.read(kept).decode() if store.exists(kept) else ""
+
+
+def _beside(name: str) -> str:
+    """Where the notebook that fetched a dataset is, without its ending."""
+    return f"{FETCHES}/{name.rpartition('/')[2]}"
+
+
+def fetch_all(
+    questions: Iterable[Question],
+    chosen: Collection[str],
+    store: Store,
+    state: RunState,
+    now: datetime,
+    *,
+    engine: str = "fast",
+    cell_timeout: int | None = None,
+) -> dict[str, str]:
+    """Fetch what the chosen questions need and this run has not fetched yet.
+
+    Returns
+    -------
+    dict
+        Why nothing could be fetched, by the name of the question.
+    """
+    groups: dict[str, list[Question]] = {}
+    for question in questions:
+        if question.fetch is not None and not question.broken:
+            groups.setdefault(dataset_name(question), []).append(question)
+    # Figures that were read days apart are not one snapshot.
+    resumed = now - state.started_at < RESUME_WITHIN
+    todo: list[tuple[str, list[Question], dict[str, Any]]] = []
+    for name, sharing in groups.items():
+        wanted = [question for question in sharing if question.name in chosen]
+        if {_digest(question) for question in wanted} <= {*state.requested.get(name, ())}:
+            continue
+        if resumed and name in state.fetched:
+            todo.append((name, sharing, state.fetched[name]))
+        else:
+            todo.append((name, wanted, {}))
+    _guard(todo)
+    failed: dict[str, str] = {}
+    for number, (name, sharing, before) in enumerate(todo, start=1):
+        print(f"Fetching {number} of {len(todo)}: {name} ...", file=sys.stderr)
+        moment = state.started_at if resumed else now
+        try:
+            told = _fetch(store, name, sharing, before, moment, engine, cell_timeout)
+            state.fetched[name] = told
+            state.requested[name] = sorted({_digest(question) for question in sharing})
+            state.keep(store)
+        except (EngagementError, OSError) as error:
+            failed |= {each.name: str(error) for each in sharing if each.name in chosen}
+    return failed
+
+
+def _digest(question: Question) -> str:
+    """A digest of the Tweets of a question."""
+    return digest(question.ids.ids if question.ids else "every")[:16]
+
+
+def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
+    """Warn if all owners of the manifest together exceed the handles of the contract."""
+    users: dict[str, str] = {}
+    for _, sharing, _ in todo:
+        fetch = sharing[0].fetch
+        # The sandbox is not billed. An error of the plan comes up again in the fetch.
+        with suppress(EngagementError):
+            if fetch is not None and fetch.source == "api":
+                with closing(connect("api", profile=fetch.profile or None)) as source:
+                    if not source.sandbox:
+                        users |= source.plan(_ids(sharing), fetch.endpoint).signers
+    if users:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", HandlesWarning)
+            Ledger().guard(users)
+
+
+def _ids(sharing: Iterable[Question]) -> list[str]:
+    return list(dict.fromkeys(i for each in sharing for i in (each.ids.ids if each.ids else ())))
+
+
+def moment_of(fetch: Fetch, now: datetime) -> datetime:
+    """The moment from which a period is counted: that of the sandbox's world, or ``now``."""
+    if fetch.now:
+        return parse_moment(fetch.now, "now") or now
+    if fetch.source == "sandbox" and fetch.period and os.environ.get(ENV_API_URL):
+        with closing(connect("sandbox")) as source:
+            assert isinstance(source, SandboxSource)  # noqa: S101 - for the type checker
+            return source.now or now
+    return now
+
+
+def _fetch(
+    store: Store,
+    name: str,
+    sharing: Sequence[Question],
+    before: dict[str, Any],
+    moment: datetime,
+    engine: str,
+    cell_timeout: int | None,
+) -> dict[str, Any]:
+    """Fetch the Tweets of questions into a dataset, except those that the run fetched ``before``.
+
+    A relative period is counted from ``moment``, the start of the run.
+    """
+    question = sharing[0]
+    assert question.fetch is not None  # noqa: S101 - for the type checker
+    dates = question.fetch.dates(moment_of(question.fetch, moment))
+    if question.fetch.endpoint == "historical" and before.get("start"):
+        dates = {"start": before["start"], "end": before["end"], "period": ""}
+    step = fetching(
+        question,
+        f"{absolute(store.where).rstrip('/')}/{name}",
+        dates,
+        ids="\n".join(_ids(sharing)) if question.ids else None,
+        snapshot=before.get("snapshot") or f"{moment:%Y%m%dT%H%M%S.%fZ}",
+        cell_timeout=cell_timeout,
+    )
+    done = run(Job(name=name, folder=store.where, steps=(step,), engine=engine))
+    notebook = f"{_beside(name)}.ipynb"
+    store.publish(notebook, nbformat.writes(done.last.notebook).encode())
+    if done.error is not None:
+        raise done.error
+    if done.ids:
+        store.publish(f"{_beside(name)}.ids.txt", done.ids.encode())
+    told = {k: v for k, v in done.fetched.items() if k not in ("problems", "posted", "account")}
+    if told.get("done") is False:
+        raise ReportError(
+            f"The fetch did not finish: {told.get('trouble') or 'see its dataset'}",
+            advice="Run the same command again: it requests only what is missing.",
+        )
+    for count in ("requests", "rate_limited"):
+        told[count] = told.get(count, 0) + before.get(count, 0)
+    return {**told, "notebook": notebook, "shared": len(sharing)}

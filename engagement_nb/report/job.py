@@ -1,0 +1,230 @@
+"""A report to make: notebooks to execute one after the other, and what goes around them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from engagement_nb.apis.contract import By
+from engagement_nb.dataset import Dataset
+from engagement_nb.errors import EngagementError
+from engagement_nb.report.look import PLAIN, Look
+from engagement_nb.report.notebooks import NotebookFile
+from engagement_nb.report.question import Question
+from engagement_nb.store import Store
+
+TABLES = "tables"
+"""The folder in which a notebook writes its tables, beside its source."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A notebook with its parameters.
+
+    Parameters
+    ----------
+    notebook
+        The notebook.
+    parameters
+        Its parameters.
+    places
+        Parameters that are files, folders or addresses. The notebook sees the name of a file or
+        folder, not its path.
+    texts
+        Parameters that are files, by their content.
+    cell_timeout
+        Longest time for one cell, in seconds.
+    """
+
+    notebook: NotebookFile
+    parameters: Mapping[str, Any]
+    places: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    cell_timeout: int | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """A report to make, here or on another machine.
+
+    Parameters
+    ----------
+    name
+        Of the report.
+    folder
+        Path or address of its folder.
+    steps
+        What to execute. The last step has the answer; one before it fetches.
+    title
+        Replaces the notebook's own.
+    fetched
+        What a fetch told that this report shares with others.
+    depends_on
+        Values that change if and only if the figures do: see `fingerprint`.
+    question
+        What the report is about. A report is compared with an earlier one of this question only.
+    engine, pdf, look
+        See `engagement_nb.make_report`.
+    """
+
+    name: str
+    folder: str
+    steps: tuple[Step, ...]
+    title: str = ""
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+    depends_on: list[Any] = field(default_factory=list)
+    question: str = ""
+    engine: str = "fast"
+    pdf: bool = False
+    look: Look = PLAIN
+
+    @property
+    def key(self) -> str:
+        """A digest of everything that the report depends on. The same key means the same report."""
+        whole = {
+            "steps": [
+                [step.notebook.node, step.parameters, step.texts, sorted(step.places)]
+                for step in self.steps
+            ],
+            "source": self.depends_on,
+            "fetched": [after_fetch(step, self.fetched) for step in self.steps],
+            "notes": self.fetched.get("notes", ()),
+            "title": self.title,
+            "pdf": self.pdf,
+            "look": asdict(self.look),
+            "version": version("engagement-nb"),
+        }
+        return digest(whole)[:32]
+
+
+def digest(value: Any) -> str:
+    """A digest of plain values."""
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fetching(
+    question: Question,
+    dataset: str,
+    dates: Mapping[str, str],
+    *,
+    ids: str | None = None,
+    snapshot: str = "",
+    cell_timeout: int | None = None,
+) -> Step:
+    """The step that fetches the figures of a question into a dataset.
+
+    Parameters
+    ----------
+    question
+        It has a fetch.
+    dataset
+        Path or address.
+    dates
+        The period, as two moments: see `Fetch.dates`.
+    ids
+        The Tweets as text; by default those of the question's own list.
+    snapshot
+        Label of figures that are not of a period.
+    cell_timeout
+        Longest time for one cell, in seconds.
+    """
+    assert question.fetch is not None  # noqa: S101 - for the type checker
+    assert question.fetching is not None  # noqa: S101
+    places = {"dataset": dataset}
+    if ids is None and question.ids_file:
+        places["ids_file"] = question.ids_file
+    known = question.fetching.parameters
+    passed = {**question.fetch.parameters(), **dates, "snapshot": snapshot}
+    return Step(
+        question.fetching,
+        {name: value for name, value in passed.items() if name in known},
+        places,
+        {} if ids is None else {"ids_file": ids},
+        cell_timeout,
+    )
+
+
+def exploring(question: Question, source: str, cell_timeout: int | None = None) -> Step:
+    """The step that explores a source for a question."""
+    places = {"source": source}
+    if question.ids_file:
+        places["ids_file"] = question.ids_file
+    return Step(question.notebook, question.parameters, places, cell_timeout=cell_timeout)
+
+
+def after_fetch(step: Step, fetched: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters with which a notebook reads exactly what was fetched.
+
+    The period was resolved when it was fetched. Its name may mean other dates now.
+    """
+    if not fetched:
+        return {}
+    told = {name: fetched.get(name) or "" for name in ("endpoint", "by")}
+    if fetched.get("endpoint") == "historical":
+        told |= {name: fetched.get(name) or "" for name in ("start", "end")}
+    return {name: value for name, value in told.items() if name in step.notebook.parameters}
+
+
+def fingerprint(source: str) -> list[Any]:
+    """Values that change if and only if the figures of a source do.
+
+    For an export these are its files, for a dataset its figures, whenever they were read.
+    """
+    store = Store(source)
+    try:
+        if store.exists("dataset.json"):
+            return _of_dataset(Dataset(source))
+        return _files(store, "")
+    except (EngagementError, OSError) as error:
+        # The report that reads the source will say what is wrong with it.
+        return [str(error)]
+
+
+def _of_dataset(dataset: Dataset) -> list[Any]:
+    newest = {run.kind: run for run in dataset.runs()}
+    values: list[Any] = [dataset.source]
+    for kind, run in sorted(newest.items()):
+        problems = f"runs/{run.id}.problems.parquet"
+        missing = dataset.store.read(problems) if dataset.store.exists(problems) else b""
+        values.append([kind, hashlib.sha256(missing).hexdigest(), run.done])
+        if run.windows:
+            # Figures of a period are read once, so its files do not change.
+            values.append(_files(dataset.store, f"parts/{kind}"))
+        else:
+            values.append(_of_snapshot(dataset, run.endpoint, run.by))
+    return values
+
+
+def _of_snapshot(dataset: Dataset, endpoint: str, by: By | None) -> list[str]:
+    """The newest figures, without the moments when they were read."""
+    read = dataset.read(endpoint, by=by)
+    frame = read.frame.drop(columns="read_at", errors="ignore")
+    keys = [name for name in ("tweet_id", "time") if name in frame]
+    rows = pd.util.hash_pandas_object(frame.sort_values(keys), index=False)
+    told = hashlib.sha256(rows.to_numpy().tobytes()).hexdigest()
+    return [*frame.columns, told, str(read.about.start), str(read.about.end)]
+
+
+def _files(store: Store, folder: str) -> list[Any]:
+    """Names and sizes of files, with their times or checksums."""
+    top = store.path(folder).rstrip("/")
+    found = store.fs.find(top, detail=True) or {top: store.fs.info(top)}
+    return [
+        [PurePosixPath(str(name)).name, info.get("size"),
+         str(info.get("ETag") or info.get("mtime") or info.get("created") or "")]
+        for name, info in sorted(found.items())
+        if not PurePosixPath(str(name)).name.startswith(".tmp-")
+    ]  # fmt: skip
+
+
+def absolute(place: str) -> str:
+    """The absolute path of a file or folder; an address as it is."""
+    return place if "://" in place else str(Path(place).expanduser().absolute())

@@ -1,0 +1,243 @@
+"""Makes a report and puts its files in their folder: page, answer, tables, notebooks, record."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Mapping
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import nbformat
+
+from engagement_nb.client.credentials import find_profiles, redact
+from engagement_nb.errors import EngagementError, ReportError
+from engagement_nb.report.compose import compose
+from engagement_nb.report.job import Job
+from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
+from engagement_nb.report.page import to_html
+from engagement_nb.report.pdf import print_pdf
+from engagement_nb.report.processes import stopped
+from engagement_nb.report.run import Run, run
+from engagement_nb.report.scratch import scratch_folder
+from engagement_nb.report.since import (
+    BEFORE,
+    LAST,
+    TWEETS,
+    Since,
+    earlier_figures,
+    same_figures,
+    since_last_run,
+)
+from engagement_nb.store import Store
+
+HTML, GAP, DAYS, PDF, RECORD = "report.html", "gap.json", "days.json", "report.pdf", "made.json"
+TABLES = {
+    GAP: ("tweets.csv", "tweets.parquet", "metrics.csv", "metrics.parquet"),
+    DAYS: ("days.csv", "days.parquet", "metrics.csv", "metrics.parquet"),
+}
+"""Files that a notebook writes to the folder of its parameter ``tables``, by kind of answer."""
+DONE, FAILED = "done", "failed"
+_FIGURES = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count", "share",
+            "hidden_share", "interval", "hidden_bounds", "sentence")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Made:
+    """A report that was made, or why it was not.
+
+    Parameters
+    ----------
+    record
+        See `read_record`.
+    run
+        Its notebooks; None if they did not run.
+    error
+        What stopped it.
+    """
+
+    record: dict[str, Any]
+    run: Run | None = None
+    error: EngagementError | OSError | None = None
+
+
+def make(job: Job, *, alone: bool = False) -> Made:
+    """Make a report, unless it is finished already (``resumed`` in its record).
+
+    This makes no network requests but those of a step that fetches, and to the addresses of the
+    source and the folder. The record is written last. Without one that says ``done``, a report is
+    not finished.
+
+    Parameters
+    ----------
+    job
+        The report.
+    alone
+        Whether it is not of a batch. Then it is made also if it is finished, and one that fails
+        has no page, because no index leads to it.
+    """
+    store = Store(job.folder)
+    before, key = read_record(store), job.key
+    if not alone and _is_done(store, before, key):
+        return Made({**before, "resumed": True})
+    if before.get("question", job.question) != job.question:
+        before = {**before, "status": FAILED, "previous": {}}
+    # Load the credentials of this machine, so that they are masked in what is written.
+    with contextlib.suppress(EngagementError, OSError):
+        find_profiles()
+    started, done = time.monotonic(), None
+    try:
+        done = run(job)
+        if stopped():  # The batch was interrupted, and killed the notebook.
+            raise CancelledError
+        told, error = _replace(store, job, before, done, alone=alone), done.error
+    except (EngagementError, OSError) as failure:
+        told, error = {"status": FAILED, "error": str(failure)}, failure
+    seconds = round(time.monotonic() - started, 3)
+    return Made(write_record(store, job, before, key=key, seconds=seconds, **told), done, error)
+
+
+def _replace(
+    store: Store, job: Job, record: Mapping[str, Any], done: Run, *, alone: bool
+) -> dict[str, Any]:
+    """Replace the files of an earlier report by those of this one."""
+    since = since_last_run(store, record, done.answer, done.tables)
+    if record.get("status") == DONE and (last := store.read_many([TWEETS])[0]):
+        store.publish(LAST, last)
+    # From here on files of two runs would be mixed if this process is killed. The record says so,
+    # and keeps the earlier figures.
+    write_record(store, job, record, status=FAILED, error="It was not finished.")
+    _clear(store, record)
+    files = publish(store, job, done, since, page=not (alone and done.error))
+    if done.error is None:
+        if since is not None:
+            store.publish(BEFORE, since.table)
+        _remove(store, LAST)
+    answer, facts = {**done.answer.get("sums", {}), **done.answer}, done.facts
+    return {
+        "status": FAILED if done.error else DONE,
+        "error": str(done.error or ""),
+        "files": {name: int(store.fs.size(store.path(name))) for name in files},
+        "figures": {name: answer[name] for name in _FIGURES if name in answer},
+        "sandbox": bool(answer.get("sandbox") or facts.get("source") == "sandbox"),
+        "problems": facts.get("problems", []),
+        "facts": {
+            name: facts.get(name) for name in ("source", "endpoint", "start", "end", "requests")
+        },
+    }
+
+
+def publish(
+    store: Store, job: Job, done: Run, since: Since | None = None, *, page: bool = True
+) -> list[str]:
+    """Write the files of a report, and return their names; without ``page``, no HTML.
+
+    Raises
+    ------
+    ReportError
+        The notebooks finished without an answer, or no PDF could be printed.
+    """
+    files = []
+    for executed in done.executed:
+        name = str(executed.notebook.metadata.papermill.input_path)
+        store.publish(name, nbformat.writes(executed.notebook).encode())
+        files.append(name)
+    if not done.answer and done.error is None:
+        raise ReportError(
+            "The notebook ran to its end and shows no gap, so there is no answer to report.",
+            advice="End it with the result of explore_gap as a cell of its own.",
+        )
+    for part, name in (("gap", GAP), ("days", DAYS)):
+        if (answer := done.last.handed.get(part)) is not None:
+            text = json.dumps(answer, indent=2, ensure_ascii=False)
+            store.publish(name, text.encode() + b"\n")
+            files.append(name)
+    for name, data in done.tables.items():
+        store.publish(name, data)
+        files.append(name)
+    if not page:
+        return files
+    html = redact(to_html(done.last.notebook, compose(job, done, since))).encode()
+    if job.pdf and done.error is None:
+        with scratch_folder() as folder:
+            (folder / HTML).write_bytes(html)
+            print_pdf(folder / HTML, folder / PDF)
+            store.publish(PDF, (folder / PDF).read_bytes())
+        files.append(PDF)
+    store.publish(HTML, html)
+    return [*files, HTML]
+
+
+def _clear(store: Store, record: Mapping[str, Any]) -> None:
+    """Remove the files of an earlier report, of whatever kind it was."""
+    names = {
+        HTML,
+        PDF,
+        FETCH,
+        EXPLORE,
+        BY_DAY,
+        *TABLES,
+        *TABLES[GAP],
+        *TABLES[DAYS],
+        *record.get("files", ()),
+    }
+    for name in sorted(names):
+        if "/" not in name:
+            _remove(store, name)
+
+
+def _remove(store: Store, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        store.remove(name)
+
+
+def read_record(store: Store) -> dict[str, Any]:
+    """The record of the report in a folder; empty if it is missing or damaged."""
+    try:
+        record = store.read_record(RECORD)
+    except (OSError, EngagementError):
+        return {}
+    wanted = {"files": dict, "figures": dict, "status": str, "name": str}
+    whole = all(isinstance(record.get(name), kind) for name, kind in wanted.items())
+    return record if whole else {}
+
+
+def write_record(store: Store, job: Job, before: Mapping[str, Any], **made: Any) -> dict[str, Any]:
+    """Write the record of a report, with the earlier figures from the record ``before`` it."""
+    record: dict[str, Any] = {
+        "name": job.name,
+        "title": job.title,
+        "folder": job.folder.rstrip("/").rpartition("/")[2],
+        "question": job.question,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": {},
+        "figures": {},
+        "problems": [],
+        **made,
+    }
+    earlier = earlier_figures(before)
+    if record["status"] == DONE:
+        earlier = [figures for figures in earlier if not same_figures(figures, record["figures"])]
+        earlier = earlier[:1]
+    # A failed report keeps both, because it has no figures to choose by.
+    record["previous"] = earlier[0] if earlier else {}
+    if len(earlier) > 1:
+        record["previous"]["previous"] = earlier[1]
+    store.publish_record(RECORD, record)
+    return record
+
+
+def _is_done(store: Store, record: Mapping[str, Any], key: str) -> bool:
+    """Whether a report is finished with these inputs, and its files are as they were written."""
+    if record.get("status") != DONE or record.get("key") != key:
+        return False
+    for name, size in record["files"].items():
+        try:
+            if store.fs.size(store.path(name)) != size:
+                return False
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,297 @@
+"""What a report is about: its source, its Tweets, what to fetch for it, and its parameters.
+
+The command ``report`` and a row of a manifest become a `Question` by the same function, so both
+take and refuse the same options.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.client.credentials import find_profile
+from engagement_nb.errors import InputError
+from engagement_nb.exports import read_export
+from engagement_nb.ids import IdList, read_ids
+from engagement_nb.periods import dates_of
+from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
+from engagement_nb.store import Store
+
+FETCHED = ("sandbox", "api")
+"""Sources whose figures are fetched; others are the path or address of a file or a dataset."""
+_WORLD = ("seed", "now", "tweets", "count", "awkward")
+"""Options of the sandbox only."""
+_DATES = ("start", "end", "period")
+_OF_PIPELINE = {
+    "source": "Give the source itself, not a parameter.",
+    "tables": "The tables are beside the report.",
+    "before": "The report is compared with the last one in its folder.",
+    "ids_kept": "The ids are kept with the fetch.",
+    "snapshot": "The figures of a run are one snapshot.",
+}
+"""Parameters that a report sets itself, and what to do instead."""
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """What to fetch, once for all questions that share it.
+
+    Parameters
+    ----------
+    source
+        "sandbox" or "api".
+    profile, endpoint, start, end, by, period, zone, seed, now, tweets, count
+        Parameters of the notebook that fetches.
+    more
+        Its other parameters, with their names.
+    """
+
+    source: str
+    profile: str = ""
+    endpoint: str = "historical"
+    start: str = ""
+    end: str = ""
+    by: str = ""
+    period: str = ""
+    zone: str = ""
+    seed: int | None = None
+    now: str = ""
+    tweets: int | None = None
+    count: int | None = None
+    more: tuple[tuple[str, Any], ...] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of the notebook that fetches, apart from those at their defaults."""
+        chosen = {k: v for k, v in self.columns().items() if k == "by" or v not in (None, "")}
+        return {**chosen, **dict(self.more)}
+
+    def columns(self) -> dict[str, Any]:
+        """Its fields but ``more``, by name."""
+        return {name: value for name, value in vars(self).items() if name != "more"}
+
+    def dates(self, now: datetime) -> dict[str, str]:
+        """Its period as two moments, counted from ``now``; empty if it names none."""
+        if self.endpoint != "historical":
+            return {}
+        start, end = dates_of(self.start, self.end, self.period, self.zone, now)
+        found = {"start": start, "end": end}
+        moments = {name: moment.isoformat() for name, moment in found.items() if moment}
+        return {**moments, "period": ""} if moments else {}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What one report is about.
+
+    Parameters
+    ----------
+    name, title
+        Of the report.
+    source
+        Path or address of an export or a dataset; empty if `fetch` makes one.
+    ids_file
+        Path or address of its list of Tweets; empty for all of the source.
+    ids
+        The Tweets of that list; None without one.
+    fetch
+        What to fetch; None if it has a source.
+    fetching
+        The notebook that fetches.
+    notebook
+        The notebook that explores.
+    parameters
+        Of the notebook that explores.
+    broken
+        Why its inputs cannot be read; empty if they can.
+    """
+
+    name: str
+    title: str
+    source: str
+    ids_file: str
+    ids: IdList | None
+    fetch: Fetch | None
+    fetching: NotebookFile | None
+    notebook: NotebookFile
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    broken: str = ""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a question reads before anything is started.
+
+    Parameters
+    ----------
+    ids
+        The listed Tweets; None without a list.
+    kind
+        "fetch", "dataset", "posts" (a file by Post) or "days" (a file by day).
+    broken
+        Why an input cannot be read.
+    """
+
+    ids: IdList | None
+    kind: str
+    broken: str = ""
+
+
+def read_inputs(source: str, ids: str = "", profile: str = "") -> Inputs:
+    """Read what a report needs, to find errors before anything is started.
+
+    Parameters
+    ----------
+    source
+        "sandbox", "api", or a path or address.
+    ids
+        Path or address of a list of ids; empty for none.
+    profile
+        Whose tokens, or the account if export files have several.
+
+    Raises
+    ------
+    EngagementError
+        The source or the ids cannot be read.
+    """
+    listed = read_ids(ids) if ids else None
+    if source == "api":
+        find_profile(profile or None)
+    if source in FETCHED:
+        return Inputs(listed, "fetch")
+    if Store(source).exists("dataset.json"):
+        return Inputs(listed, "dataset")
+    by_day = read_export(source, profile).about.kind in ("overview", "video")
+    return Inputs(listed, "days" if by_day else "posts")
+
+
+def ask(
+    source: str,
+    values: Mapping[str, Any],
+    inputs: Inputs,
+    find: Callable[[str], NotebookFile],
+    *,
+    name: str = "",
+    title: str = "",
+    ids_file: str = "",
+    columns: Sequence[str] = (),
+) -> Question:
+    """Turn options into a question; each takes effect or is refused.
+
+    Parameters
+    ----------
+    source
+        "sandbox", "api", or a path or address.
+    values
+        Options of the fetch and parameters of the notebooks, by name.
+    inputs
+        See `read_inputs`.
+    find
+        Finds a notebook by its name.
+    name, title, ids_file
+        See `Question`.
+    columns
+        Columns of the manifest, if the options are of one.
+
+    Raises
+    ------
+    InputError
+        An option is unknown, cannot be read, or means nothing for this source.
+    """
+    fetched = inputs.kind == "fetch"
+    fetching = find(FETCH) if fetched else None
+    notebook = find(BY_DAY if inputs.kind == "days" else EXPLORE)
+    known = [*(fetching.parameters if fetching else ()), *notebook.parameters]
+    for option in values:
+        if advice := _OF_PIPELINE.get(option):
+            raise InputError(f"{option} is not an option of a report.", advice=advice)
+        if option not in known and option not in _NOT_FOR[inputs.kind]:
+            near = difflib.get_close_matches(option, [*columns, *known], 1)
+            there = ", ".join(dict.fromkeys(columns or known))
+            raise InputError(
+                f"{option!r} is neither a column nor a parameter of {notebook.name}."
+                if columns
+                else f"No notebook has a parameter {option!r}.",
+                advice=f"Did you mean {near[0]!r}?" if near else f"There are: {there}.",
+            )
+    if not inputs.broken:
+        _refuse(source, values, inputs)
+    explore = {
+        option: value
+        for option, value in values.items()
+        if option in notebook.parameters
+        and (fetching is None or option == "zone" or option not in fetching.parameters)
+    }
+    return Question(
+        name=name,
+        title=title,
+        source="" if fetched else source,
+        ids_file=ids_file,
+        ids=inputs.ids,
+        fetch=_fetch(source, fetching, values) if fetching else None,
+        fetching=fetching,
+        notebook=notebook,
+        parameters=notebook.check(explore),
+        broken=inputs.broken,
+    )
+
+
+_NOT_FOR: dict[str, tuple[str, ...]] = {
+    "fetch": (),
+    "dataset": (*_WORLD, "profile", "dataset", "with_totals"),
+    "posts": (*_WORLD, *_DATES, "endpoint", "by", "dataset", "with_totals"),
+    "days": (*_WORLD, *_DATES, "endpoint", "zone", "dataset", "with_totals"),
+}
+"""Options that mean nothing for a kind of source."""
+_HAS = {
+    "dataset": "A dataset has the figures that were fetched into it",
+    "posts": "An export file has all figures since each Post was posted",
+    "days": "A file by day has one row per day of the account",
+}
+
+
+def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
+    """Refuse options that mean nothing for this source."""
+    if lost := [option for option in values if option in _NOT_FOR[inputs.kind]]:
+        raise InputError(
+            f"{_HAS[inputs.kind]}, so {', '.join(lost)} cannot be chosen.",
+            advice="Leave it out, or fetch from the sandbox or the API.",
+        )
+    if source == "api" and (world := [option for option in values if option in _WORLD]):
+        raise InputError(f"{', '.join(world)}: only the sandbox has a world to choose.")
+    if inputs.kind == "days" and inputs.ids is not None:
+        raise InputError(
+            "A file by day has figures of the whole account, so no Tweets can be chosen.",
+            advice="Leave out the ids, or give files by Post (account_analytics_content_...).",
+        )
+    endpoint = str(values.get("endpoint") or "historical")
+    if endpoint not in ENDPOINTS:
+        raise InputError(f"There is no endpoint {endpoint!r}.", advice=f"{', '.join(ENDPOINTS)}.")
+    by = values.get("by") or ""
+    if inputs.kind != "days" and (by not in ("", "day", "hour") or (by and endpoint == "totals")):
+        raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
+    if inputs.kind in ("fetch", "dataset"):
+        dated = [option for option in (*_DATES, "zone") if values.get(option)]
+        if values.get("posted") and "zone" in dated:
+            dated.remove("zone")  # It is of these dates.
+        if dated and endpoint != "historical":
+            raise InputError(
+                f"{endpoint} takes no period, so {', '.join(dated)} cannot be chosen.",
+                advice="Use historical.",
+            )
+        dates = (str(values.get(option) or "") for option in (*_DATES, "zone"))
+        first, after = dates_of(*dates, now=datetime.now(UTC))
+        if first is not None and after is not None and first >= after:
+            raise InputError("The period ends before it starts.", advice="end is the day after.")
+
+
+def _fetch(source: str, notebook: NotebookFile, values: Mapping[str, Any]) -> Fetch:
+    """What to fetch, from the options that the fetching notebook takes."""
+    taken = {option: value for option, value in values.items() if option in notebook.parameters}
+    checked = notebook.check(taken)
+    fields = [option for option in checked if option in Fetch.__dataclass_fields__]
+    more = [(option, checked[option]) for option in checked if option not in fields]
+    return Fetch(source, **{option: checked[option] for option in fields}, more=tuple(more))

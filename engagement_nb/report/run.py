@@ -1,0 +1,140 @@
+"""Runs a job: its notebooks one after the other, in a folder that has only what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engagement_nb.errors import EngagementError
+from engagement_nb.report.execute import Executed, run_notebook
+from engagement_nb.report.job import TABLES, Job, Step, after_fetch
+from engagement_nb.report.scratch import scratch_folder
+
+HERE = "here"
+_IDS_KEPT = "ids_kept"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the notebooks of a job did.
+
+    Parameters
+    ----------
+    executed
+        The notebooks, complete or up to the cell that failed.
+    parameters
+        Of the last of them, as a reader may see them.
+    fetched
+        What the fetch told: the period, the requests, whether it is done.
+    ids
+        The Tweets that it asked for, one per line; empty if they were given.
+    tables
+        Tables that the notebooks wrote, by file name.
+    """
+
+    executed: tuple[Executed, ...]
+    parameters: Mapping[str, Any]
+    fetched: Mapping[str, Any] = field(default_factory=dict)
+    ids: str = ""
+    tables: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def last(self) -> Executed:
+        """The notebook with the answer, or the one that failed."""
+        return self.executed[-1]
+
+    @property
+    def error(self) -> EngagementError | None:
+        """What stopped it; None if it ran to its end."""
+        return self.last.error
+
+    @property
+    def answer(self) -> Mapping[str, Any]:
+        """The gap, or the totals if the source has figures by day only; empty without any."""
+        return self.last.handed.get("gap") or self.last.handed.get("days") or {}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Where the figures are from and what is missing: `Metrics.facts`, and the fetch's own."""
+        read = self.last.handed.get("metrics", {})
+        notes = dict.fromkeys([*read.get("notes", ()), *self.fetched.get("notes", ())])
+        spent = {name: self.fetched[name] for name in ("requests",) if name in self.fetched}
+        return {**read, **spent, "notes": list(notes)}
+
+
+def run(job: Job) -> Run:
+    """Execute the notebooks of a job, up to the first that fails.
+
+    They run in a temporary folder, in which their sources are links: no notebook contains a path
+    of this machine.
+    """
+    executed: list[Executed] = []
+    shown: dict[str, Any] = {}
+    fetched, ids = dict(job.fetched), str(job.fetched.get("ids", ""))
+    with scratch_folder() as scratch:
+        # Only the source is in the working folder, whatever its name is.
+        here = scratch / HERE
+        here.mkdir()
+        for step in job.steps:
+            period = after_fetch(step, fetched)
+            given = _given(step, scratch, here, ids) | period
+            shown = {name: name_of(place) for name, place in step.places.items()}
+            shown |= step.parameters | period
+            done = run_notebook(
+                step.notebook, given, engine=job.engine, cwd=here, cell_timeout=step.cell_timeout
+            )
+            executed.append(done)
+            if done.error is not None:
+                break
+            if "dataset" in step.places:
+                fetched = {**done.handed.get("metrics", {}), **done.handed.get("fetch", {})}
+                kept = scratch / _IDS_KEPT
+                ids = kept.read_text() if kept.exists() else ids
+        tables = {
+            path.name: path.read_bytes()
+            for path in sorted((scratch / TABLES).glob("*"))
+            if path.is_file()
+        }
+    return Run(tuple(executed), shown, fetched, ids, tables)
+
+
+def name_of(place: str) -> str:
+    """The name of a file or folder without the folders above it; an address as it is."""
+    return place if "://" in place else Path(place).name
+
+
+def _given(step: Step, scratch: Path, here: Path, ids: str) -> dict[str, Any]:
+    """The parameters of a step, after its files are where it finds them."""
+    given: dict[str, Any] = {
+        name: _linked(place, here if name == "source" else scratch / name)
+        for name, place in step.places.items()
+    }
+    texts = dict(step.texts)
+    if ids and "ids_file" not in step.places and "ids_file" in step.notebook.parameters:
+        texts.setdefault("ids_file", ids)
+    for name, text in texts.items():
+        (scratch / f"{name}.txt").write_text(text)
+        given[name] = f"../{name}.txt"
+    if TABLES in step.notebook.parameters:
+        given[TABLES] = f"../{TABLES}"
+    if _IDS_KEPT in step.notebook.parameters and "ids_file" not in given:
+        given[_IDS_KEPT] = f"../{_IDS_KEPT}"
+    return {**given, **step.parameters}
+
+
+def _linked(place: str, folder: Path) -> str:
+    """Link to a file or folder, and return the link's path from the working folder."""
+    if "://" in place:
+        return place
+    target = Path(place).absolute()
+    folder.mkdir(exist_ok=True)
+    if folder.name == "dataset":
+        target.mkdir(parents=True, exist_ok=True)
+    link = folder / target.name
+    try:
+        link.symlink_to(target, target_is_directory=target.is_dir())
+    except OSError:
+        return place  # Some systems allow no links. Then the notebook has the path.
+    return link.name if folder.name == HERE else f"../{folder.name}/{link.name}"
