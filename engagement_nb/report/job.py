@@ -181,7 +181,7 @@ def fingerprint(source: str) -> list[Any]:
     store = Store(source)
     try:
         if store.exists("dataset.json"):
-            return _of_dataset(Dataset(source))
+            return _of_dataset(Dataset.open(source))
         return _files(store, "")
     except (EngagementError, OSError) as error:
         # The report that reads the source will say what is wrong with it.
