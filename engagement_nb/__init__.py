@@ -46,13 +46,13 @@ if TYPE_CHECKING:
     from engagement_nb.client.pacing import Pacer
     from engagement_nb.dataset import Dataset
     from engagement_nb.exports import read_export
+    from engagement_nb.fetch import Plan, make_plan
     from engagement_nb.gap import Gap, explore_gap
     from engagement_nb.gap.compare import Comparison, compare
     from engagement_nb.gap.days import Days, explore_days
     from engagement_nb.ids import IdList, read_ids
     from engagement_nb.lessons import open_room
     from engagement_nb.metrics import About, Metrics
-    from engagement_nb.planning import Plan, make_plan
     from engagement_nb.report.batch import Batch, make_batch
     from engagement_nb.report.make import Report, make_report
     from engagement_nb.sandbox import Sandbox
@@ -74,6 +74,7 @@ _HOME = {
     "client.credentials.login": "login",
     "client.pacing": "Pacer",
     "dataset": "Dataset",
+    "fetch": "Plan make_plan",
     "exports": "read_export",
     "gap": "Gap explore_gap",
     "gap.compare": "Comparison compare",
@@ -81,7 +82,6 @@ _HOME = {
     "ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",
-    "planning": "Plan make_plan",
     "report.batch": "Batch make_batch",
     "report.make": "Report make_report",
     "sandbox": "Sandbox",

@@ -120,6 +120,10 @@ class BadRequestError(ApiError):
     """The API refuses the request itself, for any Tweets."""
 
 
+class PeriodError(BadRequestError):
+    """The API refuses the period of a request, for any Tweets."""
+
+
 class RateLimitedError(ApiError):
     """429: the quota of the minute (or second) is spent."""
 

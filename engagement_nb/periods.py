@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from engagement_nb.apis.availability import Window
-from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import FIRST_MOMENT, MAX_LOOKBACK, MAX_WINDOW
+from engagement_nb.apis.contract import Api, By, Endpoint
 from engagement_nb.errors import InputError
 
 HOUR = timedelta(hours=1)
@@ -29,8 +28,8 @@ PERIODS = "last week, last month, last 7 days, last 4 weeks, since monday, or a 
 """The periods that can be named, as a person reads them."""
 
 
-def cut(window: Window, by: By | None) -> tuple[Window, ...]:
-    """Cut a period into windows of at most 28 days that touch and don't overlap.
+def cut(window: Window, by: By | None, longest: timedelta) -> tuple[Window, ...]:
+    """Cut a period into windows of at most this length that touch and don't overlap.
 
     Windows are placed from the end backwards, so the short one comes first: fewer Tweets were
     posted before it ends. By day, windows meet at midnight if that adds no window.
@@ -38,19 +37,15 @@ def cut(window: Window, by: By | None) -> tuple[Window, ...]:
     borders = [window.end]
     midnight = datetime.combine(window.end.date(), time(), UTC)
     if by == "day" and window.end != midnight:
-        first = midnight + DAY - MAX_WINDOW
-        fewest = _count(window.start, window.end)
-        if first > window.start and _count(window.start, first) + 1 == fewest:
+        first = midnight + DAY - longest
+        fewest = -((window.start - window.end) // longest)
+        if first > window.start and 1 - (window.start - first) // longest == fewest:
             borders.append(first)
-    while borders[-1] - MAX_WINDOW > window.start:
-        borders.append(borders[-1] - MAX_WINDOW)
+    while borders[-1] - longest > window.start:
+        borders.append(borders[-1] - longest)
     borders.append(window.start)
     borders.reverse()
     return tuple(Window(*pair) for pair in pairwise(borders))
-
-
-def _count(start: datetime, end: datetime) -> int:
-    return -((start - end) // MAX_WINDOW)
 
 
 def dates_of(
@@ -171,47 +166,104 @@ def _floor(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
-def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: list[str]) -> Window:
+def day_of(hour: datetime, zone: str) -> datetime:
+    """The first hour of the day of a zone to which an hour of UTC belongs.
+
+    Where midnight falls within an hour of UTC (Kathmandu, Adelaide), the whole hour belongs to
+    the day that begins in it. In every such zone of today at least half of it does.
+    """
+    place = _zone(zone)
+    return _first_hour((hour + HOUR - timedelta(minutes=1)).astimezone(place).date(), place)
+
+
+def _first_hour(day: date, place: tzinfo) -> datetime:
+    return _floor(datetime.combine(day, time(), place).astimezone(UTC))
+
+
+def _first_day_from(hour: datetime, zone: str) -> datetime:
+    """The first hour of the first day of a zone that does not begin before an hour."""
+    place = _zone(zone)
+    day = hour.astimezone(place).date()
+    begins = (_first_hour(day + timedelta(days=n), place) for n in range(3))
+    return next(moment for moment in begins if moment >= hour)
+
+
+def splits_hours(zone: str, window: Window) -> bool:
+    """Whether days of a zone begin within hours of UTC, anywhere in a period."""
+    place = _zone(zone)
+    first = window.start.astimezone(place).date()
+    days = (first + timedelta(days=n) for n in range((window.end - window.start).days + 2))
+    return any(datetime.combine(day, time(), place).astimezone(UTC).minute for day in days)
+
+
+def is_utc(zone: str | None) -> bool:
+    """Whether days of a zone are those of UTC; no zone means UTC."""
+    return not zone or zone.upper().removeprefix("ETC/") in ("UTC", "UCT", "ZULU", "GMT")
+
+
+def resolve(
+    start: datetime | None,
+    end: datetime | None,
+    by: By | None,
+    now: datetime,
+    notes: list[str],
+    *,
+    api: Api,
+    endpoint: Endpoint,
+    zone: str = "UTC",
+) -> Window:
     """The period in whole hours, checked against the limits of the API.
 
     Parameters
     ----------
     start, end
         As given. The default end is the last full hour (by day: the last midnight); the default
-        start is 28 days before the end.
+        start is as long before the end as one request may cover, by day on a midnight.
     by
         The grouping.
     now
         The present moment.
     notes
         Receives a sentence about each change to the period.
+    api, endpoint
+        Whose limits.
+    zone
+        Whose midnights begin days.
 
     Raises
     ------
     InputError
-        The period is empty, in the future, or wholly before 2014-09-01.
+        The period is empty, in the future, or ends before the API's first moment.
     """
-    first, last = parse_moment(start, "start"), parse_moment(end, "end")
+    first, last = start, end
+    known_from, longest = api.first_moment, endpoint.length or DAY
     full_hour = _floor(now)
     if last is None:
-        midnight = full_hour.replace(hour=0)
+        midnight = day_of(full_hour, zone)
         last = midnight if by == "day" and (first is None or first < midnight) else full_hour
     elif last > now:
         raise InputError(
             f"The end {last:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
             advice="Choose an end that is over.",
         )
+    elif last.astimezone(_zone(zone)).time() == time():
+        last = _floor(last)
     elif last != _floor(last):
         last = _floor(last) + HOUR
         if last > full_hour:
             last = full_hour
             notes.append(f"The present hour is not over: the period ends at {last:%H:%M} UTC.")
-    if last <= FIRST_MOMENT:
+    if known_from is not None and last <= known_from:
         raise InputError(
-            f"The period ends before {FIRST_MOMENT:%Y-%m-%d}, and the API knows nothing earlier.",
+            f"The period ends before {known_from:%Y-%m-%d}, and the API knows nothing earlier.",
             advice="Choose a later period.",
         )
-    first = _floor(first) if first is not None else last - MAX_WINDOW
+    if first is not None:
+        first = _floor(first)
+    else:
+        first = last - longest
+        whole = by == "day" and day_of(last, zone) == last
+        first = _first_day_from(first, zone) if whole else first
     if first > now:
         raise InputError(
             f"The start {first:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
@@ -223,13 +275,15 @@ def resolve(start: Moment, end: Moment, by: By | None, now: datetime, notes: lis
             f" {last:%Y-%m-%d %H:%M} UTC.",
             advice="Choose an end after the start; the end itself is not included.",
         )
-    if first < FIRST_MOMENT:
-        first = FIRST_MOMENT
-        notes.append("The API knows nothing before 2014-09-01: the period starts there.")
-    if first < now - MAX_LOOKBACK:
+    if known_from is not None and first < known_from:
+        first = known_from
         notes.append(
-            "The period starts more than 365 days ago; newer pages of the API's reference say"
-            " that this is refused."
+            f"The API knows nothing before {known_from:%Y-%m-%d}: the period starts there."
+        )
+    if api.max_lookback is not None and first < now - api.max_lookback:
+        notes.append(
+            f"The period starts more than {api.max_lookback.days} days ago; newer pages of the"
+            " API's reference say that this is refused."
         )
     return Window(first, last)
 

@@ -26,13 +26,12 @@ import click
 
 from engagement_nb.apis.reasons import UNFINISHED
 from engagement_nb.client import Client
-from engagement_nb.collect import Collected, collect_into
 from engagement_nb.dataset import Dataset
+from engagement_nb.fetch import Run, fetch_into, make_plan
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import make_plan
 from engagement_nb.sources import sandbox_profiles
-from tests.collect.collecting import account_for_each, equal_to_truth, mixed_ids, reasons
-from tests.collect.misbehaving import (
+from tests.fetch.fetching import account_for_each, equal_to_truth, mixed_ids, reasons
+from tests.fetch.misbehaving import (
     Change,
     Document,
     Proxy,
@@ -193,15 +192,14 @@ def _fetch(
     fetch: dict[str, Any],
     now: datetime,
     deadline: float,
-) -> tuple[Metrics, Collected]:
+) -> tuple[Metrics, Run]:
     plan = make_plan(given, profiles=sandbox_profiles(proxy.url), now=now, **fetch)
     dataset = Dataset.create(where, "sandbox")
     with Client(deadline=deadline, max_bytes=MAX_BYTES) as client:
-        ended = collect_into(
+        ended = fetch_into(
             dataset, plan, client, snapshot="one", progress=False, sleep=lambda seconds: None
         )
-    entries = [*plan.tweet_ids, *(t for t in given if t not in {*plan.tweet_ids})]
-    return ended.read(dataset, entries), ended
+    return ended.read(dataset), ended
 
 
 def _held(metrics: Metrics) -> set[str]:

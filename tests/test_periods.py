@@ -11,17 +11,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement_nb import periods
+from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
+from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT
 from engagement_nb.errors import InputError
 from engagement_nb.periods import (
     Moment,
     dates_of,
+    day_of,
+    is_utc,
     parse_moment,
-    resolve,
     responses_window,
+    splits_hours,
 )
 
 MONDAY = datetime(2026, 11, 23, 8, 30, 15, 250_000, tzinfo=UTC)
+
+
+def resolve(
+    start: Moment, end: Moment, by: By | None, now: datetime, notes: list[str], zone: str = "UTC"
+) -> Window:
+    """The period of historical."""
+    dates = dates_of(start, end, None, zone, now)
+    facts = {"api": ENGAGEMENT, "endpoint": ENDPOINTS["historical"]}
+    return periods.resolve(*dates, by, now, notes, zone=zone, **facts)
 
 
 def dates(period: str, zone: str | None = None, now: datetime = MONDAY) -> list[str]:
@@ -354,3 +368,53 @@ def test_the_window_of_responses_spans_those_of_all_responses() -> None:
     assert responses_window([]) == (None, None, ())
     assert responses_window([one, one]) == (*one, ())
     assert responses_window([other, one]) == (one[0], other[1], (note,))
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour", "begins"),
+    [
+        ("UTC", "2026-11-23T00", "2026-11-23T00"),
+        ("Asia/Tokyo", "2026-11-23T14", "2026-11-22T15"),
+        ("Asia/Tokyo", "2026-11-23T15", "2026-11-23T15"),
+        ("America/Los_Angeles", "2026-11-01T06", "2026-10-31T07"),
+        ("America/Los_Angeles", "2026-11-02T07", "2026-11-01T07"),  # this day has 25 hours
+        ("America/Los_Angeles", "2026-11-02T08", "2026-11-02T08"),
+        ("Asia/Kathmandu", "2026-11-23T17", "2026-11-22T18"),
+        ("Asia/Kathmandu", "2026-11-23T18", "2026-11-23T18"),  # midnight is at 18:15
+        ("Asia/Kolkata", "2026-11-23T18", "2026-11-23T18"),
+        ("Australia/Lord_Howe", "2026-11-23T12", "2026-11-22T13"),  # +11:00 in summer
+        ("Australia/Lord_Howe", "2026-06-23T13", "2026-06-23T13"),  # +10:30 in winter
+        ("America/St_Johns", "2026-11-23T03", "2026-11-23T03"),
+    ],
+)
+def test_an_hour_belongs_to_the_day_that_begins_in_it(zone: str, hour: str, begins: str) -> None:
+    moment = datetime.fromisoformat(hour).replace(tzinfo=UTC)
+    assert f"{day_of(moment, zone):%Y-%m-%dT%H}" == begins
+
+
+@given(st.sampled_from(["Asia/Kathmandu", "Australia/Lord_Howe", "America/Los_Angeles",
+                        "Pacific/Chatham", "America/St_Johns", "Africa/Casablanca"]),
+       st.integers(0, 24 * 700))  # fmt: skip
+def test_days_of_a_zone_follow_each_other_and_lose_no_hour(zone: str, hours: int) -> None:
+    hour = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=hours)
+    day, after = day_of(hour, zone), day_of(hour + timedelta(hours=1), zone)
+    assert day <= hour
+    assert after in (day, hour + timedelta(hours=1))
+
+
+def test_zones_whose_days_begin_within_an_hour_of_utc_are_known() -> None:
+    year = Window(datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
+    split = ["Asia/Kathmandu", "Asia/Kolkata", "Australia/Lord_Howe"]
+    assert all(splits_hours(zone, year) for zone in split)
+    assert not any(splits_hours(zone, year) for zone in ("UTC", "Europe/Paris", "Asia/Tokyo"))
+    assert [is_utc(zone) for zone in (None, "", "UTC", "Etc/UTC", "Europe/London")] == [
+        True, True, True, True, False,
+    ]  # fmt: skip
+
+
+def test_days_of_a_zone_are_whole_whether_they_are_dates_or_a_named_period() -> None:
+    for zone in ("Asia/Kathmandu", "America/Los_Angeles", "UTC"):
+        named = dates_of(None, None, "2026-10", zone, MONDAY)
+        assert resolve("2026-10-01", "2026-11-01", "day", MONDAY, [], zone) == named
+        period = resolve(None, None, "day", MONDAY, [], zone)
+        assert [day_of(moment, zone) for moment in period] == [*period]

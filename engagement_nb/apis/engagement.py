@@ -26,6 +26,7 @@ from engagement_nb.errors import (
     ForbiddenMetricsError,
     ForbiddenTweetsError,
     NoAccessError,
+    PeriodError,
     RateLimitedError,
     ServerTroubleError,
     UnauthenticatedError,
@@ -350,7 +351,7 @@ _REFUSALS = (
     ),
     Refusal(
         "period", r"\bstart\b|\bend\b|future|period|weeks|\bdate|365|days|time range", (400,),
-        BadRequestError,
+        PeriodError,
         "The API does not accept this period.",
         "Give start before end, both in UTC, at most 28 days apart, not in the future and not"
         " before 2014-09-01 (by newer pages: not over 365 days back).",

@@ -31,7 +31,7 @@ from engagement_nb.sources.question import Question
 from engagement_nb.words import counted
 
 if TYPE_CHECKING:
-    from engagement_nb.collect import Collected
+    from engagement_nb.fetch import Run
 
 _AGAIN = "Rerun the command: it requests only what is missing."
 
@@ -165,7 +165,7 @@ def _stamped(text: object, sandbox: bool) -> str:
     return f"SANDBOX (made-up figures): {text}" if sandbox else str(text)
 
 
-def _summary(ended: Collected, out: str) -> str:
+def _summary(ended: Run, out: str) -> str:
     snapshot = f", snapshot {ended.record.snapshot}" if ended.record.snapshot else ""
     lines = [
         f"{counted(ended.tweets, 'Tweet')} in {out}{snapshot};"

@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.request import Request
@@ -173,7 +172,7 @@ class RunRecord:
     """
 
     ask: str
-    endpoint: EndpointName
+    endpoint: str
     by: By | None
     metrics: tuple[str, ...]
     windows: tuple[tuple[datetime, datetime], ...]

@@ -10,16 +10,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Unpack
 
+from engagement_nb.apis.contract import Api
 from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client
+from engagement_nb.client.adapters import Adapter
+from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.credentials import Profile
-from engagement_nb.collect import Collected, collect, collect_into
 from engagement_nb.dataset import Dataset, World, ask_digest
+from engagement_nb.fetch import Plan, Run, fetch, fetch_into, make_plan
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import Plan, make_plan
 from engagement_nb.sources.base import Source
-from engagement_nb.sources.question import Posted, Question, checked, dates_in
+from engagement_nb.sources.question import Posted, Question, checked
 from engagement_nb.usage import Ledger
 from engagement_nb.words import counted
 
@@ -40,6 +42,8 @@ class ApiSource(Source):
     ----------
     profiles
         Whose tokens may be used.
+    adapter
+        Builds the requests of the API and reads its responses; by default the Engagement API's.
     dataset, progress, max_handles, client_options
         See `connect`.
 
@@ -60,11 +64,13 @@ class ApiSource(Source):
         self,
         profiles: Sequence[Profile],
         *,
+        adapter: Adapter | None = None,
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
         max_handles: int | None = None,
         **client_options: Any,
     ) -> None:
+        self.adapter = adapter or EngagementAdapter()
         self._client_options = client_options
         self.profiles = tuple(profiles)
         self.ledger = Ledger()
@@ -88,11 +94,16 @@ class ApiSource(Source):
         """Origin of the figures: "sandbox" or "api"."""
         return "sandbox" if self.sandbox else "api"
 
+    @property
+    def api(self) -> Api:
+        """The facts of the API."""
+        return self.adapter.api
+
     @cached_property
     def client(self) -> Client:
         """The client that sends this source's requests."""
         recorder = self.ledger.record_use
-        return Client(recorder=recorder, now=self._present, **self._client_options)
+        return Client(self.adapter, recorder=recorder, now=self._present, **self._client_options)
 
     def dataset_at(self, where: str | os.PathLike[str]) -> Dataset:
         """Open the dataset that keeps this source's figures, or make one.
@@ -130,7 +141,7 @@ class ApiSource(Source):
         **options
             ``by``, ``metrics``, ``start``, ``end``, ``period``, ``posted`` and ``zone``, as for
             `historical`; ``profiles``, ``owners``, ``limit`` and ``now``, as for
-            `engagement_nb.planning.make_plan`.
+            `engagement_nb.make_plan`.
         """
         now = options.get("now") or self._present()
         question = {n: v for n, v in options.items() if n in Question.__annotations__}
@@ -164,17 +175,24 @@ class ApiSource(Source):
         left_out: Mapping[str, int],
         **more: Any,
     ) -> Plan:
-        now = more.setdefault("now", self._present())
-        start, end = dates_in(asked, now)
         limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
         plan = make_plan(
             ids,
             endpoint,
             by=asked.get("by"),
             metrics=asked.get("metrics"),
-            start=start,
-            end=end,
-            **{"profiles": self.profiles, "limit": limit, "owners": self._owners, **more},
+            start=asked.get("start"),
+            end=asked.get("end"),
+            period=asked.get("period"),
+            zone=asked.get("zone"),
+            api=self.api,
+            **{
+                "profiles": self.profiles,
+                "limit": limit,
+                "owners": self._owners,
+                "now": self._present(),
+                **more,
+            },
         )
         notes = [f"{counted(n, 'Tweet')} left out: {why}." for why, n in left_out.items()]
         return replace(plan, notes=(*notes, *plan.notes))
@@ -188,7 +206,7 @@ class ApiSource(Source):
         snapshot: str | None = None,
         before: Callable[[Plan], None] | None = None,
         **question: Unpack[Question],
-    ) -> Collected:
+    ) -> Run:
         """Fetch into a dataset, or resume the same fetch.
 
         Parameters
@@ -218,7 +236,7 @@ class ApiSource(Source):
         left_out: Mapping[str, int],
         snapshot: str | None = None,
         before: Callable[[Plan], None] | None = None,
-    ) -> Collected:
+    ) -> Run:
         ask = ask_digest(
             endpoint,
             ids.ids,
@@ -229,13 +247,13 @@ class ApiSource(Source):
         begun = dataset.unfinished(ask, snapshot, datetime.now(UTC))
         if begun is not None and begun.start:
             # "The last four weeks" are those before the day on which the fetch began.
-            asked |= {"start": begun.start, "end": begun.end, "period": None, "zone": None}
+            asked |= {"start": begun.start, "end": begun.end, "period": None}
         plan = self._plan(ids, endpoint, asked, left_out)
         guarded = self._guarded(plan)
         if before is not None:
             before(plan)
         with self._sending() as client:
-            return collect_into(
+            return fetch_into(
                 dataset,
                 guarded,
                 client,
@@ -251,11 +269,11 @@ class ApiSource(Source):
         if self._dataset is not None:
             dataset = self.dataset_at(self._dataset)
             ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
-            metrics = ended.read(dataset, ids.ids)
+            metrics = ended.read(dataset)
         else:
             plan = self._guarded(self._plan(ids, endpoint, question, left_out))
             with self._sending() as client:
-                metrics = collect(plan, client, source=self.figures, progress=self._progress)
+                metrics = fetch(plan, client, source=self.figures, progress=self._progress)
         account = metrics.account
         named = {**left_out, **account.rows_named}
         rows = account.rows_in + sum(left_out.values())

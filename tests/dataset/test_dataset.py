@@ -25,17 +25,17 @@ import pytest
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
-from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.dataset.parts import described_parts, part_names
 from engagement_nb.errors import DatasetError, InputError
+from engagement_nb.fetch import fetch as run_plan
+from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import make_plan
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.store import STALE_AFTER, Store
-from tests.collect.collecting import Asked, account_for_each, fetch, same
+from tests.fetch.fetching import Asked, account_for_each, fetch, same
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -46,7 +46,7 @@ def into(dataset: Dataset, sandbox: Sandbox, ids: list[str], endpoint: str = "to
          snapshot: str | None = None, **options: Any) -> Metrics:  # fmt: skip
     plan = make_plan(ids, endpoint, profiles=sandbox_profiles(sandbox.url), **options)
     with Client() as client:
-        return collect(plan, client, source="sandbox", dataset=dataset, snapshot=snapshot,
+        return run_plan(plan, client, source="sandbox", dataset=dataset, snapshot=snapshot,
                        progress=False)  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from engagement_nb.problems import tweets_missing
 from engagement_nb.report.compose import compose
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import drips_body, serving
-from tests.collect.collecting import account_for_each, same
+from tests.fetch.fetching import account_for_each, same
 
 
 @pytest.fixture(autouse=True)
@@ -388,7 +388,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_resume(
     def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engagement_nb.sources.api.collect_into", interrupt)
+    monkeypatch.setattr("engagement_nb.sources.api.fetch_into", interrupt)
     file = ids_file(tmp_path, with_keys.ids("own", 3))
     assert run(["fetch", "totals", "--ids", file, "-o", str(tmp_path / "ds")]) == 130
     talk = capsys.readouterr().err

@@ -11,8 +11,8 @@ import pytest
 
 from engagement_nb.apis.times import snowflake
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.planning import make_plan
-from tests.planning.plans import APP, ids, owner, plan
+from engagement_nb.fetch import make_plan
+from tests.fetch.plans import APP, ids, owner, plan
 
 OWN, HERS = ids(3), ids(2, low=100)
 OWNERS = {**dict.fromkeys(OWN, "1"), **dict.fromkeys(HERS, "2")}
@@ -36,7 +36,7 @@ def test_a_plan_of_two_owners_tells_the_requests_of_each() -> None:
     )
     assert found.to_dict() == {
         "endpoint": "totals",
-        "by": None,
+        "by": None, "zone": "UTC",
         "start": None,
         "end": None,
         "windows": 1,
@@ -91,6 +91,7 @@ def test_a_plan_over_several_windows_tells_its_period_and_what_is_unavailable() 
     assert json.loads(json.dumps(found.to_dict())) == {
         "endpoint": "historical",
         "by": "day",
+        "zone": "UTC",
         "start": "2026-09-01T05:00:00Z",
         "end": "2026-11-01T07:00:00Z",
         "windows": 3,

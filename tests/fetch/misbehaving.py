@@ -32,11 +32,14 @@ class Reply:
         Put in the place of the sandbox's.
     hangs
         Whether to send the first half of the body and then nothing.
+    status
+        Instead of the sandbox's.
     """
 
     content: Document | bytes
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
+    status: int = 200
 
 
 Change = Callable[[Document, Document], Reply | Document]
@@ -103,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = gzip.decompress(content)
         names = ("x-per-minute-limit", "x-per-minute-remaining", "content-type")
         kept = {name: response.headers[name] for name in names if name in response.headers}
-        reply = Reply(content, kept)
+        reply = Reply(content, kept, status=response.status)
         if self.path.startswith("/insights") and response.status == 200:
             asked = json.loads(body)
             self.server.asked.append(asked)
@@ -111,12 +114,12 @@ class _Handler(BaseHTTPRequestHandler):
                 changed = self.server.change(asked, json.loads(content))
                 reply = changed if isinstance(changed, Reply) else Reply(changed)
                 reply.headers = {**kept, **reply.headers}
-        self._send(response.status, reply)
+        self._send(reply)
 
-    def _send(self, status: int, reply: Reply) -> None:
+    def _send(self, reply: Reply) -> None:
         content = reply.content
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        self.send_response_only(status)
+        self.send_response_only(reply.status)
         headers = {"Date": self.date_time_string(), **reply.headers}
         for name, value in headers.items():
             self.send_header(name, value)

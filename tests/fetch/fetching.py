@@ -1,4 +1,4 @@
-"""Helpers of the collecting room's tests: profiles of a sandbox, and what it was asked."""
+"""Helpers of the fetching room's tests: profiles of a sandbox, and what it was asked."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.client import Client
-from engagement_nb.collect import collect
-from engagement_nb.collect.collecting import digest_of, record_of
 from engagement_nb.dataset import Dataset, RunWriter
+from engagement_nb.fetch import Plan, make_plan
+from engagement_nb.fetch import fetch as run_plan
+from engagement_nb.fetch.run import record_of
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import Plan, make_plan
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 
@@ -59,13 +59,13 @@ def fetch(
     workers: int | None = None,
     **options: Any,
 ) -> Metrics:
-    """Plan and collect from a sandbox, with the tokens of some of its accounts."""
+    """Plan and fetch from a sandbox, with the tokens of some of its accounts."""
     profiles = sandbox_profiles(sandbox.url)
     if accounts is not None:
         profiles = [profiles[number] for number in accounts]
     plan = make_plan(tweet_ids, endpoint, profiles=profiles, **options)
     with Client(transport=transport) as client:
-        return collect(plan, client, source="sandbox", progress=False, workers=workers)
+        return run_plan(plan, client, source="sandbox", progress=False, workers=workers)
 
 
 def strangers(sandbox: Sandbox, count: int) -> list[str]:
@@ -104,7 +104,7 @@ def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[st
 def writer_for(plan: Plan) -> RunWriter:
     """Stores a run of a plan in a dataset in memory."""
     dataset = Dataset.create(f"memory://{uuid.uuid4().hex}", "sandbox")
-    return dataset.begin(record_of(plan, digest_of(plan)))
+    return dataset.begin(record_of(plan, plan.question.digest))
 
 
 def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:

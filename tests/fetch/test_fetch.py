@@ -15,18 +15,18 @@ from engagement_nb.apis.times import tweet_time
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer, QuotaStore
-from engagement_nb.collect import collect
-from engagement_nb.collect.running import Run
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
     ServerTroubleError,
     UnauthenticatedError,
 )
-from engagement_nb.planning import make_plan
+from engagement_nb.fetch import fetch as run_plan
+from engagement_nb.fetch import make_plan
+from engagement_nb.fetch.run import Run
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
-from tests.collect.collecting import (
+from tests.fetch.fetching import (
     Asked,
     account_for_each,
     equal_to_truth,
@@ -36,6 +36,7 @@ from tests.collect.collecting import (
     strangers,
     writer_for,
 )
+from tests.fetch.misbehaving import Document, Reply, misbehaving
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -199,8 +200,8 @@ def test_the_response_to_a_retry_is_used(make_sandbox: Callable[..., Sandbox]) -
     plan = make_plan(ids, profiles=sandbox_profiles(sandbox.url))
     with Client() as client:
         run = Run(plan, client, writer_for(plan), progress=False, sleep=waits.append)
-        outcome = run.go()
-    assert outcome.in_frame() == ids
+        run.go()
+    assert run.state.in_frame() == ids
     assert len(waits) == len(script)
     assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
 
@@ -226,7 +227,7 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
         for _ in range(2):
             other.send(stranger.requests[0])
         plan = make_plan(ids, "28hr", profiles=profiles)
-        metrics = collect(plan, own, source="sandbox", progress=False, sleep=new_window)
+        metrics = run_plan(plan, own, source="sandbox", progress=False, sleep=new_window)
     assert len(metrics) == 60
     assert refused
 
@@ -297,6 +298,43 @@ def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]
     assert (metrics.frame["time"] >= days_ago(358)).all()
 
 
+@pytest.mark.parametrize(("endpoint", "count"), [("totals", 600), ("28hr", 60), ("historical", 60)])
+def test_an_empty_400_whose_retry_succeeds_costs_no_other_tweets(endpoint: str, count: int) -> None:
+    """It used to mark the window dead, which all requests of totals share: 350 of 600 refused."""
+
+    def rejects_once(asked: Document, answer: Document) -> Reply | Document:
+        return Reply(b"", status=400) if len(proxy.asked) == 1 else answer
+
+    with misbehaving(rejects_once, tweets=3_000) as proxy:
+        ids = proxy.sandbox.ids("own", count)
+        plan = make_plan(ids, endpoint, profiles=sandbox_profiles(proxy.url)[:1])
+        with Client() as client:
+            run = Run(plan, client, writer_for(plan), progress=False, workers=1, sleep=print)
+            run.go()
+    assert run.state.in_frame() == list(plan.tweet_ids)
+    assert not run.problems.of_scope("tweet")
+    assert run.done
+    assert run.requests == len(proxy.asked) == len(plan.requests) + 1
+
+
+def test_one_rejected_request_does_not_lose_the_others_of_its_period() -> None:
+    """A rejection may be about one Tweet; the period is given up after the second."""
+
+    def rejects_one(asked: Document, answer: Document) -> Reply | Document:
+        refused = Reply({"errors": ["Something is wrong."]}, status=400)
+        return refused if ids[0] in asked["tweet_ids"] else answer
+
+    with misbehaving(rejects_one, tweets=3_000) as proxy:
+        ids = proxy.sandbox.ids("own", 75)
+        plan = make_plan(ids, "historical", profiles=sandbox_profiles(proxy.url)[:1])
+        first = plan.requests[0].tweet_ids
+        with Client() as client:
+            run = Run(plan, client, writer_for(plan), progress=False, workers=1, sleep=print)
+            run.go()
+    assert run.problems.of_scope("tweet") >= {*first}
+    assert run.state.in_frame() == [i for i in plan.tweet_ids if i not in first]
+
+
 def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> None:
     """A run whose server stops responding ends soon, with an error that says so."""
     sandbox = make_sandbox(faults={"rates": {"503": 1.0}})
@@ -361,11 +399,11 @@ def test_the_progress_bar_shows_requests_tweets_and_the_quota(
     sandbox = make_sandbox(per_minute=600, latency=0.12)
     plan = make_plan(sandbox.ids("own", 150), "28hr", profiles=sandbox_profiles(sandbox.url))
     with Client() as client:
-        collect(plan, client, source="sandbox", progress=True)
+        run_plan(plan, client, source="sandbox", progress=True)
         assert "request" not in capsys.readouterr().err
-        monkeypatch.setattr("engagement_nb.collect.meter.DELAY", 0.0)
-        collect(plan, client, source="sandbox", progress=True, workers=1)
+        monkeypatch.setattr("engagement_nb.fetch.meter.DELAY", 0.0)
+        run_plan(plan, client, source="sandbox", progress=True, workers=1)
         talk = capsys.readouterr().err
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
-        collect(plan, client, source="sandbox", progress=False)
+        run_plan(plan, client, source="sandbox", progress=False)
         assert not capsys.readouterr().err

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from engagement_nb.apis.times import snowflake
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.planning import Plan, make_plan
+from engagement_nb.fetch import Plan, make_plan
 
 NOW = datetime(2026, 11, 23, 10, 17, 30, tzinfo=UTC)
 

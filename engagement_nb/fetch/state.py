@@ -1,46 +1,29 @@
-"""The state of a run: which Tweets are done, which are missing, and why."""
+"""The state of a run: which Tweets are done, which are missing, and why.
+
+A reducer over parts: a run that was killed is in the same state once its parts are taken again,
+in any order.
+"""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+from collections.abc import Iterable
 
-import pyarrow as pa
-
+from engagement_nb.account import Account, Coverage
 from engagement_nb.apis.availability import Window, availability, limits
-from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, RECENT_WINDOW
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.apis.refusals import error_for
 from engagement_nb.apis.times import posted_before
-from engagement_nb.client import Request, Response
-from engagement_nb.client.cubes import Cube
+from engagement_nb.client import Request
 from engagement_nb.dataset import Part
-from engagement_nb.dataset.frames import TIME, response_table
-from engagement_nb.errors import (
-    ApiError,
-    ForbiddenTweetsError,
-    ServerTroubleError,
-    UnavailableTweetsError,
-)
-from engagement_nb.periods import HOUR
-from engagement_nb.planning import Plan
-from engagement_nb.planning.routing import Known, owner_gets_more, router
+from engagement_nb.fetch.plan import Plan
+from engagement_nb.fetch.router import Known, Router, owner_gets_more
 from engagement_nb.problems import ProblemLog
 
 MAX_ABSENCES = 4
 """After this many responses without a Tweet, this run stops requesting it."""
-_BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
 
 
-class EmptyResponseError(ServerTroubleError):
-    """A response with data, but about none of the requested Tweets."""
-
-
-class Outcome:
+class State:
     """The state of a run, built from finished parts in any order.
 
     Parameters
@@ -55,13 +38,17 @@ class Outcome:
         self.outstanding: dict[Window | None, dict[str, None]] = {
             window: dict.fromkeys(ids) for window, ids in plan.tweets_by_window().items()
         }
-        self.requests = 0
         self.absences: Counter[tuple[Window | None, str]] = Counter()
         self._done: dict[str, int] = {}
+        self._answered: Counter[Window | None] = Counter()
         self._lost: dict[str, tuple[Reason, str]] = {}
         self._gaps: dict[str, list[tuple[Reason, str]]] = {}
         self._metrics = ProblemLog()
         self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
+
+    def router(self) -> Router:
+        """Chooses tokens by what is known now."""
+        return Router(self.plan.question, self.plan.profiles, self.known)
 
     def take(self, part: Part) -> None:
         """Record a finished request; ignore one that does not belong to the plan."""
@@ -74,12 +61,12 @@ class Outcome:
         waiting = self.outstanding[window]
         profile = self._by_name.get(part.request.owner or part.request.profile.name)
         came: list[str] = []
-        route = router(self.plan, self.known)
+        router = self.router()
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if part.request.auth == "app" and owner_gets_more(self.plan, tweet_id):
-                lane, _ = route(tweet_id)
+            if part.request.auth == "app" and owner_gets_more(self.plan.question, tweet_id):
+                lane, _ = router.lane(tweet_id)
                 if lane and lane.auth == "user":
                     # An earlier run fetched it while the user tokens were dead; now they may work.
                     continue
@@ -92,6 +79,7 @@ class Outcome:
             del waiting[tweet_id]
             came.append(tweet_id)
             self._done[tweet_id] = self._done.get(tweet_id, 0) + 1
+            self._answered[window] += 1
             if part.request.auth == "user" and profile is not None:
                 self.known.proven[tweet_id] = profile
                 if part.request.owner:
@@ -145,11 +133,11 @@ class Outcome:
         not_requested = [name for name in self.plan.offered if name not in part.request.metrics]
         if not not_requested:
             return
-        route = router(self.plan, self.known)
+        router = self.router()
         for tweet_id in came:
             other = Reason.METRIC_NOT_OFFERED
             if part.request.auth == "app":
-                dead = route(tweet_id)[1] == Reason.NOT_AUTHENTICATED
+                dead = router.lane(tweet_id)[1] == Reason.NOT_AUTHENTICATED
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
             for name in not_requested:
@@ -233,7 +221,7 @@ class Outcome:
     def problems(self) -> ProblemLog:
         """Each Tweet without rows, once, and what the Tweets with rows lack."""
         log = ProblemLog()
-        kept = set(self.in_frame())
+        kept = {*self.in_frame()}
         for kind, ids in (*self.plan.log.items(), *self._metrics.items()):
             log.add(ids if kind.scope == "tweet" else [t for t in ids if t in kept], *kind)
         for tweet_id in self.plan.tweet_ids:
@@ -250,145 +238,35 @@ class Outcome:
                 )
         return log
 
+    def account(self, problems: ProblemLog) -> Account:
+        """What became of the Tweets that were asked for.
 
-def part_of(response: Response, planned_at: datetime) -> Part:
-    """What a response with data settles: Tweets with figures, and those listed as unavailable.
-
-    Tweets that the response leaves out are not in the part.
-
-    Parameters
-    ----------
-    response
-        The response.
-    planned_at
-        When the plan was made: the 28 hours of a response end near this moment, or later.
-
-    Raises
-    ------
-    EmptyResponseError
-        The response settles none of the requested Tweets.
-    ServerTroubleError
-        The response covers another window than the requested one or only a part of it, or its
-        shape breaks the contract.
-    """
-    request = response.request
-    window = _checked_window(response, planned_at)
-    gone = {*request.tweet_ids}.intersection(response.unavailable)
-    counts = _figures_of(response, {*request.tweet_ids} - gone)
-    came = {*(counts.tweet_ids if isinstance(counts, Cube) else counts)}
-    if not came and not gone:
-        _raise_nothing(response)
-    table = response_table(
-        counts,
-        request.metrics,
-        request.by,
-        window=window,
-        limits=limits(ENDPOINTS[request.endpoint], window, response.read_at),
-        unsupported=response.unsupported,
-    )
-    stamp = pa.repeat(pa.scalar(response.read_at, TIME), len(table))
-    table = table.append_column(pa.field("read_at", TIME), stamp)
-    settled = tuple(t for t in request.tweet_ids if t in came or t in gone)
-    return Part(
-        replace(request, tweet_ids=settled),
-        read_at=response.read_at,
-        answered=(window.start, window.end) if request.endpoint == "28hr" and window else (),
-        unavailable=tuple(t for t in settled if t in gone),
-        unsupported=response.unsupported,
-        missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
-        texts=response.texts,
-        table=table,
-    )
-
-
-def _checked_window(response: Response, planned_at: datetime) -> Window | None:
-    """The window that a response covers, checked against the requested one."""
-    request = response.request
-    start, end = response.start, response.end
-    if request.endpoint == "totals":
-        # Some recorded responses of totals name a window, but their figures are of all time.
-        return None
-    if request.endpoint == "28hr":
-        # The API rounds both ends to full hours, and the hour can change during the request.
-        latest = max(planned_at, response.read_at) + 2 * HOUR
-        if (
-            start is not None
-            and end is not None
-            and abs(end - start - RECENT_WINDOW) <= HOUR
-            and planned_at - 2 * HOUR <= end <= latest
-        ):
-            return Window(start.astimezone(UTC), end.astimezone(UTC))
-        wanted = "the past 28 hours"
-    else:
-        wanted_window = request.window
-        assert wanted_window is not None  # noqa: S101
-        if all(
-            told is None or abs(told - moment) < HOUR
-            for told, moment in zip((start, end), wanted_window, strict=True)
-        ):
-            return wanted_window
-        wanted = str(wanted_window)
-    told = " to ".join(f"{m:%Y-%m-%d %H:%M}" if m else "no moment" for m in (start, end))
-    raise ServerTroubleError(
-        f"{request.endpoint}: the API's response covers {told} UTC instead of {wanted}.",
-        advice="Run the same command again later. If it fails again, report it to X support.",
-        tweet_ids=request.tweet_ids,
-    )
-
-
-def _figures_of(response: Response, tweet_ids: Collection[str]) -> Cube | dict[str, Any]:
-    """The counts of these Tweets, if they have any of the requested metrics."""
-    if isinstance(response.counts, Cube):
-        return response.counts.only(tweet_ids)
-    names = {*response.request.metrics}
-    listed = {tweet_id for ids in response.unsupported.values() for tweet_id in ids}
-    return {
-        tweet_id: values
-        for tweet_id, values in response.counts.items()
-        if tweet_id in tweet_ids and (names.intersection(values) or tweet_id in listed)
-    }
-
-
-def _raise_nothing(response: Response) -> NoReturn:
-    request = response.request
-    if response.texts:
-        error: ApiError = error_for(
-            ENGAGEMENT, 200, response.texts, where=request.endpoint, tweet_ids=request.tweet_ids
+        Parameters
+        ----------
+        problems
+            As `problems` gives them.
+        """
+        named: Counter[str] = Counter()
+        for kind, tweet_ids in problems.items():
+            if kind.scope == "tweet":
+                named[kind.reason.value] += len(tweet_ids)
+        kept, plan = self.in_frame(), self.plan
+        coverage = None
+        if plan.start is not None and plan.end is not None:
+            whole = sum(self._done[t] == len(plan.windows_of(t)) for t in kept)
+            coverage = Coverage(plan.start, plan.end, whole, len(kept) - whole, self._holes())
+        return Account(
+            rows_in=plan.given,
+            rows_used=len(kept),
+            rows_named=dict(named),
+            options=plan.question.options,
+            coverage=coverage,
         )
-        if not isinstance(error, ServerTroubleError):
-            raise error
-    raise EmptyResponseError(
-        f"{request.endpoint}: the API's response has none of the {len(request.tweet_ids):,}"
-        " requested Tweets, and does not list them as unavailable.",
-        advice="Run the same command again later.",
-        tweet_ids=request.tweet_ids,
-    )
 
-
-def part_of_refusal(
-    request: Request, error: ForbiddenTweetsError | UnavailableTweetsError, read_at: datetime
-) -> Part:
-    """The part that records a final refusal, so that no later run repeats the request."""
-    return Part(
-        request,
-        read_at,
-        unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
-        refused=isinstance(error, ForbiddenTweetsError),
-        forbidden=tuple(t for t in request.tweet_ids if t in set(error.tweet_ids)),
-        authors={
-            tweet_id: author
-            for text in error.texts
-            for author, ids in _BY_AUTHOR.findall(text)
-            for tweet_id in re.findall(r"\d+", ids)
-        },
-        texts=error.texts,
-    )
-
-
-def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
-    """Requested metrics that the response lacks, with the Tweets."""
-    found = {
-        name: [t for t, values in groups.items() if values.get(name) in (None, {})]
-        for name in metrics
-    }
-    return {name: ids for name, ids in found.items() if ids}
+    def _holes(self) -> tuple[Window, ...]:
+        """The windows in which Tweets were asked for and none has figures."""
+        return tuple(
+            window
+            for window, asked in self.plan.tweets_by_window().items()
+            if window is not None and asked and not self._answered[window]
+        )

@@ -9,16 +9,15 @@ from typing import Any
 import pytest
 
 from engagement_nb.client import Client
-from engagement_nb.collect import collect
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.parts import METADATA_KEY, Part, described_parts, part_names
 from engagement_nb.errors import ServerTroubleError
+from engagement_nb.fetch import fetch, make_plan
 from engagement_nb.metrics import Metrics
-from engagement_nb.planning import make_plan
 from engagement_nb.sources import sandbox_profiles
 from studies.odd_answers import run_study
-from tests.collect.collecting import account_for_each, equal_to_truth, reasons
-from tests.collect.misbehaving import (
+from tests.fetch.fetching import account_for_each, equal_to_truth, reasons
+from tests.fetch.misbehaving import (
     Change,
     Document,
     Proxy,
@@ -39,7 +38,7 @@ def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: A
     """Fetch into a dataset through the proxy, as the sandbox's first account, without waits."""
     plan = make_plan(ids, endpoint, profiles=sandbox_profiles(proxy.url)[:1], **options)
     with Client() as client:
-        return collect(
+        return fetch(
             plan,
             client,
             source="sandbox",
@@ -136,7 +135,7 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
         ids = proxy.sandbox.ids("own", 40)
         plan = make_plan(ids, profiles=sandbox_profiles(proxy.url)[:1])
         with Client() as client:
-            metrics = collect(plan, client, source="sandbox", progress=False)
+            metrics = fetch(plan, client, source="sandbox", progress=False)
         account_for_each(metrics, ids)
         equal_to_truth(metrics, proxy.sandbox, skip=["video_views"])
         assert list(metrics.frame["tweet_id"]) == ids

@@ -10,8 +10,9 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.planning.routing import Known, requests_for, router
-from tests.planning.plans import APP, NOW, ids, owner, plan
+from engagement_nb.fetch import Plan
+from engagement_nb.fetch.router import Known, Router
+from tests.fetch.plans import APP, NOW, ids, owner, plan
 
 BOTH = ["impressions", "favorites"]
 NEW, OLD = ids(1, days=10)[0], ids(1, days=100)[0]
@@ -19,10 +20,14 @@ USERS_DEAD = {(0, "user"), (1, "user")}
 APPS_DEAD = {(0, "app"), (1, "app")}
 
 
+def router(planned: Plan, known: Known) -> Router:
+    return Router(planned.question, planned.profiles, known)
+
+
 def routed(tweet_id: str, endpoint: str, known: Known, profiles: list[Profile]) -> str:
     """The profile, the authentication and the metrics of the only request, or the reason."""
     found = plan([tweet_id], endpoint, metrics=BOTH, profiles=profiles)
-    requests, hopeless = requests_for(found, known, found.tweets_by_window())
+    requests, hopeless = router(found, known).requests(found.tweets_by_window())
     if not requests:
         assert list(hopeless) == [tweet_id]
         return str(hopeless[tweet_id])
@@ -102,7 +107,7 @@ def test_profiles_without_the_needed_tokens_are_skipped() -> None:
 def test_the_reason_why_a_tweet_is_not_its_owners_is_told_with_the_route() -> None:
     """A route to public metrics names the reason for the missing ones, if there is one."""
     found = plan([NEW, OLD], metrics=BOTH)
-    route = router(found, Known(refused={NEW: {0}}))
+    route = router(found, Known(refused={NEW: {0}})).lane
     lane, reason = route(NEW)
     assert (lane, reason) == ((0, "app", ("favorites",)), "not yours")
     assert route(OLD) == (lane, None)
@@ -118,17 +123,17 @@ def test_each_window_is_one_request_from_the_last_to_the_first() -> None:
     ]
     assert list(found.requests) == expected
     later = {found.windows[1]: [OLD]}
-    assert requests_for(found, Known(), later) == (expected[:1], {})
+    assert router(found, Known()).requests(later) == (expected[:1], {})
 
 
 def test_probing_requests_unproven_tweets_in_one_window_only() -> None:
     found = plan(ids(30, days=90), "historical", start="2026-09-04", end=NOW)
     outstanding = found.tweets_by_window()
-    first, _ = requests_for(found, Known(), outstanding, probe=True)
+    first, _ = router(found, Known()).requests(outstanding, probe=True)
     assert [(r.tweet_ids, r.window) for r in first] == [
         (found.tweet_ids[:25], found.windows[-1]),
         (found.tweet_ids[25:], found.windows[-1]),
     ]
     proven = Known(proven=dict.fromkeys(found.tweet_ids, 0))
-    everything, _ = requests_for(found, proven, outstanding, probe=True)
+    everything, _ = router(found, proven).requests(outstanding, probe=True)
     assert len(everything) == len(found.requests) == 6

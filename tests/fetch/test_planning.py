@@ -14,9 +14,9 @@ from engagement_nb.apis.engagement import MAX_WINDOW
 from engagement_nb.apis.names import LABELS
 from engagement_nb.apis.times import snowflake
 from engagement_nb.errors import InputError
+from engagement_nb.fetch import Plan, make_plan
 from engagement_nb.periods import cut
-from engagement_nb.planning import Plan, make_plan
-from tests.planning.plans import APP, NOW, ids, owner, plan
+from tests.fetch.plans import APP, NOW, ids, owner, plan
 
 
 def sizes(found: Plan) -> list[int]:
@@ -146,7 +146,7 @@ def test_windows_touch_do_not_overlap_and_are_the_fewest(
 ) -> None:
     first = start.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
     period = Window(first, first + timedelta(hours=hours))
-    windows = cut(period, by)  # type: ignore[arg-type]
+    windows = cut(period, by, MAX_WINDOW)  # type: ignore[arg-type]
     assert (windows[0].start, windows[-1].end) == period
     assert all(a.end == b.start for a, b in pairwise(windows))
     assert all(timedelta(0) < w.end - w.start <= MAX_WINDOW for w in windows)
@@ -158,11 +158,11 @@ def test_days_are_cut_at_midnight_if_that_costs_nothing() -> None:
     by_day, by_hour = (
         plan(ids(1), "historical", start=start, end=end, by=by) for by in ("day", "hour")
     )
-    assert by_day.windows == cut(Window(start, end), "day")
+    assert by_day.windows == cut(Window(start, end), "day", MAX_WINDOW)
     assert [w.start for w in by_day.windows] == [start, datetime(2026, 9, 13, tzinfo=UTC)]
     assert [w.start for w in by_hour.windows] == [start, datetime(2026, 9, 12, 7, tzinfo=UTC)]
     within_28_days = Window(datetime(2026, 9, 13, tzinfo=UTC), end)
-    assert cut(within_28_days, "day") == (within_28_days,)
+    assert cut(within_28_days, "day", MAX_WINDOW) == (within_28_days,)
 
 
 WINDOW_METRICS = (

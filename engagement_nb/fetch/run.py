@@ -1,0 +1,573 @@
+"""Run a plan: concurrently, with retries and around refusals, in memory or into a dataset.
+
+A run works in waves. Each wave forms the fewest requests for the outstanding Tweets, given the
+known owners and tokens. Threads send the requests, and the run records the responses. What a
+response reveals (who owns a Tweet, which tokens are dead) shapes the next wave. A run ends when
+no Tweet is outstanding, or no tokens are left to try.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from engagement_nb.apis.availability import Window
+from engagement_nb.apis.reasons import UNFINISHED, Reason
+from engagement_nb.apis.times import wire_time
+from engagement_nb.client import Client, Request
+from engagement_nb.client.pacing import WaitStoppedError, backoff
+from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
+from engagement_nb.errors import (
+    ApiError,
+    BadRequestError,
+    ConnectionTroubleError,
+    CredentialsError,
+    EngagementError,
+    ForbiddenMetricsError,
+    ForbiddenTweetsError,
+    NoAccessError,
+    PeriodError,
+    RateLimitedError,
+    ServerTroubleError,
+    UnauthenticatedError,
+    UnavailableTweetsError,
+)
+from engagement_nb.fetch.meter import Meter
+from engagement_nb.fetch.part import EmptyResponseError, part_of, part_of_refusal
+from engagement_nb.fetch.plan import Plan
+from engagement_nb.fetch.state import MAX_ABSENCES, State
+from engagement_nb.metrics import Metrics
+from engagement_nb.problems import ProblemLog
+
+MOST_WORKERS = 64
+MOST_WORKERS_BY_HOUR = 40
+"""A response may take 3 MB, and one core parses about fifty per second."""
+MAX_CONSECUTIVE_FAILURES = 2
+"""The run halts after this many failed requests in a row without any response."""
+MAX_REJECTIONS = 2
+"""After so many rejected requests for a period and none accepted, no more are sent for it; after
+one if the API says that the period is the cause."""
+_PATIENCE = 0.5
+"""Seconds that an interrupted run waits for responses to requests already sent."""
+_REJECTIONS = (400, 401, 403)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """How a kind of error is retried.
+
+    Parameters
+    ----------
+    attempts
+        How often a request is sent in total.
+    base
+        Seconds before the second attempt. They double with each attempt, up to half a minute,
+        and half of them is random: see `engagement_nb.client.pacing.backoff`. 0: the pacer waits.
+    """
+
+    attempts: int
+    base: float
+
+
+WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
+    # The pacer sees each 429 and delays all requests.
+    RateLimitedError: Retry(attempts=30, base=0.0),
+    EmptyResponseError: Retry(attempts=MAX_ABSENCES, base=0.5),
+    ServerTroubleError: Retry(attempts=8, base=0.5),
+    ConnectionTroubleError: Retry(attempts=8, base=0.5),
+}
+"""All other errors are final: the API would refuse the same tokens, Tweets or metrics again."""
+
+UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
+"""A rejection without a text may come from a proxy, so it is final only if it repeats."""
+
+
+def retry_after(error: EngagementError, attempt: int) -> float | Literal[False]:
+    """Seconds to wait before a request is sent again; False if the error is final.
+
+    Parameters
+    ----------
+    error
+        Why the request failed.
+    attempt
+        How often it was sent.
+    """
+    if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
+        retry = UNEXPLAINED_REJECTION
+    else:
+        fitting = (retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind))
+        retry = next(fitting, Retry(1, 0.0))
+    return attempt < retry.attempts and backoff(attempt, base=retry.base, cap=30.0)
+
+
+def fetch(
+    plan: Plan,
+    client: Client,
+    *,
+    source: str,
+    dataset: Dataset | None = None,
+    snapshot: str | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    sleep: Callable[[float], object] | None = None,
+) -> Metrics:
+    """Run a plan, and return its figures and problems.
+
+    Parameters
+    ----------
+    plan
+        What to request: see `engagement_nb.make_plan`.
+    client
+        Sends the requests.
+    source
+        "sandbox" or "api".
+    dataset
+        Keeps each finished request, and finds it again. Without it everything stays in memory.
+    snapshot, workers, progress, sleep
+        See `fetch_into`.
+
+    Returns
+    -------
+    Metrics
+        Every Tweet of the plan has rows, or is in the problems once with scope "tweet".
+
+    Raises
+    ------
+    EngagementError
+        The first error, if no data arrived; or a part could not be written.
+    KeyboardInterrupt
+        Raised within a second; a dataset keeps the finished requests.
+    """
+    kept = dataset or Dataset.create(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
+    try:
+        run = fetch_into(
+            kept, plan, client, snapshot=snapshot, workers=workers, progress=progress, sleep=sleep
+        )
+        return run.read(kept)
+    finally:
+        if dataset is None:
+            kept.store.fs.rm(kept.store.root, recursive=True)
+
+
+def fetch_into(
+    dataset: Dataset,
+    plan: Plan,
+    client: Client,
+    *,
+    ask: str | None = None,
+    snapshot: str | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+    sleep: Callable[[float], object] | None = None,
+) -> Run:
+    """Run a plan into a dataset, in bounded memory; resume an earlier run if there is one.
+
+    Parameters
+    ----------
+    dataset, plan, client
+        As for `fetch`.
+    ask
+        Digest of the user's question: see `engagement_nb.dataset.ask_digest`. By default the
+        digest of the plan's question.
+    snapshot
+        Label of the figures: see `engagement_nb.dataset`.
+    workers
+        Number of threads; None for as many as use the whole quota at the measured latency.
+    progress
+        Whether to show a progress bar; None to show it on a terminal and in a notebook.
+    sleep
+        Waits for some seconds, or until the run is stopped; tests replace it.
+
+    Raises
+    ------
+    EngagementError, KeyboardInterrupt
+        As for `fetch`.
+    """
+    record = record_of(plan, ask or plan.question.digest, snapshot)
+    writer = dataset.begin(record)
+    run = Run(plan, client, writer, workers=workers, progress=progress, sleep=sleep)
+    try:
+        run.go()
+    except EngagementError:
+        run.close()
+        raise
+    run.close()
+    return run
+
+
+def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
+    """What a run of a plan asks for."""
+    return RunRecord(
+        ask=ask,
+        endpoint=plan.endpoint.name,
+        by=plan.by,
+        metrics=plan.metrics,
+        windows=tuple((w.start, w.end) for w in plan.windows if w is not None),
+        start=plan.start,
+        end=plan.end,
+        started_at=datetime.now(UTC),
+        snapshot=snapshot or "",
+        notes=plan.notes,
+    )
+
+
+class Run:
+    """One run of a plan.
+
+    Parameters
+    ----------
+    plan
+        What to request.
+    client
+        Sends single requests.
+    writer
+        Stores finished requests.
+    workers, progress, sleep
+        See `fetch_into`.
+
+    Attributes
+    ----------
+    state
+        Which Tweets are done, which are missing, and why.
+    requests
+        Requests of this run that the API answered, with data or with a refusal.
+    rate_limited
+        Those with status 429.
+    error, halted
+        The first error; and the one that stopped the run, if one did.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        client: Client,
+        writer: RunWriter,
+        *,
+        workers: int | None = None,
+        progress: bool | None = None,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.record = writer.record
+        self.state = State(plan)
+        self.requests = 0
+        self.rate_limited = 0
+        self.error: EngagementError | None = None
+        self.halted: EngagementError | None = None
+        self._client = client
+        self._writer = writer
+        self._workers = workers
+        self._progress = progress
+        self._stop = threading.Event()
+        self._sleep = sleep or self._stop.wait
+        self._todo: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[Request, Part | Exception, int]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._responses = 0
+        self._latency = math.inf
+        self._failures_in_a_row = 0
+        self._rejections: dict[Window | None, list[BadRequestError]] = {}
+        self._accepted_windows: set[Window | None] = set()
+
+    def go(self) -> None:
+        """Send all requests.
+
+        Raises
+        ------
+        EngagementError
+            The first error, if no data arrived; or the error of storing a finished request.
+        KeyboardInterrupt
+            Raised again, after requests that finish within a second are stored.
+        """
+        # Refusals first: they tell which responses without private metrics are final.
+        for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
+            self.state.take(part)
+        before = self.state.tweets
+        with Meter(self._progress) as meter:
+            try:
+                while not self.halted:
+                    router = self.state.router()
+                    requests, hopeless = router.requests(self.state.outstanding, probe=True)
+                    for tweet_id, reason in hopeless.items():
+                        self.state.give_up([tweet_id], reason, self._why(tweet_id, reason))
+                    if not requests:
+                        break
+                    mark = self._mark()
+                    self._wave(requests, meter)
+                    if self._mark() == mark:
+                        break
+            except BaseException:
+                self._end_early()
+                raise
+            finally:
+                self._stop.set()
+                for _ in self._threads:
+                    self._todo.put(None)
+        if self.state.left:
+            error = self.halted or self.error
+            self.state.fail_rest(_reason(error), str(error or ""))
+        if self.error and not self.state.tweets and not before:
+            raise self.error
+
+    def close(self) -> None:
+        """Store the problems, and that the run is finished if it is."""
+        self._writer.close(self.problems.frame(), done=self.done, summary=self.to_dict())
+
+    @cached_property
+    def problems(self) -> ProblemLog:
+        """Missing data, once the run has ended."""
+        return self.state.problems()
+
+    @property
+    def tweets(self) -> int:
+        """Tweets with rows."""
+        return len(self.state.in_frame())
+
+    @property
+    def missing(self) -> int:
+        """Tweets without rows."""
+        return len(self.problems.of_scope("tweet"))
+
+    @property
+    def partial(self) -> int:
+        """Tweets with figures of a part of the period only."""
+        return len(self.problems.of_scope("period"))
+
+    @property
+    def done(self) -> bool:
+        """Whether every request of the plan is finished."""
+        return not any(row["reason"] in UNFINISHED for row in self.problems.counts())
+
+    @property
+    def trouble(self) -> str:
+        """What stopped the run, in words; empty if nothing did."""
+        return "" if self.done else str(self.halted or self.error or "")
+
+    def read(self, dataset: Dataset) -> Metrics:
+        """The figures from the dataset, in the order of the requested Tweets."""
+        metrics = dataset.read_run(self.record, self.plan.tweet_ids)
+        account = replace(self.state.account(self.problems), requests=self.requests)
+        about = replace(metrics.about, requests=self.requests)
+        return replace(metrics, problems=self.problems.frame(), about=about, account=account)
+
+    def to_dict(self) -> dict[str, Any]:
+        """How the run ended, as plain values for JSON."""
+        return {
+            "endpoint": self.record.endpoint,
+            "by": self.plan.question.by,
+            "zone": self.plan.question.zone,
+            "start": self.record.start and wire_time(self.record.start),
+            "end": self.record.end and wire_time(self.record.end),
+            "snapshot": self.record.snapshot or None,
+            "tweets": self.tweets,
+            "missing": self.missing,
+            "partial": self.partial,
+            "requests": self.requests,
+            "rate_limited": self.rate_limited,
+            "done": self.done,
+            "problems": self.problems.counts(),
+        }
+
+    def _mark(self) -> tuple[int, ...]:
+        """Compares unequal after a wave that settled or revealed anything."""
+        known = self.state.known
+        refused = sum(map(len, known.refused.values()))
+        denied = sum(map(len, known.denied.values()))
+        absences = self.state.absences.total()
+        return self.state.left, absences, refused, len(known.dead), denied, len(known.owners)
+
+    def _why(self, tweet_id: str, reason: Reason) -> str:
+        what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
+        return f"{what} {self.state.unapproved(tweet_id)}".strip()
+
+    def _wave(self, requests: Sequence[Request], meter: Meter) -> None:
+        for request in requests:
+            self._todo.put(request)
+        pending = len(requests)
+        meter.expect(pending)
+        while pending:
+            self._staff(pending)
+            try:
+                request, result, responses_before = self._ended.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            halves = self._take(request, result, responses_before)
+            for half in halves:
+                self._todo.put(half)
+            pending += len(halves) - 1
+            meter.expect(len(halves))
+            meter.done(self.state.tweets, self._left_of_minute)
+
+    def _left_of_minute(self) -> tuple[int | None, int | None]:
+        state = self._client.pacer(self.plan.profiles[0]).state(self.plan.endpoint.name)
+        return state.left, state.limit
+
+    def _take(
+        self, request: Request, result: Part | Exception, responses_before: int
+    ) -> list[Request]:
+        """Record the result of a request, and return the requests that must follow at once."""
+        if isinstance(result, Part):
+            self.state.take(result)
+            self.state.note_absent(request, result)
+            if result.refused and not result.forbidden and len(request.tweet_ids) > 1:
+                middle = len(request.tweet_ids) // 2
+                return [
+                    replace(request, tweet_ids=request.tweet_ids[:middle]),
+                    replace(request, tweet_ids=request.tweet_ids[middle:]),
+                ]
+        elif not isinstance(result, EngagementError):
+            raise result
+        elif not isinstance(result, WaitStoppedError) and not self.halted:
+            self._take_error(request, result, responses_before)
+        return []
+
+    def _take_error(self, request: Request, error: EngagementError, responses_before: int) -> None:
+        self.error = self.error or error
+        known = self.state.known
+        if isinstance(error, UnauthenticatedError | NoAccessError | CredentialsError):
+            known.dead.add(self._tokens(request))
+        elif isinstance(error, ForbiddenMetricsError) and {*error.metrics} & {*request.metrics}:
+            known.denied.setdefault(request.auth, set()).update(error.metrics)
+        elif isinstance(error, tuple(WORTH_A_RETRY)):
+            self.state.fail(request, _reason(error), str(error))
+            no_response = self._responses == responses_before
+            self._failures_in_a_row = self._failures_in_a_row + 1 if no_response else 0
+            if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
+                # Several requests in a row got no response despite retries, so the cause is
+                # not in these requests, and the rest would fail too.
+                self.halted = error
+                self._stop.set()
+        elif isinstance(error, ApiError):
+            self.state.fail(request, Reason.REFUSED, str(error))
+        else:
+            raise error
+
+    def _tokens(self, request: Request) -> tuple[int, str]:
+        return self.plan.profiles.index(request.profile), request.auth
+
+    def _staff(self, pending: int) -> None:
+        """Start as many threads as use the whole quota at the measured latency (Little's law)."""
+        most = MOST_WORKERS_BY_HOUR if self.plan.by == "hour" else MOST_WORKERS
+        most = min(most, pending, self._workers or most)
+        if len(self._threads) >= most:
+            return
+        wanted = self._workers or 4
+        if self._workers is None and self._responses:
+            _, limit = self._left_of_minute()
+            # The quickest response: the others may have waited for the quota too.
+            wanted = max(wanted, math.ceil(2 * (limit or 0) / 60 * self._latency) + 2)
+        for _ in range(min(wanted, most) - len(self._threads)):
+            thread = threading.Thread(target=self._work, name="fetch", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _end_early(self) -> None:
+        """Stop, and record what finishes within a moment."""
+        self._stop.set()
+        self._client.stop()
+        until = time.monotonic() + _PATIENCE
+        while any(thread.is_alive() for thread in self._threads) and time.monotonic() < until:
+            for _ in self._threads:
+                self._todo.put(None)
+            try:
+                _, result, _ = self._ended.get(timeout=0.05)
+            except queue.Empty:
+                continue
+            if isinstance(result, Part):
+                self.state.take(result)
+
+    def _work(self) -> None:
+        while (request := self._todo.get()) is not None:
+            responses_before = self._responses
+            try:
+                result: Part | Exception = self._finish(request)
+            except Exception as error:
+                result = error
+            self._ended.put((request, result, responses_before))
+
+    def _finish(self, request: Request) -> Part:
+        """Send a request until it has a response.
+
+        Raises
+        ------
+        WaitStoppedError
+            The run no longer needs it.
+        EngagementError
+            The last error, if no further attempt is worthwhile.
+        """
+        self._check(request)
+        stored = self._writer.find(request)
+        if stored and {*request.tweet_ids} <= {*stored.tweet_ids}:
+            return stored
+        attempt = 1
+        while True:
+            began = time.monotonic()
+            try:
+                part = self._send(request)
+            except EngagementError as error:
+                wait = retry_after(error, attempt)
+                if wait is False:
+                    self._note_rejection(request, error)
+                if wait is False or self._stop.is_set():
+                    raise
+            else:
+                self._writer.put(part)
+                with self._lock:
+                    self._accepted_windows.add(request.window)
+                    self._responses += 1
+                    self._latency = min(self._latency, time.monotonic() - began)
+                return part
+            self._sleep(wait)
+            self._check(request)
+            attempt += 1
+
+    def _check(self, request: Request) -> None:
+        """Raise if a request is not to be sent: the run ended, or it would be refused."""
+        if self._stop.is_set() or self._tokens(request) in self.state.known.dead:
+            raise WaitStoppedError("The run no longer needs this request.")
+        rejections = self._rejections.get(request.window, ())
+        if request.window in self._accepted_windows or not rejections:
+            return
+        if len(rejections) >= MAX_REJECTIONS or isinstance(rejections[-1], PeriodError):
+            raise BadRequestError(str(rejections[-1]))
+
+    def _note_rejection(self, request: Request, error: EngagementError) -> None:
+        """Note a final refusal of a request that has a period: the period may be the cause."""
+        if isinstance(error, BadRequestError) and request.window is not None:
+            with self._lock:
+                self._rejections.setdefault(request.window, []).append(error)
+
+    def _send(self, request: Request) -> Part:
+        """Send a request once; a final refusal of its Tweets is a part, too."""
+        try:
+            response = self._client.send(request)
+        except (ForbiddenTweetsError, UnavailableTweetsError) as error:
+            self._count()
+            return part_of_refusal(request, error, self._client.now())
+        except ApiError as error:
+            self._count(limited=isinstance(error, RateLimitedError))
+            raise
+        self._count()
+        settings = (self.plan.question.api, self.plan.made_at)
+        # The response is many times larger than the part, and is dropped here.
+        return self._client.parse_offloaded(response.raw, part_of, response, *settings)
+
+    def _count(self, *, limited: bool = False) -> None:
+        with self._lock:
+            self.requests += 1
+            self.rate_limited += limited
+
+
+def _reason(error: EngagementError | None) -> Reason:
+    """Why the Tweets of a failed request are missing."""
+    left_out = isinstance(error, EmptyResponseError)
+    return Reason.NO_ANSWER if left_out else Reason.REQUEST_FAILED
