@@ -14,7 +14,7 @@ from engagement_nb.apis.names import LABELS, wire_names
 from engagement_nb.dataset import ask_digest
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
+from engagement_nb.periods import Moment, dates_of, day_of, resolve, splits_hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +113,6 @@ class Question:
         return ask_digest(
             self.endpoint.name, self.ids.ids, by=self.by, metrics=self.metrics, period=period
         )
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options in effect, for an account."""
-        told = {"endpoint": self.endpoint.name, "by": self.by}
-        zone = None if is_utc(self.zone) else self.zone
-        return {name: value for name, value in {**told, "zone": zone}.items() if value}
 
 
 def _by(by: str | None, endpoint: Endpoint, api: Api) -> By | None:

@@ -259,7 +259,6 @@ class State:
             rows_in=plan.given,
             rows_used=len(kept),
             rows_named=dict(named),
-            options=plan.question.options,
             coverage=coverage,
         )
 
