@@ -89,6 +89,8 @@ class Response:
         Tweets that the response lists as unavailable.
     unsupported
         Tweets that the response lists as too old for some metrics, by the reason of the rule.
+    forbidden
+        Tweets left out because they are not of the user whose tokens were used.
     texts
         The API's own words beside the data.
     grouping
@@ -103,6 +105,7 @@ class Response:
     end: datetime | None = None
     unavailable: tuple[str, ...] = ()
     unsupported: Mapping[Reason, tuple[str, ...]] = field(default_factory=dict)
+    forbidden: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
     grouping: str = ""
 

@@ -1,0 +1,310 @@
+"""The adapter of X API v2: Post lookup with private fields, and Post analytics.
+
+Sources disagree on many forms, so each known form is read alike: the words of Tweets and of
+Posts, and four forms of analytics. A member that is null or absent is not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import as_utc, wire_time
+from engagement_nb.apis.v2 import (
+    ANALYTICS_FIELDS,
+    LOOKUP_FIELDS,
+    MAX_PAGE,
+    OLD_ANALYTICS_FIELDS,
+    PRIVATE,
+    V2,
+)
+from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.credentials.secret import mask
+from engagement_nb.client.request import Request, Response
+from engagement_nb.errors import ServerTroubleError
+
+GRANULARITY = {None: "total", "day": "daily", "hour": "hourly"}
+_PRIVATE_MEMBER = "non_public_metrics"
+_GONE = frozenset({"resource-not-found", "not-authorized-for-resource", "resource-unavailable"})
+_MOST_TEXT = 100_000
+_MOST_COUNT = 10**18
+
+
+class V2Adapter:
+    """Builds the requests of X API v2 and reads its responses."""
+
+    api = V2
+
+    def call(self, request: Request) -> Call:
+        """Build the call of a request: see `engagement_nb.client.adapters.Adapter`."""
+        endpoint = self.api.endpoint(request.endpoint)
+        query = {"ids": ",".join(request.tweet_ids)}
+        if endpoint.takes_period:
+            query |= {
+                "granularity": GRANULARITY[request.by],
+                "analytics.fields": ",".join(analytics_fields(request.metrics)),
+            }
+            if request.start is not None and request.end is not None:
+                # Times with milliseconds are refused.
+                query["start_time"] = wire_time(request.start)
+                query["end_time"] = wire_time(request.end)
+        else:
+            query["tweet.fields"] = lookup_fields(request.metrics)
+        return Call("GET", endpoint.path, query=query)
+
+    def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
+        """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
+        document = _document(raw)
+        if document is None:
+            raise ServerTroubleError(
+                f"{where_of(request)}: the API's response is not a JSON object (status 200).",
+                advice="Try again later. If this continues, check for a proxy or a sign-in page"
+                " between here and the API.",
+                status=200,
+            )
+        posts = [*_posts(document.get("data"))]
+        problems = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
+        of_period = self.api.endpoint(request.endpoint).takes_period
+        try:
+            read = _analytics if of_period else _lookup
+            counts = {tweet_id: read(post, request) for tweet_id, post in posts}
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+            raise ServerTroubleError(
+                f"{where_of(request)}: the API's response is not as documented"
+                f" ({type(error).__name__}).",
+                advice="Try again later. If this continues, look at the API's status page.",
+                status=200,
+            ) from None
+        gone, closed = _of_problems(problems, {*request.tweet_ids})
+        texts = _texts(problems)
+        if not counts and not gone and not closed:
+            raise refusal_of(self.api, request, 200, texts)
+        unsupported: dict[Reason, tuple[str, ...]] = {}
+        if not of_period:
+            unsupported = _without_private(dict(posts), closed, request)
+        return Response(
+            request=request,
+            raw=raw,
+            counts=counts,
+            read_at=read_at,
+            unavailable=tuple(gone - counts.keys()),
+            unsupported=unsupported,
+            forbidden=tuple(closed - counts.keys()),
+            texts=texts,
+        )
+
+    def texts(self, raw: bytes) -> tuple[str, ...]:
+        """The API's own words in a response without figures, with the kind of the problem."""
+        document = _document(raw)
+        if document is None:
+            return ()
+        nested = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
+        return _texts([document, *nested])
+
+    def read_page(
+        self, request: Request, raw: bytes, read_at: datetime
+    ) -> tuple[Response | None, str]:
+        """Read a page of a timeline, and the token of the next page.
+
+        Parameters
+        ----------
+        request
+            A request for the same metrics, with any Tweets.
+        raw, read_at
+            As for `read`.
+
+        Returns
+        -------
+        tuple
+            The response, as a lookup of the page's Posts would give it (None for an empty page);
+            and the token, empty on the last page.
+        """
+        document = _document(raw) or {}
+        ids = tuple(tweet_id for tweet_id, _ in _posts(document.get("data")))
+        meta = document.get("meta")
+        token = meta.get("next_token") if isinstance(meta, dict) else ""
+        following = token if isinstance(token, str) else ""
+        if not ids:
+            return None, following
+        return self.read(replace(request, tweet_ids=ids), raw, read_at), following
+
+
+def timeline_query(
+    metrics: Iterable[str], *, start: datetime | None = None, token: str = "", size: int = MAX_PAGE
+) -> dict[str, str]:
+    """Parameters of a page of a timeline, without reposts, which belong to others."""
+    query = {
+        "max_results": str(size),
+        "exclude": "retweets",
+        "tweet.fields": lookup_fields(tuple(metrics)),
+    }
+    if start is not None:
+        query["start_time"] = wire_time(start)
+    return query | ({"pagination_token": token} if token else {})
+
+
+def lookup_fields(metrics: tuple[str, ...]) -> str:
+    """The fields that have these metrics. A member of them cannot be asked for alone."""
+    members = [name for name, ours in LOOKUP_FIELDS.items() if {*ours.values()} & {*metrics}]
+    return ",".join(["created_at", *members])
+
+
+def analytics_fields(metrics: Iterable[str]) -> list[str]:
+    """The fields of ``tweets/analytics`` for these metrics."""
+    wanted = {*metrics}
+    fields = [field for field, name in ANALYTICS_FIELDS.items() if name in wanted]
+    return ["id", "timestamp", "timestamped_metrics", *fields]
+
+
+def _document(raw: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _posts(data: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each Post of a response by its id; the earliest page of analytics has one object."""
+    for post in [data] if isinstance(data, dict) else _list(data):
+        if isinstance(post, dict) and isinstance(post.get("id"), str | int):
+            yield str(post["id"]).strip(), post
+
+
+def _count(value: object) -> int | None:
+    """A count; None if it is not known. Recorded ones are numbers, or texts of digits."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise TypeError("not a count")
+    number = int(value)
+    if not 0 <= number < _MOST_COUNT:
+        raise ValueError("not a count")
+    return number
+
+
+def _named(metrics: object, names: Mapping[str, str]) -> dict[str, int]:
+    """The known counts of an object, by our names; the first of two names for one counts."""
+    counts: dict[str, int] = {}
+    members = metrics if isinstance(metrics, dict) else {}
+    for field, name in names.items():
+        count = _count(members.get(field))
+        if count is not None:
+            counts.setdefault(name, count)
+    return counts
+
+
+def _lookup(post: Mapping[str, Any], request: Request) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for member, names in LOOKUP_FIELDS.items():
+        counts |= _named(post.get(member), names)
+    return {name: count for name, count in counts.items() if name in request.metrics}
+
+
+def _analytics(post: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """The figures of one Post, nested as in the Engagement API: metric, then day, then hour."""
+    names = {**ANALYTICS_FIELDS, **OLD_ANALYTICS_FIELDS}
+    buckets = [
+        (bucket.get("timestamp"), _named(bucket.get("metrics"), names))
+        for bucket in _list(post.get("timestamped_metrics"))
+        if isinstance(bucket, dict)
+    ]
+    whole = _named(post, names)
+    if request.by is None:
+        counts = whole or (buckets[0][1] if buckets else {})
+        return {name: count for name, count in counts.items() if name in request.metrics}
+    if not buckets and whole and post.get("timestamp"):
+        buckets = [(post["timestamp"], whole)]
+    told = {as_utc(str(stamp)).astimezone(UTC): counts for stamp, counts in buckets}
+    names_told = {name for counts in told.values() for name in counts}
+    series: dict[str, Any] = {}
+    for begun in _steps(request):
+        day, hour = f"{begun:%Y-%m-%d}", f"{begun:%H}"
+        for name in names_told & {*request.metrics}:
+            # Whether zeros are listed is not documented, so what is left out is not known.
+            count = told.get(begun, {}).get(name)
+            if request.by == "day":
+                series.setdefault(name, {})[day] = count
+            else:
+                series.setdefault(name, {}).setdefault(day, {})[hour] = count
+    return series
+
+
+def _steps(request: Request) -> Iterator[datetime]:
+    """The beginnings of the days or hours of a request's period."""
+    if request.window is None:
+        return
+    step = timedelta(days=1) if request.by == "day" else timedelta(hours=1)
+    start, end = (moment.astimezone(UTC) for moment in request.window)
+    moment = start.replace(hour=0, minute=0) if request.by == "day" else start
+    while moment < end:
+        yield moment
+        moment += step
+
+
+def _kind(problem: Mapping[str, Any]) -> str:
+    """The last part of a problem's type: hosts differ."""
+    return str(problem.get("type") or "").rstrip("/").rpartition("/")[2]
+
+
+def _of_problems(
+    problems: Iterable[Mapping[str, Any]], asked: set[str]
+) -> tuple[set[str], set[str]]:
+    """The requested Tweets that are unavailable, and those with fields for their owner only."""
+    gone: set[str] = set()
+    closed: set[str] = set()
+    for problem in problems:
+        if problem.get("section") == "includes":
+            continue
+        named = problem.get("resource_id") or problem.get("value")
+        if (tweet_id := str(named).strip()) in asked:
+            if _kind(problem) in _GONE:
+                gone.add(tweet_id)
+            elif _kind(problem) == "not-authorized-for-field":
+                closed.add(tweet_id)
+    return gone, closed
+
+
+def _without_private(
+    posts: Mapping[str, Mapping[str, Any]], closed: set[str], request: Request
+) -> dict[Reason, tuple[str, ...]]:
+    """Posts that lack private figures: those of others, and for URL clicks those without a link.
+
+    A Post of one's own has ``url_link_clicks`` only if it has a link.
+    """
+    if not PRIVATE & {*request.metrics}:
+        return {}
+    others, no_link = [], []
+    for tweet_id, post in posts.items():
+        private = post.get(_PRIVATE_MEMBER)
+        if tweet_id in closed:
+            others.append(tweet_id)
+        elif isinstance(private, dict) and private and "url_link_clicks" not in private:
+            no_link.append(tweet_id)
+    found = {Reason.NEEDS_OWNER: tuple(others), Reason.NO_LINK: tuple(no_link)}
+    return {reason: ids for reason, ids in found.items() if ids}
+
+
+def _texts(problems: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What problems say, each once, after its kind, which decides what it means."""
+    said: dict[str, None] = {}
+    length = 0
+    for problem in problems:
+        words = [_kind(problem), problem.get("reason"), problem.get("title")]
+        words += [problem.get("detail") or problem.get("message")]
+        text = ": ".join(str(word) for word in words if isinstance(word, str) and word)
+        length += len(text) + 1
+        if length > _MOST_TEXT:
+            break
+        if text and text != "about:blank":
+            said[text.replace("\0", " ")] = None
+    return tuple(mask("\0".join(said)).split("\0")) if said else ()
