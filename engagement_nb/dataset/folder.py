@@ -73,7 +73,7 @@ from engagement_nb.dataset.reading import (
 )
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
-from engagement_nb.periods import Moment, parse_moment, responses_window
+from engagement_nb.periods import Moment, is_utc, parse_moment, responses_window
 from engagement_nb.problems import ProblemLog
 from engagement_nb.store import Store
 
@@ -309,11 +309,24 @@ class Dataset:
         labelled = snapshot == "all"
         return self._read(runs, names, wanted, period, coarsen, zone, labelled=labelled)
 
-    def read_run(self, record: RunRecord, tweet_ids: Sequence[str]) -> Metrics:
-        """Read the figures of one run, in the order of its Tweets."""
+    def read_run(
+        self, record: RunRecord, tweet_ids: Sequence[str], zone: str | None = None
+    ) -> Metrics:
+        """Read the figures of one run, in the order of its Tweets.
+
+        Parameters
+        ----------
+        record
+            The run.
+        tweet_ids
+            Its Tweets.
+        zone
+            To add its hours up to days: the time zone of the days.
+        """
         runs = [run for run in self.runs() if run.id == record.id]
         period = _period(runs, (None, None)) if record.windows else None
-        return self._read(runs, record.metrics, dict.fromkeys(tweet_ids), period)
+        wanted = dict.fromkeys(tweet_ids)
+        return self._read(runs, record.metrics, wanted, period, "day" if zone else None, zone)
 
     def tweet_ids(self) -> list[str]:
         """The Tweets with figures of the kind that was fetched last, in the order of posting."""
@@ -376,7 +389,7 @@ class Dataset:
                     advice="Name the endpoint, and by day or hour for a series.",
                 )
             return [run for run in runs if run.kind == runs[-1].kind]
-        of_zone = by == "day" and _is_not_utc(zone)
+        of_zone = by == "day" and not is_utc(zone)
         finer: tuple[By | None, ...] = {
             None: (None, "day", "hour"),
             "day": ("hour",) if of_zone else ("day", "hour"),
@@ -526,10 +539,6 @@ class Dataset:
             requests=about.requests,
             world=str(self.world or ""),
         )
-
-
-def _is_not_utc(zone: str | None) -> bool:
-    return (zone or "UTC").upper() not in ("UTC", "ETC/UTC", "ZULU")
 
 
 def _period(runs: Sequence[RunRecord], dates: Dates) -> Window:

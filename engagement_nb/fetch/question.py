@@ -14,7 +14,7 @@ from engagement_nb.apis.names import LABELS, wire_names
 from engagement_nb.dataset import ask_digest
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
-from engagement_nb.periods import Moment, dates_of, day_of, resolve, splits_hours
+from engagement_nb.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +98,8 @@ class Question:
 
     @property
     def step(self) -> By | None:
-        """The step of the series to request."""
-        return self.by
+        """The step of the series to request: days of another zone than UTC come from hours."""
+        return "hour" if self.by == "day" and not is_utc(self.zone) else self.by
 
     @property
     def offered(self) -> tuple[str, ...]:

@@ -354,7 +354,9 @@ class Run:
 
     def read(self, dataset: Dataset) -> Metrics:
         """The figures from the dataset, in the order of the requested Tweets."""
-        metrics = dataset.read_run(self.record, self.plan.tweet_ids)
+        question = self.plan.question
+        days_of = question.zone if question.step != question.by else None
+        metrics = dataset.read_run(self.record, self.plan.tweet_ids, days_of)
         account = replace(self.state.account(self.problems), requests=self.requests)
         about = replace(metrics.about, requests=self.requests)
         return replace(metrics, problems=self.problems.frame(), about=about, account=account)

@@ -1,0 +1,81 @@
+"""Days of a time zone: they come from hours, and nothing of a day is lost or counted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from engagement_nb.dataset import Dataset
+from engagement_nb.periods import day_of
+from engagement_nb.sources import SandboxSource, connect
+
+ZONES = ["America/Los_Angeles", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe"]
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[SandboxSource]:
+    with connect("sandbox", seed=7, now="2026-11-04T15:00", tweets=3_000) as source:
+        yield source
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_days_hours_and_sums_of_a_week_of_a_zone_are_equal(
+    source: SandboxSource, zone: str, tmp_path: Path
+) -> None:
+    """The first UTC day used to be dropped, because it begins before the week."""
+    ids = source.tweet_ids(count=100)
+    days = source.historical(ids, period="last week", zone=zone, by="day")
+    hours = source.historical(ids, period="last week", zone=zone, by="hour")
+    sums = source.historical(ids, period="last week", zone=zone)
+    names = days.metric_names
+    truth = sums.frame.set_index("tweet_id")[names]
+    for series in (days, hours):
+        totals = series.frame.groupby("tweet_id", sort=False)[names].sum()
+        assert totals.equals(truth.loc[totals.index])
+        assert truth.loc[~truth.index.isin(totals.index)].sum().sum() == 0
+    begun = days.frame["time"].drop_duplicates()
+    assert len(begun) == 7
+    assert all(day_of(moment, zone) == moment for moment in begun)
+    assert (days.about.by, days.about.start, days.about.end) == (
+        "day", sums.about.start, sums.about.end,
+    )  # fmt: skip
+    source.fetch_into(
+        dataset := Dataset.create(tmp_path / "kept", "sandbox"),
+        "historical", ids, period="last week", zone=zone, by="day",
+    )  # fmt: skip
+    again = dataset.read("historical", by="day", zone=zone)
+    assert again.frame[names].sum().equals(days.frame[names].sum())
+    assert len(again.frame) == len(days.frame)
+
+
+def test_an_hour_that_midnight_cuts_is_named_in_the_notes(source: SandboxSource) -> None:
+    ids = source.tweet_ids(count=5)
+    cut = source.historical(ids, period="last week", zone="Asia/Kathmandu", by="day")
+    assert any("days of Asia/Kathmandu begin within one" in note for note in cut.about.notes)
+    whole = source.historical(ids, period="last week", zone="Asia/Tokyo", by="day")
+    assert not any("Tokyo" in note for note in whole.about.notes)
+
+
+def test_a_zone_without_dates_has_whole_days_that_are_over(source: SandboxSource) -> None:
+    ids = source.tweet_ids(count=5)
+    days = source.historical(ids, zone="America/Los_Angeles", by="day")
+    assert f"{days.about.end:%Y-%m-%dT%H:%M}" == "2026-11-04T08:00"
+    # One day of these four weeks has 25 hours, so 27 whole days fit into one request.
+    assert f"{days.about.start:%Y-%m-%dT%H:%M}" == "2026-10-08T07:00"
+
+
+@pytest.mark.parametrize("by", [None, "day", "hour"])
+def test_the_requests_spent_are_those_that_the_sandbox_saw(
+    source: SandboxSource, by: str | None
+) -> None:
+    assert source._sandbox is not None
+    seen = source._sandbox.requests_seen
+    given = [*source.tweet_ids(count=40), "12x", *source.tweet_ids("deleted", 2)]
+    before = seen["historical"]
+    figures = source.historical(given, period="last 2 months", by=by)
+    spent = seen["historical"] - before
+    assert figures.about.requests == figures.account.requests == spent
+    assert figures.account.balanced
+    assert figures.account.rows_in == len(given)
