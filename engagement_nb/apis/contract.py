@@ -56,6 +56,9 @@ class Rule:
         begins later has them all. Without either, only the API's own lists name the Tweets.
     reads_zero
         Whether the API sends a "0" for such Tweets; otherwise it sends nothing.
+    tolerated
+        Whether a request may ask such Tweets for these metrics. What the API does otherwise is
+        not known.
     """
 
     reason: Reason
@@ -63,6 +66,7 @@ class Rule:
     max_age: timedelta | None = None
     known_from: datetime | None = None
     reads_zero: bool = False
+    tolerated: bool = True
 
 
 class QuotaHeaders(NamedTuple):
@@ -187,6 +191,11 @@ class Endpoint:
     def of_life(self) -> bool:
         """Whether figures cover all time since a Tweet was posted."""
         return self.span == "life"
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether a request may ask Tweets of any age for every metric."""
+        return all(rule.tolerated for rule in self.rules)
 
     @property
     def own_only(self) -> bool:

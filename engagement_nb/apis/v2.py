@@ -135,7 +135,7 @@ TOTALS = Endpoint(
     ),
     public=frozenset(LOOKUP_FIELDS["public_metrics"].values()),
     rules=(
-        Rule(Reason.OLDER_THAN_30_DAYS, PRIVATE, PRIVATE_FOR),
+        Rule(Reason.OLDER_THAN_30_DAYS, PRIVATE, PRIVATE_FOR, tolerated=False),
         Rule(Reason.NEEDS_OWNER, PRIVATE),
         Rule(Reason.NO_LINK, frozenset({"url_clicks"})),
     ),

@@ -59,7 +59,7 @@ def part_of(response: Response, api: Api, planned_at: datetime) -> Part:
     gone = {*request.tweet_ids}.intersection(response.unavailable)
     counts = _figures_of(response, {*request.tweet_ids} - gone)
     came = {*(counts.tweet_ids if isinstance(counts, Cube) else counts)}
-    if not came and not gone:
+    if not came and not gone and not response.forbidden:
         _raise_nothing(response, api)
     table = response_table(
         counts,
@@ -78,6 +78,7 @@ def part_of(response: Response, api: Api, planned_at: datetime) -> Part:
         answered=(window.start, window.end) if window and request.window is None else (),
         unavailable=tuple(t for t in settled if t in gone),
         unsupported=response.unsupported,
+        forbidden=response.forbidden,
         missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
         texts=response.texts,
         table=table,

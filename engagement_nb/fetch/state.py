@@ -55,20 +55,22 @@ class State:
         window = part.request.window
         if window not in self.outstanding or not self._has_all_metrics(part):
             return
-        if part.refused:
+        if part.refused or part.forbidden:
             self._take_refusal(part)
+        if part.refused:
             return
         waiting = self.outstanding[window]
         profile = self._by_name.get(part.request.owner or part.request.profile.name)
         came: list[str] = []
         router = self.router()
+        public = self._public_only(part)
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if part.request.auth == "app" and owner_gets_more(self.plan.question, tweet_id):
+            if public and owner_gets_more(self.plan.question, tweet_id):
                 lane, _ = router.lane(tweet_id)
                 if lane and lane.auth == "user":
-                    # An earlier run fetched it while the user tokens were dead; now they may work.
+                    # An earlier run fetched it without private metrics; now it may get them.
                     continue
             if tweet_id in part.unavailable:
                 self.give_up([tweet_id], Reason.UNAVAILABLE)
@@ -103,10 +105,16 @@ class State:
         if part.refused:
             return True
         wanted = self.plan.offered
-        if part.request.auth == "app":
+        if self._public_only(part):
             wanted = tuple(name for name in wanted if not self.plan.endpoint.needs_owner(name))
         denied = self.known.denied.get(part.request.auth, set())
         return {*wanted} - denied <= {*part.request.metrics}
+
+    def _public_only(self, part: Part) -> bool:
+        """Whether a part is of a request that asked for public metrics on purpose."""
+        endpoint = self.plan.endpoint
+        private = any(endpoint.needs_owner(name) for name in part.request.metrics)
+        return part.request.auth == "app" or not (private or endpoint.tolerant)
 
     def _take_refusal(self, part: Part) -> None:
         forbidden = part.forbidden or (part.tweet_ids if len(part.tweet_ids) == 1 else ())
