@@ -16,7 +16,7 @@ HEADER = (
     "Post id,Date,Post text,Post Link,Impressions,Likes,Engagements,Bookmarks,Shares,New follows,"
     "Replies,Reposts,Profile visits,Detail Expands,URL Clicks,Hashtag Clicks,Permalink Clicks\r\n"
 )
-OURS = "from engagement_nb import read_export; f = read_export({folder!r}).frame"
+OURS = "from engagement_nb import read_table; f = read_table({folder!r}).frame"
 THEIRS = (
     "import pandas as pd, pathlib; f = pd.concat([pd.read_csv(p, dtype={{'Post id': str}})"
     " for p in sorted(pathlib.Path({folder!r}).glob('*.csv'))]).drop_duplicates('Post id')"

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from engagement_nb.client.credentials.login import login
     from engagement_nb.client.pacing import Pacer
     from engagement_nb.dataset import Dataset
-    from engagement_nb.exports import read_export
     from engagement_nb.fetch import Plan, make_plan
     from engagement_nb.gap import Gap, explore_gap
     from engagement_nb.gap.compare import Comparison, compare
@@ -59,11 +58,12 @@ if TYPE_CHECKING:
     from engagement_nb.sources import (
         ApiSource,
         DatasetSource,
-        ExportSource,
         SandboxSource,
         Source,
+        TableSource,
         connect,
     )
+    from engagement_nb.tables import read_table
     from engagement_nb.usage import Contract, Ledger, Usage, example_ledger, summarize_usage
 
 _HOME = {
@@ -75,7 +75,7 @@ _HOME = {
     "client.pacing": "Pacer",
     "dataset": "Dataset",
     "fetch": "Plan make_plan",
-    "exports": "read_export",
+    "tables": "read_table",
     "gap": "Gap explore_gap",
     "gap.compare": "Comparison compare",
     "gap.days": "Days explore_days",
@@ -85,7 +85,7 @@ _HOME = {
     "report.batch": "Batch make_batch",
     "report.make": "Report make_report",
     "sandbox": "Sandbox",
-    "sources": "ApiSource DatasetSource ExportSource SandboxSource Source connect",
+    "sources": "ApiSource DatasetSource TableSource SandboxSource Source connect",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -109,7 +109,6 @@ __all__ = [
     "DatasetSource",
     "Days",
     "EngagementError",
-    "ExportSource",
     "ForbiddenMetricsError",
     "ForbiddenTweetsError",
     "Gap",
@@ -130,6 +129,7 @@ __all__ = [
     "ServerTroubleError",
     "Source",
     "SpendingError",
+    "TableSource",
     "UnauthenticatedError",
     "UnavailableTweetsError",
     "Usage",
@@ -145,8 +145,8 @@ __all__ = [
     "make_report",
     "number",
     "open_room",
-    "read_export",
     "read_ids",
+    "read_table",
     "summarize_usage",
     "tweet_time",
 ]

@@ -7,7 +7,6 @@ nobody can tell which ids it rounded.
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import numbers
 import re
@@ -29,10 +28,13 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.textfiles import (
+    MAX_VALUE,
     MAX_WHOLE,
     UTF16,
+    broken_json,
     empty_file,
     explained,
+    json_batches,
     plain_words,
     refuse_binary,
     too_large,
@@ -52,6 +54,8 @@ _LINK_COLUMNS = frozenset(
 
 ROUNDED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+|\d{16,}[.,]0*")
 """A number that went through a float: ``6.49E+17``, ``649000000000000000.0``."""
+STATUS_LINK = r"/status(?:es)?/\d{1,19}"
+"""What the link of a Tweet contains."""
 _ID = re.compile(r"[1-9]\d{0,18}")
 _GUARDED = re.compile(r"""=?["']*([^"']*)["']*""")
 _POST_LINK = re.compile(
@@ -69,8 +73,15 @@ _INNER = ("tweet", "status", "like", "post", "data", "statuses", "results", "twe
 _ID_KEYS = ("id_str", "id", "tweet_id", "tweetId", "post_id", "rest_id")
 _CONTROL = frozenset({"info", "limit", "delete", "warning", "disconnect", "scrub_geo", "errors",
                       "error", "status_withheld", "user_withheld", "meta"})  # fmt: skip
-MAX_STREAM = 2 << 30
-"""Limit in characters of a gzipped file that is read line by line."""
+_PIECE = 1 << 20
+_MAX_LINE = 64 << 20
+"""Limit in characters of one line."""
+_MAX_WRONG = 1_000_000
+"""Limit of the different entries that are no ids."""
+_MAX_REPEATS = 3_000_000
+"""Limit of the objects of which at least 99 in 100 repeat an id."""
+_DEEPEST = 20
+"""Limit of lists and objects within each other."""
 _BATCH = 200_000
 """Lines per batch in which repeats are counted together."""
 _Entry = tuple[Any, str | None, int]
@@ -122,8 +133,8 @@ def read_ids(source: Any) -> IdList:
     ----------
     source
         Path of a file (text, CSV, JSON, JSON Lines, ``tweets.js`` of an account archive, an
-        export of X; each also gzipped), "-" for standard input, a link or a single id, a
-        DataFrame, or any iterable of ids and links.
+        export of X; each also gzipped), "-" for standard input, an open file of bytes or its
+        content, a link or a single id, a DataFrame, or any iterable of ids and links.
 
     Returns
     -------
@@ -147,6 +158,12 @@ def read_ids(source: Any) -> IdList:
         raise _all_rounded("the column", "it contains floats")
     if isinstance(source, str | Path):
         return _from_name(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        source = io.BytesIO(source)
+    if hasattr(source, "read"):
+        name = str(getattr(source, "name", "") or "the data")
+        with explained(name):
+            return _from_stream(source, name)
     if isinstance(source, numbers.Number):
         source = [source]
     try:
@@ -178,13 +195,12 @@ def _from_name(source: str | Path) -> IdList:
 
 def _from_stream(stream: BinaryIO, name: str) -> IdList:
     """Ids of a stream. Few lines are in memory at a time, except for a single JSON document."""
-    data = unpacked(stream)
+    data = unpacked(stream, name)
     head = data.peek(1 << 16)
     refuse_binary(head, name)
     encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
     text = io.TextIOWrapper(data, encoding, errors="replace", newline="")
-    lines = _lines(text, name, packed=isinstance(data, gzip.GzipFile))
-    first = next((line for line in lines if line.strip()), "")
+    first = next((line for line in iter(partial(text.readline, _PIECE), "") if line.strip()), "")
     if not first:
         raise empty_file(name)
     start = first.lstrip()
@@ -194,25 +210,25 @@ def _from_stream(stream: BinaryIO, name: str) -> IdList:
             advice="Give text, CSV or JSON with the ids.",
         )
     if _ARCHIVE.match(start) or start[0] in "[{":
-        return _collect(_from_json(_ARCHIVE.sub("", first, count=1), lines, name), name)
-    return _collect(_from_text(chain([first], lines), name), name)
+        return _collect(_from_json(_ARCHIVE.sub("", first, count=1), text, name), name)
+    if len(first) == _PIECE:
+        first += text.readline(_MAX_LINE - _PIECE)
+        if len(first) == _MAX_LINE:
+            raise _too_long(name)
+    return _collect(_from_text(chain([first], _lines(text, name)), name), name)
 
 
-def _lines(text: TextIO, name: str, *, packed: bool) -> Iterator[str]:
-    """Lines with their line ends, bounded in length; a gzip file is bounded in total."""
-    size = 0
-    for line in iter(partial(text.readline, MAX_WHOLE), ""):
-        size += len(line)
-        if packed and size > MAX_STREAM:
-            raise too_large(name, MAX_STREAM)
-        if len(line) == MAX_WHOLE:
+def _lines(text: TextIO, name: str) -> Iterator[str]:
+    """Lines with their line ends, bounded in length."""
+    for line in iter(partial(text.readline, _MAX_LINE), ""):
+        if len(line) == _MAX_LINE:
             raise _too_long(name)
         yield line
 
 
 def _too_long(name: str) -> InputError:
     return InputError(
-        f"{name} is one line or document of more than {MAX_WHOLE >> 20} MB, which is too large"
+        f"{name} is one line or document of more than {_MAX_LINE >> 20} MB, which is too large"
         " for memory.",
         advice="Give the ids as text, one per line, or as JSON Lines.",
     )
@@ -276,6 +292,9 @@ def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
     """One entry per line: the id among other words, or each item of a list."""
     while batch := Counter(islice(lines, _BATCH)):
         for line, times in batch.items():
+            if len(line) > _PIECE:
+                yield from _from_long_line(line, times)
+                continue
             line = line.strip().rstrip(",;")
             if not _ID.fullmatch(line):
                 line = re.split(r"(?:^|\s)#", line, maxsplit=1)[0].strip().rstrip(",;")
@@ -295,31 +314,51 @@ def _from_lines(lines: Iterator[str]) -> Iterator[_Entry]:
                 yield (long or ids)[0], None, times
 
 
-def _from_json(first: str, lines: Iterator[str], name: str) -> Iterator[_Entry]:
+def _from_long_line(line: str, times: int) -> Iterator[_Entry]:
+    """The items of a list in one line, some at a time."""
+    cells = (match[0] for match in re.finditer(r"[^,;\t\r\n ]+", line))
+    while batch := Counter(islice(cells, _BATCH)):
+        yield from ((cell, None, times * count) for cell, count in batch.items())
+
+
+def _from_json(first: str, text: TextIO, name: str) -> Iterator[_Entry]:
     """Entries of JSON Lines, line by line, or of one document."""
     if _json(first) is not None:
-        yield from _from_json_lines(chain([first], lines))
+        yield from _from_json_lines(chain([first], _lines(text, name)), name)
         return
-    pieces, size = [first], len(first)
-    for line in lines:
-        pieces.append(line)
-        size += len(line)
-        if size > MAX_WHOLE:
-            raise _too_long(name)
-    document = _json("".join(pieces).strip().removesuffix(";"))
-    if document is not None:
-        yield from _from_document(document, "the file")
+    data = bytearray(first.encode())
+    for piece in iter(partial(text.read, _PIECE), ""):
+        data += piece.encode()
+        if len(data) > MAX_WHOLE:
+            raise too_large(name, MAX_WHOLE)
+    if data.lstrip()[:1] == b"{" and b"\n" in data:
+        # Objects on several lines, or JSON Lines with a damaged line.
+        document = _json(data.strip().removesuffix(b";")) if len(data) < MAX_VALUE else None
+        if document is not None:
+            yield from _from_document(document, "the file")
+        else:
+            yield from _from_json_lines(io.TextIOWrapper(io.BytesIO(data), "utf-8"), name)
         return
-    found = list(_from_json_lines(iter(pieces)))
-    if all(str(entry[0]).endswith("broken JSON)") for entry in found):
-        raise InputError(
-            f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
-            advice="Download it again.",
-        )
-    yield from found
+    place = 0
+    seen: set[Any] = set()
+    for batch in json_batches(data, name):
+        if {*map(type, batch)} <= {int, str}:
+            yield from ((value, None, times) for value, times in Counter(batch).items())
+            place += len(batch)
+            continue
+        for item in batch:
+            place += 1
+            for entry in _from_document(item, f"the file, item {place}"):
+                seen.add(entry[0]) if isinstance(entry[0], int | str) else None
+                yield entry
+        if place > _MAX_REPEATS and len(seen) * 100 < place:
+            raise InputError(
+                f"{name} repeats the same few entries more than {_MAX_REPEATS:,} times.",
+                advice="Give each Tweet once.",
+            )
 
 
-def _json(text: str) -> Any:
+def _json(text: str | bytes | bytearray) -> Any:
     """A text parsed as JSON; None if it is not JSON."""
     try:
         return orjson.loads(text)
@@ -327,18 +366,26 @@ def _json(text: str) -> Any:
         return None
 
 
-def _from_json_lines(lines: Iterable[str]) -> Iterator[_Entry]:
+def _from_json_lines(lines: Iterable[str], name: str) -> Iterator[_Entry]:
+    good = broken = 0
     for number, line in enumerate(lines, 1):
         if (document := _json(line)) is not None:
+            good += 1
             yield from _from_document(document, f"line {number}")
         elif line.strip():
+            broken += 1
             yield f"(line {number}: broken JSON)", None, 1
+    if broken and not good:
+        raise broken_json(name)
 
 
-def _from_document(document: Any, where: str) -> Iterator[_Entry]:
+def _from_document(document: Any, where: str, depth: int = 0) -> Iterator[_Entry]:
+    if depth > _DEEPEST:
+        yield f"({where}: lists within lists)", None, 1
+        return
     if isinstance(document, list):
         for number, item in enumerate(document, 1):
-            yield from _from_document(item, f"{where}, item {number}")
+            yield from _from_document(item, f"{where}, item {number}", depth + 1)
         return
     if not isinstance(document, Mapping):
         yield document, None, 1
@@ -347,7 +394,7 @@ def _from_document(document: Any, where: str) -> Iterator[_Entry]:
     inside = next((value for value in inner if isinstance(value, Mapping | list)), None)
     id_key = next((key for key in _ID_KEYS if key in document), None)
     if inside is not None:
-        yield from _from_document(inside, where)
+        yield from _from_document(inside, where, depth + 1)
     elif id_key is not None:
         yield document[id_key], _owner(document), 1
     # Pages without results, and messages of streams and archives between Tweets.
@@ -417,6 +464,12 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
             duplicates += times - (shown not in wrong)
             rounded += times * bool(why)  # Each entry: rounding makes many ids one number.
             wrong[shown] = why
+            if len(wrong) > _MAX_WRONG:
+                raise InputError(
+                    f"{name} has more than {_MAX_WRONG:,} entries that are no Tweet ids, the"
+                    f' first: "{next(iter(wrong))}".',
+                    advice="Give the digits of the ids, one per line, or a column tweet_id.",
+                )
             continue
         duplicates += times - (tweet_id not in seen)
         seen[tweet_id] = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader, RawIOBase
+from io import BufferedReader, BytesIO, RawIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, Protocol, cast
+
+import numpy as np
+import orjson
 
 from engagement_nb.errors import InputError
 
@@ -27,9 +29,22 @@ _WHAT_IT_IS = (
     (b"SQLite format 3", "a database"),
 )
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 MAX_WHOLE = 256 << 20
-"""Limit in bytes of a gzipped file or a line that is read whole."""
+"""Limit in bytes of a file or a line that is read whole."""
+MAX_STREAM = 2 << 30
+"""Limit in bytes of what a gzip file unpacks to, where it is read piece by piece."""
+_MAX_MEMBERS = 20_000
+"""Limit of the parts of a gzip file: programs write one part, or one for each 64 KB."""
+MAX_VALUE = 24 << 20
+"""Limit in bytes of a JSON value that is parsed whole: as objects it is some 25 times as large."""
+_BLOCK = 1 << 20
+
+
+class Readable(Protocol):
+    """An open file of bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes."""
 
 
 def plain_words(cell: str) -> str:
@@ -43,7 +58,7 @@ def explained(name: str) -> Iterator[None]:
     again = "Check the path."
     try:
         yield
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+    except (EOFError, zlib.error):
         what, again = "the gzip file is damaged or cut off", "Download it again."
     except FileNotFoundError:
         what = "there is no such file or folder"
@@ -58,29 +73,99 @@ def explained(name: str) -> Iterator[None]:
     raise InputError(f"{name}: {what}.", advice=again)
 
 
-def unpacked(stream: BinaryIO) -> BufferedReader[RawIOBase] | gzip.GzipFile:
-    """The same stream, unpacked if it is gzipped."""
-    buffered = BufferedReader(cast(RawIOBase, stream))
-    packed = buffered.peek(2)[:2] == b"\x1f\x8b"
-    return gzip.GzipFile(fileobj=buffered) if packed else buffered
+class Unpacked(RawIOBase):
+    """A gzip file, unpacked piece by piece within limits.
 
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a file, unpacked if it is gzipped.
+    Parameters
+    ----------
+    stream
+        The packed file.
+    name
+        What it is called in sentences.
 
     Raises
     ------
     InputError
-        The file is missing, a folder, unreadable or empty, or a damaged gzip file, or one that
-        unpacks to more than `MAX_WHOLE`.
+        It is damaged, unpacks to more than `MAX_STREAM`, or has other data behind its end.
     """
-    with explained(str(path)), unpacked(path.open("rb")) as stream:
-        packed = isinstance(stream, gzip.GzipFile)
-        data = stream.read(MAX_WHOLE + 1 if packed else -1)
-    if packed and len(data) > MAX_WHOLE:
-        raise too_large(str(path), MAX_WHOLE)
+
+    def __init__(self, stream: Readable, name: str) -> None:
+        self._stream, self._name = stream, name
+        self._packed = b""
+        self._part: Any = zlib.decompressobj(31)
+        self._size = self._read = self._parts = 0
+
+    def readable(self) -> bool:
+        """Whether it can be read: yes."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """The next bytes."""
+        data = self._next(len(buffer))
+        buffer[: len(data)] = data
+        self._size += len(data)
+        if self._size > MAX_STREAM:
+            raise too_large(self._name, MAX_STREAM)
+        return len(data)
+
+    def _next(self, most: int) -> bytes:
+        while True:
+            if not self._packed:
+                self._packed = self._stream.read(1 << 16)
+                self._read += len(self._packed)
+                if self._read > MAX_STREAM:
+                    raise too_large(self._name, MAX_STREAM)
+                if not self._packed:
+                    if not self._part.eof:
+                        raise EOFError
+                    return b""
+            if self._part.eof:
+                # Zeros fill up a block of a tape or disk.
+                self._packed = self._packed.lstrip(b"\0")
+                if not self._packed:
+                    continue
+                self._parts += 1
+                if self._parts > _MAX_MEMBERS:
+                    raise too_large(self._name, MAX_STREAM)
+                self._part = zlib.decompressobj(31)
+            data: bytes = self._part.decompress(self._packed, most)
+            self._packed = self._part.unused_data if self._part.eof else self._part.unconsumed_tail
+            if data:
+                return data
+
+
+def unpacked(stream: BinaryIO, name: str) -> BufferedReader[RawIOBase]:
+    """The same stream, unpacked if it is gzipped."""
+    buffered = BufferedReader(cast(RawIOBase, stream))
+    packed = buffered.peek(2)[:2] == b"\x1f\x8b"
+    return BufferedReader(Unpacked(buffered, name), _BLOCK) if packed else buffered
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, unpacked if it is gzipped: see `read_stream`."""
+    with explained(str(path)), path.open("rb") as stream:
+        return read_stream(stream, str(path))
+
+
+def read_stream(stream: Readable, name: str) -> bytes:
+    """The bytes of an open file, unpacked if it is gzipped.
+
+    Raises
+    ------
+    InputError
+        It is missing, a folder, unreadable or empty, or a damaged gzip file, or one of more than
+        `MAX_WHOLE` bytes.
+    """
+    with explained(name):
+        data = stream.read(MAX_WHOLE + 1)
+        if isinstance(data, str):
+            raise InputError(f"{name} is open as text.", advice='Open it with mode "rb".')
+        if data.startswith(b"\x1f\x8b"):
+            data = BufferedReader(Unpacked(BytesIO(data), name), _BLOCK).read(MAX_WHOLE + 1)
+    if len(data) > MAX_WHOLE:
+        raise too_large(name, MAX_WHOLE)
     if not data[:4096].strip() and not data.strip():
-        raise empty_file(str(path))
+        raise empty_file(name)
     return data
 
 
@@ -105,22 +190,136 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
     refuse_binary(data, name)
     if data.startswith(UTF16):
         try:
-            return data.decode("utf-16").encode(), "utf-16"
+            return b"".join(t.encode() for t in _decoded(data, "utf-16", "strict")), "utf-16"
         except UnicodeError:
             raise _not_text(name) from None
     data = data.removeprefix(codecs.BOM_UTF8)
     if not data:
         raise empty_file(name)
+    if data.isascii():
+        return data, "utf-8"
     try:
-        data.decode()
+        for _ in _decoded(data, "utf-8", "strict"):
+            pass
     except UnicodeDecodeError:
-        repaired = data.decode(errors="replace")
-        broken = repaired.count("\ufffd")
+        broken = beyond = 0
+        for text in _decoded(data, "utf-8", "replace"):
+            broken += text.count("\ufffd")
+            beyond += len(text) - len(text.encode("ascii", "ignore"))
         # A few bytes cut out of a UTF-8 text leave most of its accents and emoji intact.
-        if broken * 4 < len(_BEYOND_ASCII.findall(repaired)):
-            return repaired.encode(), "damaged utf-8"
-        return data.decode("cp1252", errors="replace").encode(), "windows-1252"
+        damaged = broken * 4 < beyond
+        found = ("utf-8", "damaged utf-8") if damaged else ("cp1252", "windows-1252")
+        return b"".join(t.encode() for t in _decoded(data, found[0], "replace")), found[1]
     return data, "utf-8"
+
+
+def _decoded(data: bytes, encoding: str, errors: str) -> Iterator[str]:
+    """The text of some bytes, in pieces."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors)
+    for at in range(0, len(data), _BLOCK):
+        yield decoder.decode(data[at : at + _BLOCK], at + _BLOCK >= len(data))
+
+
+def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
+    """The values of a JSON document, some at a time: the items of a list, lines, or the value.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or one of its values is too large for memory.
+    """
+    begin = len(data) - len(data.lstrip())
+    if data[begin : begin + 1] == b"[":
+        yield from _items(data, begin, name)
+        return
+    first = data.find(b"\n", begin)
+    lines = first >= 0 and _json(data[begin:first]) is not None and data[first:].strip()
+    if lines or (first >= 0 and len(data) - begin > MAX_VALUE):
+        while begin < len(data):
+            end = data.find(b"\n", begin, begin + MAX_VALUE)
+            end = end if end >= 0 else len(data)
+            line = data[begin:end].strip()
+            if line:
+                yield [_parsed(line, name)]
+            begin = end + 1
+    else:
+        yield [_parsed(data[begin:].rstrip(b" \t\r\n;"), name)]
+
+
+def _json(text: bytes | bytearray) -> Any:
+    """A text parsed as JSON; None if it is not JSON."""
+    try:
+        return orjson.loads(text) if len(text) <= MAX_VALUE else None
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _parsed(text: bytes | bytearray, name: str) -> Any:
+    if len(text) > MAX_VALUE:
+        raise InputError(
+            f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
+            " memory.",
+            advice="Write one Tweet or page per line (JSON Lines).",
+        )
+    value = _json(text)
+    if value is None and text != b"null":
+        raise broken_json(name)
+    return value
+
+
+def broken_json(name: str) -> InputError:
+    """The error for a damaged JSON file."""
+    return InputError(
+        f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
+        advice="Download it again.",
+    )
+
+
+def _items(data: bytes | bytearray, begin: int, name: str) -> Iterator[list[Any]]:
+    """The items of a JSON list, some at a time, so that few are in memory at once."""
+    opening, closing = b"[{", b"]}"
+    item = begin + 1
+    depth = run = 0
+    inside = False
+    for at in range(begin, len(data), _BLOCK):
+        signs = np.frombuffer(data, np.uint8, min(_BLOCK, len(data) - at), at)
+        quotes = np.flatnonzero(signs == ord('"'))
+        slashes = signs == ord("\\")
+        if run or slashes.any():
+            # A quote behind an odd number of backslashes does not end a string.
+            place = np.arange(len(signs))
+            before = np.maximum.accumulate(np.where(slashes, -1 - run, place))
+            runs = np.where(slashes, place - before, 0)
+            quotes = quotes[(np.append(run, runs)[quotes] % 2) == 0]
+            run = int(runs[-1])
+        marks = np.flatnonzero(np.isin(signs, list(opening + closing + b",")))
+        inside_string = (np.searchsorted(quotes, marks) + inside) % 2 == 1
+        marks = marks[~inside_string]
+        inside = bool((len(quotes) + inside) % 2)
+        steps = np.isin(signs[marks], list(opening)).astype(int) - np.isin(
+            signs[marks], list(closing)
+        )
+        depths = depth + np.cumsum(steps)
+        depth = int(depths[-1]) if len(depths) else depth
+        ends = marks[(depths == 1) & (steps == 0)] + at
+        last = marks[depths == 0] + at
+        stop = int(last[0]) if len(last) else int(ends[-1]) if len(ends) else 0
+        if stop:
+            piece = bytes(data[item:stop]).strip()
+            if piece:
+                yield _parsed(b"[" + piece + b"]", name)
+            item = stop + 1
+        if len(last):
+            if bytes(data[item:]).strip(b" \t\r\n;"):
+                raise broken_json(name)
+            return
+        if at + len(signs) - item > MAX_VALUE:
+            raise InputError(
+                f"{name}: one item has more than {MAX_VALUE >> 20} MB, which is too large for"
+                " memory.",
+                advice="Write one Tweet per line (JSON Lines).",
+            )
+    raise broken_json(name)
 
 
 def _not_text(name: str) -> InputError:
@@ -130,10 +329,10 @@ def _not_text(name: str) -> InputError:
 
 
 def too_large(name: str, most: int) -> InputError:
-    """The error for a gzip file that unpacks to more than ``most`` bytes."""
+    """The error for a file of more than ``most`` bytes, as it is or unpacked."""
     return InputError(
-        f"{name}: the gzip file unpacks to more than {most >> 20:,} MB.",
-        advice="If that is right, unpack it first and give the unpacked file.",
+        f"{name} has more than {most >> 20:,} MB, which is too large for memory.",
+        advice="If that is right, unpack it, split it into several files, and give their folder.",
     )
 
 

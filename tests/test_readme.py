@@ -15,7 +15,7 @@ import pytest
 
 from engagement_nb.sandbox import Sandbox
 from tests.client.logins import pin_from
-from tests.exports.export_files import current, post, write
+from tests.tables.export_files import current, post, write
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent

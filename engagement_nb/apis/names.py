@@ -58,6 +58,18 @@ _COLUMNS: dict[str, str] = (
     | _words_of_files(_TABLE["files"], *_TABLE["files"])
     | _METRICS
 )
+_OF_CONTENT = {
+    key
+    for key, name in _words_of_files(_TABLE["files"], "content").items()
+    if name in ("tweet_id", "text", "link")
+} - {*_words_of_files(_TABLE["files"], "classic")}
+_IN_ALL = {"impressions", "engagements", "retweets", "reposts"}
+"""Words that are the same in several languages."""
+_ENGLISH = (
+    {name_key(name) for name in LABELS}
+    | {*_words(_TABLE["metrics"])}
+    | {name_key(w) for f in _TABLE["files"].values() for w in f["en"].split(",")[4:]}
+) - _IN_ALL
 _OLD = _words(_TABLE["old"])
 _VIDEO = {kind: _words_of_files(_TABLE["videos"], kind) for kind in _TABLE["videos"]}
 _PROMOTED = tuple(name_key(word) for word in _TABLE["promoted"]["words"].split(","))
@@ -149,6 +161,16 @@ def column_name(text: str) -> str:
 def old_column_name(text: str) -> str:
     """The metric that the oldest files call by this name; "" if there is none."""
     return _OLD.get(name_key(text), "")
+
+
+def is_english(text: str) -> bool:
+    """Whether a name is that of a metric in English, and in no other language."""
+    return name_key(text) in _ENGLISH
+
+
+def is_of_content_file(text: str) -> bool:
+    """Whether only X's content files have a column of this name: Post id, Post text, Post Link."""
+    return name_key(text) in _OF_CONTENT
 
 
 def video_column_names(header: Iterable[str], kind: str) -> list[str]:

@@ -84,7 +84,7 @@ def _making(command: Callable[..., None]) -> Callable[..., None]:
 
 def accounts_in(source: str) -> list[str]:
     """The accounts of export files; an `InputError` if the files name none."""
-    accounts = enb.ExportSource(source).exports.accounts
+    accounts = enb.TableSource(source).tables.accounts
     if not accounts:
         raise InputError(f"{source} names no account.", advice="Leave out --by account.")
     return accounts

@@ -31,6 +31,7 @@ from engagement_nb.gap.interval import (
 from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
 from engagement_nb.metrics import Metrics, metric_columns
+from engagement_nb.tables.once import has_row_name
 from engagement_nb.words import listed, number, percent, sentence
 
 HIDDEN_SHARE, RATE = "hidden share", "engagement rate"
@@ -303,6 +304,7 @@ def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
         # Without ids, no Tweet can be found on both sides.
         own = pd.Series(f"{which} " + side.frame.index.astype(str))
         unit = side.frame.get("day" if by_day[0] else "tweet_id", own).astype("string")
+        unit = unit.mask(has_row_name(unit), own.set_axis(unit.index))
         ids = f"{which} " + unit
         frames.append(side.frame[[*names, *columns]].assign(unit=unit, side=which, tweet_id=ids))
     return "day" if by_day[0] else "Tweet", pd.concat(frames, ignore_index=True)

@@ -183,7 +183,7 @@ def explore_days(metrics: Metrics) -> Days:
     Parameters
     ----------
     metrics
-        Figures by day of a whole account, as `engagement_nb.read_export` reads such files.
+        Figures by day of a whole account, as `engagement_nb.read_table` reads such files.
 
     Raises
     ------

@@ -13,14 +13,11 @@ import pandas as pd
 
 from engagement_nb.apis.engagement import NO_CANDIDATES
 from engagement_nb.apis.names import label
-from engagement_nb.errors import AnalysisError
+from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
-
-_EXPORT_COLUMNS = {"post id", "tweet id", "impressions", "likes", "engagements", "replies",
-                   "retweets", "reposts", "post text", "tweet text"}  # fmt: skip
-"""Columns of X's export files in English, in lower case."""
-LARGEST = 10**17
-"""Counts above it are refused, because sums of a hundred would not fit in 64 bits."""
+from engagement_nb.tables import is_frame, read_table
+from engagement_nb.tables.cells import LARGEST
+from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
 
 
 @dataclass(frozen=True)
@@ -77,16 +74,16 @@ class Counts:
 
 
 def open_figures(
-    metrics: Metrics | pd.DataFrame | Iterable[pd.DataFrame], about: About | None = None
+    metrics: Metrics | Any | Iterable[Any], about: About | None = None
 ) -> tuple[Counts, About, dict[str, Any] | None]:
     """Arrays, source and facts of what `engagement_nb.explore_gap` takes.
 
     Raises
     ------
     AnalysisError
-        There are no figures by Tweet, or they cannot be read: see `read_counts`.
+        There are no figures by Tweet, or they cannot be read: see `engagement_nb.read_table` and
+        `read_counts`.
     """
-    facts = None
     if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
         raise AnalysisError(
             "Figures are needed, not the source that has them.",
@@ -97,12 +94,19 @@ def open_figures(
             f"Figures are needed, not a {type(metrics).__name__}.",
             advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
-    if isinstance(metrics, Metrics):
-        frame, facts = metrics.frame, metrics.facts()
-        about = about or metrics.about
+    read: Metrics | None
+    if isinstance(metrics, Metrics) or is_frame(metrics):
+        read = metrics if isinstance(metrics, Metrics) else _table(metrics)
+        frame = read.frame
+    elif isinstance(metrics, Iterable):
+        frame, read = gathered(metrics)
     else:
-        frame = metrics if isinstance(metrics, pd.DataFrame) else gathered(metrics)
-        about = about or About("frame", "frame")
+        raise AnalysisError(
+            f"Figures are needed, not a {type(metrics).__name__}.",
+            advice="See engagement_nb.connect for sources of figures.",
+        )
+    about = about or (read.about if read is not None else About("table", "table"))
+    facts = read.facts() if read is not None and frame is read.frame else None
     if about.kind in ("overview", "video"):
         raise AnalysisError(
             "An overview file has no clicks and expands, so it cannot tell what is hidden; its"
@@ -111,29 +115,42 @@ def open_figures(
             else "A video file has no engagements; its views by day are in metrics.frame.",
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
-    if "time" in frame.columns and "tweet_id" not in frame.columns and not about.kind:
-        raise AnalysisError(
-            "These figures are a series (column time) without the column tweet_id, so it is not"
-            " known which rows belong to one Tweet.",
-            advice="Add tweet_id, or sum the series up to one row per Tweet and drop time.",
-        )
     return read_counts(frame), about, facts
 
 
-def read_counts(frame: pd.DataFrame) -> Counts:
-    """Check a frame and turn it into arrays with one row per Tweet.
+def frame_of(metrics: Metrics | Any) -> pd.DataFrame:
+    """The frame of a `Metrics`; a frame of somebody's own is read like a file.
 
-    A series (column ``time``) is summed over its hours or days; a sum with a missing figure is
-    missing. A Tweet that occurs twice with the same figures is counted once. The last of several
-    snapshots (column ``read_at``) is used. Without a column of engagements no Tweet is judged.
+    Raises
+    ------
+    AnalysisError
+        It cannot be read.
+    """
+    return (metrics if isinstance(metrics, Metrics) else _table(metrics)).frame
+
+
+def _table(frame: Any) -> Metrics:
+    """A frame of somebody's own as figures, read like a file."""
+    try:
+        return read_table(frame)
+    except InputError as error:
+        raise AnalysisError(error.what, advice=error.advice, tweet_ids=error.tweet_ids) from None
+
+
+def read_counts(frame: pd.DataFrame) -> Counts:
+    """Turn the frame of a `Metrics` into arrays with one row per Tweet.
+
+    A series (column ``time``) is summed over its hours or days, and figures of several periods
+    (columns ``start`` and ``end``) over the periods; a sum with a missing figure is missing. A
+    Tweet that occurs twice with the same figures is counted once. The last of several snapshots
+    (column ``read_at``) is used. Without a column of engagements no Tweet is judged.
 
     Raises
     ------
     AnalysisError
         A count is negative, too large or not whole, or a Tweet occurs twice with different
-        figures; and as in `checked`.
+        figures.
     """
-    frame = checked(frame)
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
     frame, dropped = one_row_a_tweet(frame)
@@ -143,60 +160,6 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         values[row], known[row] = column_counts(frame, name)
     engagements, judged = column_counts(frame, "engagements")
     return Counts(frame, names, values, known, engagements, judged, dropped, series)
-
-
-def checked(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame, with ids as text, posting times in UTC and counts as numbers.
-
-    Raises
-    ------
-    AnalysisError
-        It is not a frame, a column occurs twice, ids are floats, or times cannot be read.
-    """
-    if not isinstance(frame, pd.DataFrame):
-        raise AnalysisError(
-            f"Figures are given as a DataFrame, not as {type(frame).__name__}.",
-            advice="See engagement_nb.connect for sources that return one.",
-        )
-    if (
-        len(metric_columns(frame)) < 2
-        and len(_EXPORT_COLUMNS & {*map(_lowered, frame.columns)}) > 1
-    ):
-        raise AnalysisError(
-            "These columns have the names of an export file, not of metrics.",
-            advice="Read the file with enb.connect(path).totals(), and explore that.",
-        )
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise AnalysisError(f"The column {twice[0]} occurs twice.", advice="Keep one of them.")
-    frame = _with_text_ids(frame)
-    zoned = pd.DatetimeTZDtype
-    if "created_at" in frame.columns and not isinstance(frame["created_at"].dtype, zoned):
-        try:
-            moments = pd.to_datetime(frame["created_at"], utc=True, format="ISO8601")
-        except (ValueError, TypeError):
-            raise AnalysisError(
-                "The column created_at contains values that are not timestamps.",
-                advice="Give times as 2026-01-31T12:00:00Z, or leave the column out.",
-            ) from None
-        frame = frame.assign(created_at=moments)
-    texts = [n for n in metric_columns(frame) if not pd.api.types.is_numeric_dtype(frame[n])]
-    return frame.assign(**{name: _whole_numbers(frame[name]) for name in texts}) if texts else frame
-
-
-def _lowered(column: object) -> str:
-    return str(column).strip().lower()
-
-
-def _with_text_ids(frame: pd.DataFrame) -> pd.DataFrame:
-    if "tweet_id" not in frame.columns or pd.api.types.is_string_dtype(frame["tweet_id"]):
-        return frame
-    if len(frame) and pd.api.types.is_float_dtype(frame["tweet_id"]):
-        raise AnalysisError(
-            "The column tweet_id contains floats, which lose the last digits of an id.",
-            advice='Read it as text: dtype={"tweet_id": "string"}.',
-        )
-    return frame.assign(tweet_id=frame["tweet_id"].astype("string"))
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -222,54 +185,32 @@ def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarra
     return numbers, known
 
 
-def _whole_numbers(column: pd.Series) -> pd.Series:
-    """Texts as exact integers if they are integers: a float would round large ones."""
-    if column.dtype.kind in "mM":
-        return column
-    try:
-        return column.astype("string").astype("Int64")
-    except (ValueError, TypeError, OverflowError):
-        return column
-
-
 def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Sum a series, keep the last snapshot, drop exact repeats, refuse other repeats."""
+    """Sum a series and periods, keep the last snapshot, drop exact repeats, refuse other repeats.
+
+    Raises
+    ------
+    AnalysisError
+        A Tweet occurs twice with different figures, or its periods overlap.
+    """
     if "tweet_id" not in frame.columns:
         # Each row is a Tweet without an id, or a day of the whole account.
         return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
-    if "time" in frame.columns:
-        repeats = frame.duplicated(["tweet_id", "time"])
-        if repeats.any():
-            raise _repeated(frame[repeats], "for the same hour or day", "Keep one of the rows.")
-        return _summed(frame.drop(columns="time")), 0
-    if not frame["tweet_id"].duplicated().any():
-        return frame.reset_index(drop=True), 0
-    if "read_at" in frame.columns:
-        last = frame.sort_values("read_at", kind="stable").drop_duplicates("tweet_id", keep="last")
-        return last.sort_index().reset_index(drop=True), 0
-    once = frame.drop_duplicates(["tweet_id", *metric_columns(frame)])
-    twice = once["tweet_id"].duplicated()
-    if twice.any():
-        raise _repeated(
-            once[twice],
-            "with different figures",
-            "Keep one row per Tweet, or add the column read_at so that the last one is used.",
-        )
-    return once.reset_index(drop=True), len(frame) - len(once)
-
-
-def _repeated(rows: pd.DataFrame, how: str, advice: str) -> AnalysisError:
-    ids = [str(tweet_id) for tweet_id in rows["tweet_id"].unique()]
-    which = f"Tweet {ids[0]} occurs" if len(ids) == 1 else f"{len(ids):,} Tweets occur"
-    return AnalysisError(
-        f"{which} more than once, {how}" + (f"; the first is {ids[0]}." if len(ids) > 1 else "."),
-        advice=advice,
-        tweet_ids=ids,
-    )
+    try:
+        rows = repeated_rows(frame)
+    except InputError as error:
+        raise AnalysisError(error.what, advice=error.advice, tweet_ids=error.tweet_ids) from None
+    dropped = int(rows[REPEATED].sum())
+    left_out = rows[REPEATED] | rows[OLDER]
+    if left_out.any():
+        frame = frame[~left_out]
+    if "time" in frame.columns or frame["tweet_id"].duplicated().any():
+        return _summed(frame.drop(columns="time", errors="ignore")), dropped
+    return frame.reset_index(drop=True), dropped
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Sums per Tweet; missing if one of the figures is."""
+    """Sums per Tweet, missing if one of the figures is; other columns from the first row."""
     metrics = metric_columns(frame)
     frame = frame.astype(dict.fromkeys(metrics, "Int64"))
     facts = [c for c in frame.columns if c not in {*metrics, "tweet_id"}]
@@ -277,27 +218,50 @@ def _summed(frame: pd.DataFrame) -> pd.DataFrame:
     summed = grouped[metrics].sum(min_count=1)
     if frame[metrics].isna().any(axis=None):
         summed = summed.mask(frame[metrics].isna().groupby(frame["tweet_id"], sort=False).any())
-    return pd.concat([grouped[facts].first(), summed], axis=1).reset_index()
+    first = grouped[facts].first()
+    if "end" in facts:
+        first["end"] = grouped["end"].max()
+        first["start"] = grouped["start"].min()
+    return pd.concat([first, summed], axis=1).reset_index()
 
 
-def gathered(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Pieces of a large dataset as one small frame with one row per Tweet.
+def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
+    """Pieces of a large dataset as one small frame with one row per Tweet or day.
 
     A series is summed piece by piece, so memory grows with the Tweets and not with their hours. A
-    Tweet may be in several pieces. Texts are dropped.
+    Tweet may be in several pieces. Texts are dropped. The first piece's `Metrics` come with it.
+
+    Raises
+    ------
+    AnalysisError
+        A piece cannot be read, or a Tweet is in several pieces with different figures.
     """
-    pieces, series = [], False
+    pieces: list[pd.DataFrame] = []
+    first: Metrics | None = None
+    series = False
     for piece in frames:
-        frame = checked(piece)
-        series |= "time" in frame.columns
-        once, _ = one_row_a_tweet(frame.drop(columns="text", errors="ignore"))
-        pieces.append(_small(once))
+        if not isinstance(piece, Metrics) and not is_frame(piece):
+            raise AnalysisError(
+                f"Figures are given as a DataFrame, not as {type(piece).__name__}.",
+                advice="See engagement_nb.connect for sources that return one.",
+            )
+        read = piece if isinstance(piece, Metrics) else _table(piece)
+        first = read if first is None else first
+        frame = read.frame.drop(columns="text", errors="ignore")
+        if "tweet_id" in frame.columns:
+            series |= "time" in frame.columns
+            frame, _ = one_row_a_tweet(frame)
+        pieces.append(_small(frame))
     if not pieces:
-        return pd.DataFrame({"tweet_id": pd.array([], dtype="string")})
+        return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), None
     whole = pd.concat(pieces, ignore_index=True)
     if series and whole["tweet_id"].duplicated().any():
         whole = _summed(whole)
-    return whole
+    if "tweet_id" not in whole.columns and whole["time"].duplicated().any():
+        raise AnalysisError(
+            "Some days are in several pieces.", advice="Give each day of the account once."
+        )
+    return whole, first
 
 
 def _small(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
 from engagement_nb.gap.oddities import find_oddities
+from engagement_nb.gap.read import frame_of
 from engagement_nb.gap.result import Findings
 from engagement_nb.gap.totals import TotalsGap, split_gap
 from engagement_nb.gap.trend import Step
@@ -63,7 +64,7 @@ class Gap(Findings):
         DataFrame
             Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
         """
-        before = earlier.frame if isinstance(earlier, Metrics) else earlier
+        before = None if earlier is None else frame_of(earlier)
         return find_oddities(self.counts, self.summed, before)
 
     def against_totals(

@@ -25,8 +25,9 @@ from engagement_nb import charts
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.read import Counts, exact_sum, read_counts
+from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
 from engagement_nb.metrics import Metrics
+from engagement_nb.tables.once import has_row_name
 from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def split_gap(
     AnalysisError
         The ids, the times of posting or the start of the window are not known.
     """
-    lifetime = read_counts(totals.frame if isinstance(totals, Metrics) else totals)
+    lifetime = read_counts(frame_of(totals))
     began = _moment(start)
     pairs, not_known = _pairs(counts, summed, lifetime)
     engagements = lifetime.engagements[pairs["there"]]
@@ -197,6 +198,7 @@ def _pairs(counts: Counts, summed: list[str], lifetime: Counts) -> tuple[pd.Data
         raise AnalysisError("It is not known when these Tweets were posted.")
     known = lifetime.complete([name for name in lifetime.names if name != "video_views"])
     second = lifetime.frame[["tweet_id"]].assign(there=np.arange(len(known)))
+    second = second[~has_row_name(second["tweet_id"])]
     first = counts.frame[["tweet_id", "created_at"]].assign(here=np.arange(len(counts)))
     both = first[counts.complete(summed)].merge(second, on="tweet_id")
     pairs = both[known[both["there"]]]

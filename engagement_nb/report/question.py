@@ -15,11 +15,11 @@ from typing import Any
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import find_profile
 from engagement_nb.errors import InputError
-from engagement_nb.exports import read_export
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.periods import dates_of
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
 from engagement_nb.store import Store
+from engagement_nb.tables import read_table
 
 FETCHED = ("sandbox", "api")
 """Sources whose figures are fetched; others are the path or address of a file or a dataset."""
@@ -164,7 +164,7 @@ def read_inputs(source: str, ids: str = "", profile: str = "") -> Inputs:
         return Inputs(listed, "fetch")
     if Store(source).exists("dataset.json"):
         return Inputs(listed, "dataset")
-    by_day = read_export(source, profile).about.kind in ("overview", "video")
+    by_day = read_table(source, profile).about.kind in ("overview", "video")
     return Inputs(listed, "days" if by_day else "posts")
 
 

@@ -18,9 +18,6 @@ with contextlib.suppress(Exception):
     import pandas.io.formats.style
     import tqdm.auto  # noqa: F401
 
-    import engagement_nb.dataset
-    import engagement_nb.exports
-    import engagement_nb.sources  # noqa: F401
     from engagement_nb.charts import figure_html
     from engagement_nb.gap import explore_gap
 

@@ -13,7 +13,7 @@ from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
-from engagement_nb.sources.files import ExportSource
+from engagement_nb.sources.files import TableSource
 from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
 from engagement_nb.words import listed
 
@@ -21,9 +21,9 @@ __all__ = [
     "SAMPLE",
     "ApiSource",
     "DatasetSource",
-    "ExportSource",
     "SandboxSource",
     "Source",
+    "TableSource",
     "connect",
     "sandbox_profiles",
 ]
@@ -59,11 +59,11 @@ def connect(where: Literal["api"], **options: Unpack[_ApiOptions]) -> ApiSource:
 
 
 @overload
-def connect(where: str | os.PathLike[str], **options: Any) -> Source: ...
+def connect(where: Any, **options: Any) -> Source: ...
 
 
 def connect(
-    where: str | os.PathLike[str] = "sandbox",
+    where: Any = "sandbox",
     *,
     profile: str | Sequence[str] | None = None,
     dataset: str | os.PathLike[str] | None = None,
@@ -76,8 +76,9 @@ def connect(
     Parameters
     ----------
     where
-        "sandbox" (made-up figures, no keys needed), "api" (with your keys), the path of an
-        export file or of a folder of them, or the path or address of a dataset.
+        "sandbox" (made-up figures, no keys needed), "api" (with your keys), a table of figures
+        (the path of a file or of a folder of them, an open file, or a DataFrame: see
+        `engagement_nb.read_table`), or the path or address of a dataset.
     profile
         Whose tokens to use: one name or several; by default all that are stored. For export
         files of several accounts, the handles to read. Datasets refuse it.
@@ -114,7 +115,7 @@ def connect(
     >>> metrics.about.sandbox
     True
     """
-    name = os.fspath(where)
+    name = os.fspath(where) if isinstance(where, str | os.PathLike) else ""
     names = [profile] if isinstance(profile, str) else profile
     common: dict[str, Any] = {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     # Notebooks and commands also pass default values.
@@ -134,6 +135,10 @@ def connect(
             )
         return ApiSource(profiles, **common, **options)
     options |= {option: value for option, value in common.items() if value is not None}
+    advice = "It has profile; the others are for the sandbox and the API."
+    if not name:
+        _refuse(options, "A table", advice, "profile")
+        return TableSource(where, ",".join(names or ()))
     if "://" in name or (Path(name).expanduser() / "dataset.json").exists():
         options |= {"profile": names} if names else {}
         _refuse(options, f"The dataset {name}", "Give ids to choose Tweets; fetch to add to it.")
@@ -141,11 +146,10 @@ def connect(
     if not Path(name).expanduser().exists():
         raise InputError(
             f"There is no source {name!r}.",
-            advice='Give "sandbox", "api", or the path of an export file, its folder or a dataset.',
+            advice='Give "sandbox", "api", or the path of a file, a folder or a dataset.',
         )
-    advice = "It has profile; the others are for the sandbox and the API."
     _refuse(options, name, advice, "profile")
-    return ExportSource(name, ",".join(names or ()))
+    return TableSource(name, ",".join(names or ()))
 
 
 def _refuse(options: Mapping[str, Any], source: str, advice: str, *known: str) -> None:

@@ -1,4 +1,4 @@
-"""Export files as sources. They make no network requests."""
+"""Tables as sources. They make no network requests."""
 
 from __future__ import annotations
 
@@ -13,59 +13,65 @@ import pandas as pd
 from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
-from engagement_nb.exports import Exports
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in, narrowed
+from engagement_nb.tables import Tables
 
 
-class ExportSource(Source):
-    """An export file of X, or a folder of them: see `engagement_nb.read_export`.
+class TableSource(Source):
+    """A table of figures, or a folder of them: see `engagement_nb.read_table`.
 
     Parameters
     ----------
-    path
-        The file or folder.
+    where
+        The path of a file or folder, an open file, or a DataFrame.
     account
         Handles to read, separated by commas, if the files are of several accounts.
     """
 
     name = "export"
 
-    def __init__(self, path: str | os.PathLike[str], account: str = "") -> None:
-        self.path = Path(path).expanduser()
+    def __init__(self, where: Any, account: str = "") -> None:
+        self._where = where
+        self.path = Path(where).expanduser() if isinstance(where, str | os.PathLike) else None
         self._account = account
 
+    @property
+    def _called(self) -> str:
+        """The name of the file or folder, for sentences."""
+        return self.path.name if self.path else "the table"
+
     def _described(self) -> list[str]:
-        found = [str(self.path)]
+        told = [str(self.path) if self.path else f"a {type(self._where).__name__}"]
         if self._account:
-            found.append(f"account {self._account}")
+            told.append(f"account {self._account}")
         # Once they are read; a repr reads no files.
         if "metrics" in vars(self):
-            found += period_words(self.metrics.about)
-        return found
+            told += period_words(self.metrics.about)
+        return told
 
     @cached_property
-    def exports(self) -> Exports:
-        """The files by kind: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
-        return Exports(self.path, self._account)
+    def tables(self) -> Tables:
+        """The tables by kind: ``files()``, ``summary()``, ``reconcile()``, ``videos()``."""
+        return Tables(self._where, self._account)
 
     @cached_property
     def metrics(self) -> Metrics:
-        """Figures of the most detailed kind of file: see `engagement_nb.read_export`."""
-        return self.exports.metrics()
+        """Figures of the most detailed kind of file: see `engagement_nb.read_table`."""
+        return self.tables.metrics()
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
-        """List ids of the Tweets. Files by day have none."""
-        return _ids_in(self.metrics)[:count]
+        """List ids of the Tweets: none for figures by day, and for rows without a readable id."""
+        return [i for i in _ids_in(self.metrics) if i.isdigit()][:count]
 
     def _fetch(
         self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
     ) -> Metrics:
         if by := question.get("by"):
             raise InputError(
-                f"by={by!r} has no effect: {self.path.name} has the rows that it has.",
+                f"by={by!r} has no effect: {self._called} has the rows that it has.",
                 advice="Leave out by.",
             )
         metrics = _select(self.metrics, tweet_ids, question.get("metrics"))
@@ -79,7 +85,7 @@ class ExportSource(Source):
         if times is None or not ENGAGEMENT.endpoint(endpoint).takes_period:
             has = "figures since posting" if times is None else "figures by day"
             raise InputError(
-                f"{self.path.name} has {has}, so it cannot tell"
+                f"{self._called} has {has}, so it cannot tell"
                 f" {'when people engaged' if times is None else 'the last hours'}.",
                 advice="Use posted= for Posts of a period, or give a file by day."
                 if times is None
@@ -87,7 +93,7 @@ class ExportSource(Source):
             )
         if (zone := question.get("zone")) and metrics.about.by != "hour":
             raise InputError(
-                f"zone={zone!r} has no effect: {self.path.name} has whole days.",
+                f"zone={zone!r} has no effect: {self._called} has whole days.",
                 advice="Leave out zone; the days are those of the file.",
             )
         start, end = dates_in(question, self._present())
@@ -98,7 +104,7 @@ class ExportSource(Source):
             keep &= times < end
         if not keep.any():
             raise InputError(
-                f"{self.path.name} has no figures of that period.",
+                f"{self._called} has no figures of that period.",
                 advice=f"Its figures are of {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}.",
             )
         name = question.get("period") or "the period"

@@ -6,8 +6,8 @@ import pytest
 
 from engagement_nb.cli.reports import accounts_in
 from engagement_nb.errors import InputError
-from tests.exports import kinds
-from tests.exports.export_files import write
+from tests.tables import kinds
+from tests.tables.export_files import write
 
 
 def test_the_accounts_of_a_folder_are_those_of_its_links(tmp_path):

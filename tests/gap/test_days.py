@@ -7,16 +7,16 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
-from tests.exports import kinds
-from tests.exports.export_files import write
 from tests.gap.accounts import account, as_metrics
+from tests.tables import kinds
+from tests.tables.export_files import write
 
 VIDEO = kinds.VIDEO.format(link="https://x.com/somebody/status/1886483849795768598")
 
 
 def overview(folder, count=60):
     body = kinds.rows("overview", count)
-    return body, enb.read_export(write(folder, kinds.text(kinds.header("overview"), body)))
+    return body, enb.read_table(write(folder, kinds.text(kinds.header("overview"), body)))
 
 
 def test_totals_and_weeks_of_an_overview_are_the_sums_of_its_rows(tmp_path):
@@ -46,7 +46,7 @@ def test_nothing_is_said_about_what_an_overview_hides(tmp_path):
 
 
 def test_the_share_of_videos_watched_to_the_end_counts_each_view_once(tmp_path):
-    days = enb.explore_days(enb.read_export(write(tmp_path, VIDEO)))
+    days = enb.explore_days(enb.read_table(write(tmp_path, VIDEO)))
     # 12.5 % of 10 views and 50 % of 20, in whole views.
     assert days.ratio("completion_rate") == pytest.approx(11 / 30)
     assert days.ratio("engagement_rate") is None
@@ -57,7 +57,7 @@ def test_the_share_of_videos_watched_to_the_end_counts_each_view_once(tmp_path):
 def test_figures_by_tweet_are_refused(tmp_path):
     content = write(tmp_path, kinds.text(kinds.header("content"), kinds.rows("content")))
     with pytest.raises(enb.AnalysisError, match="not by day"):
-        enb.explore_days(enb.read_export(content))
+        enb.explore_days(enb.read_table(content))
     with pytest.raises(enb.AnalysisError, match="is not a step in time"):
         enb.explore_days(overview(tmp_path)[1]).trend("year")
 
@@ -98,7 +98,7 @@ def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
 
 
 def test_a_video_file_has_its_views_as_key_figure(tmp_path):
-    told = enb.explore_days(enb.read_export(write(tmp_path, VIDEO))).to_dict()
+    told = enb.explore_days(enb.read_table(write(tmp_path, VIDEO))).to_dict()
     assert told["engagement_rate"] is None
     assert told["completion_rate"] == pytest.approx(11 / 30)
     assert told["cards"][1:] == [
@@ -153,7 +153,7 @@ def test_a_sentence_of_an_account_by_day_is_said_only_if_it_is_true(
 ):
     said = {
         "overview": enb.explore_days(overview(tmp_path)[1]).sentence,
-        "video": enb.explore_days(enb.read_export(write(tmp_path, VIDEO))).sentence,
+        "video": enb.explore_days(enb.read_table(write(tmp_path, VIDEO))).sentence,
     }
     assert words in said[true_of]
     assert words not in said[not_of]

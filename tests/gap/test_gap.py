@@ -181,7 +181,7 @@ def test_huge_counts_are_exact():
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("favorites", -1, "likes (favorites) is below zero on 1 Tweet: 7."),
+        ("favorites", -1, 'row 2, column "favorites": "-1" is negative.'),
         ("engagements", 10**18, "is above 100,000,000,000,000,000"),
     ],
 )
@@ -191,11 +191,10 @@ def test_an_impossible_count_is_one_clear_error(column, value, words):
     with pytest.raises(AnalysisError) as caught:
         explore_gap(frame)
     assert words in str(caught.value)
-    assert caught.value.tweet_ids == ("7",)
 
 
 def test_a_count_that_is_not_whole_is_one_clear_error():
-    with pytest.raises(AnalysisError, match="is not a whole number on 1 Tweet"):
+    with pytest.raises(AnalysisError, match="is not a whole number"):
         explore_gap(pd.DataFrame({"favorites": [1.5], "engagements": [2]}))
 
 

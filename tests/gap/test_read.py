@@ -8,7 +8,8 @@ import pytest
 
 import engagement_nb as enb
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.read import LARGEST, gathered, read_counts
+from engagement_nb.gap.read import gathered, read_counts
+from engagement_nb.tables.cells import LARGEST
 from tests.gap.accounts import account, as_metrics, in_two_days
 
 
@@ -23,7 +24,10 @@ def refused(given) -> AnalysisError:
     return caught.value
 
 
-REPEATED = "Keep one row per Tweet, or add the column read_at so that the last one is used."
+REPEATED = (
+    "Keep one row per Tweet; or add the column read_at so that the last one is used, or start and"
+    " end if they are figures of different periods."
+)
 
 
 def test_one_tweet_that_occurs_twice_is_named():
@@ -42,49 +46,47 @@ def test_several_tweets_that_occur_twice_are_counted_and_the_first_is_named():
     assert error.tweet_ids == ("7", "8")
 
 
-def test_an_hour_that_occurs_twice_is_refused():
+def test_an_hour_that_occurs_twice_counts_once_or_is_refused():
     rows = figures(time=pd.Timestamp("2026-01-01", tz="UTC"))
-    assert str(refused(pd.concat([rows, rows.head(1)]))) == (
-        "Tweet 7 occurs more than once, for the same hour or day. Keep one of the rows."
+    assert enb.explore_gap(pd.concat([rows, rows.head(1)])).engagements == 14
+    assert str(refused(pd.concat([rows, rows.head(1).assign(favorites=9)]))) == (
+        "Tweet 7 occurs more than once, with different figures for the same hour or day."
+        " Keep one of the rows."
     )
+
+
+FIX = "Correct it, or leave the cell empty if the figure is not known."
 
 
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (figures(favorites=[-1, -2]), "Impossible count: likes (favorites) is below zero on 2"
-         " Tweets, the first: 7. Correct it or set it to <NA>, a missing figure."),
-        (figures(favorites=[LARGEST, LARGEST + 1]), "Impossible count: likes (favorites) is above"
-         " 100,000,000,000,000,000 on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
-        (figures(favorites=[1.0, 2.5]).drop(columns="tweet_id"), "Impossible count: likes"
-         " (favorites) is not a whole number on 1 Tweet: 1. Correct it or set it to <NA>, a missing"
-         " figure."),
-        (figures(favorites=["3", "four"]), "Impossible count: likes (favorites) is not a whole"
-         " number on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
-        (figures(favorites=[1.0, np.inf]), "Impossible count: likes (favorites) is not a whole"
-         " number on 1 Tweet: 8. Correct it or set it to <NA>, a missing figure."),
-        (figures(favorites=pd.to_timedelta([1, 2], unit="D")), "The column favorites contains"
-         " timedelta64[ns], not counts. Leave it out, or rename it."),
-        (figures(favorites=[True, False]), "The column favorites contains bool, not counts. Leave"
-         " it out, or rename it."),
-        (figures(tweet_id=[6.49e17, 6.5e17]), "The column tweet_id contains floats, which lose the"
-         ' last digits of an id. Read it as text: dtype={"tweet_id": "string"}.'),
-        (figures(created_at=["yesterday", "today?"]), "The column created_at contains values that"
-         " are not timestamps. Give times as 2026-01-31T12:00:00Z, or leave the column out."),
-        (pd.concat([figures(), figures()[["favorites"]]], axis=1), "The column favorites occurs"
-         " twice. Keep one of them."),
+        (figures(favorites=[1, -2]), 'the table, row 2, column "favorites": "-2" is negative.'),
+        (figures(likes=[LARGEST, LARGEST + 1]).drop(columns="favorites"), 'the table, row 2, column'
+         ' "likes": "100000000000000001" is above 100,000,000,000,000,000.'),
+        (figures(favorites=[1.0, 2.5]).drop(columns="tweet_id"), 'the table, row 2, column'
+         ' "favorites": "2.5" is not a whole number.'),
+        (figures(favorites=["3", "four"]), 'the table, row 2, column "favorites": "four" is not a'
+         ' whole number.'),
+        (figures(favorites=[1.0, np.inf]), 'the table, row 2, column "favorites": "inf" is not a'
+         ' whole number.'),
+        (figures(favorites=pd.to_timedelta([1, 2], unit="D")), 'the table: the column "favorites"'
+         " contains duration[ns], not counts. Leave it out, or rename it."),
+        (figures(favorites=[True, False]), 'the table: the column "favorites" contains bool, not'
+         " counts. Leave it out, or rename it."),
+        (figures(created_at=["yesterday", "today?"]), "the table: the column created_at contains"
+         " values that are not timestamps. Give times as 2026-01-31T12:00:00Z, or leave the column"
+         " out."),
+        (figures(Likes=[3, 5]), "the table has favorites in several columns: favorites, Likes."
+         " Keep one of them."),
+        (pd.concat([figures(), figures(favorites=[1, 2])[["favorites"]]], axis=1), "the table has"
+         " favorites in several columns: favorites, favorites. Keep one of them."),
         ("export.csv", "Figures are needed, not a str. Read them first:"
          " enb.connect(path).totals(), or a DataFrame of your own."),
         (None, "Figures are needed, not a NoneType. Read them first: enb.connect(path).totals(), or"
          " a DataFrame of your own."),
         ([{"favorites": 1}], "Figures are given as a DataFrame, not as dict. See"
          " engagement_nb.connect for sources that return one."),
-        (figures(time=["2026-01-01", "2026-01-02"]).drop(columns="tweet_id"), "These figures are a"
-         " series (column time) without the column tweet_id, so it is not known which rows belong"
-         " to one Tweet. Add tweet_id, or sum the series up to one row per Tweet and drop time."),
-        (pd.DataFrame({"Post id": [1], " Likes": [2], "Engagements": [3]}), "These columns have the"
-         " names of an export file, not of metrics. Read the file with"
-         " enb.connect(path).totals(), and explore that."),
         (enb.connect("sandbox"), "Figures are needed, not the source that has them. Read them"
          " first: explore_gap(source.totals())."),
         (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
@@ -96,25 +98,56 @@ def test_an_hour_that_occurs_twice_is_refused():
     ],
 )  # fmt: skip
 def test_what_is_not_figures_by_tweet_is_refused_with_the_reason_and_advice(given, words):
-    assert str(refused(given)).replace("[us]", "[ns]") == words
+    said = str(refused(given)).replace("[us]", "[ns]")
+    assert said in (words, f"{words} {FIX}")
 
 
-def test_the_largest_count_and_texts_and_gaps_are_read_exactly():
+@pytest.mark.parametrize(
+    ("given", "posts"),
+    [
+        (figures(Impressions=[1, 2]), 2),
+        (pd.DataFrame({"Post id": [1], " Likes": [2], "Engagements": [3]}), 1),
+        (figures(tweet_id=[6.49e17, 6.5e17]), 2),
+        (figures(tweet_id=["ann", "bob"]), 2),
+    ],
+)
+def test_a_frame_is_read_like_a_file(given, posts):
+    assert enb.explore_gap(given).posts == posts
+
+
+def test_the_largest_count_and_texts_and_gaps_of_a_frame_are_read_exactly():
     given = figures(favorites=[str(LARGEST), None], engagements=pd.array([LARGEST, pd.NA], "Int64"))
-    counts = read_counts(given)
+    counts = enb.explore_gap(given).counts
     assert counts.values.tolist() == [[LARGEST, 0]]
     assert counts.known.tolist() == [[True, False]]
-    assert counts.engagements.tolist() == [LARGEST, 0]
-    assert counts.judged.tolist() == [True, False]
 
 
-def test_a_frame_that_only_resembles_an_export_is_taken():
-    """One such column may be a fact of the user's."""
-    assert enb.explore_gap(figures(Impressions=[1, 2])).posts == 2
+def test_figures_of_two_periods_add_up_and_are_no_snapshots():
+    """The sum of two periods is that of the whole; without periods the rows are refused."""
+    read_at = pd.Timestamp("2026-03-01", tz="UTC")
+    halves = [
+        figures(favorites=[n, 4], start=f"2026-0{n}-01", end=f"2026-0{n + 1}-01", read_at=read_at)
+        for n in (1, 2)
+    ]
+    counts = enb.explore_gap(pd.concat(halves)).counts
+    assert counts.values.tolist() == [[3, 8]]
+    assert counts.engagements.tolist() == [10, 18]
+    late = halves[1].assign(start="2026-01-15")
+    assert "periods that overlap" in str(refused(pd.concat([halves[0], late])))
+    bare = [half.drop(columns=["start", "end", "read_at"]) for half in halves]
+    assert "with different figures" in str(refused(pd.concat(bare)))
+
+
+def test_pieces_of_a_frame_by_day_of_an_account_are_one():
+    days = pd.date_range("2026-01-01", periods=4, tz="UTC")
+    rows = pd.DataFrame({"time": days, "posts": 1, "favorites": [1, 2, 3, 4], "url_clicks": 1,
+                         "engagements": 9})  # fmt: skip
+    assert enb.explore_gap([rows[:2], rows[2:]]).engagements == 36
+    assert "Some days are in several pieces" in str(refused([rows[:2], rows[1:]]))
 
 
 def test_repeats_are_dropped_and_counted_and_the_last_snapshot_is_used():
-    counts = read_counts(pd.concat([figures(), figures()]))
+    counts = read_counts(pd.concat([figures(), figures()], ignore_index=True))
     assert (len(counts), counts.dropped) == (2, 2)
     moments = pd.to_datetime(["2026-01-02", "2026-01-02", "2026-01-01", "2026-01-01"], utc=True)
     snapshots = pd.concat([figures(), figures(favorites=[1, 1])]).assign(read_at=moments)
@@ -152,11 +185,11 @@ def test_pieces_are_kept_without_texts_and_in_little_memory():
     pieces = [figures(text="secret").astype({"favorites": "Int64", "engagements": "Int64"})] * 2
     pieces[1] = pieces[1].assign(tweet_id=["9", "10"], favorites=[2**31, 2**31 - 1])
     pieces[1] = pieces[1].astype({"favorites": "Int64"})
-    first, second = (gathered([piece]) for piece in pieces)
+    first, second = (gathered([piece])[0] for piece in pieces)
     assert "text" not in first
     assert [str(first[name].dtype) for name in ("favorites", "engagements")] == ["Int32", "Int32"]
     assert [str(second[name].dtype) for name in ("favorites", "engagements")] == ["Int64", "Int32"]
-    whole = gathered(iter(pieces))
+    whole, _ = gathered(iter(pieces))
     assert whole["favorites"].tolist() == [3, 4, 2**31, 2**31 - 1]
     assert whole.index.tolist() == [0, 1, 2, 3]
 
@@ -164,7 +197,7 @@ def test_pieces_are_kept_without_texts_and_in_little_memory():
 def test_a_tweet_in_two_pieces_of_a_series_is_one_tweet():
     rows = in_two_days(account(4))
     pieces = [rows.iloc[:4], rows.iloc[4:], account(2).assign(tweet_id=["x", "y"])]
-    whole = gathered(pieces)
+    whole, _ = gathered(pieces)
     assert whole["tweet_id"].tolist() == [*rows["tweet_id"][:4], "x", "y"]
     assert whole["favorites"].tolist()[:4] == account(4)["favorites"].tolist()
 
@@ -175,6 +208,6 @@ def test_a_tweet_in_two_pieces_without_times_is_refused_or_dropped_as_in_one_fra
 
 
 def test_no_piece_is_an_empty_frame_with_ids():
-    nothing = gathered([])
+    nothing, _ = gathered([])
     assert nothing["tweet_id"].dtype == "string"
     assert len(nothing) == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from engagement_nb.report.notebooks import EXPLORE
-from tests.exports import export_files
 from tests.notebooks import notebook_cells
+from tests.tables import export_files
 
 PARAMETERS = """
 source: str = "sandbox"  # where figures are from

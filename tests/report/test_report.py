@@ -44,7 +44,7 @@ def test_an_export_becomes_a_report(tmp_path, capsys):
     assert str(out / "report.html") in capsys.readouterr().out
 
     gap = json.loads((out / "gap.json").read_text())
-    expected = enb.explore_gap(enb.read_export(source)).to_dict()
+    expected = enb.explore_gap(enb.read_table(source)).to_dict()
     assert gap == json.loads(json.dumps(expected))
 
     html = (out / "report.html").read_text()

@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engagement_nb import cli
-from tests.exports import kinds
-from tests.exports.export_files import write
+from tests.tables import kinds
+from tests.tables.export_files import write
 
 NBSP = "\N{NO-BREAK SPACE}"
 

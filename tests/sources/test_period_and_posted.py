@@ -13,7 +13,7 @@ import pytest
 from engagement_nb import connect
 from engagement_nb.errors import InputError
 from engagement_nb.sources import SandboxSource, Source
-from tests.exports.kinds import header, rows, text
+from tests.tables.kinds import header, rows, text
 
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 600}
 

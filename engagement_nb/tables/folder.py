@@ -1,4 +1,4 @@
-"""A folder of export files: what each kind can answer, and how the kinds compare."""
+"""Tables of one source: what each kind can answer, and how the kinds compare."""
 
 from __future__ import annotations
 
@@ -6,36 +6,32 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.apis.names import label
+from engagement_nb.account import Account
+from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import InputError
-from engagement_nb.exports.content import content_facts
-from engagement_nb.exports.layouts import HOW_TO_EXPORT, METRIC_NAMES, NotAnExportError
-from engagement_nb.exports.reading import (
-    CUT_AT,
-    STILL_GROWING,
-    ExportFile,
-    NoRowsError,
-    read_one,
-)
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
+from engagement_nb.tables.cells import shown
+from engagement_nb.tables.content import content_facts
+from engagement_nb.tables.frames import is_frame
+from engagement_nb.tables.layouts import HOW_TO_EXPORT
+from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
+from engagement_nb.tables.reading import SUFFIXES, read_source
+from engagement_nb.tables.table import CUT_AT, POSTS, STILL_GROWING, NoRowsError, OneTable
 from engagement_nb.words import counted, listed, number, percent
 
-_NAMED_LIKE_AN_EXPORT = (
-    "account_analytics",
-    "account_overview",
-    "video_overview",
-    "tweet_activity",
-)
 ANSWERS = {
     "content": "the gap by Tweet",
     "classic": "the gap by Tweet",
+    "table": "the gap by Tweet",
     "daily": "the gap by day, for the whole account",
     "overview": "totals and trend by day of engagement; nothing about hidden engagements, because"
     " it has no clicks and expands",
@@ -43,11 +39,18 @@ ANSWERS = {
     "videos": "views of each video, beside its Post where the file links it",
 }
 """What each kind of file can answer, the most detailed first."""
-_GROUPS = {"posts": ("content", "classic")} | {
+_GROUPS = {"posts": ("content", "classic", "table")} | {
     kind: (kind,) for kind in ("daily", "overview", "video", "videos")
 }
 """The kinds of files that are joined into one frame."""
 _DTYPES = {pa.int64(): pd.Int64Dtype(), pa.large_string(): pd.StringDtype()}
+UNNAMED = "unnamed"
+"""What to choose for rows that name no account."""
+_WHY_NOT = {
+    REPEATED: "repeat a Tweet with the same figures, and are not used",
+    OLDER: "are older snapshots of Tweets (read_at), and are not used",
+}
+_BY_X = ("content", "classic", "overview")
 _ZERO_ROWS = 20
 """With at least this many rows, a column of zeros is worth a note."""
 
@@ -69,28 +72,49 @@ class Comparison:
     sentences: tuple[str, ...]
 
 
-class Exports:
-    """One export file of X, or a folder of them, each kind of file separately.
+class Tables:
+    """Tables of figures, each kind separately: a file, a folder, an open file, or a frame.
 
     Parameters
     ----------
-    path
-        The file or folder.
+    source
+        The path of a file or a folder, an open file of bytes, a DataFrame, or anything with an
+        Arrow stream.
     account
         Handles whose Posts are read, separated by commas (an account that was renamed has
-        several). Without it, files of several accounts are refused.
+        several); "unnamed" for those of files that name none. Without it, files of several
+        accounts are refused.
 
     Raises
     ------
     InputError
-        A file is not an export or cannot be read.
+        There is no table of figures, or it cannot be read.
     """
 
-    def __init__(self, path: str | Path, account: str = "") -> None:
-        self.path = Path(path).expanduser()
+    def __init__(self, source: Any, account: str = "") -> None:
         self._account = account
         self._notes: dict[str, list[str]] = defaultdict(list)
-        self._files = sorted(self._read(), key=ExportFile.newness, reverse=True)
+        self.left_out: dict[str, str] = {}
+        """Files of a folder that were left out, and why."""
+        self.path: Path | None = None
+        self._frame_given: pd.DataFrame | None = None
+        if is_frame(source):
+            self.name = "the table"
+            self._frame_given = source if isinstance(source, pd.DataFrame) else None
+            files = read_source(source, self.name)
+        elif hasattr(source, "read"):
+            self.name = str(getattr(source, "name", "") or "the file")
+            files = read_source(source, self.name)
+        elif not isinstance(source, str | PathLike):
+            raise InputError(
+                f"Figures cannot be read from a {type(source).__name__}.",
+                advice="Give a path, an open file or a DataFrame.",
+            )
+        else:
+            self.path = Path(source).expanduser()
+            self.name = str(self.path)
+            files = self._in_folder() if self.path.is_dir() else read_source(self.path, self.name)
+        self._files = sorted(files, key=OneTable.newness, reverse=True)
 
     @property
     def kinds(self) -> list[str]:
@@ -122,46 +146,76 @@ class Exports:
         """
         if kind == "videos" or not (kind in self._frames or kind in self.kinds):
             raise InputError(
-                f"{self.path} has no file of the kind {kind!r}.",
+                f"{self.name} has no file of the kind {kind!r}.",
                 advice=f"It has: {listed(self.kinds)}.",
             )
         frame = self._frame(kind)
         files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
-        by_day = "time" in frame
+        unit = "day" if files[0].kind not in POSTS else "tweet"
+        marks = {name: value for file in files for name, value in file.marks.items()}
+        said = set(frame["source"].dropna()) if "source" in frame else set()
+        sandbox = "sandbox" in {*said, marks.get("source")}
+        source = "sandbox" if sandbox else "table" if files[0].kind == "table" else "export"
+        start, end, by = _covered(frame)
         about = About(
-            source="export",
-            endpoint="export",
-            by="day" if by_day else None,
-            start=frame["time"].min().to_pydatetime() if by_day else None,
-            end=(frame["time"].max() + pd.Timedelta(days=1)).to_pydatetime() if by_day else None,
+            source=source,
+            endpoint="export" if source == "export" else "table",
+            by=by,
+            start=start,
+            end=end,
             labels={name: said for f in reversed(files) for name, said in f.labels.items()},
             notes=(*self._notes[""], *self._notes[_group_of(kind)], *self._told(frame, files)),
-            unit="day" if by_day else "tweet",
+            unit="day" if unit == "day" else "tweet",
             kind=" and ".join(k for k in self.kinds if k in {f.kind for f in files}),
         )
-        return Metrics(frame, problems_frame(row for f in files for row in f.problems), about)
+        problems = problems_frame(row for f in files for row in f.problems)
+        return Metrics(
+            frame.drop(columns="source", errors="ignore"), problems, about,
+            self._account_of(files, len(frame)),
+        )  # fmt: skip
+
+    def _account_of(self, files: list[OneTable], used: int) -> Account:
+        """What became of each row and column."""
+        named: Counter[str] = Counter()
+        for file in self._all:
+            if file not in files:
+                named[f"in the {file.kind} table, kept apart"] += file.rows
+                continue
+            named["an empty row that X itself wrote"] += file.own_empty
+            named["repeated in the same table"] += file.repeated
+            named["a newer row has the same Tweet or day"] += file.in_newer_file
+            named["of another account"] += file.of_others
+        parts = [file.columns() for file in files]
+        metrics, known, unused = ({k: v for p in parts for k, v in p[i].items()} for i in range(3))
+        options = {"account": self._account} if self._account else {}
+        return Account(
+            sum(file.rows for file in self._all), used, {k: n for k, n in named.items() if n},
+            metrics, known, unused, options,
+        )  # fmt: skip
 
     def files(self) -> pd.DataFrame:
         """One row per file (or table of a video file), and what became of its rows.
 
         Columns ``file``, ``kind``, ``header`` ("known" or "by position"), ``first``, ``last``
         (its period), ``rows``, ``used``, ``repeated`` (within the file), ``in_newer_file``,
-        ``without_id``, ``cut`` (it has the maximum number of Posts) and ``answers``.
+        ``empty`` (X wrote them itself, without an id), ``unnamed`` (used, under a row number),
+        ``cut`` (it has the maximum number of Posts) and ``answers``.
         """
         # Joining the files counts their rows.
         files = self._files if self._frames else []
         return pd.DataFrame(
             {
-                "file": file.path.name,
+                "file": file.file,
                 "kind": file.kind,
                 "header": "by position" if file.layout.checks else "known",
                 "first": file.first.date(),
                 "last": file.last.date(),
                 "rows": file.rows,
-                "used": file.rows - file.repeated - file.in_newer_file - len(file.problems),
+                "used": file.used,
                 "repeated": file.repeated,
                 "in_newer_file": file.in_newer_file,
-                "without_id": len(file.problems),
+                "empty": file.own_empty,
+                "unnamed": file.unnamed,
                 "cut": file.cut,
                 "answers": ANSWERS[file.kind],
             }
@@ -193,7 +247,7 @@ class Exports:
             There is no video file.
         """
         if "videos" not in self._frames:
-            raise InputError(f"{self.path} has no video file.", advice=HOW_TO_EXPORT)
+            raise InputError(f"{self.name} has no video file.", advice=HOW_TO_EXPORT)
         videos = self._frames["videos"]
         if "posts" not in self._frames:
             return videos
@@ -211,42 +265,49 @@ class Exports:
         by_day = next((group for group in ("overview", "daily") if group in self._frames), "")
         if "posts" not in self._frames or not by_day:
             raise InputError(
-                f"{self.path} has no files by Post or no files by day, so nothing can be compared.",
+                f"{self.name} has no files by Post or no files by day, so nothing can be compared.",
                 advice="Put account_analytics_content_... and account_overview_analytics files of"
                 " the same account into one folder.",
             )
         return _compare(self._frames["posts"], self._frames[by_day], by_day, self._files)
 
-    def _read(self) -> list[ExportFile]:
-        if not self.path.is_dir():
-            return read_one(self.path)
+    def _in_folder(self) -> list[OneTable]:
+        """The tables of a folder; one that cannot be read costs only itself."""
+        assert self.path is not None  # noqa: S101
         try:
-            paths = sorted(
-                entry
-                for entry in self.path.iterdir()
-                if not entry.name.startswith((".", "~"))
-                and entry.name.lower().endswith((".csv", ".csv.gz"))
-            )
+            entries = sorted(e for e in self.path.iterdir() if not e.name.startswith((".", "~")))
         except PermissionError:
             raise InputError(
                 f"{self.path}: no permission to list it.", advice="Ask its owner, or copy it."
             ) from None
-        files: list[ExportFile] = []
+        files: list[OneTable] = []
         empty: list[str] = []
-        for path in paths:
+        errors: list[InputError] = []
+        for path in entries:
+            bare = path.name.lower().removesuffix(".gz")
+            if not bare.endswith(SUFFIXES) or not path.is_file():
+                kind = "a folder" if path.is_dir() else "not a kind of file that has a table"
+                self.left_out[path.name] = f"it is {kind}"
+                continue
             try:
-                files += read_one(path)
-            except NotAnExportError as error:
-                if any(part in path.name.lower() for part in _NAMED_LIKE_AN_EXPORT):
-                    raise
-                self._notes[""].append(f"{path.name} was left out: {error.why}.")
+                files += read_source(path, str(path))
             except NoRowsError:
                 empty.append(path.name)
+            except InputError as error:
+                errors.append(error)
+                where = f"{path}"
+                self.left_out[path.name] = error.what.replace(where, "").lstrip(" :,").rstrip(".")
+        for name, why in self.left_out.items():
+            self._notes[""].append(f"{_plain(name)} was left out: {why}.")
         if empty:
             self._notes[""].append(f"{_few(empty)} {'have' if empty[1:] else 'has'} no posts.")
         if not files:
+            if len(errors) == 1 and not empty:
+                raise errors[0]
+            why = "".join(f" {_plain(name)}: {why}." for name, why in [*self.left_out.items()][:3])
             raise InputError(
-                f"{self.path} has no export of X ({len(paths)} CSV files looked at).",
+                f"{self.path} has no table of figures ({counted(len(entries), 'file')} looked"
+                f" at).{why}",
                 advice=HOW_TO_EXPORT,
             )
         return files
@@ -256,8 +317,8 @@ class Exports:
         rows: Counter[str] = Counter()
         for file in self._files:
             if "account" in file.table.column_names:
-                for found in pc.value_counts(file.table["account"].drop_null()).to_pylist():
-                    rows[found["values"]] += found["counts"]
+                for pair in pc.value_counts(file.table["account"].drop_null()).to_pylist():
+                    rows[pair["values"]] += pair["counts"]
             elif file.named_account:
                 rows[file.named_account] += file.rows
         return rows
@@ -265,6 +326,7 @@ class Exports:
     @cached_property
     def _frames(self) -> dict[str, pd.DataFrame]:
         """The figures of the chosen account, by group of kinds."""
+        self._all = list(self._files)
         self._choose_account()
         files = {g: [f for f in self._files if f.kind in kinds] for g, kinds in _GROUPS.items()}
         return {group: self._join(group, some) for group, some in files.items() if some}
@@ -280,81 +342,150 @@ class Exports:
     def _choose_account(self) -> None:
         """Drop files and rows of other accounts than the chosen ones."""
         there = self._rows_by_account
+        unnamed = [f for f in self._files if self._names_nobody(f)]
         wanted = [n.strip().lower().lstrip("@") for n in self._account.split(",") if n.strip()]
         if not wanted and len(there) > 1:
             told = [f"@{name} ({number(rows)} rows)" for name, rows in there.most_common()]
             raise InputError(
-                f"{self.path} has Posts of {len(told)} accounts: {listed(told[:5])}"
+                f"{self.name} has Posts of {len(told)} accounts: {listed(told[:5])}"
                 f"{', ...' if len(told) > 5 else ''}. They are not added up.",
                 advice="Make one report for each (--by account), or name one (profile=...);"
                 " name both handles, separated by a comma, if one account was renamed.",
             )
-        if unknown := [name for name in wanted if name not in there]:
+        if not wanted and there and unnamed:
+            (handle,) = there
+            files = _few([f.file for f in unnamed])
             raise InputError(
-                f"{self.path} has no Posts of @{unknown[0]}.",
+                f"{files} {'name' if unnamed[1:] else 'names'} no account, and other files are of"
+                f" @{handle}. They are not added up.",
+                advice=f'Name the account (profile="{handle}"), or both'
+                f' (profile="{handle},{UNNAMED}") if they are the same.',
+            )
+        lacking = [
+            name for name in wanted if name not in there and (name != UNNAMED or not unnamed)
+        ]
+        if lacking:
+            raise InputError(
+                f"{self.name} has no Posts of @{lacking[0]}.",
                 advice=f"It has: {listed(['@' + name for name in self.accounts]) or 'none'}.",
             )
         for file in self._files if wanted else ():
-            if "account" in file.table.column_names:
+            if file in unnamed:
+                if UNNAMED not in wanted:
+                    self._notes[""].append(
+                        f"{file.file} was left out: it does not name an account."
+                    )
+                    file.of_others = file.rows
+            elif "account" in file.table.column_names:
                 mine = pc.is_in(file.table["account"], pa.array(wanted, pa.large_string()))
                 file.table, before = file.table.filter(mine), file.table.num_rows
-                file.rows -= before - file.table.num_rows
-            elif file.named_account not in wanted and len(there) > 1:
-                self._notes[""].append(
-                    f"{file.path.name} was left out: it does not name an account."
-                )
-                file.rows = 0
-        self._files = [file for file in self._files if file.rows]
+                file.of_others = before - file.table.num_rows
+            elif file.named_account and file.named_account not in wanted:
+                file.of_others = file.rows
+        self._files = [file for file in self._files if file.used or not file.rows]
+        if not self._files:
+            raise InputError(
+                f"{self.name} has no row with figures.", advice="Export a period with posts in it."
+            )
 
-    def _join(self, group: str, files: list[ExportFile]) -> pd.DataFrame:
-        """Join files into one frame; if a row is in several files, the newest counts."""
-        key, what = files[0].key, "post" if group == "posts" else "day"
+    def _names_nobody(self, file: OneTable) -> bool:
+        """Whether a table names no account, though other tables of its kind do."""
+        if file.kind not in (*POSTS, "daily") or file.named_account:
+            return False
+        names = file.table.column_names
+        return "account" not in names or file.table["account"].null_count == file.table.num_rows
+
+    def _join(self, group: str, files: list[OneTable]) -> pd.DataFrame:
+        """Join tables into one frame; if a row is in several, the newest counts."""
+        what = "post" if group == "posts" else "day"
         tables, columns = [], [set(file.table.column_names) for file in files]
+        rows_alone = sum(bool(file.unnamed) for file in files) > 1
         for i, file in enumerate(files):
-            of_file = pa.array(np.full(file.table.num_rows, i, dtype=np.int32))
-            tables.append(file.table.append_column("file", of_file))
+            table = file.table
+            if rows_alone and file.unnamed:
+                ids = pc.replace_substring_regex(table["tweet_id"], "^row ", f"{file.file} row ")
+                table = table.set_column(table.column_names.index("tweet_id"), "tweet_id", ids)
+            of_file = pa.array(np.full(table.num_rows, i, dtype=np.int32))
+            tables.append(table.append_column("file", of_file))
             # The joined table replaces it. Two copies would double the memory.
             file.table = file.table.schema.empty_table()
         joined = pa.concat_tables(tables, promote_options="default")
         del tables
         frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
         del joined
-        repeated = frame.duplicated([key, "file"], keep="last")
-        frame, again = frame[~repeated], frame["file"][repeated]
-        for i, rows in again.value_counts().items():
-            files[i].repeated = rows
-            files[i].notes.append(
-                f"repeats a {what} in {rows:,} rows; the last row of each is used"
-            )
-        older = frame.duplicated(key)
-        frame, left_out = frame[~older].reset_index(drop=True), frame["file"][older]
-        for i, rows in left_out.value_counts().items():
-            files[i].in_newer_file = rows
-        if len(left_out):
-            self._notes[group].append(
-                f"{len(left_out):,} rows were left out because a newer file has the same {what}."
-            )
+        frame = self._without_repeats(frame, files, group, what)
         lacking: dict[str, list[str]] = defaultdict(list)
         for file, have in zip(files, columns, strict=True):
-            names = [name for name in METRIC_NAMES if name in frame and name not in have]
+            names = [name for name in LABELS if name in frame and name not in have]
             if names:
-                lacking[", ".join(names)].append(file.path.name)
+                lacking[", ".join(names)].append(file.file)
         for told, names in lacking.items():
             self._notes[group].append(f"{_few(names)} {'lack' if names[1:] else 'lacks'} {told}.")
         if len({file.kind for file in files}) > 1:
             frame["file_kind"] = np.array([file.kind for file in files])[frame["file"]]
-        return _in_order(frame.drop(columns=["file", "account"], errors="ignore"))
+        if self._frame_given is not None:
+            frame = self._with_extras(frame, files[0])
+        return _in_order(frame.drop(columns=["file", "account", "row"], errors="ignore"))
 
-    def _told(self, frame: pd.DataFrame, files: list[ExportFile]) -> list[str]:
+    def _without_repeats(
+        self, frame: pd.DataFrame, files: list[OneTable], group: str, what: str
+    ) -> pd.DataFrame:
+        """Each Tweet, day or video once; the tables count and note the rows left out."""
+        key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
+        of_file = frame["file"].to_numpy()
+        own = np.array([file.kind == "table" for file in files])[of_file]
+        out = np.zeros(len(frame), dtype=bool)
+        if own.any():
+            for why, rows in repeated_rows(frame[own]).items():
+                places = np.flatnonzero(own)[rows]
+                out[places] = True
+                for i, count in _counts(of_file[places]):
+                    files[i].repeated += count
+                    files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
+        if not own.all():
+            again = frame.duplicated([key, "file"], keep="last").to_numpy() & ~own
+            out |= again
+            for i, count in _counts(of_file[again]):
+                files[i].repeated += count
+                files[i].notes.append(
+                    f"repeats a {what} in {counted(count, 'row')}; the last row of each is used"
+                )
+            older = np.zeros(len(frame), dtype=bool)
+            older[~out] = frame[~out].duplicated(key).to_numpy()
+            out |= older
+            for i, count in _counts(of_file[older]):
+                files[i].in_newer_file += count
+            if older.any():
+                count = int(older.sum())
+                self._notes[group].append(
+                    f"{counted(count, 'row')} {'was' if count == 1 else 'were'} left out because a"
+                    f" newer file has the same {what}."
+                )
+        return frame[~out].reset_index(drop=True) if out.any() else frame
+
+    def _with_extras(self, frame: pd.DataFrame, file: OneTable) -> pd.DataFrame:
+        """Columns of a frame that are no metrics, so that Tweets can be grouped by them."""
+        given = self._frame_given
+        assert given is not None  # noqa: S101
+        if any(part is not None for part in given.index.names):
+            given = given.reset_index(allow_duplicates=True)
+        rows = frame["row"].to_numpy() - 1
+        for i, why in file.layout.unused.items():
+            said = file.header[i]
+            if not why and said and said not in frame:
+                frame[said] = given.iloc[rows, i].set_axis(frame.index)
+        return frame
+
+    def _told(self, frame: pd.DataFrame, files: list[OneTable]) -> list[str]:
         """Notes for readers of one kind of figures."""
         said: dict[str, list[str]] = defaultdict(list)
         for file in files:
             for note in file.notes:
-                said[note].append(file.path.name)
+                said[note].append(file.file)
         notes = [f"{_few(names)} {note}." for note, names in said.items()]
         kinds = {file.kind for file in files}
         others = [kind for kind in self.kinds if kind not in kinds and kind != "videos"]
-        if "time" in frame:
+        if "tweet_id" not in frame:
             notes.append(
                 f"These figures are by day of the whole account: {ANSWERS[files[0].kind]}."
             )
@@ -364,7 +495,7 @@ class Exports:
                 " and are not included here."
             )
         zero = [label(name) for name in metric_columns(frame) if (frame[name] == 0).all()]
-        if zero and len(frame) >= _ZERO_ROWS and "daily" not in kinds:
+        if zero and len(frame) >= _ZERO_ROWS and kinds & {*_BY_X}:
             notes.append(
                 f"0 in every row: {listed(zero)}. X writes 0 for figures that it did not measure,"
                 " so these may be missing and are not used as evidence."
@@ -392,7 +523,7 @@ def _group_of(kind: str) -> str:
 
 
 def _compare(
-    posts: pd.DataFrame, by_day: pd.DataFrame, kind: str, files: list[ExportFile]
+    posts: pd.DataFrame, by_day: pd.DataFrame, kind: str, files: list[OneTable]
 ) -> Comparison:
     start, end = by_day["time"].min(), by_day["time"].max() + pd.Timedelta(days=1)
     inside = posts[(posts["created_at"] >= start) & (posts["created_at"] < end)]
@@ -419,7 +550,7 @@ def _compare(
     by_post = [file for file in files if file.kind in _GROUPS["posts"]]
     if min(f.first for f in by_post) > start or max(f.last for f in by_post) < by_day["time"].max():
         sentences.append("The files by Post do not cover all of these days.")
-    if cut := [file.path.name for file in by_post if file.cut]:
+    if cut := [file.file for file in by_post if file.cut]:
         sentences.append(f"{_few(cut)} was cut at {CUT_AT:,} Posts; the figures by day were not.")
     more = int(table["difference"].get("posts", 0))
     if more > 0:
@@ -442,14 +573,42 @@ def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """The same frame with facts from the texts, its columns in our order."""
     if "text" in frame:
         frame = frame.assign(**content_facts(frame))
-    metrics = [name for name in ("posts", "unfollows", *METRIC_NAMES) if name in frame]
-    promoted = [f"promoted_{name}" for name in METRIC_NAMES if f"promoted_{name}" in frame]
+    metrics = [name for name in ("posts", "unfollows", "unlikes", *LABELS) if name in frame]
+    promoted = [f"promoted_{name}" for name in LABELS if f"promoted_{name}" in frame]
     facts = [name for name in frame.columns if name not in {*metrics, *promoted}]
     return frame[[*facts, *metrics, *promoted]]
 
 
+def _covered(frame: pd.DataFrame) -> tuple[Any, Any, str | None]:
+    """First moment, the moment after the last, and the step of a series; None for other figures."""
+    if "time" in frame and len(frame):
+        times = frame["time"]
+        day = (times == times.dt.normalize()).all()
+        step = pd.Timedelta(days=1) if day else pd.Timedelta(hours=1)
+        start, end = times.min().to_pydatetime(), (times.max() + step).to_pydatetime()
+        return start, end, "day" if day else "hour"
+    if (
+        {"start", "end"} <= {*frame}
+        and len(frame)
+        and frame[["start", "end"]].notna().all(axis=None)
+    ):
+        return frame["start"].min().to_pydatetime(), frame["end"].max().to_pydatetime(), None
+    return None, None, None
+
+
+def _counts(of_file: np.ndarray) -> list[tuple[int, int]]:
+    """How many rows each table has, for tables with any."""
+    return [(int(i), int(n)) for i, n in enumerate(np.bincount(of_file)) if n]
+
+
+def _plain(name: str) -> str:
+    """A file's name without signs that control a screen."""
+    return shown(name, 255)[1:-1]
+
+
 def _few(names: Sequence[str]) -> str:
     """Some names, and how many more."""
+    names = [_plain(name) for name in names]
     if len(names) <= 3:
         return listed(names)
     return f"{', '.join(names[:2])} and {len(names) - 2:,} more files"

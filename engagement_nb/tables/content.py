@@ -47,7 +47,8 @@ def content_facts(frame: pd.DataFrame) -> dict[str, pd.Series]:
             media |= (frame[name] > 0).fillna(False).to_numpy(dtype=bool)
 
     def found(pattern: str) -> pd.Series:
-        return pc.match_substring_regex(text, pattern).to_pandas().astype("boolean")
+        matches: pd.Series = pc.match_substring_regex(text, pattern).to_pandas()
+        return matches.astype("boolean")
 
     has_link = links > 0
     facts = {

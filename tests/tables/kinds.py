@@ -12,10 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from engagement_nb.apis.times import snowflake
-from tests.exports.export_files import FIRST, write
+from tests.tables.export_files import FIRST, write
 
-LAYOUTS = tomllib.loads(files("engagement_nb.exports").joinpath("layouts.toml").read_text("utf-8"))
-ORDERS = {kind: table["names"].split(",") for kind, table in LAYOUTS.items() if "names" in table}
+_NAMES = tomllib.loads(files("engagement_nb.apis").joinpath("names.toml").read_text("utf-8"))
+LAYOUTS = _NAMES["files"] | _NAMES["videos"]
+ORDERS = {kind: table["names"].split(",") for kind, table in LAYOUTS.items()}
 PARTS = {
     "favorites": 30, "replies": 5, "retweets": 8, "user_follows": 2, "user_profile_clicks": 6,
     "url_clicks": 7, "hashtag_clicks": 1, "detail_expands": 20, "permalink_clicks": 1,

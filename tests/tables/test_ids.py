@@ -14,9 +14,9 @@ import pytest
 
 from engagement_nb import ids, textfiles
 from engagement_nb.errors import InputError
-from engagement_nb.exports import read_export
 from engagement_nb.ids import read_ids
-from tests.exports.export_files import classic, current, post, write
+from engagement_nb.tables import read_table
+from tests.tables.export_files import classic, current, post, write
 
 A, B, C = "1886483849795768598", "1886483842153779213", "20"
 V1 = [{"id": int(A), "id_str": A, "user": {"id_str": "7", "screen_name": "ann"}, "text": "x"},
@@ -244,14 +244,15 @@ def test_a_small_file_of_millions_of_repeated_ids_takes_little_memory(tmp_path):
     ("block", "words"),
     [
         (b"1" * 2**20, "one line or document of more than 30 MB"),
-        (b"[" + b"1," * 2**19, "one line or document of more than 30 MB"),
-        (b"[" + b"1,\n" * 2**19, "one line or document of more than 30 MB"),
-        (b"20\n" * 2**18, "unpacks to more than"),
+        (b"[" + b"1," * 2**19, "has more than 30 MB"),
+        (b"[" + b"1,\n" * 2**19, "has more than 30 MB"),
+        (b"20\n" * 2**18, "has more than 40 MB"),
     ],
 )
 def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, block, words):
     monkeypatch.setattr(ids, "MAX_WHOLE", 30 << 20)
-    monkeypatch.setattr(ids, "MAX_STREAM", 40 << 20)
+    monkeypatch.setattr(ids, "_MAX_LINE", 30 << 20)
+    monkeypatch.setattr(textfiles, "MAX_STREAM", 40 << 20)
     with pytest.raises(InputError, match=words):
         read_ids(packed(tmp_path / "ids.gz", block, 60))
 
@@ -259,5 +260,5 @@ def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch, block
 def test_an_export_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(textfiles, "MAX_WHOLE", 10 << 20)
     path = packed(tmp_path / "export.csv.gz", b"0," * 2**19, 20)
-    with pytest.raises(InputError, match="unpacks to more than 10 MB"):
-        read_export(path)
+    with pytest.raises(InputError, match="has more than 10 MB"):
+        read_table(path)

@@ -9,9 +9,9 @@ import random
 import pytest
 
 from engagement_nb.errors import InputError
-from engagement_nb.exports import Exports
-from tests.exports import kinds
-from tests.exports.export_files import write
+from engagement_nb.tables import Tables
+from tests.tables import kinds
+from tests.tables.export_files import write
 
 FILES = 1000
 
@@ -57,7 +57,7 @@ def test_a_thousand_damaged_files_are_read_or_refused_and_no_row_is_lost(tmp_pat
     for number in range(FILES):
         path = write(tmp_path, mutated(draw), f"{number}.csv")
         try:
-            exports = Exports(path)
+            exports = Tables(path)
             metrics, files = exports.metrics(), exports.files()
         except InputError as error:
             said.append((path.name, error.what))
@@ -93,5 +93,5 @@ def test_dialects_and_forms_of_numbers_give_the_same_figures(tmp_path, separator
     expected = [int(row[4]) for row in body]
     changed = [row[:4] + [number.format(int(cell)) for cell in row[4:]] for row in body]
     text = kinds.text(kinds.header("content"), changed, separator).replace("\r\n", line_end)
-    frame = Exports(write(tmp_path, text)).metrics().frame
+    frame = Tables(write(tmp_path, text)).metrics().frame
     assert frame["impressions"].tolist() == expected

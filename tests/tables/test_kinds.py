@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from engagement_nb.errors import AnalysisError, InputError
-from engagement_nb.exports import Exports, read_export
 from engagement_nb.gap import explore_gap
 from engagement_nb.sources import connect
-from tests.exports import kinds
-from tests.exports.export_files import write
+from engagement_nb.tables import Tables, read_table
+from tests.tables import kinds
+from tests.tables.export_files import write
 
 LANGUAGES = [
     (kind, language)
@@ -24,14 +24,14 @@ LANGUAGES = [
 
 
 def frame_of(tmp_path, text, name="export.csv"):
-    return read_export(write(tmp_path, text, name)).frame
+    return read_table(write(tmp_path, text, name)).frame
 
 
 @pytest.mark.parametrize(("kind", "language"), LANGUAGES)
 def test_each_documented_header_is_read_like_the_english_one(tmp_path, kind, language):
     body = kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
-    metrics = read_export(write(tmp_path, kinds.text(kinds.header(kind, language), body)))
+    metrics = read_table(write(tmp_path, kinds.text(kinds.header(kind, language), body)))
     pd.testing.assert_frame_equal(english, metrics.frame)
     assert metrics.about.kind == kind
     assert len(english) == len(body)
@@ -41,7 +41,7 @@ def test_each_documented_header_is_read_like_the_english_one(tmp_path, kind, lan
 def test_an_unknown_language_is_read_by_position_with_a_note(tmp_path, kind):
     body = kinds.rows(kind)
     english = frame_of(tmp_path, kinds.text(kinds.header(kind), body))
-    metrics = read_export(write(tmp_path, kinds.text(kinds.made_up(kind), body)))
+    metrics = read_table(write(tmp_path, kinds.text(kinds.made_up(kind), body)))
     pd.testing.assert_frame_equal(english, metrics.frame)
     (note,) = [note for note in metrics.about.notes if "by position" in note]
     assert "are where X writes them" in note
@@ -59,7 +59,7 @@ def test_two_swapped_columns_are_read_right_if_the_header_is_known(tmp_path, kin
             row[a], row[b] = row[b], row[a]
         path = write(tmp_path, kinds.text(swapped[0], swapped[1:]))
         try:
-            frame = read_export(path).frame
+            frame = read_table(path).frame
         except InputError:
             continue
         pd.testing.assert_frame_equal(english, frame)
@@ -79,14 +79,14 @@ def test_swapped_columns_under_an_unknown_header_are_refused_if_figures_can_tell
             row[i], row[j] = row[j], row[i]
         path = write(tmp_path, kinds.text(kinds.made_up("content"), swapped))
         with pytest.raises(InputError, match="by position"):
-            pytest.fail(f"{a} and {b}: {read_export(path).about.notes}")
+            pytest.fail(f"{a} and {b}: {read_table(path).about.notes}")
 
 
 def test_a_known_word_in_another_place_prevents_reading_by_position(tmp_path):
     head = kinds.made_up("content")
     head[4], head[5] = "Likes", "Impressions"
     with pytest.raises(InputError, match="would be in another column"):
-        read_export(write(tmp_path, kinds.text(head, kinds.rows("content"))))
+        read_table(write(tmp_path, kinds.text(head, kinds.rows("content"))))
 
 
 @pytest.mark.parametrize("kind", ["content", "classic", "daily", "overview"])
@@ -112,14 +112,14 @@ def test_variants_of_spreadsheets_and_scripts_lose_no_figure(tmp_path, kind, cha
 
 def test_a_merged_file_of_more_than_a_thousand_rows_is_read_whole(tmp_path):
     text = kinds.text(kinds.header("content"), kinds.rows("content", 2500))
-    metrics = read_export(write(tmp_path, text))
+    metrics = read_table(write(tmp_path, text))
     assert len(metrics) == 2500
     assert not any("cut" in note for note in metrics.about.notes)
 
 
 def test_a_file_of_exactly_a_thousand_posts_is_reported_as_cut(tmp_path):
     text = kinds.text(kinds.header("content"), kinds.rows("content", 1000))
-    exports = Exports(write(tmp_path, text))
+    exports = Tables(write(tmp_path, text))
     assert any("exactly 1,000 Posts" in note for note in exports.metrics().about.notes)
     assert exports.files()["cut"].tolist() == [True]
 
@@ -129,7 +129,7 @@ def test_a_column_of_zeros_gets_a_note(tmp_path):
     column = kinds.ORDERS["content"].index("url_clicks")
     for row in body:
         row[column] = "0"
-    metrics = read_export(write(tmp_path, kinds.text(kinds.header("content"), body)))
+    metrics = read_table(write(tmp_path, kinds.text(kinds.header("content"), body)))
     assert any("0 in every row: URL clicks" in note for note in metrics.about.notes)
 
 
@@ -139,27 +139,27 @@ def test_a_header_in_mid_file_is_refused_with_its_line(tmp_path, words):
     text = kinds.text(words("content"), body)
     # Each row takes two lines, because its text has a line break.
     with pytest.raises(InputError, match=r"line 8 is a second header"):
-        read_export(write(tmp_path, text + text))
+        read_table(write(tmp_path, text + text))
 
 
 def test_a_cell_that_is_wrong_is_named_by_its_line(tmp_path):
     body = kinds.rows("content", 3)
     body[2][5] = "many"
     with pytest.raises(InputError, match=r'line 6, column "Likes": "many"'):
-        read_export(write(tmp_path, kinds.text(kinds.header("content"), body)))
+        read_table(write(tmp_path, kinds.text(kinds.header("content"), body)))
 
 
 def test_a_video_file_gives_both_its_tables(tmp_path):
     post = kinds.rows("content", 1)[0]
     write(tmp_path, kinds.VIDEO.format(link=post[3]), "video_overview_analytics.csv")
-    alone = Exports(tmp_path / "video_overview_analytics.csv")
+    alone = Tables(tmp_path / "video_overview_analytics.csv")
     assert alone.kinds == ["video", "videos"]
     by_day = alone.metrics()
     assert by_day.frame["video_views"].tolist() == [10, 20]
     assert by_day.frame["completion_rate"].tolist() == [12.5, 50.0]
     assert by_day.about.unit == "day"
     write(tmp_path, kinds.text(kinds.header("content"), [post]), "account_analytics_content_a.csv")
-    videos = Exports(tmp_path).videos()
+    videos = Tables(tmp_path).videos()
     assert videos["tweet_id"].tolist() == [post[0]]
     assert videos["duration_s"].tolist() == [65]
     assert videos["engagements"].tolist() == [int(post[6])]
@@ -167,14 +167,14 @@ def test_a_video_file_gives_both_its_tables(tmp_path):
 
 def test_a_mixed_folder_keeps_the_kinds_apart_and_loses_no_row(tmp_path):
     content = kinds.mixed(tmp_path)
-    exports = Exports(tmp_path)
+    exports = Tables(tmp_path)
     assert exports.kinds == ["content", "classic", "overview", "video", "videos"]
     metrics = exports.metrics()
     assert metrics.about.kind == "content and classic"
     assert metrics.frame["file_kind"].value_counts().to_dict() == {"content": 60, "classic": 40}
     files = exports.files()
     assert (
-        files["rows"] == files[["used", "repeated", "in_newer_file", "without_id"]].sum(axis=1)
+        files["rows"] == files[["used", "repeated", "in_newer_file", "empty"]].sum(axis=1)
     ).all()
     assert files["in_newer_file"].sum() == 20
     summary = exports.summary()
@@ -186,7 +186,7 @@ def test_a_mixed_folder_keeps_the_kinds_apart_and_loses_no_row(tmp_path):
 
 def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
     content = kinds.mixed(tmp_path)
-    exports = Exports(tmp_path)
+    exports = Tables(tmp_path)
     classic = exports.of("classic")
     assert (len(classic), classic.about.kind) == (40, "classic")
     assert not {"bookmarks", "file_kind"} & set(classic.frame)
@@ -198,7 +198,7 @@ def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
 
 def test_figures_by_post_and_by_day_are_compared_with_the_reasons(tmp_path):
     kinds.mixed(tmp_path)
-    comparison = Exports(tmp_path).reconcile()
+    comparison = Tables(tmp_path).reconcile()
     row = comparison.table.loc["engagements"]
     assert row["difference"] == row["by_day"] - row["by_post"]
     assert "posts" in comparison.table.index
@@ -213,11 +213,11 @@ def test_posts_of_two_accounts_are_never_added_up(tmp_path):
             row[3] = f"https://x.com/{handle}/status/{row[0]}"
         write(tmp_path, kinds.text(kinds.header("content"), body), f"{handle}.csv")
     with pytest.raises(InputError, match=r"2 accounts: @bob .31 rows. and @ann .30 rows."):
-        read_export(tmp_path)
-    assert len(read_export(tmp_path, "ann")) == 30
-    assert len(read_export(tmp_path, "@Ann, bob")) == 61
+        read_table(tmp_path)
+    assert len(read_table(tmp_path, "ann")) == 30
+    assert len(read_table(tmp_path, "@Ann, bob")) == 61
     with pytest.raises(InputError, match="no Posts of @eve"):
-        read_export(tmp_path, "eve")
+        read_table(tmp_path, "eve")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_posts_of_two_accounts_are_never_added_up(tmp_path):
 )
 def test_a_file_that_is_not_text_is_named(tmp_path, content, words):
     with pytest.raises(InputError, match=words):
-        read_export(write(tmp_path, content))
+        read_table(write(tmp_path, content))
 
 
 def test_a_folder_of_daily_files_says_what_it_can_answer(tmp_path):
@@ -240,7 +240,7 @@ def test_a_folder_of_daily_files_says_what_it_can_answer(tmp_path):
         text = kinds.text(kinds.header("daily"), kinds.rows("daily")[part])
         name = f"daily_tweet_activity_metrics_somebody_2025{month}01_2025{month}28_en.csv"
         write(tmp_path, text, name)
-    metrics = read_export(tmp_path)
+    metrics = read_table(tmp_path)
     assert len(metrics) == 60
     assert metrics.about.unit == "day"
     assert any("the gap by day" in note for note in metrics.about.notes)
@@ -260,14 +260,14 @@ def test_no_word_means_two_metrics():
 
 
 def test_the_gap_is_found_in_daily_figures_and_refused_for_an_overview(tmp_path):
-    daily = read_export(write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily"))))
+    daily = read_table(write(tmp_path, kinds.text(kinds.header("daily"), kinds.rows("daily"))))
     gap = explore_gap(daily)
     rows = kinds.rows("daily")
     assert gap.engagements == sum(int(row[3]) for row in rows)
     assert gap.hidden > 0
     overview = kinds.text(kinds.header("overview"), kinds.rows("overview"))
     with pytest.raises(AnalysisError, match="has no clicks and expands"):
-        explore_gap(read_export(write(tmp_path, overview)))
+        explore_gap(read_table(write(tmp_path, overview)))
 
 
 def test_figures_by_day_have_no_tweet_ids_and_refuse_a_list_of_ids(tmp_path):

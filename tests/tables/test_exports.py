@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.errors import InputError
-from engagement_nb.exports import read_export
-from tests.exports.export_files import CLASSIC, CURRENT, classic, current, post, write
+from engagement_nb.tables import read_table
+from tests.tables.export_files import CLASSIC, CURRENT, classic, current, post, write
 
 
 def read(tmp_path, text, name="export.csv"):
-    return read_export(write(tmp_path, text, name))
+    return read_table(write(tmp_path, text, name))
 
 
 def refusal(tmp_path, text, name="export.csv"):
@@ -195,10 +195,10 @@ def test_a_folder_of_months_is_read_as_one_and_the_newest_file_wins(tmp_path):
     newer = write(tmp_path, january, "account_analytics_content_2025-01-01_2025-01-31.csv")
     os.utime(newer, (4e9, 4e9))
     write(tmp_path, "not an export", "notes.txt")
-    metrics = read_export(tmp_path)
+    metrics = read_table(tmp_path)
     likes = dict(zip(metrics.frame["tweet_id"], metrics.frame["favorites"], strict=True))
     assert likes == {post(0)["id"]: 1, post(1)["id"]: 5, post(2)["id"]: 1}
-    assert any("1 rows" in note for note in metrics.about.notes)
+    assert any("1 row was left out" in note for note in metrics.about.notes)
 
 
 def test_the_file_written_last_wins_if_periods_are_the_same(tmp_path):
@@ -207,9 +207,9 @@ def test_the_file_written_last_wins_if_periods_are_the_same(tmp_path):
     last = write(tmp_path, current([post(likes=2)]), name.format(" (1)"))
     os.utime(first, (1e9, 1e9))
     os.utime(last, (2e9, 2e9))
-    assert read_export(tmp_path).frame["favorites"].tolist() == [2]
+    assert read_table(tmp_path).frame["favorites"].tolist() == [2]
     os.utime(first, (3e9, 3e9))
-    assert read_export(tmp_path).frame["favorites"].tolist() == [9]
+    assert read_table(tmp_path).frame["favorites"].tolist() == [9]
 
 
 def test_classic_and_current_files_mix_and_missing_columns_are_unknown(tmp_path):
@@ -223,7 +223,7 @@ def test_classic_and_current_files_mix_and_missing_columns_are_unknown(tmp_path)
         current([post(1, bookmarks=2)]),
         "account_analytics_content_2025-01-01_2025-02-01.csv",
     )
-    metrics = read_export(tmp_path)
+    metrics = read_table(tmp_path)
     frame = metrics.frame.set_index("tweet_id")
     assert frame["bookmarks"].isna().tolist() == [False, True]
     assert frame["media_views"].isna().tolist() == [True, False]
@@ -234,7 +234,7 @@ def test_a_month_without_posts_and_a_foreign_file_in_the_folder_are_noted(tmp_pa
     write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
     write(tmp_path, current([]), "account_analytics_content_2025-02-01_2025-03-01.csv")
     write(tmp_path, "a,b\n1,2\n", "budget.csv")
-    metrics = read_export(tmp_path)
+    metrics = read_table(tmp_path)
     assert len(metrics) == 1
     assert any("budget.csv was left out" in note for note in metrics.about.notes)
     assert any("has no posts" in note for note in metrics.about.notes)
@@ -264,18 +264,22 @@ def test_an_account_overview_is_read_by_day(tmp_path):
     assert any("nothing about hidden" in note for note in metrics.about.notes)
 
 
-@pytest.mark.parametrize("cell", ["6.49E+17", "6,49E+17", "1.886483849795768e18"])
-def test_ids_rounded_by_a_spreadsheet_are_refused_as_lost(tmp_path, cell):
-    message = refusal(tmp_path, current([post(), {**post(1), "id": cell}]))
-    assert cell in message
-    assert "line 3" in message
-    assert "lost" in message
-    assert "xport it again" in message
+@pytest.mark.parametrize("cell", ["6.49E+17", "6,49E+17", "1.886483849795768e18", "12a", ""])
+def test_an_id_that_cannot_be_read_is_taken_from_the_link(tmp_path, cell):
+    metrics = read(tmp_path, current([post(), {**post(1), "id": cell}], date="%a, %b %d, %Y"))
+    assert metrics.frame["tweet_id"].tolist() == [post()["id"], post(1)["id"]]
+    assert any("1 id read from the links" in note for note in metrics.about.notes)
 
 
-def test_ids_rounded_without_an_exponent_are_refused_too(tmp_path):
-    rounded = [{**post(i), "id": f"188648384979{i:03}0000"} for i in range(4)]
-    assert "lost" in refusal(tmp_path, current(rounded))
+@pytest.mark.parametrize("cell", ["6.49E+17", "1886483849790000000", ""])
+def test_rows_without_a_readable_id_are_tweets_named_by_number(tmp_path, cell):
+    posts = [{**post(i, likes=i), "id": cell, "link": ""} for i in range(3)]
+    metrics = read(tmp_path, current(posts))
+    assert metrics.frame["tweet_id"].tolist() == ["row 1", "row 2", "row 3"]
+    assert metrics.frame["favorites"].tolist() == [0, 1, 2]
+    assert any("3 Tweets by row number" in note for note in metrics.about.notes)
+    assert metrics.problems.empty
+    assert metrics.account.balanced
 
 
 def test_a_header_in_another_language_is_named(tmp_path):
@@ -302,18 +306,11 @@ def test_a_header_with_some_known_words_is_refused_as_another_language(tmp_path,
     assert "another language" in refusal(tmp_path, f"{header}\n{row}\n")
 
 
-def test_a_row_without_an_id_is_a_problem_and_not_a_post(tmp_path):
-    metrics = read(tmp_path, current([post(), {**post(1), "id": ""}, post(2)]))
-    assert len(metrics.frame) == 2
-    assert metrics.problems["tweet_id"].tolist() == ["(export.csv, line 3)"]
-    assert metrics.problems["reason"].tolist() == ["not a Tweet id"]
-
-
 def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
     write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
     days = "Date,Tweets published,impressions,engagements,url clicks\n2025-01-01,1,2,3,0\n"
     write(tmp_path, days, "daily_tweet_activity_metrics_somebody_20250101_20250201_en.csv")
-    metrics = read_export(tmp_path)
+    metrics = read_table(tmp_path)
     assert len(metrics) == 1
     assert any("daily file are kept apart" in note for note in metrics.about.notes)
 
@@ -325,7 +322,7 @@ def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
         (b"\r\n  ", "is empty"),
         (b"\xef\xbb\xbf", "is empty"),
         (current([]), "no posts"),
-        (b"PK\x03\x04rest of a workbook", "spreadsheet"),
+        (b"PK\x03\x04rest of a workbook", "zip archive"),
         (b"\x00\x01\x02\x03" * 20, "not a text file"),
         (b"\x1f\x8b\x08broken", "gzip"),
         (b"<!DOCTYPE html><html></html>", "web page"),
@@ -333,10 +330,11 @@ def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
         (current([post(likes=-3)]), 'column "Likes": "-3" is negative'),
         (current([post(), post(1, likes="many")]), 'line 3, column "Likes": "many"'),
         (current([post(likes="1.5")]), "not a whole number"),
-        (current([post(likes="9" * 30)]), "not a whole number"),
-        (current([{**post(), "id": ""}]), "no row has a Tweet id"),
-        (current([{**post(), "id": "12a"}]), "is not a Tweet id"),
-        (current([post()], [*CURRENT, "Likes"]), "several columns: Likes, Likes"),
+        (current([post(likes="9" * 30)]), "is above 100,000,000,000,000,000"),
+        (
+            current([post(likes=1)], [*CURRENT, "favorites"]).replace(",0\r\n", ",5\r\n"),
+            "several columns: Likes, favorites",
+        ),
         (current([post()]) + "1,2,3\r\n", "line 3: 3 cells, but the header has 17"),
         (current([post()]) + '12,"Mon Feb 03 2025","never closed,\r\n', "line 3: the quotes"),
     ],
@@ -353,12 +351,12 @@ def test_a_stray_quote_that_would_join_two_posts_is_refused(tmp_path):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="there is no such file"):
-        read_export(tmp_path / "nowhere.csv")
+        read_table(tmp_path / "nowhere.csv")
 
 
 def test_a_folder_without_exports_is_refused(tmp_path):
-    with pytest.raises(InputError, match="has no export"):
-        read_export(tmp_path)
+    with pytest.raises(InputError, match="has no table of figures"):
+        read_table(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -366,14 +364,18 @@ def test_a_file_without_permission_is_refused(tmp_path):
     path = write(tmp_path, current([post()]))
     path.chmod(0)
     with pytest.raises(InputError, match="no permission"):
-        read_export(path)
+        read_table(path)
 
 
-def test_one_bad_file_of_a_folder_is_named(tmp_path):
+def test_one_bad_file_of_a_folder_costs_only_itself_and_is_named(tmp_path):
     write(tmp_path, current([post()]), "account_analytics_content_2025-01-01_2025-02-01.csv")
-    write(tmp_path, "Fecha,Me gusta\n1,2\n", "account_analytics_content_2025-02-01_2025-03-01.csv")
-    with pytest.raises(InputError, match=r"2025-03-01.*Me gusta"):
-        read_export(tmp_path)
+    bad = "account_analytics_content_2025-02-01_2025-03-01.csv"
+    write(tmp_path, "Fecha,Me gusta\n1,2\n", bad)
+    write(tmp_path, b"\x89PNG\r\n", "picture.png")
+    metrics = read_table(tmp_path)
+    assert len(metrics) == 1
+    assert any(note.startswith(f"{bad} was left out: ") for note in metrics.about.notes)
+    assert any("picture.png was left out" in note for note in metrics.about.notes)
 
 
 def test_the_classic_header_has_no_unknown_column(tmp_path):

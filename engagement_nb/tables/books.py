@@ -1,0 +1,101 @@
+"""Spreadsheets (XLSX) as tables of text, one for each sheet."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from python_calamine import CalamineError, CalamineWorkbook
+
+from engagement_nb.errors import InputError
+from engagement_nb.tables.cells import TEXT, Cells
+
+_MOST_BYTES = 256 << 20
+_MOST_CELLS = 20_000_000
+_REFERENCE = re.compile(
+    rb'<(?:c|dimension)\b[^>]*?\br(?:ef)?="(?:[A-Z]+\d+:)?([A-Z]{1,3})(\d{1,7})"'
+)
+_AS_CSV = "Save the sheet as CSV and give that file."
+
+
+def book_tables(data: bytes, name: str) -> Iterator[Cells]:
+    """The sheets of a spreadsheet that have rows.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or has too many cells for memory.
+    """
+    _check_size(data, name)
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        sheets = [(title, book.get_sheet_by_name(title).to_python()) for title in book.sheet_names]
+    except (CalamineError, ValueError, OSError):
+        raise InputError(
+            f"{name} is a damaged spreadsheet, or one with a password.", advice=_AS_CSV
+        ) from None
+    filled = [(title, rows) for title, rows in sheets if any(any(map(_text, row)) for row in rows)]
+    for title, rows in filled:
+        yield _table(rows, f"{name}, sheet {title}" if filled[1:] else name)
+    if not filled:
+        raise InputError(f"{name} has only empty sheets.", advice=_AS_CSV)
+
+
+def _check_size(data: bytes, name: str) -> None:
+    """Refuse a small file that unpacks to a large one, or has a cell far from all others."""
+    too_large = InputError(f"{name} is too large for memory.", advice=_AS_CSV)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            left = _MOST_BYTES - sum(part.file_size for part in parts.infolist())
+            if left < 0:
+                raise too_large
+            for part in parts.namelist():
+                if part.startswith("xl/worksheets/") and part.endswith(".xml"):
+                    wide = high = 0
+                    with parts.open(part) as sheet:
+                        for block in iter(lambda: sheet.read(1 << 20), b""):
+                            for letters, digits in _REFERENCE.findall(block):
+                                wide = max(wide, _column_number(letters))
+                                high = max(high, int(digits))
+                    if wide * high > _MOST_CELLS:
+                        raise too_large
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zipfile.LargeZipFile):
+        raise InputError(f"{name} is a damaged spreadsheet.", advice=_AS_CSV) from None
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _table(rows: list[list[Any]], name: str) -> Cells:
+    """The rows below the first that has several cells: a title may stand above it."""
+    texts = [[_text(cell) for cell in row] for row in rows]
+    filled = [i for i, row in enumerate(texts) if any(row)]
+    header = next((i for i in filled if sum(map(bool, texts[i])) > 1), filled[0])
+    said = texts[header]
+    body = [i for i in filled if i > header]
+    columns = [pa.array([texts[i][at] for i in body], TEXT) for at in range(len(said))]
+    schema = pa.schema([(f"{i}", TEXT) for i in range(len(said))])
+    numbers = np.array(body, dtype=np.int64) + 1
+    return Cells(name, said, pa.table(columns, schema), numbers, lambda number: f"row {number}")
+
+
+def _text(cell: Any) -> str:
+    """A cell as a CSV file would have it."""
+    if isinstance(cell, float):
+        exact = cell % 1 == 0 and abs(cell) < 10**15
+        return f"{cell:.0f}" if exact else repr(cell)
+    if isinstance(cell, datetime):
+        return f"{cell:%Y-%m-%d %H:%M:%S}"
+    if isinstance(cell, date):
+        return f"{cell:%Y-%m-%d}"
+    return str(cell).strip()

@@ -1,0 +1,218 @@
+"""JSON of X's API v2, as any client saved it, as a table.
+
+Read are pages of Posts with ``public_metrics``, ``non_public_metrics``, ``organic_metrics`` or
+``promoted_metrics`` (``/2/tweets``, ``/2/users/:id/tweets``), answers of ``/2/tweets/analytics`` in
+all recorded forms, and answers of the former ``/2/insights``; alone, in lists, or one per line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from engagement_nb.apis.names import LABELS, column_name, label
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.tables.cells import TEXT, Cells
+from engagement_nb.tables.layouts import OTHER_COUNTS, Layout, NotATableError
+from engagement_nb.textfiles import json_batches
+from engagement_nb.words import listed
+
+_GROUPS = ("non_public_metrics", "public_metrics", "organic_metrics")
+"""Members of a Post with counts: the first that has a figure counts."""
+_PATHS = {"id": "tweet_id", "tweet_id": "tweet_id", "created_at": "created_at", "text": "text",
+          "author_id": "owner", "timestamp": "date"}  # fmt: skip
+_DEEPEST = 6
+_REASONS = {
+    "not-authorized-for-field": Reason.NOT_YOURS,
+    "resource-not-found": Reason.UNAVAILABLE,
+    "not-authorized-for-resource": Reason.UNAVAILABLE,
+    "resource-unavailable": Reason.UNAVAILABLE,
+}
+_HOW_TO_ASK = (
+    "Ask /2/tweets with tweet.fields=created_at,public_metrics,non_public_metrics and a user's"
+    " token, or /2/tweets/analytics, and save the answers."
+)
+
+
+def page_table(data: bytes, name: str) -> tuple[Cells, Layout]:
+    """The Posts of a JSON document, or of JSON Lines.
+
+    Raises
+    ------
+    InputError
+        It is damaged, or has no Posts with metrics.
+    """
+    posts = _Posts()
+    for values in json_batches(data, name):
+        posts.add(values)
+    return posts.table(name)
+
+
+class _Posts:
+    """Rows collected from documents: a row for each Post, or for each Post and moment."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, list[Any]] = {}
+        self.rows = 0
+        self.items: list[int] = []
+        self.problems: list[dict[str, str]] = []
+        self.keys: dict[str, None] = {}
+        self.series = False
+        self._item = 0
+
+    def add(self, value: Any, depth: int = 0) -> None:
+        """Add the Posts of a document."""
+        if isinstance(value, list) and depth < _DEEPEST:
+            for item in value:
+                self.add(item, depth + 1)
+        elif isinstance(value, Mapping):
+            self._errors(value.get("errors"))
+            if isinstance(value.get("data"), list | dict) and depth < _DEEPEST:
+                self.add(value["data"], depth + 1)
+            elif isinstance(value.get("measurement"), Mapping):
+                self._insights(value["measurement"])
+            elif any(key in value for key in ("id", "tweet_id")):
+                self._item += 1
+                self._post(value)
+            else:
+                self.keys.update(dict.fromkeys(list(value)[:12]))
+
+    def _post(self, post: Mapping[str, Any]) -> None:
+        facts = {key: post[key] for key in _PATHS if post.get(key) is not None}
+        figures = {key: value for key, value in post.items() if _is_count(key, value)}
+        for group in (*_GROUPS, "promoted_metrics"):
+            members = post.get(group)
+            if isinstance(members, Mapping):
+                figures |= {f"{group}.{key}": value for key, value in members.items()}
+        buckets = post.get("timestamped_metrics")
+        steps = [b for b in buckets if isinstance(b, Mapping)] if isinstance(buckets, list) else []
+        steps = [b for b in steps if isinstance(b.get("metrics"), Mapping)]
+        if not any(bucket.get("timestamp") for bucket in steps):
+            # A total may lack its time; the same figures may stand beside the id.
+            for bucket in steps[:1]:
+                figures = {**bucket["metrics"], **figures}
+            steps = []
+        for bucket in steps:
+            self.series = True
+            self._row({**facts, "timestamp": bucket.get("timestamp")} | bucket["metrics"])
+        if not steps:
+            facts.pop("timestamp", None)
+            self._row(facts | figures)
+
+    def _insights(self, measurement: Mapping[str, Any]) -> None:
+        for part in ("metrics_total", "metrics_time_series"):
+            for entry in measurement.get(part) or ():
+                value = entry.get("value")
+                metrics = value.get("metric_values") if isinstance(value, Mapping) else value
+                row = {m["metric_type"]: m.get("metric_value") for m in metrics or ()}
+                row["tweet_id"] = entry.get("tweet_id")
+                if isinstance(value, Mapping):
+                    row["timestamp"] = (value.get("timestamp") or {}).get("iso8601_time")
+                    self.series = True
+                self._item += 1
+                self._row(row)
+
+    def _row(self, row: Mapping[str, Any]) -> None:
+        for key, value in row.items():
+            column = self.columns.setdefault(key, [])
+            column += [None] * (self.rows - len(column))
+            column.append(value)
+        self.items.append(self._item)
+        self.rows += 1
+
+    def _errors(self, errors: Any) -> None:
+        for error in errors if isinstance(errors, list) else ():
+            if not isinstance(error, Mapping):
+                continue
+            kind = str(error.get("type", "")).rsplit("/", 1)[-1]
+            tweet_id = str(error.get("resource_id") or error.get("value") or "")
+            if tweet_id.isdigit() and error.get("section") != "includes":
+                field = str(error.get("field", ""))
+                metric = column_name(field.rsplit(".", 1)[-1])
+                self.problems.append({
+                    "tweet_id": tweet_id,
+                    "reason": _REASONS.get(kind, Reason.REFUSED).value,
+                    "scope": "metrics" if field else "tweet",
+                    "metrics": metric if metric in LABELS else field,
+                    "detail": str(error.get("title", ""))[:200],
+                })  # fmt: skip
+
+    def table(self, name: str) -> tuple[Cells, Layout]:
+        """All rows, and our names of their columns."""
+        header = list(self.columns)
+        names, unused = self._names(header)
+        if not any(own in LABELS for own in names):
+            found = listed(header[:8] or list(self.keys)[:8]) or "nothing"
+            raise NotATableError(
+                name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
+            )
+        columns = []
+        for i, key in enumerate(header):
+            values = self.columns[key] + [None] * (self.rows - len(self.columns[key]))
+            columns.append(_array(values))
+            if names[i] in LABELS:
+                for j in (j for j, why in unused.items() if why == f"{key} is used"):
+                    more = self.columns[header[j]]
+                    more = more + [None] * (self.rows - len(more))
+                    values = [b if a is None else a for a, b in zip(values, more, strict=True)]
+                    columns[i] = _array(values)
+        notes = []
+        absent = [label(own) for own in LABELS if own not in names and own != "dial_phone"]
+        if absent:
+            notes.append(
+                f"was not asked for {listed(absent)}, so these are not known (not 0), and what they"
+                " count would look hidden"
+            )
+        if "engagements" not in names:
+            notes.append("has no engagements: only the owner's token gets them")
+        schema = pa.schema([(f"{i}", column.type) for i, column in enumerate(columns)])
+        cells = Cells(
+            name, header, pa.table(columns, schema), np.array(self.items, dtype=np.int64),
+            lambda number: f"Post {number}", tuple(notes), series=self.series,
+            problems=tuple(self.problems),
+        )  # fmt: skip
+        return cells, Layout("table", tuple(names), "", unused)
+
+    def _names(self, header: list[str]) -> tuple[list[str], dict[int, str]]:
+        """Our name of each member; of several with one name, the first group's is used."""
+        names = [""] * len(header)
+        unused: dict[int, str] = {}
+
+        def rank(key: str) -> tuple[int, bool]:
+            group = key.rpartition(".")[0]
+            return (_GROUPS.index(group) if group in _GROUPS else 9, column_name(key) != key)
+
+        for key in sorted(header, key=rank):
+            i = header.index(key)
+            group, _, bare = key.rpartition(".")
+            own = _PATHS.get(key) or column_name(bare)
+            if group == "promoted_metrics" and own in LABELS:
+                own = f"promoted_{own}"
+            if own in names and own:
+                unused[i] = f"{header[names.index(own)]} is used"
+            elif own and (own in _PATHS.values() or own.removeprefix("promoted_") in LABELS
+                          or own in OTHER_COUNTS):  # fmt: skip
+                names[i] = own
+            else:
+                unused[i] = ""
+        return names, unused
+
+
+def _is_count(key: str, value: Any) -> bool:
+    """Whether a member beside the id is a metric."""
+    own = column_name(key)
+    known = own in LABELS or own in OTHER_COUNTS
+    return known and (value is None or (isinstance(value, int | str) and str(value).isdigit()))
+
+
+def _array(values: list[Any]) -> pa.Array:
+    """Counts as integers where all are, or else texts."""
+    if all(v is None or (isinstance(v, int) and not isinstance(v, bool)) for v in values):
+        try:
+            return pa.array(values, pa.int64())
+        except (pa.ArrowInvalid, OverflowError):
+            pass
+    return pa.array(["" if v is None else str(v) for v in values], TEXT)

@@ -1,0 +1,477 @@
+"""One table: its rows as Tweets, days or videos, and what became of each row and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_nb.apis.names import LABELS
+from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
+from engagement_nb.errors import InputError
+from engagement_nb.ids import ROUNDED, STATUS_LINK, rounded_share
+from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
+from engagement_nb.tables.layouts import FACTS, OTHER_COUNTS, Layout, NotATableError, find_layout
+from engagement_nb.words import counted
+
+CUT_AT = 1000
+"""Maximum number of Posts in one content file."""
+STILL_GROWING = timedelta(days=3)
+"""Time after posting during which most engagements of a Tweet arrive."""
+_PERIOD = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)_(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
+_ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", re.IGNORECASE)
+_HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
+_ID = r"^[1-9]\d{0,18}$"
+_GUARD = r"""^(?:=?["']+)(.*?)["']*$"""
+_KNOWN_AS = {"rate": "a rate, which follows from the counts", "link": "the link of the Post",
+             "text": "the text of the Post", "tweet_id": "the id of the Tweet",
+             "date": "the time", "video_id": "the id of the video"}  # fmt: skip
+POSTS = frozenset({"content", "classic", "table"})
+"""The kinds with one row per Tweet."""
+
+
+class NoRowsError(InputError):
+    """A header without rows: an error for a single file, but not in a folder of months."""
+
+
+@dataclass
+class OneTable:
+    """One table, read: a file, a sheet, a frame, or one of the two tables of a video file.
+
+    Parameters
+    ----------
+    name
+        The file or sheet.
+    layout
+        Its kind and columns.
+    rows
+        Number of its rows that are not empty.
+    table
+        One row per Tweet (``tweet_id``, with ``time`` for a series), day (``time``) or video
+        (``video_id``); empty after it was joined with the other tables.
+    header
+        The table's own column names.
+    written
+        When the file was written, in seconds; 0 if that is not known.
+    notes
+        Sentences about the table, without its name.
+    marks
+        What the table says of its figures itself.
+    own_empty
+        Rows that X wrote itself: no id, no date, and only zeros.
+    unnamed
+        Rows whose Tweet is named by a row number.
+    repeated, in_newer_file, of_others
+        Rows that another row of the table repeats, that a newer table has too, and that are of
+        an account that was not chosen.
+    problems
+        What the table says is missing.
+    """
+
+    name: str
+    layout: Layout
+    rows: int
+    table: pa.Table
+    header: list[str]
+    written: float = 0
+    notes: list[str] = field(default_factory=list)
+    marks: dict[str, str] = field(default_factory=dict)
+    own_empty: int = 0
+    unnamed: int = 0
+    repeated: int = 0
+    in_newer_file: int = 0
+    of_others: int = 0
+    problems: tuple[Mapping[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        self.first, self.last = self._period()
+
+    @property
+    def kind(self) -> str:
+        """The kind of the table: see `Layout`."""
+        return self.layout.kind
+
+    @property
+    def file(self) -> str:
+        """The name of the file (and sheet) without its folder."""
+        return self.name.rsplit("/", 1)[-1]
+
+    @property
+    def used(self) -> int:
+        """Rows that are in the joined frame."""
+        left_out = self.own_empty + self.repeated + self.in_newer_file + self.of_others
+        return self.rows - left_out
+
+    @property
+    def cut(self) -> bool:
+        """Whether it has the maximum number of Posts."""
+        return self.kind == "content" and self.rows == CUT_AT
+
+    @property
+    def named_account(self) -> str:
+        """The handle in the name of a classic file; "" without one."""
+        match = _ACCOUNT.search(self.file)
+        return match[1].lower() if match else ""
+
+    def newness(self) -> tuple[pd.Timestamp, float, str]:
+        """What orders tables that hold the same Tweet: the greatest has the newest figures."""
+        return (self.last, self.written, self.name)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The table's own names of the figures, by our name."""
+        return {
+            name: self.header[i]
+            for name, i in self.layout.at.items()
+            if name in LABELS or name in OTHER_COUNTS or name.startswith("promoted_")
+        }
+
+    def columns(self) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+        """Metrics, other known columns and columns not used, by the table's own names."""
+        metrics = {said: name for name, said in self.labels.items() if name not in OTHER_COUNTS}
+        unused = {self.header[i]: why for i, why in self.layout.unused.items()}
+        known = {
+            self.header[i]: _KNOWN_AS.get(name, name.replace("_", " "))
+            for name, i in self.layout.at.items()
+            if self.header[i] not in metrics
+        }
+        for said in self.header:
+            if said not in metrics and said not in known and said not in unused:
+                known[said] = "an index" if said else "a column without a name"
+        return metrics, known, unused
+
+    def _period(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """First and last day, by the file's name or else by its rows."""
+        if match := _PERIOD.search(self.file):
+            days = ["-".join(match.groups()[i : i + 3]) for i in (0, 3)]
+            with suppress(ValueError):
+                return pd.Timestamp(days[0], tz="UTC"), pd.Timestamp(days[1], tz="UTC")
+        moments = pc.min_max(self.table["created_at" if self.kind in POSTS else "time"])
+        unknown = datetime.fromtimestamp(0, UTC)
+        first, last = (pd.Timestamp(moments[side].as_py() or unknown) for side in ("min", "max"))
+        return first, last
+
+
+def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float = 0) -> OneTable:
+    """Read one table below its header.
+
+    Parameters
+    ----------
+    cells
+        The table.
+    layout
+        Its columns, if they are known already: those of a video file.
+    written
+        When the file was written, in seconds.
+
+    Raises
+    ------
+    InputError
+        It has no figures (`NotATableError`), no rows (`NoRowsError`), or a cell that cannot be
+        read.
+    """
+    if layout is None:
+        _refuse_second_header(cells)
+        layout = find_layout(cells)
+    if not len(cells) and not cells.extras:
+        raise NoRowsError(
+            f"{cells.name} has a header and no rows (no posts, no days).",
+            advice="Export a period with posts in it.",
+        )
+    rows, notes = len(cells), list(cells.notes)
+    own_empty = unnamed = 0
+    columns: dict[str, pa.ChunkedArray | pa.Array]
+    figures = _figures(cells, layout) if layout.kind != "videos" else {}
+    if layout.kind == "videos":
+        columns = _videos(cells, layout.at)
+    elif layout.kind in POSTS:
+        empty = _own_empty_rows(cells, layout, figures)
+        if own_empty := int(empty.sum()):
+            figures = {name: column.filter(pa.array(~empty)) for name, column in figures.items()}
+            cells = cells.keep(~empty)
+            notes.append(
+                f"has {counted(own_empty, 'empty row')} that X itself wrote (no id, no date, only"
+                " zeros); nothing is missing there"
+            )
+        tweets = _Tweets(cells, layout)
+        columns, unnamed = tweets.columns(), tweets.unnamed
+        notes += tweets.notes
+    else:
+        columns = {"time": cells.days(layout.at["date"])}
+    if cells.extras:
+        columns["row"] = pa.array(cells.numbers)
+    table = pa.table(columns | figures)
+    one = OneTable(
+        cells.name, layout, rows, table, cells.header, written, notes, dict(cells.marks),
+        own_empty, unnamed, problems=cells.problems,
+    )  # fmt: skip
+    one.notes += _notes(one)
+    return one
+
+
+def _notes(one: OneTable) -> Iterator[str]:
+    unused = one.columns()[2]
+    if names := [name for name, why in unused.items() if not why]:
+        yield f"has unknown columns, which are not used: {_listed(names)}"
+    for name, why in unused.items():
+        if why:
+            yield f"has the column {shown(name, 60)}, which is not used: {why}"
+    if one.layout.checks:
+        yield (
+            "has a header in an unknown language, so it was read by position."
+            f" Checked: {one.layout.checks}. Two swapped columns of metrics cannot be found if"
+            " engagements include both of them or neither"
+        )
+    if one.cut:
+        yield (
+            f"has exactly {CUT_AT:,} Posts, the maximum of an export, so Posts are probably"
+            " missing: export shorter periods"
+        )
+
+
+def _listed(names: list[str]) -> str:
+    told = ", ".join(shown(name, 60) for name in names[:12])
+    return told + (f" and {len(names) - 12:,} more" if len(names) > 12 else "")
+
+
+def _refuse_second_header(cells: Cells) -> None:
+    """Refuse a header in mid-file: the rows below it may have other columns."""
+    titles = {i: said for i, said in enumerate(cells.header) if said}
+    last = max(titles, default=-1)  # A byte order mark may precede the first.
+    if last < 0 or not pa.types.is_large_string(cells.column(last).type):
+        return
+    for row in np.flatnonzero(pc.equal(cells.column(last), titles[last]).to_numpy()):
+        of_row = [str(cells.column(i)[row].as_py()).strip() == said for i, said in titles.items()]
+        if sum(of_row) > len(of_row) // 2:
+            raise InputError(
+                f"{cells.where(int(row))} is a second header: several files were joined into one.",
+                advice="Put the files into one folder, as X wrote them, and give the folder.",
+            )
+
+
+def _own_empty_rows(
+    cells: Cells, layout: Layout, figures: dict[str, pa.ChunkedArray]
+) -> np.ndarray:
+    """Rows that X writes itself: no id, no date, no text, and nothing but zeros."""
+    empty = np.ones(len(cells), dtype=bool)
+    at = layout.at
+    for name in ("tweet_id", "date", "text"):
+        if name in at and empty.any():
+            empty &= pc.equal(cells.texts(at[name]), "").to_numpy()
+    if "date" not in at or not empty.any():
+        return np.zeros(len(cells), dtype=bool)
+    if "link" in at:
+        empty &= ~pc.match_substring_regex(cells.texts(at["link"]), STATUS_LINK).to_numpy()
+    for column in figures.values():
+        empty &= pc.equal(pc.fill_null(column, 0), 0).to_numpy()
+    return empty
+
+
+class _Tweets:
+    """The names and times of the rows of a table by Tweet, and its facts."""
+
+    def __init__(self, cells: Cells, layout: Layout) -> None:
+        self.cells, self.at = cells, layout.at
+        self.notes: list[str] = []
+        self.links = cells.texts(self.at["link"]) if "link" in self.at else None
+        self.names: Any = pa.array([""] * len(cells), TEXT)
+        """Names that a table has in place of ids, "" where there is none."""
+        self.numbers = self._ids()
+        """The ids as numbers, 0 for a row without a readable id."""
+        self.unnamed = self._unnamed()
+
+    def columns(self) -> dict[str, pa.ChunkedArray | pa.Array]:
+        """``tweet_id``, ``created_at``, ``time`` of a series, and what else is known."""
+        at, cells = self.at, self.cells
+        ids = pc.cast(pa.array(self.numbers), TEXT)
+        if not self.numbers.all():
+            rows = pa.array([f"row {number}" for number in cells.numbers], TEXT)
+            others = pc.if_else(pc.equal(self.names, ""), rows, self.names)
+            ids = pc.if_else(pa.array(self.numbers > 0), ids, others)
+        columns: dict[str, pa.ChunkedArray | pa.Array] = {"tweet_id": ids}
+        dates = cells.moments(at["date"]) if "date" in at else None
+        series = cells.series if cells.series is not None else self._is_series(dates)
+        posted = dates
+        if "created_at" in at:
+            posted = cells.moments(at["created_at"])
+            wrong = np.isnat(posted) & pc.not_equal(cells.texts(at["created_at"]), "").to_numpy()
+            if wrong.any():
+                raise InputError(
+                    f"{cells.name}: the column created_at contains values that are not timestamps.",
+                    advice="Give times as 2026-01-31T12:00:00Z, or leave the column out.",
+                )
+        columns["created_at"] = pa.array(self._posted(None if series else posted), MOMENT)
+        if series:
+            columns["time"] = cells.days(at["date"])
+        if "text" in at:
+            columns["text"] = cells.texts(at["text"])
+        if self.links is not None:
+            columns["account"] = _accounts(self.links)
+        for name, kind in FACTS.items():
+            if name in at and name != "created_at":
+                columns[name] = _fact(cells, at[name], kind)
+        return columns
+
+    def _ids(self) -> np.ndarray:
+        cells, at = self.cells, self.at
+        numbers = np.zeros(len(cells), dtype=np.int64)
+        rounded = 0
+        if "tweet_id" in at:
+            texts = pc.replace_substring_regex(cells.texts(at["tweet_id"]), _GUARD, r"\1")
+            numbers = _as_numbers(texts)
+            if not numbers.all():
+                lost = pc.match_substring_regex(texts, f"^(?:{ROUNDED.pattern})$")
+                rounded = pc.sum(lost).as_py() or 0
+                # No spreadsheet makes such a name, so it was chosen, perhaps for privacy.
+                own = pc.and_(pc.invert(lost), pc.less(pc.utf8_length(texts), 100))
+                own = pc.and_(own, pa.array(numbers == 0))
+                self.names = pc.if_else(own, texts, "")
+            if rounded_share(numbers[numbers > 0]) > 0.5:
+                rounded += int((numbers > 0).sum())
+                numbers[:] = 0
+        if self.links is not None:
+            numbers = self._with_links(numbers, rounded)
+        self.rounded = rounded
+        return numbers
+
+    def _unnamed(self) -> int:
+        """How many Tweets are named by row number; notes say why."""
+        no_id = self.numbers == 0
+        named = pc.not_equal(self.names, "").to_numpy(zero_copy_only=False) & no_id
+        if named.any():
+            example = self.names[int(named.argmax())].as_py()
+            self.notes.append(
+                f"has {counted(int(named.sum()), 'row')} whose id is not a Tweet id (as"
+                f" {shown(example)}); it serves as a name"
+            )
+        missing = int((no_id & ~named).sum())
+        if missing:
+            why = "a spreadsheet rounded its ids" if self.rounded else "there is no readable id"
+            if "tweet_id" not in self.at and self.links is None:
+                why = "it has no column of ids"
+            self.notes.append(
+                f"names {counted(missing, 'Tweet')} by row number: {why}. Figures are complete, but"
+                " these Tweets cannot be fetched, resumed or dated by id"
+            )
+        return missing
+
+    def _with_links(self, numbers: np.ndarray, rounded: int) -> np.ndarray:
+        """The ids, with those of the links where they differ: no program rounds a link."""
+        if not rounded and numbers.all():
+            return numbers
+        link = pc.extract_regex(self.links, r"status(?:es)?/(?P<id>\d{1,19})(?:\D.*)?$")
+        linked = _as_numbers(pc.fill_null(pc.struct_field(link, "id"), ""))
+        taken = (linked > 0) & (linked != numbers)
+        if taken.any():
+            lost = "a spreadsheet rounded its ids" if rounded else "the row has none"
+            self.notes.append(f"has {counted(int(taken.sum()), 'id')} read from the links: {lost}")
+        return np.where(linked > 0, linked, numbers)
+
+    def _posted(self, dates: np.ndarray | None) -> np.ndarray:
+        """Posting times from the ids; from the time column where there is none, or another one."""
+        moments = ((self.numbers >> 22) + SNOWFLAKE_EPOCH_MS).astype("datetime64[ms]")
+        no_time = self.numbers < FIRST_SNOWFLAKE_ID
+        if dates is not None:
+            dated = ~np.isnat(dates)
+            day = np.timedelta64(1, "D")
+            clock = (dates[dated] != dates[dated].astype("datetime64[D]")).any()
+            late = moments - dates
+            wrong = dated & ~no_time & ((late < -day) | (late > (day if clock else 2 * day)))
+            if wrong.any():
+                self.notes.append(
+                    f"has {counted(int(wrong.sum()), 'id')} whose own time is not that of the time"
+                    " column, so the times of these Tweets are taken from the column"
+                )
+            moments = np.where(no_time | wrong, dates, moments)
+        else:
+            moments[no_time] = np.datetime64("NaT")
+        return moments
+
+    def _is_series(self, dates: np.ndarray | None) -> bool:
+        """Whether ``time`` is when people engaged, so that a Tweet has a row per hour or day."""
+        if dates is None or not {"time", "tweet_id"} <= {*self.cells.header}:
+            return False
+        if "created_at" in self.at:
+            return True
+        named = self.numbers[self.numbers > 0]
+        return len(np.unique(named)) < len(named)
+
+
+def _as_numbers(texts: pa.ChunkedArray) -> np.ndarray:
+    """Tweet ids as numbers, 0 for a text that is none."""
+    good = pc.match_substring_regex(texts, _ID)
+    numbers = pc.if_else(good, texts, "0")
+    try:
+        return np.array(pc.cast(numbers, pa.int64()).to_numpy())
+    except pa.ArrowInvalid:  # Above 2^63.
+        ids = [int(text) for text in numbers.to_pylist()]
+        return np.array([number if number < 2**63 else 0 for number in ids], dtype=np.int64)
+
+
+def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The handle in each link; for a link without one, the most frequent handle of the file."""
+    handles = pc.utf8_lower(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
+    handles = pc.if_else(pc.equal(handles, "i"), pa.scalar(None, handles.type), handles)
+    if not handles.null_count:
+        return handles
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(handles).to_pylist()}
+    counts.pop(None, None)
+    return pc.fill_null(handles, max(counts, key=counts.__getitem__)) if counts else handles
+
+
+def _fact(cells: Cells, at: int, kind: str) -> pa.ChunkedArray | pa.Array:
+    """A column of our own frames."""
+    if kind == "moment":
+        return pa.array(cells.moments(at), MOMENT)
+    if kind == "count":
+        return cells.counts(at)
+    if kind == "yes or no" and not pa.types.is_boolean(cells.column(at).type):
+        said = pc.utf8_lower(cells.texts(at))
+        known = pc.is_in(said, pa.array(["true", "false"], TEXT))
+        return pc.if_else(known, pc.equal(said, "true"), pa.scalar(None, pa.bool_()))
+    return cells.column(at) if kind == "yes or no" else cells.texts(at)
+
+
+def _figures(cells: Cells, layout: Layout) -> dict[str, pa.ChunkedArray]:
+    """The figures of a table by our names; promoted ones only if the table has any."""
+    figures: dict[str, pa.ChunkedArray] = {}
+    for name, i in layout.at.items():
+        if name in ("completion_rate", "estimated_revenue"):
+            figures[name] = decimals(cells.texts(i))
+        elif name in OTHER_COUNTS or name.removeprefix("promoted_") in LABELS:
+            values = cells.counts(i)
+            if values.null_count < len(values) or not name.startswith("promoted_"):
+                figures[name] = values
+    return figures
+
+
+def _videos(cells: Cells, at: dict[str, int]) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """One row per video; ``tweet_id`` if the file links its Post."""
+    if "video_id" not in at or "video_views" not in at:
+        raise NotATableError(cells.name, "its table of videos has no ids or no views")
+    nothing = pa.chunked_array([pa.array([""] * len(cells), TEXT)])
+
+    def texts(name: str) -> pa.ChunkedArray:
+        return cells.texts(at[name]) if name in at else nothing
+
+    parts = texts("duration").to_pandas().str.extract(r"^(?:(\d+):)?(\d+):(\d\d)$")
+    hours, minutes, seconds = (pd.to_numeric(parts[i]) for i in range(3))
+    duration = (hours.fillna(0) * 3600 + minutes * 60 + seconds).astype("Int64")
+    uploaded = pd.to_datetime(texts("date").to_pandas(), errors="coerce", utc=True, format="mixed")
+    link = pc.extract_regex(texts("link"), r"status(?:es)?/(?P<id>\d{1,19})")
+    return {
+        "video_id": texts("video_id"),
+        "tweet_id": pc.struct_field(link, "id"),
+        "time": pa.array(uploaded.astype("datetime64[ms, UTC]"), MOMENT),
+        "title": texts("title"),
+        "video_views": cells.counts(at["video_views"]),
+        "duration_s": pa.array(duration),
+    }
