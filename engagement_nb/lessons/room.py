@@ -15,7 +15,7 @@ from IPython.display import display
 
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile, Secret, find_profile
-from engagement_nb.client.pacing import Pacer, QuotaStore
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
 from engagement_nb.lessons.exercises import LESSONS
@@ -97,7 +97,7 @@ class Room:
     @staticmethod
     def client(window: float) -> Client:
         """Make a client for a limit per ``window`` seconds instead of per minute."""
-        pacer = Pacer(QuotaStore(window=window))
+        pacer = Pacer(window=window)
         return Client(pacer_for=lambda profile: pacer)
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:

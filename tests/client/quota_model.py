@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from engagement_nb.client.pacing import QuotaHeaders, QuotaTracker, backoff
+from engagement_nb.client.pacing import Clock, Pacer, PacerState, Ticket
 
 
 class Quota:
@@ -53,6 +53,35 @@ class Traffic:
         return rate * quota.window / quota.limit
 
 
+class Paced:
+    """A pacer without waits, in simulated time."""
+
+    def __init__(self, window: float, rng: random.Random) -> None:
+        self.now = 1.0
+        self.pacer = Pacer(
+            window=window,
+            clock=Clock(now=lambda: self.now, wall=lambda: self.now),
+            rng=rng.random,
+        )
+
+    def attempt(self, endpoint: str, now: float) -> Ticket | float:
+        self.now = now
+        return self.pacer.attempt(endpoint)
+
+    def learn(self, ticket: Ticket, now: float, status: int, **told: float | None) -> None:
+        self.now = now
+        headers = {
+            f"x-per-{name.replace('_', '-')}": str(value)
+            for name, value in told.items()
+            if value is not None
+        }
+        self.pacer.learn(ticket, headers, status)
+
+    def state(self, now: float, endpoint: str = "totals") -> PacerState:
+        self.now = now
+        return self.pacer.state(endpoint)
+
+
 def run(
     quota: Quota,
     windows: float,
@@ -67,8 +96,8 @@ def run(
     endpoints: tuple[str, ...] = ("totals",),
     own_quotas: dict[str, Quota] | None = None,
     seed: int = 1,
-) -> tuple[Traffic, QuotaTracker]:
-    """Let workers send as fast as a tracker allows.
+) -> tuple[Traffic, Paced]:
+    """Let workers send as fast as a pacer allows.
 
     Parameters
     ----------
@@ -90,7 +119,7 @@ def run(
         By endpoint, if they do not share ``quota``.
     """
     rng = random.Random(seed)
-    tracker, traffic = QuotaTracker(quota.window), Traffic()
+    paced, traffic = Paced(quota.window, rng), Traffic()
     events: list[tuple[float, int, str, Any]] = []
     order = count()
     free, asleep, turn = workers, False, count()
@@ -112,15 +141,19 @@ def run(
             while free:
                 first = next(turn)
                 rotated = [endpoints[(first + k) % len(endpoints)] for k in range(len(endpoints))]
-                wait, endpoint = min((tracker.wait(e, now), k, e) for k, e in enumerate(rotated))[
-                    ::2
-                ]
-                if wait > 0:
+                tried = [(paced.attempt(endpoint, now), endpoint) for endpoint in rotated[:1]]
+                for endpoint in rotated[1:]:
+                    if isinstance(tried[-1][0], Ticket):
+                        break
+                    tried.append((paced.attempt(endpoint, now), endpoint))
+                ticket, endpoint = tried[-1]
+                if not isinstance(ticket, Ticket):
                     asleep = True
+                    wait = min(wait for wait, _ in tried if isinstance(wait, float))
                     at(now + min(wait, 0.2) + 0.001 * rng.random(), "look")
                     break
                 free -= 1
-                at(now + way(), "arrive", endpoint, tracker.enter(endpoint, now))
+                at(now + way(), "arrive", endpoint, ticket)
         elif what == "arrive":
             own = own_quotas[data[0]] if own_quotas else quota
             if (
@@ -134,16 +167,17 @@ def run(
             (traffic.accepted if let_in else traffic.refused).append(now)
             at(now + way(), "response", *data, let_in, left, left2, own.resets_in(now))
         elif what == "response":
-            endpoint, number, let_in, left, left2, reset = data
-            told = QuotaHeaders(
-                status=200 if let_in else 429,
-                limit=own_quotas[endpoint].limit if own_quotas else quota.limit,
-                remaining=left,
+            endpoint, ticket, let_in, left, left2, reset = data
+            paced.learn(
+                ticket,
+                now,
+                200 if let_in else 429,
+                minute_limit=own_quotas[endpoint].limit if own_quotas else quota.limit,
+                minute_remaining=left,
                 second_limit=second.limit if second else None,
                 second_remaining=left2,
-                wait=reset if tells_reset and not let_in else None,
+                minute_reset=now + reset if tells_reset else None,
             )
-            tracker.learn(number, told, now, lambda n: _backoff(n, quota, rng))
             free += 1
             if not asleep:
                 asleep = True
@@ -153,8 +187,4 @@ def run(
             traffic.strangers += 1
             traffic.strangers_refused += not let_in
             at(now + stranger(rng), "stranger")
-    return traffic, tracker
-
-
-def _backoff(attempt: int, quota: Quota, rng: random.Random) -> float:
-    return backoff(attempt, base=quota.window / 20, cap=quota.window, rng=rng.random)
+    return traffic, paced

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,20 +20,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import LIVE, hosts_at
 from engagement_nb.client.pacing import (
+    Clock,
     Pacer,
     Pacers,
-    QuotaHeaders,
-    QuotaStore,
-    QuotaTracker,
+    Rows,
+    Told,
     WaitStoppedError,
     backoff,
     read_headers,
+    retry_after,
 )
 from engagement_nb.client.pacing.pacer import quota_key
+from engagement_nb.client.pacing.quota import FIRST_PATIENCE
 from engagement_nb.sandbox import Sandbox
 from tests.client.profiles import profile_of
 from tests.client.quota_model import Quota
@@ -47,23 +50,28 @@ KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 # -- headers -----------------------------------------------------------------------------------
 
 
+def read(headers: dict[str, str]) -> list[Told]:
+    return read_headers(headers, ENGAGEMENT.buckets, 1000.0)
+
+
 def test_missing_headers_are_none() -> None:
-    assert read_headers({}, 200, 0.0) == QuotaHeaders(200)
+    assert read({}) == [Told(), Told()]
     headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "59"}
-    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200, 60, 59)
+    assert read(headers) == [Told(60, 59), Told()]
     headers |= {"x-per-second-limit": "5", "x-per-second-remaining": "4"}
-    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200, 60, 59, 5, 4)
+    assert read(headers) == [Told(60, 59), Told(5, 4)]
 
 
 @pytest.mark.parametrize(
     ("headers", "wait"),
     [
         ({"retry-after": "12"}, 12.0),
+        ({"retry-after": "0"}, 0.0),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "soon"}, None),
-        ({"x-per-minute-reset": "1010"}, 10.0),
-        ({"x-per-minute-reset": "990"}, None),
-        ({"date": "Thu, 01 Jan 1970 00:20:00 GMT", "x-per-minute-reset": "1230"}, 30.0),
+        ({"retry-after": "1e9"}, None),
+        ({"retry-after": "90000"}, None),
+        ({"retry-after": "Thu, 01 Jan 1970 00:16:49 GMT"}, 9.0),
         (
             {
                 "date": "Thu, 01 Jan 1970 00:20:00 GMT",
@@ -71,19 +79,29 @@ def test_missing_headers_are_none() -> None:
             },
             9.0,
         ),
-        (
-            {
-                "x-per-minute-remaining": "5",
-                "x-per-second-remaining": "0",
-                "x-per-second-reset": "1001",
-                "x-per-minute-reset": "1050",
-            },
-            1.0,
-        ),
     ],
 )
-def test_the_wait_follows_the_clock_of_the_api(headers: dict[str, str], wait: float | None) -> None:
-    assert read_headers(headers, 429, 1000.0).wait == wait
+def test_a_wait_that_is_asked_for_follows_the_clock_of_the_api(
+    headers: dict[str, str], wait: float | None
+) -> None:
+    assert retry_after(headers, 1000.0) == wait
+
+
+@pytest.mark.parametrize(
+    ("headers", "resets"),
+    [
+        ({"x-per-minute-reset": "1010"}, (10.0, None)),
+        ({"x-per-minute-reset": "990"}, (None, None)),
+        ({"x-per-minute-reset": "1901"}, (901.0, None)),
+        ({"x-per-minute-reset": "89000"}, (None, None)),
+        ({"date": "Thu, 01 Jan 1970 00:20:00 GMT", "x-per-minute-reset": "1230"}, (30.0, None)),
+        ({"x-per-second-reset": "1001", "x-per-minute-reset": "1050"}, (50.0, 1.0)),
+    ],
+)
+def test_a_reset_follows_the_clock_of_the_api(
+    headers: dict[str, str], resets: tuple[float | None, ...]
+) -> None:
+    assert tuple(told.reset for told in read(headers)) == resets
 
 
 @ANY_SPEED
@@ -94,32 +112,45 @@ def test_the_wait_follows_the_clock_of_the_api(headers: dict[str, str], wait: fl
     )
 )
 def test_invalid_headers_are_ignored(headers: dict[str, str]) -> None:
-    told = read_headers(headers, 200, 1000.0)
-    assert told.wait is None or told.wait >= 0
+    for wait in (retry_after(headers, 1000.0), *(told.reset for told in read(headers))):
+        assert wait is None or wait >= 0
 
 
 def test_a_second_that_allows_the_whole_minute_limits_nothing() -> None:
     """Its remaining count is the minute's, so it does not show other clients."""
-    tracker = QuotaTracker(60.0)
+    clock = Clocks()
+    pacer = clock.pacer()
     for count in range(1, 9):
-        sent = 1.5 * count
-        assert tracker.wait("totals", sent) == 0
         headers = {
             "x-per-minute-limit": "10",
             "x-per-minute-remaining": str(10 - count),
             "x-per-second-limit": "10",
             "x-per-second-remaining": str(10 - count),
         }
-        number = tracker.enter("totals", sent)
-        tracker.learn(number, read_headers(headers, 200, 0.0), sent + 0.05, float)
-        assert tracker.wait("totals", sent + 0.05) == 0
+        pacer.learn(pacer.acquire(), headers, 200)
+        clock.now += 1.5
+        assert pacer.state().wait == 0
 
 
 @pytest.mark.parametrize("number", ["20000000000000000000", "1e300", "-1", "inf", "nan", "soon"])
 def test_an_impossible_number_is_ignored(number: str) -> None:
     names = ("minute-limit", "minute-remaining", "second-limit", "second-remaining")
-    headers = {f"x-per-{name}": number for name in names}
-    assert read_headers(headers, 200, 0.0) == QuotaHeaders(200)
+    assert read({f"x-per-{name}": number for name in names}) == [Told(), Told()]
+
+
+def test_a_refusal_by_the_second_waits_for_the_second() -> None:
+    clock = Clocks()
+    pacer = clock.pacer()
+    told = {
+        "x-per-minute-limit": "60",
+        "x-per-minute-remaining": "59",
+        "x-per-minute-reset": str(clock.now + 50),
+        "x-per-second-limit": "5",
+        "x-per-second-remaining": "0",
+        "x-per-second-reset": str(clock.now + 1),
+    }
+    pacer.learn(pacer.acquire(), told, 429)
+    assert pacer.state().wait == pytest.approx(1.0)
 
 
 # -- backoff -----------------------------------------------------------------------------------
@@ -141,7 +172,7 @@ def test_backoff_doubles_up_to_its_cap() -> None:
 
 
 @dataclass
-class Clock:
+class Clocks:
     """Time that passes only when something sleeps."""
 
     now: float = 1_000.0
@@ -151,10 +182,11 @@ class Clock:
         self.now += seconds
 
     def pacer(self, path: Path | None = None) -> Pacer:
-        return Pacer(QuotaStore(path, clock=lambda: self.now), sleep=self.sleep)
+        clock = Clock(now=lambda: self.now, wall=lambda: self.now, sleep=self.sleep)
+        return Pacer(Rows(path), clock=clock)
 
 
-def ask(pacer: Pacer, clock: Clock, limit: int, left: int, status: int = 200) -> float:
+def ask(pacer: Pacer, clock: Clocks, limit: int, left: int, status: int = 200) -> float:
     """Send one request, which takes no time; give the seconds that it waited."""
     began = clock.now
     ticket = pacer.acquire()
@@ -165,7 +197,7 @@ def ask(pacer: Pacer, clock: Clock, limit: int, left: int, status: int = 200) ->
 
 @KINDS
 def test_two_pacers_on_one_file_share_one_quota(kind: str, tmp_path: Path) -> None:
-    clock, quota = Clock(), Quota(20, 60.0, kind)
+    clock, quota = Clocks(), Quota(20, 60.0, kind)
     pacers = [clock.pacer(tmp_path / "quota") for _ in range(2)]
     began, refused = clock.now, 0
     for number in range(140):
@@ -183,29 +215,30 @@ def test_two_pacers_on_one_file_share_one_quota(kind: str, tmp_path: Path) -> No
 
 
 def test_the_state_has_the_limit_and_what_is_left() -> None:
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer()
     assert pacer.state().limit is None
     ask(pacer, clock, 2, 1)
     state = pacer.state()
     assert (state.limit, state.left, state.wait, state.others) == (2, 1, 0.0, 0)
-    pacer.acquire()
+    ticket = pacer.acquire()
     assert pacer.state().left == 0
     assert 59 < pacer.state().wait < 61
-    pacer.learn(1, {}, 429)
+    pacer.learn(ticket, {}, 429)
     assert pacer.state().refused == 1
+    assert pacer.state().window == 60.0
 
 
 @pytest.mark.parametrize("set_by", [-3600.0, -20.0, 3600.0])
 def test_setting_the_wall_clock_changes_no_wait(
     set_by: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = Pacer(QuotaStore(tmp_path / "quota"))
+    first = Pacer(Rows(tmp_path / "quota"))
     told = {"x-per-minute-limit": "2", "x-per-minute-remaining": "1"}
     first.learn(first.acquire(), told, 200)
     wall = time.time()
     monkeypatch.setattr(time, "time", lambda: wall + set_by)
-    second = Pacer(QuotaStore(tmp_path / "quota"))
+    second = Pacer(Rows(tmp_path / "quota"))
     second.learn(second.acquire(), {**told, "x-per-minute-remaining": "0"}, 200)
     assert 55 < first.state().wait < 61
     assert 55 < second.state().wait < 61
@@ -213,14 +246,14 @@ def test_setting_the_wall_clock_changes_no_wait(
 
 def test_requests_before_a_restart_of_the_machine_do_not_count(tmp_path: Path) -> None:
     """The monotonic clock then starts again."""
-    clock = Clock()
+    clock = Clocks()
     ask(clock.pacer(tmp_path / "quota"), clock, 1, 0)
     clock.now = 5.0
     assert ask(clock.pacer(tmp_path / "quota"), clock, 1, 0) == 0
 
 
 def test_each_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer()
     for waits in (1, 2):
         ticket = pacer.acquire()
@@ -228,13 +261,12 @@ def test_each_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCapture
         with caplog.at_level(logging.WARNING):
             pacer.acquire()
         assert len(caplog.records) == waits
-        assert "429" in caplog.records[-1].getMessage()
         assert "10 minutes" in caplog.records[-1].getMessage()
 
 
 def test_a_429_without_a_wait_backs_off_longer_each_time() -> None:
     """From a twentieth of the window on; at most half of each wait is random."""
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer()
     for longest in (3.0, 6.0, 12.0):
         pacer.learn(pacer.acquire(), {"x-per-minute-limit": "600"}, 429)
@@ -242,14 +274,14 @@ def test_a_429_without_a_wait_backs_off_longer_each_time() -> None:
 
 
 def test_a_reset_without_a_date_follows_the_clock_of_this_machine() -> None:
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer()
-    pacer.learn(pacer.acquire(), {"x-per-minute-reset": str(time.time() + 30)}, 429)
+    pacer.learn(pacer.acquire(), {"x-per-minute-reset": str(clock.now + 30)}, 429)
     assert 29 < pacer.state().wait <= 30
 
 
 def test_with_a_known_limit_no_request_waits_for_the_response_to_another() -> None:
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer()
     ask(pacer, clock, 10, 9)
     began = clock.now
@@ -274,7 +306,7 @@ def test_a_wait_can_be_stopped() -> None:
 def test_after_a_stop_a_pacer_can_be_used_again() -> None:
     pacer = Pacer()
     pacer.stop()
-    assert pacer.acquire() == 0
+    pacer.acquire()
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(pacer.acquire)
         time.sleep(0.05)
@@ -301,7 +333,7 @@ def test_pacing_is_shared_whatever_the_file_contained_before(content: bytes) -> 
     import tempfile
 
     with tempfile.TemporaryDirectory() as directory:
-        path, clock = Path(directory) / "quota.sqlite3", Clock()
+        path, clock = Path(directory) / "quota.sqlite3", Clocks()
         path.write_bytes(content)
         ask(clock.pacer(path), clock, 5, 4)
         assert clock.pacer(path).state().left == 4
@@ -309,56 +341,66 @@ def test_pacing_is_shared_whatever_the_file_contained_before(content: bytes) -> 
 
 @pytest.mark.parametrize("content", [foreign_database(), b"no database at all" * 500])
 def test_a_damaged_or_foreign_file_is_set_aside_whole(content: bytes, tmp_path: Path) -> None:
-    path, clock = tmp_path / "quota.sqlite3", Clock()
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
     path.write_bytes(content)
     ask(clock.pacer(path), clock, 5, 4)
     assert path.with_suffix(".damaged").read_bytes() == content
     assert clock.pacer(path).state().left == 4
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"window": 60}\n123', None, 5, "text"], ids=repr
-)
-def test_a_row_that_no_tracker_wrote_is_replaced(content: object, tmp_path: Path) -> None:
-    clock, path = Clock(), tmp_path / "new" / "folder" / "quota"
-    ask(clock.pacer(path), clock, 2, 1)
-    with closing(sqlite3.connect(path)) as database:
-        database.execute("UPDATE quota_2 SET tracker = ?", (content,))
-        database.commit()
-    ask(clock.pacer(path), clock, 2, 1)
-    assert clock.pacer(path).state().left == 1
-
-
-def test_a_file_damaged_while_in_use_loses_nothing_learned(
-    tmp_path: Path,
-) -> None:
-    path, clock = tmp_path / "quota.sqlite3", Clock()
+def test_after_damage_to_the_file_the_next_response_tells_what_is_left(tmp_path: Path) -> None:
+    """What this user spent before counts like the requests of other clients."""
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
     pacer = clock.pacer(path)
     ask(pacer, clock, 5, 4)
     path.write_bytes(b"torn" * 2000)
     ask(pacer, clock, 5, 3)
-    assert pacer.state().left == 3
-    assert clock.pacer(path).state().left == 3
+    assert pacer.state().left == 2
+    assert clock.pacer(path).state() == pacer.state()
 
 
 def test_a_file_removed_while_in_use_is_created_again(tmp_path: Path) -> None:
-    path, clock = tmp_path / "quota.sqlite3", Clock()
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
     pacer = clock.pacer(path)
     ask(pacer, clock, 5, 4)
     path.unlink()
     ask(pacer, clock, 5, 3)
-    assert clock.pacer(path).state().left == 3
+    assert clock.pacer(path).state() == pacer.state()
+    assert path.exists()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes")
-def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
-    clock, before = Clock(), os.umask(0)
+def test_the_file_and_all_directories_made_for_it_are_its_owners_alone(tmp_path: Path) -> None:
+    clock, before = Clocks(), os.umask(0)
     try:
-        ask(clock.pacer(tmp_path / "state" / "quota.sqlite3"), clock, 5, 4)
+        ask(clock.pacer(tmp_path / ".local" / "state" / "quota" / "a.sqlite3"), clock, 5, 4)
     finally:
         os.umask(before)
-    made = [tmp_path / "state", *(tmp_path / "state").iterdir()]
+    made = [*tmp_path.rglob("*")]
+    assert len(made) == 4
     assert [path.stat().st_mode & 0o077 for path in made] == [0] * len(made)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs two users")
+def test_a_directory_of_another_user_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.chown(tmp_path, 12345, 12345)
+    clock = Clocks()
+    ask(clock.pacer(tmp_path / "quota.sqlite3"), clock, 5, 4)
+    assert [*tmp_path.iterdir()] == []
+    assert "belongs to another user" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_a_directory_that_others_can_change_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o777)
+    clock = Clocks()
+    ask(clock.pacer(tmp_path / "quota.sqlite3"), clock, 5, 4)
+    assert [*tmp_path.iterdir()] == []
+    assert "can be changed by others (mode 0777)" in caplog.text
 
 
 def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
@@ -371,8 +413,8 @@ def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
     assert new.exists()
 
 
-def test_the_tracker_is_the_same_after_a_round_trip_through_the_file(tmp_path: Path) -> None:
-    path, clock = tmp_path / "quota.sqlite3", Clock()
+def test_the_state_is_the_same_in_another_process(tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
     pacer = clock.pacer(path)
     ticket = pacer.acquire("28hr")
     headers = {"x-per-minute-limit": "60", "x-per-minute-remaining": "40"}
@@ -388,7 +430,7 @@ def test_an_unusable_directory_is_reported_once_and_pacing_continues(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("not a directory")
-    clock = Clock()
+    clock = Clocks()
     pacer = clock.pacer(tmp_path / "file" / "quota.sqlite3")
     with caplog.at_level(logging.WARNING):
         for left in (8, 7, 6):
@@ -402,10 +444,11 @@ def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path)
     code = (
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from engagement_nb.client.pacing import QuotaStore\n"
-        "with QuotaStore(Path(sys.argv[1])).open():\n"
+        "from engagement_nb.client.pacing import Rows\n"
+        "def hold(rows):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
+        "Rows(Path(sys.argv[1])).run(time.monotonic(), hold)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True
@@ -416,8 +459,32 @@ def test_a_process_killed_while_it_holds_the_lock_leaves_it_free(tmp_path: Path)
     process.wait()
     process.stdout.close()
     began = time.monotonic()
-    Pacer(QuotaStore(path)).acquire()
+    Pacer(Rows(path)).acquire()
     assert time.monotonic() - began < 5
+
+
+def test_a_process_killed_during_the_first_request_stalls_the_next_for_seconds_with_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its response would have told the limit. The wait was three minutes, without a word."""
+    path = tmp_path / "quota.sqlite3"
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from engagement_nb.client.pacing import Pacer, Rows\n"
+        "Pacer(Rows(Path(sys.argv[1]))).acquire()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    clock = Clocks(time.monotonic())
+    began = clock.now
+    with caplog.at_level(logging.WARNING):
+        clock.pacer(path).acquire()
+    assert clock.now - began <= FIRST_PATIENCE
+    assert [record.getMessage() for record in caplog.records] == [
+        "Waiting for the response to a request of another process, which tells the quota."
+        " If that process was stopped, this takes 5 seconds."
+    ]
 
 
 def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path) -> None:

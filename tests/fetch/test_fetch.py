@@ -14,7 +14,7 @@ from engagement_nb.apis.engagement import ENDPOINTS, PUBLIC_COUNTS_KNOWN_FROM
 from engagement_nb.apis.times import tweet_time
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.client.pacing import Pacer, QuotaStore
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
@@ -219,7 +219,7 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
         refused.append(wait)
         seconds[0] += 1.0
 
-    apart = Pacer(QuotaStore(window=1.0)), Pacer(QuotaStore(window=1.0))
+    apart = Pacer(window=1.0), Pacer(window=1.0)
     with (
         Client(pacer_for=lambda profile: apart[0]) as other,
         Client(pacer_for=lambda profile: apart[1]) as own,

@@ -1,25 +1,33 @@
-"""When the next request may be sent: learned from headers, shared by threads and processes."""
+"""When the next request may be sent: told by headers, shared by threads and processes.
 
-from engagement_nb.client.pacing.headers import QuotaHeaders, read_headers, server_time
+`Quota` decides, `Rows` remembers, and `Pacer` waits, each apart from the others.
+"""
+
+from engagement_nb.client.pacing.headers import Told, read_headers, retry_after, server_time
 from engagement_nb.client.pacing.pacer import (
+    Clock,
     Pacer,
     Pacers,
     PacerState,
+    Ticket,
     WaitStoppedError,
     backoff,
 )
-from engagement_nb.client.pacing.store import QuotaStore
-from engagement_nb.client.pacing.tracker import QuotaTracker
+from engagement_nb.client.pacing.quota import Quota
+from engagement_nb.client.pacing.rows import Rows
 
 __all__ = [
+    "Clock",
     "Pacer",
     "PacerState",
     "Pacers",
-    "QuotaHeaders",
-    "QuotaStore",
-    "QuotaTracker",
+    "Quota",
+    "Rows",
+    "Ticket",
+    "Told",
     "WaitStoppedError",
     "backoff",
     "read_headers",
+    "retry_after",
     "server_time",
 ]

@@ -1,68 +1,76 @@
-"""The headers of a response about the quota."""
+"""What the headers of a response say about its quotas."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
-from engagement_nb.apis.engagement import MINUTE, SECOND
+from engagement_nb.apis.contract import Bucket
 
-_LARGEST_COUNT = 1_000_000
+LARGEST_COUNT = 1_000_000
 """A larger limit is impossible. Ignoring it is safe, because the next response has one, too."""
+LONGEST_RESET = 86_400.0 + 600.0
+"""Seconds; quotas of a day exist. A later reset is a misread header and is ignored."""
 
 
 @dataclass(frozen=True)
-class QuotaHeaders:
-    """What one response says about the quota.
+class Told:
+    """What one response says about one quota.
 
     Parameters
     ----------
-    status
-        HTTP status; 0 if there was no response.
     limit, remaining
-        Requests per minute; None if missing.
-    second_limit, second_remaining
-        Requests per second; None if missing.
-    wait
-        Seconds until the quota resets; None if missing.
+        Requests per window; None if missing.
+    reset
+        Seconds from now until the quota is full again; None if missing or past.
     """
 
-    status: int
     limit: int | None = None
     remaining: int | None = None
-    second_limit: int | None = None
-    second_remaining: int | None = None
-    wait: float | None = None
+    reset: float | None = None
 
 
-def read_headers(headers: Mapping[str, str], status: int, now: float) -> QuotaHeaders:
-    """Read the headers about the quota; invalid values count as missing.
+def read_headers(headers: Mapping[str, str], buckets: Sequence[Bucket], now: float) -> list[Told]:
+    """Read what a response says about each bucket; invalid values count as missing.
 
     Parameters
     ----------
     headers
         Headers of the response, with names in lower case (or a mapping that ignores case).
-    status
-        HTTP status; 0 if there was no response.
+    buckets
+        The buckets of its request, the widest first.
     now
         Seconds since the epoch, by this machine's clock.
     """
-    limit, remaining = (_count(headers.get(name)) for name in MINUTE.headers[:2])
-    second_limit, second_remaining = (_count(headers.get(name)) for name in SECOND.headers[:2])
-    if limit and second_limit and second_limit >= limit:
-        # A second that allows the limit of the whole minute is no limit. Its remaining count is
-        # then the minute's, and would look like requests of other clients within that second.
-        second_limit = None
-    return QuotaHeaders(
-        status=status,
-        limit=limit or None,
-        remaining=remaining,
-        second_limit=second_limit or None,
-        second_remaining=second_remaining,
-        wait=_wait(headers, now, in_second=second_remaining == 0 and bool(remaining)),
-    )
+    # A reset is a time of the API's clock, so the API's own Date is subtracted if there is one.
+    there = server_time(headers)
+    there = now if there is None else there
+    read: list[Told] = []
+    for bucket in buckets:
+        limit = _count(headers.get(bucket.headers.limit))
+        told = Told(
+            limit or None,
+            _count(headers.get(bucket.headers.remaining)),
+            _until(_number(headers.get(bucket.headers.reset)), there),
+        )
+        if limit and any(wider.limit and wider.limit <= limit for wider in read):
+            # A second that allows the limit of the whole minute is no limit. Its remaining count
+            # is then the minute's, and would look like requests of other clients.
+            told = replace(told, limit=None)
+        read.append(told)
+    return read
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Read the seconds of Retry-After, a number or a date; None if it is missing or invalid."""
+    text = headers.get("retry-after") or ""
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds if 0 <= seconds <= LONGEST_RESET else None
+    there = server_time(headers)
+    return _until(server_time({"date": text}), now if there is None else there)
 
 
 def server_time(headers: Mapping[str, str]) -> float | None:
@@ -73,22 +81,8 @@ def server_time(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _wait(headers: Mapping[str, str], now: float, *, in_second: bool) -> float | None:
-    # A reset is a time of the API's clock, so the API's own Date is subtracted if there is one.
-    server_now = server_time(headers)
-    server_now = now if server_now is None else server_now
-    retry_after = headers.get("retry-after")
-    if retry_after:
-        seconds = _number(retry_after)
-        if seconds is None:
-            until = server_time({"date": retry_after})
-            seconds = None if until is None else until - server_now
-        if seconds is not None and seconds >= 0:
-            return seconds
-    reset = _number(headers.get((SECOND.headers if in_second else MINUTE.headers)[2]))
-    if reset is None or reset <= server_now:
-        return None
-    return reset - server_now
+def _until(moment: float | None, now: float) -> float | None:
+    return moment - now if moment is not None and 0 < moment - now <= LONGEST_RESET else None
 
 
 def _number(text: str | None) -> float | None:
@@ -101,4 +95,4 @@ def _number(text: str | None) -> float | None:
 
 def _count(text: str | None) -> int | None:
     number = _number(text)
-    return int(number) if number is not None and 0 <= number <= _LARGEST_COUNT else None
+    return int(number) if number is not None and 0 <= number <= LARGEST_COUNT else None

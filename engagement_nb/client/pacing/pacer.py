@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import platform
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engagement_nb.client.pacing.headers import read_headers
-from engagement_nb.client.pacing.store import QuotaStore, state_directory, sweep
+import platformdirs
+
+from engagement_nb.apis.contract import Bucket
+from engagement_nb.apis.engagement import ENGAGEMENT
+from engagement_nb.client.pacing.headers import read_headers, retry_after
+from engagement_nb.client.pacing.quota import FIRST_PATIENCE, Quota
+from engagement_nb.client.pacing.rows import Rows
 from engagement_nb.errors import EngagementError
 
 if TYPE_CHECKING:
@@ -22,8 +30,16 @@ if TYPE_CHECKING:
 
 LONGEST_NAP = 0.2
 """Seconds after which a waiting thread checks for a stop and for news of other processes."""
+LOOK_AGAIN = 0.02
+"""Seconds between checks for the first response, which tells the limit."""
 LONG_WAIT = 65.0
-"""Seconds; longer than any wait for a minute's quota, so the cause is logged."""
+"""Seconds; longer than any wait within a minute's quota, so the cause is logged."""
+ENV_STATE_DIR = "ENGAGEMENT_STATE_DIR"
+_OLD = 24 * 3600.0
+_WAITS_FOR_ANOTHER = (
+    "Waiting for the response to a request of another process, which tells the quota. If that"
+    f" process was stopped, this takes {FIRST_PATIENCE:.0f} seconds."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -33,21 +49,43 @@ class WaitStoppedError(EngagementError):
 
 
 @dataclass(frozen=True)
+class Clock:
+    """The clocks of a pacer; tests have their own.
+
+    Parameters
+    ----------
+    now
+        Seconds since any moment. The default is the same for all processes of a machine, and
+        nobody can set it.
+    wall
+        Seconds since the epoch.
+    sleep
+        Waits for a number of seconds.
+    """
+
+    now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(frozen=True)
 class PacerState:
     """The state of the quota, for a progress bar.
 
     Parameters
     ----------
     limit
-        Requests per minute; None before the first response.
+        Requests per window; None before the first response.
     left
         Requests that may be sent now; None before the first response.
     wait
         Seconds until the next request may be sent.
     others
-        Requests per minute of other clients with the same quota.
+        Requests per window that are left to other clients with the same quota.
     refused
         Responses with status 429 so far, in all processes that share this quota.
+    window
+        Seconds that the limit is for.
     """
 
     limit: int | None
@@ -55,6 +93,26 @@ class PacerState:
     wait: float
     others: int
     refused: int
+    window: float
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A request that was let through.
+
+    Parameters
+    ----------
+    quotas
+        Those that it counts in.
+    numbers
+        Its number in each of them.
+    sent
+        When, by the pacer's clock.
+    """
+
+    quotas: tuple[Quota, ...]
+    numbers: tuple[int, ...]
+    sent: float
 
 
 def backoff(
@@ -88,97 +146,171 @@ def backoff(
 class Pacer:
     """Lets requests through as fast as the quota allows, and not faster.
 
-    There is one pacer per app and host. Threads share the pacer, and processes share its
-    tracker through the store.
+    There is one pacer per app and host. Threads share the pacer, and processes share its rows.
 
     Parameters
     ----------
-    store
-        Where the tracker is kept; by default in memory.
-    sleep
-        Function that waits for a number of seconds.
+    rows
+        What is known of the quotas; by default in memory.
+    buckets
+        The quotas that an API has, the widest first.
+    window
+        Seconds of the widest quota, if it differs from the API's: at a sandbox.
+    clock
+        The clocks.
+    rng
+        As for `backoff`.
     """
 
     def __init__(
-        self, store: QuotaStore | None = None, *, sleep: Callable[[float], None] = time.sleep
+        self,
+        rows: Rows | None = None,
+        *,
+        buckets: Sequence[Bucket] = ENGAGEMENT.buckets,
+        window: float | None = None,
+        clock: Clock | None = None,
+        rng: Callable[[], float] = random.random,
     ) -> None:
-        self._store = store or QuotaStore()
-        self._sleep = sleep
+        self._rows = rows or Rows()
+        self._buckets = tuple(buckets)
+        if window is not None:
+            widest = replace(buckets[0], window=timedelta(seconds=window))
+            self._buckets = (widest, *self._buckets[1:])
+        self._clock = clock or Clock()
+        self._rng = rng
         self._turn = threading.Lock()
         self._stops = 0
         self._explained = 0.0
 
-    def acquire(self, endpoint: str = "totals") -> int:
-        """Wait until one request may be sent, count it, and return its number for `learn`.
+    def acquire(self, endpoint: str = "totals", holder: str = "") -> Ticket:
+        """Wait until one request may be sent, count it, and return its ticket for `learn`.
+
+        Parameters
+        ----------
+        endpoint
+            Name of the endpoint.
+        holder
+            Whose quota it counts in; "" for the app's.
 
         Raises
         ------
         WaitStoppedError
             `stop` was called.
         """
-        # One thread of a process watches the tracker; the others queue for its turn.
+        # One thread of a process watches the rows; the others queue for its turn.
         before = self._stops
         while not self._turn.acquire(timeout=LONGEST_NAP):
             self._check(before)
         try:
             while True:
                 self._check(before)
-                with self._store.open() as tracker:
-                    now = self._store.now()
-                    wait = tracker.wait(endpoint, now)
-                    if wait <= 0:
-                        return tracker.enter(endpoint, now)
-                    until = tracker.blocked_until
-                if wait > LONG_WAIT and until != self._explained:
-                    self._explained = until
-                    _log.warning(
-                        "The API refused a request (429) and asks to wait: the next request is"
-                        " sent in %.0f minutes.",
-                        wait / 60,
-                    )
-                self._sleep(min(wait, LONGEST_NAP))
+                ticket = self.attempt(endpoint, holder)
+                if isinstance(ticket, Ticket):
+                    return ticket
+                self._clock.sleep(min(ticket, LONGEST_NAP))
         finally:
             self._turn.release()
 
-    def learn(self, number: int, headers: Mapping[str, str] | None, status: int = 0) -> None:
+    def attempt(self, endpoint: str = "totals", holder: str = "") -> Ticket | float:
+        """Count one request if it may be sent now; else give the seconds to wait.
+
+        Parameters
+        ----------
+        endpoint, holder
+            As for `acquire`.
+        """
+        now, quotas = self._clock.now(), self._quotas(endpoint, holder)
+
+        def work(rows: Rows) -> Ticket | float:
+            for quota in quotas:
+                quota.tidy(rows, now)
+            wait = max(quota.wait(rows, now) for quota in quotas)
+            first = quotas[0].first(rows, now)
+            if wait > 0 or first:
+                self._explain(wait, first, now)
+                return wait or LOOK_AGAIN
+            return Ticket(quotas, tuple(quota.enter(rows, now) for quota in quotas), now)
+
+        return self._rows.run(now, work)
+
+    def learn(self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0) -> None:
         """Learn from a response's headers, as soon as they arrive.
 
         Parameters
         ----------
-        number
+        ticket
             What `acquire` returned.
         headers
             Headers of the response; None if there was none.
         status
             HTTP status; 0 if there was no response.
         """
-        now = self._store.now()
-        read = read_headers(headers or {}, status, time.time())
-        with self._store.open() as tracker:
-            tracker.learn(number, read, now, self._backoff)
+        now, wall = self._clock.now(), self._clock.wall()
+        quotas, numbers = ticket.quotas, ticket.numbers
+        read = read_headers(headers or {}, [quota.bucket for quota in quotas], wall)
+        wait = retry_after(headers or {}, wall)
+
+        def work(rows: Rows) -> None:
+            for quota, number, told in zip(quotas, numbers, read, strict=True):
+                quota.learn(rows, number, ticket.sent, None if headers is None else told, now)
+                if 0 < status < 400:
+                    quota.accept(rows)
+            if status == 429:
+                # The one that is spent; if no header says so, the widest.
+                told, quota = next(
+                    (pair for pair in zip(read, quotas, strict=True) if pair[0].remaining == 0),
+                    (read[0], quotas[0]),
+                )
+                until = told.reset if wait is None else wait
+                quota.refuse(rows, ticket.sent, until, now, self._backoff(quota.window))
+
+        self._rows.run(now, work)
 
     def stop(self) -> None:
         """End every wait under way with `WaitStoppedError`."""
         self._stops += 1
 
-    def state(self, endpoint: str = "totals") -> PacerState:
-        """Give what is known of the quota now."""
-        with self._store.open() as tracker:
-            now = self._store.now()
+    def state(self, endpoint: str = "totals", holder: str = "") -> PacerState:
+        """Give what is known of the widest quota now."""
+        now = self._clock.now()
+        quotas = self._quotas(endpoint, holder)
+
+        def work(rows: Rows) -> PacerState:
+            widest = quotas[0]
             return PacerState(
-                limit=tracker.limits.get(endpoint) or None,
-                left=tracker.left(endpoint, now),
-                wait=tracker.wait(endpoint, now),
-                others=tracker.others(endpoint, now),
-                refused=tracker.refused,
+                limit=widest.limit(rows) or None,
+                left=widest.left(rows, now),
+                wait=max(quota.wait(rows, now) for quota in quotas),
+                others=widest.others(rows, now),
+                refused=sum(quota.refused(rows) for quota in quotas),
+                window=widest.window,
             )
+
+        return self._rows.run(now, work)
+
+    def _quotas(self, endpoint: str, holder: str) -> tuple[Quota, ...]:
+        scope = "user" if holder else "app"
+        counted = [b for b in self._buckets if b.scope == scope] or self._buckets
+        return tuple(Quota(bucket, holder, endpoint) for bucket in counted)
+
+    def _explain(self, wait: float, first: tuple[float, int] | None, now: float) -> None:
+        """Log the cause of an unusual wait, once."""
+        cause, text = 0.0, ""
+        if wait > LONG_WAIT:
+            cause = round((now + wait) / LONG_WAIT)
+            text = f"The quota is spent: the next request is sent in {wait / 60:.0f} minutes."
+        elif first is not None and first[1] != os.getpid():
+            cause, text = first[0], _WAITS_FOR_ANOTHER
+        if text and cause != self._explained:
+            self._explained = cause
+            _log.warning(text)
+
+    def _backoff(self, window: float) -> Callable[[int], float]:
+        return lambda attempt: backoff(attempt, base=window / 20, cap=window, rng=self._rng)
 
     def _check(self, before: int) -> None:
         if self._stops != before:
             raise WaitStoppedError("Stopped while waiting for the quota.")
-
-    def _backoff(self, attempt: int) -> float:
-        return backoff(attempt, base=self._store.window / 20, cap=self._store.window)
 
 
 class Pacers:
@@ -186,13 +318,20 @@ class Pacers:
 
     Parameters
     ----------
-    window
-        Seconds that the limit is for; other than 60 only at the sandbox.
     directory
         Directory of the shared files; by default `state_directory`.
+    buckets, window
+        As for `Pacer`.
     """
 
-    def __init__(self, *, window: float = 60.0, directory: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        directory: str | Path | None = None,
+        buckets: Sequence[Bucket] = ENGAGEMENT.buckets,
+        window: float | None = None,
+    ) -> None:
+        self._buckets = tuple(buckets)
         self._window = window
         self._directory = Path(directory) if directory is not None else state_directory()
         self._pacers: dict[str, Pacer] = {}
@@ -204,16 +343,31 @@ class Pacers:
         with self._lock:
             if key not in self._pacers:
                 sweep(self._directory)
-                store = QuotaStore(self._directory / f"{key}.sqlite3", window=self._window)
-                self._pacers[key] = Pacer(store)
+                rows = Rows(self._directory / f"{key}.sqlite3")
+                self._pacers[key] = Pacer(rows, buckets=self._buckets, window=self._window)
             return self._pacers[key]
 
 
 def quota_key(profile: Profile) -> str:
-    """Name the quota of a profile, by a digest of its app, its host and this machine.
+    """Name the quotas of a profile, by a digest of its app, its host and this machine.
 
     Machines that share a directory have separate files, because they share no clock.
     """
     app = profile.consumer_key or profile.bearer_token
     parts = (profile.hosts.api, app.reveal(), platform.node())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+
+def state_directory() -> Path:
+    """Give the directory of this user's quota files, from ``ENGAGEMENT_STATE_DIR`` if set."""
+    named = os.environ.get(ENV_STATE_DIR)
+    return Path(named or platformdirs.user_state_dir("engagement-nb")) / "quota"
+
+
+def sweep(directory: Path) -> None:
+    """Remove files not used for a day, such as those of stopped sandboxes."""
+    with suppress(OSError):
+        for file in list(directory.iterdir()):
+            with suppress(OSError):
+                if file.stat().st_mtime < time.time() - _OLD:
+                    file.unlink()

@@ -1,0 +1,42 @@
+"""Files and directories that must be this user's alone."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+
+def make_private(directory: Path) -> None:
+    """Make a directory that only this user can read or change, with all missing parents.
+
+    Raises
+    ------
+    PermissionError
+        It exists, and others own it or can change it.
+    OSError
+        It cannot be made.
+    """
+    missing = [directory]
+    while not missing[-1].exists() and missing[-1] != missing[-1].parent:
+        missing.append(missing[-1].parent)
+    for each in reversed(missing):
+        # Not parents=True, which ignores the mode for the parents.
+        each.mkdir(mode=0o700, exist_ok=True)
+    if others := changeable_by(directory):
+        raise PermissionError(f"it {others}")
+
+
+def changeable_by(path: Path) -> str:
+    """Say who else can change a file or directory: "belongs to another user", or ""."""
+    if os.name != "posix" or not hasattr(os, "getuid"):
+        return ""
+    about = path.stat()
+    # The administrator can change everything anyway.
+    if about.st_uid not in (os.getuid(), 0):
+        return "belongs to another user"
+    # A group with the number of its user has no other members, and is the default of many systems.
+    own_group = about.st_gid == about.st_uid
+    if about.st_mode & (stat.S_IWOTH | (0 if own_group else stat.S_IWGRP)):
+        return f"can be changed by others (mode {stat.S_IMODE(about.st_mode):04o})"
+    return ""
