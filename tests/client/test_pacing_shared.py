@@ -252,6 +252,15 @@ def test_requests_before_a_restart_of_the_machine_do_not_count(tmp_path: Path) -
     assert ask(clock.pacer(tmp_path / "quota"), clock, 1, 0) == 0
 
 
+def test_a_thread_that_waited_for_the_lock_forgets_nothing() -> None:
+    """It read the clock before another thread counted a request."""
+    clock = Clocks()
+    pacer = clock.pacer()
+    ask(pacer, clock, 5, 4)
+    clock.now -= 0.5
+    assert pacer.state().left == 4
+
+
 def test_each_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clocks()
     pacer = clock.pacer()

@@ -147,8 +147,9 @@ class Rows:
             self._database = self._connect()
             self._file = _inode(self._path) if self._path else None
         self._database.execute("BEGIN IMMEDIATE")
-        if self._database.execute(_LATEST).fetchone()[0] > now:
-            # Moments in the future are from before this machine was restarted.
+        if self._database.execute(_LATEST).fetchone()[0] > now + LOCK_PATIENCE:
+            # Moments in the future are from before this machine was restarted; but a moment just
+            # ahead is of a thread that had the lock while this one waited for it.
             for table in ("sent", "limits", "others", "blocks"):
                 self._database.execute(f"DELETE FROM quota_3_{table}")
         return self._database
