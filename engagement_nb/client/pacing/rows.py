@@ -96,6 +96,10 @@ class Rows:
     """
 
     def __init__(self, path: Path | None = None) -> None:
+        # Imported here because Python in a browser loads it separately.
+        import sqlite3
+
+        self._sqlite = sqlite3
         self._path = path
         self._lock = threading.Lock()
         self._database: sqlite3.Connection | None = None
@@ -106,8 +110,6 @@ class Rows:
 
         It is done again, on new rows, if the file turns out to be unusable meanwhile.
         """
-        import sqlite3  # Here, because Python in a browser loads it separately.
-
         with self._lock:
             while True:
                 try:
@@ -115,11 +117,11 @@ class Rows:
                     result = work(self)
                     database.execute("COMMIT")
                     return result
-                except (OSError, sqlite3.Error) as error:
+                except (OSError, self._sqlite.Error) as error:
                     if self._path is None:
                         raise
                     self._close()
-                    damaged = not isinstance(error, OSError | sqlite3.OperationalError)
+                    damaged = not isinstance(error, OSError | self._sqlite.OperationalError)
                     if not (damaged and _set_aside(self._path)):
                         _log.warning(
                             "The quota cannot be shared with other processes of yours:"
@@ -155,13 +157,11 @@ class Rows:
         return self._database
 
     def _connect(self) -> sqlite3.Connection:
-        import sqlite3
-
         if self._path is not None:
             make_private(self._path.parent)
             # Created here and not by SQLite, so that nobody else can read it.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = sqlite3.connect(
+        database = self._sqlite.connect(
             self._path or ":memory:", LOCK_PATIENCE, isolation_level=None, check_same_thread=False
         )
         weakref.finalize(self, database.close)
@@ -170,7 +170,7 @@ class Rows:
         database.execute("PRAGMA journal_mode = MEMORY")
         if database.execute(_FOREIGN).fetchone() != (0,):
             database.close()
-            raise sqlite3.DatabaseError("a database of another program")
+            raise self._sqlite.DatabaseError("a database of another program")
         database.executescript(_TABLES)
         return database
 
