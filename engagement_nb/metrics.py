@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from engagement_nb.account import Account
+from engagement_nb.apis.contract import Span
 from engagement_nb.apis.names import LABELS, wire_name
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
@@ -61,6 +62,8 @@ class About:
         For an export, which of X's files it is: "content", "classic", "daily", "overview",
         "video", or several joined with "and". An overview lacks clicks and expands, so nothing
         can be said from it about hidden engagements.
+    span
+        What the figures of an API cover: "life" (since posting), "recent" or "period".
     """
 
     source: str
@@ -74,6 +77,7 @@ class About:
     notes: tuple[str, ...] = ()
     unit: Literal["tweet", "day"] = "tweet"
     kind: str = ""
+    span: Span | Literal[""] = ""
 
     @property
     def sandbox(self) -> bool:
@@ -134,6 +138,7 @@ class Metrics:
         return {
             "source": self.about.source,
             "endpoint": self.about.endpoint,
+            "span": self.about.span,
             "by": self.about.by,
             "start": _iso(self.about.start),
             "end": _iso(self.about.end),

@@ -256,5 +256,22 @@ class Api:
             )
         return self.endpoints[name]
 
+    def of_span(self, span: Span) -> Endpoint:
+        """The endpoint to ask for figures of a span: the first that has it.
+
+        Raises
+        ------
+        InputError
+            The API has none.
+        """
+        for endpoint in self.endpoints.values():
+            if endpoint.span == span:
+                return endpoint
+        words = {"life": "since posting", "recent": "of the last hours", "period": "of a period"}
+        raise InputError(
+            f"{self.title} has no figures {words[span]}.",
+            advice=f"It has: {', '.join(self.endpoints)}.",
+        )
+
     def __repr__(self) -> str:
         return f"<Api: {self.title}>"

@@ -509,13 +509,14 @@ class Dataset:
             if inside := clip([in_ms(*window) for window in fetched], in_ms(*period)):
                 start = from_ms(min(inside)).start
                 end = from_ms(max(inside, key=lambda span: span[1])).end
-        elif runs[-1].endpoint == "28hr":
+        elif runs[-1].span == "recent":
             parts = described_parts(self.store, files)
             start, end, more = responses_window([part.answered for part in parts if part.answered])
             notes += more
         return About(
             source=self.source,
             endpoint=runs[-1].endpoint,
+            span=runs[-1].span or "",
             start=start,
             end=end,
             read_at=pc.max(table["read_at"]).as_py(),

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_nb.apis.availability import Window
-from engagement_nb.apis.contract import By
+from engagement_nb.apis.contract import By, Span
+from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.request import Request
@@ -169,6 +170,9 @@ class RunRecord:
         Name of the run's files: its start and a random suffix.
     done
         Whether every request is finished.
+    api, span
+        Name of the API, and what the figures of the endpoint cover. Runs of version 0.1.0 don't
+        have them: they are of the Engagement API.
     """
 
     ask: str
@@ -183,6 +187,12 @@ class RunRecord:
     notes: tuple[str, ...] = ()
     id: str = ""
     done: bool = False
+    api: str = ENGAGEMENT.name
+    span: Span | None = None
+
+    def __post_init__(self) -> None:
+        if self.span is None:
+            object.__setattr__(self, "span", ENGAGEMENT.endpoint(self.endpoint).span)
 
     @property
     def kind(self) -> str:

@@ -216,6 +216,8 @@ def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
         started_at=datetime.now(UTC),
         snapshot=snapshot or "",
         notes=plan.notes,
+        api=plan.question.api.name,
+        span=plan.endpoint.span,
     )
 
 
@@ -365,6 +367,7 @@ class Run:
         """How the run ended, as plain values for JSON."""
         return {
             "endpoint": self.record.endpoint,
+            "span": self.record.span,
             "by": self.plan.question.by,
             "zone": self.plan.question.zone,
             "start": self.record.start and wire_time(self.record.start),

@@ -44,7 +44,7 @@ def answer(gap: Findings) -> str:
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
             f" by {number(gap.excess)} in all."
         )
-    if gap.about.endpoint == "totals" and gap.hidden:
+    if gap.about.span == "life" and gap.hidden:
         parts.append("Totals omits clicks, so part of this gap is metrics that it cannot return.")
     parts.append(_left_out(gap))
     return " ".join(part for part in parts if part)

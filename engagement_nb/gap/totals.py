@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb import charts
-from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
@@ -145,7 +145,7 @@ def split_gap(
     only_totals = [
         name
         for name in lifetime.names
-        if name not in (*counts.names, "video_views") and name in ENDPOINTS["totals"].metrics
+        if name not in (*counts.names, "video_views") and name in ENGAGEMENT.of_span("life").metrics
     ]
     shared = [name for name in summed if name in lifetime.names]
     only_window = [name for name in summed if name not in lifetime.names]

@@ -206,7 +206,7 @@ def _fetch(
     question = sharing[0]
     assert question.fetch is not None  # noqa: S101 - for the type checker
     dates = question.fetch.dates(moment_of(question.fetch, moment))
-    if question.fetch.endpoint == "historical" and before.get("start"):
+    if question.fetch.takes_period and before.get("start"):
         dates = {"start": before["start"], "end": before["end"], "period": ""}
     step = fetching(
         question,

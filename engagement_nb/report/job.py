@@ -168,7 +168,7 @@ def after_fetch(step: Step, fetched: Mapping[str, Any]) -> dict[str, Any]:
     if not fetched:
         return {}
     told = {name: fetched.get(name) or "" for name in ("endpoint", "by")}
-    if fetched.get("endpoint") == "historical":
+    if fetched.get("span") == "period":
         told |= {name: fetched.get(name) or "" for name in ("start", "end")}
     return {name: value for name, value in told.items() if name in step.notebook.parameters}
 

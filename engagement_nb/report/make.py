@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.errors import ReportError
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report import processes
@@ -120,7 +121,7 @@ def make_report(
         ids = given.pop("ids_file")
     dataset = str(given.pop("dataset", ""))
     find = partial(find_notebook, given=notebooks)
-    if source in FETCHED and given.get("endpoint") != "totals":
+    if source in FETCHED and ENGAGEMENT.endpoint(given.get("endpoint") or "historical").steps:
         given.setdefault("by", find(FETCH).parameters["by"].default)
     inputs = read_inputs(source, str(ids or ""), str(given.get("profile", "")))
     if dataset and inputs.kind != "fetch":

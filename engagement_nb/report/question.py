@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from engagement_nb.apis.engagement import ENDPOINTS
+from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.client.credentials import find_profile
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
@@ -64,6 +64,11 @@ class Fetch:
     count: int | None = None
     more: tuple[tuple[str, Any], ...] = ()
 
+    @property
+    def takes_period(self) -> bool:
+        """Whether the figures are of a period that can be chosen."""
+        return ENGAGEMENT.endpoint(self.endpoint).takes_period
+
     def parameters(self) -> dict[str, Any]:
         """Parameters of the notebook that fetches, apart from those at their defaults."""
         chosen = {k: v for k, v in self.columns().items() if k == "by" or v not in (None, "")}
@@ -75,7 +80,7 @@ class Fetch:
 
     def dates(self, now: datetime) -> dict[str, str]:
         """Its period as two moments, counted from ``now``; empty if it names none."""
-        if self.endpoint != "historical":
+        if not self.takes_period:
             return {}
         start, end = dates_of(self.start, self.end, self.period, self.zone, now)
         found = {"start": start, "end": end}
@@ -268,16 +273,15 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
             advice="Leave out the ids, or give files by Post (account_analytics_content_...).",
         )
     endpoint = str(values.get("endpoint") or "historical")
-    if endpoint not in ENDPOINTS:
-        raise InputError(f"There is no endpoint {endpoint!r}.", advice=f"{', '.join(ENDPOINTS)}.")
+    facts = ENGAGEMENT.endpoint(endpoint)
     by = values.get("by") or ""
-    if inputs.kind != "days" and (by not in ("", "day", "hour") or (by and endpoint == "totals")):
+    if inputs.kind != "days" and by not in ("", *facts.steps):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
     if inputs.kind in ("fetch", "dataset"):
         dated = [option for option in (*_DATES, "zone") if values.get(option)]
         if values.get("posted") and "zone" in dated:
             dated.remove("zone")  # It is of these dates.
-        if dated and endpoint != "historical":
+        if dated and not facts.takes_period:
             raise InputError(
                 f"{endpoint} takes no period, so {', '.join(dated)} cannot be chosen.",
                 advice="Use historical.",

@@ -54,7 +54,7 @@ class ApiSource(Source):
     """
 
     name = "api"
-    default_endpoint = "historical"
+    default_span = "period"
     _chooses_ids = True
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
@@ -145,7 +145,7 @@ class ApiSource(Source):
         """
         now = options.get("now") or self._present()
         question = {n: v for n, v in options.items() if n in Question.__annotations__}
-        asked = checked(endpoint, question)
+        asked = checked(endpoint, self._span(endpoint), question)
         ids, left_out = self._chosen(tweet_ids, asked, now)
         more = {name: value for name, value in options.items() if name not in question}
         return self._plan(ids, endpoint, asked, left_out, **{**more, "now": now})
@@ -223,7 +223,7 @@ class ApiSource(Source):
             ``by``, ``metrics``, ``start``, ``end``, ``period``, ``posted``, ``zone``, as for
             `historical`.
         """
-        asked = checked(endpoint, question)
+        asked = checked(endpoint, self._span(endpoint), question)
         ids, left_out = self._chosen(tweet_ids, asked, self._present())
         return self._fetch_into(dataset, endpoint, ids, asked, left_out, snapshot, before)
 
@@ -262,9 +262,7 @@ class ApiSource(Source):
                 progress=self._progress,
             )
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         ids, left_out = self._chosen(tweet_ids, question, self._present())
         if self._dataset is not None:
             dataset = self.dataset_at(self._dataset)

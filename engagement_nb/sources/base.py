@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Protocol, Self, Unpack
 
-from engagement_nb.apis.contract import By
+from engagement_nb.apis.contract import Api, By, Span
 from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
@@ -32,7 +32,7 @@ class Source:
     """A source of metrics. It is a context manager, but may be left open."""
 
     name: ClassVar[str] = ""
-    default_endpoint: ClassVar[EndpointName] = "totals"
+    default_span: ClassVar[Span] = "life"
     sandbox: bool = False
     _chooses_ids: ClassVar[bool] = False
     """Whether Posts of a period are chosen by their ids, before anything is read."""
@@ -102,7 +102,9 @@ class Source:
         InputError
             The source cannot answer this, or no Post was posted in that period.
         """
-        return self._answer("totals", tweet_ids, metrics=metrics, posted=posted, zone=zone)
+        return self._answer(
+            self._named("life"), tweet_ids, metrics=metrics, posted=posted, zone=zone
+        )
 
     def last_28_hours(
         self,
@@ -128,7 +130,7 @@ class Source:
             As for `totals`.
         """
         return self._answer(
-            "28hr", tweet_ids, by=by, metrics=metrics, posted=posted, zone=zone
+            self._named("recent"), tweet_ids, by=by, metrics=metrics, posted=posted, zone=zone
         )  # fmt: skip
 
     def historical(
@@ -165,15 +167,26 @@ class Source:
             As for `totals`.
         """
         return self._answer(
-            "historical", tweet_ids, by=by, metrics=metrics, start=start, end=end, period=period,
-            posted=posted, zone=zone,
+            self._named("period"), tweet_ids, by=by, metrics=metrics, start=start, end=end,
+            period=period, posted=posted, zone=zone,
         )  # fmt: skip
 
-    def _answer(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    @property
+    def api(self) -> Api:
+        """The facts of the API whose endpoints the source knows."""
+        return ENGAGEMENT
+
+    def _named(self, span: Span) -> str:
+        """The endpoint whose figures cover a span."""
+        return self.api.of_span(span).name
+
+    def _span(self, endpoint: str) -> Span:
+        """What the figures of an endpoint cover."""
+        return self.api.endpoint(endpoint).span
+
+    def _answer(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         """The figures of Posts that were asked for, with the options in their account."""
-        asked = checked(endpoint, question)
+        asked = checked(endpoint, self._span(endpoint), question)
         posted = Posted.of(asked, self._present())
         metrics = self._fetch(endpoint, tweet_ids, **asked)
         if posted is not None and not self._chooses_ids:
@@ -186,14 +199,12 @@ class Source:
         """The moment that relative dates count back from."""
         return datetime.now(UTC)
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         """Fetch or read for `totals`, `last_28_hours` and `historical`."""
         spans = {"life": "since posting", "recent": "of the last 28 hours"}
-        span = ENGAGEMENT.endpoint(endpoint).span
+        what = spans.get(self._span(endpoint), "of a period")
         raise InputError(
-            f"The {self.name} source has no figures {spans.get(span, 'of a period')}.",
+            f"The {self.name} source has no figures {what}.",
             advice="Use totals(), which returns all its figures.",
         )
 
@@ -236,13 +247,14 @@ class Source:
             As for `historical`, or there is no such endpoint.
         """
         question = Question(start=start, end=end, period=period, posted=posted, zone=zone)
-        if endpoint:
-            ENGAGEMENT.endpoint(endpoint)
+        wanted: str | None = endpoint or None
+        if wanted:
+            self._span(wanted)
         elif start or end or period:
-            endpoint = "historical"
-        chosen, question["by"] = self._default_figures(endpoint or None, by or None)
+            wanted = self._named("period")
+        chosen, question["by"] = self._default_figures(wanted, by or None)
         figures = self._answer(chosen, tweet_ids, **question)
-        if not beside or ENGAGEMENT.endpoint(chosen).of_life:
+        if not beside or self._span(chosen) == "life":
             return figures, None
         try:
             return figures, self.totals(tweet_ids, posted=posted, zone=zone if posted else None)
@@ -252,11 +264,9 @@ class Source:
             about = replace(figures.about, notes=(*figures.about.notes, note))
             return replace(figures, about=about), None
 
-    def _default_figures(
-        self, endpoint: EndpointName | None, by: By | None
-    ) -> tuple[EndpointName, By | None]:
+    def _default_figures(self, endpoint: str | None, by: By | None) -> tuple[str, By | None]:
         """Endpoint and grouping to explore, if they are not given."""
-        return endpoint or self.default_endpoint, by
+        return endpoint or self._named(self.default_span), by
 
     def earlier_snapshot(
         self,
@@ -280,10 +290,10 @@ class Source:
         InputError
             As for `totals`.
         """
-        asked = checked("totals", {"posted": posted, "zone": zone})
+        asked = checked(str(endpoint), "life", {"posted": posted, "zone": zone})
         chosen = Posted.of(asked, self._present())
         found = self._earlier(endpoint, tweet_ids)
         return found if chosen is None or found is None else chosen.rows(found)
 
-    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
+    def _earlier(self, endpoint: str, tweet_ids: Any) -> Metrics | None:
         return None

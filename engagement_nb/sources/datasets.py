@@ -10,8 +10,7 @@ from typing import Any, Unpack
 
 import pandas as pd
 
-from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.apis.contract import By, Span
 from engagement_nb.dataset import Dataset
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
@@ -45,13 +44,19 @@ class DatasetSource(Source):
         world = self.dataset.world
         return world.now if world and world.now else super()._present()
 
+    def _named(self, span: Span) -> str:
+        named = (run.endpoint for run in reversed(self.dataset.runs()) if run.span == span)
+        return next(named, None) or super()._named(span)
+
+    def _span(self, endpoint: str) -> Span:
+        spans = (run.span for run in self.dataset.runs() if run.endpoint == endpoint)
+        return next(spans, None) or super()._span(endpoint)
+
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
         """List ids of the Tweets with figures of the kind that was fetched last."""
         return self.dataset.tweet_ids()[:count]
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         start, end = dates_in(question, self._present())
         ids = None if tweet_ids is None else read_ids(tweet_ids)
         metrics = question.get("metrics")
@@ -73,15 +78,13 @@ class DatasetSource(Source):
         problems = pd.concat([found.problems, ids.problems], ignore_index=True).astype("string")
         return replace(found, problems=problems, account=account)
 
-    def _default_figures(
-        self, endpoint: EndpointName | None, by: By | None
-    ) -> tuple[EndpointName, By | None]:
+    def _default_figures(self, endpoint: str | None, by: By | None) -> tuple[str, By | None]:
         runs = self.dataset.runs()[::-1]
-        of_periods = [run.endpoint for run in runs if run.endpoint != "totals"]
-        chosen = endpoint or (of_periods[0] if of_periods else self.default_endpoint)
+        of_periods = [run.endpoint for run in runs if run.span != "life"]
+        chosen = endpoint or (of_periods[0] if of_periods else self._named(self.default_span))
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
-    def _earlier(self, endpoint: EndpointName | str, tweet_ids: Any) -> Metrics | None:
+    def _earlier(self, endpoint: str, tweet_ids: Any) -> Metrics | None:
         runs = [run for run in self.dataset.runs() if run.endpoint == endpoint and run.snapshot]
         labels = list(dict.fromkeys(run.snapshot for run in runs))
         if len(labels) < 2:

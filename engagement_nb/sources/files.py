@@ -10,7 +10,6 @@ from typing import Any, Unpack
 
 import pandas as pd
 
-from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
@@ -66,23 +65,21 @@ class TableSource(Source):
         """List ids of the Tweets: none for figures by day, and for rows without a readable id."""
         return [i for i in _ids_in(self.metrics) if i.isdigit()][:count]
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         if by := question.get("by"):
             raise InputError(
                 f"by={by!r} has no effect: {self._called} has the rows that it has.",
                 advice="Leave out by.",
             )
         metrics = _select(self.metrics, tweet_ids, question.get("metrics"))
-        if ENGAGEMENT.endpoint(endpoint).of_life:
+        if self._span(endpoint) == "life":
             return metrics
         return self._of_period(metrics, endpoint, question)
 
-    def _of_period(self, metrics: Metrics, endpoint: EndpointName, question: Question) -> Metrics:
+    def _of_period(self, metrics: Metrics, endpoint: str, question: Question) -> Metrics:
         """Rows of a period in which people engaged, from figures by day or hour."""
         times = metrics.frame.get("time")
-        if times is None or not ENGAGEMENT.endpoint(endpoint).takes_period:
+        if times is None or self._span(endpoint) != "period":
             has = "figures since posting" if times is None else "figures by day"
             raise InputError(
                 f"{self._called} has {has}, so it cannot tell"

@@ -10,8 +10,8 @@ from typing import Any, TypedDict
 
 import pandas as pd
 
-from engagement_nb.apis.contract import By
-from engagement_nb.apis.engagement import ENGAGEMENT, MetricName
+from engagement_nb.apis.contract import By, Span
+from engagement_nb.apis.engagement import MetricName
 from engagement_nb.apis.names import wire_names
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList
@@ -43,8 +43,15 @@ def dates_in(question: Question, now: datetime) -> tuple[datetime | None, dateti
     )  # fmt: skip
 
 
-def checked(endpoint: str, question: Mapping[str, Any]) -> Question:
+def checked(endpoint: str, span: Span, question: Mapping[str, Any]) -> Question:
     """The options that were given, with wire names of metrics.
+
+    Parameters
+    ----------
+    endpoint, span
+        Name of the endpoint, and what its figures cover.
+    question
+        The options.
 
     Raises
     ------
@@ -52,15 +59,16 @@ def checked(endpoint: str, question: Mapping[str, Any]) -> Question:
         An option has no effect on these figures, or a metric is unknown.
     """
     asked = {name: value for name, value in question.items() if value is not None and value != ""}
-    kind = ENGAGEMENT.endpoint(endpoint)
     dates = [name for name in _DATES if name in asked]
-    if dates and not kind.takes_period:
-        since = "since each Tweet was posted" if kind.of_life else "of the hours before the request"
+    if dates and span != "period":
+        since = "since each Tweet was posted"
+        if span == "recent":
+            since = "of the hours before the request"
         raise InputError(
             f"{dates[0]}={asked[dates[0]]!r} has no effect: {endpoint} gives figures {since}.",
             advice="Use historical for when people engaged, or posted= for when Posts were posted.",
         )
-    by_day = asked.get("by") == "day" and kind.takes_period
+    by_day = asked.get("by") == "day" and span == "period"
     if "zone" in asked and not (dates or by_day or "posted" in asked):
         raise InputError(
             f"zone={asked['zone']!r} has no effect without dates.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import httpx
 
-from engagement_nb.apis.engagement import ENV_API_URL, EndpointName
+from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.dataset import World
@@ -94,9 +94,7 @@ class SandboxSource(ApiSource):
     def _described(self) -> list[str]:
         return [*super()._described(), self.world.removeprefix("Sandbox world: ").rstrip(".")]
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         if not self.pinned:
             return metrics
