@@ -34,6 +34,7 @@ from engagement_nb.errors import (
 
 LIVE_URL = "https://api.x.com"
 PATH_LOOKUP = "/2/tweets"
+PATH_POST = "/2/tweets/{}"
 PATH_TIMELINE = "/2/users/{}/tweets"
 PATH_ME = "/2/users/me"
 PATH_ANALYTICS = "/2/tweets/analytics"
@@ -47,12 +48,27 @@ SCOPES = ("tweet.read", "users.read", "offline.access")
 """The last one gives a refresh token."""
 CODE_SECONDS = 30
 ACCESS_TOKEN_LIFE = timedelta(hours=2)
+REFRESH_TOKEN_LIFE = timedelta(days=180)
+"""Some six months, by the guide; each refresh token works once."""
+GRANT_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+OAUTH1_TOKEN_TYPE = "urn:x:params:oauth:token-type:oauth1_token"  # noqa: S105
+"""A token of OAuth 1.0a (``subject_token``) and its secret (``oauth_token_secret``) are exchanged
+for a pair of OAuth 2.0 at the token endpoint. Each exchange ends the pair issued before."""
 
 MAX_LOOKUP = 100
 MAX_PAGE = 100
 MIN_PAGE = 5
 TIMELINE_POSTS = 3200
-"""The newest Posts that a timeline gives; 800 without replies."""
+TIMELINE_POSTS_WITHOUT_REPLIES = 800
+"""The newest Posts that a timeline gives."""
+WORDS_OF_POSTS = {
+    "retweet_count": "repost_count",
+    "edit_history_tweet_ids": "edit_history_post_ids",
+    "referenced_tweets": "referenced_posts",
+    "tweets": "posts",
+    "tweet.fields": "post.fields",
+}
+"""What description 2.167 renamed. The live API still spoke the old words on 2026-09-24."""
 PRIVATE_FOR = timedelta(days=30)
 """Private fields exist for Posts made in the last 30 days."""
 
@@ -117,11 +133,15 @@ USER = Bucket("v2", "user", "user", WINDOW, _HEADERS, by_endpoint=True)
 request counts in, and can differ from the published table."""
 LIMITS = {
     PATH_LOOKUP: (3500, 5000),
+    PATH_POST: (450, 900),
     PATH_TIMELINE: (10_000, 900),
     PATH_ANALYTICS: (300, 300),
     PATH_USAGE: (50, None),
+    PATH_ME: (75, 75),
+    PATH_CREDITS: (50, 50),
 }
-"""Published requests per window: for the app with a bearer token, and for a user."""
+"""Published requests per window: for the app with a bearer token, and for a user. Those of the
+last two are assumed."""
 
 TOTALS = Endpoint(
     "totals",
@@ -167,6 +187,8 @@ class Prices:
         Each Post returned, if it is not an owned read.
     owned
         Each Post of the timeline of the user who owns the app.
+    user
+        Each user returned, by expansion or look-up.
     cap
         Posts per month that can be read.
     read_on
@@ -177,6 +199,7 @@ class Prices:
 
     post: float = 0.005
     owned: float = 0.001
+    user: float = 0.010
     cap: int = 3_000_000
     read_on: date = date(2026, 11, 1)
     source: str = "docs.x.com, X API pricing"

@@ -23,13 +23,18 @@ class Account:
 
 @dataclass(frozen=True)
 class App:
-    """One developer app: its keys, its bearer token, and its access to the product."""
+    """One developer app: its keys, its bearer token, and its access to the products.
+
+    The client id and secret are for OAuth 2.0.
+    """
 
     name: str
     consumer_key: str
     consumer_secret: str
     bearer_token: str
     has_access: bool = True
+    client_id: str = ""
+    client_secret: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,8 @@ class Keys:
             # Real bearer tokens contain percent signs, which a client must not decode.
             bearer_token="SANDBOX%2F" + self._secret("bearer", name, length=60) + "%3D",
             has_access=has_access,
+            client_id="SANDBOXclient" + self._secret("client", name, length=21),
+            client_secret="SANDBOX" + self._secret("client secret", name, length=43),
         )
 
     def _account(self, number: int) -> Account:

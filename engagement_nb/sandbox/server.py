@@ -14,6 +14,7 @@ from engagement_nb.sandbox.messages import Call, RefusedError, Reply, headers_of
 from engagement_nb.sandbox.service import Service
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
 from engagement_nb.sandbox.signin import SignIn
+from engagement_nb.sandbox.v2 import V2
 
 if TYPE_CHECKING:
     import uvicorn
@@ -24,7 +25,7 @@ Scope = Mapping[str, Any]
 
 
 class Sandbox:
-    """The Engagement API on loopback, with a made-up world.
+    """The Engagement API and API v2 on loopback, with a made-up world.
 
     A context manager: it starts a server on entering and stops it on leaving. `handle` needs
     neither a server nor a thread.
@@ -47,8 +48,10 @@ class Sandbox:
     log, requests_seen
         The last requests, oldest first; and the number of requests by endpoint ("totals") and
         by endpoint and status ("totals 429").
-    consumer_key, consumer_secret, bearer_token
-        Keys of its app.
+    consumer_key, consumer_secret, bearer_token, client_id, client_secret
+        Keys of its app; the last two are for OAuth 2.0.
+    v2
+        API v2: its money (``v2.purse``) and its tokens (``v2.pkce``).
 
     Raises
     ------
@@ -73,11 +76,15 @@ class Sandbox:
         self.faults = self.service.faults
         self.log = self.service.log
         self.requests_seen = self.service.requests_seen
-        self.service.routes |= SignIn(self.service).routes() | Control(self.service).routes()
+        self.v2 = V2(self.service)
+        for paths in (SignIn(self.service), Control(self.service), self.v2):
+            self.service.routes |= paths.routes()
         app = self.service.keys.app
         self.consumer_key = app.consumer_key
         self.consumer_secret = app.consumer_secret
         self.bearer_token = app.bearer_token
+        self.client_id = app.client_id
+        self.client_secret = app.client_secret
         self._port = port
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None

@@ -163,7 +163,7 @@ class Service:
         route: Route | None = None
         try:
             call = self._checked(call)
-            route = self.routes.get(call.path)
+            route = self.routes.get(call.path) or self._by_pattern(call.path)
             reply = self._routed(route, call, seen, broken)
         except RefusedError as error:
             reply = error.reply()
@@ -182,6 +182,18 @@ class Service:
         if route is not None and route.name:
             self.requests_seen.update([route.name, f"{route.name} {seen.status}"])
         return reply
+
+    def _by_pattern(self, path: str) -> Route | None:
+        """Give the route of a path with an id in it; ``{}`` stands for the id."""
+        parts = path.split("/")
+        for known, route in self.routes.items():
+            places = known.split("/") if "{}" in known else []
+            if len(places) == len(parts) and all(
+                part == place or (place == "{}" and part)
+                for part, place in zip(parts, places, strict=True)
+            ):
+                return route
+        return None
 
     def _routed(
         self, route: Route | None, call: Call, seen: Seen, broken: RefusedError | None

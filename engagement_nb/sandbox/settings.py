@@ -201,6 +201,58 @@ class Settings:
             description="Whether a login may be signed with a user's tokens and without a callback."
         ),
     ] = False
+    tier: Annotated[
+        Literal["pay per use", "enterprise"],
+        Meta(description="The app's contract for API v2; only enterprise has analytics."),
+    ] = "pay per use"
+    words: Annotated[
+        Literal["tweet", "post"],
+        Meta(description="Words that API v2 takes and gives: retweet_count or repost_count."),
+    ] = "tweet"
+    analytics_form: Annotated[
+        Literal["both", "timestamped", "by granularity", "one object"],
+        Meta(
+            description="Form of v2's analytics. both: figures beside timestamped_metrics (2.167); "
+            "timestamped: only there (2.166, with its fields); by granularity: there unless "
+            "total; one object: as both, but a single Post is not in a list."
+        ),
+    ] = "both"
+    old_posts: Annotated[
+        Literal["field errors", "left out", "refused"],
+        Meta(description="What v2's look-up gives for private fields of Posts over 30 days old."),
+    ] = "field errors"
+    foreign_posts: Annotated[
+        Literal["left out", "kept"],
+        Meta(description="Whether v2 keeps a foreign Post without the private fields asked for."),
+    ] = "left out"
+    promoted_impressions: Annotated[
+        bool,
+        Meta(
+            description="Whether v2's public impressions include promoted ones, which the "
+            "Engagement API does not count; else the same number is split."
+        ),
+    ] = False
+    problem_host: Annotated[
+        Literal["api.x.com", "api.twitter.com"],
+        Meta(description="Host in the type of v2's problem documents."),
+    ] = "api.x.com"
+    v2_limit: Annotated[
+        Quota | None,
+        Meta(description="Requests in 15 minutes at each path of API v2; none for the table's."),
+    ] = None
+    credits: Annotated[
+        float, Meta(ge=0, le=10**9, description="Dollars that the app can spend at API v2.")
+    ] = 20.0
+    spend_cap: Annotated[
+        Annotated[float, Meta(ge=0, le=10**9)] | None,
+        Meta(description="Dollars that the account may spend at API v2; none for no cap."),
+    ] = None
+    post_cap: Annotated[
+        int, Meta(ge=0, le=10**9, description="Posts that may be read at API v2 in a month.")
+    ] = 3_000_000
+    access_token_seconds: Annotated[
+        Wait, Meta(description="Life of an access token of OAuth 2.0.")
+    ] = 7200.0
     latency: Annotated[Seconds, Meta(description="Seconds that every response is delayed.")] = 0.0
     faults: Annotated[
         Mapping[str, Any] | Sequence[str],

@@ -135,17 +135,26 @@ class SignIn:
         token = form.get("oauth_token") or call.query.get("oauth_token", "")
         pending = self.gate.pending.get(token)
         if pending is None:
-            return as_html(page("gone.html", minutes=int(PENDING_SECONDS // 60)), 404)
+            return as_html(page("gone.html", minutes=int(PENDING_SECONDS // 60), wrong=""), 404)
         by_pin = pending.callback == OUT_OF_BAND
         if form.get("cancel"):
             del self.gate.pending[token]
             if by_pin:
-                return as_html(page("gone.html", minutes=None))
+                return as_html(page("gone.html", minutes=None, wrong=""))
             return redirect(pending.callback, denied=token)
         number = chosen_account(form, len(accounts))
         if number is None:
             first = list(enumerate(accounts[:50]))
-            return as_html(page("authorize.html", token=token, accounts=first, pin=by_pin))
+            hidden = {"oauth_token": token}
+            return as_html(
+                page(
+                    "authorize.html",
+                    action=PATH_AUTHORIZE,
+                    hidden=hidden,
+                    accounts=first,
+                    pin=by_pin,
+                )
+            )
         self.gate.grant(pending, number)
         if not by_pin:
             return redirect(pending.callback, oauth_token=token, oauth_verifier=pending.verifier)

@@ -130,6 +130,10 @@ class Tweets:
         """Select Tweets, by a mask or by places."""
         return Tweets(*(getattr(self, name)[where] for name in self.__dataclass_fields__))
 
+    def at(self, place: int) -> Tweets:
+        """Select one Tweet."""
+        return self.take(np.array([place]))
+
 
 class Timeline:
     """All Tweets of a sandbox, by number and by id.

@@ -1,0 +1,260 @@
+"""OAuth 2.0 of API v2: its page, codes with PKCE, refresh tokens, and the exchange of old ones."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from engagement_nb.apis.v2 import (
+    CODE_SECONDS,
+    GRANT_EXCHANGE,
+    OAUTH1_TOKEN_TYPE,
+    PATH_AUTHORIZE,
+    PATH_REVOKE,
+    PATH_TOKEN,
+    REFRESH_TOKEN_LIFE,
+    SCOPES,
+)
+from engagement_nb.sandbox.keys import App, Caller
+from engagement_nb.sandbox.messages import Call, Reply, as_html, as_json, redirect
+from engagement_nb.sandbox.oauth import is_address
+from engagement_nb.sandbox.problems import TokenError
+from engagement_nb.sandbox.service import Route, Seen, Service, page
+from engagement_nb.sandbox.signin import basic, chosen_account
+
+_KNOWN_SCOPES = {
+    *SCOPES, "tweet.write", "tweet.moderate.write", "users.email", "follows.read",
+    "follows.write", "space.read", "mute.read", "mute.write", "like.read", "like.write",
+    "list.read", "list.write", "block.read", "block.write", "bookmark.read", "bookmark.write",
+    "dm.read", "dm.write", "media.write", "timeline.read", "broadcast.read",
+}  # fmt: skip
+_EXCHANGED = (
+    "tweet.read", "users.read", "follows.read", "mute.read", "block.read", "list.read",
+    "like.read", "timeline.read", "broadcast.read", "offline.access",
+)  # fmt: skip
+"""What an app with read permission gets for a token of OAuth 1.0a."""
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a user allowed an app to do.
+
+    Parameters
+    ----------
+    until
+        When its access token or refresh token expires, in seconds since the Unix epoch.
+    """
+
+    app: App
+    account: int
+    scopes: tuple[str, ...]
+    until: float = 0.0
+
+
+@dataclass(frozen=True)
+class Code:
+    """An authorization code, and what must come with it."""
+
+    grant: Grant
+    redirect_uri: str
+    challenge: str
+    method: str
+
+
+class Pkce:
+    """The paths of OAuth 2.0, and its tokens.
+
+    Parameters
+    ----------
+    service
+        The sandbox.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.settings = service.settings
+        self.keys = service.keys
+        self._codes: dict[str, Code] = {}
+        self._access: dict[str, Grant] = {}
+        # A refresh token ends with its access token's next refresh, and the other way round.
+        self._refresh: dict[str, tuple[Grant, str]] = {}
+
+    def routes(self) -> dict[str, Route]:
+        """Give the paths."""
+        return {
+            PATH_AUTHORIZE: Route(self.authorize, ("GET", "POST")),
+            PATH_TOKEN: Route(self.token, name=PATH_TOKEN),
+            PATH_REVOKE: Route(self.revoke, name=PATH_REVOKE),
+        }
+
+    def find(self, token: str) -> tuple[Caller, tuple[str, ...]] | None:
+        """Look up whose access token this is, and its scopes; None if it is not valid."""
+        grant = self._access.get(token)
+        if grant is None or grant.until <= self.settings.auth_clock():
+            return None
+        return Caller(grant.app, grant.account), grant.scopes
+
+    def expire(self) -> None:
+        """Let all access tokens expire; refresh tokens stay valid."""
+        self._access.clear()
+
+    def authorize(self, call: Call, seen: Seen) -> Reply:
+        """First step, in a browser: choose an account, and go back to the app with a code."""
+        asked = call.form if call.method == "POST" else call.query
+        wrong = self._wrong(asked)
+        if wrong:
+            return as_html(page("gone.html", minutes=None, wrong=wrong), 400)
+        back, state = asked["redirect_uri"], asked["state"]
+        if asked.get("cancel"):
+            return redirect(back, error="access_denied", state=state)
+        accounts = self.keys.accounts
+        number = chosen_account(asked, len(accounts)) if call.method == "POST" else None
+        if number is None:
+            first = list(enumerate(accounts[:50]))
+            names = ("client_id", "redirect_uri", "scope", "state", "response_type",
+                     "code_challenge", "code_challenge_method")  # fmt: skip
+            kept = {name: asked[name] for name in names if name in asked}
+            return as_html(
+                page("authorize.html", action=call.path, hidden=kept, accounts=first, pin=False)
+            )
+        until = self.settings.auth_clock() + CODE_SECONDS
+        app = self._app(asked["client_id"])
+        assert app is not None  # noqa: S101
+        grant = Grant(app, number, tuple(asked["scope"].split()), until)
+        code = secrets.token_urlsafe(48)
+        method = asked.get("code_challenge_method", "plain")
+        self._codes[code] = Code(grant, back, asked["code_challenge"], method)
+        return redirect(back, state=state, code=code)
+
+    def _wrong(self, asked: dict[str, str]) -> str:
+        """Say what is wrong with a request for a code; "" if nothing is."""
+        address = asked.get("redirect_uri", "")
+        scopes = asked.get("scope", "").split()
+        if asked.get("response_type") != "code":
+            return "response_type must be code."
+        if self._app(asked.get("client_id", "")) is None:
+            return "client_id is not that of an app of this sandbox."
+        if not is_address(address) or urlsplit(address).hostname == "localhost":
+            return "redirect_uri must be an address; on this machine 127.0.0.1, not localhost."
+        if not asked.get("state") or not asked.get("code_challenge"):
+            return "state and code_challenge are needed."
+        if asked.get("code_challenge_method", "plain") not in ("plain", "S256"):
+            return "code_challenge_method must be S256 or plain."
+        if not scopes or not set(scopes) <= _KNOWN_SCOPES:
+            return "scope must be one or more known scopes."
+        return ""
+
+    def token(self, call: Call, seen: Seen) -> Reply:
+        """Give tokens for a code, a refresh token, or a token and secret of OAuth 1.0a."""
+        self.service.trouble(seen, self.service.faults.paths.get(call.path, ""))
+        app = self._client(call)
+        seen.who = f"app {app.name}"
+        kind = call.form.get("grant_type")
+        if kind == "authorization_code":
+            grant = self._by_code(call, app)
+        elif kind == "refresh_token":
+            grant = self._by_refresh(call, app)
+        elif kind == GRANT_EXCHANGE:
+            grant = self._by_old_token(call, app)
+        else:
+            raise TokenError("invalid_request", "Missing or wrong parameter: grant_type")
+        seen.who = self.keys.accounts[grant.account].handle
+        return as_json(self.issue(grant))
+
+    def issue(self, grant: Grant) -> dict[str, object]:
+        """Give new tokens of a grant."""
+        now = self.settings.auth_clock()
+        access, refresh = (secrets.token_urlsafe(56) for _ in range(2))
+        life = self.settings.access_token_seconds
+        self._access[access] = Grant(grant.app, grant.account, grant.scopes, now + life)
+        tokens: dict[str, object] = {
+            "token_type": "bearer",
+            "expires_in": int(life),
+            "access_token": access,
+            "scope": " ".join(grant.scopes),
+        }
+        if "offline.access" in grant.scopes:
+            until = now + REFRESH_TOKEN_LIFE.total_seconds()
+            kept = Grant(grant.app, grant.account, grant.scopes, until)
+            self._refresh[refresh] = (kept, access)
+            tokens["refresh_token"] = refresh
+        return tokens
+
+    def _by_code(self, call: Call, app: App) -> Grant:
+        code = self._codes.pop(call.form.get("code", ""), None)
+        if code is None or code.grant.app != app or code.grant.until < self.settings.auth_clock():
+            raise TokenError(
+                "invalid_request", "Value passed for the authorization code was invalid."
+            )
+        if call.form.get("redirect_uri") != code.redirect_uri:
+            raise TokenError("invalid_request", "Value passed for the redirect uri did not match.")
+        verifier = call.form.get("code_verifier", "")
+        if code.method == "S256":
+            digest = hashlib.sha256(verifier.encode()).digest()
+            verifier = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        if verifier != code.challenge:
+            raise TokenError("invalid_request", "Value passed for the code verifier did not match.")
+        return code.grant
+
+    def _by_refresh(self, call: Call, app: App) -> Grant:
+        grant, access = self._refresh.get(call.form.get("refresh_token", ""), (None, ""))
+        if grant is None or grant.app != app or grant.until < self.settings.auth_clock():
+            raise TokenError("invalid_request", "Value passed for the token was invalid.")
+        self._end(call.form["refresh_token"])
+        self._access.pop(access, None)
+        return grant
+
+    def _by_old_token(self, call: Call, app: App) -> Grant:
+        form = call.form
+        if form.get("subject_token_type") != OAUTH1_TOKEN_TYPE or not form.get(
+            "oauth_token_secret"
+        ):
+            raise TokenError("invalid_request", "Missing or wrong parameter.")
+        caller, secret = self.keys.find(form.get("subject_token", "")) or (None, "")
+        if (
+            caller is None
+            or caller.account is None
+            or caller.app != app
+            or secret != form["oauth_token_secret"]
+        ):
+            raise TokenError("invalid_grant", "The OAuth 1.0a token was not accepted.")
+        scopes = form.get("scope", " ".join(_EXCHANGED)).split()
+        if not set(scopes) <= set(_EXCHANGED):
+            raise TokenError("invalid_scope", "The scope exceeds what the user authorized.")
+        # Each exchange ends the tokens that the app had of this user.
+        for token, (old, _) in list(self._refresh.items()):
+            if (old.app, old.account) == (app, caller.account):
+                self._end(token)
+        listed = dict.fromkeys([*scopes, "offline.access"])
+        return Grant(app, caller.account, tuple(listed))
+
+    def revoke(self, call: Call, seen: Seen) -> Reply:
+        """End an access token or a refresh token."""
+        self._client(call)
+        token = call.form.get("token", "")
+        self._access.pop(token, None)
+        self._end(token)
+        return as_json({"revoked": True})
+
+    def _end(self, refresh: str) -> None:
+        _, access = self._refresh.pop(refresh, (None, ""))
+        self._access.pop(access, None)
+
+    def _app(self, client_id: str) -> App | None:
+        return next((app for app in self.keys.apps.values() if app.client_id == client_id), None)
+
+    def _client(self, call: Call) -> App:
+        """Give the app that a request is from: by Basic, or by its id in the body (public)."""
+        if "authorization" in call.headers:
+            name, secret = basic(call)
+            app = self._app(name)
+            if app is None or app.client_secret != secret:
+                raise TokenError("unauthorized_client", "Wrong client id or secret", 401)
+            return app
+        app = self._app(call.form.get("client_id", ""))
+        if app is None:
+            raise TokenError("unauthorized_client", "Missing valid authorization header", 401)
+        return app

@@ -1,0 +1,271 @@
+"""Posts as API v2 shows them, from the same world as the Engagement API's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from engagement_nb.apis.v2 import ANALYTICS_FIELDS, OLD_ANALYTICS_FIELDS, PRIVATE_FOR
+from engagement_nb.sandbox.counters import HIDDEN, NAMES
+from engagement_nb.sandbox.keys import Keys
+from engagement_nb.sandbox.problems import NO_FIELD
+from engagement_nb.sandbox.settings import Settings
+from engagement_nb.sandbox.timeline import HOUR_MS, I64, Tweets
+from engagement_nb.sandbox.world import World
+
+PRIVATE_FIELDS = {
+    "non_public_metrics": ("impression_count", "url_link_clicks", "user_profile_clicks"),
+    "organic_metrics": (
+        "impression_count", "like_count", "reply_count", "retweet_count", "url_link_clicks",
+        "user_profile_clicks",
+    ),
+    "promoted_metrics": (
+        "impression_count", "like_count", "reply_count", "retweet_count", "url_link_clicks",
+        "user_profile_clicks",
+    ),
+}  # fmt: skip
+"""Members for which errors about a foreign Post were recorded."""
+TWEET_FIELDS = (
+    "attachments", "author_id", "created_at", "edit_history_tweet_ids", "entities", "id", "lang",
+    "public_metrics", "referenced_tweets", "text", *PRIVATE_FIELDS,
+)  # fmt: skip
+_COLUMNS = (*NAMES, "engagements")
+_OF_WORLD = {"shares": "copied_links", "bookmarks": "bookmarks"}
+"""v2 shows two interactions that the Engagement API hides."""
+
+
+class Posts:
+    """Makes the objects of responses.
+
+    Parameters
+    ----------
+    world, keys, settings
+        The Posts, their authors, and how the API behaves.
+    """
+
+    def __init__(self, world: World, keys: Keys, settings: Settings) -> None:
+        self.world = world
+        self.keys = keys
+        self.settings = settings
+
+    def find(self, ids: Sequence[int], now: datetime) -> Tweets:
+        """Give Posts by id; one that does not exist (yet) has index -1."""
+        numbers = np.array(ids, dtype=np.int64)
+        index = self.world.find(numbers, int(now.timestamp() * 1000))
+        return self.world.tweets(index)
+
+    def of_account(self, account: int, before: int) -> Iterator[tuple[int, Tweets]]:
+        """Give an account's Posts with a number below ``before``, one at a time, newest first."""
+        for end in range(before, 0, -4096):
+            tweets = self.world.tweets(np.arange(end - 1, max(0, end - 4096) - 1, -1))
+            mine = tweets.take((tweets.account == account) & ~tweets.deleted)
+            for place in range(len(mine)):
+                yield int(mine.index[place]), mine.at(place)
+
+    def is_old(self, tweets: Tweets, now: datetime) -> Any:
+        """Whether each Post is older than private fields reach."""
+        return tweets.posted_ms < (now - PRIVATE_FOR).timestamp() * 1000
+
+    def objects(
+        self, tweets: Tweets, fields: Sequence[str], account: int | None, now: datetime, many: bool
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """Give the objects of available Posts, and the errors about their fields.
+
+        Parameters
+        ----------
+        tweets
+            Posts that exist.
+        fields
+            What was asked for, in the words of Tweets.
+        account
+            Whose tokens they were; None for the app's.
+        now
+            The present moment.
+        many
+            Whether the request had a list of ids.
+        """
+        counts = self.world.counters.cumulative(
+            tweets, np.array([now.timestamp() / 3600.0]), _COLUMNS
+        )[:, :, 0]
+        mine = tweets.account == account if account is not None else tweets.account < -1
+        mine &= ~tweets.repost
+        old = self.is_old(tweets, now)
+        private = [name for name in PRIVATE_FIELDS if name in fields]
+        shown: list[dict[str, Any]] = []
+        errors: list[dict[str, Any]] = []
+        for place in range(len(tweets)):
+            one = tweets.at(place)
+            post = self._plain(one, fields)
+            if "public_metrics" in fields:
+                post["public_metrics"] = self._public(one, counts[place])
+            if private:
+                if not mine[place]:
+                    errors += self._field_errors(post["id"], private, many)
+                    if self.settings.foreign_posts == "left out":
+                        continue
+                elif old[place]:
+                    if self.settings.old_posts == "field errors":
+                        errors += self._field_errors(post["id"], private, many)
+                else:
+                    post |= self._private(one, counts[place], private)
+            shown.append(post)
+        return shown, errors
+
+    def _plain(self, one: Tweets, fields: Sequence[str]) -> dict[str, Any]:
+        number = str(one.ids[0])
+        has_url, account = bool(one.has("url")[0]), int(one.account[0])
+        at = datetime.fromtimestamp(int(one.posted_ms[0]) / 1000, UTC)
+        url = f"https://t.co/SANDBOX{number[-6:]}"
+        text = f"Made-up Post {number} of the SANDBOX" + (f" {url}" if has_url else "")
+        everything: dict[str, Any] = {
+            "author_id": self.keys.user_id(account),
+            "created_at": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",
+            "lang": "en",
+        }
+        if has_url:
+            everything["entities"] = {"urls": [{"url": url, "expanded_url": "https://x.example/"}]}
+        if key := self.media_key(one):
+            everything["attachments"] = {"media_keys": [key]}
+        if one.repost[0]:
+            text = f"RT @somebody: {text}"
+            everything["referenced_tweets"] = [{"type": "retweeted", "id": str(one.ids[0] ^ 1)}]
+        post = {"id": number, "text": text, "edit_history_tweet_ids": [number]}
+        return post | {name: value for name, value in everything.items() if name in fields}
+
+    def _public(self, one: Tweets, counts: I64) -> dict[str, int]:
+        of = dict(zip(_COLUMNS, counts.tolist(), strict=True))
+        impressions = of["impressions"]
+        if self.settings.promoted_impressions:
+            impressions += self._promoted_impressions(one, impressions)
+        return {
+            "retweet_count": of["retweets"],
+            "reply_count": of["replies"],
+            "like_count": of["favorites"],
+            "quote_count": of["quote_tweets"],
+            "bookmark_count": of["bookmarks"],
+            "impression_count": impressions,
+        }
+
+    def _promoted_impressions(self, one: Tweets, impressions: int) -> int:
+        return int(impressions * (one.boost[0] - 1.0))
+
+    def _private(self, one: Tweets, counts: I64, wanted: Sequence[str]) -> dict[str, Any]:
+        """Give the private members; the link's is absent where there is no link."""
+        of = dict(zip(_COLUMNS, counts.tolist(), strict=True))
+        every = {
+            "impression_count": of["impressions"],
+            "like_count": of["favorites"],
+            "reply_count": of["replies"],
+            "retweet_count": of["retweets"],
+            "url_link_clicks": of["url_clicks"],
+            "user_profile_clicks": of["user_profile_clicks"],
+        }
+        organic = {name: int(count / one.boost[0]) for name, count in every.items()}
+        promoted = {name: count - organic[name] for name, count in every.items()}
+        if self.settings.promoted_impressions:
+            organic["impression_count"] = of["impressions"]
+            promoted["impression_count"] = self._promoted_impressions(one, of["impressions"])
+        names = ("impression_count", "url_link_clicks", "user_profile_clicks")
+        both = {name: organic[name] + promoted[name] for name in names}
+        parts = {
+            "non_public_metrics": {**both, "engagements": of["engagements"]},
+            "organic_metrics": organic,
+            "promoted_metrics": promoted,
+        }
+        if not one.has("url")[0]:
+            for members in parts.values():
+                del members["url_link_clicks"]
+        if not one.promoted[0]:
+            del parts["promoted_metrics"]
+        return {name: members for name, members in parts.items() if name in wanted}
+
+    def _field_errors(
+        self, number: str, private: Sequence[str], many: bool
+    ) -> Iterator[dict[str, Any]]:
+        for name in private:
+            for member in PRIVATE_FIELDS[name]:
+                yield NO_FIELD.document(
+                    self.settings.problem_host,
+                    resource_type="tweet",
+                    resource_id=number,
+                    field=f"{name}.{member}",
+                    parameter="ids" if many else "id",
+                    section="data",
+                    value=number,
+                )
+
+    def media_key(self, one: Tweets) -> str:
+        """Give the key of a Post's photo or video; "" if it has none."""
+        kind = "3" if one.has("image")[0] else "13" if one.has("video")[0] else ""
+        return f"{kind}_{one.ids[0]}" if kind else ""
+
+    def media(self, tweets: Tweets, now: datetime) -> list[dict[str, Any]]:
+        """Give the media of Posts; a video's views are those in all Posts with it."""
+        hour = now.timestamp() / 3600.0
+        views = self.world.counters.cumulative(tweets, np.array([hour]), ["video_views"])[:, 0, 0]
+        views += self.world.counters.others_video_views(tweets, hour)
+        media: list[dict[str, Any]] = []
+        for place, key in enumerate(self.media_key(tweets.at(at)) for at in range(len(tweets))):
+            if key.startswith("3_"):
+                media.append({"media_key": key, "type": "photo"})
+            elif key:
+                seen = {"view_count": int(views[place])}
+                media.append({"media_key": key, "type": "video", "public_metrics": seen})
+        return media
+
+    def user(self, account: int) -> dict[str, str]:
+        """Give the object of a user."""
+        known = self.keys.accounts
+        handle = known[account].handle if account < len(known) else f"sandbox_other_{account}"
+        return {"id": self.keys.user_id(account), "name": handle, "username": handle}
+
+    def analytics(
+        self, tweets: Tweets, fields: Sequence[str], edges: Sequence[datetime]
+    ) -> Iterator[list[dict[str, int]]]:
+        """Give the figures of each Post between every two of the moments."""
+        names = [self._counter(field) for field in fields]
+        moments = np.array([edge.timestamp() / 3600.0 for edge in edges])
+        moments = np.minimum(moments, self.world.now_ms() / HOUR_MS)
+        known = [name for name in names if name]
+        counts = np.diff(self.world.counters.cumulative(tweets, moments, known), axis=2)
+        for of_post in counts:
+            rows = dict(zip(known, of_post.tolist(), strict=True))
+            yield [
+                {
+                    field: rows[name][bucket] if name else 0
+                    for field, name in zip(fields, names, strict=True)
+                }
+                for bucket in range(len(edges) - 1)
+            ]
+
+    def _counter(self, field: str) -> str:
+        """Give the counter behind a field of analytics; "" for what this world does not have."""
+        if field in _OF_WORLD:
+            return _OF_WORLD[field] if self.settings.hidden else ""
+        return (ANALYTICS_FIELDS | OLD_ANALYTICS_FIELDS).get(field, "")
+
+
+def buckets(start: datetime, end: datetime, granularity: str) -> list[datetime]:
+    """Give the edges of the buckets of a period: UTC hours, UTC days, or weeks from the start.
+
+    Parameters
+    ----------
+    start, end
+        On the hour.
+    granularity
+        hourly, daily, weekly or total.
+    """
+    if granularity == "total":
+        return [start, end]
+    step = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(days=7)}
+    edges = [start]
+    edge = start.replace(hour=0) if granularity == "daily" else start
+    while (edge := edge + step[granularity]) < end:
+        edges.append(edge)
+    return [*edges, end]
+
+
+assert {*_OF_WORLD.values()} <= {*HIDDEN}  # noqa: S101

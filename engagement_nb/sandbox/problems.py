@@ -1,0 +1,146 @@
+"""How API v2 tells what is wrong: its problem documents, and the errors of its token endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from engagement_nb.sandbox.messages import RefusedError, Reply, as_json
+
+_ONLY_SAID = ("used", "supported")
+"""Values that are in the detail and no members of the document."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One kind of problem.
+
+    Parameters
+    ----------
+    status
+        HTTP status; 200 if the rest of the response has data.
+    title, type, detail
+        Of the document. A type that is not "about:blank" is the last part of an address. The
+        detail has ``{names}`` to fill in.
+    """
+
+    status: int
+    title: str
+    type: str
+    detail: str
+
+    def document(self, host: str, **values: Any) -> dict[str, Any]:
+        """Give the document.
+
+        Parameters
+        ----------
+        host
+            Of the type's address.
+        **values
+            Further members; those that the detail names are put into it, too.
+        """
+        kind = self.type
+        if kind != "about:blank":
+            kind = f"https://{host}/2/problems/{kind}"
+        detail = self.detail.format(**values)
+        told = {name: value for name, value in values.items() if name not in _ONLY_SAID}
+        return {**told, "title": self.title, "detail": detail, "type": kind}
+
+
+INVALID = Problem(
+    400, "Invalid Request", "invalid-request", "One or more parameters to your request was invalid."
+)
+UNAUTHORIZED = Problem(401, "Unauthorized", "about:blank", "Unauthorized")
+FORBIDDEN = Problem(403, "Forbidden", "about:blank", "Forbidden")
+WRONG_KIND = Problem(
+    403,
+    "Unsupported Authentication",
+    "unsupported-authentication",
+    "Authenticating with {used} is forbidden for this endpoint.  Supported authentication types "
+    "are [{supported}].",
+)
+NOT_ENROLLED = Problem(
+    403,
+    "Client Forbidden",
+    "client-forbidden",
+    "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens "
+    "from a Twitter developer App that is attached to a Project. You can create a project via "
+    "the developer portal.",
+)
+NO_CREDITS = Problem(
+    402,
+    "CreditsDepleted",
+    "credits-depleted",
+    "Your enrolled account does not have any credits to fulfill this request.",
+)
+SPEND_CAP = Problem(
+    403,
+    "SpendCapReached",
+    "spend-cap-reached",
+    "Your enrolled account has reached its billing cycle spend cap.",
+)
+TOO_MANY = Problem(429, "Too Many Requests", "about:blank", "Too Many Requests")
+USAGE_CAP = Problem(
+    429, "UsageCapExceeded", "usage-capped", "Usage cap exceeded: Monthly product cap"
+)
+NO_SUCH_PATH = Problem(404, "Not Found Error", "resource-not-found", "There is no such resource.")
+IN_TROUBLE = Problem(503, "Service Unavailable", "about:blank", "Service Unavailable")
+NOT_FOUND = Problem(
+    200,
+    "Not Found Error",
+    "resource-not-found",
+    "Could not find {resource_type} with {parameter}: [{value}].",
+)
+NOT_YOURS = Problem(
+    200,
+    "Authorization Error",
+    "not-authorized-for-resource",
+    "Sorry, you are not authorized to see the {resource_type} with {parameter}: [{value}].",
+)
+NO_FIELD = Problem(
+    200,
+    "Field Authorization Error",
+    "not-authorized-for-field",
+    "Sorry, you are not authorized to access '{field}' on the {resource_type} with {parameter} : "
+    "[{value}].",
+)
+
+
+class ProblemError(RefusedError):
+    """A request that API v2 refuses with a problem document.
+
+    Parameters
+    ----------
+    problem
+        Its kind.
+    host
+        Of the type's address.
+    **values
+        Further members of the document.
+    """
+
+    def __init__(self, problem: Problem, host: str, **values: Any) -> None:
+        super().__init__(problem.status, problem.title)
+        self.document = problem.document(host, **values) | {"status": problem.status}
+
+    def reply(self) -> Reply:
+        """Give the response."""
+        return as_json(self.document, self.status)
+
+
+class TokenError(RefusedError):
+    """An error of the token endpoint, in the form of RFC 6749.
+
+    Parameters
+    ----------
+    error, description
+        The two members of the document.
+    """
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(status, description)
+        self.document = {"error": error, "error_description": description}
+
+    def reply(self) -> Reply:
+        """Give the response."""
+        return as_json(self.document, self.status)
