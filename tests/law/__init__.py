@@ -1,0 +1,1 @@
+"""The law of account: whatever comes in is used, refused or named, by every road."""
