@@ -16,6 +16,7 @@ from engagement_nb.cli import (
     INCOMPLETE,
     lasting,
     period_option,
+    posted_option,
     without_secrets,
     world_options,
     zone_option,
@@ -114,6 +115,7 @@ def accounts_in(source: str) -> list[str]:
     help="Print the finding, missing data and key figures as a paragraph and a table on stdout.",
 )  # fmt: skip
 @period_option
+@posted_option
 @zone_option
 @world_options
 @_parameters

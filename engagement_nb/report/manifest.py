@@ -19,8 +19,8 @@ from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, r
 from engagement_nb.report.question import FETCHED, Inputs, Question, ask, read_inputs
 from engagement_nb.report.slug import slug
 
-_FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "zone", "by",
-            "seed", "now", "tweets", "count")  # fmt: skip
+_FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "posted", "zone",
+            "by", "seed", "now", "tweets", "count")  # fmt: skip
 COLUMNS = ("name", "title", "ids", "dataset", "export", *_FETCHES)
 """Columns of a manifest; any other is a parameter of the notebook."""
 _OF_THE_ROW = ("name", "title", "ids", "dataset", "export", "source")

@@ -44,7 +44,7 @@ class Fetch:
     ----------
     source
         "sandbox" or "api".
-    profile, endpoint, start, end, by, period, zone, seed, now, tweets, count
+    profile, endpoint, start, end, by, period, posted, zone, seed, now, tweets, count
         Parameters of the notebook that fetches.
     more
         Its other parameters, with their names.
@@ -57,6 +57,7 @@ class Fetch:
     end: str = ""
     by: str = ""
     period: str = ""
+    posted: str = ""
     zone: str = ""
     seed: int | None = None
     now: str = ""
@@ -248,7 +249,7 @@ _NOT_FOR: dict[str, tuple[str, ...]] = {
     "fetch": (),
     "dataset": (*_WORLD, "profile", "dataset", "with_totals"),
     "posts": (*_WORLD, *_DATES, "endpoint", "by", "dataset", "with_totals"),
-    "days": (*_WORLD, *_DATES, "endpoint", "zone", "dataset", "with_totals"),
+    "days": (*_WORLD, "posted", "endpoint", "zone", "dataset", "with_totals"),
 }
 """Options that mean nothing for a kind of source."""
 _HAS = {

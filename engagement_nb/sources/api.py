@@ -163,6 +163,22 @@ class ApiSource(Source):
         left_out = len(ids) - len(chosen)
         return chosen, {posted.outside: left_out} if left_out else {}
 
+    def posted_in(self, tweet_ids: Any, posted: str, zone: str | None = None) -> IdList:
+        """Those of some Tweets that were posted in a period.
+
+        Parameters
+        ----------
+        tweet_ids, posted, zone
+            See `Source.totals`.
+
+        Raises
+        ------
+        InputError
+            There is none, or it is not a period.
+        """
+        asked = checked("totals", {"posted": posted, "zone": zone})
+        return self._chosen(tweet_ids, asked, self._present())[0]
+
     def _offered(self, posted: Posted | None) -> list[str]:
         """The source's own Tweets, of which some are chosen if ``posted`` is given."""
         return self.tweet_ids()

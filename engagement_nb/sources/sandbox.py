@@ -111,14 +111,26 @@ class SandboxSource(ApiSource):
     def _offered(self, posted: Posted | None) -> list[str]:
         return self.tweet_ids(count=None if posted is None else self._size)
 
-    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+    def tweet_ids(
+        self,
+        kind: str = "own",
+        count: int | None = None,
+        *,
+        posted: str | None = None,
+        zone: str | None = None,
+    ) -> list[str]:
         """List the newest ids of a kind, of the first profile's account.
 
         Parameters
         ----------
         kind, count
             See `Source.tweet_ids`.
+        posted, zone
+            Only Posts that were posted in this period: see `Source.totals`.
         """
+        if posted:
+            everything = self.tweet_ids(kind, self._size)
+            return self.posted_in(everything, posted, zone).ids[: count or SAMPLE]
         try:
             ids: list[str] = _ask(
                 self.url, "ids", kind=kind, count=count or SAMPLE, account=self._account
