@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Unpack
@@ -123,7 +124,14 @@ def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None
                 f"This source does not have {', '.join(unknown)}.",
                 advice=f"It has: {', '.join(found.metric_names)}.",
             )
-        frame = frame.drop(columns=[name for name in found.metric_names if name not in names])
+        others = [name for name in found.metric_names if name not in names]
+        frame = frame.drop(columns=others)
+        read = found.account.metrics
+        dropped = {own: "not asked for" for own, name in read.items() if name in others}
+        kept = {own: name for own, name in read.items() if own not in dropped}
+        not_used = {**found.account.not_used, **dropped}
+        account = replace(found.account, metrics=kept, not_used=not_used)
+        found = replace(found, frame=frame, account=account)
     if tweet_ids is not None:
         if found.about.unit == "day":
             raise InputError(
@@ -131,7 +139,8 @@ def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None
                 advice="Leave out the ids, or give files by Post (account_analytics_content_...).",
             )
         ids = read_ids(tweet_ids)
-        frame = frame[frame["tweet_id"].isin(ids.ids)].reset_index(drop=True)
+        found = narrowed(found, frame["tweet_id"].isin(ids.ids), "not among the chosen ids")
+        frame = found.frame
         problems = problems[problems["tweet_id"].isin(ids.ids)]
         told = {*frame["tweet_id"], *problems.loc[problems["scope"] == "tweet", "tweet_id"]}
         rows = [
@@ -140,4 +149,4 @@ def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None
         problems = pd.concat(
             [problems, ids.problems, problems_frame(rows)], ignore_index=True
         ).astype("string")
-    return Metrics(frame, problems, found.about, found.account)
+    return replace(found, problems=problems)

@@ -15,7 +15,7 @@ import pytest
 from engagement_nb import connect
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
-from tests.exports.kinds import header, rows, text
+from tests.tables.kinds import header, rows, text
 
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 300}
 KINDS = ("sandbox", "api", "file", "folder", "frame", "dataset", "days")
