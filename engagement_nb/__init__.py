@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from engagement_nb.gap import Gap, explore_gap
     from engagement_nb.gap.compare import Comparison, compare
     from engagement_nb.gap.days import Days, explore_days
+    from engagement_nb.htmltables import Notes, table_html
     from engagement_nb.ids import IdList, read_ids
     from engagement_nb.lessons import open_room
     from engagement_nb.metrics import About, Metrics
@@ -79,6 +80,7 @@ _HOME = {
     "gap": "Gap explore_gap",
     "gap.compare": "Comparison compare",
     "gap.days": "Days explore_days",
+    "htmltables": "Notes table_html",
     "ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",
@@ -118,6 +120,7 @@ __all__ = [
     "Ledger",
     "Metrics",
     "NoAccessError",
+    "Notes",
     "Pacer",
     "Plan",
     "RateLimitedError",
@@ -148,6 +151,7 @@ __all__ = [
     "read_ids",
     "read_table",
     "summarize_usage",
+    "table_html",
     "tweet_time",
 ]
 

@@ -15,11 +15,11 @@ About AnalysisError ApiError ApiSource BadRequestError Batch
 Client Comparison ConnectionTroubleError Contract CredentialsError Dataset DatasetError
 DatasetSource Days ENDPOINTS EngagementError TableSource ForbiddenMetricsError ForbiddenTweetsError
 Gap HandlesWarning IdList InputError Ledger METRICS
-Metrics NoAccessError Pacer Plan RateLimitedError Report
+Metrics NoAccessError Notes Pacer Plan RateLimitedError Report
 ReportError Request Sandbox SandboxSource ServerTroubleError Source SpendingError
 UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger
 explore_days explore_gap label login make_batch make_plan make_report number
-open_room read_table read_ids summarize_usage tweet_time
+open_room read_table read_ids summarize_usage table_html tweet_time
 """
 
 TYPED = """

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import nbformat
-from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 from nbconvert.filters import DataTypeFilter, Highlight2HTML
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from engagement_nb.htmltables import safe_html
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.since import Since
 
@@ -115,12 +116,18 @@ class _Exporter(HTMLExporter):
         # Hundreds of reports show the same code.
         self.register_filter("highlight_code", cache(Highlight2HTML(pygments_lexer="ipython3")))
         self.register_filter("filter_data_type", DataTypeFilter(parent=self))
-        self.register_filter("readable_tables", _readable_tables)
+        self.register_filter("safe_html", safe_html)
+        self.register_filter("markdown_text", _markdown)
 
     def from_notebook_node(
         self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any
     ) -> tuple[Any, dict[str, Any]]:
         return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+
+
+def _markdown(text: str) -> str:
+    """The HTML of Markdown that a cell displays. HTML in it is only text."""
+    return str(MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text))
 
 
 _of_thread = threading.local()
@@ -238,71 +245,3 @@ def _contents(html: str) -> str:
             text = re.sub(r"<[^>]*>", "", found[3]).strip()
             items.append(f'<li><a href="#{known[1]}">{text}</a></li>')
     return html.replace(_CONTENTS, f"<ol>{''.join(items)}</ol>", 1)
-
-
-def _readable_tables(html: str) -> str:
-    """The HTML of an output with tables that screen readers and keyboards can use."""
-    if "<table" not in html:
-        return html
-    soup = BeautifulSoup(html, "html.parser")
-    for style in soup.find_all("style", string=re.compile(r"\.dataframe")):
-        style.decompose()  # The style sheet of the page replaces that of pandas.
-    for table in soup.find_all("table"):
-        _table(soup, table)
-    return str(soup)
-
-
-def _table(soup: BeautifulSoup, table: Tag) -> None:
-    """Make a table a region that scrolls, by keyboard too, and mark its headings."""
-    _join_index_names(table)
-    table.attrs = {k: v for k, v in table.attrs.items() if k not in ("border", "width")}
-    for row in table.find_all("tr"):
-        row.attrs.pop("style", None)
-        in_head = row.parent is not None and row.parent.name == "thead"
-        for cell in row.find_all(["th", "td"], recursive=False):
-            if in_head and cell.get_text(strip=True):
-                cell.name = "th"
-                cell["scope"] = "colgroup" if int(str(cell.get("colspan") or 1)) > 1 else "col"
-            elif in_head:
-                cell.name = "td"
-            elif cell.name == "th":
-                cell["scope"] = "row"
-    _align(table)
-    region = soup.new_tag("div", role="region", tabindex="0")
-    columns = max((len(row.find_all(["th", "td"])) for row in table.find_all("tr")), default=0)
-    region["class"] = "scroll wide" if columns > 11 else "scroll"
-    region["aria-label"] = "Table"
-    table.wrap(region)
-
-
-def _join_index_names(table: Tag) -> None:
-    """Merge the two rows of headings that pandas makes if the index has a name."""
-    head = table.find("thead")
-    rows = head.find_all("tr") if isinstance(head, Tag) else []
-    if len(rows) != 2:
-        return
-    above, below = (list(row.find_all(["th", "td"])) for row in rows)
-    texts = [[cell.get_text(strip=True) for cell in cells] for cells in (above, below)]
-    if len(above) == len(below) and not any(a and b for a, b in zip(*texts, strict=True)):
-        for upper, lower in zip(above, below, strict=True):
-            if lower.get_text(strip=True):
-                upper.string = lower.get_text(strip=True)
-        rows[1].decompose()
-
-
-_NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|None|\.\.\.|")
-
-
-def _align(table: Tag) -> None:
-    """Align words to the left and numbers to the right, and each heading as its column."""
-    words: set[int] = set()
-    for row in table.find_all("tr"):
-        if row.parent is not None and row.parent.name == "thead":
-            continue
-        for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
-            if not _NUMBER.fullmatch(cell.get_text(strip=True)):
-                words.add(column)
-    for row in table.find_all("tr"):
-        for column, cell in enumerate(row.find_all(["th", "td"], recursive=False)):
-            if column in words:
-                cell["class"] = "text"
