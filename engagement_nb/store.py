@@ -11,7 +11,7 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -64,18 +64,39 @@ class Store:
         return bool(self.fs.exists(self.path(name)))
 
     def read(self, name: str) -> bytes:
-        """A file's content."""
+        """A file's content.
+
+        Raises
+        ------
+        OSError
+            There is no such file, or it cannot be read.
+        """
+        if self.local and not Path(self.path(name)).is_file():
+            raise FileNotFoundError(errno.ENOENT, "There is no such file", self.path(name))
         return bytes(self.fs.cat_file(self.path(name)))
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
-        """Names of the finished files in a folder, sorted; empty if there is no folder."""
+        """Names of the finished files and folders in a folder, sorted; empty if there is none.
+
+        Raises
+        ------
+        DatasetError
+            One is a pipe or a device.
+        """
         self.fs.invalidate_cache()
         try:
-            found = self.fs.ls(self.path(folder), detail=False)
+            found = self.fs.ls(self.path(folder), detail=True)
         except FileNotFoundError:
             return []
-        names = sorted(PurePosixPath(str(path)).name for path in found)
-        return [n for n in names if n.endswith(suffix) and not n.startswith(_TEMPORARY)]
+        names = []
+        for info in found:
+            name = PurePosixPath(str(info["name"])).name
+            if name.endswith(suffix) and not name.startswith(_TEMPORARY):
+                if info["type"] not in ("file", "directory"):
+                    # Reading a pipe waits for somebody to write into it.
+                    raise DatasetError(f"{info['name']} is not a file.", advice="Remove it.")
+                names.append(name)
+        return sorted(names)
 
     def find(self) -> list[str]:
         """Names of all finished files at any depth, relative to the address."""
@@ -111,12 +132,27 @@ class Store:
         """Put a record in place: see `publish`."""
         self.publish(name, orjson.dumps({"format": FORMAT} | values, option=_JSON))
 
-    def remove(self, name: str) -> None:
-        """Remove a file."""
-        self.fs.rm_file(self.path(name))
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that may be gone already, and the folders that they leave empty."""
+        folders: dict[str, None] = {}
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                self.fs.rm_file(self.path(name))
+            folders |= dict.fromkeys(map(str, list(PurePosixPath(name).parents)[:-1]))
+        for folder in sorted(folders, key=len, reverse=True):
+            # It has other files, or the file system has no folders.
+            with contextlib.suppress(OSError, NotImplementedError):
+                self.fs.rmdir(self.path(folder))
 
-    def publish(self, name: str, data: bytes) -> None:
+    def publish(self, name: str, data: Any) -> None:
         """Put a file in place, whole or not at all, replacing one of the same name.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        data
+            Its content: bytes, or another object with a buffer.
 
         Raises
         ------
@@ -130,7 +166,7 @@ class Store:
                 self._publish_local(name, temporary, data)
             else:
                 self.fs.makedirs(self.path(folder), exist_ok=True)
-                self.fs.pipe_file(self.path(temporary), data)
+                self.fs.pipe_file(self.path(temporary), bytes(data))
                 self.fs.mv(self.path(temporary), self.path(name))
         except Exception as error:
             with contextlib.suppress(Exception):
@@ -153,14 +189,24 @@ class Store:
             advice = "Free some space and rerun the command."
         return f"Stored data is kept. {advice}" if kept else advice
 
-    def _publish_local(self, name: str, temporary: str, data: bytes) -> None:
+    def _publish_local(self, name: str, temporary: str, data: Any) -> None:
         target = Path(self.path(name))
-        # Never writable by everybody, not even where the umask is 0.
-        for folder in reversed([target.parent, *target.parent.parents]):
-            if not folder.is_dir():
-                folder.mkdir(mode=0o775, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(Path(self.root).resolve()):
+            raise DatasetError(f"{target.parent} leads out of {self.where}.", advice="Remove it.")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(self.path(temporary), flags, 0o664), "wb") as file:
+        for attempt in range(3):
+            # Never writable by everybody, not even where the umask is 0.
+            for folder in reversed([target.parent, *target.parent.parents]):
+                if not folder.is_dir():
+                    folder.mkdir(mode=0o775, exist_ok=True)
+            try:
+                number = os.open(self.path(temporary), flags, 0o664)
+                break
+            except FileNotFoundError:
+                # Another process has just removed the folder, which was empty.
+                if attempt == 2:
+                    raise
+        with os.fdopen(number, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -23,8 +23,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from engagement_nb.dataset import Dataset, described_parts
-from engagement_nb.dataset.parts import part_names
+from engagement_nb.dataset import Dataset
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
 
@@ -216,9 +215,8 @@ def _held(where: Path) -> tuple[set[Any], bool]:
     held: set[Any] = set()
     try:
         dataset = Dataset.open(where)
-        sets = {folder for run in dataset.runs() for folder in run.sets}
-        for part in described_parts(dataset.store, part_names(dataset.store, sets)):
-            held.add((part.tweet_ids, part.request.start))
+        for part in dataset.parts().values():
+            held.add((frozenset(part.tweet_ids), part.request.start))
             if not part.refused:
                 held.update((tweet_id, part.request.start) for tweet_id in part.tweet_ids)
         if held:
@@ -232,7 +230,8 @@ def _again(asked: Asked, mark: int, held: set[Any]) -> int:
     """How much of what was held has been asked for since."""
     since = asked.requests[mark:]
     pairs = [(i, start) for ids, start, good in since if good for i in ids]
-    return sum((ids, start) in held for ids, start, _ in since) + sum(p in held for p in pairs)
+    requests = [(frozenset(ids), start) for ids, start, _ in since]
+    return sum(request in held for request in requests) + sum(pair in held for pair in pairs)
 
 
 def _content(where: Path) -> Metrics:

@@ -11,12 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.metrics import created_at
 
@@ -40,6 +42,17 @@ class Lack:
 
     gaps: tuple[Span, ...]
     tweet_ids: tuple[str, ...]
+
+
+def in_ms(start: datetime, end: datetime) -> Span:
+    """A period in milliseconds since the Unix epoch."""
+    return round(start.timestamp() * 1000), round(end.timestamp() * 1000)
+
+
+def from_ms(span: Span) -> Window:
+    """The period of milliseconds."""
+    start, end = (datetime.fromtimestamp(moment / 1000, UTC) for moment in span)
+    return Window(start, end)
 
 
 def spans_of(window: Span, by: By | None) -> list[Span]:

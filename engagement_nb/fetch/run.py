@@ -322,7 +322,7 @@ class Run:
 
     def close(self) -> None:
         """Store the problems, and that the run is finished if it is."""
-        self._writer.close(self.problems.frame(), done=self.done, summary=self.to_dict())
+        self._writer.close(self.problems, done=self.done)
 
     @cached_property
     def problems(self) -> ProblemLog:

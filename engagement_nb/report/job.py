@@ -189,15 +189,14 @@ def fingerprint(source: str) -> list[Any]:
 
 
 def _of_dataset(dataset: Dataset) -> list[Any]:
-    newest = {run.kind: run for run in dataset.runs()}
+    newest, names = {run.kind: run for run in dataset.runs()}, dataset.part_names()
     values: list[Any] = [dataset.source]
     for kind, run in sorted(newest.items()):
-        problems = f"runs/{run.id}.problems.parquet"
-        missing = dataset.store.read(problems) if dataset.store.exists(problems) else b""
+        missing = repr(run.problems).encode()
         values.append([kind, hashlib.sha256(missing).hexdigest(), run.done])
         if run.windows:
-            # Figures of a period are read once, so its files do not change.
-            values.append(_files(dataset.store, f"parts/{kind}"))
+            # Figures of a period are read once, so its requests do not change.
+            values.append([name for name in names if name.startswith(f"parts/{kind}/")])
         else:
             values.append(_of_snapshot(dataset, run.endpoint, run.by))
     return values

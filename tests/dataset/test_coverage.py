@@ -76,7 +76,7 @@ def fetched(
         request = Request("historical", tuple(tweet_ids), metrics, Profile("owner", user="1"),
                           by, first, last)  # type: ignore[arg-type] # fmt: skip
         writer.put(Part(request, read_at, table=pa.table(columns)))
-    writer.close((problems or ProblemLog()).frame(), done=True, summary={})
+    writer.close(problems or ProblemLog(), done=True)
     return record
 
 
@@ -199,7 +199,7 @@ def test_a_period_within_a_day_comes_from_hours_or_is_refused(dataset: Dataset) 
     fetched(dataset, OLD, (a, b))
     with pytest.raises(InputError, match="cannot be cut at 2026-10-02 07:00 UTC"):
         dataset.read("historical", by="day", start=start, end=end)
-    with pytest.raises(InputError, match=r"no hours of historical, so no days of America"):
+    with pytest.raises(InputError, match=r"no historical by hour, so no days of America"):
         dataset.read("historical", by="day", zone="America/Los_Angeles")
     fetched(dataset, OLD, (a, b), by="hour")
     assert total(dataset, by="day", start=start, end=end) == truth(OLD, start, end)

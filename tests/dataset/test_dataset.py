@@ -26,8 +26,9 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
+from engagement_nb.dataset.files import Files
 from engagement_nb.dataset.frames import TIME
-from engagement_nb.dataset.parts import described_parts, part_names
+from engagement_nb.dataset.records import Description, Identity, decode, encode
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import make_plan
@@ -232,7 +233,7 @@ def test_files_of_a_killed_writer_are_ignored_and_removed_when_stale(
     dataset = Dataset.create(tmp_path / "ds", "sandbox")
     ids = sandbox.ids("own", 5)
     into(dataset, sandbox, ids, snapshot="one")
-    folder = tmp_path / "ds/parts/totals/one"
+    folder = tmp_path / "ds/runs"
     fresh, stale = folder / ".tmp-fresh-x.parquet", folder / ".tmp-stale-x.parquet"
     for path in (fresh, stale):
         path.write_bytes(b"PAR1 torn")
@@ -244,53 +245,13 @@ def test_files_of_a_killed_writer_are_ignored_and_removed_when_stale(
     assert not stale.exists()
 
 
-def test_a_damaged_part_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     dataset = Dataset.create(tmp_path / "ds", "sandbox")
     into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
-    part = next((tmp_path / "ds/parts/totals/one").glob("*.parquet"))
-    part.write_bytes(part.read_bytes()[:-20])
-    with pytest.raises(DatasetError, match=part.name):
-        dataset.read("totals")
-
-
-def test_only_parts_with_the_wanted_tweets_are_opened(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The index tells which; without it, or with a damaged one, all parts are opened."""
-    dataset = Dataset.create(tmp_path / "ds", "sandbox")
-    ids = sandbox.ids("own", 500)
-    into(dataset, sandbox, ids, snapshot="one")
-    whole = dataset.read("totals").frame
-    first, second = described_parts(dataset.store, part_names(dataset.store, ["parts/totals/one"]))
-    path = tmp_path / "ds" / f"parts/totals/one/{second.request.key}.parquet"
-    content = path.read_bytes()
-    path.write_bytes(b"PAR1 torn")
-    found = dataset.read("totals", tweet_ids=first.tweet_ids[:3]).frame
-    assert list(found["tweet_id"]) == list(first.tweet_ids[:3])
+    (path,) = (tmp_path / "ds/runs").glob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DatasetError, match=path.name):
-        dataset.read("totals", tweet_ids=second.tweet_ids[:3])
-    index = tmp_path / "ds/index/totals/one.parquet"
-    for damage in (lambda: index.write_bytes(b"PAR1 torn"), index.unlink):
-        damage()
-        with pytest.raises(DatasetError, match=path.name):
-            dataset.read("totals", tweet_ids=first.tweet_ids[:3])
-    path.write_bytes(content)
-    same(dataset.read("totals", tweet_ids=ids).frame, whole)
-    assert dataset.read("totals", tweet_ids=["1"]).frame.empty
-
-
-def test_parts_that_came_after_the_index_are_read_too(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A run that is killed leaves parts and no index of them."""
-    dataset = Dataset.create(tmp_path / "ds", "sandbox")
-    ids = sandbox.ids("own", 10)
-    into(dataset, sandbox, ids[:5], snapshot="one")
-    [record] = dataset.runs()
-    index = tmp_path / "ds/index/totals/one.parquet"
-    before = index.read_bytes()
-    into(dataset, sandbox, ids[5:], snapshot="one")
-    index.write_bytes(before)
-    assert len(dataset.read("totals", tweet_ids=ids).frame) == 10
-    dataset.begin(record)
-    assert not index.exists(), "a run that may replace parts removes the index first"
-    assert len(dataset.read("totals", tweet_ids=ids).frame) == 10
+        Dataset.open(tmp_path / "ds").read("totals")
 
 
 def test_two_runs_into_one_dataset_at_once(
@@ -334,9 +295,9 @@ def some_part(number: int = 0) -> Part:
 
 def test_a_part_describes_itself_completely() -> None:
     part = some_part()
-    schema = pq.read_schema(pa.BufferReader(part.encode()))
-    back = Part.described(schema.metadata[b"engagement_nb"])
-    assert back.description() == part.description()
+    data = encode(Description.of(part))
+    back = decode(data, Description, "x").part()
+    assert encode(Description.of(back)) == data
     assert back.request == part.request
     assert back.request.key == part.request.key
     assert some_part(1).request.key != part.request.key
@@ -351,7 +312,7 @@ def test_a_part_of_the_first_version_is_read() -> None:
         "unsupported_impressions": [], "unsupported_video": ["10"], "refused": False,
         "forbidden": [], "authors": {}, "texts": [], "missing": {}, "silent": ["12"],
     }  # fmt: skip
-    part = Part.described(orjson.dumps(description))
+    part = decode(orjson.dumps(description), Description, "x").part()
     assert part.tweet_ids == ("10", "11")
     assert (part.request.profile.name, part.request.owner) == ("acme", "5")
     assert part.unsupported[Reason.OLDER_THAN_1800_DAYS] == ("10",)
@@ -361,7 +322,7 @@ def test_a_part_of_the_first_version_is_read() -> None:
 def _fill_up(folder: str, errors: Any) -> None:
     """Write parts until the system refuses more, as a full disk does."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    writer = RunWriter(Store(folder), run_of("full disk", NOW, "one"))
+    writer = RunWriter(Files(Store(folder)), Identity("sandbox"), run_of("full disk", NOW, "one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
     try:
         for number in range(3):
@@ -388,21 +349,18 @@ def test_a_full_disk_is_a_clear_error_and_no_file_is_torn(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["dataset.json", "runs/*.json"])
-def test_a_record_of_a_newer_version_is_refused_by_name(
-    sandbox: Sandbox, tmp_path: Path, name: str
-) -> None:
-    dataset = Dataset.create(tmp_path / "ds", "sandbox")
-    into(dataset, sandbox, sandbox.ids("own", 5), snapshot="one")
+def test_a_record_of_a_newer_version_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    Dataset.create(tmp_path / "ds", "sandbox").begin(run_of("what", NOW, "one"))
     path = min((tmp_path / "ds").glob(name), key=lambda found: len(found.name))
-    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format": 2}))
+    path.write_bytes(orjson.dumps(orjson.loads(path.read_bytes()) | {"format": 3}))
     with pytest.raises(DatasetError, match=rf"{path.name} was written by a newer version"):
         Dataset.open(tmp_path / "ds").read()
 
 
 def test_a_part_of_a_newer_version_is_refused() -> None:
-    newer = orjson.dumps(orjson.loads(some_part().description()) | {"format": 2})
+    newer = orjson.dumps(orjson.loads(encode(Description.of(some_part()))) | {"format": 3})
     with pytest.raises(DatasetError, match="newer version"):
-        Part.described(newer)
+        decode(newer, Description, "x")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset
-from engagement_nb.dataset.parts import METADATA_KEY, Part, described_parts, part_names
+from engagement_nb.dataset.records import METADATA_KEY
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.fetch import fetch, make_plan
 from engagement_nb.metrics import Metrics
@@ -77,8 +79,7 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
         dataset = Dataset.open(tmp_path / "ds")
         (run,) = dataset.runs()
         assert not run.done
-        parts = described_parts(dataset.store, part_names(dataset.store, run.sets))
-        assert {i for part in parts for i in part.tweet_ids} <= {*ids[30:]}
+        assert {i for part in dataset.parts().values() for i in part.tweet_ids} <= {*ids[30:]}
         proxy.change = None
         metrics = into(tmp_path / "ds", proxy, ids, endpoint, **options)
         account_for_each(metrics, ids)
@@ -143,30 +144,19 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
 
 
 def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_path: Path) -> None:
-    """Older parts name such Tweets, and older runs call them unavailable."""
+    """Older parts name such Tweets among those that they settle."""
     with misbehaving() as proxy:
         ids = proxy.sandbox.ids("own", 20)
+        proxy.change = leave_out(*ids[:5])
         into(tmp_path / "ds", proxy, ids, "28hr")
-        dataset = Dataset.open(tmp_path / "ds")
-        (run,) = dataset.runs()
-        (folder,) = run.sets
-        (name,) = dataset.store.names(folder)
-        _make_old(Path(dataset.store.path(f"{folder}/{name}")), ids[:5])
+        for path in (tmp_path / "ds/parts").rglob("*.parquet"):
+            table = pq.read_table(path)
+            values = orjson.loads(table.schema.metadata[METADATA_KEY])
+            values |= {"tweet_ids": ids, "absent": ids[:5], "format": 1}
+            old = table.replace_schema_metadata({METADATA_KEY: orjson.dumps(values)})
+            pq.write_table(old, path)
+        proxy.change = None
         proxy.asked.clear()
         metrics = into(tmp_path / "ds", proxy, ids, "28hr")
-        assert [document["tweet_ids"] for document in proxy.asked] == [ids[:5]]
+        assert {i for document in proxy.asked for i in document["tweet_ids"]} == {*ids[:5]}
         assert list(metrics.frame["tweet_id"]) == ids
-
-
-def _make_old(path: Path, left_out: list[str]) -> None:
-    """Write a part as earlier versions did for a response that left out some Tweets."""
-    import orjson
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    values = orjson.loads(table.schema.metadata[METADATA_KEY]) | {"absent": left_out}
-    assert Part.described(orjson.dumps(values)).tweet_ids
-    kept = table.filter(pc.invert(pc.is_in(table["tweet_id"], pa.array(left_out))))
-    pq.write_table(kept.replace_schema_metadata({METADATA_KEY: orjson.dumps(values)}), path)

@@ -1,0 +1,220 @@
+"""The files of a dataset: open parts, sealed runs, and what they say.
+
+The same figures may be in several files for a while, because a run is killed, or two run at
+once: in its open parts and in its sealed file. A part has one name in both, so each counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from engagement_nb.apis.reasons import Reason
+from engagement_nb.dataset.records import (
+    METADATA_KEY,
+    SEALED_KEY,
+    Description,
+    Part,
+    RunRecord,
+    Sealed,
+    decode,
+)
+from engagement_nb.errors import DatasetError
+from engagement_nb.problems import ProblemLog
+from engagement_nb.store import Store
+
+_Result = TypeVar("_Result")
+RUNS = "runs"
+_KEYS: dict[type, bytes] = {Description: METADATA_KEY, Sealed: SEALED_KEY}
+_FEW = 8
+"""Fewer files than this are read without threads."""
+_DONE, _PROBLEMS = ".done.json", ".problems.parquet"
+"""Files of version 0.1.0 beside a run's record."""
+
+
+class Files:
+    """The files of a dataset.
+
+    Parameters
+    ----------
+    store
+        Where they are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._read: dict[str, Sealed] = {}
+
+    def sealed(self) -> dict[str, Sealed]:
+        """The files of finished runs by name, oldest first, and their footers."""
+        names = [
+            f"{RUNS}/{name}"
+            for name in self.store.names(RUNS, ".parquet")
+            if not name.endswith(_PROBLEMS)
+        ]
+        new = [name for name in names if name not in self._read]
+        # A sealed file never changes.
+        self._read.update(zip(new, self.footers(new, Sealed), strict=True))
+        return {name: self._read[name] for name in names}
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, oldest first.
+
+        Raises
+        ------
+        DatasetError
+            A record is damaged, or of a newer version.
+        """
+        names = self.store.names(RUNS)
+        runs = {}
+        for name in names:
+            if name.endswith(".json") and not name.endswith(_DONE):
+                path = f"{RUNS}/{name}"
+                record = self.record(path, RunRecord)
+                if f"{record.id}.json" != name:
+                    raise DatasetError(
+                        f"{self.store.path(path)} is of another run.", advice="Remove it."
+                    )
+                done = f"{name.removesuffix('.json')}{_DONE}" in names
+                runs[name.removesuffix(".json")] = replace(record, done=done)
+        runs |= {sealed.record.id: sealed.record for sealed in self.sealed().values()}
+        return [runs[name] for name in sorted(runs)]
+
+    def record(self, name: str, kind: type[_Result]) -> _Result:
+        """The record in a JSON file.
+
+        Raises
+        ------
+        DatasetError
+            There is none, or it is damaged, or of a newer version.
+        """
+        path = self.store.path(name)
+        try:
+            data = self.store.read(name)
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be read.") from error
+        return decode(data, kind, path)
+
+    def problems(self, run: RunRecord) -> ProblemLog:
+        """What was missing when a run ended."""
+        old = f"{RUNS}/{run.id}{_PROBLEMS}"
+        if run.problems or not self.store.exists(old):
+            return run.log
+        table = explained(lambda: pq.read_table(pa.BufferReader(self.store.read(old))))
+        rows = table.to_pandas().astype("string")
+        log = ProblemLog()
+        for (reason, *kind), same in rows.groupby(["reason", "scope", "metrics", "detail"]):
+            log.add(same["tweet_id"].tolist(), Reason(reason), *kind)
+        return log
+
+    def open_parts(self, folder: str) -> list[str]:
+        """Names of the parts in a folder, without those that a sealed file has too."""
+        names = [f"{folder}/{name}" for name in self.store.names(folder, ".parquet")]
+        return [name for name in names if name not in self.sealed_parts()] if names else []
+
+    def sealed_parts(self) -> dict[str, tuple[str, int]]:
+        """Names of the parts in sealed files, each with its file and number."""
+        return {
+            f"{sealed.record.folder(part.start, part.end)}/{part.key}.parquet": (name, number)
+            for name, sealed in self.sealed().items()
+            for number, part in enumerate(sealed.parts)
+        }
+
+    def described(self, folders: Collection[str]) -> dict[str, Description]:
+        """The parts in these folders by name, as their files describe them."""
+        sealed = self.sealed()
+        found = {
+            name: sealed[file].parts[number]
+            for name, (file, number) in self.sealed_parts().items()
+            if name.rpartition("/")[0] in folders
+        }
+        names = [name for folder in sorted(folders) for name in self.open_parts(folder)]
+        return found | dict(zip(names, self.footers(names, Description), strict=True))
+
+    def parts(self, folders: Collection[str]) -> dict[str, Part]:
+        """The parts in these folders by name, without their rows."""
+        described, places = self.described(folders), self.sealed_parts()
+        files = {places[name][0] for name in described if name in places}
+        tweets = {file: self._tweets(file) for file in files}
+        parts = {}
+        for name, part in described.items():
+            file, number = places.get(name, ("", 0))
+            parts[name] = part.part(tweets[file].get(number, ()) if file else ())
+        return parts
+
+    def _tweets(self, file: str) -> dict[int, list[str]]:
+        """The Tweets with rows of each part in a sealed file."""
+        table = explained(
+            lambda: (
+                self.rows([file], pa.schema([("tweet_id", pa.string()), ("part", pa.int32())]))
+                .to_table()
+                .group_by(["part", "tweet_id"])
+                .aggregate([])
+            )
+        )
+        found: dict[int, list[str]] = {}
+        pairs = zip(table["part"].to_pylist(), table["tweet_id"].to_pylist(), strict=True)
+        for number, tweet_id in pairs:
+            found.setdefault(number, []).append(tweet_id)
+        return found
+
+    def sweep(self) -> None:
+        """Remove what killed writers left: unfinished files, and parts of sealed runs."""
+        self.store.remove_stale()
+        records = {*self.store.names(RUNS, ".json")}
+        for sealed in self.sealed().values():
+            record = f"{sealed.record.id}.json"
+            if record in records:
+                names = {f"{f}/{n}" for f in sealed.record.sets for n in self.store.names(f)}
+                self.store.remove([*names.intersection(self.sealed_parts()), f"{RUNS}/{record}"])
+
+    def rows(self, names: Iterable[str], schema: pa.Schema) -> ds.Dataset:
+        """The rows of files, with null where a file lacks a column."""
+        filesystem = None
+        if not self.store.local:
+            filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(self.store.fs))
+        paths = [self.store.path(name) for name in names]
+        return ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
+
+    def footers(self, names: Sequence[str], kind: type[_Result]) -> list[_Result]:
+        """What each file says of itself: see `footer`."""
+        if len(names) < _FEW:
+            return [self.footer(name, kind) for name in names]
+        with ThreadPoolExecutor(_FEW) as pool:
+            return list(pool.map(lambda name: self.footer(name, kind), names))
+
+    def footer(self, name: str, kind: type[_Result]) -> _Result:
+        """What a file says of itself.
+
+        Raises
+        ------
+        DatasetError
+            It is damaged, or of a newer version.
+        """
+        path = self.store.path(name)
+        try:
+            with self.store.fs.open(path, "rb") as file:
+                metadata = pq.read_metadata(file).metadata[_KEYS[kind]]
+        except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+            raise DatasetError(
+                f"{path} is damaged ({error}).",
+                advice="Remove this file and fetch again: only its Tweets are requested.",
+            ) from error
+        return decode(metadata, kind, path)
+
+
+def explained(read: Callable[[], _Result]) -> _Result:
+    """The result of reading rows; damage is a sentence."""
+    try:
+        return read()
+    except (OSError, pa.ArrowException, ValueError) as error:
+        raise DatasetError(
+            f"A file of the dataset is damaged: {error}.",
+            advice="Remove that file and fetch again: only its Tweets are requested.",
+        ) from error

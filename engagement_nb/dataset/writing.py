@@ -1,0 +1,140 @@
+"""Writing one run: a journal of parts, and then one sealed file.
+
+Each finished request is published as a part. When nothing is missing, all parts of the run are
+put into one file, which is published at once, and are then removed. A run that is killed between
+has its figures in both, and `Files` counts them once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from engagement_nb.client.request import Request
+from engagement_nb.dataset.files import RUNS, Files, explained
+from engagement_nb.dataset.frames import TIME, response_schema
+from engagement_nb.dataset.records import (
+    METADATA_KEY,
+    SEALED_KEY,
+    Description,
+    Identity,
+    Part,
+    RunRecord,
+    Sealed,
+    encode,
+    kinds_of,
+)
+from engagement_nb.problems import ProblemLog
+
+ROWS_AT_ONCE = 1_000_000
+"""Rows that sealing holds in memory."""
+ROWS_PER_GROUP = 32_768
+"""Rows of a row group, the unit that a reader skips if it has none of the wanted Tweets."""
+
+
+class RunWriter:
+    """Stores the parts of one run in a dataset; used by several threads at once.
+
+    Parameters
+    ----------
+    files, identity
+        The dataset.
+    record
+        The run.
+    """
+
+    def __init__(self, files: Files, identity: Identity, record: RunRecord) -> None:
+        self._files = files
+        self._identity = identity
+        self.record = record
+        self._before: dict[str, Part] = {}
+
+    def _name(self, request: Request) -> str:
+        return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
+
+    def put(self, part: Part) -> None:
+        """Write a finished request, whole or not at all."""
+        table = part.table
+        if table is None:
+            table = pa.table({"tweet_id": pa.array([], pa.string())})
+        schema = table.schema.with_metadata({METADATA_KEY: encode(Description.of(part))})
+        self._files.store.publish(self._name(part.request), _parquet(schema, [table]))
+
+    def find(self, request: Request) -> Part | None:
+        """The part of the same request from an earlier run, without its rows."""
+        name = self._name(request)
+        if name in self._before:
+            return self._before[name]
+        if not self._files.store.exists(name):
+            return None
+        return self._files.footer(name, Description).part()
+
+    def parts(self) -> Iterator[Part]:
+        """Everything finished so far, by this run or others, without its rows."""
+        self._before = self._files.parts(self.record.sets)
+        yield from self._before.values()
+
+    def close(self, problems: ProblemLog, *, done: bool) -> None:
+        """Store the problems; seal the run if it is done."""
+        self.record = replace(self.record, problems=kinds_of(problems), done=done)
+        record = f"{RUNS}/{self.record.id}.json"
+        self._files.store.publish(record, encode(self.record))
+        if done:
+            names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
+            self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", self._sealed(names))
+            self._files.store.remove([*names, record])
+
+    def _sealed(self, names: Sequence[str]) -> pa.Buffer:
+        """The file of these parts: their rows in the order of the ids' text, then of time."""
+        parts = self._files.footers(names, Description)
+        metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
+        schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))
+        rows = self._files.rows(names, schema)
+        ids = sorted({tweet_id for part in parts for tweet_id in part.tweet_ids})
+        at_once = max(1, ROWS_AT_ONCE * len(ids) // max(1, explained(rows.count_rows)))
+        keys = [(name, "ascending") for name in ("tweet_id", "time") if name in schema.names]
+        number = {fragment.path: n for n, fragment in enumerate(rows.get_fragments())}
+        for name in ("start", "end"):
+            schema = schema.append(pa.field(name, TIME))
+        schema = schema.append(pa.field("part", pa.int32()))
+        with_rows: list[set[str]] = [set() for _ in parts]
+
+        def pieces() -> Iterator[pa.Table]:
+            for at in range(0, len(ids), at_once):
+                some = ds.field("tweet_id").isin(pa.array(ids[at : at + at_once], pa.string()))
+                tables = [schema.empty_table()]
+                for tagged in rows.scanner(filter=some).scan_batches():
+                    n, batch = number[tagged.fragment.path], tagged.record_batch
+                    with_rows[n].update(pc.unique(batch["tweet_id"]).to_pylist())
+                    window = parts[n].answered or (parts[n].start, parts[n].end)
+                    more = [pa.repeat(pa.scalar(moment, TIME), len(batch)) for moment in window]
+                    more.append(pa.repeat(pa.scalar(n, pa.int32()), len(batch)))
+                    tables.append(pa.table([*batch.columns, *more], schema=schema))
+                yield pa.concat_tables(tables).sort_by(keys)
+
+        def footer() -> Sealed:
+            for part, here in zip(parts, with_rows, strict=True):
+                part.tweet_ids = tuple(t for t in part.tweet_ids if t not in here)
+            identity = self._identity
+            return Sealed(identity.source, self.record, parts, identity.world)
+
+        schema = schema.with_metadata({METADATA_KEY: encode(self._identity)})
+        return explained(lambda: _parquet(schema, pieces(), footer))
+
+
+def _parquet(
+    schema: pa.Schema, tables: Iterable[pa.Table], footer: Callable[[], Sealed] | None = None
+) -> pa.Buffer:
+    """The bytes of a Parquet file; its footer is told when all rows are written."""
+    buffer = pa.BufferOutputStream()
+    with pq.ParquetWriter(buffer, schema, compression="zstd") as writer:
+        for table in tables:
+            writer.write_table(table, ROWS_PER_GROUP)
+        if footer is not None:
+            writer.add_key_value_metadata({SEALED_KEY: encode(footer())})
+    return buffer.getvalue()
