@@ -88,7 +88,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.adapter: Adapter = adapter or EngagementAdapter()
-        self._pacer_for = pacer_for or Pacers()
+        self._pacer_for = pacer_for or Pacers(buckets=self.adapter.api.buckets)
         self._recorder = recorder
         self.now = now
         self._pacers: set[Pacer] = set()
@@ -173,6 +173,11 @@ class Client:
         self._pacers.add(pacer)
         return pacer
 
+    def _holder(self, request: Request) -> str:
+        """Whose quota a request counts in: the user's, if the API has quotas of users."""
+        of_users = any(bucket.scope == "user" for bucket in self.adapter.api.buckets)
+        return request.owner or request.profile.name if of_users and request.owner else ""
+
     def send(self, request: Request) -> Response:
         """Wait for the quota, send one request once, and return its response.
 
@@ -192,7 +197,7 @@ class Client:
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         pacer = self.pacer(profile)
-        ticket = pacer.acquire(request.endpoint)
+        ticket = pacer.acquire(request.endpoint, self._holder(request))
         began = time.monotonic()
         response = None
         try:

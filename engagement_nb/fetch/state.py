@@ -136,8 +136,10 @@ class State:
             explained.update((name, {*lacking}) for name in names)
         for name, without in part.missing.items():
             rest = {*without} - explained.get(name, set())
-            detail = "The response has no such figure."
-            self._miss([t for t in came if t in rest], Reason.METRIC_NOT_OFFERED, [name], detail)
+            for tweet_id in [t for t in came if t in rest]:
+                of_age = self._of_age(tweet_id, name, part)
+                detail = "" if of_age else "The response has no such figure."
+                self._miss([tweet_id], of_age or Reason.METRIC_NOT_OFFERED, [name], detail)
         not_requested = [name for name in self.plan.offered if name not in part.request.metrics]
         if not not_requested:
             return
@@ -149,10 +151,14 @@ class State:
                 other = Reason.NOT_AUTHENTICATED if dead else Reason.NEEDS_OWNER
             by_reason: dict[Reason, list[str]] = {}
             for name in not_requested:
-                of_age = availability(tweet_id, self.plan.endpoint, name, part.period, part.read_at)
+                of_age = self._of_age(tweet_id, name, part)
                 by_reason.setdefault(of_age or other, []).append(name)
             for reason, names in by_reason.items():
                 self._miss([tweet_id], reason, names)
+
+    def _of_age(self, tweet_id: str, name: str, part: Part) -> Reason | None:
+        """The rule of age by which a Tweet lacks a figure, if one does."""
+        return availability(tweet_id, self.plan.endpoint, name, part.period, part.read_at)
 
     def _miss(
         self, tweet_ids: Iterable[str], reason: Reason, names: list[str], detail: str = ""
