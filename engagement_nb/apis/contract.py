@@ -229,6 +229,8 @@ class Api:
         There are no figures from before this moment.
     max_lookback
         A period that begins earlier may be refused.
+    bills_reads
+        Whether each Post that is returned has a price.
     """
 
     name: str
@@ -240,6 +242,7 @@ class Api:
     aliases: Mapping[str, str] = field(default_factory=dict)
     first_moment: datetime | None = None
     max_lookback: timedelta | None = None
+    bills_reads: bool = False
 
     def endpoint(self, name: str) -> Endpoint:
         """An endpoint by its name.

@@ -293,6 +293,7 @@ V2 = Api(
     metrics=METRICS,
     buckets=(USER, APP),
     refusals=_REFUSALS,
+    bills_reads=True,
 )
 """X API v2."""
 ENV_V2_URL = "ENGAGEMENT_V2_URL"

@@ -88,7 +88,8 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool)
     checks: list[TokenCheck] = []
     if not profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
-    with Client(recorder=enb.Ledger().record_use) as client:
+    ledger = enb.Ledger()
+    with Client(recorder=lambda response: ledger.record_use(response.request.profile)) as client:
         for profile in profiles:
             found = check_profile(profile, client, tweet)
             checks += found

@@ -66,8 +66,8 @@ class Client:
     max_bytes
         Size of a whole response, decoded.
     recorder
-        Called with the profile after each response with counts to a request signed with its
-        user's tokens: then X bills the user's handle.
+        Called with each response that has counts and may be billed: those to requests signed
+        with a user's tokens, whose handle counts then, and those of an API that bills reads.
     now
         Gives the moment at which a response is read, UTC; by default this machine's clock.
         Ages of Tweets are counted at it, so a sandbox whose world stands still gives its own.
@@ -83,7 +83,7 @@ class Client:
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         deadline: float = DEFAULT_DEADLINE,
         max_bytes: int = DEFAULT_MAX_BYTES,
-        recorder: Callable[[Profile], None] | None = None,
+        recorder: Callable[[Response], None] | None = None,
         now: Callable[[], datetime] = utc_now,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -233,8 +233,9 @@ class Client:
             )
         given = (self.adapter, request, response, raw, self.now())
         read = self.parse_offloaded(raw, read_answer, *given)
-        if self._recorder is not None and request.auth == "user" and read.counts:
-            self._recorder(profile)
+        billed = request.auth == "user" or self.adapter.api.bills_reads
+        if self._recorder is not None and billed and read.counts:
+            self._recorder(read)
         return read
 
 

@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -115,6 +115,7 @@ def fetch(
     source: str,
     dataset: Dataset | None = None,
     snapshot: str | None = None,
+    parts: Iterable[Part] = (),
     workers: int | None = None,
     progress: bool | None = None,
     sleep: Callable[[float], object] | None = None,
@@ -131,7 +132,7 @@ def fetch(
         "sandbox" or "api".
     dataset
         Keeps each finished request, and finds it again. Without it everything stays in memory.
-    snapshot, workers, progress, sleep
+    snapshot, parts, workers, progress, sleep
         See `fetch_into`.
 
     Returns
@@ -149,8 +150,9 @@ def fetch(
     kept = dataset or Dataset.create(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
     try:
         run = fetch_into(
-            kept, plan, client, snapshot=snapshot, workers=workers, progress=progress, sleep=sleep
-        )
+            kept, plan, client, snapshot=snapshot, parts=parts, workers=workers, progress=progress,
+            sleep=sleep,
+        )  # fmt: skip
         return run.read(kept)
     finally:
         if dataset is None:
@@ -164,6 +166,7 @@ def fetch_into(
     *,
     ask: str | None = None,
     snapshot: str | None = None,
+    parts: Iterable[Part] = (),
     workers: int | None = None,
     progress: bool | None = None,
     sleep: Callable[[float], object] | None = None,
@@ -179,6 +182,8 @@ def fetch_into(
         digest of the plan's question.
     snapshot
         Label of the figures: see `engagement_nb.dataset`.
+    parts
+        Requests that were finished to find the Tweets: they are stored first, and counted.
     workers
         Number of threads; None for as many as use the whole quota at the measured latency.
     progress
@@ -194,6 +199,9 @@ def fetch_into(
     record = record_of(plan, ask or plan.question.digest, snapshot)
     writer = dataset.begin(record)
     run = Run(plan, client, writer, workers=workers, progress=progress, sleep=sleep)
+    for part in parts:
+        writer.put(part)
+        run.requests += 1
     try:
         run.go()
     except EngagementError:

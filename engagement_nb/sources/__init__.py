@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -15,6 +16,7 @@ from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
 from engagement_nb.sources.files import TableSource
 from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
+from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_hosts
 from engagement_nb.words import listed
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "SandboxSource",
     "Source",
     "TableSource",
+    "V2Source",
     "connect",
     "sandbox_profiles",
 ]
@@ -39,6 +42,11 @@ class _Options(TypedDict, total=False):
 class _ApiOptions(_Options, total=False):
     deadline: float
     max_bytes: int
+
+
+class _V2Options(_ApiOptions, total=False):
+    max_cost: float | None
+    owns_app: bool
 
 
 class _SandboxOptions(_Options, total=False):
@@ -59,6 +67,10 @@ def connect(where: Literal["api"], **options: Unpack[_ApiOptions]) -> ApiSource:
 
 
 @overload
+def connect(where: Literal["v2"], **options: Unpack[_V2Options]) -> V2Source: ...
+
+
+@overload
 def connect(where: Any, **options: Any) -> Source: ...
 
 
@@ -76,9 +88,10 @@ def connect(
     Parameters
     ----------
     where
-        "sandbox" (made-up figures, no keys needed), "api" (with your keys), a table of figures
-        (the path of a file or of a folder of them, an open file, or a DataFrame: see
-        `engagement_nb.read_table`), or the path or address of a dataset.
+        "sandbox" (made-up figures, no keys needed), "api" (the Engagement API, with your keys),
+        "v2" (X API v2, with your keys), a table of figures (the path of a file or of a folder of
+        them, an open file, or a DataFrame: see `engagement_nb.read_table`), or the path or
+        address of a dataset.
     profile
         Whose tokens to use: one name or several; by default all that are stored. For export
         files of several accounts, the handles to read. Datasets refuse it.
@@ -92,9 +105,10 @@ def connect(
         Refuse a fetch, before its first request, if it takes the handles of this billing month
         over this number. A fetch over the contract in the usage ledger always warns.
     **options
-        For the API: ``deadline`` (seconds) and ``max_bytes`` of one response, see
-        `engagement_nb.client.Client`. For the sandbox: the fields of
-        `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``,
+        For both APIs: ``deadline`` (seconds) and ``max_bytes`` of one response, see
+        `engagement_nb.client.Client`. For X API v2: ``max_cost`` (US dollars) and ``owns_app``,
+        see `engagement_nb.sources.v2.V2Source`. For the sandbox: ``api="v2"`` for its copy of X
+        API v2 with those two options, and the fields of `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``,
         figures are the same on every machine and every day.
 
     Returns
@@ -121,7 +135,32 @@ def connect(
     # Notebooks and commands also pass default values.
     options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
     if name == "sandbox":
+        api = options.pop("api", "engagement")
+        if api == "v2":
+            return V2SandboxSource(profile=names, **common, **options)
+        if api != "engagement":
+            raise InputError(
+                f"The sandbox has no API {api!r}.", advice='It has "engagement" and "v2".'
+            )
         return SandboxSource(profile=names, **common, **options)
+    if name == "v2":
+        if max_handles is not None:
+            raise InputError(
+                "X API v2 has no option max_handles: no contract counts its handles.",
+                advice="Use max_cost.",
+            )
+        known = _V2Options.__annotations__
+        _refuse(options, "X API v2", f"It has {listed([*known])}.", *known)
+        profiles = [replace(profile, hosts=v2_hosts()) for profile in find_profiles(names)]
+        if not profiles:
+            raise CredentialsError(
+                "No keys for X API v2 were found in the environment, in .env or in your config"
+                " folder.",
+                advice='Sign in with engagement-nb auth login --v2, or open the "sandbox" with'
+                ' api="v2", which needs no keys.',
+            )
+        del common["max_handles"]
+        return V2Source(profiles, **common, **options)
     if name == "api":
         known = _ApiOptions.__annotations__
         _refuse(options, "The API", f"It has {listed([*known])}.", *known)
@@ -146,7 +185,7 @@ def connect(
     if not Path(name).expanduser().exists():
         raise InputError(
             f"There is no source {name!r}.",
-            advice='Give "sandbox", "api", or the path of a file, a folder or a dataset.',
+            advice='Give "sandbox", "api", "v2", or the path of a file, a folder or a dataset.',
         )
     _refuse(options, name, advice, "profile")
     return TableSource(name, ",".join(names or ()))

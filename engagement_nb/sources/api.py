@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 from engagement_nb.apis.contract import Api
 from engagement_nb.apis.engagement import EndpointName
-from engagement_nb.client import Client
+from engagement_nb.client import Client, Response
 from engagement_nb.client.adapters import Adapter
 from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.credentials import Profile
-from engagement_nb.dataset import Dataset, World, ask_digest
+from engagement_nb.dataset import Dataset, Part, World, ask_digest
 from engagement_nb.fetch import Plan, Run, fetch, fetch_into, make_plan
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.metrics import Metrics
@@ -56,6 +56,7 @@ class ApiSource(Source):
     name = "api"
     default_span = "period"
     _chooses_ids = True
+    _adapter: ClassVar[Callable[[], Adapter]] = EngagementAdapter
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
     _world: World | None = None
@@ -70,7 +71,7 @@ class ApiSource(Source):
         max_handles: int | None = None,
         **client_options: Any,
     ) -> None:
-        self.adapter = adapter or EngagementAdapter()
+        self.adapter = adapter or self._adapter()
         self._client_options = client_options
         self.profiles = tuple(profiles)
         self.ledger = Ledger()
@@ -102,8 +103,12 @@ class ApiSource(Source):
     @cached_property
     def client(self) -> Client:
         """The client that sends this source's requests."""
-        recorder = self.ledger.record_use
-        return Client(self.adapter, recorder=recorder, now=self._present, **self._client_options)
+        options = {"recorder": self._record, "now": self._present, **self._client_options}
+        return Client(self.adapter, **options)
+
+    def _record(self, response: Response) -> None:
+        """Record a response that may be billed: here, the handle whose tokens signed it."""
+        self.ledger.record_use(response.request.profile)
 
     def dataset_at(self, where: str | os.PathLike[str]) -> Dataset:
         """Open the dataset that keeps this source's figures, or make one.
@@ -275,6 +280,7 @@ class ApiSource(Source):
                 client,
                 ask=ask,
                 snapshot=snapshot,
+                parts=self._parts(plan),
                 progress=self._progress,
             )
 
@@ -287,11 +293,18 @@ class ApiSource(Source):
         else:
             plan = self._guarded(self._plan(ids, endpoint, question, left_out))
             with self._sending() as client:
-                metrics = fetch(plan, client, source=self.figures, progress=self._progress)
+                metrics = fetch(
+                    plan, client, source=self.figures, parts=self._parts(plan),
+                    progress=self._progress,
+                )  # fmt: skip
         account = metrics.account
         named = {**left_out, **account.rows_named}
         rows = account.rows_in + sum(left_out.values())
         return replace(metrics, account=replace(account, rows_in=rows, rows_named=named))
+
+    def _parts(self, plan: Plan) -> Iterable[Part]:
+        """Finished requests that found the Tweets of a plan."""
+        return ()
 
     def _guarded(self, plan: Plan) -> Plan:
         """Refuse a plan over ``max_handles``; add a note if it exceeds the contract."""

@@ -290,7 +290,11 @@ def test_the_recorder_is_called_only_for_owners_whose_tweets_returned_counts(
     sandbox = make_sandbox(tweets=300)
     profile, recorded = profile_of(sandbox), list[Profile]()
     own, others = tuple(sandbox.ids("own", 1)), tuple(sandbox.ids("others", 1))
-    with quick_client(recorder=recorded.append) as client:
+
+    def record(response: Response) -> None:
+        recorded.append(response.request.profile)
+
+    with quick_client(recorder=record) as client:
         client.send(Request("totals", own, ("favorites",), profile, auth="app"))
         with pytest.raises(ForbiddenTweetsError):
             client.send(Request("totals", others, ("favorites",), profile))

@@ -11,7 +11,7 @@ import pytest
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Request
 from engagement_nb.client.adapters import refusal_of
-from engagement_nb.client.adapters.v2 import V2Adapter, timeline_query
+from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
 from engagement_nb.client.credentials import Profile
 from engagement_nb.errors import (
     ApiError,
@@ -260,12 +260,17 @@ def test_a_response_that_is_not_as_documented_is_a_server_s_trouble(raw):
 
 
 def test_a_page_of_a_timeline_is_read_as_a_lookup_of_its_posts():
-    """The token of the next page comes with it; the last page has none."""
+    """The token of the next page is sent with the next request; the last page has none."""
+    timeline = TimelineAdapter("2244994945", START)
+    request = ask(ids=())
+    call = timeline.call(request)
+    assert call.path == "/2/users/2244994945/tweets"
+    assert call.query["exclude"] == "retweets"
+    assert call.query["start_time"] == "2026-09-28T00:00:00Z"
     document = {"data": [post(ONE, {"engagements": 1}, like_count=1)], "meta": {"next_token": "n"}}
-    response, token = ADAPTER.read_page(ask(ids=()), json.dumps(document).encode(), NOW)
-    assert response is not None
-    assert (response.request.tweet_ids, token) == ((ONE,), "n")
+    response = timeline.read(request, json.dumps(document).encode(), NOW)
+    assert response.request.tweet_ids == (ONE,)
     assert response.groups[ONE]["engagements"] == 1
-    assert ADAPTER.read_page(ask(ids=()), b'{"meta": {"result_count": 0}}', NOW) == (None, "")
-    query = timeline_query(("engagements",), token="n")
-    assert (query["exclude"], query["pagination_token"]) == ("retweets", "n")
+    assert timeline.call(request).query["pagination_token"] == "n"
+    assert timeline.read(request, b'{"meta": {"result_count": 0}}', NOW).groups == {}
+    assert timeline.token == ""

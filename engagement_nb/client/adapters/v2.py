@@ -20,7 +20,9 @@ from engagement_nb.apis.v2 import (
     LOOKUP_FIELDS,
     MAX_PAGE,
     OLD_ANALYTICS_FIELDS,
+    PATH_TIMELINE,
     PRIVATE,
+    TOTALS,
     V2,
 )
 from engagement_nb.client.adapters import Call, refusal_of, where_of
@@ -106,46 +108,56 @@ class V2Adapter:
         nested = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
         return _texts([document, *nested])
 
-    def read_page(
-        self, request: Request, raw: bytes, read_at: datetime
-    ) -> tuple[Response | None, str]:
-        """Read a page of a timeline, and the token of the next page.
 
-        Parameters
-        ----------
-        request
-            A request for the same metrics, with any Tweets.
-        raw, read_at
-            As for `read`.
+class TimelineAdapter(V2Adapter):
+    """Reads the timeline of a user page by page, each as a lookup of its Posts would be.
 
-        Returns
-        -------
-        tuple
-            The response, as a lookup of the page's Posts would give it (None for an empty page);
-            and the token, empty on the last page.
-        """
+    Reposts are left out, because they belong to others.
+
+    Parameters
+    ----------
+    user_id
+        The user.
+    start
+        Only Posts from this moment on.
+
+    Attributes
+    ----------
+    token
+        Of the next page; empty before the first page and after the last.
+    """
+
+    def __init__(self, user_id: str, start: datetime | None = None) -> None:
+        self._path = PATH_TIMELINE.format(user_id)
+        self._start = start
+        self.token = ""
+
+    def call(self, request: Request) -> Call:
+        """Build the call of the next page; the request's Tweets do not matter."""
+        query = {
+            "max_results": str(MAX_PAGE),
+            "exclude": "retweets",
+            "tweet.fields": lookup_fields(request.metrics),
+        }
+        if self._start is not None:
+            query["start_time"] = wire_time(self._start)
+        if self.token:
+            query["pagination_token"] = self.token
+        return Call("GET", self._path, query=query)
+
+    def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
+        """Read a page; the response's request names its Posts. An empty page has no counts."""
         document = _document(raw) or {}
         ids = tuple(tweet_id for tweet_id, _ in _posts(document.get("data")))
+        looked_up = replace(request, endpoint=TOTALS.name, tweet_ids=ids)
         meta = document.get("meta")
-        token = meta.get("next_token") if isinstance(meta, dict) else ""
-        following = token if isinstance(token, str) else ""
-        if not ids:
-            return None, following
-        return self.read(replace(request, tweet_ids=ids), raw, read_at), following
-
-
-def timeline_query(
-    metrics: Iterable[str], *, start: datetime | None = None, token: str = "", size: int = MAX_PAGE
-) -> dict[str, str]:
-    """Parameters of a page of a timeline, without reposts, which belong to others."""
-    query = {
-        "max_results": str(size),
-        "exclude": "retweets",
-        "tweet.fields": lookup_fields(tuple(metrics)),
-    }
-    if start is not None:
-        query["start_time"] = wire_time(start)
-    return query | ({"pagination_token": token} if token else {})
+        if ids or not isinstance(meta, dict):
+            response = super().read(looked_up, raw, read_at)
+        else:
+            response = Response(looked_up, raw, {}, read_at)
+        token = meta.get("next_token") if isinstance(meta, dict) else None
+        self.token = token if isinstance(token, str) else ""
+        return response
 
 
 def lookup_fields(metrics: tuple[str, ...]) -> str:

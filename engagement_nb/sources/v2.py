@@ -1,0 +1,258 @@
+"""X API v2 as a source: Post lookup with private fields, and Post analytics."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Unpack
+
+from engagement_nb.apis.engagement import EndpointName
+from engagement_nb.apis.v2 import (
+    ENV_V2_URL,
+    LIVE_URL,
+    PRICES,
+    PRIVATE_FOR,
+    TIMELINE_POSTS,
+    TOTALS,
+    V2,
+    Prices,
+)
+from engagement_nb.client import Client, Request, Response
+from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
+from engagement_nb.client.hosts import Hosts
+from engagement_nb.dataset import Dataset, Part
+from engagement_nb.errors import CredentialsError, EngagementError, InputError
+from engagement_nb.fetch import Plan, Run
+from engagement_nb.fetch.part import part_of
+from engagement_nb.fetch.run import retry_after
+from engagement_nb.metrics import Metrics
+from engagement_nb.sources.api import ApiSource, PlanOptions
+from engagement_nb.sources.question import Posted, Question
+from engagement_nb.sources.sandbox import SandboxSource
+from engagement_nb.usage.reads import Reads
+from engagement_nb.words import counted
+
+TIMELINE = "timeline"
+"""Name of the quota of timelines."""
+
+
+class V2Source(ApiSource):
+    """X API v2 with the tokens of one or more users.
+
+    ``totals()`` looks up Posts by id; without ids it reads the timeline of the first profile's
+    user, of the last 30 days, because private figures exist for as long. ``historical()`` asks
+    Post analytics, which needs an Enterprise contract.
+
+    Parameters
+    ----------
+    profiles
+        Whose tokens may be used.
+    max_cost
+        US dollars: a fetch that could cost more is refused before its first request.
+    owns_app
+        Whether the first profile's user owns the app, so that reading the own timeline has the
+        lower price.
+    prices
+        What a read costs.
+    **options
+        As for `ApiSource`.
+    """
+
+    name = "v2"
+    default_endpoint = "totals"
+    _adapter = V2Adapter
+
+    def __init__(
+        self,
+        *profiles: Any,
+        max_cost: float | None = None,
+        owns_app: bool = False,
+        prices: Prices = PRICES,
+        **options: Any,
+    ) -> None:
+        super().__init__(*profiles, **options)
+        self._max_cost = max_cost
+        self._prices = prices
+        self._timeline_price = prices.owned if owns_app else prices.post
+        self.reads = Reads(self.ledger, sandbox=self.sandbox)
+        self._pages: list[Response] = []
+
+    @property
+    def figures(self) -> str:
+        """Origin of the figures: "sandbox" or "v2"."""
+        return "sandbox" if self.sandbox else "v2"
+
+    def plan(
+        self,
+        tweet_ids: Any = None,
+        endpoint: EndpointName | str = "totals",
+        **options: Unpack[PlanOptions],
+    ) -> Plan:
+        """Plan a fetch: see `ApiSource.plan`. Its hints tell the price.
+
+        Raises
+        ------
+        InputError
+            There are no ids, because finding them costs money; and as in `ApiSource.plan`.
+        """
+        if tweet_ids is None:
+            most = TIMELINE_POSTS * self._timeline_price
+            raise InputError(
+                "X API v2 lists your Posts only by reading them, and a plan spends nothing.",
+                advice="Give ids. Or fetch without a plan: the timeline has at most"
+                f" {TIMELINE_POSTS:,} Posts, which cost at most ${most:,.2f}.",
+            )
+        plan = super().plan(tweet_ids, endpoint, **options)
+        return replace(plan, hints=(*plan.hints, *self._price(plan)))
+
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+        """List the user's own Posts of the last 30 days, newest first, from the timeline.
+
+        Each of them is billed, and its figures are kept for the next `totals`.
+        """
+        if kind != "own":
+            return super().tweet_ids(kind, count)
+        return self._own(self._present() - PRIVATE_FOR)[:count]
+
+    def snapshot(self, dataset: Dataset) -> Run | None:
+        """Keep today's totals of the Posts of the last 30 days, once per UTC day.
+
+        Private figures end after 30 days, and a dataset with snapshots outlives that.
+
+        Returns
+        -------
+        Run or None
+            None if the dataset has a finished snapshot of today.
+        """
+        today = f"{self._present():%Y-%m-%d}"
+        if any(run.snapshot == today and run.done for run in dataset.runs()):
+            return None
+        return self.fetch_into(dataset, TOTALS.name, snapshot=today)
+
+    def _offered(self, posted: Posted | None) -> list[str]:
+        if posted is None:
+            return self.tweet_ids()
+        return self._own(None)
+
+    def _own(self, start: datetime | None) -> list[str]:
+        """The user's Posts from a moment on; their figures come with them."""
+        profile = self.profiles[0]
+        if not profile.user_id:
+            raise CredentialsError(
+                f"The user of profile {profile.name!r} is not known, so there is no timeline.",
+                advice="Sign in again: engagement-nb auth login --v2; or give ids.",
+            )
+        self._refuse_over(TIMELINE_POSTS * self._timeline_price, "Your timeline", at_most=True)
+        adapter = TimelineAdapter(profile.user_id, start)
+        self._pages = []
+        request = Request(TIMELINE, (), TOTALS.metrics, profile)
+        with self._timeline_client(adapter) as client:
+            while True:
+                page = _sent(client, request)
+                self._pages.append(page)
+                if not adapter.token:
+                    break
+        ids = [tweet_id for page in self._pages for tweet_id in page.request.tweet_ids]
+        self._owners.update(dict.fromkeys(ids, profile.user_id))
+        return list(dict.fromkeys(ids))
+
+    def _timeline_client(self, adapter: TimelineAdapter) -> Client:
+        options = {"recorder": self._record_page, "now": self._present, **self._client_options}
+        return Client(adapter, **options)
+
+    def _parts(self, plan: Plan) -> Iterable[Part]:
+        """The pages of the timeline, if the plan asks for what they have."""
+        pages, self._pages = self._pages, []
+        if not plan.endpoint.of_life or not {*plan.offered} <= {*TOTALS.metrics}:
+            return ()
+        wanted = {*plan.tweet_ids}
+        return [
+            part_of(page, V2, plan.made_at)
+            for page in pages
+            if wanted.intersection(page.request.tweet_ids)
+        ]
+
+    def _record(self, response: Response) -> None:
+        if V2.endpoint(response.request.endpoint).of_life:
+            self.reads.record(response.counts, response.read_at, price=self._prices.post)
+
+    def _record_page(self, page: Response) -> None:
+        self.reads.record(page.counts, page.read_at, price=self._timeline_price)
+
+    def _price(self, plan: Plan) -> list[str]:
+        """What a plan costs, in sentences."""
+        if not plan.endpoint.of_life:
+            return ["Post analytics has no price for each Post; it needs an Enterprise contract."]
+        price, prices = self._prices.post, self._prices
+        cost = self.reads.cost(plan.tweet_ids, self._present(), price=price)
+        billed = self.reads.of_day(self._present())
+        again = sum(tweet_id in billed for tweet_id in plan.tweet_ids)
+        said = [
+            f"Price: {counted(len(plan.tweet_ids), 'Post')} at ${price:g} each, at most"
+            f" ${cost:,.2f} more today (prices of {prices.read_on}, {prices.source})."
+        ]
+        if again:
+            said.append(
+                f"{counted(again, 'Post')} were read today already; a Post is billed once per UTC"
+                " day."
+            )
+        if len(plan.tweet_ids) + len(billed) > prices.cap:
+            said.append(f"This is over the cap of {prices.cap:,} Posts per month.")
+        return said
+
+    def _guarded(self, plan: Plan) -> Plan:
+        """Refuse a plan that could cost more than ``max_cost``; add its price to the notes."""
+        if plan.endpoint.of_life:
+            seen = {tweet_id for page in self._pages for tweet_id in page.request.tweet_ids}
+            rest = [tweet_id for tweet_id in plan.tweet_ids if tweet_id not in seen]
+            cost = self.reads.cost(rest, self._present(), price=self._prices.post)
+            self._refuse_over(cost, counted(len(rest), "Post"))
+        return plan
+
+    def _refuse_over(self, cost: float, what: str, *, at_most: bool = False) -> None:
+        if self._max_cost is not None and cost > self._max_cost + 1e-9:
+            could = "could cost" if at_most else "would cost"
+            raise InputError(
+                f"{what} {could} ${cost:,.2f}, over the limit of ${self._max_cost:,.2f}"
+                " (max_cost). Nothing was requested.",
+                advice="Give fewer ids, or raise the limit.",
+            )
+
+    def _fetch(
+        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
+    ) -> Metrics:
+        V2.endpoint(endpoint)
+        metrics = super()._fetch(endpoint, tweet_ids, **question)
+        options = {"api": V2.name, **metrics.account.options}
+        return replace(metrics, account=replace(metrics.account, options=options))
+
+
+class V2SandboxSource(V2Source, SandboxSource):
+    """X API v2 of the sandbox, on the same made-up world as its Engagement API."""
+
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+        """List ids: own Posts from the timeline, others as the sandbox offers them."""
+        return super().tweet_ids(kind, count)
+
+
+def v2_hosts() -> Hosts:
+    """The host of X API v2: that of ``ENGAGEMENT_V2_URL``, else the live one."""
+    url = os.environ.get(ENV_V2_URL, "").rstrip("/") or LIVE_URL
+    return Hosts(url, url)
+
+
+def _sent(client: Client, request: Request) -> Response:
+    """Send a request, and retry what is worth it, as a fetch does."""
+    attempt = 1
+    while True:
+        try:
+            return client.send(request)
+        except EngagementError as error:
+            wait = retry_after(error, attempt)
+            if wait is False:
+                raise
+        time.sleep(wait)
+        attempt += 1
