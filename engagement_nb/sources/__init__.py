@@ -108,8 +108,9 @@ def connect(
         For both APIs: ``deadline`` (seconds) and ``max_bytes`` of one response, see
         `engagement_nb.client.Client`. For X API v2: ``max_cost`` (US dollars) and ``owns_app``,
         see `engagement_nb.sources.v2.V2Source`. For the sandbox: ``api="v2"`` for its copy of X
-        API v2 with those two options, and the fields of `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``,
-        figures are the same on every machine and every day.
+        API v2 with those two options, and the fields of `engagement_nb.sandbox.Settings`. With
+        ``seed``, ``now`` (an instant) and ``tweets``, figures are the same on every machine and
+        every day.
 
     Returns
     -------
