@@ -86,5 +86,7 @@ class Reason(StrEnum):
     NOT_IN_SOURCE = ("not in this source", "The file or dataset does not contain this Tweet.")
 
 
+NOTHING_TO_COUNT = frozenset({Reason.NO_LINK})
+"""Reasons that leave nothing to count: in a sum, such a figure is 0."""
 UNFINISHED = frozenset({Reason.REQUEST_FAILED, Reason.NOT_AUTHENTICATED, Reason.NO_ANSWER})
 """Reasons that may be temporary: the next run requests these Tweets again."""

@@ -192,7 +192,7 @@ class Router:
     def _fill(self, lanes: dict[Lane, list[str]]) -> None:
         """Move app-only Tweets into their owners' half-empty requests, if that saves a request."""
         app = next((lane for lane in lanes if lane.auth == "app"), None)
-        if app is None:
+        if app is None or not self._question.endpoint.tolerant:
             return
         size = self._question.endpoint.max_ids
         moves: list[tuple[Lane, list[str]]] = []

@@ -128,13 +128,17 @@ class State:
     def _note_metrics(self, part: Part, came: list[str]) -> None:
         """Note which figures these Tweets lack, and why."""
         explained: dict[str, set[str]] = {}
+        # A part of another fetch may have more metrics than this one asks for.
+        asked = [name for name in part.request.metrics if name in self.plan.offered]
         for limit in limits(self.plan.endpoint, part.period, part.read_at):
             listed = {*part.unsupported.get(limit.reason, ())}
             lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
-            names = [name for name in part.request.metrics if name in limit.metrics]
+            names = [name for name in asked if name in limit.metrics]
             self._miss(lacking, limit.reason, names)
-            explained.update((name, {*lacking}) for name in names)
-        for name, without in part.missing.items():
+            for name in names:
+                explained.setdefault(name, set()).update(lacking)
+        for name in asked:
+            without = part.missing.get(name, ())
             rest = {*without} - explained.get(name, set())
             for tweet_id in [t for t in came if t in rest]:
                 of_age = self._of_age(tweet_id, name, part)

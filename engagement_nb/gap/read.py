@@ -13,6 +13,7 @@ import pandas as pd
 
 from engagement_nb.apis.engagement import NO_CANDIDATES
 from engagement_nb.apis.names import label
+from engagement_nb.apis.reasons import NOTHING_TO_COUNT
 from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
@@ -106,7 +107,9 @@ def open_figures(
             advice="See engagement_nb.connect for sources of figures.",
         )
     about = about or (read.about if read is not None else About("table", "table"))
-    facts = read.facts() if read is not None and frame is read.frame else None
+    facts = None
+    if read is not None and frame is read.frame:
+        facts, frame = read.facts(), _with_zeros(read)
     if about.kind in ("overview", "video"):
         raise AnalysisError(
             "An overview file has no clicks and expands, so it cannot tell what is hidden; its"
@@ -116,6 +119,19 @@ def open_figures(
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
     return read_counts(frame), about, facts
+
+
+def _with_zeros(metrics: Metrics) -> pd.DataFrame:
+    """The frame, with 0 for figures that are missing because there is nothing to count."""
+    frame, problems = metrics.frame, metrics.problems
+    rows = problems[(problems["scope"] == "metrics") & problems["reason"].isin(NOTHING_TO_COUNT)]
+    zeros = {}
+    for names, of_names in rows.groupby("metrics"):
+        for name in str(names).split(", "):
+            if name in frame:
+                nothing = frame["tweet_id"].isin(of_names["tweet_id"]) & frame[name].isna()
+                zeros[name] = frame[name].mask(nothing, 0)
+    return frame.assign(**zeros) if zeros else frame
 
 
 def frame_of(metrics: Metrics | Any) -> pd.DataFrame:

@@ -138,6 +138,7 @@ def connect(
     if name == "sandbox":
         api = options.pop("api", "engagement")
         if api == "v2":
+            _refuse_handles(max_handles)
             return V2SandboxSource(profile=names, **common, **options)
         if api != "engagement":
             raise InputError(
@@ -145,11 +146,7 @@ def connect(
             )
         return SandboxSource(profile=names, **common, **options)
     if name == "v2":
-        if max_handles is not None:
-            raise InputError(
-                "X API v2 has no option max_handles: no contract counts its handles.",
-                advice="Use max_cost.",
-            )
+        _refuse_handles(max_handles)
         known = _V2Options.__annotations__
         _refuse(options, "X API v2", f"It has {listed([*known])}.", *known)
         profiles = [replace(profile, hosts=v2_hosts()) for profile in find_profiles(names)]
@@ -190,6 +187,14 @@ def connect(
         )
     _refuse(options, name, advice, "profile")
     return TableSource(name, ",".join(names or ()))
+
+
+def _refuse_handles(max_handles: int | None) -> None:
+    if max_handles is not None:
+        raise InputError(
+            "X API v2 has no option max_handles: no contract counts its handles.",
+            advice="Use max_cost.",
+        )
 
 
 def _refuse(options: Mapping[str, Any], source: str, advice: str, *known: str) -> None:
