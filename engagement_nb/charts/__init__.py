@@ -1,32 +1,16 @@
 """Figures for readers: pure functions from numbers and tables to charts.
 
-All have one style, colors for any color vision, an alternative text with the numbers, and a stamp
-for sandbox data. The functions are loaded on first use, because matplotlib takes half a second.
+A chart is drawn once, as SVG that fits every width. Its title says the finding. It has colors for
+any color vision, an alternative text with the numbers, its figures as CSV, and a stamp for sandbox
+data.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from engagement_nb.charts.chart import Chart, nothing
+from engagement_nb.charts.months import handles
+from engagement_nb.charts.shares import definitions, growth, hidden_by, trend
+from engagement_nb.charts.sums import bridge, evidence, totals, tweets
 
-if TYPE_CHECKING:
-    from engagement_nb.charts.months import handles
-    from engagement_nb.charts.shares import definitions, growth, hidden_by, trend
-    from engagement_nb.charts.style import Chart, alt_text, figure_html, nothing, show
-    from engagement_nb.charts.sums import bridge, evidence, totals, tweets
-
-_HOME = {
-    **dict.fromkeys(("Chart", "alt_text", "figure_html", "nothing", "show"), "style"),
-    **dict.fromkeys(("bridge", "evidence", "totals", "tweets"), "sums"),
-    **dict.fromkeys(("definitions", "growth", "hidden_by", "trend"), "shares"),
-    "handles": "months",
-}
-
-__all__ = ["Chart", "alt_text", "bridge", "definitions", "evidence", "figure_html", "growth",
-           "handles", "hidden_by", "nothing", "show", "totals", "trend", "tweets"]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__all__ = ["Chart", "bridge", "definitions", "evidence", "growth", "handles", "hidden_by",
+           "nothing", "totals", "trend", "tweets"]  # fmt: skip

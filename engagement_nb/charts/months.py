@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 
-from engagement_nb.charts.style import BLUE, GREY, INK, RED, Chart
+from engagement_nb.charts.chart import BLUE, GREY, Axis, Chart, Plot, Series, days
+from engagement_nb.words import number
 
 
 def handles(
@@ -39,31 +40,33 @@ def handles(
     """
     length, so_far = (ends - begins).days + 1, len(by_day) - 1
     count = int(by_day.iloc[-1])
-
-    def draw(axes: Axes, narrow: bool) -> None:
-        if len(before):
-            axes.step(before.index, before, where="post", color=GREY, lw=1.4,
-                      label="the month before")  # fmt: skip
-        axes.step(by_day.index, by_day, where="post", color=BLUE, lw=2.4, label="this month")
-        axes.plot([so_far, length - 1], [count, forecast], color=BLUE, lw=1.4, ls=":")
-        axes.annotate(
-            f"forecast {forecast:,}", (length - 1, forecast), xytext=(0, 6),
-            textcoords="offset points", ha="right", color=BLUE,
-        )  # fmt: skip
-        if contracted:
-            axes.axhline(contracted, color=RED, lw=1.4, ls="--", label="contracted")
-        axes.set_ylim(0, max(forecast, contracted or 0, *before, 1) * 1.18)
-        axes.set_xlim(0, length - 0.5)
-        days = range(0, length, 10 if narrow else 5)
-        axes.set_xticks(days, [f"{begins + timedelta(days=day):%d %b}" for day in days])
-        axes.set_ylabel("handles", color=INK)
-        axes.grid(axis="y")
-        axes.legend(frameon=False, loc="upper left", ncols=1 if narrow else 3)
-
+    dates = [begins + timedelta(days=day) for day in range(length)]
+    now, last, ahead = np.full((3, length), np.nan)
+    now[: so_far + 1] = by_day.to_numpy(dtype=float)[:length]
+    ahead[so_far:] = np.linspace(count, forecast, length - so_far)
+    last[: len(before)] = before.to_numpy(dtype=float)[:length]
+    series = [Series(now, BLUE, "step"), Series(ahead, BLUE, "dotted")]
+    legend = [(BLUE, "this month; dotted: the forecast")]
+    if len(before):
+        series.insert(0, Series(last, GREY, "step"))
+        legend.append((GREY, "the month before"))
     limit = f", contracted are {contracted:,}" if contracted else ""
-    alt = (
+    top = max(forecast, contracted or 0, *before, 1) * 1.1
+    rules = ((float(contracted), f"contracted: {number(contracted)}"),) if contracted else ()
+    data = {"day": dates, "handles": now, "month_before": last, "forecast": ahead}
+    return Chart(
+        f"{number(count)} handles queried this billing month, {number(forecast)} expected by"
+        f" {ends:%Y-%m-%d}",
         f"Handles queried by day of the billing month from {begins}: {count:,} by"
-        f" {begins + timedelta(days=so_far)}, forecast {forecast:,}{limit}."
+        f" {begins + timedelta(days=so_far)}, forecast {forecast:,}{limit}.",
+        (Plot("handles", tuple(series), Axis(0, top), 170, rules),),
+        names=days(dates, "day"),
+        tips=tuple(
+            f"{day}: {number(value if so else guess)}{'' if so else ' expected'}"
+            for day, value, guess, so in zip(dates, now, ahead, ~np.isnan(now), strict=True)
+        ),
+        legend=tuple(legend),
+        data=pd.DataFrame(data),
+        what="handles",
+        sandbox=sandbox,
     )
-    title = "Handles queried this billing month"
-    return Chart(title, alt, draw, height=3.2, narrow_height=3.4, sandbox=sandbox)

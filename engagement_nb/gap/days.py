@@ -6,17 +6,21 @@ import html
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from engagement_nb import charts
 from engagement_nb.apis.names import label
-from engagement_nb.charts import Chart
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, metric_columns, save_tables
 from engagement_nb.words import counted, number, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from engagement_nb.charts import Chart
 
 _NO_CLAIM = {
     "overview": "An overview lacks clicks and expands, so it cannot tell what is hidden.",
@@ -82,7 +86,7 @@ class Days:
         Parameters
         ----------
         by
-            "day", "week" (from Monday) or "month"; by default it depends on the time covered.
+            "day", "week" (from Monday), "month" or "year"; by default by the time covered.
 
         Returns
         -------
@@ -122,9 +126,10 @@ class Days:
                 text += f" {said}: {percent(share, digits)}."
         return f"{text} {_NO_CLAIM.get(self.metrics.about.kind, '')}".strip()
 
-    def plot_trend(self, by: Step | None = None) -> Chart:
-        """Draw `trend`."""
-        return charts.trend(self.trend(by))
+    def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:
+        """Draw `trend`; on axes of matplotlib if they are given."""
+        chart = charts.trend(self.trend(by))
+        return chart if ax is None else chart.draw(ax)
 
     def save_tables(self, where: str | Path) -> None:
         """Write the figures by day and by metric, each as CSV and as Parquet.

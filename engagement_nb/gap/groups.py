@@ -7,7 +7,7 @@ of all pairs are adjusted together (Holm 1979).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations, pairwise
@@ -18,8 +18,8 @@ from scipy.special import ndtr
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOGETHER
-from engagement_nb.gap.interval import ANY_SHARE, share_interval
 from engagement_nb.gap.read import Counts, column_counts
+from engagement_nb.gap.share import Share
 from engagement_nb.words import number
 
 CONTENT = {
@@ -46,7 +46,8 @@ _AGES = {1: "under a day", 7: "1 to 6 days", 28: "7 to 27 days", 90: "28 to 89 d
 """Ages by their upper limits in days, which are not included."""
 _SINCE_HOURS = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168, 336, 672)
 
-COLUMNS = ["tweets", "engagements", "hidden", "hidden_share", "low", "high", "over_count"]
+BOUNDS = ["hidden", "hidden_least", "hidden_most"]
+COLUMNS = ["tweets", "engagements", *BOUNDS, "hidden_share", "low", "high", "kind", "over_count"]
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,30 @@ class Units:
     Parameters
     ----------
     frame
-        The integers ``engagements``, ``hidden`` and ``over_count``; where known ``tweet_id``,
-        ``created_at``, ``time`` and facts about the text.
+        The integers ``engagements``, ``hidden`` with its bounds, and ``over_count``; where known
+        ``tweet_id``, ``created_at``, ``time`` and facts about the text.
     moment
         When the figures were read; None if unknown. Ages are counted to it.
-    level
-        Confidence level of the intervals.
+    share
+        The share of all, whose level and undetermined metrics hold for each group.
     """
 
     frame: pd.DataFrame
     moment: datetime | None
-    level: float
+    share: Share
+
+    def share_of(self, rows: pd.DataFrame) -> Share:
+        """The hidden share of some rows, one per Tweet."""
+        figures = [rows[name].to_numpy() for name in BOUNDS]
+        # In a part of a series, the included metrics may exceed engagements.
+        figures = [part if part.sum() > 0 else np.zeros_like(part) for part in figures]
+        return Share.of(
+            *figures,
+            rows["engagements"].to_numpy(),
+            level=self.share.level,
+            undetermined=self.share.undetermined,
+            counted=self.share.kind != "unknown",
+        )
 
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and hidden by group: see `engagement_nb.Gap.by`."""
@@ -77,7 +91,8 @@ class Units:
 
     def differences(self, key: str) -> pd.DataFrame:
         """Permutation tests between groups: see `engagement_nb.Gap.differences`."""
-        sums = {label: self._by_tweet(rows) for label, rows in self._groups(key).items()}
+        groups = self._groups(key) if self.share.value is not None else {}
+        sums = {label: self._by_tweet(rows) for label, rows in groups.items()}
         sums = {
             label: rows
             for label, rows in sums.items()
@@ -129,23 +144,25 @@ class Units:
     def _by_tweet(self, chosen: np.ndarray) -> pd.DataFrame:
         rows = self.frame[chosen]
         if "time" in rows.columns:
-            rows = rows.groupby("tweet_id")[["engagements", "hidden", "over_count"]].sum()
+            figures = ["engagements", *BOUNDS, "over_count"]
+            rows = rows.groupby("tweet_id")[figures].sum()
         return rows
 
     def _row(self, chosen: np.ndarray) -> dict[str, object]:
         rows = self._by_tweet(chosen)
-        whole, hidden = int(rows["engagements"].sum()), int(rows["hidden"].sum())
-        limits = share_interval(rows["hidden"].clip(lower=0), rows["engagements"], self.level)
-        known = whole and limits != ANY_SHARE
+        share = self.share_of(rows)
         # In a series, every Tweet has a row for every hour or day.
         tweets = len(rows) if "time" not in self.frame else int((rows["engagements"] > 0).sum())
         return {
             "tweets": tweets,
-            "engagements": whole,
-            "hidden": hidden,
-            "hidden_share": hidden / whole if whole else None,
-            "low": limits.low if known else None,
-            "high": limits.high if known else None,
+            "engagements": share.whole,
+            "hidden": max(int(rows["hidden"].sum()), 0),
+            "hidden_least": share.least,
+            "hidden_most": share.most,
+            "hidden_share": share.value,
+            "low": share.low,
+            "high": share.high,
+            "kind": share.kind,
             "over_count": int(rows["over_count"].sum()),
         }
 
@@ -224,21 +241,26 @@ class Units:
         return self.frame["time"]
 
 
-def series_rows(counts: Counts, summed: list[str], left_out: list[str]) -> pd.DataFrame:
-    """The rows of a series with ``engagements``, ``hidden`` and ``over_count``, where known."""
+def series_rows(
+    counts: Counts, compared: np.ndarray, inside: Sequence[Sequence[str]], left_out: Sequence[str]
+) -> pd.DataFrame:
+    """The rows of a series of the Tweets compared, with ``engagements`` and ``over_count``.
+
+    ``inside`` are the metrics that each column of `BOUNDS` subtracts from engagements.
+    """
     series = counts.series
     assert series is not None  # noqa: S101
-    engagements, chosen = column_counts(series, "engagements")
-    inside = np.zeros(len(series), dtype=np.int64)
-    outside = np.zeros(len(series), dtype=np.int64)
-    for name in summed:
-        figures, known = column_counts(series, name)
-        inside += figures
-        chosen &= known
-    for name in left_out:
-        outside += column_counts(series, name)[0]
-    rows = series.assign(engagements=engagements, hidden=engagements - inside, over_count=outside)
-    return rows[chosen].reset_index(drop=True)
+    rows = series[series["tweet_id"].isin(counts.frame["tweet_id"][compared])]
+    figures = {name: column_counts(rows, name)[0] for name in counts.names}
+    engagements = column_counts(rows, "engagements")[0]
+    none = np.zeros(len(rows), dtype=np.int64)
+    made = {
+        name: engagements - sum((figures[metric] for metric in metrics), none)
+        for name, metrics in zip(BOUNDS, inside, strict=True)
+    }
+    over = sum((figures[metric] for metric in left_out), none)
+    rows = rows.assign(engagements=engagements, over_count=over, **made)
+    return rows.reset_index(drop=True)
 
 
 def _filled(groups: Mapping[str, pd.Series]) -> dict[str, np.ndarray]:

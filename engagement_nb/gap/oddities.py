@@ -22,10 +22,13 @@ _Found = tuple[str, np.ndarray | pd.Series, int, str]
 
 
 def find_oddities(
-    counts: Counts, summed: list[str], earlier: pd.DataFrame | None = None
+    counts: Counts,
+    summed: list[str],
+    compared: np.ndarray,
+    earlier: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per oddity that occurs; see `engagement_nb.Gap.oddities`."""
-    found = [(counts.frame, *oddity) for oddity in _in_one_snapshot(counts, summed)]
+    found = [(counts.frame, *oddity) for oddity in _in_one_snapshot(counts, summed, compared)]
     if earlier is not None:
         pairs = _paired(counts.frame, earlier)
         found += [(pairs, *oddity) for oddity in _fallen(pairs)]
@@ -41,7 +44,7 @@ def _ids(frame: pd.DataFrame) -> pd.Series:
     return frame.get("tweet_id", pd.Series("", index=frame.index)).astype("string")
 
 
-def _in_one_snapshot(counts: Counts, summed: list[str]) -> Iterator[_Found]:
+def _in_one_snapshot(counts: Counts, summed: list[str], compared: np.ndarray) -> Iterator[_Found]:
     frame, judged, engagements = counts.frame, counts.judged, counts.engagements
     if "url_clicks" in counts.names and "has_url" in frame:
         no_url = frame["has_url"].astype("boolean").eq(False).fillna(False).to_numpy(dtype=bool)
@@ -63,8 +66,8 @@ def _in_one_snapshot(counts: Counts, summed: list[str]) -> Iterator[_Found]:
     yield "engagements without impressions", which, int(both.sum()), (
         f"{_tweets(which)} {_verb(which)} engagements but no impressions."
     )  # fmt: skip
-    which = judged & (counts.sums(summed) > engagements)
-    yield "impossible rows", which, int(judged.sum()), (
+    which = compared & (counts.sums(summed) > engagements)
+    yield "impossible rows", which, int(compared.sum()), (
         f"On {_tweets(which)} the metrics that are part of engagements sum to more than"
         " engagements: the counters were read at different moments, or the row is incorrect."
     )  # fmt: skip

@@ -12,7 +12,7 @@ import pandas as pd
 
 from engagement_nb.apis.names import label
 from engagement_nb.gap.definitions import compare_definitions
-from engagement_nb.gap.groups import BY_TIME, Units, series_rows
+from engagement_nb.gap.groups import BOUNDS, BY_TIME, Units, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
@@ -174,6 +174,14 @@ class Findings:
         return self._total("hidden_least"), self._total("hidden_most")
 
     @property
+    def over_bounds(self) -> tuple[int, int]:
+        """Least and most over-count that the verdicts allow; equal if `share` has a value."""
+        if self.share.value is not None:
+            return self.over_count, self.over_count
+        least = exact_sum(self.counts.sums(self.not_counted)[self.compared])
+        return least, least + exact_sum(self.counts.sums(self.undetermined)[self.compared])
+
+    @property
     def doubtful_outside(self) -> int:
         """Sum of the undetermined metrics in `over_count`."""
         doubtful = [name for name in self.undetermined if name not in self.summed]
@@ -217,6 +225,15 @@ class Findings:
         return Interval(share.low, share.high)
 
     @cached_property
+    def engagement_rate(self) -> float | None:
+        """Engagements / impressions of the Tweets compared that have impressions; None without."""
+        shown, known = self.counts.impressions
+        chosen = self.compared & known & (shown > 0)
+        if not chosen.any():
+            return None
+        return exact_sum(self.counts.engagements[chosen]) / exact_sum(shown[chosen])
+
+    @cached_property
     def contradictions(self) -> int:
         """Tweets on which the metrics of `summed` add up to more than engagements."""
         return int(np.count_nonzero(self.tweets["excess"].to_numpy()))
@@ -246,12 +263,13 @@ class Findings:
     def _units(self, key: str) -> Units:
         """The rows to group: those of a series for groups in time, otherwise Tweets."""
         if self.counts.series is not None and key in BY_TIME:
-            frame = series_rows(self.counts, self.summed, self.left_out)
+            inside = [self.summed, [*self.counted, *self.undetermined], self.counted]
+            frame = series_rows(self.counts, self.compared, inside, self.left_out)
         else:
             facts = self.counts.frame[self.compared].reset_index(drop=True)
-            figures = ["engagements", "hidden", "over_count"]
+            figures = ["engagements", *BOUNDS, "over_count"]
             frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
-        return Units(frame, self.about.read_at or self.about.end, self.level)
+        return Units(frame, self.about.read_at or self.about.end, self.share)
 
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and hidden engagements by group.
@@ -267,8 +285,8 @@ class Findings:
         -------
         DataFrame
             One row per group: ``tweets`` (in groups by time, those with engagements then),
-            ``engagements``, ``hidden``, ``hidden_share`` with its interval ``low`` and ``high``
-            (over Tweets), ``over_count``.
+            ``engagements``, ``hidden`` with its bounds ``hidden_least`` and ``hidden_most``,
+            ``hidden_share`` with ``low``, ``high`` and ``kind`` as in `Share`, ``over_count``.
         """
         return self._units(key).by(key)
 
@@ -281,7 +299,8 @@ class Findings:
             As for `by`. Groups of fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets are
             not compared, and a fact about the text only with its absence. Groups by "size" are
             not compared at all: engagements include what is hidden, so Tweets of different size
-            differ in hidden engagement by construction.
+            differ in hidden engagement by construction. Nothing is compared if the share is
+            bounds or unknown, because undetermined metrics could make the difference.
 
         Returns
         -------
@@ -311,7 +330,7 @@ class Findings:
         Parameters
         ----------
         by
-            "day", "week" (from Monday) or "month"; by default it depends on the time covered.
+            "day", "week" (from Monday), "month" or "year"; by default by the time covered.
         zone
             IANA name of the time zone in which days begin. Figures by day have days of UTC.
 
@@ -320,10 +339,11 @@ class Findings:
         DataFrame
             One row per period without gaps, with its first day in the index, which is named such
             as "week of engagement" or "week of posting". ``tweets`` (with engagements),
-            ``engagements``, ``hidden``, ``hidden_share``, ``impressions``, ``engagement_rate``,
-            and ``partial``: whether the figures cover only a part of the period. The limits
-            ``hidden_low`` and ``hidden_high``, ``rate_low`` and ``rate_high`` are missing for
-            fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets.
+            ``engagements``, ``hidden``, ``hidden_least``, ``hidden_most``, ``hidden_share`` with
+            ``hidden_low`` and ``hidden_high`` (bounds without a share, or an interval),
+            ``impressions``, ``engagement_rate`` with ``rate_low`` and ``rate_high``, and
+            ``partial``: whether the figures cover only a part of the period. Intervals are missing
+            for fewer than `engagement_nb.gap.groups.LEAST_GROUP` Tweets.
 
         Raises
         ------
@@ -393,6 +413,8 @@ class Findings:
             "share": self.share.to_dict(),
             "hidden_at_most": self.hidden_bounds[1],
             "hidden_bounds": list(self.hidden_bounds),
+            "over_bounds": list(self.over_bounds),
+            "engagement_rate": self.engagement_rate,
             "interval": None if self.hidden_interval is None else list(self.hidden_interval),
             "read_together": self.together,
             "metrics": {

@@ -102,6 +102,11 @@ def no_answer(gap: Findings) -> str | None:
         return "No Tweet has both engagements and all the metrics to compare them with."
     if not gap.engagements:
         none = f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} no engagements"
+        if gap.sum_of_metrics:
+            return (
+                f"{none}, but their metrics sum to {number(gap.sum_of_metrics)}: these metrics are"
+                " outside of engagements, or the counters were read at different moments."
+            )
         return f"{none}, so there is no gap to explain."
     return None
 
@@ -157,20 +162,34 @@ def columns(gap: Findings) -> str:
         f"The sum is above engagements on {counted(below, 'Tweet')}, below on {number(above)},"
         f" equal on {number(equal)}."
     )
+    return f"{first} {second} {_two_errors(gap)}"
+
+
+def _two_errors(gap: Findings) -> str:
+    """What the sum of all columns includes and lacks."""
+    share, (least, most) = gap.share, gap.over_bounds
+    if share.value is None:
+        over = number(most) if least == most else f"{number(least)} to {number(most)}"
+        return (
+            f"The naive gap mixes two errors of opposite sign: the sum includes {over} interactions"
+            f" that are not part of engagements, and lacks {share.counts} engagements that match no"
+            " metric. Undetermined metrics decide."
+        )
     outside = "not assumed to be" if gap.doubtful_outside else "not"
     over = f"{number(gap.over_count)} interactions that are {outside} part of engagements"
-    if gap.hidden > 0 and gap.over_count > 0:
-        third = (
+    if gap.hidden and gap.over_count:
+        return (
             f"The naive gap mixes two errors of opposite sign: the sum includes {over}, and lacks"
             f" {number(gap.hidden)} engagements that match no metric."
         )
-    elif gap.over_count > 0:
-        third = f"The sum includes {over}."
-    elif gap.hidden > 0:
-        third = "The naive gap consists of engagements that match no metric."
-    else:
-        third = "Every metric is part of engagements, and nothing is hidden."
-    return f"{first} {second} {third}"
+    if gap.over_count:
+        return f"The sum includes {over}."
+    if gap.excess:
+        lacks = f", and lacks {number(gap.hidden)} that match no metric" if gap.hidden else ""
+        return f"On some Tweets it exceeds engagements, by {number(gap.excess)} in all{lacks}."
+    if gap.hidden:
+        return "The naive gap consists of engagements that match no metric."
+    return "Every metric with any counts is part of engagements, and nothing is hidden."
 
 
 def evidence(gap: Findings) -> str:
@@ -265,8 +284,8 @@ def confidence(gap: Findings) -> str:
         parts.append("These Tweets cannot tell which metrics are counted, so there is no interval.")
     elif gap.share.kind == "bounds":
         parts.append(
-            "The undetermined metrics leave more room than the choice of Tweets does, so a range"
-            " is given and no confidence interval."
+            "The undetermined metrics decide more than the choice of Tweets does, so the hidden"
+            f" share is given as a range, {gap.share.point}, without a confidence interval."
         )
     elif (limits := gap.hidden_interval) is not None:
         parts.append(
@@ -291,8 +310,12 @@ def confidence(gap: Findings) -> str:
     return " ".join(parts)
 
 
-def where(tests: pd.DataFrame, by: str) -> str:
+def where(gap: Findings, tests: pd.DataFrame, by: str) -> str:
     """Which groups differ, from a table of `Gap.differences`."""
+    if gap.share.value is None:
+        return (
+            f"Groups {by} are not compared, because undetermined metrics could make any difference."
+        )
     if not len(tests):
         return (
             f"There are no two groups {by} of at least {LEAST_GROUP} Tweets with engagements to"
@@ -312,9 +335,20 @@ def where(tests: pd.DataFrame, by: str) -> str:
     )
 
 
+def groups_title(table: pd.DataFrame, tests: pd.DataFrame, by: str) -> str:
+    """What a chart of groups shows."""
+    if len(tests):
+        differ = tests["p_adjusted"].min() <= SIGNIFICANT
+        return f"The hidden share {'differs' if differ else 'does not differ beyond chance'} {by}"
+    known = table["hidden_share"].dropna()
+    if len(known) < 2:
+        return f"Hidden share {by}"
+    return f"Hidden share {by}: {percent(known.min())} to {percent(known.max())}"
+
+
 def by_size(table: pd.DataFrame, by: str) -> str:
     """The warning for groups by engagements."""
-    if table["hidden_share"].notna().sum() < 2:
+    if table["engagements"].gt(0).sum() < 2:
         return f"There are no two groups {by} to compare."
     return (
         "Engagements include what is hidden, so a Tweet that hides much is also large. The groups"
@@ -322,34 +356,65 @@ def by_size(table: pd.DataFrame, by: str) -> str:
     )
 
 
-def trend(table: pd.DataFrame, level: float) -> str:
+def trend(gap: Findings, table: pd.DataFrame) -> str:
     """How hidden share and engagement rate move over time, from `Gap.trend`."""
     step, _, of_what = str(table.index.name).partition(" of ")
     parts = [f"Figures stand at the {step} of {of_what}."]
     if of_what == "posting":
         parts[0] += " Newer Tweets have had less time to collect engagements."
-    for name, ratio, weight, low, high in (
-        ("hidden share", "hidden_share", "engagements", "hidden_low", "hidden_high"),
-        ("engagement rate", "engagement_rate", "impressions", "rate_low", "rate_high"),
-    ):
+    for name, ratio, low, high, overall, said in (
+        ("hidden share", "hidden_share", "hidden_low", "hidden_high", gap.share.value,
+         gap.share.point),
+        ("engagement rate", "engagement_rate", "rate_low", "rate_high", gap.engagement_rate,
+         percent(gap.engagement_rate, 2)),
+    ):  # fmt: skip
         known = table[table[ratio].notna()]
         told = known[known[low].notna()]
-        if not len(known):
+        if overall is None and (ratio != "hidden_share" or gap.share.kind != "bounds"):
             continue
-        overall = float((known[ratio] * known[weight]).sum() / known[weight].sum())
-        text = f"The {name} of all is {percent(overall, 1 if weight == 'engagements' else 2)}"
-        if len(told):
+        text = f"The {name} of all is {said}"
+        if len(told) and overall is not None:
             outside = int(((told[low] > overall) | (told[high] < overall)).sum())
             of = f"{number(outside)} of {counted(len(told), 'interval')}"
             text += f", which lies outside {of if outside else 'no interval'}"
-            text += f" (chance alone: {(1 - level) * 100:g} %)"
+            text += f" (chance alone: {(1 - gap.level) * 100:g} %)"
         if few := len(known) - len(told):
             text += f"; {counted(few, step)} {_have(few)} too few Tweets for an interval"
         parts.append(f"{text}.")
+    parts.append(_other_sums(gap, table))
     partial = [f"{day:%Y-%m-%d}" for day in table.index[table["partial"]]]
     if partial:
         parts.append(f"Covered in part only: the {step} of {listed(partial)}.")
-    return " ".join(parts)
+    if gap.engagement_rate is not None:
+        parts.append(rate_note(gap))
+    return " ".join(part for part in parts if part)
+
+
+def _other_sums(gap: Findings, table: pd.DataFrame) -> str:
+    """By how much the sums of a trend differ from those of all, and why."""
+    engagements = int(table["engagements"].sum())
+    if engagements != gap.engagements:
+        return (
+            f"Only {number(engagements)} of the {number(gap.engagements)} engagements have a time."
+        )
+    more = int(table["hidden"].sum()) - gap.hidden
+    if more and gap.share.value is not None:
+        return (
+            f"Hidden engagements by period sum to {number(gap.hidden + more)} instead of"
+            f" {number(gap.hidden)}, because in some periods the included metrics of a Tweet exceed"
+            " its engagements."
+        )
+    return ""
+
+
+def rate_note(gap: Findings) -> str:
+    """What an engagement rate is, for figures of this source."""
+    if gap.about.source == "export":
+        return "The engagement rate is engagements / impressions, as the file has them."
+    return (
+        "The engagement rate is engagements / impressions. Impressions are organic only, while"
+        " engagements are organic and promoted, so the rate of promoted Tweets is too high."
+    )
 
 
 def growth(table: pd.DataFrame) -> str:
@@ -365,13 +430,15 @@ def growth(table: pd.DataFrame) -> str:
     return f"{text} Day 0 is the day of posting." if "days" in str(table.index.name) else text
 
 
-def usual(table: pd.DataFrame) -> str:
+def usual(gap: Findings, table: pd.DataFrame) -> str:
     """The usual definitions against engagements, from `Gap.definitions`."""
     parts = []
     for name, row in table.to_dict("index").items():
         if pd.isna(row["share_of_engagements"]):
             continue
         text = f"- **{name}**: the sum is {percent(row['share_of_engagements'], 0)} of engagements"
+        if row["tweets"] != gap.posts:
+            text += f" of the {counted(row['tweets'], 'Tweet')} that have all its metrics"
         if pd.notna(row["top_agreement"]):
             text += f"; it finds {percent(row['top_agreement'], 0)} of the top tenth of Tweets"
         if pd.notna(row.get("rate")):
@@ -380,6 +447,8 @@ def usual(table: pd.DataFrame) -> str:
                 f" {percent(row['engagement_rate'], 2)}"
             )
         parts.append(text + ".")
+    if "rate" in table and gap.about.source != "export":
+        parts.append(f"- {rate_note(gap)}")
     if lacking := [f"**{name}** ({what})" for name, what in table["missing"].items() if what]:
         parts.append(f"- Not computable, because the figures lack metrics: {listed(lacking)}.")
     return "\n".join(parts)
@@ -398,18 +467,18 @@ def odd(table: pd.DataFrame) -> str:
 def meaning(gap: Findings) -> str:
     """What to do with the answer: a list."""
     parts = []
-    if gap.counted and gap.hidden > 0:
+    if gap.counted and gap.share.least > 0:
         parts.append(
             "For total engagement, use X's own figure: the other columns do not add up to it."
         )
-    elif gap.counted and not gap.excess:
-        names = [name for name in gap.summed if gap.table["sum"][name]]
+    elif gap.counted and not gap.excess and gap.share.value == 0:
+        names = [name for name in gap.counted if gap.table["sum"][name]]
         parts.append(f"Here engagements are the sum of {labels(names)}.")
     if gap.not_counted:
         parts.append(
             sentence(f"report {labels(gap.not_counted)} beside engagements; do not add them.")
         )
-    if gap.over_count > 0 and gap.hidden > 0:
+    if gap.over_count > 0 and gap.hidden > 0 and gap.share.value is not None:
         parts.append(
             f"The naive gap, {number(gap.naive_gap)}, does not measure what is hidden: it mixes"
             f" {number(gap.hidden)} hidden engagements with {number(gap.over_count)} interactions"

@@ -21,6 +21,8 @@ from engagement_nb.metrics import Metrics, bundle
 from engagement_nb.words import number
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from engagement_nb.charts import Chart
 
 _TITLES = {
@@ -65,7 +67,7 @@ class Gap(Findings):
             Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
         """
         before = None if earlier is None else frame_of(earlier)
-        return find_oddities(self.counts, self.summed, before)
+        return find_oddities(self.counts, self.summed, self.compared, before)
 
     def against_totals(
         self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
@@ -81,52 +83,70 @@ class Gap(Findings):
         """
         return split_gap(self.counts, self.summed, totals, start or self.about.start, self.sandbox)
 
-    def plot_bridge(self) -> Chart:
-        """Sum of all columns, less what is not engagement, plus hidden, is engagements."""
+    def plot(self, ax: Axes | None = None) -> Chart | Axes:
+        """Sum of all columns, less what is not engagement, plus hidden, is engagements.
+
+        Parameters
+        ----------
+        ax
+            Axes of matplotlib to draw on, which are returned; by default, a chart is returned
+            that a notebook shows. All plots have it.
+        """
+        return _on(self._bridge(), ax)
+
+    plot_bridge = plot
+
+    def _bridge(self) -> Chart:
+        least, most = self.over_bounds
         return charts.bridge(
+            self.share,
             self.sum_of_metrics,
-            self.over_count,
-            self.hidden,
-            self.engagements,
-            excess=self.excess,
-            doubtful=self.doubtful_outside > 0,
+            least,
+            most - least,
+            self.excess,
+            doubtful=least == most and self.doubtful_outside > 0,
             sandbox=self.sandbox,
         )
 
-    def plot_tweets(self) -> Chart:
+    def plot_tweets(self, ax: Axes | None = None) -> Chart | Axes:
         """Engagements against the sum of all columns, one dot per Tweet."""
-        return charts.tweets(
-            self.tweets["engagements"].to_numpy(),
-            self.tweets["sum_of_metrics"].to_numpy(),
-            sandbox=self.sandbox,
+        engagements, sums = (
+            self.tweets[name].to_numpy() for name in ("engagements", "sum_of_metrics")
         )
+        return _on(charts.tweets(engagements, sums, sandbox=self.sandbox), ax)
 
-    def plot_evidence(self) -> Chart:
+    def plot_evidence(self, ax: Axes | None = None) -> Chart | Axes:
         """For each metric, the Tweets that fit exactly with it and those that contradict it."""
-        return charts.evidence(self.table, sandbox=self.sandbox)
+        return _on(charts.evidence(self.table, sandbox=self.sandbox), ax)
 
-    def plot_by(self, key: str) -> Chart:
-        """Hidden share by group, with intervals: see `by` for the keys."""
+    def plot_by(self, key: str, ax: Axes | None = None) -> Chart | Axes:
+        """Hidden share by group, with intervals or bounds: see `by` for the keys."""
         what = _TITLES.get(key, f"by {key.replace('_', ' ')}")
         try:
             table = self.by(key)
         except AnalysisError as error:
             if key not in _TITLES:
                 raise
-            return charts.nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox)
-        return charts.hidden_by(table, what, overall=self.hidden_share, sandbox=self.sandbox)
+            return _on(charts.nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox), ax)
+        title = sentences.groups_title(table, self.differences(key), what)
+        unit = self.about.unit.replace("tweet", "Tweet")
+        return _on(
+            charts.hidden_by(table, title, overall=self.share, unit=unit, sandbox=self.sandbox), ax
+        )
 
-    def plot_growth(self) -> Chart:
+    def plot_growth(self, ax: Axes | None = None) -> Chart | Axes:
         """How engagements of a series grow after posting, and what is hidden."""
-        return charts.growth(self.growth(), sandbox=self.sandbox)
+        return _on(charts.growth(self.growth(), sandbox=self.sandbox), ax)
 
-    def plot_trend(self, by: Step | None = None, zone: str = "UTC") -> Chart:
+    def plot_trend(
+        self, by: Step | None = None, zone: str = "UTC", ax: Axes | None = None
+    ) -> Chart | Axes:
         """Engagements, hidden share and engagement rate over time: see `trend`."""
-        return charts.trend(self.trend(by, zone), sandbox=self.sandbox)
+        return _on(charts.trend(self.trend(by, zone), sandbox=self.sandbox), ax)
 
-    def plot_definitions(self) -> Chart:
+    def plot_definitions(self, ax: Axes | None = None) -> Chart | Axes:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
-        return charts.definitions(self.definitions(), sandbox=self.sandbox)
+        return _on(charts.definitions(self.definitions(), sandbox=self.sandbox), ax)
 
     def reading(self, topic: str, earlier: Metrics | None = None, zone: str = "UTC") -> str:
         """The findings on a topic in sentences (Markdown).
@@ -155,14 +175,14 @@ class Gap(Findings):
             "documents": lambda: sentences.documents(self),
             "confidence": lambda: sentences.confidence(self),
             "meaning": lambda: sentences.meaning(self),
-            "definitions": lambda: sentences.usual(self.definitions()),
+            "definitions": lambda: sentences.usual(self, self.definitions()),
             "oddities": lambda: sentences.odd(self.oddities(earlier)),
-            "trend": lambda: sentences.trend(self.trend(zone=zone), self.level),
+            "trend": lambda: sentences.trend(self, self.trend(zone=zone)),
             "growth": lambda: sentences.growth(self.growth()),
             "size": lambda: sentences.by_size(self.by(topic), by),
         }
         try:
-            return readings.get(topic, lambda: sentences.where(self.differences(topic), by))()
+            return readings.get(topic, lambda: sentences.where(self, self.differences(topic), by))()
         except AnalysisError as error:
             if topic not in _TITLES:
                 raise
@@ -180,11 +200,15 @@ class Gap(Findings):
         table = self.table[[*head]].rename(columns=head).set_index("metric")
         counts = table.columns.drop("verdict")
         shown = table.assign(**{name: table[name].map(number) for name in counts}).to_html()
-        bridge = charts.figure_html(self.plot_bridge())
-        return f"<p>{html.escape(self.sentence)}</p>{sentences.by_unit(shown, self)}{bridge}"
+        shown = sentences.by_unit(shown, self)
+        return f"<p>{html.escape(self.sentence)}</p>{shown}{self._bridge().html()}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         parts: dict[str, Any] = {"gap": self.to_dict()}
         if self.facts is not None:
             parts["metrics"] = self.facts
         return {"text/plain": repr(self), "text/html": self._repr_html_(), **bundle(**parts)}
+
+
+def _on(chart: Chart, ax: Axes | None) -> Chart | Axes:
+    return chart if ax is None else chart.draw(ax)

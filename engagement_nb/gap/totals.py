@@ -31,6 +31,8 @@ from engagement_nb.tables.once import has_row_name
 from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from engagement_nb.charts import Chart
 
 
@@ -93,9 +95,9 @@ class TotalsGap:
             f"{drift}.{excluded}"
         )
 
-    def plot(self) -> Chart:
-        """From the metrics of totals to engagements."""
-        return charts.totals(
+    def plot(self, ax: Axes | None = None) -> Chart | Axes:
+        """From the metrics of totals to engagements; on axes of matplotlib if they are given."""
+        chart = charts.totals(
             self.engagements,
             self.gap_in_totals,
             self.not_in_totals,
@@ -104,6 +106,7 @@ class TotalsGap:
             alt=self.sentence,
             sandbox=self.sandbox,
         )
+        return chart if ax is None else chart.draw(ax)
 
     def __repr__(self) -> str:
         return self.sentence

@@ -18,7 +18,6 @@ with contextlib.suppress(Exception):
     import pandas.io.formats.style
     import tqdm.auto  # noqa: F401
 
-    from engagement_nb.charts import figure_html
     from engagement_nb.gap import explore_gap
 
     parts = np.random.default_rng(0).poisson(5.0, (3, 60))
@@ -31,7 +30,7 @@ with contextlib.suppress(Exception):
     frame._repr_html_()  # type: ignore[operator]
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
-        figure_html(plot())
+        plot()
 # The garbage collector leaves these objects alone, so that copies share their memory. In a copy it
 # runs rarely, because a copy lives for seconds only.
 gc.collect()

@@ -40,7 +40,7 @@ def test_nothing_is_said_about_what_an_overview_hides(tmp_path):
     assert "hidden" not in found.to_dict()
     assert "hidden_share" not in found.trend()
     assert found.sentence.endswith("so it cannot tell what is hidden.")
-    alt = found.plot_trend().get_label()
+    alt = found.plot_trend().alt
     assert "engagement rate" in alt
     assert "hidden" not in alt
 
@@ -59,7 +59,7 @@ def test_figures_by_tweet_are_refused(tmp_path):
     with pytest.raises(enb.AnalysisError, match="not by day"):
         enb.explore_days(enb.read_table(content))
     with pytest.raises(enb.AnalysisError, match="is not a step in time"):
-        enb.explore_days(overview(tmp_path)[1]).trend("year")
+        enb.explore_days(overview(tmp_path)[1]).trend("decade")
 
 
 def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
@@ -135,7 +135,7 @@ def test_a_week_without_figures_has_a_row():
 
 
 def test_the_chart_is_by_the_step_that_is_given():
-    assert "by month of engagement" in by_day(engagements=[1] * 14).plot_trend("month").get_label()
+    assert "by month of engagement" in by_day(engagements=[1] * 14).plot_trend("month").alt
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from bs4 import BeautifulSoup
 
-from engagement_nb.charts import Chart, alt_text
+from engagement_nb.charts import Chart
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
 from tests.gap.accounts import COUNTED, account, as_metrics, in_two_days
@@ -79,7 +79,7 @@ def test_a_display_hands_the_answer_over_to_reports(frame):
     (handed,) = [value for key, value in bundle.items() if key.endswith("+json")]
     assert handed["gap"]["posts"] == 400
     assert handed["metrics"]["source"] == "export"
-    assert "alt=" in bundle["text/html"]
+    assert "aria-label=" in bundle["text/html"]
     assert "400 Tweets have" in bundle["text/plain"]
 
 
@@ -276,7 +276,7 @@ def test_dull_and_extreme_figures_have_right_words_and_figures(case):
     for chart in (gap.plot_bridge(), gap.plot_evidence(), gap.plot_tweets(), gap.plot_by("size"),
                   gap.plot_definitions()):  # fmt: skip
         assert isinstance(chart, Chart)
-        assert alt_text(chart)
+        assert chart.alt
         assert chart.svg().startswith("<svg")
 
 
@@ -308,6 +308,8 @@ def test_the_result_for_json_has_every_figure(frame):
         "share": gap.share.to_dict(),
         "hidden_at_most": gap.hidden_bounds[1],
         "hidden_bounds": [*gap.hidden_bounds],
+        "over_bounds": [gap.over_count] * 2,
+        "engagement_rate": gap.engagement_rate,
         "interval": [*gap.hidden_interval],
         "read_together": True,
         "labels": {"a": "b"},
@@ -332,7 +334,7 @@ def test_the_table_of_a_notebook_has_labels_and_counts_with_separators(frame):
          str(row["contradictions"]), str(row["tight"])]
         for row in gap.table.to_dict("records")
     ]  # fmt: skip
-    assert page.find("img")["alt"] == alt_text(gap.plot_bridge())
+    assert page.find("svg")["aria-label"] == gap.plot_bridge().alt
     days = frame.drop(columns=["tweet_id", "created_at", "has_url"])
     days["time"] = pd.date_range("2025-01-01", periods=400, tz="UTC")
     by_day = explore_gap(as_metrics(days, unit="day", kind="daily"))._repr_html_()
@@ -344,9 +346,11 @@ def test_a_figure_is_titled_by_its_groups_and_shows_the_share_of_all(frame):
     chart = gap.plot_by("my_owner")
     assert chart.title == "Hidden share by my owner"
     assert f"all: {gap.hidden_share:.1%}".replace("%", " %") in chart.svg()
-    assert gap.plot_by("size").title == "Hidden share by engagements of the Tweet"
+    assert gap.plot_by("size").title.startswith(
+        "Hidden share by engagements of the Tweet: 0.0 % to"
+    )
     assert gap.plot_by("hour").title == "Hidden share by hour of the day (UTC)"
-    assert alt_text(gap.plot_by("hour")).startswith("SANDBOX DATA. These figures are sums")
+    assert gap.plot_by("hour").alt.startswith("SANDBOX DATA. These figures are sums")
     with pytest.raises(AnalysisError, match="no 'colour' to group"):
         gap.plot_by("colour")
 
@@ -356,30 +360,30 @@ def test_the_bridge_shows_excess_and_doubt_only_if_there_is_any(frame):
     wrong.loc[0, "engagements"] = 0
     gap = explore_gap(wrong)
     assert gap.excess > 0
-    assert f"less {gap.excess:,} above engagements on some Tweets" in alt_text(gap.plot_bridge())
-    assert "above engagements" not in alt_text(explore_gap(frame).plot_bridge())
-    assert "not part of engagements" in alt_text(explore_gap(frame).plot_bridge())
+    assert f"less {gap.excess:,} above engagements on some Tweets" in gap.plot_bridge().alt
+    assert "above engagements" not in explore_gap(frame).plot_bridge().alt
+    assert "not part of engagements" in explore_gap(frame).plot_bridge().alt
     likes = np.arange(1, 41)
     doubtful = pd.DataFrame({"favorites": likes, "engagements": likes + (likes == 40)})
     doubtful["bookmarks"] = (likes == 40).astype(int)
     gap = explore_gap(doubtful)
     assert gap.doubtful_outside == 1
-    assert "not taken as part of engagements" in alt_text(gap.plot_bridge())
+    assert "not taken as part of engagements" in gap.plot_bridge().alt
 
 
 def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
     rows = in_two_days(frame.head(30)).assign(created_at=pd.Timestamp("2026-05-01", tz="UTC"))
     assert explore_gap(as_metrics(rows, by="day")).growth().index.name == "days_since_posting"
     assert explore_gap(as_metrics(rows, by="hour")).growth().index.name == "hours_since_posting"
-    drawn = alt_text(explore_gap(as_metrics(rows, by="day", source="sandbox")).plot_growth())
+    drawn = explore_gap(as_metrics(rows, by="day", source="sandbox")).plot_growth().alt
     assert drawn.startswith("SANDBOX DATA. Engagements by time since posting: half of")
 
 
 def test_the_trend_is_drawn_in_the_time_zone(frame):
     hourly = frame.assign(time=pd.date_range("2026-01-05 22:00", periods=400, freq="min", tz="UTC"))
     gap = explore_gap(as_metrics(hourly))
-    assert "2026-01-06: " in alt_text(gap.plot_trend("day"))
-    assert "2026-01-06: " not in alt_text(gap.plot_trend("day", "America/New_York"))
+    assert "2026-01-06: " in gap.plot_trend("day").alt
+    assert "2026-01-06: " not in gap.plot_trend("day", "America/New_York").alt
 
 
 def test_tables_by_tweet_have_integers_and_no_index(frame, tmp_path):

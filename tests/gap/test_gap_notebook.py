@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import handed_over
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "02_explore_gap.ipynb"
@@ -63,11 +64,11 @@ def test_it_answers_on_the_sandbox_with_every_figure_described(tmp_path):
         for output in cell.get("outputs", [])
         if "data" in output
     )
-    images = BeautifulSoup(html, "html.parser").find_all("img")
+    images = BeautifulSoup(html, "html.parser").select("figure > svg")
     assert len(images) >= 9
-    assert all(image["alt"].startswith("SANDBOX DATA. ") for image in images)
+    assert all(image["aria-label"].startswith("SANDBOX DATA. ") for image in images)
     text = shown(notebook)
-    assert f"{gap['hidden']:,}" in text
+    assert Share.of_gap(gap).counts in text
     assert "with their whole life in the window" in text
     assert "Over time" in text
     assert "Figures stand at the day of engagement." in text

@@ -194,7 +194,8 @@ def test_oddities_count_the_tweets_that_can_tell_and_name_five_of_them():
             ),
         }
     )
-    found = find_oddities(read_counts(frame), ["favorites"])
+    counts = read_counts(frame)
+    found = find_oddities(counts, ["favorites"], counts.complete(["favorites"]))
     assert found.drop(columns="reading").to_numpy().tolist() == [
         ["URL clicks without a URL", 7, 10, "t0, t1, t2, t3, t4"],
         ["more engagements than impressions", 2, 10, "t0, t5"],

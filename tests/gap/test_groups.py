@@ -21,6 +21,7 @@ from engagement_nb.gap.groups import (
     permutation_p,
 )
 from engagement_nb.gap.interval import share_interval
+from engagement_nb.gap.share import Share
 from tests.gap.accounts import account, as_metrics, in_two_days
 
 NOW = pd.Timestamp("2026-06-01", tz="UTC")
@@ -28,7 +29,9 @@ NOW = pd.Timestamp("2026-06-01", tz="UTC")
 
 def units(engagements, hidden=0, moment=NOW, level=0.95, **columns) -> Units:
     frame = pd.DataFrame({"engagements": engagements, **columns})
-    return Units(frame.assign(hidden=hidden, over_count=1), moment, level)
+    bounds = dict.fromkeys(("hidden", "hidden_least", "hidden_most"), hidden)
+    share = Share("interval", 0.1, 0, 1, 1, 1, 1, 10, level)
+    return Units(frame.assign(**bounds, over_count=1), moment, share)
 
 
 def series(hours: list[int], posted: str = "2026-05-01T07:40Z") -> Units:
@@ -44,22 +47,26 @@ def test_a_group_has_its_sums_its_share_and_the_interval_of_the_share():
     table = units(engagements, hidden, level=0.8, owner=owner).by("owner")
     low, high = share_interval(hidden[:3], engagements[:3], 0.8)
     expected = pd.DataFrame(
-        [[3, 60, 13, 13 / 60, low, high, 3], [1, 5, 2, 0.4, None, None, 1],
-         [3, 0, 0, None, None, None, 3]],
-        columns=["tweets", "engagements", "hidden", "hidden_share", "low", "high", "over_count"],
+        [[3, 60, 13, 13, 13, 13 / 60, low, high, "interval", 3],
+         [1, 5, 2, 2, 2, 0.4, None, None, "exact", 1],
+         [3, 0, 0, 0, 0, None, None, None, "unknown", 3]],
+        columns=["tweets", "engagements", "hidden", "hidden_least", "hidden_most", "hidden_share",
+                 "low", "high", "kind", "over_count"],
         index=pd.Index(["a", "b", "c"], name="owner"),
     )  # fmt: skip
     expected = expected.astype(dict.fromkeys(["hidden_share", "low", "high"], "Float64"))
     pd.testing.assert_frame_equal(table, expected)
 
 
-def test_an_excess_does_not_make_the_interval_fail():
-    """Where the included metrics exceed engagements, hidden is below 0 in the rows of a series."""
-    table = units([10, 10], [-3, 5], owner="a").by("owner")
-    assert table.at["a", "hidden"] == 2
-    assert (table.at["a", "low"], table.at["a", "high"]) == pytest.approx(
-        share_interval([0, 5], [10, 10])
+def test_an_excess_in_a_part_of_a_series_does_not_make_the_interval_fail():
+    """Where the included metrics exceed engagements, the rows of a series are below 0."""
+    time = pd.Timestamp("2026-05-01", tz="UTC")
+    table = units([10, 10, 10], [-3, 2, 5], owner="a", tweet_id=["1", "1", "2"], time=time).by(
+        "owner"
     )
+    assert table.at["a", "hidden"] == table.at["a", "hidden_most"] == 4
+    assert table.at["a", "low"] == share_interval([-1, 5], [20, 10]).low
+    assert units([10], [-3], owner="a").by("owner").at["a", "hidden"] == 0
 
 
 def test_ages_are_counted_to_the_reading_and_begin_on_whole_days():
@@ -245,11 +252,11 @@ def test_above_twenty_thousand_tweets_the_permutation_distribution_is_taken_as_n
 
 
 def test_hours_and_days_of_a_series_add_up_what_is_known():
-    """A row without a figure of an included metric is in no group."""
+    """A Tweet that lacks a figure of an included metric is in no group, as in all sums."""
     frame = in_two_days(account(60))
     frame.loc[0, "favorites"] = pd.NA
     gap = explore_gap(as_metrics(frame))
-    known = frame.drop(index=0)
+    known = frame[frame["tweet_id"] != frame["tweet_id"][0]]
     by_day = known.groupby(known["time"].dt.strftime("%Y-%m-%d"))
     inside = ["favorites", "retweets", "replies", "url_clicks", "user_profile_clicks"]
     table = gap.by("day")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import engagement_nb as enb
 from engagement_nb.gap.definitions import PUBLIC
 from engagement_nb.gap.sentences import growth, trend, usual, where
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import About, Metrics, problems_frame
 
 
@@ -272,7 +275,7 @@ CASES = [
     ("columns", "that are not assumed to be part of engagements", open_outside, hiding),
     ("columns", "The sum includes 2,460 interactions that are not part", all_told, hiding),
     ("columns", "consists of engagements that match no metric", rare, hiding),
-    ("columns", "Every metric is part of engagements, and nothing is hidden", plain, hiding),
+    ("columns", "Every metric with any counts is part of engagements", plain, hiding),
     ("evidence", "**Counted:** likes; no Tweet contradicts them.", hiding, late),
     ("evidence", "**Counted:**", hiding, silent),
     ("evidence", "they sum to more than engagements on 1 Tweet", late, hiding),
@@ -300,7 +303,7 @@ CASES = [
     ("documents", "neither support nor contradict", silent, plain),
     ("confidence", "One Tweet says nothing about others", one, hiding),
     ("confidence", "which metrics are counted, so there is no interval", silent, hiding),
-    ("confidence", "so a range is given and no confidence interval", tied, hiding),
+    ("confidence", "is given as a range, 0.0–12.8 %, without a confidence interval", tied, hiding),
     ("confidence", "is for the share that such Tweets have on average", hiding, tied),
     ("confidence", "the counters were read together", hiding, late),
     ("confidence", "may have been read at different moments", late, hiding),
@@ -589,15 +592,15 @@ TESTS = pd.DataFrame(
 
 
 def test_groups_differ_up_to_an_adjusted_p_of_a_twentieth_and_the_first_of_equal_pairs_is_said():
-    assert where(TESTS, "by owner") == (
+    assert where(hiding(), TESTS, "by owner") == (
         "The hidden share differs by owner: 50.0 % (a) against 25.0 % (b); permutation test, p ="
         " 0.05 adjusted for 2 pairs."
     )
-    assert where(TESTS.assign(p_adjusted=0.0501), "by owner") == (
+    assert where(hiding(), TESTS.assign(p_adjusted=0.0501), "by owner") == (
         "No two groups by owner differ beyond chance (permutation tests of 2 pairs, smallest"
         " adjusted p 0.05)."
     )
-    assert where(TESTS.assign(p_adjusted=[0.9, 0.01]), "by owner").startswith(
+    assert where(hiding(), TESTS.assign(p_adjusted=[0.9, 0.01]), "by owner").startswith(
         "The hidden share differs by owner: 50.0 % (a) against 75.0 % (c)"
     )
 
@@ -614,27 +617,52 @@ def trended(
     return table
 
 
+def of_all(level: float = 0.95, share: float | None = 0.2, **about: object) -> SimpleNamespace:
+    """What a trend is compared with: 200 engagements, of which 40 are hidden."""
+    whole = Share("interval" if share else "unknown", share, 0.1, 0.3, 40, 40, 40, 200)
+    told = About(**{"source": "export", "endpoint": "export", **about})  # type: ignore[arg-type]
+    return SimpleNamespace(
+        share=whole, engagement_rate=0.0402, level=level, engagements=200, hidden=40, about=told
+    )
+
+
 def test_the_sentences_on_a_trend_are_one_text():
     table = trended([0.1, 0.3], [0.04, 0.0404])
-    assert trend(table, 0.9) == (
+    table["hidden"] = [10, 30]
+    rate = " The engagement rate is engagements / impressions, as the file has them."
+    assert trend(of_all(0.9), table) == (
         "Figures stand at the week of posting. Newer Tweets have had less time to collect"
         " engagements. The hidden share of all is 20.0 %, which lies outside no interval (chance"
         " alone: 10 %). The engagement rate of all is 4.02 %, which lies outside 2 of 2 intervals"
-        " (chance alone: 10 %)."
+        f" (chance alone: 10 %).{rate}"
     )
     table.loc["2026-01-05", ["hidden_low", "rate_low"]] = pd.NA
     table.loc["2026-01-12", "partial"] = True
-    assert trend(table.rename_axis("week of engagement"), 0.95) == (
+    assert trend(of_all(), table.rename_axis("week of engagement")) == (
         "Figures stand at the week of engagement. The hidden share of all is 20.0 %, which lies"
         " outside no interval (chance alone: 5 %); 1 week has too few Tweets for an interval. The"
         " engagement rate of all is 4.02 %, which lies outside 1 of 1 interval (chance alone: 5 %);"
         " 1 week has too few Tweets for an interval. Covered in part only: the week of 2026-01-12."
+        f"{rate}"
     )
-    none = trended([None, None], [0.01, 0.01])
-    assert "hidden share" not in trend(none, 0.95)
-    assert "outside 2 of 2 intervals" in trend(none, 0.95)
+    none = trended([None, None], [0.01, 0.01]).assign(hidden=0)
+    assert "hidden share" not in trend(of_all(share=None), none)
+    assert "outside 2 of 2 intervals" in trend(of_all(share=None), none)
     table["hidden_low"] = pd.NA
-    assert "is 20.0 %; 2 weeks have too few Tweets for an interval." in trend(table, 0.95)
+    assert "is 20.0 %; 2 weeks have too few Tweets for an interval." in trend(of_all(), table)
+
+
+def test_sums_of_a_trend_that_are_not_those_of_all_are_said():
+    table = trended([0.1, 0.3], [0.04, 0.0404]).assign(hidden=[10, 35])
+    assert "sum to 45 instead of 40, because" in trend(of_all(), table)
+    table["engagements"] = [100, 50]
+    assert "Only 150 of the 200 engagements have a time." in trend(of_all(), table)
+
+
+def test_only_rates_of_the_api_can_be_too_high_because_of_promotion():
+    table = trended([0.1, 0.3], [0.04, 0.0404]).assign(hidden=[10, 30])
+    assert "promoted" not in trend(of_all(), table)
+    assert "the rate of promoted Tweets is too high" in trend(of_all(source="api"), table)
 
 
 def grown(engagements: list[int], name: str = "hours_since_posting") -> pd.DataFrame:
@@ -664,13 +692,14 @@ def test_a_definition_is_said_with_what_is_known_of_it():
             "rate": [0.01, None, None],
             "engagement_rate": [0.02, None, None],
             "missing": ["", "replies", ""],
+            "tweets": [40, 0, 7],
         },
         index=["one", "two", "three"],
     )
-    assert usual(table) == (
+    assert usual(hiding(), table) == (
         "- **one**: the sum is 50 % of engagements; it finds 75 % of the top tenth of Tweets; its"
         " rate per impression is 1.00 % instead of 2.00 %.\n"
-        "- **three**: the sum is 120 % of engagements.\n"
+        "- **three**: the sum is 120 % of engagements of the 7 Tweets that have all its metrics.\n"
         "- Not computable, because the figures lack metrics: **two** (replies)."
     )
 

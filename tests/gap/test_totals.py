@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.charts import alt_text
 from engagement_nb.gap.totals import TotalsGap
 from tests.gap.accounts import as_metrics
 
@@ -173,8 +172,8 @@ def test_all_sentences_together_are_one_paragraph():
 @pytest.mark.parametrize("drift", [0, 5])
 def test_the_chart_of_the_split_has_its_parts_and_its_sentence(drift):
     chart = replace(SPLIT, drift=drift).plot()
-    assert alt_text(chart) == replace(SPLIT, drift=drift).sentence
+    assert chart.alt == replace(SPLIT, drift=drift).sentence
     for words in ("metrics that", "totals lack", ">60<", ">+30<", ">+10<", ">100<"):
         assert words in chart.svg()
     assert (">+5<" in chart.svg()) == ("between the" in chart.svg()) == (drift > 0)
-    assert alt_text(replace(SPLIT, sandbox=True).plot()).startswith("SANDBOX DATA. On 9")
+    assert replace(SPLIT, sandbox=True).plot().alt.startswith("SANDBOX DATA. On 9")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.charts import alt_text
+from engagement_nb.gap import sentences
 from engagement_nb.gap.interval import ratio_interval, share_interval
 from tests.gap.accounts import COUNTED, account, as_metrics
 
@@ -16,10 +16,11 @@ FIRST = pd.Timestamp("2026-01-05", tz="UTC")  # a Monday
 
 
 def series(days: int = 14, step: str = "D", start: pd.Timestamp = FIRST) -> pd.DataFrame:
-    """Sixty Tweets with figures for each day (or hour)."""
+    """Sixty Tweets with figures for each day (or hour); every other one hides nothing."""
     pieces = []
     for number in range(days):
         piece = account(60, seed=number)
+        piece.loc[::2, "engagements"] = piece.loc[::2, COUNTED].sum(axis=1)
         piece["created_at"] = start
         piece["time"] = start + number * pd.Timedelta(1, unit=step)
         pieces.append(piece)
@@ -67,10 +68,12 @@ def test_a_period_without_tweets_has_a_row_and_few_tweets_have_no_interval():
     assert table["hidden_share"].isna().tolist() == [False, True, False]
     assert table["hidden_low"].isna().tolist() == [False, True, True]
     assert table["rate_low"].isna().tolist() == [False, True, True]
-    assert "1 week has too few Tweets for an interval" in gap.reading("trend")
+    assert "1 day has too few Tweets for an interval" in gap.reading("trend")
 
 
-@pytest.mark.parametrize(("days", "step"), [(14, "day"), (15, "week"), (250, "month")])
+@pytest.mark.parametrize(
+    ("days", "step"), [(32, "day"), (33, "week"), (250, "month"), (1200, "year")]
+)
 def test_the_step_suits_the_time_that_is_covered(days, step):
     frame = account()
     frame["created_at"] = pd.date_range(FIRST, FIRST + pd.Timedelta(days=days - 1), periods=400)
@@ -95,8 +98,11 @@ def test_a_period_that_is_covered_in_part_is_marked():
     frame = series(21)
     about = {"source": "api", "start": start, "end": end}
     gap = enb.explore_gap(as_metrics(frame[frame["time"] >= start], **about))
-    assert gap.trend()["partial"].tolist() == [True, False, False]
-    assert "Covered in part only: the week of 2026-01-05." in gap.reading("trend")
+    weeks = gap.trend("week")
+    assert weeks["partial"].tolist() == [True, False, False]
+    assert "Covered in part only: the week of 2026-01-05." in sentences.trend(gap, weeks)
+    assert "(hollow: covered in part)" in gap.plot_trend("week").svg()
+    assert gap.plot_trend("week").svg().count("class='h'") == 4, "one dot in each panel"
     read_at = datetime(2026, 1, 20, tzinfo=UTC)
     posted = account(60)
     posted["created_at"] = pd.date_range(FIRST, read_at, periods=60)
@@ -122,26 +128,24 @@ def test_figures_without_any_time_have_no_trend():
     assert known.has_times
     with pytest.raises(enb.AnalysisError, match="'Paris' is not a time zone"):
         known.trend(zone="Paris")
-    with pytest.raises(enb.AnalysisError, match="'year' is not a step in time"):
-        known.trend("year")  # type: ignore[arg-type]
+    with pytest.raises(enb.AnalysisError, match="'decade' is not a step in time"):
+        known.trend("decade")  # type: ignore[arg-type]
 
 
 def test_the_chart_says_its_numbers_and_stamps_sandbox_data():
     frame = account()
     gap = enb.explore_gap(as_metrics(frame, source="sandbox"))
-    alt = alt_text(gap.plot_trend("month"))
+    alt = gap.plot_trend("month").alt
     first = gap.trend("month").iloc[0]
     assert alt.startswith("SANDBOX DATA. ")
     share = f"{first['hidden_share'] * 100:.1f} %"
-    assert f"2026-01-01: {first['engagements']:,} engagements, hidden share {share} (" in alt
-    wide, narrow = gap.plot_trend("week").svg(), gap.plot_trend("week").narrow().svg()
-    for svg in (wide, narrow):
-        for words in ("hidden share", "engagement rate", "week of posting"):
-            assert words in svg
+    assert f"2026-01: {first['engagements']:,} engagements, hidden share {share} (" in alt
+    for words in ("hidden share", "engagement rate", "week of posting"):
+        assert words in gap.plot_trend("week").svg()
     unseen = enb.explore_gap(frame.drop(columns="impressions")).plot_trend("month")
     assert "engagement rate</" not in unseen.svg()
     nobody = enb.explore_gap(frame.assign(**dict.fromkeys([*COUNTED, "engagements"], 0)))
-    assert alt_text(nobody.plot_trend()) == "No Tweet has engagements to look into."
+    assert nobody.plot_trend().alt == "No Tweet has engagements to look into."
 
 
 def test_the_sentence_counts_the_intervals_that_do_not_hold_the_share_of_all():
@@ -161,7 +165,7 @@ def test_the_sentence_counts_the_intervals_that_do_not_hold_the_share_of_all():
 def test_the_hour_is_not_known_of_figures_by_day():
     with pytest.raises(enb.AnalysisError, match="by day, so their hours are not known"):
         enb.explore_gap(series()).by("hour")
-    assert "not known" in alt_text(enb.explore_gap(series()).plot_by("hour"))
+    assert "not known" in enb.explore_gap(series()).plot_by("hour").alt
 
 
 def test_a_day_is_labeled_with_the_tweets_that_have_engagements_on_it():
@@ -186,10 +190,11 @@ def test_the_growth_of_new_tweets_is_said_in_a_sentence():
 def test_the_table_has_counts_as_integers_and_ratios_that_may_be_missing():
     table = enb.explore_gap(series()).trend("week")
     assert table.columns.tolist() == [
-        "tweets", "engagements", "hidden", "hidden_share", "hidden_low", "hidden_high",
-        "impressions", "engagement_rate", "rate_low", "rate_high", "partial",
+        "tweets", "engagements", "hidden", "hidden_least", "hidden_most", "hidden_share",
+        "hidden_low", "hidden_high", "impressions", "engagement_rate", "rate_low", "rate_high",
+        "partial",
     ]  # fmt: skip
-    ratios = table.columns[[3, 4, 5, 7, 8, 9]]
+    ratios = table.columns[[5, 6, 7, 9, 10, 11]]
     assert {str(table[name].dtype) for name in ratios} == {"Float64"}
     assert {str(table[name].dtype) for name in table.columns.difference(ratios)} == {
         "int64", "bool"
@@ -249,7 +254,8 @@ def test_a_rate_above_one_has_the_interval_of_a_ratio():
         )
 
 
-def test_a_negative_remainder_of_a_period_counts_as_nothing_hidden():
+def test_periods_add_up_to_all_and_none_hides_less_than_nothing():
+    """Counters of one day may exceed engagements of that day, and fall short on another."""
     frame = series(2)
     frame.loc[5, "engagements"] = 0
     gap = enb.explore_gap(frame)
@@ -257,7 +263,9 @@ def test_a_negative_remainder_of_a_period_counts_as_nothing_hidden():
     first = frame[frame["time"] == FIRST]
     left = first["engagements"] - first[gap.summed].sum(axis=1)
     assert left.min() < 0
-    assert row["hidden"] == left.clip(lower=0).sum()
+    assert row["hidden"] == left.sum()
+    frame.loc[frame["time"] == FIRST, "engagements"] = 0
+    assert enb.explore_gap(frame).trend("day")["hidden"].iloc[0] == 0
 
 
 def test_periods_are_covered_in_full_if_they_begin_and_end_with_the_figures():
@@ -281,7 +289,10 @@ def test_what_is_covered_is_told_in_the_time_zone_of_the_days():
     ("arguments", "words"),
     [
         ({"zone": "Paris"}, "'Paris' is not a time zone. Such as Europe/Paris."),
-        ({"by": "year"}, '\'year\' is not a step in time. Use "day", "week" or "month".'),
+        (
+            {"by": "decade"},
+            '\'decade\' is not a step in time. Use "day", "week", "month" or "year".',
+        ),
     ],
 )
 def test_an_unknown_step_or_zone_is_refused_with_advice(arguments, words):

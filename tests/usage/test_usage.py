@@ -140,7 +140,7 @@ def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(led
 def test_an_empty_ledger_counts_0(ledger):
     found = summarize_usage(ledger, NOW)
     assert (found.count, found.forecast) == (0, 0)
-    assert found.plot().get_label()
+    assert found.plot().alt
     assert found._repr_html_()
 
 

@@ -1,0 +1,126 @@
+"""Charts on axes of matplotlib, for figures of one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engagement_nb.charts.chart import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    Axis,
+    Chart,
+    Panel,
+    Plot,
+    Rows,
+    Scatter,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def figure_of(chart: Chart) -> Figure:
+    """A figure with the chart."""
+    # Not by pyplot, which would keep it in memory.
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(8.6, 1.2 + 1.6 * len(chart.panels)), dpi=96)
+    for panel in chart.panels:
+        if isinstance(panel, Rows):
+            made.set_figheight(1.2 + 0.34 * len(panel.rows))
+        elif isinstance(panel, Scatter):
+            made.set_figheight(5)
+    draw(chart, made.add_subplot())
+    return made
+
+
+def draw(chart: Chart, ax: Axes) -> Axes:
+    """Draw a chart on axes; several panels become axes inside of them."""
+    ax.set_title(f"SANDBOX DATA: {chart.title}" if chart.sandbox else chart.title, loc="left")
+    if len(chart.panels) == 1:
+        _panel(chart, chart.panels[0], ax)
+    else:
+        ax.set_axis_off()
+        for k, panel in enumerate(chart.panels):
+            height = 1 / len(chart.panels)
+            _panel(chart, panel, ax.inset_axes((0, 1 - (k + 0.85) * height, 1, 0.6 * height)))
+    if not chart.panels:
+        ax.text(0.5, 0.5, chart.alt, ha="center", va="center", wrap=True)
+    return ax
+
+
+def _panel(chart: Chart, panel: Panel, ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    if isinstance(panel, Rows):
+        _rows(panel, ax)
+    elif isinstance(panel, Plot):
+        _plot(chart, panel, ax)
+    else:
+        _scatter(panel, ax)
+
+
+def _axis(axis: Axis, which: Any) -> None:
+    which.set_major_formatter(lambda value, _: axis.shown(value))
+    which.set_label_text(axis.label)
+
+
+def _rows(panel: Rows, ax: Axes) -> None:
+    places = np.arange(len(panel.rows))[::-1]
+    for y, row in zip(places, panel.rows, strict=True):
+        for bar in row.bars:
+            ax.barh(
+                y, bar.high - bar.low, left=bar.low, height=0.2 if bar.thin else 0.62,
+                color=bar.color, alpha=1 if bar.sure and not bar.thin else 0.4,
+            )  # fmt: skip
+        if row.dot is not None:
+            ax.plot(row.dot, y, "o", color=BLUE)
+        end = max([*(max(bar.low, bar.high) for bar in row.bars), row.dot or 0])
+        ax.annotate(row.value, (end, y), xytext=(5, 0), textcoords="offset points", va="center")
+    for value, words in panel.rules:
+        ax.axvline(value, color=ORANGE, lw=1.3)
+        ax.annotate(words, (value, 1), xycoords=("data", "axes fraction"), va="bottom")
+    ax.set_yticks(places, [row.name for row in panel.rows])
+    ax.set_xlim(panel.x.low, panel.x.high)
+    _axis(panel.x, ax.xaxis)
+
+
+def _plot(chart: Chart, panel: Plot, ax: Axes) -> None:
+    ax.set_ylabel(panel.title)
+    for series in panel.series:
+        x = np.arange(len(series.y))
+        if series.low is not None and series.high is not None:
+            ax.vlines(x, series.low, series.high, color=series.color, alpha=0.3, lw=5)
+        if series.kind == "columns":
+            ax.bar(x, series.y, color=series.color, alpha=0.8)
+            continue
+        style = {"step": "steps-post"}.get(series.kind, "default")
+        line = ":" if series.kind == "dotted" else "-"
+        ax.plot(x, series.y, line, color=series.color, drawstyle=style)
+        if series.kind == "line":
+            hollow = np.zeros(len(x), dtype=bool) if series.hollow is None else series.hollow
+            for which, fill in ((hollow, "white"), (~hollow, series.color)):
+                ax.plot(x[which], series.y[which], "o", color=series.color, mfc=fill)
+    for value, words in panel.rules:
+        ax.axhline(value, color=ORANGE, ls="--")
+        ax.annotate(words, (1, value), xycoords=("axes fraction", "data"), ha="right")
+    every = slice(None, None, max(1, -(-len(chart.names) // 12)))
+    ax.set_xticks(np.arange(len(chart.names))[every], chart.names[every])
+    ax.set_ylim(panel.y.low, panel.y.high)
+    _axis(panel.y, ax.yaxis)
+
+
+def _scatter(panel: Scatter, ax: Axes) -> None:
+    for x, y, color in panel.points:
+        ax.scatter(x, y, s=11, color="#222222" if color == INK else color, alpha=0.55, lw=0)
+    ax.axline((0, 0), slope=1, color=GREY, lw=0.9)
+    for scale in (ax.set_xscale, ax.set_yscale):
+        scale("symlog", linthresh=10)
+    for axis, which in ((panel.x, ax.xaxis), (panel.y, ax.yaxis)):
+        _axis(axis, which)
+    ax.set_xlim(panel.x.low, panel.x.high)
+    ax.set_ylim(panel.y.low, panel.y.high)
