@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engagement_nb.charts.chart import (
+from engagement_nb.charts.marks import (
     BLUE,
     GREY,
     INK,
     ORANGE,
     Axis,
-    Chart,
+    Drawing,
     Panel,
     Plot,
     Rows,
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def figure_of(chart: Chart) -> Figure:
+def figure_of(chart: Drawing) -> Figure:
     """A figure with the chart."""
-    # Not by pyplot, which would keep it in memory.
+    # Not by pyplot, which would keep it in memory; and here, because it takes long to load.
     from matplotlib.figure import Figure
 
     made = Figure(figsize=(8.6, 1.2 + 1.6 * len(chart.panels)), dpi=96)
@@ -39,7 +39,7 @@ def figure_of(chart: Chart) -> Figure:
     return made
 
 
-def draw(chart: Chart, ax: Axes) -> Axes:
+def draw(chart: Drawing, ax: Axes) -> Axes:
     """Draw a chart on axes; several panels become axes inside of them."""
     ax.set_title(f"SANDBOX DATA: {chart.title}" if chart.sandbox else chart.title, loc="left")
     if len(chart.panels) == 1:
@@ -54,7 +54,7 @@ def draw(chart: Chart, ax: Axes) -> Axes:
     return ax
 
 
-def _panel(chart: Chart, panel: Panel, ax: Axes) -> None:
+def _panel(chart: Drawing, panel: Panel, ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     if isinstance(panel, Rows):
         _rows(panel, ax)
@@ -89,7 +89,7 @@ def _rows(panel: Rows, ax: Axes) -> None:
     _axis(panel.x, ax.xaxis)
 
 
-def _plot(chart: Chart, panel: Plot, ax: Axes) -> None:
+def _plot(chart: Drawing, panel: Plot, ax: Axes) -> None:
     ax.set_ylabel(panel.title)
     for series in panel.series:
         x = np.arange(len(series.y))

@@ -1,196 +1,44 @@
 """What a chart is: a title that says the finding, panels of marks, and the figures behind it.
 
-Positions are shares of the width, and heights and texts are in pixels. So one drawing fits a wide
-page and a phone. `svg` draws a chart for pages and notebooks, `axes` on axes of matplotlib.
+`marks` are what panels consist of, `svg` draws a chart for pages and notebooks, and `axes` draws
+it on axes of matplotlib.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import floor, log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import numpy as np
 import pandas as pd
 
+from engagement_nb.charts import axes, svg
+from engagement_nb.charts.marks import Drawing
 from engagement_nb.errors import InputError
-from engagement_nb.words import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-# Okabe and Ito's colors: distinct for any color vision, on light and dark backgrounds.
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-SKY, RED, GREY, INK = "#56B4E9", "#D55E00", "#8A8A8A", "currentColor"
 
 DOWNLOAD = 3000
 """Rows up to which the figures of a chart can be downloaded from it."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """A scale from the lowest to the highest value.
-
-    Parameters
-    ----------
-    low, high
-        The limits.
-    shown
-        A value as text.
-    label
-        What it measures.
-    log
-        Whether it is logarithmic above 10, and linear below.
-    """
-
-    low: float
-    high: float
-    shown: Callable[[float], str] = number
-    label: str = ""
-    log: bool = False
-
-    def at(self, values: Any) -> Any:
-        """Where values are, from 0 (lowest) to 1 (highest)."""
-        low, high = self._scaled(self.low), self._scaled(self.high)
-        return (self._scaled(values) - low) / ((high - low) or 1)
-
-    def _scaled(self, values: Any) -> Any:
-        if not self.log:
-            return np.asarray(values, dtype=float)
-        size = np.abs(np.asarray(values, dtype=float))
-        return np.where(size < 10, size / 10, 1 + np.log10(np.maximum(size, 10) / 10))
-
-    def ticks(self, most: int = 5) -> list[float]:
-        """Round values to label, ``most`` at the most."""
-        if self.log:
-            powers = [10.0**k for k in range(1, 19) if 10**k <= self.high]
-            return [0.0, *powers[:: -(-len(powers) // (most - 1)) or 1]]
-        span = (self.high - self.low) or 1
-        power = 10.0 ** floor(log10(span / most))
-        step = next(power * k for k in (1, 2, 2.5, 5, 10) if power * k * most >= span * 0.999)
-        if self.shown is number:
-            step = max(step, 1.0)
-        first = int(np.ceil(self.low / step - 1e-9))
-        return [k * step + 0.0 for k in range(first, int(self.high / step + 1e-9) + 1)]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of a row; ``sure`` is False for what may or may not be, ``thin`` for an interval."""
-
-    low: float
-    high: float
-    color: str
-    sure: bool = True
-    thin: bool = False
-
-
-@dataclass(frozen=True)
-class Row:
-    """A named value with its bars.
-
-    ``dot`` is a value to mark, ``tip`` what hovering shows, ``note`` what a wide page has beside
-    the name.
-    """
-
-    name: str
-    value: str
-    bars: tuple[Bar, ...] = ()
-    dot: float | None = None
-    tip: str = ""
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Horizontal bars, one row below the other; ``rules`` are values with a line and a text."""
-
-    rows: tuple[Row, ...]
-    x: Axis
-    rules: tuple[tuple[float, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Series:
-    """Values at equal distances; ``hollow`` marks those that are incomplete.
-
-    ``low`` and ``high`` are drawn as a band, where they are not NaN.
-    """
-
-    y: np.ndarray
-    color: str
-    kind: Literal["line", "columns", "step", "dotted"] = "line"
-    low: np.ndarray | None = None
-    high: np.ndarray | None = None
-    hollow: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Plot:
-    """Series over the same positions; ``rules`` are heights with a line and a text."""
-
-    title: str
-    series: tuple[Series, ...]
-    y: Axis
-    height: int = 100
-    rules: tuple[tuple[float, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Scatter:
-    """Points with a diagonal; groups of x, y and a color."""
-
-    points: tuple[tuple[np.ndarray, np.ndarray, str], ...]
-    x: Axis
-    y: Axis
-    height: int = 320
-
-
-Panel = Rows | Plot | Scatter
-
-
 @dataclass(frozen=True, eq=False)
-class Chart:
+class Chart(Drawing):
     """A chart, drawn once for every width, on light and dark backgrounds.
 
     Parameters
     ----------
-    title
-        The finding in one line.
-    alt
-        The alternative text, with the numbers.
-    panels
-        What is drawn, from top to bottom.
-    names
-        Labels of the positions of `Plot` panels; two lines are separated by a line break.
-    tips
-        What hovering over each position shows.
-    legend
-        Colors and what they mean.
     data
         The figures behind it, offered as CSV.
     what
         Name of the CSV file, without its ending.
-    axis
-        What the positions of `Plot` panels are.
-    sandbox
-        Whether to stamp it as made-up data.
     """
 
-    title: str
-    alt: str
-    panels: tuple[Panel, ...] = ()
-    names: tuple[str, ...] = ()
-    tips: tuple[str, ...] = ()
-    legend: tuple[tuple[str, str], ...] = ()
     data: pd.DataFrame | None = field(default=None, repr=False)
     what: str = "figures"
-    axis: str = ""
-    sandbox: bool = False
 
     def __post_init__(self) -> None:
         if self.sandbox:
@@ -198,9 +46,7 @@ class Chart:
 
     def svg(self) -> str:
         """The chart as SVG that fills the width it gets, with its text as text."""
-        from engagement_nb.charts.svg import draw
-
-        return draw(self)
+        return svg.draw(self)
 
     def html(self) -> str:
         """The chart with its title, and its figures as CSV to download."""
@@ -219,10 +65,7 @@ class Chart:
 
     def draw(self, ax: Axes) -> Axes:
         """Draw it on axes of matplotlib, and return them."""
-        # Matplotlib takes half a second to load.
-        from engagement_nb.charts.axes import draw
-
-        return draw(self, ax)
+        return axes.draw(self, ax)
 
     def save(self, path: str | Path) -> None:
         """Write it to a file: SVG, or PNG or PDF by matplotlib.
@@ -236,9 +79,7 @@ class Chart:
         if place.suffix == ".svg":
             place.write_text(self.svg(), encoding="utf-8")
         elif place.suffix in (".png", ".pdf"):
-            from engagement_nb.charts.axes import figure_of
-
-            figure_of(self).savefig(place, dpi=150, bbox_inches="tight")
+            axes.figure_of(self).savefig(place, dpi=150, bbox_inches="tight")
         else:
             raise InputError(
                 f"A chart cannot be written as {place.name}.", advice="Use .svg, .png or .pdf."
@@ -254,37 +95,3 @@ class Chart:
 def nothing(title: str, why: str, *, sandbox: bool = False) -> Chart:
     """A chart that says why there is nothing to draw."""
     return Chart(title, why, sandbox=sandbox)
-
-
-def shares(*, signed: bool = True, digits: int | None = None) -> Callable[[float], str]:
-    """Shares as percentages on an axis; without a sign if only the side matters."""
-
-    def shown(value: float) -> str:
-        percentage = (value if signed else abs(value)) * 100
-        text = f"{percentage:g}" if digits is None else f"{percentage:.{digits}f}"
-        return f"{text} %".replace("-", "\N{MINUS SIGN}")
-
-    return shown
-
-
-def thinned(count: int, most: int) -> np.ndarray:
-    """At most ``most`` positions, evenly spread."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
-
-
-def days(index: Sequence[Any], step: str) -> tuple[str, ...]:
-    """Labels of days or months in order of time, with the year at the first and where it changes.
-
-    Parameters
-    ----------
-    index
-        Dates.
-    step
-        "day", "week" or "month".
-    """
-    names, year = [], 0
-    for day in index:
-        text = f"{day:%b}" if step == "month" else f"{day:%b} {day.day}"
-        names.append(f"{text}\n{day.year}" if day.year != year else text)
-        year = day.year
-    return tuple(names)

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 import numpy as np
 import pandas as pd
 
-from engagement_nb.charts.chart import BLUE, GREY, Axis, Chart, Plot, Series, days
+from engagement_nb.charts.chart import Chart
+from engagement_nb.charts.marks import BLUE, GREY, Axis, Plot, Series, days
 from engagement_nb.words import number
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engagement_nb.charts.chart import (
+from engagement_nb.charts.chart import Chart, nothing
+from engagement_nb.charts.marks import (
     BLUE,
     GREEN,
     GREY,
@@ -16,19 +17,14 @@ from engagement_nb.charts.chart import (
     SKY,
     Axis,
     Bar,
-    Chart,
     Plot,
     Row,
     Rows,
     Series,
     days,
-    nothing,
     shares,
 )
 from engagement_nb.words import counted, interval, listed, number, percent, sentence
-
-if TYPE_CHECKING:
-    from engagement_nb.gap.share import Share
 
 FEWEST = 20
 """Engagements below which a share is noise and not drawn."""
@@ -53,7 +49,12 @@ def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def hidden_by(
-    table: pd.DataFrame, title: str, *, overall: Share, unit: str = "Tweet", sandbox: bool = False
+    table: pd.DataFrame,
+    title: str,
+    *,
+    overall: Any,
+    unit: str = "Tweet",
+    sandbox: bool = False,
 ) -> Chart:
     """Hidden share of each group: a dot with its interval, or a bar for bounds.
 
@@ -66,7 +67,7 @@ def hidden_by(
     title
         The finding.
     overall
-        Hidden share of all, drawn as a line if it has a value.
+        Hidden share of all (`engagement_nb.gap.share.Share`), drawn as a line if it has a value.
     unit
         What is grouped.
     sandbox

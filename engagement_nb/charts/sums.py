@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from engagement_nb.charts.chart import (
+from engagement_nb.charts.chart import Chart, nothing
+from engagement_nb.charts.marks import (
     BLUE,
     GREEN,
     GREY,
@@ -17,24 +18,19 @@ from engagement_nb.charts.chart import (
     SKY,
     Axis,
     Bar,
-    Chart,
     Row,
     Rows,
     Scatter,
-    nothing,
     shares,
 )
 from engagement_nb.words import counted, listed, number, percent, sentence, spelled
-
-if TYPE_CHECKING:
-    from engagement_nb.gap.share import Share
 
 _COLORS = {"counted": BLUE, "not counted in full": ORANGE, "undetermined": GREY}
 _ORDER = ("counted", "undetermined", "not counted in full")
 
 
 def bridge(
-    share: Share, sum_of_metrics: int, outside: int, either: int, excess: int = 0,
+    share: Any, sum_of_metrics: int, outside: int, either: int, excess: int = 0,
     *, doubtful: bool = False, sandbox: bool = False,
 ) -> Chart:  # fmt: skip
     """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements.
@@ -42,7 +38,7 @@ def bridge(
     Parameters
     ----------
     share
-        The hidden share.
+        The hidden share (`engagement_nb.gap.share.Share`, a room above).
     sum_of_metrics, outside, either
         Sum of all metrics, of those outside of engagements, and of those that may be outside.
         If the share has a value, ``either`` is 0 and the figures add up.
@@ -95,7 +91,7 @@ def bridge(
     )
 
 
-def _title(share: Share) -> str:
+def _title(share: Any) -> str:
     if not share.whole:
         return "There are no engagements"
     if share.kind == "unknown":

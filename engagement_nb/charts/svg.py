@@ -6,18 +6,19 @@ the color of the page around them. Marks can be reached by the keyboard, and sho
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 
 import numpy as np
 
-from engagement_nb.charts.chart import (
+from engagement_nb.charts.marks import (
     BLUE,
     GREY,
     ORANGE,
     RED,
     Axis,
     Bar,
-    Chart,
+    Drawing,
     Panel,
     Plot,
     Rows,
@@ -48,7 +49,7 @@ _STYLE = (
 )
 
 
-def draw(chart: Chart) -> str:
+def draw(chart: Drawing) -> str:
     """A chart as one SVG element."""
     parts, top = [], 0.0
     if chart.sandbox:
@@ -97,14 +98,12 @@ def _text(
 
 def _wrapped(words: str, top: float) -> tuple[list[str], float]:
     """A sentence on lines that fit a phone."""
-    import textwrap
-
     lines = textwrap.wrap(words.removeprefix("SANDBOX DATA. "), 50)
     drawn = [_text("0", top + 16 + 18 * k, line, "s") for k, line in enumerate(lines)]
     return drawn, top + 18 * len(lines) + 8
 
 
-def _legend(chart: Chart, top: float) -> tuple[list[str], float]:
+def _legend(chart: Drawing, top: float) -> tuple[list[str], float]:
     parts = []
     for color, words in chart.legend:
         parts.append(
@@ -271,7 +270,7 @@ def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[st
     return shapes, dots
 
 
-def _positions(chart: Chart, first: float, top: float) -> tuple[list[str], float]:
+def _positions(chart: Drawing, first: float, top: float) -> tuple[list[str], float]:
     """Labels of the positions below the last panel, and a mark over all panels for each."""
     count = len(chart.names)
     parts = []

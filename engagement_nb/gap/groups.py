@@ -71,11 +71,15 @@ class Units:
 
     def share_of(self, rows: pd.DataFrame) -> Share:
         """The hidden share of some rows, one per Tweet."""
-        figures = [rows[name].to_numpy() for name in BOUNDS]
         # In a part of a series, the included metrics may exceed engagements.
-        figures = [part if part.sum() > 0 else np.zeros_like(part) for part in figures]
+        hidden, least, most = (
+            part if part.sum() > 0 else np.zeros_like(part)
+            for part in (rows[name].to_numpy() for name in BOUNDS)
+        )
         return Share.of(
-            *figures,
+            hidden,
+            least,
+            most,
             rows["engagements"].to_numpy(),
             level=self.share.level,
             undetermined=self.share.undetermined,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engagement_nb.charts import bridge, hidden_by
-from engagement_nb.charts.chart import Axis, days
+from engagement_nb.charts.marks import Axis, days
 from engagement_nb.errors import InputError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.share import Share
@@ -152,9 +154,6 @@ def test_a_chart_is_saved_as_svg_or_by_matplotlib(gap, tmp_path):
 
 
 def test_drawing_loads_no_matplotlib(gap):
-    import subprocess
-    import sys
-
     code = (
         "import sys, pandas as pd, engagement_nb as enb;"
         "gap = enb.explore_gap(pd.DataFrame({'engagements': range(40), 'favorites': range(40)}));"
