@@ -168,4 +168,4 @@ def _identity(question: Question) -> str:
 
 def _check_writable(store: Store) -> None:
     store.publish(".tmp-writable", b"")
-    store.remove(".tmp-writable")
+    store.remove([".tmp-writable"])

@@ -261,5 +261,5 @@ def _profile(
     """Make a profile; it takes the app of its place unless it names its own."""
     if not any(values.get(part) for part in APP_FIELDS):
         values = {**{part: app.get(part, "") for part in (*APP_FIELDS, "bearer_token")}, **values}
-    tokens = {part: Secret(values.get(part, "")) for part in TOKEN_VARIABLES}
+    tokens: dict[str, Any] = {part: Secret(values.get(part, "")) for part in TOKEN_VARIABLES}
     return Profile(name, hosts, found_in=place, **tokens)
