@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,8 @@ PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
 the period, named in ``detail``) or "metrics" (those are ``<NA>``)."""
 
 
+MARK = "engagement_nb"
+"""Key of what a frame (``attrs``) and a Parquet file (schema metadata) say of their figures."""
 MEDIA_TYPE = "application/vnd.engagement-nb+json"
 """Of figures and facts that results carry besides their text and HTML.
 
@@ -92,7 +95,8 @@ class Metrics:
     Parameters
     ----------
     frame
-        One row per Tweet, or per Tweet and hour or day (column ``time``, UTC). If ``about.unit``
+        One row per Tweet, or per Tweet and hour or day (column ``time``, UTC). Sums of a period
+        have it in ``start`` and ``end`` (exclusive). If ``about.unit``
         is "day", one row per day of the whole account. ``tweet_id`` is text, ``created_at`` is
         in UTC, each metric is a nullable integer under its wire name, and missing is ``<NA>``.
     problems
@@ -107,6 +111,15 @@ class Metrics:
     problems: pd.DataFrame
     about: About
     account: Account = field(default_factory=Account)
+
+    def __post_init__(self) -> None:
+        frame, about = self.frame, self.about
+        if about.by is None and "read_at" in frame and "start" not in frame and about.start:
+            # Rows of another period can be put beside these, and nobody takes them for snapshots.
+            span = {"start": pd.Timestamp(about.start), "end": pd.Timestamp(about.end)}
+            object.__setattr__(self, "frame", frame.assign(**span))
+        if about.sandbox:
+            self.frame.attrs[MARK] = {"source": about.source}
 
     @property
     def metric_names(self) -> list[str]:
@@ -167,7 +180,7 @@ class Metrics:
 
         A text that a spreadsheet would run as a formula gets a quote before it.
         """
-        Path(path).write_text(csv_text(self.frame), encoding="utf-8")
+        Path(path).write_text(csv_text(marked(self.frame, self.about)), encoding="utf-8")
 
     def __getitem__(self, name: str) -> pd.Series:
         """A column of the frame, such as ``metrics["likes"]``.
@@ -241,6 +254,18 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat(timespec="seconds")
 
 
+_FORMULA = re.compile(
+    "(?:^(?=[\\s\ufeff]*[=+@\uff1d\uff0b\uff20\uff0d\u2212-])|^(?=[\\t\\r])"
+    "|(?<=[;\\t\\n])(?=\\s*[=+@\uff1d\uff0b\uff20]))"
+)
+"""Where a formula begins: a text, or a part of it behind a sign at which some program splits."""
+
+
+def marked(frame: pd.DataFrame, about: About) -> pd.DataFrame:
+    """The frame as it is saved: made-up figures say so in the column ``source``."""
+    return frame.assign(source=about.source) if about.sandbox else frame
+
+
 def csv_text(frame: pd.DataFrame) -> str:
     """A frame as CSV. Texts and column names that a spreadsheet would run get a quote before."""
 
@@ -249,7 +274,7 @@ def csv_text(frame: pd.DataFrame) -> str:
             return value
         # Python's writer leaves a lone CR unquoted, and a spreadsheet begins a row there.
         text = value.replace("\r\n", "\n").replace("\r", "\n")
-        return f"'{text}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+        return _FORMULA.sub("'", text)
 
     texts = frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]
     guarded = frame.assign(**{name: frame[name].map(safe) for name in texts})

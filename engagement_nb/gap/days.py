@@ -14,7 +14,7 @@ from engagement_nb import charts
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
-from engagement_nb.metrics import Metrics, bundle, metric_columns, save_tables
+from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
 from engagement_nb.words import counted, number, percent
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ class Days:
         DatasetError
             It cannot be written to.
         """
-        save_tables(where, days=self.frame.reset_index(), metrics=self.table.reset_index())
+        days = marked(self.frame.reset_index(), self.metrics.about)
+        save_tables(where, days=days, metrics=self.table.reset_index())
 
     def to_dict(self) -> dict[str, Any]:
         """Totals and key figures as plain numbers and texts, for JSON."""

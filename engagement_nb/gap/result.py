@@ -18,7 +18,7 @@ from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.share import Share
 from engagement_nb.gap.trend import TIMES, Step, over_time
-from engagement_nb.metrics import About, csv_text, save_tables
+from engagement_nb.metrics import About, csv_text, marked, save_tables
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
 _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap", "counted",
@@ -405,7 +405,7 @@ class Findings:
         figures = figures.loc[:, "sum_of_metrics":]
         known = self.counts.frame.drop(columns=["text", *figures], errors="ignore")
         tweets = known.join(figures.astype("Int64"))
-        save_tables(where, tweets=tweets, metrics=self.table.reset_index())
+        save_tables(where, tweets=marked(tweets, self.about), metrics=self.table.reset_index())
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain numbers, names and lists, for JSON (wire names)."""

@@ -85,8 +85,8 @@ def _table(rows: list[list[Any]], name: str) -> Cells:
     body = [i for i in filled if i > header]
     columns = [pa.array([texts[i][at] for i in body], TEXT) for at in range(len(said))]
     schema = pa.schema([(f"{i}", TEXT) for i in range(len(said))])
-    numbers = np.array(body, dtype=np.int64) + 1
-    return Cells(name, said, pa.table(columns, schema), numbers, lambda number: f"row {number}")
+    numbers = np.arange(1, len(body) + 1)
+    return Cells(name, said, pa.table(columns, schema), numbers, lambda n: f"row {body[n - 1] + 1}")
 
 
 def _text(cell: Any) -> str:

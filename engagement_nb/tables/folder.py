@@ -153,9 +153,13 @@ class Tables:
         files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
         unit = "day" if files[0].kind not in POSTS else "tweet"
         marks = {name: value for file in files for name, value in file.marks.items()}
-        said = set(frame["source"].dropna()) if "source" in frame else set()
-        sandbox = "sandbox" in {*said, marks.get("source")}
-        source = "sandbox" if sandbox else "table" if files[0].kind == "table" else "export"
+        source = (
+            "sandbox"
+            if marks.get("source") == "sandbox"
+            else "table"
+            if files[0].kind == "table"
+            else "export"
+        )
         start, end, by = _covered(frame)
         about = About(
             source=source,
@@ -170,7 +174,7 @@ class Tables:
         )
         problems = problems_frame(row for f in files for row in f.problems)
         return Metrics(
-            frame.drop(columns="source", errors="ignore"), problems, about,
+            frame, problems, about,
             self._account_of(files, len(frame)),
         )  # fmt: skip
 
@@ -178,7 +182,7 @@ class Tables:
         """What became of each row and column."""
         named: Counter[str] = Counter()
         for file in self._all:
-            if file not in files:
+            if file.kind not in {one.kind for one in files}:
                 named[f"in the {file.kind} table, kept apart"] += file.rows
                 continue
             named["an empty row that X itself wrote"] += file.own_empty

@@ -11,12 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_nb.errors import InputError
+from engagement_nb.metrics import MARK
 from engagement_nb.tables.cells import TEXT, Cells
 
 _MOST_CELLS = 200_000_000
 _MOST_BYTES = 2 << 30
-MARK = "engagement_nb"
-"""Key of the marks in a Parquet file's schema, and in the ``attrs`` of a frame."""
 
 
 def is_frame(source: Any) -> bool:

@@ -44,7 +44,8 @@ FACTS = {
     "file_kind": "text", "source": "text",
 }  # fmt: skip
 """Columns of our own frames that are no metrics: what their cells are."""
-_MADE = frozenset({"sum_of_metrics", "naive_gap", "hidden", "over_count", "excess"})
+MADE = frozenset({"sum_of_metrics", "naive_gap", "hidden", "over_count", "excess",
+                  "hidden_least", "hidden_most"})  # fmt: skip
 """Columns that a report adds to its own tables."""
 _CLASSIC_ONLY = frozenset({"rate", "app_opens", "app_install_attempts", "email_tweet"})
 _BY_DAY_CLICKS = frozenset({"url_clicks", "detail_expands", "rate"})
@@ -131,7 +132,7 @@ def find_layout(cells: Cells) -> Layout:
     header = cells.header
     if len(header) > _MAX_COLUMNS:
         raise NotATableError(cells.name, f"its first row has {len(header):,} cells")
-    names = ["" if cell in _MADE else cell if cell in FACTS else column_name(cell)
+    names = ["" if cell in MADE else cell if cell in FACTS else column_name(cell)
              for cell in header]  # fmt: skip
     for i, cell in enumerate(header):
         old = old_column_name(cell)
@@ -141,10 +142,9 @@ def find_layout(cells: Cells) -> Layout:
             names[i] = _what_tweet_is(cells, i, names)
     unused = _one_column_each(cells, names)
     for i, cell in enumerate(header):
-        if not names[i] and i not in unused and _said(cell):
+        if not names[i] and i not in unused and _said(cell) and cell not in MADE:
             near = guess(cell)
-            made = "a figure that a report added" if cell in _MADE else ""
-            unused[i] = made or (f"it may be {near}; rename it if it is" if near else "")
+            unused[i] = f"it may be {near}; rename it if it is" if near else ""
     kind = _kind(cells, names)
     metrics = [name for name in names if name in LABELS]
     foreign = [i for i in unused if not unused[i]]
@@ -281,12 +281,10 @@ def _by_position(cells: Cells, names: Sequence[str], *, english: bool, kind: str
             rest = range(skip + len(order), len(cells.header))
             unused = {i: "" for i in rest if cells.header[i]}
             return Layout(one, full, f"{where} {_WHAT_WAS_CHECKED}", unused)
-    raise _not_read(cells, names, kind, min(reasons)[1] if reasons else "", english=english)
+    raise _not_read(cells, names, kind, min(reasons)[1] if reasons else "")
 
 
-def _not_read(
-    cells: Cells, names: Sequence[str], kind: str, by_position: str, *, english: bool
-) -> NotATableError:
+def _not_read(cells: Cells, names: Sequence[str], kind: str, by_position: str) -> NotATableError:
     """Why no layout fits, with the columns that are missing or unknown."""
     unknown = [shown(cell, 40) for cell, name in zip(cells.header, names, strict=True)
                if not name and _said(cell)]  # fmt: skip
@@ -305,7 +303,7 @@ def _not_read(
         return NotATableError(
             cells.name, f"it has no metric besides engagements; its columns are {found}"
         )
-    if len(metrics) > 1 or english:
+    if metrics:
         return NotATableError(
             cells.name,
             f"it has no column of engagements, only {listed(metrics[:6])}, so there is nothing to"

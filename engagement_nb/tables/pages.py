@@ -37,8 +37,8 @@ _HOW_TO_ASK = (
 )
 
 
-def page_table(data: bytes, name: str) -> tuple[Cells, Layout]:
-    """The Posts of a JSON document, or of JSON Lines.
+def page_table(data: bytes, name: str) -> tuple[Cells, Layout | None]:
+    """The Posts of a JSON document, or of JSON Lines; without a layout if they are plain records.
 
     Raises
     ------
@@ -61,6 +61,7 @@ class _Posts:
         self.problems: list[dict[str, str]] = []
         self.keys: dict[str, None] = {}
         self.series = False
+        self.of_api = False
         self._item = 0
 
     def add(self, value: Any, depth: int = 0) -> None:
@@ -77,10 +78,17 @@ class _Posts:
             elif any(key in value for key in ("id", "tweet_id")):
                 self._item += 1
                 self._post(value)
-            else:
+            elif any(isinstance(inner, list | Mapping) for inner in value.values()):
                 self.keys.update(dict.fromkeys(list(value)[:12]))
+            elif value:
+                self._item += 1
+                self._row(value)
 
     def _post(self, post: Mapping[str, Any]) -> None:
+        if not any(key in post for key in (*_GROUPS, "promoted_metrics", "timestamped_metrics")):
+            self._row(post)
+            return
+        self.of_api = True
         facts = {key: post[key] for key in _PATHS if post.get(key) is not None}
         figures = {key: value for key, value in post.items() if _is_count(key, value)}
         for group in (*_GROUPS, "promoted_metrics"):
@@ -103,6 +111,7 @@ class _Posts:
             self._row(facts | figures)
 
     def _insights(self, measurement: Mapping[str, Any]) -> None:
+        self.of_api = True
         for part in ("metrics_total", "metrics_time_series"):
             for entry in measurement.get(part) or ():
                 value = entry.get("value")
@@ -140,10 +149,15 @@ class _Posts:
                     "detail": str(error.get("title", ""))[:200],
                 })  # fmt: skip
 
-    def table(self, name: str) -> tuple[Cells, Layout]:
+    def table(self, name: str) -> tuple[Cells, Layout | None]:
         """All rows, and our names of their columns."""
         header = list(self.columns)
         names, unused = self._names(header)
+        if not self.of_api and self.rows and any(map(column_name, header)):
+            columns = [self.columns[key] + [None] * self.rows for key in header]
+            table = pa.table({f"{i}": _array(v[: self.rows]) for i, v in enumerate(columns)})
+            numbers = np.array(self.items, dtype=np.int64)
+            return Cells(name, header, table, numbers, lambda number: f"item {number}"), None
         if not any(own in LABELS for own in names):
             found = listed(header[:8] or list(self.keys)[:8]) or "nothing"
             raise NotATableError(

@@ -19,7 +19,14 @@ from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
-from engagement_nb.tables.layouts import FACTS, OTHER_COUNTS, Layout, NotATableError, find_layout
+from engagement_nb.tables.layouts import (
+    FACTS,
+    MADE,
+    OTHER_COUNTS,
+    Layout,
+    NotATableError,
+    find_layout,
+)
 from engagement_nb.words import counted
 
 CUT_AT = 1000
@@ -31,9 +38,15 @@ _ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", r
 _HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
 _ID = r"^[1-9]\d{0,18}$"
 _GUARD = r"""^(?:=?["']+)(.*?)["']*$"""
-_KNOWN_AS = {"rate": "a rate, which follows from the counts", "link": "the link of the Post",
-             "text": "the text of the Post", "tweet_id": "the id of the Tweet",
-             "date": "the time", "video_id": "the id of the video"}  # fmt: skip
+_KNOWN_AS = {
+    "rate": "a rate, which follows from the counts",
+    "link": "the link of the Post",
+    "text": "the text of the Post",
+    "tweet_id": "the id of the Tweet",
+    "date": "the time",
+    "video_id": "the id of the video",
+    "source": "where the figures are from",
+}
 POSTS = frozenset({"content", "classic", "table"})
 """The kinds with one row per Tweet."""
 
@@ -145,7 +158,8 @@ class OneTable:
         }
         for said in self.header:
             if said not in metrics and said not in known and said not in unused:
-                known[said] = "an index" if said else "a column without a name"
+                made = "a figure that a report added" if said in MADE else "an index"
+                known[said] = made if said else "a column without a name"
         return metrics, known, unused
 
     def _period(self) -> tuple[pd.Timestamp, pd.Timestamp]:
@@ -186,7 +200,12 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
             f"{cells.name} has a header and no rows (no posts, no days).",
             advice="Export a period with posts in it.",
         )
-    rows, notes = len(cells), list(cells.notes)
+    rows, notes, marks = len(cells), list(cells.notes), dict(cells.marks)
+    if (
+        "source" in layout.at
+        and "sandbox" in pc.unique(cells.texts(layout.at["source"])).to_pylist()
+    ):
+        marks["source"] = "sandbox"
     own_empty = unnamed = 0
     columns: dict[str, pa.ChunkedArray | pa.Array]
     figures = _figures(cells, layout) if layout.kind != "videos" else {}
@@ -210,7 +229,7 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
         columns["row"] = pa.array(cells.numbers)
     table = pa.table(columns | figures)
     one = OneTable(
-        cells.name, layout, rows, table, cells.header, written, notes, dict(cells.marks),
+        cells.name, layout, rows, table, cells.header, written, notes, marks,
         own_empty, unnamed, problems=cells.problems,
     )  # fmt: skip
     one.notes += _notes(one)
@@ -316,7 +335,7 @@ class _Tweets:
         if self.links is not None:
             columns["account"] = _accounts(self.links)
         for name, kind in FACTS.items():
-            if name in at and name != "created_at":
+            if name in at and name not in ("created_at", "source"):
                 columns[name] = _fact(cells, at[name], kind)
         return columns
 
