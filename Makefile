@@ -61,7 +61,7 @@ release-check: $(VENV)/.test
 	$(BIN)/twine check --strict dist/*
 	$(PYTHON) -m venv --clear dist/empty
 	dist/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
-	cd dist && empty/bin/python -c "import engagement_nb as enb; print(enb.explore_gap(enb.connect().totals()).sentence)"
+	cd dist && empty/bin/python -c "import engagement_nb as enb; print(enb.explore_gap(enb.connect()).sentence)"
 	rm -rf dist/empty
 
 bench: $(VENV)/.test

@@ -5,7 +5,7 @@ In three lines::
     import engagement_nb as enb
 
     source = enb.connect("sandbox")  # or "api", or the path of an export file or folder
-    gap = enb.explore_gap(source.totals())
+    gap = enb.explore_gap(source)  # of what the source tells best
 
 Names load on first use, so that the command line answers without importing pandas.
 """

@@ -19,14 +19,13 @@ The modules, in the order in which figures pass through them:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import pandas as pd
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOLERANCE, Verdict, judge
 from engagement_nb.gap.interval import check_level
-from engagement_nb.gap.read import open_figures
+from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
 from engagement_nb.metrics import About, Metrics
 
@@ -34,8 +33,10 @@ __all__ = ["Gap", "Verdict", "explore_gap"]
 
 
 def explore_gap(
-    metrics: Metrics | pd.DataFrame | Iterable[pd.DataFrame],
+    metrics: Metrics | Any | Iterable[Any],
     *,
+    include: Sequence[str] | None = None,
+    exclude: Sequence[str] = (),
     about: About | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
@@ -45,10 +46,14 @@ def explore_gap(
     Parameters
     ----------
     metrics
-        `Metrics` of any source, or a frame like theirs: one row per Tweet, or per Tweet and hour
-        or day, with ``engagements`` and other metrics under their wire names. If they do not fit
-        in memory, give pieces such as ``Dataset.batches()``: the result is the same, but only
-        sums per Tweet are kept of a series.
+        A source (``engagement_nb.connect()``), which is asked for what it tells best: a period of
+        an API, everything of a file. Or `Metrics` of any source, or a frame: one row per Tweet, or
+        per Tweet and hour or day, with ``engagements`` and other metrics under any of their names.
+        If they do not fit in memory, give pieces such as ``Dataset.batches()``: the result is the
+        same, but only sums per Tweet are kept of a series.
+    include, exclude
+        Metrics to look at, and metrics to ignore, by any of their names ("likes",
+        "like_count", "favorites"). By default all that the figures have.
     about
         Source of the figures, for a frame or pieces.
     tolerance
@@ -60,11 +65,13 @@ def explore_gap(
     Raises
     ------
     AnalysisError
-        The figures cannot be analyzed: see `engagement_nb.gap.read.read_counts`.
+        The figures cannot be analyzed (see `engagement_nb.gap.read.read_counts`), or a name is
+        not that of one of their metrics.
     """
     counts, about, facts = open_figures(metrics, about)
+    counts, ignored = chosen(counts, include, exclude)
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     check_level(level)
     verdicts, together = judge(counts, tolerance)
-    return Gap(counts, verdicts, together, about, facts, tolerance, level)
+    return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored)

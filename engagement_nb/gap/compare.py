@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from engagement_nb.gap.interval import (
 )
 from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
-from engagement_nb.metrics import Metrics, metric_columns
+from engagement_nb.metrics import Metrics, csv_text, metric_columns
 from engagement_nb.tables.once import has_row_name
 from engagement_nb.words import listed, number, percent, sentence
 
@@ -174,6 +175,10 @@ class Comparison:
         frame = pd.DataFrame(rows, columns=columns).set_index("name")
         kinds = dict.fromkeys(columns[1:-1], "Float64")
         return frame.astype({**kinds, "verdict": "string"})
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write `to_frame` to a CSV file."""
+        Path(path).write_text(csv_text(self.to_frame().reset_index()), encoding="utf-8")
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as plain numbers and texts, for JSON."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.engagement import NO_CANDIDATES
-from engagement_nb.apis.names import label
+from engagement_nb.apis.names import guess, label, wire_name
 from engagement_nb.apis.reasons import NOTHING_TO_COUNT
 from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
 from engagement_nb.tables.cells import LARGEST
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
+from engagement_nb.words import listed
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,9 @@ def open_figures(
         There are no figures by Tweet, or they cannot be read: see `engagement_nb.read_table` and
         `read_counts`.
     """
-    if hasattr(metrics, "totals") and not isinstance(metrics, Metrics | pd.DataFrame):
-        raise AnalysisError(
-            "Figures are needed, not the source that has them.",
-            advice="Read them first: explore_gap(source.totals()).",
-        )
+    if hasattr(metrics, "gather") and not is_frame(metrics):
+        # A source is asked for what it tells best.
+        metrics = metrics.gather(beside=False)[0]
     if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
         raise AnalysisError(
             f"Figures are needed, not a {type(metrics).__name__}.",
@@ -119,6 +118,44 @@ def open_figures(
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
     return read_counts(frame), about, facts
+
+
+def chosen(
+    counts: Counts, include: Sequence[str] | None, exclude: Sequence[str]
+) -> tuple[Counts, tuple[str, ...]]:
+    """The same figures with some metrics only, and those that are left out by choice.
+
+    Raises
+    ------
+    AnalysisError
+        A name is not that of a metric of these figures.
+    """
+
+    def named(names: Sequence[str]) -> set[str]:
+        return {_candidate(counts, name) for name in ([names] if isinstance(names, str) else names)}
+
+    kept = (set(counts.names) if include is None else named(include)) - named(exclude)
+    rows = [row for row, name in enumerate(counts.names) if name in kept]
+    names = tuple(counts.names[row] for row in rows)
+    left_out = tuple(name for name in counts.names if name not in kept)
+    if not left_out:
+        return counts, ()
+    fewer = replace(counts, names=names, values=counts.values[rows], known=counts.known[rows])
+    return fewer, left_out
+
+
+def _candidate(counts: Counts, name: str) -> str:
+    known = wire_name(name)
+    if known in counts.names:
+        return str(known)
+    have = f"They have: {listed([*counts.names])}."
+    if known in NO_CANDIDATES:
+        raise AnalysisError(f"{name} is not one of the metrics that are looked at.", advice=have)
+    near = guess(name) if known is None else None
+    raise AnalysisError(
+        f"These figures have no metric {name!r}.",
+        advice=f"Did you mean {near!r}? {have}" if near else have,
+    )
 
 
 def _with_zeros(metrics: Metrics) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -43,8 +44,8 @@ class Findings:
         The source of the figures.
     facts
         The source and what is missing, for reports; None for a frame.
-    tolerance, level
-        The options of `explore_gap`.
+    tolerance, level, ignored
+        The options of `explore_gap`; ``ignored`` are metrics that are not looked at by choice.
     """
 
     counts: Counts
@@ -54,6 +55,7 @@ class Findings:
     facts: dict[str, Any] | None
     tolerance: float
     level: float
+    ignored: tuple[str, ...] = ()
 
     @property
     def sandbox(self) -> bool:
@@ -425,4 +427,10 @@ class Findings:
             "source": self.about.source,
             "endpoint": self.about.endpoint,
             "unit": self.about.unit,
+            "ignored": list(self.ignored),
         }
+
+    def to_json(self, path: str | Path) -> None:
+        """Write `to_dict` to a JSON file."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        Path(path).write_text(f"{text}\n", encoding="utf-8")

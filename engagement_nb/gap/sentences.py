@@ -139,6 +139,8 @@ def figures(gap: Findings) -> str:
         text += f" The sums exclude {counted(lacking, 'Tweet')} that lack an included metric."
     if any(str(name).startswith("promoted_") for name in frame.columns):
         text += " Promoted figures have columns of their own, which are ignored."
+    if gap.ignored:
+        text += f" By choice, {labels([*gap.ignored])} are not looked at."
     if gap.counts.dropped:
         text += f" Repeated rows ignored: {number(gap.counts.dropped)}."
     return text

@@ -181,6 +181,12 @@ class Gap(Findings):
             "growth": lambda: sentences.growth(self.growth()),
             "size": lambda: sentences.by_size(self.by(topic), by),
         }
+        if topic not in readings and topic not in _TITLES and topic not in self.counts.frame:
+            known = ", ".join(dict.fromkeys([*readings, *_TITLES]))
+            raise AnalysisError(
+                f"There is no reading on {topic!r}.",
+                advice=f"There are: {known}, or a column of the frame.",
+            )
         try:
             return readings.get(topic, lambda: sentences.where(self, self.differences(topic), by))()
         except AnalysisError as error:

@@ -316,6 +316,7 @@ def test_the_result_for_json_has_every_figure(frame):
         "source": "export",
         "endpoint": "export",
         "unit": "tweet",
+        "ignored": [],
     }
     assert [*metrics] == [*gap.table.index]
     for name, row in gap.table.astype(object).where(gap.table.notna(), None).iterrows():
@@ -402,3 +403,46 @@ def test_texts_of_any_language_survive_in_csv(frame, tmp_path, monkeypatch):
     named = frame.assign(tweet_id="木" + frame["tweet_id"])
     explore_gap(named).to_csv(tmp_path / "gap.csv")
     assert "木".encode() in (tmp_path / "gap.csv").read_bytes()
+
+
+def test_metrics_are_chosen_by_any_of_their_names(frame):
+    plain = explore_gap(frame)
+    gap = explore_gap(frame, exclude=["Bookmarks", "share"])
+    assert gap.ignored == ("bookmarks", "shares")
+    assert gap.hidden == plain.hidden
+    assert gap.over_count == 0
+    assert gap.to_dict()["ignored"] == ["bookmarks", "shares"]
+    assert "By choice, bookmarks and shares are not looked at." in gap.reading("figures")
+    assert explore_gap(frame, exclude="bookmarks").ignored == ("bookmarks",)
+    few = explore_gap(frame, include=["likes", "retweet_count"])
+    assert few.counts.names == ("favorites", "retweets")
+    with pytest.raises(AnalysisError, match="no metric 'lik'"):
+        explore_gap(frame, include=["lik"])
+    with pytest.raises(AnalysisError, match="impressions is not one of the metrics"):
+        explore_gap(frame, exclude=["impressions"])
+    with pytest.raises(AnalysisError, match="no metric 'quotes'"):
+        explore_gap(frame, include=["quotes"])
+
+
+def test_a_source_is_asked_for_what_it_tells_best(frame):
+    class Source:
+        def totals(self):
+            raise AssertionError("totals lack clicks")
+
+        def gather(self, *, beside):
+            assert not beside
+            return as_metrics(frame), None
+
+    assert explore_gap(Source()).to_dict() == explore_gap(as_metrics(frame)).to_dict()
+
+
+def test_the_result_is_written_as_json(frame, tmp_path):
+    gap = explore_gap(frame)
+    gap.to_json(tmp_path / "gap.json")
+    assert json.loads((tmp_path / "gap.json").read_text()) == json.loads(json.dumps(gap.to_dict()))
+
+
+def test_an_unknown_topic_names_those_there_are(frame):
+    with pytest.raises(AnalysisError, match="There are: figures, columns, evidence") as caught:
+        explore_gap(frame).reading("colors")
+    assert str(caught.value).count("size") == 1

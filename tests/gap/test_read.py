@@ -87,8 +87,6 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
          " a DataFrame of your own."),
         ([{"favorites": 1}], "Figures are given as a DataFrame, not as dict. See"
          " engagement_nb.connect for sources that return one."),
-        (enb.connect("sandbox"), "Figures are needed, not the source that has them. Read them"
-         " first: explore_gap(source.totals())."),
         (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
          " cannot tell what is hidden; its totals by day are in metrics.frame. Export the content"
          " of the same period (account_analytics_content_...) too."),

@@ -714,7 +714,7 @@ def test_the_interval_is_called_wide_above_a_fifth():
 def test_a_group_by_a_column_is_said_by_its_name():
     gap = explored(LIKES + HIDES, favorites=LIKES, team=["me"] * 40)
     assert gap.reading("team").startswith("There are no two groups by team of at least 20 Tweets")
-    with pytest.raises(enb.AnalysisError, match="no 'colour' to group"):
+    with pytest.raises(enb.AnalysisError, match="There is no reading on 'colour'"):
         gap.reading("colour")
 
 
