@@ -191,7 +191,7 @@ def _clear(store: Store, record: Mapping[str, Any]) -> None:
 
 def _remove(store: Store, name: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        store.remove(name)
+        store.remove([name])
 
 
 def read_record(store: Store) -> dict[str, Any]:

@@ -397,7 +397,7 @@ class Ledger:
         probe = f".probe-{uuid.uuid4().hex}"
         try:
             self._store.publish(probe, b"probe")
-            self._store.remove(probe)
+            self._store.remove([probe])
         except Exception as error:
             what = error.what if isinstance(error, DatasetError) else type(error).__name__
             raise InputError(
