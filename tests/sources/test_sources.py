@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from nbformat.v4 import new_notebook
 
 from engagement_nb import connect
 from engagement_nb.apis.engagement import ENDPOINTS
@@ -23,7 +22,6 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.errors import ConnectionTroubleError, CredentialsError, InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.problems import tweets_missing
-from engagement_nb.report.compose import compose
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import drips_body, serving
 from tests.fetch.fetching import account_for_each, same
@@ -321,8 +319,6 @@ def test_a_refused_part_of_the_period_is_missing(
     assert talk.rstrip().endswith(f"10 Tweets: refused{' (part of the period)' if by else ''}")
     facts = read.facts()
     assert tweets_missing(facts["problems"]) == 10
-    (told,) = compose(new_notebook(), parameters={}, fetched=facts).problems
-    assert told.missing == ("part of the period" if by else "everything")
 
 
 def test_an_interrupted_fetch_resumes(
