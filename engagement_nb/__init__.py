@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from engagement_nb.dataset import Dataset
     from engagement_nb.fetch import Plan, make_plan
     from engagement_nb.gap import Gap, explore_gap
+    from engagement_nb.gap.agreement import Agreement, agree
     from engagement_nb.gap.compare import Comparison, compare
     from engagement_nb.gap.days import Days, explore_days
     from engagement_nb.htmltables import Notes, table_html
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         SandboxSource,
         Source,
         TableSource,
+        V2Source,
         connect,
     )
     from engagement_nb.tables import read_table
@@ -78,6 +80,7 @@ _HOME = {
     "fetch": "Plan make_plan",
     "tables": "read_table",
     "gap": "Gap explore_gap",
+    "gap.agreement": "Agreement agree",
     "gap.compare": "Comparison compare",
     "gap.days": "Days explore_days",
     "htmltables": "Notes table_html",
@@ -87,7 +90,7 @@ _HOME = {
     "report.batch": "Batch make_batch",
     "report.make": "Report make_report",
     "sandbox": "Sandbox",
-    "sources": "ApiSource DatasetSource TableSource SandboxSource Source connect",
+    "sources": "ApiSource DatasetSource TableSource SandboxSource Source connect V2Source",
     "usage": "Contract Ledger Usage example_ledger summarize_usage",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
@@ -96,6 +99,7 @@ __all__ = [
     "ENDPOINTS",
     "METRICS",
     "About",
+    "Agreement",
     "AnalysisError",
     "ApiError",
     "ApiSource",
@@ -136,6 +140,8 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableTweetsError",
     "Usage",
+    "V2Source",
+    "agree",
     "compare",
     "connect",
     "example_ledger",

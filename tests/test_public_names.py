@@ -11,13 +11,13 @@ import engagement_nb as enb
 from engagement_nb.apis.engagement import ENDPOINTS, METRICS, EndpointName, MetricName
 
 NAMES = """
-About AnalysisError ApiError ApiSource BadRequestError Batch
+About Agreement AnalysisError ApiError ApiSource BadRequestError Batch
 Client Comparison ConnectionTroubleError Contract CredentialsError Dataset DatasetError
 DatasetSource Days ENDPOINTS EngagementError TableSource ForbiddenMetricsError ForbiddenTweetsError
 Gap HandlesWarning IdList InputError Ledger METRICS
 Metrics NoAccessError Notes Pacer Plan RateLimitedError Report
 ReportError Request Sandbox SandboxSource ServerTroubleError Source SpendingError
-UnauthenticatedError UnavailableTweetsError Usage compare connect example_ledger
+UnauthenticatedError UnavailableTweetsError Usage V2Source agree compare connect example_ledger
 explore_days explore_gap label login make_batch make_plan make_report number
 open_room read_table read_ids summarize_usage table_html tweet_time
 """

@@ -36,11 +36,14 @@ COMMANDS = {
     "plan": ("collect:plan", "What a fetch would cost, and what is unavailable; sends nothing."),
     "fetch": ("collect:fetch", "Fetch metrics into a dataset. Rerun the command to resume."),
     "compare": ("collect:compare", "What changed between two sets of figures, and by how much."),
+    "agree": ("two_apis:agree", "Whether two sources give the same figures, metric by metric."),
+    "snapshot": ("two_apis:snapshot", "Keep today's private figures of X API v2 in a dataset."),
     "batch": ("reports:batch", "Many reports and an index, from one manifest."),
     "auth": ("auth:auth", "Tokens: log in with a PIN, list them, check that they work."),
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
     "lab": ("reports:lab", "JupyterLab on the notebooks."),
+    "lessons": ("lessons:lessons", "For teachers: copies, scores, one table of a class."),
 }
 """Command -> ("module:attribute" in this package, help in one line)."""
 

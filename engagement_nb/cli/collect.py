@@ -58,10 +58,15 @@ def _question(command: _Command) -> _Command:
             click.option("--profile", multiple=True, help="Whose tokens; by default all stored."),
             click.option(
                 "--source",
-                type=click.Choice(["sandbox", "api"]),
+                type=click.Choice(["sandbox", "api", "v2", "sandbox-v2"]),
                 default="sandbox",
                 show_default=True,
-                help="The copy of the API on this machine, or the API.",
+                help="The Engagement API or X API v2, or the sandbox's copy of either.",
+            ),
+            click.option(
+                "--max-cost",
+                type=click.FloatRange(0),
+                help="Refuse a fetch of X API v2 that could cost more US dollars.",
             ),
             world_options,
             click.option(
@@ -99,7 +104,7 @@ def plan(as_json: bool, **asked: Any) -> None:
         click.echo(json.dumps(found, indent=1))
         return
     say(_stamped(planned, source.sandbox))
-    if planned.handles:
+    if planned.handles and not source.api.bills_reads:
         say(f"  {check.sentence}")
 
 
@@ -130,13 +135,15 @@ def fetch(
     (a period). Rerun a finished fetch of totals to get a new snapshot.
     """
     options = {"progress": progress, "max_handles": asked["max_handles"]}
+    if asked["max_cost"] is not None:
+        options["max_cost"] = asked["max_cost"]
     with closing(_open(asked, **options)) as source:
 
         def tell(planned: enb.Plan) -> None:
             say(_stamped(planned, source.sandbox), err=True)
             check = source.ledger.check(planned.signers, sandbox=source.sandbox)
             # The source has already warned about a fetch over the contract.
-            if check.added and not check.over:
+            if check.added and not check.over and not source.api.bills_reads:
                 say(f"  {check.sentence}", err=True)
 
         try:
@@ -178,6 +185,8 @@ def _summary(ended: Run, out: str) -> str:
 
 
 def _open(asked: dict[str, Any], **options: Any) -> enb.ApiSource:
+    if asked["max_cost"] is not None and "v2" not in asked["source"]:
+        raise click.UsageError("--max-cost is for --source v2; only X API v2 bills each Post.")
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     world = {name: asked[name] for name in ("seed", "now", "tweets") if asked[name] is not None}

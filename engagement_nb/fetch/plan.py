@@ -189,7 +189,7 @@ class Plan:
         for row in self._by_owner():
             tokens = "user tokens" if row["auth"] == "user" else "bearer, public metrics"
             lines.append(f"            {row['requests']:,} by {row['profile']} ({tokens})")
-        if self.handles:
+        if self.handles and not self.question.api.bills_reads:
             most = "up to " if len(self.handles) > 1 and self.unknown_owners else ""
             lines.append(f"  handles   {most}{len(self.handles):,} counted for this billing month")
         lines += [f"  {line}" for line in self.log.lines("unavailable  ")]

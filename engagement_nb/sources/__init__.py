@@ -89,9 +89,9 @@ def connect(
     ----------
     where
         "sandbox" (made-up figures, no keys needed), "api" (the Engagement API, with your keys),
-        "v2" (X API v2, with your keys), a table of figures (the path of a file or of a folder of
-        them, an open file, or a DataFrame: see `engagement_nb.read_table`), or the path or
-        address of a dataset.
+        "v2" (X API v2, with your keys), "sandbox-v2" (the sandbox's copy of X API v2), a table
+        of figures (the path of a file or of a folder of them, an open file, or a DataFrame: see
+        `engagement_nb.read_table`), or the path or address of a dataset.
     profile
         Whose tokens to use: one name or several; by default all that are stored. For export
         files of several accounts, the handles to read. Datasets refuse it.
@@ -107,10 +107,9 @@ def connect(
     **options
         For both APIs: ``deadline`` (seconds) and ``max_bytes`` of one response, see
         `engagement_nb.client.Client`. For X API v2: ``max_cost`` (US dollars) and ``owns_app``,
-        see `engagement_nb.sources.v2.V2Source`. For the sandbox: ``api="v2"`` for its copy of X
-        API v2 with those two options, and the fields of `engagement_nb.sandbox.Settings`. With
-        ``seed``, ``now`` (an instant) and ``tweets``, figures are the same on every machine and
-        every day.
+        see `engagement_nb.sources.v2.V2Source`. For the sandbox: the fields of
+        `engagement_nb.sandbox.Settings`. With ``seed``, ``now`` (an instant) and ``tweets``,
+        figures are the same on every machine and every day.
 
     Returns
     -------
@@ -136,17 +135,15 @@ def connect(
     # Notebooks and commands also pass default values.
     options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
     if name == "sandbox":
-        api = options.pop("api", "engagement")
-        if api == "v2":
-            _refuse_handles(max_handles)
-            return V2SandboxSource(profile=names, **common, **options)
-        if api != "engagement":
-            raise InputError(
-                f"The sandbox has no API {api!r}.", advice='It has "engagement" and "v2".'
-            )
         return SandboxSource(profile=names, **common, **options)
+    if name in ("v2", "sandbox-v2") and max_handles is not None:
+        raise InputError(
+            "X API v2 has no option max_handles: no contract counts its handles.",
+            advice="Use max_cost.",
+        )
+    if name == "sandbox-v2":
+        return V2SandboxSource(profile=names, **common, **options)
     if name == "v2":
-        _refuse_handles(max_handles)
         known = _V2Options.__annotations__
         _refuse(options, "X API v2", f"It has {listed([*known])}.", *known)
         profiles = [replace(profile, hosts=v2_hosts()) for profile in find_profiles(names)]
@@ -154,8 +151,8 @@ def connect(
             raise CredentialsError(
                 "No keys for X API v2 were found in the environment, in .env or in your config"
                 " folder.",
-                advice='Sign in with engagement-nb auth login --v2, or open the "sandbox" with'
-                ' api="v2", which needs no keys.',
+                advice='Sign in with engagement-nb auth login --v2, or open "sandbox-v2",'
+                " which needs none.",
             )
         del common["max_handles"]
         return V2Source(profiles, **common, **options)
@@ -187,14 +184,6 @@ def connect(
         )
     _refuse(options, name, advice, "profile")
     return TableSource(name, ",".join(names or ()))
-
-
-def _refuse_handles(max_handles: int | None) -> None:
-    if max_handles is not None:
-        raise InputError(
-            "X API v2 has no option max_handles: no contract counts its handles.",
-            advice="Use max_cost.",
-        )
 
 
 def _refuse(options: Mapping[str, Any], source: str, advice: str, *known: str) -> None:

@@ -31,7 +31,7 @@ def engagement() -> Iterator[Any]:
 
 def open_v2(**options: Any) -> Any:
     return enb.connect(
-        "sandbox", api="v2", profile="sandbox_amber_1", progress=False, **{**WORLD, **options}
+        "sandbox-v2", profile="sandbox_amber_1", progress=False, **{**WORLD, **options}
     )
 
 
@@ -179,17 +179,10 @@ def test_a_snapshot_is_kept_once_a_day_and_read_back(tmp_path):
     assert Dataset.open(tmp_path / "ds").runs()[-1].snapshot == "2026-11-04"
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"api": "v3"}, "no API 'v3'"),
-        ({"max_handles": 3}, "max_cost"),
-    ],
-)
-def test_options_that_it_does_not_have_are_refused(options, words):
-    """None is accepted and ignored."""
-    with pytest.raises(InputError, match=words):
-        enb.connect("sandbox", **{"api": "v2", **options})
+def test_a_limit_of_handles_is_refused():
+    """No contract counts the handles of v2."""
+    with pytest.raises(InputError, match="max_cost"):
+        enb.connect("sandbox-v2", max_handles=3)
 
 
 def test_last_28_hours_has_no_counterpart():
