@@ -11,7 +11,7 @@ import errno
 import os
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -132,7 +132,7 @@ class Store:
         """Put a record in place: see `publish`."""
         self.publish(name, orjson.dumps({"format": FORMAT} | values, option=_JSON))
 
-    def remove(self, *names: str) -> None:
+    def remove(self, names: Iterable[str]) -> None:
         """Remove files that may be gone already, and the folders that they leave empty."""
         folders: dict[str, None] = {}
         for name in names:

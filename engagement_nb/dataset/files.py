@@ -172,7 +172,7 @@ class Files:
             record = f"{sealed.record.id}.json"
             if record in records:
                 names = {f"{f}/{n}" for f in sealed.record.sets for n in self.store.names(f)}
-                self.store.remove(*names.intersection(self.sealed_parts()), f"{RUNS}/{record}")
+                self.store.remove([*names.intersection(self.sealed_parts()), f"{RUNS}/{record}"])
 
     def rows(self, names: Iterable[str], schema: pa.Schema) -> ds.Dataset:
         """The rows of files, with null where a file lacks a column."""

@@ -87,7 +87,7 @@ class RunWriter:
         if done:
             names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
             self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", self._sealed(names))
-            self._files.store.remove(*names, record)
+            self._files.store.remove([*names, record])
 
     def _sealed(self, names: Sequence[str]) -> pa.Buffer:
         """The file of these parts: their rows in the order of the ids' text, then of time."""
