@@ -181,7 +181,7 @@ class ApiSource(Source):
         InputError
             There is none, or it is not a period.
         """
-        asked = checked("totals", {"posted": posted, "zone": zone})
+        asked = checked("totals", "life", {"posted": posted, "zone": zone})
         return self._chosen(tweet_ids, asked, self._present())[0]
 
     def _offered(self, posted: Posted | None) -> list[str]:

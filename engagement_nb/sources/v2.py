@@ -221,9 +221,7 @@ class V2Source(ApiSource):
                 advice="Give fewer ids, or raise the limit.",
             )
 
-    def _fetch(
-        self, endpoint: EndpointName, tweet_ids: Any, **question: Unpack[Question]
-    ) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         V2.endpoint(endpoint)
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         options = {"api": V2.name, **metrics.account.options}
@@ -233,9 +231,19 @@ class V2Source(ApiSource):
 class V2SandboxSource(V2Source, SandboxSource):
     """X API v2 of the sandbox, on the same made-up world as its Engagement API."""
 
-    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+    def tweet_ids(
+        self,
+        kind: str = "own",
+        count: int | None = None,
+        *,
+        posted: str | None = None,
+        zone: str | None = None,
+    ) -> list[str]:
         """List ids: own Posts from the timeline, others as the sandbox offers them."""
-        return super().tweet_ids(kind, count)
+        if kind != "own":
+            return SandboxSource.tweet_ids(self, kind, count, posted=posted, zone=zone)
+        ids = super().tweet_ids(kind)
+        return (self.posted_in(ids, posted, zone).ids if posted else ids)[:count]
 
 
 def v2_hosts() -> Hosts:
