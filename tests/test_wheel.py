@@ -96,7 +96,7 @@ def test_it_reports_and_makes_batches_in_an_empty_folder(program, tmp_path):
         [program.python, "-c", code], cwd=tmp_path, env=program.env, text=True
     )
     assert told.startswith(str(program.site))
-    assert told.split()[1] == "engagement_nb.report.engine"
+    assert told.split()[1] == "engagement_nb.engine.execution"
 
     source = export(tmp_path)
     made = program("report", "--source", source.name, "-o", "out", "--json", cwd=tmp_path)

@@ -22,9 +22,9 @@ from engagement_nb.cli import (
     zone_option,
 )
 from engagement_nb.cli.commands import command, lacking
+from engagement_nb.engine import preload
 from engagement_nb.errors import InputError
 from engagement_nb.report.look import Look, read_logo
-from engagement_nb.report.processes import warm
 
 
 def _pairs(
@@ -74,8 +74,8 @@ def _making(command: Callable[..., None]) -> Callable[..., None]:
         making = {name: value for name, value in making.items() if value is not None}
         making["look"] = Look(subtitle, accent, read_logo(logo) if logo else "", code=not no_code)
         if making["engine"] == "fast" and not options.get("scheduler"):
-            # The fork server imports the libraries while this process does.
-            warm()
+            # The engine imports the libraries while this process does.
+            preload("engagement_nb.report.warm")
         command(*given, making=making, **options)
 
     for option in reversed(_MAKING):

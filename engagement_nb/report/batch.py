@@ -19,9 +19,10 @@ from typing import Any
 
 from tqdm import tqdm
 
+from engagement_nb import engine as engine_room
+from engagement_nb.engine.scratch import sweep
 from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.problems import tweets_missing
-from engagement_nb.report import processes
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
 from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint
@@ -30,7 +31,6 @@ from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
-from engagement_nb.report.scratch import sweep
 from engagement_nb.report.slug import slug
 from engagement_nb.store import Store
 
@@ -221,13 +221,13 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
     """
     if scheduler is None:
         count = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
-        processes.resume()
+        engine_room.resume()
         pool = ThreadPoolExecutor(max(1, min(count, jobs)), thread_name_prefix="report")
         try:
             yield pool
         except BaseException:
             # Nobody needs the running notebooks any more. Their threads end with them.
-            processes.stop()
+            engine_room.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()

@@ -21,14 +21,15 @@ from zmq import ZMQError
 
 from engagement_nb import errors
 from engagement_nb.client.credentials import redact
+from engagement_nb.engine.processes import DIED, ENGINE, TOO_SLOW, preload
+from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.metrics import handed_over
-from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW
 from engagement_nb.report.notebooks import NotebookFile
-from engagement_nb.report.scratch import scratch_folder
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
-"""``fast`` needs no kernel (see `engagement_nb.report.engine`); ``stock`` is papermill's own."""
+"""``fast`` needs no kernel (see `engagement_nb.engine`); ``stock`` is papermill's own."""
 
+_WARM = "engagement_nb.report.warm"
 KERNEL_STARTS = 3
 """Attempts to start a kernel. Stock kernels sometimes find their port taken."""
 
@@ -93,6 +94,8 @@ def run_notebook(
         The parameters do not fit.
     """
     name, checked = notebook.name, notebook.check(parameters)
+    if engine == "fast":
+        preload(_WARM)
     error: errors.EngagementError | None = None
     with scratch_folder() as scratch:
         kept = scratch / "executed.ipynb"

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from engagement_nb import engine as engine_room
 from engagement_nb.apis.engagement import ENGAGEMENT
+from engagement_nb.engine.scratch import sweep
 from engagement_nb.errors import ReportError
 from engagement_nb.problems import tweets_missing
-from engagement_nb.report import processes
 from engagement_nb.report.compose import to_markdown
 from engagement_nb.report.fetches import moment_of
 from engagement_nb.report.job import Job, absolute, digest, exploring, fetching
@@ -21,7 +22,6 @@ from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import HTML, make
 from engagement_nb.report.question import FETCHED, Question, ask, read_inputs
-from engagement_nb.report.scratch import sweep
 from engagement_nb.store import Store
 
 DATASET = "dataset"
@@ -114,7 +114,7 @@ def make_report(
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
-    processes.resume()
+    engine_room.resume()
     sweep()
     given = dict(parameters or {})
     if ids is None and given.get("ids_file"):

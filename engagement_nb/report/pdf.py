@@ -7,8 +7,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import ReportError
-from engagement_nb.report.scratch import scratch_folder
 
 ENV_BROWSER = "ENGAGEMENT_BROWSER"
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")

@@ -14,15 +14,15 @@ from typing import Any
 import nbformat
 
 from engagement_nb.client.credentials import find_profiles, redact
+from engagement_nb.engine import stopped
+from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.compose import compose
 from engagement_nb.report.job import Job
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf
-from engagement_nb.report.processes import stopped
 from engagement_nb.report.run import Run, run
-from engagement_nb.report.scratch import scratch_folder
 from engagement_nb.report.since import (
     BEFORE,
     LAST,

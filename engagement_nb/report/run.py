@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError
 from engagement_nb.report.execute import Executed, run_notebook
 from engagement_nb.report.job import TABLES, Job, Step, after_fetch
-from engagement_nb.report.scratch import scratch_folder
 
 HERE = "here"
 _IDS_KEPT = "ids_kept"

@@ -1,23 +1,29 @@
-"""Imported by the fork server, whose copies run the notebooks: see `processes.warm`.
+"""Imported once for all notebooks of reports: see `engagement_nb.engine.preload`.
 
 It imports what reports use, and draws figures of made-up numbers once. That fills the caches of
 libraries (fonts, widths of digits, lazy imports), which would take each new process long.
 """
 
 import contextlib
-import gc
-import os
+from typing import Any
 
-from engagement_nb.report.shell import INLINE
+from engagement_nb import htmltables
 
-os.environ.setdefault("MPLBACKEND", INLINE)
+
+def load_ipython_extension(shell: Any) -> None:
+    """Show frames as accessible tables."""
+    htmltables.load_ipython_extension(shell)
+
+
 with contextlib.suppress(Exception):
-    import matplotlib_inline.backend_inline  # noqa: F401
     import numpy as np
     import pandas as pd
     import pandas.io.formats.style
     import tqdm.auto  # noqa: F401
 
+    import engagement_nb.dataset
+    import engagement_nb.sources
+    import engagement_nb.tables  # noqa: F401
     from engagement_nb.gap import explore_gap
 
     parts = np.random.default_rng(0).poisson(5.0, (3, 60))
@@ -27,12 +33,7 @@ with contextlib.suppress(Exception):
     frame.insert(0, "tweet_id", [str(2_000_000_000_000_000_000 + n) for n in range(60)])
     gap = explore_gap(frame)
     gap.to_dict()
-    frame._repr_html_()  # type: ignore[operator]
+    htmltables.table_html(frame)
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
-        plot()
-# The garbage collector leaves these objects alone, so that copies share their memory. In a copy it
-# runs rarely, because a copy lives for seconds only.
-gc.collect()
-gc.freeze()
-gc.set_threshold(200_000, 20, 20)
+        plot()._repr_html_()

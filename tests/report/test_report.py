@@ -12,8 +12,8 @@ from papermill.engines import papermill_engines
 
 import engagement_nb as enb
 from engagement_nb import cli
+from engagement_nb.engine import ENGINE, ShellEngine
 from engagement_nb.errors import InputError, ReportError
-from engagement_nb.report.engine import ENGINE, ShellEngine
 from engagement_nb.report.make import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from engagement_nb.report.publish import GAP, RECORD, TABLES

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import copy
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing import forkserver
 from pathlib import Path
 
 import papermill
 import psutil
 import pytest
 
-from engagement_nb.report import processes
-from engagement_nb.report.engine import DIED, ENGINE, TOO_SLOW, ShellEngine
+from engagement_nb.engine import ENGINE, ShellEngine, execution, processes
+from engagement_nb.engine.processes import DIED, TOO_SLOW
 from tests.notebooks.notebook_cells import notebook, write
 
 VARIED = notebook(
@@ -151,7 +148,7 @@ def test_a_killed_fork_server_is_started_again():
     """If it is killed between two notebooks, the second one runs normally."""
     cells = notebook("print('fine')")
     run(cells)
-    os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+    processes._server._process.kill()
     assert run(cells) == ["fine\n"]
 
 
@@ -205,10 +202,9 @@ def test_a_script_that_makes_reports_at_its_top_level_runs_once(tmp_path):
     assert done.stdout == "once\nfine\n\n", done.stderr
 
 
-def test_without_fork_each_notebook_gets_a_new_process(monkeypatch):
-    """The outputs are the same as with the fork server."""
-    monkeypatch.setattr(processes, "_FORKS", False)
-    monkeypatch.setattr(processes, "_CONTEXT", processes.multiprocessing.get_context("spawn"))
+def test_without_fork_papermills_own_engine_runs_the_notebook(monkeypatch):
+    """The outputs are the same."""
+    monkeypatch.setattr(execution, "FORKS", False)
     told = run(notebook("import matplotlib.pyplot as plt; plt.plot([1]); None", "print('fine')"))
     assert told == ["<Figure size 640x480 with 1 Axes>", "fine\n"]
 
@@ -216,12 +212,12 @@ def test_without_fork_each_notebook_gets_a_new_process(monkeypatch):
 def test_the_engine_can_be_imported_before_papermill():
     """Papermill loads it by its entry point while it is itself being imported."""
     code = (
-        "import engagement_nb.report.engine, sys\n"
+        "import engagement_nb.engine, sys\nengine = engagement_nb.engine.ShellEngine\n"
         "from papermill.engines import papermill_engines as known\n"
-        f"sys.exit(known.get_engine({ENGINE!r}) is not engagement_nb.report.engine.ShellEngine)"
+        f"sys.exit(known.get_engine({ENGINE!r}) is not engine)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-    assert ShellEngine.__module__ == "engagement_nb.report.engine"
+    assert ShellEngine.__module__ == "engagement_nb.engine.execution"
 
 
 def alive(pid: int) -> bool:

@@ -1,39 +1,25 @@
-"""A papermill engine that runs each notebook in a process of its own, without a kernel.
-
-``papermill ... --engine engagement-nb`` runs a notebook with it. A notebook for another kernel
-than this Python's is run by papermill's own engine.
-"""
+"""The engine as papermill calls it. Import it as `engagement_nb.engine.ShellEngine`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-ShellEngine: Any = None
-# Papermill loads this module by its entry point, maybe while the imports below load papermill.
-# So the name exists from the start, and the engine is registered at the end.
+import nbformat
+from papermill.engines import NBClientEngine, NotebookExecutionManager
 
-import nbformat  # noqa: E402
-from papermill.engines import (  # noqa: E402
-    NBClientEngine,
-    NotebookExecutionManager,
-    papermill_engines,
-)
-
-from engagement_nb.report.processes import (  # noqa: E402
+from engagement_nb.engine.processes import (
+    DIED,
+    FORKS,
+    TOO_SLOW,
     Cells,
     CellTooSlowError,
     ProcessEndedError,
 )
-from engagement_nb.report.scratch import scratch_folder  # noqa: E402
-
-ENGINE = "engagement-nb"
-"""The name of this engine in papermill."""
-DIED, TOO_SLOW = "DeadKernelError", "CellTimeoutError"
-"""Errors of a cell whose process ended, with the names that nbclient gives them."""
+from engagement_nb.engine.scratch import scratch_folder
 
 
-class _ShellEngine(NBClientEngine):
+class ShellEngine(NBClientEngine):
     """Runs the cells of a notebook in a shell, in a process that ends with the notebook."""
 
     @classmethod
@@ -53,9 +39,13 @@ class _ShellEngine(NBClientEngine):
             The process did not start.
         """
         language = nb_man.nb.metadata.get("kernelspec", {}).get("language", "python")
-        if kernel_name != "python3" or language != "python":
+        if not FORKS or kernel_name != "python3" or language != "python":
             super().execute_managed_notebook(
-                nb_man, kernel_name, execution_timeout=execution_timeout, **kwargs
+                nb_man,
+                kernel_name,
+                execution_timeout=execution_timeout,
+                resources=resources or {},
+                **kwargs,
             )
             return
         cwd = Path((resources or {}).get("metadata", {}).get("path") or Path.cwd()).absolute()
@@ -70,11 +60,11 @@ class _ShellEngine(NBClientEngine):
             failed = False
             if cell.cell_type == "code" and cell.source.strip():
                 ran += 1
-                found = _run_cell(cells, cell.source, ran, timeout)
-                cell.execution_count = found["execution_count"]
-                cell.outputs = [nbformat.from_dict(output) for output in found["outputs"]]
+                done = _run_cell(cells, cell.source, ran, timeout)
+                cell.execution_count = done["execution_count"]
+                cell.outputs = [nbformat.from_dict(output) for output in done["outputs"]]
                 allowed = "raises-exception" in cell.metadata.get("tags", [])
-                failed = found["failed"] and not allowed
+                failed = done["failed"] and not allowed
             if failed:
                 nb_man.cell_exception(cell, index)
             nb_man.cell_complete(cell, index)
@@ -85,13 +75,9 @@ class _ShellEngine(NBClientEngine):
 def _run_cell(cells: Cells, source: str, number: int, timeout: float | None) -> dict[str, Any]:
     try:
         return cells.run(source, timeout)
-    except ProcessEndedError as ended:
-        ename, evalue = DIED, f"The process ended with exit code {ended}."
+    except ProcessEndedError:
+        ename, evalue = DIED, "The process ended."
     except CellTooSlowError:
         ename, evalue = TOO_SLOW, f"The cell took more than {timeout:g} seconds."
     error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [evalue]}
     return {"execution_count": number, "outputs": [error], "failed": True}
-
-
-ShellEngine = _ShellEngine
-papermill_engines.register(ENGINE, ShellEngine)

@@ -6,20 +6,22 @@ and no event loop. Nothing of papermill or Jupyter's server is imported here.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import json
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
-from multiprocessing import parent_process
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -28,7 +30,6 @@ from IPython.core.profiledir import ProfileDir
 from traitlets import Type
 from traitlets.config import Config
 
-READY = b"ready"
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
@@ -36,24 +37,24 @@ class _Outputs:
     """Outputs of the running cell, in the format of notebooks."""
 
     def __init__(self) -> None:
-        self._found: list[dict[str, Any]] = []
+        self._outputs: list[dict[str, Any]] = []
         self._ids: dict[str, dict[str, Any]] = {}
         self._clear_at_next = False
 
     def take(self) -> list[dict[str, Any]]:
         """Return the outputs of the cell, and begin the next one."""
-        found, self._found, self._ids = self._found, [], {}
+        outputs, self._outputs, self._ids = self._outputs, [], {}
         self._clear_at_next = False
-        return found
+        return outputs
 
     def add(self, output: dict[str, Any]) -> None:
         if self._clear_at_next:
             self.clear(wait=False)
-        last = self._found[-1] if self._found else {}
+        last = self._outputs[-1] if self._outputs else {}
         if output["output_type"] == "stream" and last.get("name") == output["name"]:
             last["text"] += output["text"]
         else:
-            self._found.append(output)
+            self._outputs.append(output)
 
     def display(self, data: Any, metadata: Any, transient: Any, *, update: bool) -> None:
         """Add rich output, or replace that of the same cell with the same id."""
@@ -71,7 +72,7 @@ class _Outputs:
     def clear(self, *, wait: bool) -> None:
         self._clear_at_next = wait
         if not wait:
-            self._found.clear()
+            self._outputs.clear()
 
 
 _OUTPUTS = _Outputs()
@@ -146,71 +147,80 @@ class _Stream(io.TextIOBase):
         return self._descriptor
 
 
-def serve(connection: Connection, env: Mapping[str, str], cwd: str, scratch: str) -> None:
-    """Run the cells that arrive on a connection.
+def serve(connection: Connection, extensions: Sequence[str] = ()) -> NoReturn:
+    """Run the cells that arrive on a connection, in a process that ends with it.
 
     Parameters
     ----------
     connection
-        Gets `READY`, or why the shell cannot start. Then it brings the source of one cell after
-        another, and "" at the end. After each cell it gets JSON: ``execution_count``, ``outputs``
-        and whether the cell ``failed``.
-    env, cwd
-        Environment and working directory of the notebook.
-    scratch
-        A folder for temporary files, which the caller removes.
+        Brings JSON first: the environment ``env``, the module search ``path``, the working
+        directory ``cwd``, and a folder ``scratch`` for temporary files, which the caller removes.
+        The response is the ``pid``, or the ``error`` for which the shell cannot start. Then it
+        brings the source of one cell after another, and "" at the end. After each cell it gets
+        JSON: ``execution_count``, ``outputs`` and whether the cell ``failed``.
+    extensions
+        Modules that may be IPython extensions.
     """
     try:
-        _become_own_process(env, cwd, scratch)
-        shell = _start_shell(scratch)
+        wanted = json.loads(connection.recv_bytes())
+        _become_own_process(connection, wanted)
+        shell = _start_shell(wanted["scratch"], extensions)
     except (OSError, MemoryError) as failed_start:
-        connection.send_bytes(str(failed_start).encode() or b"out of memory")
-        return
-    connection.send_bytes(READY)
-    while source := connection.recv():
-        ended = shell.run_cell(source, store_history=True)
-        outputs = _OUTPUTS.take()
-        error = ended.error_before_exec or ended.error_in_exec
-        if error is not None and not any(o["output_type"] == "error" for o in outputs):
-            outputs.append(_error(error))
-        found = {
-            "execution_count": ended.execution_count,
-            "outputs": outputs,
-            "failed": error is not None,
-        }
-        connection.send_bytes(json.dumps(found, default=_as_text).encode())
-    connection.close()
+        connection.send_bytes(json.dumps({"error": str(failed_start) or "out of memory"}).encode())
+        os._exit(1)
+    connection.send_bytes(json.dumps({"pid": os.getpid()}).encode())
+    with suppress(EOFError, OSError):
+        while source := connection.recv_bytes():
+            connection.send_bytes(
+                json.dumps(_run(shell, source.decode()), default=_as_text).encode()
+            )
+        # What the notebook registered runs before the caller ends this process.
+        atexit._run_exitfuncs()
+        connection.send_bytes(b"ended")
+    os._exit(0)
 
 
-def _become_own_process(env: Mapping[str, str], cwd: str, scratch: str) -> None:
-    """Replace what the fork server handed down, and end when the caller ends."""
-    if hasattr(os, "setsid"):
-        os.setsid()
+def _run(shell: InteractiveShell, source: str) -> dict[str, Any]:
+    """Run a cell."""
+    ended = shell.run_cell(source, store_history=True)
+    outputs = _OUTPUTS.take()
+    error = ended.error_before_exec or ended.error_in_exec
+    if error is not None and not any(o["output_type"] == "error" for o in outputs):
+        outputs.append(_error(error))
+    return {
+        "execution_count": ended.execution_count,
+        "outputs": outputs,
+        "failed": error is not None,
+    }
+
+
+def _become_own_process(connection: Connection, wanted: Mapping[str, Any]) -> None:
+    """Replace what the server handed down, and end when the caller ends."""
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(connection.fileno(),), daemon=True).start()
     os.environ.clear()
-    os.environ.update(env)
-    os.environ["TMPDIR"] = tempfile.tempdir = scratch
+    os.environ.update(wanted["env"])
+    os.environ["TMPDIR"] = tempfile.tempdir = wanted["scratch"]
     os.environ.setdefault("MPLBACKEND", INLINE)
-    os.chdir(cwd)
-    # Libraries that write to stdout without Python would break the lines of ``--json``.
-    os.dup2(2, 1)
+    sys.path[:] = wanted["path"]
+    os.chdir(wanted["cwd"])
     sys.argv = ["notebook"]
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
 
 
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        if hasattr(os, "killpg"):
-            os.killpg(0, signal.SIGKILL)
-        os._exit(1)
+def _end_with(descriptor: int) -> None:
+    """Kill this process and what it started once the other end of a connection is closed."""
+    other_end = select.poll()
+    other_end.register(descriptor, 0)  # Without events, the end alone is told.
+    other_end.poll()
+    os.killpg(0, signal.SIGKILL)
 
 
-def _start_shell(scratch: str) -> InteractiveShell:
+def _start_shell(scratch: str, extensions: Sequence[str]) -> InteractiveShell:
     options = Config()
     options.HistoryManager.enabled = False
     profile = ProfileDir(location=str(Path(scratch) / "ipython"))
@@ -219,6 +229,9 @@ def _start_shell(scratch: str) -> InteractiveShell:
     # The inline backend was imported when there was no shell to connect to.
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):
         inline._enable_matplotlib_integration()
+    for name in extensions:
+        if hasattr(sys.modules.get(name), "load_ipython_extension"):
+            shell.extension_manager.load_extension(name)
     return shell
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from engagement_nb.report.scratch import MARK, scratch_folder, sweep
+from engagement_nb.engine.scratch import MARK, scratch_folder, sweep
 
 _MAKES_ONE = (
-    "from engagement_nb.report.scratch import scratch_folder\n"
+    "from engagement_nb.engine.scratch import scratch_folder\n"
     "with scratch_folder() as folder:\n"
     "    (folder / 'executed.ipynb').write_text('{}')\n"
     "    print(folder, flush=True)\n"
