@@ -42,7 +42,7 @@ _ATTRIBUTES = _words(
 )
 _FAMILIES = ("aria-", "data-", "fill-", "stroke-", "font-", "text-", "stop-", "clip-", "marker-")
 _IMAGE = re.compile(r"data:(image/[a-z0-9.+-]+)?(;charset=[a-z0-9-]+)?(;base64)?,[^\s,]*", re.I)
-_LINK = re.compile(r"(#|https?://|mailto:)\S*|data:text/csv[;,]\S*", re.I)
+_LINK = re.compile(r"(#|https?://|mailto:)\S*|data:text/csv[;,].*", re.I | re.S)
 _OWN = re.compile(r"url\(\s*['\"]?#[\w.-]+['\"]?\s*\)")
 _ACTIVE = re.compile(r"[\\@(]|/\*")
 """Marks of a style that may load something."""

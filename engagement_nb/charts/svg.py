@@ -30,7 +30,7 @@ ROW, TICKS, TITLE, TIP = 38, 18, 22, 18
 """Heights in pixels: of a row, of the labels of an axis, of a title, of what hovering shows."""
 GRID = (320, 240)
 """Cells in which points of a scatter are drawn once, so that a chart stays small."""
-_STYLE = (
+STYLE = (
     ".enb svg{display:block;width:100%;overflow:visible;color:inherit;"
     "font:13px system-ui,-apple-system,'Segoe UI',Roboto,Arial,sans-serif}"
     ".enb text{fill:currentColor;stroke:none;font-variant-numeric:tabular-nums}"
@@ -73,7 +73,7 @@ def draw(chart: Drawing) -> str:
     inside = "".join([*parts, *body]).replace("{bottom}", f"{top - 4:.0f}")
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" class="enb" role="group" width="100%"'
-        f' height="{top:.0f}" aria-label="{escape(chart.alt)}"><style>{_STYLE}</style>{inside}'
+        f' height="{top:.0f}" aria-label="{escape(chart.alt)}"><style>{STYLE}</style>{inside}'
         "</svg>"
     )
 

@@ -16,6 +16,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import DataTypeFilter, Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from engagement_nb.charts import svg
 from engagement_nb.htmltables import safe_html
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.since import Since
@@ -27,9 +28,10 @@ _CONTENTS = "<!--contents-->"
 
 @cache
 def style(sandbox: bool) -> str:
-    """The style sheet. Only that of a stamped page mentions the sandbox."""
+    """The style sheet, of charts too. Only that of a stamped page mentions the sandbox."""
     names = ("style.css", "sandbox.css") if sandbox else ("style.css",)
-    return "\n".join((_TEMPLATE / name).read_text(encoding="utf-8") for name in names)
+    sheets = [(_TEMPLATE / name).read_text(encoding="utf-8") for name in names]
+    return "\n".join([*sheets, svg.STYLE])
 
 
 class KeyFigure(NamedTuple):
