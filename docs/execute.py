@@ -23,6 +23,7 @@ WORLDS = {
     "02_explore_gap": {"seed": 7, "now": NOW},
     "03_api_behaviour": {},
     "04_handle_usage": {"now": NOW},
+    "06_move_to_v2": {},
 }
 """Parameters of each notebook; notebook 03 is pinned by default."""
 _MACHINE_JSON = re.compile(r"application/(vnd\.engagement.*|.*\+json)")
