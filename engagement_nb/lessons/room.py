@@ -19,7 +19,8 @@ from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import InputError
 from engagement_nb.ids import read_ids
 from engagement_nb.lessons.exercises import LESSONS
-from engagement_nb.lessons.shown import Claim, Document, Exchange, Verdict, send
+from engagement_nb.lessons.score import Score, Tally
+from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict, send
 from engagement_nb.sources import ApiSource, SandboxSource, sandbox_profiles
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Room:
         world = source.now if isinstance(source, SandboxSource) else None
         self.now = world or datetime.now(UTC)
         self._own = list(own)
+        self._tallies = dict.fromkeys(self.chosen, Tally())
 
     def __enter__(self) -> Self:
         return self
@@ -152,15 +154,24 @@ class Room:
             self.source.ledger.record_use(profile)
         return exchange
 
-    def claim(self, text: str, is_true: object) -> None:
-        """Show a sentence about the API that the cell has just checked.
+    def claim(self, text: str, is_true: object, how: str) -> None:
+        """Show a sentence about the API that the cell has just checked, and how it is known.
+
+        Parameters
+        ----------
+        text
+            The sentence.
+        is_true
+            What the cell found on this sandbox or account.
+        how
+            A key of `engagement_nb.lessons.shown.ORIGINS`: where the sentence is from.
 
         Raises
         ------
         AssertionError
             It is not true on the sandbox. On a live account that is shown, not raised.
         """
-        seen = Claim(text, bool(is_true))
+        seen = Claim(text, bool(is_true), ORIGINS[how])
         if not seen.is_true and isinstance(self.source, SandboxSource):
             raise AssertionError(f"The sandbox does not show it: {text}")
         display(seen)
@@ -176,8 +187,14 @@ class Room:
         display(found if isinstance(found, pd.DataFrame) else Document(found))
 
     def check(self, lesson: str, answer: Any) -> Verdict:
-        """Check an answer to a lesson's exercise; a wrong one gets a hint."""
-        return LESSONS[lesson].check(answer)
+        """Check an answer to a lesson's exercise; a wrong one gets a hint. It counts as a try."""
+        verdict = LESSONS[lesson].check(answer)
+        self._tallies[lesson] = self._tallies.get(lesson, Tally()).after(verdict.right)
+        return verdict
+
+    def score(self) -> Score:
+        """Which exercises of the chosen lessons are right, with tries and hints."""
+        return Score(dict(self._tallies))
 
     def solution(self, lesson: str, answer: Any) -> Verdict:
         """Check a solution without showing it.
@@ -187,7 +204,7 @@ class Room:
         AssertionError
             It is wrong.
         """
-        verdict = self.check(lesson, answer)
+        verdict = LESSONS[lesson].check(answer)
         if not verdict.right:
             raise AssertionError(f"The solution of {lesson} is wrong: {verdict.text}")
         return Verdict(None, "In the folded cell above.", "Solution.")

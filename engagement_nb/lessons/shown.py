@@ -6,9 +6,11 @@ import html
 import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -62,20 +64,60 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How a sentence about the API is known: an entry of ``claims.toml``.
+
+    Parameters
+    ----------
+    kind
+        "documented", "recorded", "assumed here", or "checked here" for this package.
+    source, date
+        Where it is said, and the dates of those pages or recordings.
+    """
+
+    kind: str
+    source: str
+    date: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {', '.join(filter(None, (self.source, self.date)))}"
+
+
+_ORIGINS = Path(__file__).with_name("claims.toml").read_text("utf-8")
+ORIGINS = {key: Origin(**words) for key, words in tomllib.loads(_ORIGINS).items()}
+"""Where the sentences of the lessons are from, by key."""
+
+
+@dataclass(frozen=True)
 class Claim:
-    """A sentence about the API, and whether the cell above has shown it to be true."""
+    """A sentence about the API.
+
+    Parameters
+    ----------
+    text
+        The sentence.
+    is_true
+        Whether the cell above has shown it, on this sandbox or account.
+    origin
+        How it is known.
+    """
 
     text: str
     is_true: bool
+    origin: Origin
 
     def __repr__(self) -> str:
-        return f"{'seen' if self.is_true else 'NOT SEEN'}: {self.text}"
+        return f"{'seen' if self.is_true else 'NOT SEEN'}: {self.text} [{self.origin}]"
 
     def _repr_html_(self) -> str:
         mark, color = ("✓", _GREEN) if self.is_true else ("✗", _RED)
         return (
             f'<div style="max-width:860px"><b style="color:{color}">{mark}</b>'
-            f" {html.escape(self.text)}</div>"
+            f' {html.escape(self.text)} <small title="{html.escape(str(self.origin))}"'
+            f' style="border:1px solid {_GRAY};border-radius:3px;padding:0 4px">'
+            f"{html.escape(self.origin.kind)}</small>"
+            f' <small style="opacity:.75">{html.escape(self.origin.source)}'
+            f"{', ' if self.origin.date else ''}{html.escape(self.origin.date)}</small></div>"
         )
 
 

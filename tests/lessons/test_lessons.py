@@ -114,6 +114,14 @@ CASES = [
         (["dan", "eve"], "one by one"),
         (3, "cannot be read"),
     ]),
+    ("server", [429, "429"], [
+        (200, "Three things"),
+        (400, "300 Tweets are too many"),
+        (401, "tokens are valid"),
+        (403, "not yours"),
+        (500, "first that fails"),
+        ([], "cannot be read"),
+    ]),
 ]  # fmt: skip
 
 
@@ -179,10 +187,12 @@ def test_the_bearer_token_and_a_header_of_one_s_own_are_masked(room):
 
 
 def test_a_claim_that_does_not_hold_fails_on_the_sandbox(room, capsys):
-    room.claim("one is one", 1 == 1)
-    assert "seen: one is one" in capsys.readouterr().out
+    room.claim("one is one", 1 == 1, "sandbox")
+    shown = capsys.readouterr().out
+    assert "seen: one is one" in shown
+    assert "[assumed here: no source says]" in shown
     with pytest.raises(AssertionError, match="one is two"):
-        room.claim("one is two", 1 == 2)
+        room.claim("one is two", 1 == 2, "sandbox")
 
 
 def test_long_bodies_are_cut_and_say_so(room):
