@@ -73,6 +73,7 @@ study: $(VENV)/.test
 	$(BIN)/python -m studies.kills
 	$(BIN)/python -m studies.odd_answers
 	$(BIN)/python -m tests.sandbox.fuzz 10000
+	$(BIN)/python -m studies.law 2000
 
 mutants: $(VENV)/.test
 	$(PIP) --group mutants

@@ -183,6 +183,8 @@ WORLDS = st.builds(
     ),
 )
 
+REPORTS = WORLDS.filter(lambda case: case.days > 6)
+"""Worlds for reports, which take seconds."""
 Relation = Callable[[Any, Path], None]
 RELATIONS: dict[str, tuple[Any, Relation]] = {}
 """Name -> (strategy of its cases, relation of a case in an empty folder)."""
@@ -196,6 +198,11 @@ def on(cases: Any) -> Callable[[Relation], Relation]:
         return relation
 
     return add
+
+
+def share(name: str) -> float:
+    """Which part of the cases a relation gets: those that make reports are slow."""
+    return 0.02 if RELATIONS[name][0] is REPORTS else 1.0
 
 
 def check(name: str, case: Any) -> None:
@@ -582,3 +589,50 @@ def a_command_prints_what_python_gives(case: WorldCase, folder: Path) -> None:
     told = json.loads(_printed(words))
     assert _plain(told["changes"]) == _plain(right.to_dict()["changes"])
     assert _plain(told["totals"]) == _plain(right.to_dict()["totals"])
+
+
+# --- reports
+
+
+def _gap_json(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "gap.json").read_text())
+    return told
+
+
+def _words(case: WorldCase) -> list[str]:
+    """The world and the period as words of a command line."""
+    return [
+        "--seed", str(case.seed), "--tweets", str(case.tweets), "--now", case.NOW.isoformat(),
+        "-p", "start", f"{case.start:%Y-%m-%d}", "-p", "end", f"{case.end:%Y-%m-%d}",
+    ]  # fmt: skip
+
+
+@on(REPORTS)
+def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -> None:
+    """Report, `--json`, a used folder, a report of the dataset, a batch row, and Python."""
+    with case.open() as source:
+        ids = source.tweet_ids(count=case.count)
+        right = answer(source.historical(ids, **case.period, by="hour"))
+        others = source.tweet_ids(count=case.count + 20)[case.count :]
+    for name, chosen in (("ids", ids), ("others", others)):
+        (folder / f"{name}.txt").write_text("\n".join(chosen))
+    out = folder / "report"
+    for name in ("others", "ids"):
+        # The second report is made in the folder of the first.
+        list_file = str(folder / f"{name}.txt")
+        told = json.loads(
+            _printed(["report", "--ids", list_file, "-o", str(out), "--json", *_words(case)])
+        )
+    assert answer(told["gap"]) == answer(_gap_json(out)) == right
+    assert _printed(["report", str(out / "dataset"), "-o", str(folder / "again"), "--json"])
+    assert _gap_json(folder / "again")["sandbox"]
+    (folder / "rows.csv").write_text(
+        "name,source,ids,start,end,seed,now,tweets\n"
+        f"one,sandbox,ids.txt,{case.start:%Y-%m-%d},{case.end:%Y-%m-%d},{case.seed},"
+        f"{case.NOW.isoformat()},{case.tweets}\n"
+    )
+    words = ["batch", str(folder / "rows.csv"), "-o", str(folder / "batch"), "--no-progress"]
+    assert cli.run(words) == 0
+    assert answer(_gap_json(folder / "batch" / "one")) == right
+    assert cli.run(words) == 0
+    assert answer(_gap_json(folder / "batch" / "one")) == right
