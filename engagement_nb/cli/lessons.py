@@ -11,6 +11,7 @@ import nbformat
 import papermill
 from papermill.exceptions import PapermillException
 
+from engagement_nb.cli.commands import Group
 from engagement_nb.errors import InputError
 from engagement_nb.lessons.score import (
     answer_key,
@@ -24,7 +25,7 @@ from engagement_nb.report.notebooks import find_notebook
 NOTEBOOK = "03_api_behaviour.ipynb"
 
 
-@click.group()
+@click.group(cls=Group)
 def lessons() -> None:
     """For teachers of 03_api_behaviour: copies, scores, one table of a class."""
 
