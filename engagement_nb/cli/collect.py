@@ -32,6 +32,7 @@ from engagement_nb.words import counted
 
 if TYPE_CHECKING:
     from engagement_nb.fetch import Run
+    from engagement_nb.usage import Check
 
 _AGAIN = "Rerun the command: it requests only what is missing."
 
@@ -81,6 +82,18 @@ def _question(command: _Command) -> _Command:
     return command
 
 
+def _check_handles(
+    source: enb.ApiSource, planned: enb.Plan, max_handles: int | None = None
+) -> Check | None:
+    """What a fetch adds to the count of handles; None if the ledger cannot be read."""
+    try:
+        return source.ledger.check(planned.signers, max_handles=max_handles, sandbox=source.sandbox)
+    except OSError:
+        if max_handles is not None:
+            raise
+        return None
+
+
 @command()
 @_question
 def plan(as_json: bool, **asked: Any) -> None:
@@ -91,20 +104,18 @@ def plan(as_json: bool, **asked: Any) -> None:
     """
     with closing(_open(asked)) as source:
         planned = source.plan(_ids(asked), asked["endpoint"], **_options(asked))
-        check = source.ledger.check(
-            planned.signers, max_handles=asked["max_handles"], sandbox=source.sandbox
-        )
+        check = _check_handles(source, planned, asked["max_handles"])
     found = planned.to_dict() | {
         "sandbox": source.sandbox,
-        "handles_new": list(check.added),
-        "handles_this_month": check.after,
-        "handles_contracted": check.contracted,
+        "handles_new": list(check.added) if check else None,
+        "handles_this_month": check.after if check else None,
+        "handles_contracted": check.contracted if check else None,
     }
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
     say(_stamped(planned, source.sandbox))
-    if planned.handles and not source.api.bills_reads:
+    if planned.handles and check and not source.api.bills_reads:
         say(f"  {check.sentence}")
 
 
@@ -141,9 +152,9 @@ def fetch(
 
         def tell(planned: enb.Plan) -> None:
             say(_stamped(planned, source.sandbox), err=True)
-            check = source.ledger.check(planned.signers, sandbox=source.sandbox)
+            check = _check_handles(source, planned)
             # The source has already warned about a fetch over the contract.
-            if check.added and not check.over and not source.api.bills_reads:
+            if check and check.added and not check.over and not source.api.bills_reads:
                 say(f"  {check.sentence}", err=True)
 
         try:

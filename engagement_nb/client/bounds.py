@@ -1,17 +1,24 @@
-"""Limits on one response: the time for all of it, and its size."""
+"""Limits on one response: the time for all of it, its size, and what its JSON may contain."""
 
 from __future__ import annotations
 
-import socket
 import threading
+import time
 import zlib
-from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import orjson
 
+MAX_BYTES = 64_000_000
+"""Of one decoded response. The largest real ones, 25 Tweets by hour with all metrics, have 6 MB."""
+SMALL_BYTES = 8_000_000
+"""Only one thread at a time reads and parses a response that is larger than this."""
+MOST_VALUES = 1_000_000
+"""Values in one JSON document. The largest real ones have 300,000, and each takes up to 300 bytes
+of memory when it is parsed."""
 _PIECE = 1 << 20
 """Bytes decoded at a time."""
 
@@ -24,98 +31,134 @@ class DeadlineError(httpx.TimeoutException):
     """A response that was not complete at its deadline."""
 
 
+def load_json(raw: bytes) -> Any:
+    """Parse JSON of somebody else within bounded memory.
+
+    Raises
+    ------
+    ValueError
+        It is not JSON, is nested more than 1,023 deep, or may have more than `MOST_VALUES` values.
+    """
+    # Each value but the first follows one of these. Those within texts count too.
+    if raw.count(b",") + raw.count(b"[") + raw.count(b"{") > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES:,} values")
+    return orjson.loads(raw)
+
+
 class BoundedConnection:
     """An httpx client for one thread at a time, with limits on its responses.
 
     Parameters
     ----------
-    http
-        The client; it gets a hook that decodes responses. It must request gzip only.
     deadline
         Seconds for one exchange in total. httpx's own timeouts are for each read, so they
         never stop a server that sends single bytes.
     max_bytes
         Size of one decoded response.
+    large
+        Held by the connection that reads a large response; shared by all connections.
+    **options
+        Of ``httpx.Client``.
     """
 
-    def __init__(self, http: httpx.Client, deadline: float, max_bytes: int) -> None:
-        self.http = http
+    def __init__(
+        self,
+        deadline: float,
+        max_bytes: int = MAX_BYTES,
+        large: threading.Lock | None = None,
+        **options: Any,
+    ) -> None:
         self._deadline = deadline
         self._max_bytes = max_bytes
-        # The API, the host of its tokens, and a few more while old connections are replaced.
-        self._sockets: deque[socket.socket] = deque(maxlen=6)
-        self._passed = threading.Event()
-        http.event_hooks = {"response": [self._bound]}
+        self._large = large or threading.Lock()
+        self._has_large = False
+        self._until = 0.0
+        self.http = httpx.Client(
+            limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=30.0),
+            follow_redirects=False,
+            # A proxy of the environment is never used for this machine itself.
+            mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
+            # Gzip only, because `_Decoded` knows nothing else.
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                "User-Agent": "engagement-nb",
+            },
+            event_hooks={"response": [self._bound]},
+            **options,
+        )
 
     @contextmanager
     def exchange(self) -> Iterator[Mapping[str, Any]]:
-        """Give the extensions for a request that is sent and read within the ``with``.
+        """Give the extensions for a request that is sent, read and parsed within the ``with``.
 
         Raises
         ------
         DeadlineError
-            The deadline passed, however the exchange ended.
+            The deadline passed.
         """
-        self._passed.clear()
-
-        def cut() -> None:
-            self._passed.set()
-            # A copy, because the thread of the exchange may connect meanwhile.
-            for each in tuple(self._sockets):
-                _shut(each)
-
-        timer = threading.Timer(self._deadline, cut)
-        timer.daemon = True
-        timer.start()
+        self._until = time.monotonic() + self._deadline
         try:
-            yield {"trace": self._note_socket}
-        except Exception:
-            # The deadline is the cause of any error of a cut exchange.
-            if not self._passed.is_set():
-                raise
+            yield {"trace": self._note_stream}
+        except httpx.TimeoutException:
+            self._left()
+            raise
         finally:
-            timer.cancel()
-            # This deadline must not cut the sockets of the next exchange.
-            timer.join()
-        if self._passed.is_set():
-            raise DeadlineError(f"no complete response within {self._deadline:g} s")
+            if self._has_large:
+                self._has_large = False
+                self._large.release()
 
-    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("connect_tcp.complete"):
-            self._sockets.append(info["return_value"].get_extra_info("socket"))
-        elif event.endswith("start_tls.complete"):
-            self._sockets[-1] = info["return_value"].get_extra_info("socket")
-        else:
-            return
-        if self._passed.is_set():
-            _shut(self._sockets[-1])
+    def _left(self) -> float:
+        """Seconds until the deadline."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise DeadlineError(f"no complete response within {self._deadline:g} s") from None
+        return left
+
+    def _note_stream(self, event: str, info: Mapping[str, Any]) -> None:
+        """Let each read and write of a new connection end at the deadline of its exchange."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            stream = info["return_value"]
+            stream.read = self._limited(stream.read)
+            stream.write = self._limited(stream.write)
+
+    def _limited(self, act: Callable[[Any, float | None], Any]) -> Callable[..., Any]:
+        def limited(what: Any, timeout: float | None = None) -> Any:
+            left = self._left()
+            return act(what, left if timeout is None else min(timeout, left))
+
+        return limited
 
     def _bound(self, response: httpx.Response) -> None:
         if isinstance(response.stream, httpx.SyncByteStream):
             encoding = response.headers.pop("content-encoding", "")
-            response.stream = _Decoded(response.stream, encoding, self._max_bytes)
+            response.stream = _Decoded(response.stream, encoding, self._count)
 
-
-def _shut(each: socket.socket) -> None:
-    with suppress(OSError):
-        # Not SSLSocket's own shutdown, which would disturb a read under way.
-        socket.socket.shutdown(each, socket.SHUT_RDWR)
+    def _count(self, size: int) -> None:
+        """Check a response that has this size so far."""
+        left = self._left()
+        if size > self._max_bytes:
+            raise TooLargeError(f"larger than {self._max_bytes / 1e6:g} MB")
+        if size > SMALL_BYTES and not self._has_large:
+            self._has_large = self._large.acquire(timeout=left)
+            self._left()
 
 
 class _Decoded(httpx.SyncByteStream):
     """A body decoded in pieces, so that a small body cannot grow without limit."""
 
-    def __init__(self, stream: httpx.SyncByteStream, encoding: str, max_bytes: int) -> None:
+    def __init__(
+        self, stream: httpx.SyncByteStream, encoding: str, count: Callable[[int], None]
+    ) -> None:
         self._stream = stream
         self._encoding = encoding.strip().lower()
-        self._max_bytes = max_bytes
+        self._count = count
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
         for piece in self._pieces():
             size += len(piece)
-            if size > self._max_bytes:
-                raise TooLargeError(f"larger than {self._max_bytes / 1e6:g} MB")
+            self._count(size)
             yield piece
 
     def close(self) -> None:

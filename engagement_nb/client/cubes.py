@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from engagement_nb.apis.contract import By
+from engagement_nb.client.bounds import load_json
 
 DEPTH: dict[By | None, int] = {None: 1, "day": 2, "hour": 3}
 """Levels of a response below the Tweet."""
@@ -87,8 +88,8 @@ def read_cube(
         return None
     rest = raw[:begin] + b"{}" + raw[end:]
     try:
-        beside = orjson.loads(rest)
-    except orjson.JSONDecodeError:
+        beside = load_json(rest)
+    except ValueError:
         return None
     if not isinstance(beside, dict) or beside.get(grouping) != {}:
         return None

@@ -18,9 +18,11 @@ def make_private(directory: Path) -> None:
         It cannot be made.
     """
     missing = [directory]
-    while not missing[-1].exists() and missing[-1] != missing[-1].parent:
+    while not missing[-1].is_dir() and missing[-1] != missing[-1].parent:
         missing.append(missing[-1].parent)
     for each in reversed(missing):
+        if each.exists() and not each.is_dir():
+            raise NotADirectoryError(f"{each} is not a directory")
         # Not parents=True, which ignores the mode for the parents.
         each.mkdir(mode=0o700, exist_ok=True)
     if others := changeable_by(directory):

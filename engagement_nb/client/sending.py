@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,8 +25,13 @@ import httpx
 
 from engagement_nb.client.adapters import Adapter, read_answer
 from engagement_nb.client.adapters.engagement import EngagementAdapter
-from engagement_nb.client.bounds import BoundedConnection, DeadlineError, TooLargeError
-from engagement_nb.client.credentials import Profile
+from engagement_nb.client.bounds import (
+    MAX_BYTES,
+    BoundedConnection,
+    DeadlineError,
+    TooLargeError,
+)
+from engagement_nb.client.credentials import Profile, TokenStore
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers
 from engagement_nb.client.request import Request, Response
@@ -33,8 +39,6 @@ from engagement_nb.errors import ConnectionTroubleError
 
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 DEFAULT_DEADLINE = 120.0
-DEFAULT_MAX_BYTES = 256_000_000
-"""The largest responses, 25 Tweets by hour with all metrics, have about 6 MB."""
 
 _LARGE = 500_000
 """Bytes from which `Client.parse_offloaded` uses the parsing thread."""
@@ -82,7 +86,7 @@ class Client:
         pacer_for: Callable[[Profile], Pacer] | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         deadline: float = DEFAULT_DEADLINE,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int = MAX_BYTES,
         recorder: Callable[[Response], None] | None = None,
         now: Callable[[], datetime] = utc_now,
         transport: httpx.BaseTransport | None = None,
@@ -96,6 +100,8 @@ class Client:
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._transport = transport
+        self._tokens = TokenStore()
+        self._large = threading.Lock()
         self._trust = httpx.create_ssl_context()
         self._idle: deque[BoundedConnection] = deque()
         self._opened: list[BoundedConnection] = []
@@ -149,21 +155,14 @@ class Client:
             self._idle.append(connection)
 
     def _open(self) -> BoundedConnection:
-        http = httpx.Client(
+        connection = BoundedConnection(
+            self._deadline,
+            self._max_bytes,
+            self._large,
             timeout=self._timeout,
             transport=self._transport,
             verify=self._trust,
-            limits=httpx.Limits(max_keepalive_connections=2, keepalive_expiry=30.0),
-            follow_redirects=False,
-            # A proxy of the environment is never used for this machine itself.
-            mounts={f"all://{host}": None for host in ("127.0.0.1", "localhost", "[::1]")},
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": "engagement-nb",
-            },
         )
-        connection = BoundedConnection(http, self._deadline, self._max_bytes)
         self._opened.append(connection)
         return connection
 
@@ -193,7 +192,7 @@ class Client:
             The client was stopped while the request waited for the quota.
         """
         profile = request.profile
-        auth = profile.user_auth() if request.auth == "user" else profile.app_auth()
+        auth = profile.user_auth() if request.auth == "user" else profile.app_auth(self._tokens)
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         pacer = self.pacer(profile)
@@ -218,6 +217,8 @@ class Client:
                     raw = response.read()
                 finally:
                     response.close()
+                given = (self.adapter, request, response, raw, self.now())
+                read = self.parse_offloaded(raw, read_answer, *given)
         except httpx.HTTPError as error:
             # From None, because httpx's error contains the request and its signature.
             raise _connection_trouble(error, url, request.tweet_ids) from None
@@ -231,8 +232,6 @@ class Client:
                 "unknown" if response is None else response.status_code,
                 time.monotonic() - began,
             )
-        given = (self.adapter, request, response, raw, self.now())
-        read = self.parse_offloaded(raw, read_answer, *given)
         billed = request.auth == "user" or self.adapter.api.bills_reads
         if self._recorder is not None and billed and read.counts:
             self._recorder(read)

@@ -107,7 +107,8 @@ class Room:
         if not isinstance(self.source, SandboxSource):
             return self._own[:count]
         wanted: dict[str, str | int] = {"kind": kind, "count": count, "account": account}
-        found: list[str] = httpx.get(f"{self.source.url}/sandbox/ids", params=wanted).json()
+        url = f"{self.source.url}/sandbox/ids"
+        found: list[str] = httpx.get(url, params=wanted, trust_env=False).json()
         return found
 
     def post(

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals, mod
 
 WORLD = "--seed 7 --now 2026-10-01 --tweets 60"
 FETCH = f"fetch totals {WORLD} -o ds"
+PLAN = f"plan totals {WORLD}"
 
 
 @pytest.fixture
@@ -266,10 +267,12 @@ def test_with_umask_0_nothing_that_is_shared_can_be_written_by_others(
     assert [p for p in made if p.stat().st_mode & 0o002] == []
 
 
-def test_a_fetch_works_without_home_and_temporary_folder(shell, tmp_path) -> None:
-    nowhere = {"HOME": "/nonexistent", "TMPDIR": "/nonexistent", "XDG_CONFIG_HOME": "",
-               "ENGAGEMENT_CONFIG_DIR": "", "ENGAGEMENT_STATE_DIR": ""}  # fmt: skip
-    for words in (FETCH, "auth status"):
+@pytest.mark.parametrize("home", ["/nonexistent", "/dev/null"])
+def test_a_fetch_works_without_home_and_temporary_folder(shell, tmp_path, home) -> None:
+    nowhere = {"HOME": home, "TMPDIR": "/nonexistent", "XDG_CONFIG_HOME": "",
+               "ENGAGEMENT_CONFIG_DIR": "", "ENGAGEMENT_STATE_DIR": "",
+               "ENGAGEMENT_LEDGER": ""}  # fmt: skip
+    for words in (FETCH, PLAN, "auth status"):
         done = shell(words, **nowhere)
         assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 

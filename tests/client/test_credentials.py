@@ -10,6 +10,7 @@ import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import httpx
@@ -18,9 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.client import Client, Request
-from engagement_nb.client.credentials import Profile, config_file, find_profile, find_profiles
+from engagement_nb.client.credentials import (
+    Profile,
+    TokenStore,
+    config_file,
+    find_profile,
+    find_profiles,
+)
 from engagement_nb.client.credentials.login import login, store_profile
-from engagement_nb.client.credentials.secret import Secret
+from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_at
 from engagement_nb.errors import (
     ApiError,
@@ -29,7 +36,7 @@ from engagement_nb.errors import (
     UnauthenticatedError,
 )
 from engagement_nb.sandbox import Sandbox
-from tests.client.hostile import responds, serving
+from tests.client.hostile import Behavior, drips_body, drips_headers, responds, serving
 from tests.client.logins import Person, pin_from
 from tests.client.profiles import profile_of, quick_client, without_keys
 
@@ -428,3 +435,89 @@ def test_profiles_work_with_a_client(sandbox: Sandbox, files: Path) -> None:
     with Client() as client:
         own = tuple(sandbox.ids("own", 1))
         assert client.send(Request("totals", own, ("favorites",), profile)).groups
+
+
+# -- files of others, fetched tokens, logins that never end ---------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs two users")
+def test_a_dotenv_of_another_user_is_ignored_and_said_so(
+    files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It overrode the user's own file, and figures came from its server."""
+    write_private(config_file(), '[profiles.mine]\naccess_token = "1-mine"\n')
+    dotenv = files / ".env"
+    dotenv.write_text("TWITTER_ACCESS_TOKEN=2-theirs\nENGAGEMENT_API_URL=https://their.example\n")
+    os.chown(dotenv, 12345, 12345)
+    assert [profile.name for profile in find_profiles()] == ["mine"]
+    assert "is ignored, because it belongs to another user" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_a_dotenv_that_others_can_change_is_ignored_and_said_so(
+    files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dotenv = files / ".env"
+    dotenv.write_text("TWITTER_ACCESS_TOKEN=2-theirs\n")
+    dotenv.chmod(0o646)
+    assert find_profiles() == []
+    assert "is ignored, because it can be changed by others (mode 0646)" in caplog.text
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs two users")
+def test_stored_profiles_of_another_user_are_ignored_and_said_so(
+    files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_private(config_file(), '[profiles.mine]\naccess_token = "1-mine"\n')
+    os.chown(config_file(), 12345, 12345)
+    assert find_profiles() == []
+    assert "belongs to another user" in caplog.text
+
+
+def test_the_part_of_a_token_after_its_dash_is_masked_too() -> None:
+    Profile("me", access_token="123456789-PartAfterTheDash")
+    assert mask("refused: PartAfterTheDash of user 123456789") == (
+        "refused: [secret] of user 123456789"
+    )
+
+
+@pytest.mark.parametrize("behave", [drips_headers, drips_body, responds(b"x" * 1_000_000)])
+def test_a_login_host_has_little_time_and_space(
+    files: Path, behave: Behavior, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dripped bytes kept a login for 131 s, and 300 MB were stored as a secret."""
+    monkeypatch.setattr("engagement_nb.client.credentials.login.TIMEOUT", 0.5)
+    with serving(behave) as url, pytest.raises(ConnectionTroubleError, match="request token"):
+        login("me", consumer_key="key", consumer_secret="secret", hosts=hosts_at(url))
+
+
+def test_an_app_without_a_bearer_endpoint_signs_by_oauth_1() -> None:
+    """The reference names both for public metrics."""
+    profile = Profile("me", LIVE, "a key", "a secret")
+    flow = profile.app_auth().auth_flow(httpx.Request("POST", LIVE.api + "/totals"))
+    asked = next(flow)
+    assert asked.url.path == "/oauth2/token"
+    signed = flow.send(httpx.Response(404, request=asked))
+    assert signed.url.path == "/totals"
+    assert signed.headers["Authorization"].startswith("OAuth oauth_nonce")
+    assert "oauth_token=" not in signed.headers["Authorization"]
+
+
+def test_a_bearer_token_is_fetched_kept_and_renewed_without_a_network() -> None:
+    profile, tokens = Profile("me", LIVE, "a key", "a secret"), TokenStore()
+
+    def flow() -> Any:
+        return profile.app_auth(tokens).auth_flow(httpx.Request("POST", LIVE.api + "/totals"))
+
+    def issued(token: str) -> httpx.Response:
+        return httpx.Response(200, json={"token_type": "bearer", "access_token": token})
+
+    first = flow()
+    assert next(first).url.path == "/oauth2/token"
+    assert first.send(issued("FirstToken")).headers["Authorization"] == "Bearer FirstToken"
+    second = flow()
+    assert next(second).headers["Authorization"] == "Bearer FirstToken"
+    assert second.send(httpx.Response(401)).url.path == "/oauth2/token"
+    assert second.send(issued("SecondToken")).headers["Authorization"] == "Bearer SecondToken"
+    key = profile.app_auth(tokens)._key
+    assert "SecondToken" not in f"{tokens.get(*key)!r} {tokens!r} {vars(tokens)!r}"

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
+import sys
 import threading
 import time
 import tracemalloc
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 
-from engagement_nb.client import Request, Response
+from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.bounds import BoundedConnection, DeadlineError
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
@@ -21,6 +26,7 @@ from engagement_nb.errors import (
     EngagementError,
     ServerTroubleError,
 )
+from engagement_nb.fetch.run import retry_after
 from tests.client.hostile import (
     Behavior,
     drips_body,
@@ -49,28 +55,32 @@ def test_an_endless_response_is_dropped_at_the_deadline(behave: Behavior, auth: 
         ask(behave, auth=auth, deadline=0.5)
 
 
-def test_a_connection_that_is_made_after_the_deadline_is_cut_at_once() -> None:
-    """The read from it fails because of the cut, long before its own timeout."""
-    inner: list[type[Exception]] = []
+def test_nothing_is_sent_or_read_after_the_deadline() -> None:
+    def get(url: str) -> None:
+        connection = BoundedConnection(deadline=0.0)
+        with connection.http as http, connection.exchange() as extensions:
+            http.get(url, extensions=extensions)
 
-    def get_late(url: str, http: httpx.Client) -> None:
-        with BoundedConnection(http, deadline=0.0, max_bytes=100).exchange() as extensions:
-            for thread in threading.enumerate():
-                if isinstance(thread, threading.Timer):
-                    thread.join()
-            try:
-                http.get(url, extensions=extensions)
-            except httpx.HTTPError as error:
-                inner.append(type(error))
-                raise
+    with serving(silent) as url, pytest.raises(DeadlineError, match="within 0 s"):
+        get(url)
 
-    with (
-        serving(silent) as url,
-        httpx.Client(timeout=3.0) as http,
-        pytest.raises(DeadlineError),
-    ):
-        get_late(url, http)
-    assert inner in ([httpx.ReadError], [httpx.RemoteProtocolError])
+
+def test_a_read_ends_at_the_deadline_long_before_its_own_timeout() -> None:
+    began = time.monotonic()
+    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.3 s"):
+        ask(silent, deadline=0.3, timeout=60.0)
+    assert time.monotonic() - began < 10.0
+
+
+def test_a_deadline_needs_no_thread_of_its_own() -> None:
+    seen: list[list[str]] = []
+
+    def behave(connection: Any, ended: threading.Event) -> None:
+        seen.append([type(thread).__name__ for thread in threading.enumerate()])
+        responds(b'{"metrics": {"1": {"favorites": "5"}}}')(connection, ended)
+
+    ask(behave)
+    assert "Timer" not in seen[0]
 
 
 def test_a_server_that_never_answers_is_named() -> None:
@@ -94,6 +104,134 @@ def test_a_gzip_bomb_takes_no_more_memory_than_the_limit(layers: int, auth: str)
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_one_thread_at_a_time_reads_a_large_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty responses of 60 MB at once would take 4 GB otherwise."""
+    monkeypatch.setattr("engagement_nb.client.bounds.SMALL_BYTES", 1_000)
+    reading: list[int] = []
+    most: list[int] = []
+
+    class Body(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            yield b" " * 1_001
+            reading.append(1)
+            for _ in range(50):
+                most.append(len(reading))
+                time.sleep(0)
+                yield b" " * 100
+            reading.pop()
+
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=Body()))
+    profile = Profile("me", hosts_at("http://127.0.0.1"), "key", "a secret", "1-token", "its")
+    request = Request("totals", ("1",), ("favorites",), profile)
+
+    def send(client: Client) -> None:
+        with pytest.raises(ServerTroubleError):
+            client.send(request)
+
+    with quick_client(transport=transport) as client, ThreadPoolExecutor(8) as pool:
+        client.pacer(profile).learn(
+            client.pacer(profile).acquire(),
+            {"x-per-minute-limit": "1000", "x-per-minute-remaining": "999"},
+            200,
+        )
+        for done in [pool.submit(send, client) for _ in range(16)]:
+            done.result()
+    assert len(most) == 16 * 50
+    assert max(most) == 1
+
+
+FIGURES = '"metrics":{"1":{"favorites":"5"}}'
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece", "times", "end"),
+    [
+        ('{"metrics":{},"x":[', "{},", 20_000_000, "{}]}"),
+        ("{" + FIGURES + ',"unavailable_tweet_ids":[', "1,", 30_000_000, "1]}"),
+        ("{" + FIGURES + ',"x":"', "x", 62_000_000, '"}'),
+        ("", "[", 60_000_000, ""),
+    ],
+    ids=["objects", "ids", "text", "nested"],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="measures with resource")
+def test_a_response_takes_less_than_1_gb_of_memory_whatever_it_contains(
+    begin: str, piece: str, times: int, end: str
+) -> None:
+    """242 KB gzipped took up to 8.2 GB."""
+    body = gzip.compress((begin + piece * times + end).encode(), 1)
+    with serving(responds(body, Content_Encoding="gzip")) as url:
+        code = (
+            "import resource, sys\n"
+            "from engagement_nb.client import Client, Request\n"
+            "from engagement_nb.client.credentials import Profile\n"
+            "from engagement_nb.client.hosts import hosts_at\n"
+            "from engagement_nb.client.pacing import Pacer\n"
+            "from engagement_nb.errors import EngagementError\n"
+            "me = Profile('me', hosts_at(sys.argv[1]), 'key', 'a secret', '1-token', 'its')\n"
+            "pacer = Pacer()\n"
+            "with Client(pacer_for=lambda profile: pacer) as client:\n"
+            "    try:\n"
+            "        client.send(Request('totals', ('1',), ('favorites',), me))\n"
+            "    except EngagementError as error:\n"
+            "        print(error, file=sys.stderr)\n"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, url], capture_output=True, text=True, check=True
+        )
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert int(done.stdout) * unit < 600_000_000
+    assert "Traceback" not in done.stderr
+
+
+DEEP = "[" * 1_000 + "]" * 1_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        ("400 Bad Request", f'{{"errors": [{DEEP}]}}'),
+        ("400 Bad Request", f'{{"errors": [{{"message": {DEEP}}}]}}'),
+        ("503 Service Unavailable", f'{{"errors": [{DEEP}]}}'),
+        ("200 OK", f'{{"errors": [{DEEP}]}}'),
+        ("200 OK", f'{{{FIGURES}, "unavailable_tweet_ids": [{DEEP}]}}'),
+        ("200 OK", f'{{"metrics": {{"1": {{"favorites": {DEEP}}}}}}}'),
+        ("200 OK", DEEP),
+    ],
+)  # fmt: skip
+def test_a_response_nested_a_thousand_deep_is_retried_as_malformed(status: str, body: str) -> None:
+    """It ended a run of twenty requests with a traceback."""
+    with pytest.raises(ServerTroubleError) as caught:
+        ask(responds(body.encode(), status))
+    assert retry_after(caught.value, 1) is not False
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        DEEP,
+        f'{{"errors": [{DEEP}]}}',
+        f'{{"token_type": {DEEP}}}',
+        f'{{"token_type": "bearer", "access_token": {DEEP}}}',
+    ],
+)
+@pytest.mark.parametrize("status", ["200 OK", "403 Forbidden"])
+def test_a_bearer_response_nested_a_thousand_deep_is_one_sentence(status: str, body: str) -> None:
+    with pytest.raises(EngagementError, match="the bearer token"):
+        ask(responds(body.encode(), status), auth="app")
+
+
+def test_eight_responses_of_400_mb_are_refused_within_seconds() -> None:
+    behave = gzip_bomb(400_000_000)
+    with serving(behave) as url, quick_client() as client:
+        profile = Profile("me", hosts_at(url), "a key", "a secret", "1-token", "token secret")
+        began = time.process_time()
+        for _ in range(8):
+            with pytest.raises(ConnectionTroubleError, match="larger than 64 MB"):
+                client.send(Request("totals", ("1",), ("favorites",), profile))
+    assert time.process_time() - began < 10.0
 
 
 def test_a_plain_response_over_the_limit_is_refused_too() -> None:

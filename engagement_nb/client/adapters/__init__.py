@@ -19,7 +19,7 @@ from engagement_nb.apis.contract import Api
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.pacing import server_time
 from engagement_nb.client.request import Request, Response
-from engagement_nb.errors import ApiError
+from engagement_nb.errors import ApiError, ServerTroubleError
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,18 @@ def read_answer(
     ApiError
         One of its subclasses, if there is no data.
     """
-    if answer.is_success:
-        return adapter.read(request, raw, read_at)
+    try:
+        if answer.is_success:
+            return adapter.read(request, raw, read_at)
+        texts = adapter.texts(raw)
+    except RecursionError:
+        raise ServerTroubleError(
+            f"{where_of(request)}: the API's response is nested too deep to be one"
+            f" (status {answer.status_code}).",
+            advice="Try again later. If this continues, look at the API's status page.",
+            status=answer.status_code,
+        ) from None
     there = server_time(answer.headers)
-    texts = adapter.texts(raw)
     if answer.is_redirect:
         target = answer.headers.get("location", "")
         host = httpx.URL(target).host if target.startswith("http") else ""

@@ -17,6 +17,7 @@ from engagement_nb.apis.engagement import (
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
 from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.request import Request, Response
@@ -120,8 +121,8 @@ def _present_names(groups: dict[str, Any]) -> dict[str, Any]:
 def _read_any(raw: bytes) -> tuple[Any, Any]:
     """Parse a response into its document and groups; each is None if it is missing."""
     try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        document = load_json(raw)
+    except ValueError:
         return None, None
     return document, document.get(GROUPING) if isinstance(document, dict) else None
 
@@ -155,7 +156,8 @@ def _texts(errors: object) -> tuple[str, ...]:
 
 
 def _ids(listed: object) -> tuple[str, ...]:
-    return tuple(str(item).strip() for item in listed) if isinstance(listed, list) else ()
+    listed = listed if isinstance(listed, list) else []
+    return tuple(dict.fromkeys(str(item).strip() for item in listed))
 
 
 def _read_time(text: object) -> datetime | None:

@@ -11,8 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
-
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
 from engagement_nb.apis.v2 import (
@@ -26,6 +24,7 @@ from engagement_nb.apis.v2 import (
     V2,
 )
 from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ServerTroubleError
@@ -175,8 +174,8 @@ def analytics_fields(metrics: Iterable[str]) -> list[str]:
 
 def _document(raw: bytes) -> dict[str, Any] | None:
     try:
-        document = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        document = load_json(raw)
+    except ValueError:
         return None
     return document if isinstance(document, dict) else None
 

@@ -10,10 +10,13 @@ from engagement_nb.client.credentials.lookup import (
 )
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret
+from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 
 __all__ = [
     "Profile",
     "Secret",
+    "TokenStore",
+    "Tokens",
     "config_file",
     "find_profile",
     "find_profiles",

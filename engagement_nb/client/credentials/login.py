@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import parse_qsl, quote
 
+import httpx
 import tomlkit
-from requests_oauthlib import OAuth1Session
-from requests_oauthlib.oauth1_session import TokenMissing, TokenRequestDenied
 
 from engagement_nb.apis.engagement import (
     ENGAGEMENT,
@@ -26,20 +26,23 @@ from engagement_nb.apis.engagement import (
     PATH_REQUEST_TOKEN,
 )
 from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.bounds import BoundedConnection
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
-from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
-from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
-from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env, is_loopback
+from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.credentials.secret import Secret, mask
+from engagement_nb.client.credentials.signing import APP_FIELDS, USER_FIELDS, oauth1
+from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env
+from engagement_nb.client.owned import make_private
 from engagement_nb.errors import (
     ConnectionTroubleError,
     CredentialsError,
-    EngagementError,
     UnauthenticatedError,
 )
 
-hush_signing_logs()
-
 TIMEOUT = 30.0
+"""Seconds for one response of the login host in all."""
+MOST_BYTES = 100_000
+"""Of one response of the login host. The real ones have some 200."""
 PIN_TRIES = 3
 
 
@@ -87,19 +90,15 @@ def login(
     read_file(path)  # A file that cannot be used is reported before the user does any work.
     key, secret, hosts = _app(name, consumer_key, consumer_secret, hosts, ask_secret)
 
-    session = OAuth1Session(key.reveal(), client_secret=secret.reveal(), callback_uri="oob")
-    if is_loopback(hosts.auth):
-        session.trust_env = False
-    with session:
-        token = _fetch(
-            "the request token", session.fetch_request_token, hosts.auth + PATH_REQUEST_TOKEN
-        )
-        # Built here, because requests-oauthlib would log this address.
-        page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={quote(token['oauth_token'], safe='')}"
-        show(f"Open this page as the owner of the Tweets, and allow the app:\n{page}")
-        if open_page is not None:
-            open_page(page)
-        granted = _exchange_pin(session, hosts, ask, show)
+    app = (key, secret)
+    url = hosts.auth + PATH_REQUEST_TOKEN
+    issued = _post("the request token", url, *app, callback_uri="oob")
+    token, token_secret = Secret(issued["oauth_token"]), Secret(issued["oauth_token_secret"])
+    page = f"{hosts.auth}{PATH_AUTHORIZE}?oauth_token={quote(token.reveal(), safe='')}"
+    show(f"Open this page as the owner of the Tweets, and allow the app:\n{page}")
+    if open_page is not None:
+        open_page(page)
+    granted = _exchange_pin((*app, token, token_secret), hosts, ask, show)
     # The server's text goes to the terminal and names a profile, so only a handle is accepted.
     handle = re.fullmatch(r"\w{1,20}", granted.get("screen_name", ""), re.ASCII)
     screen_name = handle[0] if handle else ""
@@ -149,7 +148,7 @@ def store_profile(profile: Profile) -> Path:
         if document.get("app", {}).get("consumer_key") == values["consumer_key"]:
             values = {part: value for part, value in values.items() if part not in APP_FIELDS}
         profiles[profile.name] = values
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         new = path.with_suffix(".new")
         new.unlink(missing_ok=True)
         # Created with this mode, so it is never readable by others.
@@ -158,7 +157,7 @@ def store_profile(profile: Profile) -> Path:
         new.replace(path)
     except OSError as error:
         raise CredentialsError(
-            f"{path} cannot be written ({error.strerror}).",
+            f"{path} cannot be written ({error.strerror or error}).",
             advice="Make its directory yours and writable, or name another in"
             " ENGAGEMENT_CONFIG_DIR.",
         ) from None
@@ -183,7 +182,7 @@ def _app(
 
 
 def _exchange_pin(
-    session: OAuth1Session,
+    tokens: tuple[Secret, ...],
     hosts: Hosts,
     ask: Callable[[str], str],
     show: Callable[[str], object],
@@ -192,12 +191,7 @@ def _exchange_pin(
     for left in reversed(range(PIN_TRIES)):
         pin = _answer(ask, "PIN shown there: ")
         try:
-            return _fetch(
-                "the PIN",
-                session.fetch_access_token,
-                hosts.auth + PATH_ACCESS_TOKEN,
-                verifier=pin,
-            )
+            return _post("the PIN", hosts.auth + PATH_ACCESS_TOKEN, *tokens, verifier=pin)
         except UnauthenticatedError:
             if not left:
                 raise
@@ -219,29 +213,36 @@ def _answer(ask: Callable[[str], str], question: str) -> str:
     return answer
 
 
-def _fetch(
-    what: str, fetch: Callable[..., dict[str, str]], url: str, **more: str
-) -> dict[str, str]:
-    """Do one step of the login; the library's errors contain tokens, so ours replace them."""
-    trouble: EngagementError
+def _post(what: str, url: str, *tokens: Secret, **more: Any) -> dict[str, str]:
+    """Do one step of the login: send a signed request, and read the tokens that it gets.
+
+    Raises
+    ------
+    ApiError
+        The login host refuses.
+    ConnectionTroubleError
+        It does not respond in time, or its response is too large.
+    CredentialsError
+        Its response has no tokens.
+    """
+    connection = BoundedConnection(TIMEOUT, MOST_BYTES, timeout=TIMEOUT)
     try:
-        token = fetch(url, allow_redirects=False, timeout=TIMEOUT, **more)
-        for part in ("oauth_token", "oauth_token_secret"):
-            Secret(token[part])
-        return token
-    except TokenRequestDenied as error:
-        text = mask(error.response.text)[:200]
-        trouble = error_for(
-            ENGAGEMENT, error.response.status_code, [text] if text else [], where=what
-        )
-    except OSError as error:  # Every error of requests is one.
-        trouble = ConnectionTroubleError(
+        with connection.http as http, connection.exchange() as extensions:
+            request = http.build_request("POST", url, extensions=extensions)
+            response = http.send(oauth1(request, *tokens, **more))
+    except httpx.HTTPError as error:
+        # From None, because httpx's error contains the request and its signature.
+        raise ConnectionTroubleError(
             f"{what}: the login host did not respond ({type(error).__name__}).",
             advice="Check the network, and ENGAGEMENT_AUTH_URL if it is set.",
-        )
-    except (TokenMissing, ValueError, KeyError):
-        trouble = CredentialsError(
+        ) from None
+    if not response.is_success:
+        text = mask(response.text)[:200]
+        raise error_for(ENGAGEMENT, response.status_code, [text] if text else [], where=what)
+    issued = dict(parse_qsl(response.text))
+    if not (issued.get("oauth_token") and issued.get("oauth_token_secret")):
+        raise CredentialsError(
             f"{what}: the login host's response cannot be read.",
             advice="Check ENGAGEMENT_AUTH_URL, and any proxy or sign-in page in between.",
         )
-    raise trouble from None
+    return issued

@@ -20,17 +20,20 @@ A profile without an app takes the app of its place, else the first app found if
 same hosts.
 ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL`` in the environment set the hosts of every
 profile. In ``.env`` they set the hosts of the profiles found there only. So a file that happens to
-be in a directory cannot redirect the tokens of another place.
+be in a directory cannot redirect the tokens of another place. A file that another user owns or
+can change is ignored, and a warning says so.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +41,14 @@ import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
 from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
-from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
+from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret, mask, met_secrets
+from engagement_nb.client.credentials.signing import APP_FIELDS
 from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
+from engagement_nb.client.owned import changeable_by
 from engagement_nb.errors import CredentialsError, EngagementError
+
+_log = logging.getLogger(__name__)
 
 DEFAULT = "default"
 _HOST_KEYS = ("api_url", "auth_url")
@@ -140,11 +147,12 @@ def places(variables: Mapping[str, str] | None = None) -> dict[str, list[Profile
     found = {place: _in_variables(environ, place, hosts)}
     if variables is None:
         path = find_dotenv(usecwd=True)
-        values = _read_dotenv(path) if path else {}
+        values = {} if not path or _is_of_others(Path(path)) else _read_dotenv(path)
         own_hosts = hosts if forced else hosts_from_env(values)
         found[path or ".env"] = _in_variables(values, path, own_hosts)
         file = config_file()
-        found[str(file)] = _in_file(file, hosts if forced else None)
+        others = _is_of_others(file)
+        found[str(file)] = [] if others else _in_file(file, hosts if forced else None)
     return found
 
 
@@ -191,6 +199,26 @@ def _in_variables(variables: Mapping[str, str], place: str, hosts: Hosts) -> lis
     # The default profile first, because it is used if none is named.
     names = sorted(found, key=lambda name: (name != DEFAULT, name))
     return [_profile(name, found[name], app, hosts, place) for name in names]
+
+
+def _is_of_others(path: Path) -> bool:
+    """Whether a file is ignored, because somebody else decides what it says."""
+    try:
+        others = changeable_by(path)
+    except OSError:
+        return False  # Reading it says what is wrong.
+    if others:
+        _say_ignored(str(path), others)
+    return bool(others)
+
+
+@cache
+def _say_ignored(path: str, others: str) -> None:
+    _log.warning(
+        "%s is ignored, because it %s. Make it yours alone to use it (chown, chmod 600).",
+        path,
+        others,
+    )
 
 
 def _in_file(path: Path, forced: Hosts | None) -> list[Profile]:

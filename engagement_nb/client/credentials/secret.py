@@ -63,8 +63,11 @@ class Secret:
 
 
 def _remember(value: str) -> None:
-    if len(value) >= _SHORTEST:
-        _seen.add(value)
+    # A user's access token begins with the id, which is no secret, and a dash.
+    head, _, tail = value.partition("-")
+    for part in (value, tail) if head.isdecimal() else (value,):
+        if len(part) >= _SHORTEST:
+            _seen.add(part)
 
 
 def met_secrets() -> frozenset[str]:
@@ -96,12 +99,12 @@ def _is_warning(record: logging.LogRecord) -> bool:
 
 
 def hush_signing_logs() -> None:
-    """Drop what the signing libraries log below warnings.
+    """Drop what the signing library logs below warnings.
 
-    At debug level, oauthlib logs base strings and signatures, and requests-oauthlib logs whole
-    token responses. A filter on each of their loggers works at any level. Only existing loggers
-    can have one, so this is called after the libraries are imported.
+    At debug level, oauthlib logs base strings and signatures. A filter on each of its loggers
+    works at any level. Only existing loggers can have one, so this is called after the library is
+    imported.
     """
     for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] in ("oauthlib", "requests_oauthlib"):
+        if name.split(".")[0] == "oauthlib":
             logging.getLogger(name).addFilter(_is_warning)

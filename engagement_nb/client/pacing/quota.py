@@ -31,7 +31,8 @@ from engagement_nb.client.pacing.rows import Rows
 
 GUARD = 0.004
 """Share of a window added to it, for outbound times shorter than any seen before."""
-SHORTEST_GUARD = 0.005
+SHORTEST_GUARD = 0.02
+"""Seconds; a busy machine delays a request by as much."""
 FIRST_PATIENCE = 5.0
 """Seconds; the first request goes alone, because its response has the limit. If its process was
 killed, there is no response, so the next one goes after this time."""

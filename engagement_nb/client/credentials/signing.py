@@ -1,0 +1,202 @@
+"""Ways to sign in, one class each: how a request proves whose it is.
+
+Each is an ``httpx.Auth``: its `auth_flow` yields requests and is sent responses, so it can be
+tested without a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+from urllib.parse import quote
+
+import httpx
+import oauthlib.oauth1
+
+from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN
+from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.bounds import load_json
+from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
+from engagement_nb.client.credentials.tokens import Tokens, TokenStore
+from engagement_nb.errors import CredentialsError
+
+if TYPE_CHECKING:
+    from engagement_nb.client.credentials.profiles import Profile
+
+Flow = Generator[httpx.Request, httpx.Response, None]
+
+APP_FIELDS = ("consumer_key", "consumer_secret")
+USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
+_NO_SUCH_PAGE = (404, 405, 410)
+
+hush_signing_logs()
+
+
+class SignIn(httpx.Auth):
+    """One way to sign in with a profile.
+
+    Parameters
+    ----------
+    profile
+        Whose tokens are used.
+    tokens
+        Where fetched tokens are kept.
+
+    Raises
+    ------
+    CredentialsError
+        The profile lacks a token; the message names it.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+    purpose: ClassVar[str]
+
+    def __init__(self, profile: Profile, tokens: TokenStore | None = None) -> None:
+        self.profile = profile
+        self.tokens = tokens or TokenStore()
+        if missing := profile.missing(self.needs):
+            raise CredentialsError(
+                f"Profile {profile.name!r} cannot {self.purpose}:"
+                f" it has no {' and no '.join(missing)}.",
+                advice="See engagement-nb auth status, or store tokens with engagement-nb auth"
+                " login.",
+            )
+
+    def auth_flow(self, request: httpx.Request) -> Flow:
+        """Sign a request, after a check that it goes to the profile's host."""
+        # httpx drops the default port, so https://host:443 and https://host are equal.
+        url, api = request.url, httpx.URL(self.profile.hosts.api)
+        if (url.scheme, url.host, url.port) != (api.scheme, api.host, api.port):
+            raise ValueError(f"this profile's tokens are for {api}, not for {url.host}")
+        yield from self.signed(request)
+
+    def signed(self, request: httpx.Request) -> Flow:
+        """Sign a request: the way's own part of `auth_flow`."""
+        raise NotImplementedError
+
+
+class OAuth1User(SignIn):
+    """OAuth 1.0a with a user's tokens, HMAC-SHA1, in the header; a JSON body is not signed."""
+
+    needs = USER_FIELDS
+    purpose = "sign as a user"
+
+    def signed(self, request: httpx.Request) -> Flow:
+        """See `SignIn`."""
+        yield oauth1(
+            request,
+            self.profile.consumer_key,
+            self.profile.consumer_secret,
+            self.profile.access_token,
+            self.profile.access_token_secret,
+        )
+
+
+class OAuth1App(SignIn):
+    """OAuth 1.0a with an app's key and secret only, for public metrics."""
+
+    needs = APP_FIELDS
+    purpose = "sign as an app"
+
+    def signed(self, request: httpx.Request) -> Flow:
+        """See `SignIn`."""
+        yield oauth1(request, self.profile.consumer_key, self.profile.consumer_secret)
+
+
+class AppBearer(SignIn):
+    """An app's bearer token (OAuth 2.0), fetched with key and secret if the profile has none.
+
+    If the API no longer accepts a fetched token, it is fetched again, once. If the host issues
+    none, `OAuth1App` signs.
+    """
+
+    purpose = "fetch a bearer token"
+
+    @property
+    def needs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Nothing else, if there is a bearer token."""
+        return () if self.profile.bearer_token else APP_FIELDS
+
+    def signed(self, request: httpx.Request) -> Flow:
+        """See `SignIn`."""
+        kept = None if self.profile.bearer_token else self.tokens.get(*self._key)
+        bearer = self.profile.bearer_token or (
+            kept.access if kept else (yield from self._fetch(request))
+        )
+        if not bearer:
+            yield from OAuth1App(self.profile).signed(request)
+            return
+        response = yield with_bearer(request, bearer)
+        if kept and response.status_code == httpx.codes.UNAUTHORIZED:
+            yield with_bearer(request, (yield from self._fetch(request)))
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        app = self.profile.consumer_key.reveal() + self.profile.consumer_secret.reveal()
+        return self.profile.hosts.auth, hashlib.sha256(app.encode()).hexdigest()
+
+    def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Secret]:
+        """Fetch a token; an empty one if the host issues none."""
+        # RFC 6749, 2.3.1: both are url-encoded before they are joined.
+        parts = (self.profile.consumer_key, self.profile.consumer_secret)
+        pair = ":".join(quote(part.reveal(), safe="") for part in parts)
+        basic = Secret(base64.b64encode(pair.encode()).decode())
+        response = yield httpx.Request(
+            "POST",
+            self.profile.hosts.auth + PATH_BEARER_TOKEN,
+            headers={"Authorization": f"Basic {basic.reveal()}"},
+            data={"grant_type": "client_credentials"},
+            # The same timeouts and deadline as the request that needs the token.
+            extensions=dict(request.extensions),
+        )
+        response.read()
+        if response.status_code in _NO_SUCH_PAGE:
+            return Secret()
+        bearer = _bearer_in(response)
+        self.tokens.put(*self._key, Tokens(bearer))
+        return bearer
+
+
+def oauth1(
+    request: httpx.Request,
+    key: Secret,
+    secret: Secret,
+    token: Secret | None = None,
+    token_secret: Secret | None = None,
+    **more: Any,
+) -> httpx.Request:
+    """Sign a request by OAuth 1.0a; ``more`` are options of ``oauthlib.oauth1.Client``."""
+    signer = oauthlib.oauth1.Client(
+        key.reveal(),
+        client_secret=secret.reveal(),
+        resource_owner_key=token.reveal() if token else None,
+        resource_owner_secret=token_secret.reveal() if token_secret else None,
+        **more,
+    )
+    _, headers, _ = signer.sign(str(request.url), http_method=cast(Any, request.method))
+    request.headers["Authorization"] = headers["Authorization"]
+    return request
+
+
+def with_bearer(request: httpx.Request, bearer: Secret) -> httpx.Request:
+    """Put a bearer token into a request."""
+    request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
+    return request
+
+
+def _bearer_in(response: httpx.Response) -> Secret:
+    texts: list[str] = []
+    try:
+        document = load_json(response.content)
+        if response.is_success and document["token_type"] == "bearer":  # noqa: S105
+            token = document["access_token"]
+            if isinstance(token, str) and token:
+                return Secret(token)
+        errors = document.get("errors", [])
+        texts = [mask(e if isinstance(e, str) else e["message"]) for e in errors]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code
+    raise error_for(ENGAGEMENT, status, texts, where="the bearer token")
