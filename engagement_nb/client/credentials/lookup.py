@@ -255,7 +255,7 @@ def read_file(path: Path) -> dict[str, Any]:
                     advice=f"Make it yours alone: chmod 600 {path}",
                 )
             return tomllib.load(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise _bad_file(path, str(error.strerror)) from None
