@@ -16,7 +16,14 @@ from click.testing import CliRunner
 
 from engagement_nb.cli.auth import auth
 from engagement_nb.client import Client, Request
-from engagement_nb.client.credentials import Profile, Secret, find_profile, known_secrets, redact
+from engagement_nb.client.credentials import (
+    Profile,
+    Secret,
+    find_profile,
+    known_secrets,
+    redact,
+    sign_in,
+)
 from engagement_nb.client.credentials.login import login
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacers
@@ -84,7 +91,9 @@ def test_a_profile_is_not_pickled() -> None:
 def test_profiles_and_requests_show_no_token() -> None:
     profile = find_profile(variables=PLANTED)
     request = Request("totals", ("1",), ("favorites",), profile)
-    shown = f"{profile} {profile!r} {request} {request!r} {profile.user_auth()!r} {vars(profile)}"
+    shown = (
+        f"{profile} {profile!r} {request} {request!r} {sign_in(profile, 'user')!r} {vars(profile)}"
+    )
     assert "PLANTED" not in shown
     assert "'[secret]'" in shown
 

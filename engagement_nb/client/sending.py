@@ -31,7 +31,7 @@ from engagement_nb.client.bounds import (
     DeadlineError,
     TooLargeError,
 )
-from engagement_nb.client.credentials import Profile, TokenStore
+from engagement_nb.client.credentials import Profile, TokenStore, sign_in
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers
 from engagement_nb.client.request import Request, Response
@@ -192,7 +192,7 @@ class Client:
             The client was stopped while the request waited for the quota.
         """
         profile = request.profile
-        auth = profile.user_auth() if request.auth == "user" else profile.app_auth(self._tokens)
+        auth = sign_in(profile, request.auth, self._tokens)
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         pacer = self.pacer(profile)

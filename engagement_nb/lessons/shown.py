@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from engagement_nb.apis.engagement import ENDPOINTS
-from engagement_nb.client.credentials import Profile, redact
+from engagement_nb.client.credentials import Profile, redact, sign_in
 
 _LONGEST = 34
 """Lines of a body that are shown."""
@@ -212,7 +212,7 @@ def send(
     client = _http(loopback=profile.hosts.sandbox)
     request = client.build_request("POST", profile.hosts.api + path, json=body)
     if header is None:
-        tokens = profile.user_auth() if auth == "user" else profile.app_auth()
+        tokens = sign_in(profile, auth)
         response = client.send(request, auth=tokens)
     else:
         request.headers["Authorization"] = header

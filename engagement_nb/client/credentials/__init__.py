@@ -10,6 +10,7 @@ from engagement_nb.client.credentials.lookup import (
 )
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret
+from engagement_nb.client.credentials.signing import sign_in
 from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "known_secrets",
     "places",
     "redact",
+    "sign_in",
 ]

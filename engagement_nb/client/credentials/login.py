@@ -28,9 +28,9 @@ from engagement_nb.apis.engagement import (
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.bounds import BoundedConnection
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
-from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
-from engagement_nb.client.credentials.signing import APP_FIELDS, USER_FIELDS, oauth1
+from engagement_nb.client.credentials.signing import oauth1
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env
 from engagement_nb.client.owned import make_private
 from engagement_nb.errors import (

@@ -41,9 +41,8 @@ import platformdirs
 from dotenv import dotenv_values, find_dotenv
 
 from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
-from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask, met_secrets
-from engagement_nb.client.credentials.signing import APP_FIELDS
 from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
 from engagement_nb.client.owned import changeable_by
 from engagement_nb.errors import CredentialsError, EngagementError

@@ -7,14 +7,10 @@ from dataclasses import dataclass, field
 
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.credentials.signing import (
-    USER_FIELDS,
-    AppBearer,
-    OAuth1User,
-    SignIn,
-)
-from engagement_nb.client.credentials.tokens import TokenStore
 from engagement_nb.client.hosts import LIVE, Hosts
+
+APP_FIELDS = ("consumer_key", "consumer_secret")
+USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
 
 
 @dataclass(frozen=True)
@@ -80,28 +76,3 @@ class Profile:
     def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Name the missing tokens; by default of those that sign as a user."""
         return [part.replace("_", " ") for part in parts if not getattr(self, part)]
-
-    def user_auth(self) -> SignIn:
-        """Sign with the user's tokens.
-
-        Raises
-        ------
-        CredentialsError
-            One of the tokens is missing; the message names it.
-        """
-        return OAuth1User(self)
-
-    def app_auth(self, tokens: TokenStore | None = None) -> SignIn:
-        """Sign for the app; its bearer token is fetched if there is none.
-
-        Parameters
-        ----------
-        tokens
-            Where a fetched token is kept.
-
-        Raises
-        ------
-        CredentialsError
-            There is neither a bearer token nor a key and secret to fetch one.
-        """
-        return AppBearer(self, tokens)

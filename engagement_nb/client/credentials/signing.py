@@ -9,26 +9,23 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
 import httpx
 import oauthlib.oauth1
 
+from engagement_nb.apis.contract import Auth
 from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.bounds import load_json
+from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
 from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 from engagement_nb.errors import CredentialsError
 
-if TYPE_CHECKING:
-    from engagement_nb.client.credentials.profiles import Profile
-
 Flow = Generator[httpx.Request, httpx.Response, None]
 
-APP_FIELDS = ("consumer_key", "consumer_secret")
-USER_FIELDS = (*APP_FIELDS, "access_token", "access_token_secret")
 _NO_SUCH_PAGE = (404, 405, 410)
 
 hush_signing_logs()
@@ -157,6 +154,26 @@ class AppBearer(SignIn):
         bearer = _bearer_in(response)
         self.tokens.put(*self._key, Tokens(bearer))
         return bearer
+
+
+def sign_in(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> SignIn:
+    """Choose the way to sign in with a profile.
+
+    Parameters
+    ----------
+    profile
+        Whose tokens are used.
+    auth
+        "user" for the user's tokens, "app" for those of the app.
+    tokens
+        Where fetched tokens are kept; by default nowhere.
+
+    Raises
+    ------
+    CredentialsError
+        The profile lacks a token; the message names it.
+    """
+    return OAuth1User(profile) if auth == "user" else AppBearer(profile, tokens)
 
 
 def oauth1(
