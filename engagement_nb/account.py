@@ -56,6 +56,8 @@ class Account:
         Requests that the API answered; None for sources that make none.
     world
         The sandbox's world; empty for other sources.
+    handles
+        Accounts whose Posts a file has, where it names them.
     """
 
     rows_in: int = 0
@@ -68,6 +70,7 @@ class Account:
     coverage: Coverage | None = None
     requests: int | None = None
     world: str = ""
+    handles: tuple[str, ...] = ()
 
     @property
     def balanced(self) -> bool:

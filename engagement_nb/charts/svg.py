@@ -47,6 +47,7 @@ STYLE = (
     ".enb .m:focus .x,.enb .m:hover .x{visibility:hidden}"
     "@media(max-width:520px){.enb .w{display:none}}@media print{.enb-csv{display:none}}"
 )
+"""The style of all charts. A page that has it needs it only once."""
 
 
 def draw(chart: Drawing) -> str:

@@ -466,8 +466,49 @@ def odd(table: pd.DataFrame) -> str:
     )
 
 
+def plain_share(gap: Findings) -> str:
+    """The hidden share for somebody who has one minute."""
+    share = gap.share
+    if share.kind == "unknown":
+        return (
+            "These Tweets cannot tell how many of them match no metric: no metric is known to be"
+            " counted."
+        )
+    if share.kind == "bounds":
+        return f"{share.point} of them ({share.counts}) match no metric that X shows."
+    if not share.count:
+        return "The metrics explain all of them: nothing is hidden."
+    likely = f" Of such Tweets on average it is {share.limits}." if share.limits else ""
+    return f"{share.point} of them ({share.counts}) match no metric that X shows.{likely}"
+
+
+def plain_columns(gap: Findings) -> str:
+    """What the sum of all columns gets wrong, for somebody who has one minute."""
+    outside = [name for name in gap.not_counted if gap.table["sum"][name]]
+    if outside:
+        total = number(gap.table.loc[outside, "sum"].sum())
+        verb = "looks" if len(outside) == 1 else "look"
+        part = "is" if len(outside) == 1 else "are"
+        return sentence(
+            f"{labels(outside)} ({total}) {verb} like engagement, but {part} not counted in full."
+        )
+    if not gap.naive_gap:
+        return "All columns together sum to exactly the engagements."
+    more = "more" if gap.naive_gap < 0 else "less"
+    return (
+        f"All columns together sum to {number(gap.sum_of_metrics)},"
+        f" {number(abs(gap.naive_gap))} {more} than engagements."
+    )
+
+
 def meaning(gap: Findings) -> str:
     """What to do with the answer: a list."""
+    said = consequences(gap)
+    return "\n".join(f"- {part}" for part in said) or "- Nothing follows from so few figures."
+
+
+def consequences(gap: Findings) -> list[str]:
+    """What to do with the answer, the most important first."""
     parts = []
     if gap.counted and gap.share.least > 0:
         parts.append(
@@ -496,4 +537,4 @@ def meaning(gap: Findings) -> str:
         parts.append("The interval is wide: do not apply the hidden share to other Tweets.")
     if gap.sandbox:
         parts.append("These are figures of the sandbox: they say nothing about X.")
-    return "\n".join(f"- {part}" for part in parts) or "- Nothing follows from so few figures."
+    return [by_unit(part, gap) for part in parts]

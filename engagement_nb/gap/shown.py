@@ -12,6 +12,7 @@ import pandas as pd
 from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
+from engagement_nb.gap.firstpage import first_page
 from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.read import frame_of
 from engagement_nb.gap.result import Findings
@@ -43,6 +44,12 @@ class Gap(Findings):
     Made by `engagement_nb.explore_gap`. In a notebook it shows a sentence, a table and the
     bridge. ``plot_...`` draws its figures, and `reading` says them.
     """
+
+    @property
+    def zone(self) -> str:
+        """Time zone in which the figures were asked for; UTC unless one was given."""
+        options = (self.facts or {}).get("account", {}).get("options", {})
+        return str(options.get("zone") or "UTC")
 
     @property
     def sentence(self) -> str:
@@ -210,7 +217,7 @@ class Gap(Findings):
         return f"<p>{html.escape(self.sentence)}</p>{shown}{self._bridge().html()}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        parts: dict[str, Any] = {"gap": self.to_dict()}
+        parts: dict[str, Any] = {"gap": self.to_dict(), "page": first_page(self, self.zone)}
         if self.facts is not None:
             parts["metrics"] = self.facts
         return {"text/plain": repr(self), "text/html": self._repr_html_(), **bundle(**parts)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version as _look_up
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 from engagement_nb.apis.names import label
 from engagement_nb.gap.share import Share
 from engagement_nb.problems import SCOPES
+from engagement_nb.report.firstpage import first_page, period_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.report.run import Run
 from engagement_nb.report.since import Since
-from engagement_nb.words import counted, listed, number
+from engagement_nb.words import counted, listed, number, sentence
 
 version = cache(_look_up)
 
@@ -53,10 +54,14 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
         look=job.look,
         glossary="gap" if "hidden" in gap else "days" if gap else "",
         sandbox=facts.get("source") == "sandbox" or bool(gap.get("sandbox")),
+        first=first_page(told, gap, facts, str(done.parameters.get("profile") or ""), since)
+        if (told := done.last.handed.get("page")) and gap
+        else None,
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
         since=since,
         problems=_problems(facts) if by_tweet else None,
+        unmeasured=_unmeasured(gap),
         made=_made(job, done),
         failure=str(done.error or ""),
         footer=f"Made by engagement-nb {version('engagement-nb')}. This file contains everything"
@@ -84,7 +89,7 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     rows = gap.get("posts", facts.get("days" if unit == "day" else "tweets"))
     parts = [
         "" if rows is None else counted(rows, unit),
-        ("posted " if facts.get("posted") and not facts.get("start") else "") + _period(facts),
+        _period(facts),
         _FROM.get(str(facts.get("source")), ""),
     ]
     return ", ".join(part for part in parts if part)
@@ -108,6 +113,16 @@ def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
         KeyFigure("Hidden", share.counts, share.note),
         KeyFigure("Over-count", number(gap["over_count"]), examples),
     ]
+
+
+def _unmeasured(gap: Mapping[str, Any]) -> str:
+    zero = [
+        label(n) for n, found in gap.get("metrics", {}).items() if not found["posts_above_zero"]
+    ]
+    if not zero:
+        return ""
+    verb = "is" if len(zero) == 1 else "are"
+    return f"{sentence(listed(zero))} {verb} 0 or unknown on every Tweet, and may not be measured."
 
 
 def _problems(facts: Mapping[str, Any]) -> list[Missing]:
@@ -152,13 +167,8 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
 
 
 def _period(facts: Mapping[str, Any]) -> str:
-    if not (facts.get("start") and facts.get("end")):
-        return " to ".join(day[:10] for day in facts.get("posted") or ())
-    start, end = (datetime.fromisoformat(facts[key]) for key in ("start", "end"))
-    if start.time() == end.time() == time() and start < end:
-        last = end - timedelta(days=1)
-        return f"{start:%Y-%m-%d} to {last:%Y-%m-%d} (UTC days)"
-    return f"{_moment(facts['start'])} to {_moment(facts['end'])}"
+    options = facts.get("account", {}).get("options", {})
+    return period_of(facts, str(options.get("zone") or "UTC"))
 
 
 def _moment(iso: str | None) -> str:

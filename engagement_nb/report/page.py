@@ -22,6 +22,8 @@ from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.since import Since
 
 _TEMPLATE = Path(__file__).parent / "template"
+ARITHMETIC = "arithmetic"
+"""Tag of cells that compute a figure again for readers of the code."""
 _CONTENTS = "<!--contents-->"
 """Where the template leaves room for the table of contents."""
 
@@ -61,6 +63,8 @@ class Page:
         One line each.
     sandbox
         Whether to stamp it as made-up data.
+    first
+        The first page; without it, the answer and all key figures.
     answer
         The answer, one text per paragraph.
     figures
@@ -69,6 +73,8 @@ class Page:
         What changed since the last run.
     problems
         Missing data; None if it is not known.
+    unmeasured
+        Metrics that may not be measured, in a sentence; empty without any.
     made
         How the report was made: label and text.
     failure
@@ -82,10 +88,12 @@ class Page:
     title: str
     subtitle: str = ""
     sandbox: bool = False
+    first: Any = None
     answer: Sequence[str] = ()
     figures: Sequence[KeyFigure] = ()
     since: Since | None = None
     problems: Sequence[Missing] | None = None
+    unmeasured: str = ""
     made: Sequence[tuple[str, str]] = ()
     failure: str = ""
     footer: str = ""
@@ -148,20 +156,27 @@ def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
     if not hasattr(_of_thread, "exporter"):
         # Making one takes ten times as long as using it, and threads cannot share one.
         _of_thread.exporter = _Exporter()
-    shown = _readable(notebook, page.answer)
+    shown = _readable(notebook, () if page.first else page.answer, page.look.code)
     html, _ = _of_thread.exporter.from_notebook_node(shown, {"page": page})
     return _accessible(html)
 
 
-def _readable(notebook: nbformat.NotebookNode, answer: Sequence[str]) -> nbformat.NotebookNode:
-    """Drop what only a running notebook can show, and what the page says above it."""
+def _readable(
+    notebook: nbformat.NotebookNode, answer: Sequence[str], code: bool
+) -> nbformat.NotebookNode:
+    """Drop what only a running notebook can show, and what the page says above it.
+
+    Without ``code``, cells with the tag `ARITHMETIC` and printed lines are dropped too.
+    """
     cells = []
     for cell in notebook.cells:
         shown = nbformat.from_dict(cell)
-        if "papermill-error-cell-tag" in cell.metadata.get("tags", []):
+        tags = cell.metadata.get("tags", [])
+        if "papermill-error-cell-tag" in tags or (ARITHMETIC in tags and not code):
             continue
         if cell.cell_type == "code":
-            found = (_readable_output(output, answer) for output in cell.outputs)
+            kept = [o for o in cell.outputs if code or o.output_type != "stream"]
+            found = (_readable_output(output, answer) for output in kept)
             shown.outputs = [output for output in found if output is not None]
         cells.append(shown)
     for cell in cells:

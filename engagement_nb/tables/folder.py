@@ -194,7 +194,7 @@ class Tables:
         options = {"account": self._account} if self._account else {}
         return Account(
             sum(file.rows for file in self._all), used, {k: n for k, n in named.items() if n},
-            metrics, known, unused, options,
+            metrics, known, unused, options, handles=tuple(self.accounts),
         )  # fmt: skip
 
     def files(self) -> pd.DataFrame:

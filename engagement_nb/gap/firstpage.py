@@ -1,0 +1,114 @@
+"""What the first page of a report says: the finding, what to do, the top Tweets, the trend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from engagement_nb.errors import AnalysisError
+from engagement_nb.gap import sentences
+from engagement_nb.gap.result import Findings
+from engagement_nb.words import counted, number, percent
+
+TOP = 3
+"""Tweets that each ranking names."""
+SEEN = 100
+"""Impressions that a Tweet needs to be ranked by its engagement rate."""
+LONGEST = 1100
+"""Days of posting above which a trend says nothing about now, so that the page has none."""
+FIRST_WORDS = 70
+"""Characters of a Tweet's text."""
+
+
+def first_page(gap: Findings, zone: str = "UTC") -> dict[str, Any]:
+    """The parts of the first page as plain values, for JSON.
+
+    Parameters
+    ----------
+    gap
+        The analysis.
+    zone
+        IANA name of the time zone of its dates.
+
+    Returns
+    -------
+    dict
+        ``zone``; ``finding`` and ``means`` (sentences); ``top`` (rankings, each with ``by`` and
+        ``tweets``); ``trend`` (``name`` of its index and ``rows``), None without times.
+    """
+    nothing = sentences.no_answer(gap)
+    return {
+        "zone": zone,
+        "finding": [nothing] if nothing else _finding(gap),
+        "means": [] if nothing else sentences.consequences(gap)[:3],
+        "top": [] if nothing else _top(gap, zone),
+        "trend": None if nothing else _trend(gap, zone),
+    }
+
+
+def _finding(gap: Findings) -> list[str]:
+    rate = gap.engagement_rate
+    seen = f", an engagement rate of {percent(rate, 2)}" if rate is not None else ""
+    said = [
+        f"{counted(gap.posts, 'Tweet')} got {number(gap.engagements)} engagements{seen}.",
+        sentences.plain_share(gap),
+        sentences.plain_columns(gap),
+    ]
+    return [sentences.by_unit(sentence, gap) for sentence in said]
+
+
+def _top(gap: Findings, zone: str) -> list[dict[str, Any]]:
+    """The Tweets with the most engagements, the most hidden, and the highest rate."""
+    tweets = gap.tweets
+    if "tweet_id" not in tweets or len(tweets) <= TOP:
+        return []
+    known = gap.counts.frame[gap.compared].reset_index(drop=True)
+    shown = pd.Series(gap.counts.impressions[0][gap.compared])
+    rates = (tweets["engagements"] / shown.where(shown >= SEEN)).dropna()
+    hidden = tweets["hidden"] if gap.share.value is not None else tweets["hidden_least"]
+    rankings = [
+        ("engagements", tweets["engagements"], lambda row: number(tweets["engagements"][row])),
+        ("hidden engagements", hidden, lambda row: _hidden(gap, row)),
+        ("engagement rate", rates, lambda row: percent(rates[row])),
+    ]
+    return [
+        {
+            "by": by,
+            "tweets": [
+                {**_tweet(known.loc[row], zone), "value": text(row)}
+                for row in figures[figures > 0].nlargest(TOP).index
+            ],
+        }
+        for by, figures, text in rankings
+        if (figures > 0).any()
+    ]
+
+
+def _hidden(gap: Findings, row: int) -> str:
+    if gap.share.value is not None:
+        return number(gap.tweets["hidden"][row])
+    least, most = (gap.tweets[name][row] for name in ("hidden_least", "hidden_most"))
+    return number(least) if least == most else f"{number(least)} to {number(most)}"
+
+
+def _tweet(row: pd.Series, zone: str) -> dict[str, Any]:
+    posted, text = row.get("created_at"), row.get("text")
+    words = "" if text is None or pd.isna(text) else " ".join(str(text).split())
+    if len(words) > FIRST_WORDS:
+        words = f"{words[:FIRST_WORDS].rsplit(' ', 1)[0]} …"
+    day = "" if pd.isna(posted) else f"{pd.Timestamp(posted).tz_convert(zone):%Y-%m-%d}"
+    return {"id": str(row["tweet_id"]), "text": words, "posted": day}
+
+
+def _trend(gap: Findings, zone: str) -> dict[str, Any] | None:
+    try:
+        table = gap.trend(zone=zone)
+    except AnalysisError:
+        return None
+    span = (table.index[-1] - table.index[0]).days
+    if len(table) < 2 or (str(table.index.name).endswith("posting") and span > LONGEST):
+        return None
+    rows = table.astype(object).where(table.notna(), None)
+    rows.insert(0, "begins", [f"{day:%Y-%m-%d}" for day in table.index])
+    return {"name": str(table.index.name), "rows": rows.to_dict("records")}

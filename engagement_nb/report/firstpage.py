@@ -1,0 +1,173 @@
+"""The first page of a report: who, when, the finding, what to do, and the charts that carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from engagement_nb import charts
+from engagement_nb.gap.share import Share
+from engagement_nb.htmltables import safe_html
+from engagement_nb.report.page import KeyFigure
+from engagement_nb.report.since import Since
+from engagement_nb.words import listed, number, percent
+
+_TREND = ("engagements", "hidden_share", "video_views", "engagement_rate")
+"""Columns of a trend that the first page may show, two at the most."""
+_LINK = "https://x.com/i/status/{}"
+
+
+class TopTweet(NamedTuple):
+    """A Tweet of a ranking."""
+
+    value: str
+    text: str
+    posted: str
+    href: str
+
+
+@dataclass(frozen=True)
+class FirstPage:
+    """What a reader with one minute sees.
+
+    Parameters
+    ----------
+    account, period
+        Whose figures, and of when; empty if unknown.
+    finding, means
+        Sentences: what was found, and what to do.
+    figures
+        Four key figures.
+    chart, trend
+        Charts as HTML; empty if there is none.
+    top
+        Rankings: by what, and the Tweets.
+    since
+        What changed since the last run, in sentences; empty without one.
+    """
+
+    account: str
+    period: str
+    finding: list[str]
+    means: list[str]
+    figures: list[KeyFigure]
+    chart: str = ""
+    trend: str = ""
+    top: tuple[tuple[str, list[TopTweet]], ...] = ()
+    since: str = ""
+
+
+def first_page(
+    told: Mapping[str, Any], answer: Mapping[str, Any], facts: Mapping[str, Any],
+    profile: str = "", since: Since | None = None,
+) -> FirstPage:  # fmt: skip
+    """Make the first page.
+
+    Parameters
+    ----------
+    told
+        See `engagement_nb.gap.firstpage.first_page`.
+    answer
+        The gap or the totals by day, as in their JSON.
+    facts
+        See `engagement_nb.Metrics.facts`.
+    profile
+        The profile that fetched, or the account that was chosen.
+    since
+        What changed since the last run.
+    """
+    sandbox = bool(answer.get("sandbox"))
+    handles = facts.get("account", {}).get("handles", ())
+    account = listed([f"@{handle}" for handle in handles[:3]]) if handles else profile
+    return FirstPage(
+        account=account,
+        period=period_of(facts, str(told["zone"])),
+        finding=list(told["finding"]),
+        means=list(told["means"]),
+        figures=_figures(answer),
+        chart=_chart(answer, sandbox) if "hidden" in answer and answer["engagements"] else "",
+        trend=_trend(told["trend"], sandbox) if told.get("trend") else "",
+        top=tuple((ranking["by"], _tweets(ranking, sandbox)) for ranking in told["top"]),
+        since=_since(since),
+    )
+
+
+def _figures(answer: Mapping[str, Any]) -> list[KeyFigure]:
+    if "hidden" not in answer:
+        return [KeyFigure(*card) for card in answer.get("cards", ())][:4]
+    share, rate = Share.of_gap(answer), answer.get("engagement_rate")
+    least, most = answer["over_bounds"]
+    over = number(most) if least == most else f"{number(least)} to {number(most)}"
+    return [
+        KeyFigure("Days" if answer.get("unit") == "day" else "Tweets", number(answer["posts"])),
+        KeyFigure("Engagements", number(answer["engagements"])),
+        KeyFigure("Hidden", share.counts, share.note),
+        KeyFigure("Engagement rate", percent(rate, 2), "engagements / impressions")
+        if rate is not None
+        else KeyFigure("Over-count", over, "looks like engagement"),
+    ]
+
+
+def _chart(answer: Mapping[str, Any], sandbox: bool) -> str:
+    least, most = answer["over_bounds"]
+    chart = charts.bridge(
+        Share.of_gap(answer), answer["sum_of_metrics"], least, most - least, answer["excess"],
+        doubtful=least == most and answer["doubtful_outside"] > 0, sandbox=sandbox,
+    )  # fmt: skip
+    return safe_html(chart.html())
+
+
+def _trend(told: Mapping[str, Any], sandbox: bool) -> str:
+    table = pd.DataFrame(told["rows"])
+    index = pd.DatetimeIndex(table.pop("begins"), name=told["name"])
+    table = table.set_index(index)
+    shown = [name for name in _TREND if name in table and table[name].notna().any()]
+    chart = charts.trend(table, columns=tuple(shown[:2]), height=70, sandbox=sandbox)
+    return safe_html(chart.html())
+
+
+def _tweets(ranking: Mapping[str, Any], sandbox: bool) -> list[TopTweet]:
+    # Made-up Tweets have no page on X, and neither has a row without an id.
+    return [
+        TopTweet(
+            tweet["value"],
+            tweet["text"],
+            tweet["posted"],
+            _LINK.format(tweet["id"]) if tweet["id"].isdigit() and not sandbox else "",
+        )
+        for tweet in ranking["tweets"]
+    ]
+
+
+def _since(since: Since | None) -> str:
+    if since is None:
+        return ""
+    when = f" of {since.made_at:%Y-%m-%d}" if since.made_at else ""
+    said = since.comparison.sentence if since.comparison else since.note
+    return f"Compared with the last run{when} that differed: {said}"
+
+
+def period_of(facts: Mapping[str, Any], zone: str) -> str:
+    """The period in the dates of a zone, both included: ``2026-10-05 to 2026-10-11 (UTC)``."""
+    place = ZoneInfo(zone)
+
+    def local(iso: str) -> datetime:
+        moment = datetime.fromisoformat(iso)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(place)
+
+    if not (facts.get("start") and facts.get("end")):
+        posted = [f"{local(iso):%Y-%m-%d}" for iso in facts.get("posted") or ()]
+        if not posted:
+            return ""
+        return f"posted {' to '.join(dict.fromkeys(posted))} ({zone})"
+    start, end = local(facts["start"]), local(facts["end"])
+    if start.hour == start.minute == end.hour == end.minute == 0 and start < end:
+        days = [f"{day:%Y-%m-%d}" for day in (start, end - timedelta(days=1))]
+    else:
+        days = [f"{moment:%Y-%m-%d %H:%M}" for moment in (start, end)]
+    return f"{' to '.join(dict.fromkeys(days))} ({zone})"
