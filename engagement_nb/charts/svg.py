@@ -206,7 +206,7 @@ def _stretched(top: float, height: float, inside: str) -> str:
 
 def _plot(panel: Plot, top: float) -> tuple[list[str], float]:
     parts = [_text("0", top + 15, panel.title, "b")]
-    top += TITLE + 6
+    top += TITLE + 12
     parts += _grid_y(panel.y, top, panel.height)
     shapes, dots = [], []
     for series in panel.series:

@@ -13,6 +13,7 @@ import pandas as pd
 from engagement_nb import charts
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
+from engagement_nb.gap.firstpage import trend_rows
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
 from engagement_nb.words import counted, number, percent
@@ -169,6 +170,18 @@ class Days:
             "sandbox": self.metrics.about.sandbox,
         }
 
+    def _first_page(self) -> dict[str, Any]:
+        """As `engagement_nb.gap.firstpage.first_page`, with the ``period``."""
+        days = self.frame.index
+        return {
+            "zone": "UTC",
+            "period": f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}",
+            "finding": [self.sentence],
+            "means": [],
+            "top": [],
+            "trend": trend_rows(self.trend()),
+        }
+
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.to_string()}"
 
@@ -179,7 +192,7 @@ class Days:
         for column in ("sum", "most"):
             table[column] = table[column].map(number)
         shown = f"<p>{html.escape(self.sentence)}</p>{table.to_html()}"
-        handed = bundle(days=self.to_dict(), metrics=self.metrics.facts())
+        handed = bundle(days=self.to_dict(), metrics=self.metrics.facts(), page=self._first_page())
         return {"text/plain": repr(self), "text/html": shown, **handed}
 
 

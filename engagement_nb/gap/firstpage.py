@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -17,6 +19,7 @@ SEEN = 100
 """Impressions that a Tweet needs to be ranked by its engagement rate."""
 LONGEST = 1100
 """Days of posting above which a trend says nothing about now, so that the page has none."""
+_ADDRESS = re.compile(r"https?://t\.co/\w+")
 FIRST_WORDS = 70
 """Characters of a Tweet's text."""
 
@@ -67,10 +70,10 @@ def _top(gap: Findings, zone: str) -> list[dict[str, Any]]:
     shown = pd.Series(gap.counts.impressions[0][gap.compared])
     rates = (tweets["engagements"] / shown.where(shown >= SEEN)).dropna()
     hidden = tweets["hidden"] if gap.share.value is not None else tweets["hidden_least"]
-    rankings = [
-        ("engagements", tweets["engagements"], lambda row: number(tweets["engagements"][row])),
-        ("hidden engagements", hidden, lambda row: _hidden(gap, row)),
-        ("engagement rate", rates, lambda row: percent(rates[row])),
+    rankings: list[tuple[str, pd.Series, Callable[[int], str]]] = [
+        ("Most engagements", tweets["engagements"], lambda row: number(tweets["engagements"][row])),
+        ("Most hidden engagements", hidden, lambda row: _hidden(gap, row)),
+        ("Highest engagement rate", rates, lambda row: percent(rates[row])),
     ]
     return [
         {
@@ -94,7 +97,8 @@ def _hidden(gap: Findings, row: int) -> str:
 
 def _tweet(row: pd.Series, zone: str) -> dict[str, Any]:
     posted, text = row.get("created_at"), row.get("text")
-    words = "" if text is None or pd.isna(text) else " ".join(str(text).split())
+    # Addresses that X shortened say nothing.
+    words = "" if text is None or pd.isna(text) else " ".join(_ADDRESS.sub("", str(text)).split())
     if len(words) > FIRST_WORDS:
         words = f"{words[:FIRST_WORDS].rsplit(' ', 1)[0]} …"
     day = "" if pd.isna(posted) else f"{pd.Timestamp(posted).tz_convert(zone):%Y-%m-%d}"
@@ -109,6 +113,11 @@ def _trend(gap: Findings, zone: str) -> dict[str, Any] | None:
     span = (table.index[-1] - table.index[0]).days
     if len(table) < 2 or (str(table.index.name).endswith("posting") and span > LONGEST):
         return None
+    return trend_rows(table)
+
+
+def trend_rows(table: pd.DataFrame) -> dict[str, Any]:
+    """A trend as plain values: the ``name`` of its index, and its ``rows``."""
     rows = table.astype(object).where(table.notna(), None)
     rows.insert(0, "begins", [f"{day:%Y-%m-%d}" for day in table.index])
     return {"name": str(table.index.name), "rows": rows.to_dict("records")}

@@ -86,7 +86,7 @@ def first_page(
     account = listed([f"@{handle}" for handle in handles[:3]]) if handles else profile
     return FirstPage(
         account=account,
-        period=period_of(facts, str(told["zone"])),
+        period=told.get("period") or period_of(facts, str(told["zone"])),
         finding=list(told["finding"]),
         means=list(told["means"]),
         figures=_figures(answer),

@@ -259,6 +259,6 @@ def _contents(html: str) -> str:
     for found in _HEADING.finditer(html):
         known = _ID.search(found[2])
         if found[1] == "2" and known and known[1] != "contents":
-            text = re.sub(r"<[^>]*>", "", found[3]).strip()
+            text = re.sub(r"<[^>]*>|¶", "", found[3]).strip()
             items.append(f'<li><a href="#{known[1]}">{text}</a></li>')
     return html.replace(_CONTENTS, f"<ol>{''.join(items)}</ol>", 1)

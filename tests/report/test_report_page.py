@@ -11,11 +11,16 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from engagement_nb.gap import explore_gap
+from engagement_nb.metrics import MEDIA_TYPE
+from engagement_nb.report.firstpage import FirstPage, first_page, period_of
 from engagement_nb.report.index import index_html
+from engagement_nb.report.look import Look
 from engagement_nb.report.make import make_report
 from engagement_nb.report.page import KeyFigure, Missing, Page, to_html
 from engagement_nb.report.pdf import find_browser
 from tests.browser import browser
+from tests.gap.accounts import account, as_metrics
 from tests.report.report_inputs import export
 
 __all__ = ["browser"]
@@ -265,3 +270,89 @@ def test_braces_of_the_style_sheets_are_balanced():
             depth += 1 if sign == "{" else -1
             assert depth >= 0, sheet
         assert depth == 0, sheet
+
+
+def first_of(**answer) -> FirstPage:
+    """The first page of an account of sixty Tweets."""
+    frame = account(60).assign(text=[f"Tweet number {k} https://t.co/abc" for k in range(60)])
+    gap = explore_gap(as_metrics(frame, **answer))
+    facts = {"posted": ["2026-01-01T00:00:00+00:00", "2026-01-13T05:00:00+00:00"]}
+    facts["account"] = {"handles": ["acme"]}
+    return first_page(gap._repr_mimebundle_()[MEDIA_TYPE]["page"], gap.to_dict(), facts)
+
+
+def test_the_first_page_says_who_when_what_and_what_to_do():
+    first = first_of()
+    page = page_of("## Evidence", first=first)
+    assert page.find(class_="whose").text == "@acme, posted 2026-01-01 to 2026-01-13 (UTC)"
+    section = page.main.find("section")
+    assert len(section.find(class_="said").find_all("p")) == 3
+    assert 1 <= len(section.find(class_="means").find_all("li")) <= 3
+    assert len(section.dl.find_all("dt")) == 4
+    titles = [caption.text for caption in section.find_all("figcaption")]
+    share = first.figures[2].note.partition(" of")[0]
+    assert titles[0] == f"{share} of engagements match no metric"
+    assert titles[1].startswith("Engagements by day of posting")
+
+
+def test_the_first_page_ranks_tweets_with_their_words_dates_and_links():
+    page = page_of("## Evidence", first=first_of())
+    tops = page.find(class_="tops")
+    assert [title.text for title in tops.find_all("h3")] == [
+        "Most engagements", "Most hidden engagements", "Highest engagement rate",
+    ]  # fmt: skip
+    for place in tops.find_all("li"):
+        link = place.find("a")
+        assert re.fullmatch(r"https://x\.com/i/status/\d+", link["href"])
+        assert re.fullmatch(r"Tweet number \d+", link.text), "X's short addresses say nothing"
+        assert re.fullmatch(r"2026-01-\d\d", place.span.text)
+    frame = account(60)
+    largest = frame.nlargest(3, "engagements")["tweet_id"].tolist()
+    assert [a["href"].rpartition("/")[2] for a in tops.ol.find_all("a")] == largest
+
+
+def test_made_up_tweets_have_no_link():
+    page = page_of("## Evidence", first=first_of(source="sandbox"), sandbox=True)
+    assert page.find(class_="tops").find("a") is None
+
+
+def test_what_a_post_says_is_only_text_on_the_first_page():
+    nasty = "<script>alert(1)</script>"
+    frame = account(60).assign(text=nasty)
+    gap = explore_gap(as_metrics(frame))
+    told = gap._repr_mimebundle_()[MEDIA_TYPE]["page"]
+    page = page_of("## x", first=first_page(told, gap.to_dict(), {}))
+    assert page.find("script") is None
+    assert nasty in page.find(class_="tops").text
+
+
+def test_a_reader_who_wants_no_code_sees_no_arithmetic():
+    cells = notebook("## By hand", "## Kept")
+    cells.cells[0].metadata["tags"] = ["arithmetic"]
+    cells.cells.append(
+        new_code_cell("1", outputs=[new_output("stream", name="stdout", text="7 of 9")])
+    )
+    plain, full = (to_html(cells, Page(title="x", look=Look(code=code))) for code in (False, True))
+    assert "By hand" in full
+    assert "7 of 9" in full
+    assert "By hand" not in plain
+    assert "7 of 9" not in plain
+    assert "Kept" in plain
+
+
+@pytest.mark.parametrize(
+    ("facts", "zone", "said"),
+    [
+        ({"start": "2026-10-25T18:15:00+00:00", "end": "2026-11-01T18:15:00+00:00"},
+         "Asia/Kathmandu", "2026-10-26 to 2026-11-01 (Asia/Kathmandu)"),
+        ({"start": "2026-10-31T00:00:00+00:00", "end": "2026-11-01T00:00:00+00:00"}, "UTC",
+         "2026-10-31 (UTC)"),
+        ({"start": "2026-10-31T08:00:00+00:00", "end": "2026-11-01T00:00:00+00:00"}, "UTC",
+         "2026-10-31 08:00 to 2026-11-01 00:00 (UTC)"),
+        ({"posted": ["2024-12-31T20:00:00+00:00", "2025-01-01T20:00:00+00:00"]}, "Asia/Tokyo",
+         "posted 2025-01-01 to 2025-01-02 (Asia/Tokyo)"),
+        ({}, "UTC", ""),
+    ],
+)  # fmt: skip
+def test_a_period_is_said_in_the_dates_of_its_zone_with_the_year(facts, zone, said):
+    assert period_of(facts, zone) == said
