@@ -378,6 +378,7 @@ class Dataset:
             if not run.done
         ]
         parts = self._files.described(_sets(runs))
+        spent = [run.requests for run in runs]
         if choice.period is None:
             answered = [(p.answered[0], p.answered[1]) for p in parts.values() if p.answered]
             start, end, more = responses_window(answered)
@@ -394,7 +395,7 @@ class Dataset:
             start=start,
             end=end,
             read_at=read_at,
-            requests=len(parts),
+            requests=len(parts) if None in spent else sum(n for n in spent if n),
             notes=tuple(dict.fromkeys(notes)),
         )
 

@@ -106,6 +106,9 @@ class RunRecord:
     api, span
         Name of the API, and what the figures of the endpoint cover. Runs of version 0.1.0 don't
         have them: they are of the Engagement API.
+    requests
+        Requests that the API answered, each time that the run was resumed to its end; None in
+        runs of version 0.1.0.
     """
 
     ask: str
@@ -123,6 +126,7 @@ class RunRecord:
     problems: tuple[Kind, ...] = ()
     api: str = ENGAGEMENT.name
     span: Span | None = None
+    requests: int | None = None
 
     def __post_init__(self) -> None:
         if self.span is None:

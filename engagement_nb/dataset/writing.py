@@ -79,9 +79,11 @@ class RunWriter:
         self._before = self._files.parts(self.record.sets)
         yield from self._before.values()
 
-    def close(self, problems: ProblemLog, *, done: bool) -> None:
-        """Store the problems; seal the run if it is done."""
-        self.record = replace(self.record, problems=kinds_of(problems), done=done)
+    def close(self, problems: ProblemLog, *, done: bool, requests: int | None = None) -> None:
+        """Store the problems and the requests spent; seal the run if it is done."""
+        before = self.record.requests
+        spent = before if requests is None else (before or 0) + requests
+        self.record = replace(self.record, problems=kinds_of(problems), done=done, requests=spent)
         record = f"{RUNS}/{self.record.id}.json"
         self._files.store.publish(record, encode(self.record))
         if done:

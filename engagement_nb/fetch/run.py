@@ -330,7 +330,7 @@ class Run:
 
     def close(self) -> None:
         """Store the problems, and that the run is finished if it is."""
-        self._writer.close(self.problems, done=self.done)
+        self._writer.close(self.problems, done=self.done, requests=self.requests)
 
     @cached_property
     def problems(self) -> ProblemLog:

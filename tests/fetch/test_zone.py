@@ -79,3 +79,22 @@ def test_the_requests_spent_are_those_that_the_sandbox_saw(
     assert figures.about.requests == figures.account.requests == spent
     assert figures.account.balanced
     assert figures.account.rows_in == len(given)
+
+
+def test_a_dataset_tells_the_requests_that_were_spent_on_it(
+    source: SandboxSource, tmp_path: Path
+) -> None:
+    assert source._sandbox is not None
+    seen = source._sandbox.requests_seen
+    given = [*source.tweet_ids(count=40), *source.tweet_ids("others", 3)]
+    dataset = Dataset.create(tmp_path / "kept", "sandbox")
+    before = dict(seen)
+    runs = [
+        source.fetch_into(dataset, "historical", given, period="last week"),
+        source.fetch_into(dataset, "totals", given),
+    ]
+    read = [dataset.read("historical"), dataset.read("totals")]
+    spent = [seen[name] - before.get(name, 0) for name in ("historical", "totals")]
+    assert [run.requests for run in runs] == spent
+    assert [m.about.requests for m in read] == spent
+    assert [m.account.requests for m in read] == spent
