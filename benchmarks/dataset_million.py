@@ -74,11 +74,15 @@ def main() -> None:
         parts = measured("", _PARTS, where)
         theirs = measured("import pandas as pd", "pd.read_parquet(where + '/parts')", where)
         open_ = measured(_OURS, "Dataset.open(where).read('totals')", where)
-        resumed = _OURS + "\nfrom engagement_nb.problems import ProblemLog" + (
-            "\nfrom dataclasses import replace"
-            "\ndataset = Dataset.open(where)"
-            "\nrecord = replace(dataset.runs()[0], started_at=dataset.runs()[0].started_at)"
-            "\nwriter = dataset.begin(record)"
+        resumed = (
+            _OURS
+            + "\nfrom engagement_nb.problems import ProblemLog"
+            + (
+                "\nfrom dataclasses import replace"
+                "\ndataset = Dataset.open(where)"
+                "\nrecord = replace(dataset.runs()[0], started_at=dataset.runs()[0].started_at)"
+                "\nwriter = dataset.begin(record)"
+            )
         )
         sealing = measured(resumed, "writer.close(ProblemLog(), done=True)", where)
         whole = measured(_OURS, "Dataset.open(where).read('totals')", where)
