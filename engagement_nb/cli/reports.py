@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import update_wrapper
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from engagement_nb.cli import (
 )
 from engagement_nb.cli.commands import command, lacking
 from engagement_nb.engine import preload
+from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import InputError
 from engagement_nb.report.look import Look, read_logo
 
@@ -91,6 +94,32 @@ def accounts_in(source: str) -> list[str]:
     return accounts
 
 
+@contextmanager
+def _listed(ids: str | None) -> Iterator[str | None]:
+    """The path of a list of ids; standard input is read once, into a temporary file."""
+    if ids != "-":
+        yield ids
+        return
+    with scratch_folder() as folder:
+        (folder / "ids.txt").write_bytes(sys.stdin.buffer.read())
+        yield str(folder / "ids.txt")
+
+
+def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> None:
+    if made.facts.get("source") == "sandbox":
+        click.echo("SANDBOX DATA: these figures are made up.", err=True)
+    click.echo(made.gap["sentence"], err=True)
+    if as_json:
+        told = {"folder": made.folder, "files": made.files, "gap": made.gap}
+        told |= {name: made.facts.get(name) for name in ("account", "requests", "problems")}
+        click.echo(json.dumps(told))
+    elif markdown:
+        click.echo(made.to_markdown(heading))
+    else:
+        others = ", ".join(name for name in made.files if name != "report.html")
+        click.echo(f"Report: {made.html} (beside it: {others})")
+
+
 @command()
 @click.argument("path", required=False, metavar="[FILE-OR-FOLDER]")
 @click.option(
@@ -102,7 +131,7 @@ def accounts_in(source: str) -> list[str]:
     "--by", type=click.Choice(["account"]),
     help="For export files of several accounts: one report per account, in a folder of its own.",
 )  # fmt: skip
-@click.option("--ids", type=click.Path(), help="File with Tweet ids.")
+@click.option("--ids", type=click.Path(), help="File with Tweet ids; - reads standard input.")
 @click.option(
     "-o", "--out", default="reports", show_default=True, metavar="DIR", callback=lasting,
     help="Folder for the report.",
@@ -144,8 +173,14 @@ def report(
     """
     if path and source:
         raise click.UsageError(f"{path} and --source {source} both name a source; give one.")
+    if as_json and markdown:
+        raise click.UsageError("--json and --markdown both write to stdout; give one.")
+    if by and "profile" in parameters:
+        raise click.UsageError("--by account makes all accounts, and -p profile names one.")
     source = path or source or "sandbox"
-    parameters |= {name: value for name, value in asked.items() if value is not None}
+    for name, value in asked.items():
+        if value is not None and parameters.setdefault(name, value) != value:
+            raise click.UsageError(f"--{name} and -p {name} differ; give one.")
     wanted = [(out, title, parameters)]
     if by:
         wanted = [
@@ -153,20 +188,12 @@ def report(
             for account in accounts_in(source)
         ]
     missing = 0
-    for folder, heading, given in wanted:
-        click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
-        made = enb.make_report(source, ids, folder, given, title=heading, **making)
-        missing += made.missing_tweets
-        if made.facts.get("source") == "sandbox":
-            click.echo("SANDBOX DATA: these figures are made up.", err=True)
-        click.echo(made.gap["sentence"], err=True)
-        if as_json:
-            click.echo(json.dumps({"folder": made.folder, "files": made.files, "gap": made.gap}))
-        elif markdown:
-            click.echo(made.to_markdown(heading))
-        else:
-            others = ", ".join(name for name in made.files if name != "report.html")
-            click.echo(f"Report: {made.html} (beside it: {others})")
+    with _listed(ids) as place:
+        for folder, heading, given in wanted:
+            click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
+            made = enb.make_report(source, place, folder, given, title=heading, **making)
+            missing += made.missing_tweets
+            _say(made, heading, as_json=as_json, markdown=markdown)
     if missing and strict:
         click.echo(f"{lacking(missing)} missing from the report, or without some days.", err=True)
         ctx.exit(INCOMPLETE)

@@ -26,6 +26,7 @@ from engagement_nb.problems import tweets_missing
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
 from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint
+from engagement_nb.report.lock import locked
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
@@ -155,62 +156,63 @@ def make_batch(
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     questions = read_manifest(manifest, notebooks)
     store, now = Store(out), now or started
-    state = RunState.open(store, now, resume=only_failed)
-    root = absolute(store.where).rstrip("/")
-    folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in questions}
-    before = {name: read_record(Store(folder)) for name, folder in folders.items()}
-    chosen = [
-        each for each in questions if not only_failed or before[each.name].get("status") != DONE
-    ]
-    names = {each.name for each in chosen}
-    unfetched = fetch_all(questions, names, store, state, now, engine=engine)
-    fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
-    jobs, records = [], {}
-    for question in chosen:
-        job = Job(
-            name=question.name,
-            folder=folders[question.name],
-            steps=(),
-            title=question.title or question.name,
-            engine=engine,
-            pdf=pdf,
-            look=look,
-        )
-        if question.broken or question.name in unfetched:
-            error = question.broken or f"Nothing could be fetched. {unfetched[question.name]}"
-            records[question.name] = _failed(job, error)
-            continue
-        source, fetched = question.source, {}
-        if question.fetch is not None:
-            name = dataset_name(question)
-            fetched = {**state.fetched[name], "ids": ids_of(store, name)}
-            source = f"{root}/{name}"
-        ids = [question.ids.ids, len(question.ids.problems)] if question.ids else []
-        jobs.append(
-            replace(
-                job,
-                steps=(exploring(question, source, cell_timeout),),
-                fetched=fetched,
-                depends_on=[fingerprint_once(source), digest(ids)],
+    with locked(store):
+        state = RunState.open(store, now, resume=only_failed)
+        root = absolute(store.where).rstrip("/")
+        folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in questions}
+        before = {name: read_record(Store(folder)) for name, folder in folders.items()}
+        chosen = [
+            each for each in questions if not only_failed or before[each.name].get("status") != DONE
+        ]
+        names = {each.name for each in chosen}
+        unfetched = fetch_all(questions, names, store, state, now, engine=engine)
+        fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
+        jobs, records = [], {}
+        for question in chosen:
+            job = Job(
+                name=question.name,
+                folder=folders[question.name],
+                steps=(),
+                title=question.title or question.name,
+                engine=engine,
+                pdf=pdf,
+                look=look,
             )
+            if question.broken or question.name in unfetched:
+                error = question.broken or f"Nothing could be fetched. {unfetched[question.name]}"
+                records[question.name] = _failed(job, error)
+                continue
+            source, fetched = question.source, {}
+            if question.fetch is not None:
+                name = dataset_name(question)
+                fetched = {**state.fetched[name], "ids": ids_of(store, name)}
+                source = f"{root}/{name}"
+            ids = [question.ids.ids, len(question.ids.problems)] if question.ids else []
+            jobs.append(
+                replace(
+                    job,
+                    steps=(exploring(question, source, cell_timeout),),
+                    fetched=fetched,
+                    depends_on=[fingerprint_once(source), digest(ids)],
+                )
+            )
+        with open_pool(workers, scheduler, len(jobs)) as pool:
+            records |= _render_all(jobs, pool, progress, failed=len(records))
+        batch = Batch(
+            folder=str(out),
+            records=[records.get(each.name) or before[each.name] for each in questions],
+            resumed=[name for name, record in records.items() if record.get("resumed")],
+            seconds=(datetime.now(UTC) - started).total_seconds(),
+            fetched=state.fetched,
         )
-    with open_pool(workers, scheduler, len(jobs)) as pool:
-        records |= _render_all(jobs, pool, progress, failed=len(records))
-    batch = Batch(
-        folder=str(out),
-        records=[records.get(each.name) or before[each.name] for each in questions],
-        resumed=[name for name, record in records.items() if record.get("resumed")],
-        seconds=(datetime.now(UTC) - started).total_seconds(),
-        fetched=state.fetched,
-    )
-    index = index_html(
-        batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=started
-    )
-    store.publish(INDEX, index.encode())
-    store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())
-    state.ended = True
-    state.keep(store)
-    return batch
+        index = index_html(
+            batch.records, title=title or f"Reports: {Path(manifest).stem}", made_at=started
+        )
+        store.publish(INDEX, index.encode())
+        store.publish(SUMMARY, json.dumps(batch.to_dict(), indent=1, ensure_ascii=False).encode())
+        state.ended = True
+        state.keep(store)
+        return batch
 
 
 @contextmanager

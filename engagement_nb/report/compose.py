@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,6 +10,9 @@ from functools import cache
 from importlib.metadata import version as _look_up
 from typing import Any
 
+import msgspec
+
+from engagement_nb.account import Account
 from engagement_nb.apis.names import label
 from engagement_nb.gap.share import Share
 from engagement_nb.problems import SCOPES
@@ -156,7 +160,7 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
         ("Figures read", _moment(facts.get("read_at"))),
         ("Requests spent", number(facts["requests"]) + shared if facts.get("requests") else ""),
         *(("Note", note) for note in facts["notes"]),
-        *(("Account", line) for line in facts.get("account", {}).get("lines", ())),
+        *(("Account", line) for line in _account(facts)),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Fetched by", str(fetched.get("notebook", ""))),
         ("Notebook", listed(notebooks)),
@@ -164,6 +168,15 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
         ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
     ]
     return [(name, text) for name, text in lines if text]
+
+
+def _account(facts: Mapping[str, Any]) -> list[str]:
+    """What became of all rows, columns and options, in words."""
+    told = facts.get("account")
+    # A notebook of one's own may hand over less.
+    with contextlib.suppress(msgspec.ValidationError):
+        return msgspec.convert(told, Account).lines() if told else []
+    return []
 
 
 def _period(facts: Mapping[str, Any]) -> str:

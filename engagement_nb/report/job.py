@@ -70,6 +70,8 @@ class Job:
         Values that change if and only if the figures do: see `fingerprint`.
     question
         What the report is about. A report is compared with an earlier one of this question only.
+    world
+        What chooses the world of the figures that it fetches.
     engine, pdf, look
         See `engagement_nb.make_report`.
     """
@@ -81,6 +83,7 @@ class Job:
     fetched: Mapping[str, Any] = field(default_factory=dict)
     depends_on: list[Any] = field(default_factory=list)
     question: str = ""
+    world: tuple[Any, ...] = ()
     engine: str = "fast"
     pdf: bool = False
     look: Look = PLAIN

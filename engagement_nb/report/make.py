@@ -11,8 +11,10 @@ from typing import Any
 
 from engagement_nb import engine as engine_room
 from engagement_nb.apis.engagement import ENGAGEMENT
-from engagement_nb.engine.scratch import sweep
-from engagement_nb.errors import ReportError
+from engagement_nb.dataset import Dataset
+from engagement_nb.engine.scratch import scratch_folder, sweep
+from engagement_nb.errors import EngagementError, InputError, ReportError
+from engagement_nb.metrics import Metrics, marked, save_tables
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.compose import to_markdown
 from engagement_nb.report.fetches import moment_of
@@ -20,9 +22,10 @@ from engagement_nb.report.job import Job, absolute, digest, exploring, fetching
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
-from engagement_nb.report.publish import HTML, make
-from engagement_nb.report.question import FETCHED, Question, ask, read_inputs
+from engagement_nb.report.publish import HTML, make, read_record
+from engagement_nb.report.question import FETCHED, Fetch, Question, ask, read_inputs
 from engagement_nb.store import Store
+from engagement_nb.tables import read_table
 
 DATASET = "dataset"
 """Folder of the figures that a report fetches, beside it."""
@@ -66,7 +69,7 @@ class Report:
 
 
 def make_report(
-    source: str = "sandbox",
+    source: str | Path | Metrics | Any = "sandbox",
     ids: str | Path | None = None,
     out: str | Path = "reports",
     parameters: Mapping[str, Any] | None = None,
@@ -83,7 +86,8 @@ def make_report(
     Parameters
     ----------
     source
-        "sandbox", "api", the path of an export file or a folder of them, or a dataset.
+        "sandbox", "api", the path of a table of figures or a folder of them, a dataset, `Metrics`,
+        or a frame.
     ids
         A file with Tweet ids; by default all Tweets of the source.
     out
@@ -116,34 +120,27 @@ def make_report(
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     engine_room.resume()
     sweep()
-    given = dict(parameters or {})
-    if ids is None and given.get("ids_file"):
-        ids = given.pop("ids_file")
-    dataset = str(given.pop("dataset", ""))
-    find = partial(find_notebook, given=notebooks)
-    if source in FETCHED and ENGAGEMENT.endpoint(given.get("endpoint") or "historical").steps:
-        given.setdefault("by", find(FETCH).parameters["by"].default)
-    inputs = read_inputs(source, str(ids or ""), str(given.get("profile", "")))
-    if dataset and inputs.kind != "fetch":
-        given["dataset"] = dataset
-    question = ask(
-        source if source in FETCHED else absolute(source), given, inputs, find, title=title,
-        ids_file=absolute(str(ids)) if ids else "",
-    )  # fmt: skip
-    store = Store(out)
-    _check_writable(store)
-    where = absolute(str(out)).rstrip("/")
-    steps = [exploring(question, question.source, cell_timeout)]
-    if question.fetch is not None:
-        kept = absolute(dataset or f"{where}/{DATASET}")
-        dates = question.fetch.dates(moment_of(question.fetch, datetime.now(UTC)))
-        fetch = fetching(question, kept, dates, cell_timeout=cell_timeout)
-        steps = [fetch, exploring(question, kept, cell_timeout)]
-    job = Job(
-        name=Path(where).name, folder=where, steps=tuple(steps), title=title,
-        question=_identity(question), engine=engine, pdf=pdf, look=look,
-    )  # fmt: skip
-    made = make(job, alone=True)
+    with scratch_folder() as folder:
+        if not isinstance(source, str | Path):
+            source = _saved(source, folder)
+        question, dataset = _question(str(source), ids, parameters or {}, title, notebooks)
+        store = Store(out)
+        _check_writable(store)
+        where = absolute(str(out)).rstrip("/")
+        steps = [exploring(question, question.source, cell_timeout)]
+        if question.fetch is not None:
+            if not dataset:
+                _retire(store, question.fetch)
+            kept = absolute(dataset or f"{where}/{DATASET}")
+            dates = question.fetch.dates(moment_of(question.fetch, datetime.now(UTC)))
+            fetch = fetching(question, kept, dates, cell_timeout=cell_timeout)
+            steps = [fetch, exploring(question, kept, cell_timeout)]
+        job = Job(
+            name=Path(where).name, folder=where, steps=tuple(steps), title=title,
+            question=_identity(question), engine=engine, pdf=pdf, look=look,
+            world=question.fetch.world() if question.fetch else (),
+        )  # fmt: skip
+        made = make(job, alone=True)
     if made.error is not None:
         if isinstance(made.error, ReportError) and made.run is not None:
             name = made.run.last.notebook.metadata.papermill.input_path
@@ -158,6 +155,48 @@ def make_report(
         gap=made.run.answer,
         facts=made.run.facts,
     )
+
+
+def _saved(figures: Any, folder: Path) -> Path:
+    """Figures in memory as a file that a notebook reads."""
+    metrics = figures if isinstance(figures, Metrics) else read_table(figures)
+    save_tables(folder, figures=marked(metrics.frame, metrics.about))
+    return folder / "figures.parquet"
+
+
+def _question(
+    source: str,
+    ids: str | Path | None,
+    parameters: Mapping[str, Any],
+    title: str,
+    notebooks: str | Path | None,
+) -> tuple[Question, str]:
+    """The question of a report, and the dataset that was chosen for its figures."""
+    given = dict(parameters)
+    if given.get("ids_file") and ids is not None:
+        raise InputError("ids and ids_file both name a list.", advice="Give one of them.")
+    ids = str(given.pop("ids_file", "") or ids or "")
+    dataset = str(given.pop("dataset", ""))
+    find = partial(find_notebook, given=notebooks)
+    if source in FETCHED and ENGAGEMENT.endpoint(given.get("endpoint") or "historical").steps:
+        given.setdefault("by", find(FETCH).parameters["by"].default)
+    inputs = read_inputs(source, ids, str(given.get("profile", "")))
+    if dataset and inputs.kind != "fetch":
+        given["dataset"] = dataset
+    place = source if source in FETCHED else absolute(source)
+    ids = absolute(ids) if ids else ""
+    return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
+
+
+def _retire(store: Store, fetch: Fetch) -> None:
+    """Remove made-up figures of another world from a report's own dataset."""
+    try:
+        dataset = Dataset.open(f"{store.where.rstrip('/')}/{DATASET}")
+    except EngagementError:
+        return
+    world = read_record(store).get("world")
+    if dataset.sandbox and (fetch.source != "sandbox" or world != list(fetch.world())):
+        store.fs.rm(store.path(DATASET), recursive=True)
 
 
 def _identity(question: Question) -> str:

@@ -137,7 +137,11 @@ class _Exporter(HTMLExporter):
 
 def _markdown(text: str) -> str:
     """The HTML of Markdown that a cell displays. HTML in it is only text."""
-    return str(MarkdownWithMath(renderer=IPythonRenderer(escape=True)).render(text))
+    return str(
+        MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(
+            text
+        )
+    )
 
 
 _of_thread = threading.local()

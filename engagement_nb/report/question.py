@@ -26,6 +26,8 @@ FETCHED = ("sandbox", "api")
 _WORLD = ("seed", "now", "tweets", "count", "awkward")
 """Options of the sandbox only."""
 _DATES = ("start", "end", "period")
+_SHARED = ("zone", "posted")
+"""Options that mean something for the notebook that fetches and the one that explores."""
 _OF_PIPELINE = {
     "source": "Give the source itself, not a parameter.",
     "tables": "The tables are beside the report.",
@@ -74,6 +76,10 @@ class Fetch:
         """Parameters of the notebook that fetches, apart from those at their defaults."""
         chosen = {k: v for k, v in self.columns().items() if k == "by" or v not in (None, "")}
         return {**chosen, **dict(self.more)}
+
+    def world(self) -> tuple[Any, ...]:
+        """What chooses the world of the figures."""
+        return (self.source, self.seed, self.now, self.tweets)
 
     def columns(self) -> dict[str, Any]:
         """Its fields but ``more``, by name."""
@@ -229,7 +235,7 @@ def ask(
         option: value
         for option, value in values.items()
         if option in notebook.parameters
-        and (fetching is None or option == "zone" or option not in fetching.parameters)
+        and (fetching is None or option in _SHARED or option not in fetching.parameters)
     }
     return Question(
         name=name,
@@ -279,9 +285,7 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
     if inputs.kind != "days" and by not in ("", *facts.steps):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
     if inputs.kind in ("fetch", "dataset"):
-        dated = [option for option in (*_DATES, "zone") if values.get(option)]
-        if values.get("posted") and "zone" in dated:
-            dated.remove("zone")  # It is of these dates.
+        dated = [option for option in _DATES if values.get(option)]
         if dated and not facts.takes_period:
             raise InputError(
                 f"{endpoint} takes no period, so {', '.join(dated)} cannot be chosen.",

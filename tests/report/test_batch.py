@@ -21,8 +21,10 @@ from bs4 import BeautifulSoup
 import engagement_nb as enb
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.batch import make_batch
+from engagement_nb.report.lock import locked
 from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.report.publish import GAP, TABLES
+from engagement_nb.store import Store
 from tests.report.batches import manifest, record, run, summary
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
@@ -398,3 +400,14 @@ def test_a_cluster_without_workers_is_warned_of_and_a_lost_one_is_an_error(input
             process.wait()
     assert "failed: First: The scheduler was lost" in said.read_text()
     assert "Traceback" not in said.read_text()
+
+
+def test_two_batches_in_one_folder_are_one_too_many(inputs, capsys):
+    """The second one says which process has the folder, and the first one finishes."""
+    path = manifest(inputs, "First,export.csv,")
+    with locked(Store(inputs / "out")):
+        assert run(inputs, path) == 1
+        assert f"Another batch is at work in {inputs / 'out'}: process {os.getpid()} on" in (
+            capsys.readouterr().err
+        )
+    assert run(inputs, path) == 0

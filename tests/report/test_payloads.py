@@ -16,8 +16,8 @@ from engagement_nb.htmltables import Notes, safe_html, table_html
 from engagement_nb.report.index import index_html
 from engagement_nb.report.page import KeyFigure, Missing, Page, to_html
 from tests.browser import browser
-from tests.exports import export_files, kinds
 from tests.report.report_inputs import export, quick_notebooks
+from tests.tables import export_files, kinds
 
 __all__ = ["browser"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
@@ -99,6 +100,14 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
         (["--source", "nowhere.csv"], "nowhere.csv: there is no such file"),
         (["--ids", "nowhere.txt"], "nowhere.txt"),
         (["--engine", "quick"], "--engine"),
+        (["--json", "--markdown"], "both write to stdout"),
+        (["--by", "account", "-p", "profile", "x"], "makes all accounts"),
+        (["-p", "source", "other.csv"], "source is not an option of a report"),
+        (["-p", "tables", "there"], "tables is not an option of a report"),
+        (["-p", "count", "3"], "so count cannot be chosen"),
+        (["-p", "start", "garbage"], "so start cannot be chosen"),
+        (["--period", "2025-01"], "so period cannot be chosen"),
+        (["-p", "dataset", "there"], "so dataset cannot be chosen"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_an_error_before_anything_is_written(
@@ -107,8 +116,9 @@ def test_wrong_options_are_an_error_before_anything_is_written(
     """The exit code is 2, and no folder is made."""
     monkeypatch.chdir(tmp_path)
     notebooks = quick_notebooks(tmp_path / "notebooks")
-    given = ["--source", str(export(tmp_path / "in")), "--notebooks", str(notebooks)]
-    assert cli.run(["report", "-o", "out", *given, *words]) == 2
+    given = {"--source": str(export(tmp_path / "in")), "--notebooks": str(notebooks)}
+    others = [word for name in given if name not in words for word in (name, given[name])]
+    assert cli.run(["report", "-o", "out", *others, *words]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
@@ -422,3 +432,64 @@ def test_a_notebook_without_an_answer_is_an_error(tmp_path):
     notebook_cells.write(folder / EXPLORE, "1 + 1", parameters="source: str = ''  # where from")
     with pytest.raises(ReportError, match="shows no gap"):
         make_report(str(export(tmp_path)), out=tmp_path / "out", notebooks=folder)
+
+
+def sandbox_report(out, *words: str) -> dict:
+    """The answer of a report on a small pinned world."""
+    world = ["--seed", "7", "--now", "2026-11-04T15:00", "--tweets", "600"]
+    given = ["report", "-o", str(out), *([] if "--seed" in words else world), *words]
+    assert cli.run(given) == 0
+    return json.loads((out / "gap.json").read_text())
+
+
+def test_a_folder_belongs_to_one_question(tmp_path, make_sandbox, capsys):
+    """Other ids, another count, another world: each report has its own Tweets only."""
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    small = ["--notebooks", str(notebooks)]
+    own = make_sandbox(seed=7, now="2026-11-04T15:00", tweets=600).ids("own", 30)
+    for name, ids in (("a", own[:20]), ("b", own[20:])):
+        (tmp_path / name).write_text("\n".join(ids))
+    out = tmp_path / "out"
+    assert sandbox_report(out, "--ids", str(tmp_path / "a"), *small)["posts"] <= 20
+    both = sandbox_report(out, "--ids", str(tmp_path / "b"), *small)
+    alone = sandbox_report(tmp_path / "alone", "--ids", str(tmp_path / "b"), *small)
+    assert both == alone
+    assert sandbox_report(out, "-p", "count", "25", *small) == sandbox_report(
+        tmp_path / "count", "-p", "count", "25", *small
+    )
+    world = ["--seed", "8", "--now", "2026-11-04T15:00", "--tweets", "600", "-p", "count", "25"]
+    assert sandbox_report(out, *world, *small) == sandbox_report(tmp_path / "w", *world, *small)
+    # A file leaves nothing of the kind before it.
+    assert cli.run(["report", str(export(tmp_path / "in")), "-o", str(out), *small, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert FETCH not in told["files"]
+    assert not (out / FETCH).exists()
+    assert told["account"]["rows_in"] == 60
+    assert "60 rows given, 60 used" in (out / "report.html").read_text()
+
+
+def test_figures_in_memory_become_a_report(tmp_path):
+    """Metrics, and a frame of one's own."""
+    metrics = enb.read_table(export(tmp_path))
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    gaps = [
+        make_report(source, out=tmp_path / "out", notebooks=notebooks).gap
+        for source in (str(tmp_path / "export.csv"), metrics, metrics.frame)
+    ]
+    assert gaps[0]["hidden"] == gaps[1]["hidden"] == gaps[2]["hidden"]
+    with enb.connect("sandbox", tweets=300) as source:
+        made_up = source.totals(source.tweet_ids(count=30))
+    assert make_report(made_up, out=tmp_path / "box", notebooks=notebooks).gap["sandbox"]
+
+
+def test_ids_from_standard_input_are_read_once(tmp_path, monkeypatch, make_sandbox):
+    """Both notebooks get them; a bad id is named."""
+    own = make_sandbox(seed=7, now="2026-11-04T15:00", tweets=600).ids("own", 12)
+    stdin = io.TextIOWrapper(io.BytesIO("\n".join([*own, "no-id"]).encode()))
+    monkeypatch.setattr("sys.stdin", stdin)
+    notebooks = quick_notebooks(tmp_path / "notebooks")
+    words = ["report", "-o", str(tmp_path / "out"), "--seed", "7", "--now", "2026-11-04T15:00",
+             "--tweets", "600", "--notebooks", str(notebooks), "--ids", "-",
+             "--strict"]  # fmt: skip
+    assert cli.run(words) == 3
+    assert json.loads((tmp_path / "out" / "gap.json").read_text())["posts"] == 12
