@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import click
@@ -12,8 +13,9 @@ from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.cli.commands import Group
 from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
-from engagement_nb.client.credentials import Profile, find_profiles, places
+from engagement_nb.client.credentials import Profile, find_profile, find_profiles, oauth2, places
 from engagement_nb.errors import InputError
+from engagement_nb.sources.v2 import v2_hosts
 
 _SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
@@ -30,17 +32,52 @@ def auth() -> None:
     "--profile", default="", help="Name to store the tokens under; by default the handle."
 )
 @click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
-def login(profile: str, opens: bool) -> None:
-    """Log in with a PIN, and store the tokens in a file that only you can read."""
+@click.option("--v2", is_flag=True, help="Sign in to X API v2 by OAuth 2.0 instead.")
+@click.option("--port", type=click.IntRange(1, 65535), help="With --v2: of the registered address.")
+@click.option(
+    "--exchange", is_flag=True, help="With --v2: exchange the profile's OAuth 1.0a tokens."
+)
+def login(profile: str, opens: bool, v2: bool, port: int | None, exchange: bool) -> None:
+    """Log in, and store the tokens in a file that only you can read.
+
+    Without --v2 by PIN, for the Engagement API. With --v2 in the browser, for X API v2: register
+    http://127.0.0.1:8765/callback with the app first.
+    """
+    show = partial(click.echo, err=True)
+    if v2:
+        _login_v2(profile, opens, port, exchange)
+        return
+    if port is not None or exchange:
+        raise click.UsageError("--port and --exchange need --v2.")
     enb.login(
         profile,
         ask=lambda question: str(click.prompt(question.rstrip(": "), err=True)),
         ask_secret=lambda question: str(
             click.prompt(question.rstrip(": "), hide_input=True, err=True)
         ),
-        show=lambda text: click.echo(text, err=True),
+        show=show,
         open_page=click.launch if opens else None,
     )
+
+
+def _login_v2(name: str, opens: bool, port: int | None, by_exchange: bool) -> None:
+    if by_exchange and port is not None:
+        raise click.UsageError("--exchange opens no page, so it takes no --port.")
+    client_id = str(click.prompt("Client ID of the app", err=True))
+    secret = str(
+        click.prompt(
+            "Client secret (empty for a public client)", default="", hide_input=True,
+            show_default=False, err=True,
+        )
+    )  # fmt: skip
+    show = partial(click.echo, err=True)
+    if by_exchange:
+        oauth2.exchange(find_profile(name or None), client_id, secret, hosts=v2_hosts(), show=show)
+        return
+    oauth2.sign_in(
+        client_id, secret, name=name, hosts=v2_hosts(), port=port or oauth2.PORT, show=show,
+        open_page=click.launch if opens else None,
+    )  # fmt: skip
 
 
 @auth.command()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, overload
@@ -16,7 +15,7 @@ from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
 from engagement_nb.sources.files import TableSource
 from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
-from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_hosts
+from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_profiles
 from engagement_nb.words import listed
 
 __all__ = [
@@ -146,7 +145,7 @@ def connect(
     if name == "v2":
         known = _V2Options.__annotations__
         _refuse(options, "X API v2", f"It has {listed([*known])}.", *known)
-        profiles = [replace(profile, hosts=v2_hosts()) for profile in find_profiles(names)]
+        profiles = v2_profiles(names)
         if not profiles:
             raise CredentialsError(
                 "No keys for X API v2 were found in the environment, in .env or in your config"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Unpack
@@ -22,6 +22,8 @@ from engagement_nb.apis.v2 import (
 )
 from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
+from engagement_nb.client.credentials import Profile, find_profiles
+from engagement_nb.client.credentials.oauth2 import oauth2_profiles
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.dataset import Dataset, Part
 from engagement_nb.errors import CredentialsError, EngagementError, InputError
@@ -250,6 +252,28 @@ def v2_hosts() -> Hosts:
     """The host of X API v2: that of ``ENGAGEMENT_V2_URL``, else the live one."""
     url = os.environ.get(ENV_V2_URL, "").rstrip("/") or LIVE_URL
     return Hosts(url, url)
+
+
+def v2_profiles(names: Sequence[str] | None = None) -> list[Profile]:
+    """Profiles for X API v2: users who signed in by OAuth 2.0, then those with OAuth 1.0a.
+
+    Raises
+    ------
+    CredentialsError
+        One of the names is unknown.
+    """
+    hosts = v2_hosts()
+    signed_in = oauth2_profiles(hosts)
+    if names is None:
+        known = {profile.name for profile in signed_in}
+        others = [profile for profile in find_profiles() if profile.name not in known]
+    else:
+        wanted = {name.lower().lstrip("@") for name in names}
+        signed_in = [profile for profile in signed_in if profile.name in wanted]
+        found = {profile.name for profile in signed_in}
+        rest = [name for name in names if name.lower().lstrip("@") not in found]
+        others = find_profiles(rest) if rest else []
+    return [*signed_in, *(replace(profile, hosts=hosts) for profile in others)]
 
 
 def _sent(client: Client, request: Request) -> Response:

@@ -45,12 +45,16 @@ class Tokens:
         End of its life, in seconds since the epoch; None if it has none.
     user_id
         Whose tokens they are; empty for those of an app.
+    client_id, client_secret
+        Of the app that renews them; empty if they are not renewed.
     """
 
     access: Secret
     refresh: Secret = field(default_factory=Secret)
     expires: float | None = None
     user_id: str = ""
+    client_id: str = ""
+    client_secret: Secret = field(default_factory=Secret)
 
     def expired(self, now: float | None = None) -> bool:
         """Whether the token should be renewed before it is used."""
@@ -88,14 +92,21 @@ class TokenStore:
         with self._trouble(), self._lock:
             sql = "SELECT tokens FROM tokens WHERE api = ? AND profile = ?"
             row = self._open().execute(sql, (api, profile)).fetchone()
-        if row is None:
-            return None
-        try:
-            values = json.loads(row[0])
-            access, refresh = Secret(values.pop("access")), Secret(values.pop("refresh"))
-            return Tokens(access, refresh, **values)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return None
+        return None if row is None else _read(row[0])
+
+    def of_api(self, api: str) -> dict[str, Tokens]:
+        """The tokens of all profiles for an API, by profile.
+
+        Raises
+        ------
+        CredentialsError
+            The file cannot be used.
+        """
+        with self._trouble(), self._lock:
+            sql = "SELECT profile, tokens FROM tokens WHERE api = ? ORDER BY profile"
+            rows = self._open().execute(sql, (api,)).fetchall()
+        read = {profile: _read(tokens) for profile, tokens in rows}
+        return {profile: tokens for profile, tokens in read.items() if tokens is not None}
 
     def put(self, api: str, profile: str, tokens: Tokens) -> None:
         """Store the tokens of a profile for an API.
@@ -110,6 +121,8 @@ class TokenStore:
             "refresh": tokens.refresh.reveal(),
             "expires": tokens.expires,
             "user_id": tokens.user_id,
+            "client_id": tokens.client_id,
+            "client_secret": tokens.client_secret.reveal(),
         }
         with self.locked():
             self._open().execute(
@@ -181,3 +194,14 @@ class TokenStore:
                 advice="If another process of yours renews them, try again. Otherwise make the"
                 " file yours and writable, or remove it and log in again.",
             ) from None
+
+
+def _read(text: str) -> Tokens | None:
+    try:
+        values = json.loads(text)
+        secret = {
+            name: Secret(values.pop(name, "")) for name in ("access", "refresh", "client_secret")
+        }
+        return Tokens(**secret, **values)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
