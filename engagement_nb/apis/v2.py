@@ -297,3 +297,8 @@ V2 = Api(
 )
 """X API v2."""
 ENV_V2_URL = "ENGAGEMENT_V2_URL"
+CLIENT_VARIABLES = {
+    "client_id": "TWITTER_CLIENT_ID",
+    "client_secret": "TWITTER_CLIENT_SECRET",
+}
+"""The environment variables of an app's keys for OAuth 2.0."""

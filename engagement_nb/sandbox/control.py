@@ -7,6 +7,7 @@ from typing import Any
 
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.apis.times import as_utc
+from engagement_nb.apis.v2 import LIMITS
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
 from engagement_nb.sandbox.messages import (
     Call,
@@ -140,6 +141,7 @@ class Control:
             service=self.service,
             env=self.service.keys.env(call.base),
             endpoints=ENDPOINTS.values(),
+            v2=LIMITS,
             kinds=KINDS,
             example=self.service.world.pick("own", 2) or ["1"],
             changed=_changed(self.service.settings),

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
+from engagement_nb.apis.v2 import CLIENT_VARIABLES, ENV_V2_URL
 
 NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
 
@@ -137,5 +138,6 @@ class Keys:
     def env(self, url: str) -> dict[str, str]:
         """Give the environment variables of a client for the sandbox at this address."""
         tokens = vars(self.app) | vars(self.accounts[0])
-        variables = {variable: tokens[name] for name, variable in TOKEN_VARIABLES.items()}
-        return {**variables, ENV_API_URL: url, ENV_AUTH_URL: url}
+        names = TOKEN_VARIABLES | CLIENT_VARIABLES
+        variables = {variable: tokens[name] for name, variable in names.items()}
+        return {**variables, ENV_API_URL: url, ENV_AUTH_URL: url, ENV_V2_URL: url}

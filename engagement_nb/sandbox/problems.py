@@ -47,63 +47,50 @@ class Problem:
         return {**told, "title": self.title, "detail": detail, "type": kind}
 
 
+# fmt: off
+_NO_CREDIT = "Your enrolled account does not have any credits to fulfill this request."
+_NO_PROJECT = (
+    "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens "
+    "from a Twitter developer App that is attached to a Project. You can create a project via "
+    "the developer portal."
+)
+_ONLY_WITH = "Authenticating with {used} is forbidden for this endpoint.  Supported authentication"
+_SORRY = "Sorry, you are not authorized to"
+_ON = "on the {resource_type} with {parameter} : [{value}]."
 INVALID = Problem(
     400, "Invalid Request", "invalid-request", "One or more parameters to your request was invalid."
 )
 UNAUTHORIZED = Problem(401, "Unauthorized", "about:blank", "Unauthorized")
+NO_CREDITS = Problem(402, "CreditsDepleted", "credits-depleted", _NO_CREDIT)
 FORBIDDEN = Problem(403, "Forbidden", "about:blank", "Forbidden")
 WRONG_KIND = Problem(
-    403,
-    "Unsupported Authentication",
-    "unsupported-authentication",
-    "Authenticating with {used} is forbidden for this endpoint.  Supported authentication types "
-    "are [{supported}].",
+    403, "Unsupported Authentication", "unsupported-authentication",
+    f"{_ONLY_WITH} types are [{{supported}}].",
 )
-NOT_ENROLLED = Problem(
-    403,
-    "Client Forbidden",
-    "client-forbidden",
-    "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens "
-    "from a Twitter developer App that is attached to a Project. You can create a project via "
-    "the developer portal.",
-)
-NO_CREDITS = Problem(
-    402,
-    "CreditsDepleted",
-    "credits-depleted",
-    "Your enrolled account does not have any credits to fulfill this request.",
-)
+NOT_ENROLLED = Problem(403, "Client Forbidden", "client-forbidden", _NO_PROJECT)
 SPEND_CAP = Problem(
-    403,
-    "SpendCapReached",
-    "spend-cap-reached",
+    403, "SpendCapReached", "spend-cap-reached",
     "Your enrolled account has reached its billing cycle spend cap.",
 )
+NO_SUCH_PATH = Problem(404, "Not Found Error", "resource-not-found", "There is no such resource.")
 TOO_MANY = Problem(429, "Too Many Requests", "about:blank", "Too Many Requests")
 USAGE_CAP = Problem(
     429, "UsageCapExceeded", "usage-capped", "Usage cap exceeded: Monthly product cap"
 )
-NO_SUCH_PATH = Problem(404, "Not Found Error", "resource-not-found", "There is no such resource.")
 IN_TROUBLE = Problem(503, "Service Unavailable", "about:blank", "Service Unavailable")
 NOT_FOUND = Problem(
-    200,
-    "Not Found Error",
-    "resource-not-found",
+    200, "Not Found Error", "resource-not-found",
     "Could not find {resource_type} with {parameter}: [{value}].",
 )
 NOT_YOURS = Problem(
-    200,
-    "Authorization Error",
-    "not-authorized-for-resource",
-    "Sorry, you are not authorized to see the {resource_type} with {parameter}: [{value}].",
+    200, "Authorization Error", "not-authorized-for-resource",
+    f"{_SORRY} see the {{resource_type}} with {{parameter}}: [{{value}}].",
 )
 NO_FIELD = Problem(
-    200,
-    "Field Authorization Error",
-    "not-authorized-for-field",
-    "Sorry, you are not authorized to access '{field}' on the {resource_type} with {parameter} : "
-    "[{value}].",
+    200, "Field Authorization Error", "not-authorized-for-field",
+    f"{_SORRY} access '{{field}}' {_ON}",
 )
+# fmt: on
 
 
 class ProblemError(RefusedError):

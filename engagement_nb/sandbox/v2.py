@@ -237,18 +237,20 @@ class V2:
         """Give an error for each id that was never there, deleted, or protected."""
         errors = []
         for place, number in enumerate(ids):
-            gone = tweets.index[place] < 0 or tweets.deleted[place]
-            if gone or tweets.protected[place]:
-                problem = problems.NOT_FOUND if gone else problems.NOT_YOURS
-                document = problem.document(
-                    self.settings.problem_host,
-                    resource_type="tweet",
-                    resource_id=str(number),
-                    parameter=parameter,
-                    value=str(number),
-                )
-                errors.append(document)
+            if tweets.index[place] < 0 or tweets.deleted[place]:
+                errors.append(self._about(problems.NOT_FOUND, str(number), parameter))
+            elif tweets.protected[place]:
+                errors.append(self._about(problems.NOT_YOURS, str(number), parameter))
         return errors
+
+    def _about(
+        self, problem: Problem, number: str, parameter: str, kind: str = "tweet"
+    ) -> dict[str, Any]:
+        """Give the document of a problem with one Post or user."""
+        return problem.document(
+            self.settings.problem_host, resource_type=kind, resource_id=number,
+            parameter=parameter, value=number,
+        )  # fmt: skip
 
     def _includes(self, call: Call, document: dict[str, Any], now: datetime) -> dict[str, Any]:
         """Give what the expansions name."""
@@ -284,14 +286,7 @@ class V2:
         account = self._account(user_id)
         if account is None or account == self.settings.accounts:
             problem = problems.NOT_FOUND if account is None else problems.NOT_YOURS
-            return {
-                "errors": [
-                    problem.document(
-                        self.settings.problem_host, resource_type="user", resource_id=user_id,
-                        parameter="id", value=user_id,
-                    )
-                ]
-            }  # fmt: skip
+            return {"errors": [self._about(problem, user_id, "id", "user")]}
         fields = self._fields(call, "tweet.fields", TWEET_FIELDS)
         excluded = [name for name in query.get("exclude", "").split(",") if name]
         for name in excluded:
@@ -364,13 +359,7 @@ class V2:
         errors = self._absent(ids, tweets, "ids")
         there = tweets.take((tweets.index >= 0) & tweets.available)
         foreign = there.ids[there.account != asker.account].astype(str).tolist()
-        errors += [
-            problems.NOT_YOURS.document(
-                self.settings.problem_host, resource_type="tweet", resource_id=number,
-                parameter="ids", value=number,
-            )
-            for number in foreign
-        ]  # fmt: skip
+        errors += [self._about(problems.NOT_YOURS, number, "ids") for number in foreign]
         own = there.take(there.account == asker.account)
         moments = buckets(start, end, granularity)
         starts = [wire_time(moment) for moment in moments[:-1]]

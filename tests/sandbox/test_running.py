@@ -52,7 +52,7 @@ def test_a_port_in_use_raises_oserror_and_the_same_keys_come_with_the_same_seed(
     with pytest.raises(OSError, match="in use"):
         Sandbox(port=urlsplit(sandbox.url).port or 0).start()
     with Sandbox() as twin:
-        addresses = {"ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL"}
+        addresses = {"ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL", "ENGAGEMENT_V2_URL"}
         assert {k: v for k, v in twin.env.items() if k not in addresses} == {
             k: v for k, v in sandbox.env.items() if k not in addresses
         }
@@ -111,19 +111,19 @@ def test_text_from_requests_is_escaped_on_the_page(make_sandbox: Callable[..., S
     assert "&lt;script&gt;" in text
 
 
-def test_the_example_call_of_the_page_works_as_copied(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_example_calls_of_the_page_work_as_copied(sandbox: Sandbox, tmp_path: Path) -> None:
     import html
     import shutil
 
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
     text = html.unescape(requests.get(sandbox.url).text)
-    call = re.search(r"<pre[^>]*>(curl .*?)</pre>", text, re.DOTALL)
-    assert call
-    done = subprocess.run(
-        ["sh", "-c", call[1]], capture_output=True, text=True, timeout=30, check=True
-    )
-    assert '"mine"' in done.stdout
+    calls = re.findall(r"<pre[^>]*>(curl .*?)</pre>", text, re.DOTALL)
+    for call, told in zip(calls, ('"mine"', '"public_metrics"'), strict=True):
+        done = subprocess.run(
+            ["sh", "-c", call], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert told in done.stdout
 
 
 def test_the_truth_has_its_own_path(sandbox: Sandbox) -> None:
