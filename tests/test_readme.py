@@ -50,8 +50,9 @@ APART = (
     "source .venv/bin/activate",
     "engagement-nb lab",
     "engagement-nb auth login",
-    "engagement-nb sandbox serve --env-file sandbox.env",
+    *(line for page in WITH_COMMANDS for line in commands(page) if "sandbox serve" in line),
 )
+SERVING = sorted({line for line in APART if "sandbox serve" in line})
 
 pytestmark = pytest.mark.xdist_group("readme")
 
@@ -195,9 +196,10 @@ def test_make_knows_its_targets():
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-def test_the_sandbox_serves_and_writes_its_keys(place: Path, start):
+@pytest.mark.parametrize("line", SERVING)
+def test_the_sandbox_serves_and_writes_its_keys(place: Path, start, line: str):
     """`sandbox serve --env-file` says when it is ready, and its keys open it."""
-    serving = start("engagement-nb sandbox serve --env-file sandbox.env --port 0")
+    serving = start(f"{line} --port 0")
     address = until(serving, r"http://127\.0\.0\.1:\d+")[0]
     keys = dict(line.split("=", 1) for line in (place / "sandbox.env").read_text().splitlines())
     assert keys["ENGAGEMENT_API_URL"] == address
