@@ -300,7 +300,7 @@ def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]
 
 @pytest.mark.parametrize(("endpoint", "count"), [("totals", 600), ("28hr", 60), ("historical", 60)])
 def test_an_empty_400_whose_retry_succeeds_costs_no_other_tweets(endpoint: str, count: int) -> None:
-    """It used to mark the window dead, which all requests of totals share: 500 of 600 were refused."""
+    """It used to mark the window dead, which all of totals share: 500 of 600 were refused."""
 
     def rejects_once(asked: Document, answer: Document) -> Reply | Document:
         return Reply(b"", status=400) if len(proxy.asked) == 1 else answer
