@@ -16,7 +16,7 @@ from engagement_nb.account import Account
 from engagement_nb.apis.names import label
 from engagement_nb.gap.share import Share
 from engagement_nb.problems import SCOPES
-from engagement_nb.report.firstpage import first_page, period_of
+from engagement_nb.report.firstpage import account_of, first_page, period_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
 from engagement_nb.report.run import Run
@@ -54,11 +54,12 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
     by_tweet = "problems" in facts and facts.get("unit") != "day"
     return Page(
         title=job.title or title_of(notebook) or "Report",
+        client=job.title or account_of(facts, done.profile),
         subtitle=job.look.subtitle or _subtitle(gap, facts),
         look=job.look,
         glossary="gap" if "hidden" in gap else "days" if gap else "",
         sandbox=facts.get("source") == "sandbox" or bool(gap.get("sandbox")),
-        first=first_page(told, gap, facts, str(done.parameters.get("profile") or ""), since)
+        first=first_page(told, gap, facts, done.profile, since)
         if (told := done.last.handed.get("page")) and gap
         else None,
         answer=[gap["sentence"]] if gap.get("sentence") else [],

@@ -82,10 +82,8 @@ def first_page(
         What changed since the last run.
     """
     sandbox = bool(answer.get("sandbox"))
-    handles = facts.get("account", {}).get("handles", ())
-    account = listed([f"@{handle}" for handle in handles[:3]]) if handles else profile
     return FirstPage(
-        account=account,
+        account=account_of(facts, profile),
         period=told.get("period") or period_of(facts, str(told["zone"])),
         finding=list(told["finding"]),
         means=list(told["means"]),
@@ -150,6 +148,12 @@ def _since(since: Since | None) -> str:
     when = f" of {since.made_at:%Y-%m-%d}" if since.made_at else ""
     said = since.comparison.sentence if since.comparison else since.note
     return f"Compared with the last run{when} that differed: {said}"
+
+
+def account_of(facts: Mapping[str, Any], profile: str = "") -> str:
+    """The account of some figures: its handles in the files, or else the profile."""
+    handles = facts.get("account", {}).get("handles", ())
+    return listed([f"@{handle}" for handle in handles[:3]]) if handles else profile
 
 
 def period_of(facts: Mapping[str, Any], zone: str) -> str:

@@ -71,6 +71,12 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     figures, before = record.get("figures", {}), record.get("previous") or {}
     files = record.get("files", {})
+    about = [record.get("account", ""), record.get("period", "")]
+    if before.get("made_at"):
+        about.append(f"last run that differed: {before['made_at'][:10]}")
+    same = before.get("definition", now := figures.get("definition")) == now
+    # Figures of other metrics are no earlier figures of these.
+    compared = before if same else {}
     folder = f"{REPORTS}/{record['folder']}" if record.get("folder") else ""
     notebook = next((name for name in files if name.endswith(".ipynb")), "")
     missing = tweets_missing(record.get("problems", ())) if "engagements" in figures else None
@@ -79,13 +85,14 @@ def _row(record: Mapping[str, Any]) -> dict[str, Any]:
         "title": record.get("title") or record["name"],
         "href": f"{folder}/report.html" if "report.html" in files else "",
         "notebook": f"{folder}/{notebook}" if notebook else "",
+        "about": ", ".join(part for part in about if part),
         "error": record.get("error", ""),
         "sandbox": bool(record.get("sandbox")),
         "cells": [
             _count(figures, "posts"),
             _count(figures, "engagements", before),
-            *_share(figures, before),
-            _count(figures, "over_count", before),
+            *_share(figures, compared),
+            _count(figures, "over_count", compared),
             _count(figures, "naive_gap"),
             _count({"missing": missing}, "missing"),
         ],

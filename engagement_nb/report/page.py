@@ -61,6 +61,8 @@ class Page:
     ----------
     title, subtitle, footer
         One line each.
+    client
+        Who the report is about, for the foot of each printed page.
     sandbox
         Whether to stamp it as made-up data.
     first
@@ -86,6 +88,7 @@ class Page:
     """
 
     title: str
+    client: str = ""
     subtitle: str = ""
     sandbox: bool = False
     first: Any = None
@@ -104,6 +107,11 @@ class Page:
     def style(self) -> str:
         """The style sheet of the page."""
         return style(self.sandbox)
+
+    @property
+    def foot(self) -> str:
+        """The foot of each printed page as the content of a style, all its signs as codes."""
+        return "".join(f"\\{ord(sign):x} " for sign in self.client or self.title)
 
 
 class _Exporter(HTMLExporter):

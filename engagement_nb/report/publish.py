@@ -18,6 +18,7 @@ from engagement_nb.engine import stopped
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.compose import compose
+from engagement_nb.report.firstpage import account_of, period_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
 from engagement_nb.report.page import to_html
@@ -121,13 +122,24 @@ def _replace(
         "status": FAILED if done.error else DONE,
         "error": str(done.error or ""),
         "files": {name: int(store.fs.size(store.path(name))) for name in files},
-        "figures": {name: answer[name] for name in _FIGURES if name in answer},
+        "figures": {
+            **{name: answer[name] for name in _FIGURES if name in answer},
+            "definition": _definition(answer),
+        },
+        "account": account_of(facts, done.profile),
+        "period": period_of(facts, str(done.parameters.get("zone") or "UTC")),
         "sandbox": bool(answer.get("sandbox") or facts.get("source") == "sandbox"),
         "problems": facts.get("problems", []),
         "facts": {
             name: facts.get(name) for name in ("source", "endpoint", "start", "end", "requests")
         },
     }
+
+
+def _definition(answer: Mapping[str, Any]) -> list[str]:
+    """What hidden engagements were computed from: figures of other metrics are other figures."""
+    metrics = answer.get("metrics", {})
+    return [f"{name}{'+' if of['in_hidden'] else ''}" for name, of in sorted(metrics.items())]
 
 
 def publish(

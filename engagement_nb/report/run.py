@@ -56,6 +56,11 @@ class Run:
         return self.last.handed.get("gap") or self.last.handed.get("days") or {}
 
     @property
+    def profile(self) -> str:
+        """The profile that fetched, or the account that was chosen; empty for all."""
+        return str(self.parameters.get("profile") or self.fetched.get("profile") or "")
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Where the figures are from and what is missing: `Metrics.facts`, and the fetch's own."""
         read = self.last.handed.get("metrics", {})
@@ -90,6 +95,7 @@ def run(job: Job) -> Run:
                 break
             if "dataset" in step.places:
                 fetched = {**done.handed.get("metrics", {}), **done.handed.get("fetch", {})}
+                fetched["profile"] = step.parameters.get("profile", "")
                 kept = scratch / _IDS_KEPT
                 ids = kept.read_text() if kept.exists() else ids
         tables = {

@@ -356,3 +356,30 @@ def test_a_reader_who_wants_no_code_sees_no_arithmetic():
 )  # fmt: skip
 def test_a_period_is_said_in_the_dates_of_its_zone_with_the_year(facts, zone, said):
     assert period_of(facts, zone) == said
+
+
+def test_the_index_names_the_account_the_period_and_the_last_run():
+    """And figures that were computed from other metrics are not compared."""
+    first, second, _ = records()
+    first |= {"account": "@acme", "period": "2026-10-05 to 2026-10-11 (UTC)"}
+    first["previous"] = {**first["previous"], "made_at": "2026-10-05T05:10:00+00:00"}
+    second["figures"] |= {"definition": ["favorites+", "replies+"]}
+    second["previous"] = {"hidden": 9, "hidden_share": 0.9, "engagements": 10,
+                          "definition": ["favorites+"]}  # fmt: skip
+    html = index_html([first, second], title="W", made_at=datetime(2026, 1, 5, tzinfo=UTC))
+    rows = BeautifulSoup(html, "html.parser").tbody.find_all("tr")
+    assert rows[0].th.find(class_="note").text == (
+        "@acme, 2026-10-05 to 2026-10-11 (UTC), last run that differed: 2026-10-05"
+    )
+    assert [bool(cell.find(class_="note")) for cell in rows[1].find_all("td")[1:2]] == [True]
+    assert "points" not in rows[1].text
+
+
+def test_the_foot_of_printed_pages_names_the_client():
+    """Its text cannot end the style."""
+    page = page_of("x", client='</style><b>"Acme')
+    foot = page.find("style").text.split("@bottom-left")[1]
+    assert "Acme" not in foot
+    assert "".join(chr(int(code, 16)) for code in re.findall(r"\\([0-9a-f]+) ", foot)) == (
+        '</style><b>"Acme'
+    )
