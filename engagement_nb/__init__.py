@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         connect,
     )
     from engagement_nb.tables import read_table
-    from engagement_nb.usage import Contract, Ledger, Usage, example_ledger, summarize_usage
+    from engagement_nb.usage import Contract, Ledger, Usage, summarize_usage
 
 _HOME = {
     "apis.engagement": "ENDPOINTS METRICS",
@@ -91,7 +91,7 @@ _HOME = {
     "report.make": "Report make_report",
     "sandbox": "Sandbox",
     "sources": "ApiSource DatasetSource TableSource SandboxSource Source connect V2Source",
-    "usage": "Contract Ledger Usage example_ledger summarize_usage",
+    "usage": "Contract Ledger Usage summarize_usage",
 }
 _MODULES = {name: module for module, names in _HOME.items() for name in names.split()}
 
@@ -144,7 +144,6 @@ __all__ = [
     "agree",
     "compare",
     "connect",
-    "example_ledger",
     "explore_days",
     "explore_gap",
     "label",

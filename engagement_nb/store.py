@@ -30,6 +30,10 @@ _TEMPORARY = ".tmp-"
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
 
+class NewerFormatError(DatasetError):
+    """A record of a newer version of the package."""
+
+
 class Store:
     """Files below one address: read, listed, published whole.
 
@@ -241,7 +245,7 @@ def decode_record(data: bytes, path: str) -> dict[str, Any]:
             advice="Remove it, or restore it from a copy.",
         ) from error
     if not isinstance(version, int) or version > FORMAT:
-        raise DatasetError(
+        raise NewerFormatError(
             f"{path} was written by a newer version of engagement_nb.",
             advice="Update engagement_nb.",
         )

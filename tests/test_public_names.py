@@ -17,7 +17,7 @@ DatasetSource Days ENDPOINTS EngagementError TableSource ForbiddenMetricsError F
 Gap HandlesWarning IdList InputError Ledger METRICS
 Metrics NoAccessError Notes Pacer Plan RateLimitedError Report
 ReportError Request Sandbox SandboxSource ServerTroubleError Source SpendingError
-UnauthenticatedError UnavailableTweetsError Usage V2Source agree compare connect example_ledger
+UnauthenticatedError UnavailableTweetsError Usage V2Source agree compare connect
 explore_days explore_gap label login make_batch make_plan make_report number
 open_room read_table read_ids summarize_usage table_html tweet_time
 """

@@ -18,11 +18,10 @@ def handles(
     begins: date,
     ends: date,
     before: pd.Series,
-    forecast: int,
     contracted: int | None = None,
     sandbox: bool = False,
 ) -> Chart:
-    """Handles of a billing month by day, with the forecast.
+    """Handles of a billing month by day.
 
     Parameters
     ----------
@@ -32,8 +31,6 @@ def handles(
         First and last day of the month.
     before
         The same as ``by_day`` for the month before; may be empty.
-    forecast
-        Expected handles at the end.
     contracted
         The contract's number, drawn as a line.
     sandbox
@@ -42,29 +39,27 @@ def handles(
     length, so_far = (ends - begins).days + 1, len(by_day) - 1
     count = int(by_day.iloc[-1])
     dates = [begins + timedelta(days=day) for day in range(length)]
-    now, last, ahead = np.full((3, length), np.nan)
+    now, last = np.full((2, length), np.nan)
     now[: so_far + 1] = by_day.to_numpy(dtype=float)[:length]
-    ahead[so_far:] = np.linspace(count, forecast, length - so_far)
     last[: len(before)] = before.to_numpy(dtype=float)[:length]
-    series = [Series(now, BLUE, "step"), Series(ahead, BLUE, "dotted")]
-    legend = [(BLUE, "this month; dotted: the forecast")]
+    series = [Series(now, BLUE, "step")]
+    legend = [(BLUE, "this month")]
     if len(before):
         series.insert(0, Series(last, GREY, "step"))
         legend.append((GREY, "the month before"))
     limit = f", contracted are {contracted:,}" if contracted else ""
-    top = max(forecast, contracted or 0, *before, 1) * 1.1
+    top = max(count, contracted or 0, *before, 1) * 1.1
     rules = ((float(contracted), f"contracted: {number(contracted)}"),) if contracted else ()
-    data = {"day": dates, "handles": now, "month_before": last, "forecast": ahead}
+    data = {"day": dates, "handles": now, "month_before": last}
     return Chart(
-        f"{number(count)} handles queried this billing month, {number(forecast)} expected by"
-        f" {ends:%Y-%m-%d}",
+        f"{number(count)} handles queried this billing month, which ends {ends:%Y-%m-%d}",
         f"Handles queried by day of the billing month from {begins}: {count:,} by"
-        f" {begins + timedelta(days=so_far)}, forecast {forecast:,}{limit}.",
+        f" {begins + timedelta(days=so_far)}{limit}.",
         (Plot("handles", tuple(series), Axis(0, top), 170, rules),),
         names=days(dates, "day"),
         tips=tuple(
-            f"{day}: {number(value if so else guess)}{'' if so else ' expected'}"
-            for day, value, guess, so in zip(dates, now, ahead, ~np.isnan(now), strict=True)
+            f"{day}: {'to come' if np.isnan(value) else number(value)}"
+            for day, value in zip(dates, now, strict=True)
         ),
         legend=tuple(legend),
         data=pd.DataFrame(data),

@@ -26,7 +26,6 @@ from engagement_nb.cli.commands import command
 )
 @click.option("--day", type=int, help="Store the day of the month on which a month begins.")
 @click.option("--zone", help="Store the time zone of that day, such as Europe/Berlin.")
-@click.option("--import", "import_from", type=click.Path(), help="Record the rows of a CSV file.")
 @click.option(
     "--export", "export_to", type=click.Path(), help="Write all records as CSV; - for stdout."
 )
@@ -38,7 +37,6 @@ def usage(
     contract: int | None,
     day: int | None,
     zone: str | None,
-    import_from: str | None,
     export_to: str | None,
 ) -> None:
     """Show the handles queried in this billing month and in earlier ones.
@@ -49,7 +47,7 @@ def usage(
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
     # Imported here for start-up time: it brings pandas.
-    from engagement_nb.usage import export_csv, import_csv
+    from engagement_nb.usage import export_csv
 
     ledger = enb.Ledger(address)
     stored = ledger.contract
@@ -61,9 +59,6 @@ def usage(
     )
     if terms != stored:
         ledger.contract = terms
-    if import_from:
-        rows = import_csv(ledger, import_from)
-        click.echo(f"The ledger has the {rows:,} rows of {import_from}.", err=True)
     if export_to:
         rows = export_csv(ledger, sys.stdout if export_to == "-" else Path(export_to))
         click.echo(f"{rows:,} records written.", err=True)

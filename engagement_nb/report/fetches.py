@@ -160,19 +160,19 @@ def _digest(question: Question) -> str:
 
 def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
     """Warn if all owners of the manifest together exceed the handles of the contract."""
-    users: dict[str, str] = {}
+    users: dict[bool, dict[str, str]] = {}
     for _, sharing, _ in todo:
         fetch = sharing[0].fetch
-        # The sandbox is not billed. An error of the plan comes up again in the fetch.
+        # An error of the plan comes up again in the fetch.
         with suppress(EngagementError):
             if fetch is not None and fetch.source == "api":
                 with closing(connect("api", profile=fetch.profile or None)) as source:
-                    if not source.sandbox:
-                        users |= source.plan(_ids(sharing), fetch.endpoint).signers
-    if users:
+                    signers = source.plan(_ids(sharing), fetch.endpoint).signers
+                    users.setdefault(source.sandbox, {}).update(signers)
+    for sandbox, signers in users.items():
         with warnings.catch_warnings():
             warnings.simplefilter("always", HandlesWarning)
-            Ledger().guard(users)
+            Ledger().guard(signers, sandbox=sandbox)
 
 
 def _ids(sharing: Iterable[Question]) -> list[str]:

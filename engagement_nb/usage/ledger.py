@@ -31,7 +31,7 @@ import platformdirs
 
 from engagement_nb.apis.times import as_utc
 from engagement_nb.errors import DatasetError, HandlesWarning, InputError
-from engagement_nb.store import Store, decode_record
+from engagement_nb.store import NewerFormatError, Store, decode_record
 
 if TYPE_CHECKING:
     from engagement_nb.client.credentials import Profile
@@ -114,12 +114,15 @@ class Check:
         User ids that the fetch would add.
     contracted
         The contract's number of handles, or None.
+    sandbox
+        Whether this is the sandbox's count, which nobody bills.
     """
 
     before: int
     after: int
     added: tuple[str, ...]
     contracted: int | None
+    sandbox: bool = False
 
     @property
     def over(self) -> bool:
@@ -137,10 +140,10 @@ class Check:
         if self.contracted is None:
             return f"{text}."
         if self.over:
-            return (
-                f"{text}: {self.after:,}, but the contract has {self.contracted:,}."
-                " The overage is billed; the API does not stop it."
-            )
+            bill = "The overage is billed; the API does not stop it."
+            if self.sandbox:
+                bill = "This is the sandbox, which bills nothing; of the API, it would be billed."
+            return f"{text}: {self.after:,}, but the contract has {self.contracted:,}. {bill}"
         return f"{text}: {self.after:,} of {self.contracted:,}."
 
 
@@ -335,7 +338,8 @@ class Ledger:
             before=len(counted),
             after=len(counted) + len(new),
             added=new,
-            contracted=None if sandbox else contract.handles,
+            contracted=contract.handles,
+            sandbox=sandbox,
         )
         if max_handles is not None and new and check.after > max_handles:
             raise InputError(
@@ -433,9 +437,9 @@ def _details(content: bytes, path: str) -> tuple[str, str | None]:
     """Handle and moment of a record. A damaged record still counts, by its name."""
     try:
         about = decode_record(content, path)
-    except DatasetError as error:
-        if "newer" in error.what:
-            raise InputError(error.what, advice=error.advice) from None
+    except NewerFormatError as error:
+        raise InputError(error.what, advice=error.advice) from None
+    except DatasetError:
         return "", None
     handle, moment = about.get("handle"), about.get("first_queried")
     return str(handle or ""), moment if isinstance(moment, str) else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import random
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,7 +13,6 @@ from engagement_nb import charts
 from engagement_nb.usage.ledger import Contract, Ledger, canonical_ids
 
 _DAY = timedelta(days=1)
-_NAMES = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heron", "iris", "jade")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +37,6 @@ class Usage:
         Cumulative handles of this billing month, by days since its beginning.
     before
         The same for the billing month before; empty without records.
-    forecast
-        Expected handles at the end of this billing month.
-    forecast_from
-        How the forecast was made, in words.
     sandbox
         Whether the count is of the sandbox.
     """
@@ -55,8 +49,6 @@ class Usage:
     months: pd.DataFrame
     by_day: pd.Series
     before: pd.Series
-    forecast: int
-    forecast_from: str
     sandbox: bool
 
     @property
@@ -71,7 +63,7 @@ class Usage:
 
     @property
     def sentence(self) -> str:
-        """The count, what is left, and the forecast."""
+        """The count, and what is left."""
         what = "SANDBOX handles" if self.sandbox else "handles"
         text = (
             f"{self.count:,} {what} in the billing month {self.begins} to {self.ends}"
@@ -83,10 +75,6 @@ class Usage:
             text += f", of {self.contract.handles:,} in the contract: {left}"
         if len(self.months) > 1:
             text += f"; {int(self.handles['new'].sum()):,} new this month"
-        if self.forecast:
-            beyond = self.contract.handles is not None and self.forecast > self.contract.handles
-            over = ", over the contract" if beyond else ""
-            text += f"; forecast {self.forecast:,}{over} ({self.forecast_from})"
         return f"{text}."
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,8 +87,6 @@ class Usage:
             "contracted": self.contract.handles,
             "left": self.left,
             "new": self.handles.loc[self.handles["new"], "user_id"].tolist(),
-            "forecast": self.forecast,
-            "forecast_from": self.forecast_from,
             "sandbox": self.sandbox,
             "users": self.handles.astype({"first_day": str}).to_dict("records"),
             "months": self.months.astype({"begins": str, "ends": str}).to_dict("records"),
@@ -120,7 +106,6 @@ class Usage:
             begins=self.begins,
             ends=self.ends,
             before=self.before,
-            forecast=self.forecast,
             contracted=self.contract.handles,
             sandbox=self.sandbox,
         )
@@ -143,12 +128,6 @@ def summarize_usage(
     Returns
     -------
     Usage
-
-    Notes
-    -----
-    The forecast expects every handle of the last month again, and new handles at the rate of the
-    past months for the days that are left. Without a past month, it expects the handles of this
-    month's first day on record, and new ones at the rate since then.
     """
     ledger = ledger or Ledger()
     contract = ledger.contract
@@ -159,19 +138,15 @@ def summarize_usage(
     records = records[(records["sandbox"] == sandbox) & (records["day"] <= today)]
     seen = _by_month(records, contract)
     mine, last = (seen[seen["begins"] == begins] for begins in (first, last_first))
-    months = _months(seen, contract, first)
-    forecast, how = _forecast(mine, last, months, today, after - _DAY)
     return Usage(
         contract=contract,
         begins=first,
         ends=after - _DAY,
         today=today,
         handles=mine.drop(columns="begins").reset_index(drop=True),
-        months=months,
+        months=_months(seen, contract, first),
         by_day=_by_day(mine, first, (today - first).days + 1),
         before=_by_day(last, last_first, (first - last_first).days if len(last) else 0),
-        forecast=forecast,
-        forecast_from=how,
         sandbox=sandbox,
     )
 
@@ -204,49 +179,3 @@ def _by_day(seen: pd.DataFrame, begins: date, days: int) -> pd.Series:
     first = seen["first_day"].tolist()
     counts = [sum(day <= begins + i * _DAY for day in first) for i in range(days)]
     return pd.Series(counts, dtype="int64")
-
-
-def _forecast(
-    mine: pd.DataFrame, last: pd.DataFrame, months: pd.DataFrame, today: date, ends: date
-) -> tuple[int, str]:
-    left = (ends - today).days
-    if len(last):
-        # In the first month on record, all handles would be new.
-        past = months.iloc[1:-1]
-        days = (past["ends"] - past["begins"]).map(lambda span: span.days + 1).sum()
-        rate = past["new"].sum() / days if days else 0.0
-        expected = len({*mine["user_id"], *last["user_id"]}) + rate * left
-        return round(expected), "last month's handles again, and new ones as before"
-    if mine.empty:
-        return 0, "no records"
-    opened = mine["first_day"].min()
-    new = int((mine["first_day"] > opened).sum())
-    rate = new / (today - opened).days if new else 0.0
-    return round(len(mine) + rate * left), "new handles as this month so far"
-
-
-def example_ledger(when: datetime | None = None, contracted: int = 80) -> Ledger:
-    """Make a ledger in memory with four billing months of made-up use of the sandbox.
-
-    Parameters
-    ----------
-    when
-        The last moment of the use; by default now.
-    contracted
-        The contract's number of handles.
-    """
-    now = when or datetime.now(UTC)
-    ledger = Ledger(f"memory://engagement_nb-example-{now:%Y%m%d%H%M%S%f}")
-    ledger.contract = Contract(handles=contracted, day=15, zone="America/New_York")
-    draw = random.Random(1)  # noqa: S311
-    accounts = {str(7_000_000_000 + n): f"{_NAMES[n % 10]}_{n // 10}" for n in range(75)}
-    clients = list(accounts)[:30]
-    for back in range(115, -1, -1):
-        day = now - timedelta(days=back)
-        # A report on all clients once a week, and a query about a new one on some days.
-        asked = list(clients) if back % 7 == 0 else draw.sample(clients, 2)
-        if draw.random() < 0.35 and len(clients) < len(accounts):
-            clients.append(list(accounts)[len(clients)])
-            asked.append(clients[-1])
-        ledger.record({user: accounts[user] for user in asked}, day, sandbox=True)
-    return ledger

@@ -130,7 +130,7 @@ def test_the_usage_notebook_shows_an_example_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     text = "\n".join(shown(cell) for cell in execute(USAGE, tmp_path).cells)
     raw = (tmp_path / "out.ipynb").read_text()
-    assert "made-up example" in raw
+    assert "made up, of the sandbox" in raw
     assert "SANDBOX handles" in text
     assert "SANDBOX DATA" in raw
 

@@ -33,13 +33,11 @@ def keys(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
 
 
 @pytest.fixture
-def contract_of_one(keys: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+def contract_of_one(keys: Sandbox) -> Ledger:
     """A used-up contract of one handle, and the number of the sandbox's requests."""
-    # The sandbox is counted apart and never billed: only live figures go over a contract.
-    monkeypatch.setattr("engagement_nb.client.hosts.Hosts.sandbox", False)
     ledger = Ledger()
     ledger.contract = Contract(handles=1)
-    ledger.record([keys.accounts[0].user_id])
+    ledger.record([keys.accounts[0].user_id], sandbox=True)
     return ledger
 
 

@@ -6,9 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
 
-import pandas as pd
 import pytest
 
 from engagement_nb.cli import run
@@ -17,9 +17,9 @@ from engagement_nb.sources import connect
 from engagement_nb.usage import (
     ENV_LEDGER,
     Contract,
+    HandlesWarning,
     Ledger,
     export_csv,
-    import_csv,
     summarize_usage,
 )
 
@@ -120,26 +120,9 @@ def test_new_handles_are_those_of_no_earlier_month(ledger):
     assert "1 new this month" in found.sentence
 
 
-def test_the_forecast_expects_last_month_s_handles_again(ledger):
-    ledger.record([str(n) for n in range(1, 11)], at("2026-09-30T00:00:00"))
-    ledger.record([str(n) for n in range(1, 21)], at("2026-10-30T00:00:00"))
-    ledger.record([str(n) for n in range(1, 6)], at("2026-11-02T00:00:00"))
-    # 20 of last month come again; 10 newcomers a month at 7/30 of it left.
-    assert summarize_usage(ledger, NOW).forecast == 22
-
-
-def test_without_a_past_month_the_forecast_is_newcomers_at_this_month_s_rate(ledger):
-    ledger.record(["1", "2", "3"], at("2026-11-10T00:00:00"))
-    assert summarize_usage(ledger, at("2026-11-10T12:00:00")).forecast == 3
-    assert summarize_usage(ledger, at("2026-11-25T12:00:00")).forecast == 3
-    ledger.record(["1", "4", "5"], at("2026-11-15T00:00:00"))
-    # Two newcomers in ten days, ten days left.
-    assert summarize_usage(ledger, at("2026-11-20T12:00:00")).forecast == 7
-
-
 def test_an_empty_ledger_counts_0(ledger):
     found = summarize_usage(ledger, NOW)
-    assert (found.count, found.forecast) == (0, 0)
+    assert found.count == 0
     assert found.plot().alt
     assert found._repr_html_()
 
@@ -154,7 +137,8 @@ def test_a_fetch_is_checked_against_contract_and_limit(ledger):
     assert "adds up to 2 handles" in over.sentence
     assert "4, but the contract has 3" in over.sentence
     assert ledger.check(["1", "2"], when=NOW).added == ()
-    assert ledger.check(["9"] * 3, when=NOW, sandbox=True).contracted is None
+    rehearsed = ledger.check(["9"] * 3, when=NOW, sandbox=True)
+    assert (rehearsed.before, rehearsed.contracted, rehearsed.sandbox) == (0, 3, True)
     with pytest.raises(
         InputError, match=r"over the limit of 3 \(max_handles\); nothing was requested"
     ):
@@ -208,9 +192,7 @@ def test_a_user_recorded_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, c
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("ENGAGEMENT_API_URL")
     (tmp_path / "ids.txt").write_text("\n".join(sandbox.ids("own", 3)))
-    today = datetime.now(UTC).date()
-    (tmp_path / "l.csv").write_text(f"handle,day,sandbox\nSandbox_Amber_1,{today},true\n")
-    assert run(["usage", "--import", str(tmp_path / "l.csv")]) == 0
+    Ledger().record({"@sandbox_amber_1": "Sandbox_Amber_1"}, sandbox=True)
     fetch = ["fetch", "28hr", "--profile", sandbox.accounts[0].handle, "--ids",
              str(tmp_path / "ids.txt"), "--max-handles", "1"]  # fmt: skip
     assert run([*fetch, "-o", str(tmp_path / "one")]) == 0
@@ -286,46 +268,6 @@ def test_eight_writers_killed_at_random_lose_no_handle_and_count_none_twice(tmp_
     assert len(set(counted) - said) <= 8  # one a writer, killed before it could say so
 
 
-def test_the_ledger_goes_to_csv_and_back(ledger, tmp_path):
-    ledger.contract = Contract(zone="Asia/Tokyo")
-    ledger.record({"1": "ann", "2": "bob"}, at("2026-10-31T20:00:00"))
-    ledger.record(["3"], NOW, sandbox=True)
-    path = tmp_path / "usage.csv"
-    assert export_csv(ledger, path) == 3
-    other = Ledger(tmp_path / "other")
-    other.contract = ledger.contract
-    for _ in range(2):
-        assert import_csv(other, path) == 3
-    pd.testing.assert_frame_equal(other.records(), ledger.records())
-
-
-def test_a_hand_made_csv_with_handles_and_days_is_imported(tmp_path):
-    path = tmp_path / "mine.csv"
-    path.write_text("Handle,Day\n@Ann,2026-11-03\nbob,2026-11-03\n\n", encoding="utf-8-sig")
-    ledger = Ledger(tmp_path / "ledger")
-    import_csv(ledger, path)
-    ledger.record({"12": "ann"}, NOW)
-    assert summarize_usage(ledger, NOW).handles["user_id"].tolist() == ["12", "@bob"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("a,b\n1,2\n", "it needs user_id"),
-        ("user_id,day\n1,2026-11-03\nx y,2026-11-03\n", "row 3"),
-        ("user_id,day\n1,yesterday\n", '"yesterday" is not a date'),
-        ("user_id,first_queried\n1,99\n", '"99" is not a date'),
-    ],
-)
-def test_an_invalid_csv_records_nothing(tmp_path, text, words):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    ledger = Ledger(tmp_path / "ledger")
-    with pytest.raises(InputError, match=words):
-        import_csv(ledger, path)
-    assert ledger.records().empty
-
-
 @pytest.mark.parametrize(
     "wrong", [{"day": 0}, {"day": 32}, {"zone": "Mars/Olympus"}, {"zone": ""}, {"handles": 0}]
 )
@@ -356,11 +298,10 @@ def test_damaged_settings_are_refused_in_a_sentence(tmp_path):
         summarize_usage(ledger, NOW)
 
 
-def test_the_command_shows_stores_imports_and_exports(tmp_path, capsys, monkeypatch):
+def test_the_command_shows_stores_and_exports(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
-    day = datetime.now(UTC).date()
-    (tmp_path / "in.csv").write_text(f"user_id,handle,day\n1,ann,{day}\n2,bob,{day}\n")
-    assert run(["usage", "--contract", "3", "--import", str(tmp_path / "in.csv")]) == 0
+    Ledger().record({"1": "ann", "2": "bob"})
+    assert run(["usage", "--contract", "3"]) == 0
     assert "2 handles" in capsys.readouterr().out
     assert run(["usage", "--json", "--handles"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -373,8 +314,6 @@ def test_the_command_shows_stores_imports_and_exports(tmp_path, capsys, monkeypa
     capsys.readouterr()
     assert run(["usage", "--zone", "Mars"]) == 2
     assert "time zone" in capsys.readouterr().err
-    assert run(["usage", "--import", str(tmp_path / "nowhere.csv")]) == 2
-    assert "no such file" in capsys.readouterr().err
 
 
 def test_records_of_a_newer_version_are_named_in_a_sentence(ledger):
@@ -422,13 +361,35 @@ def test_no_file_of_a_ledger_is_writable_by_everybody_even_with_umask_0(tmp_path
     assert not any(path.stat().st_mode & 0o002 for path in made)
 
 
-def test_cells_that_a_spreadsheet_would_run_are_escaped_and_read_back(ledger, tmp_path):
+def test_cells_that_a_spreadsheet_would_run_are_escaped(ledger, tmp_path):
     ledger.record({"1": "=HYPERLINK(1)", "2": "-2+3", "@ann": "+ann"}, NOW)
     export_csv(ledger, tmp_path / "usage.csv")
     rows = [line.split(",") for line in (tmp_path / "usage.csv").read_text().splitlines()[1:]]
     assert [row[1:3] for row in rows] == [
         ["1", "'=HYPERLINK(1)"], ["2", "'-2+3"], ["'@ann", "'+ann"]
     ]  # fmt: skip
-    other = Ledger(tmp_path / "other")
-    import_csv(other, tmp_path / "usage.csv")
-    pd.testing.assert_frame_equal(other.records(), ledger.records())
+
+
+def test_a_ledger_goes_to_csv_in_the_days_of_its_zone(ledger, tmp_path):
+    ledger.contract = Contract(zone="Asia/Tokyo")
+    ledger.record({"1": "ann"}, at("2026-10-31T20:00:00"))
+    ledger.record(["3"], NOW, sandbox=True)
+    assert export_csv(ledger, tmp_path / "usage.csv") == 2
+    rows = (tmp_path / "usage.csv").read_text().splitlines()
+    assert rows[1] == "2026-11-01,1,ann,2026-10-31T20:00:00+00:00,False"
+
+
+def test_going_over_a_contract_can_be_rehearsed_on_the_sandbox(tmp_path, monkeypatch):
+    """Its count is a count of its own, and the warning says that nobody bills it."""
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    Ledger().contract = Contract(handles=1)
+    Ledger().record(["12"])  # The count of the API is another.
+    with connect("sandbox", tweets=60) as source:
+        names = [profile.name for profile in source.profiles[:2]]
+    said = r"2, but the contract has 1\. This is the sandbox, which bills nothing"
+    for name, over in zip(names, (False, True), strict=True):
+        warned = pytest.warns(HandlesWarning, match=said) if over else nullcontext()
+        with connect("sandbox", tweets=60, profile=name) as source, warned:
+            source.totals(source.tweet_ids(count=3))
+    with pytest.raises(InputError, match="over the limit of 1"):
+        Ledger().guard(["14"], max_handles=1, sandbox=True)
