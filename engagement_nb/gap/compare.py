@@ -31,6 +31,7 @@ from engagement_nb.gap.interval import (
 )
 from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import Metrics, csv_text, metric_columns
 from engagement_nb.tables.once import has_row_name
 from engagement_nb.words import listed, number, percent, sentence
@@ -52,26 +53,37 @@ class Change:
         "hidden share" (of engagements), "engagement rate" (engagements / impressions) or
         "engagements per Tweet" ("per day" for figures by day of a whole account).
     before, after
-        Its value on each side.
+        Its value on each side; None if a hidden share is a range: see ``shares``.
     difference
-        ``after - before``.
+        ``after - before``; None if one of them is.
     low, high
         Confidence interval of the difference; None if a side has too few Tweets.
     verdict
         "changed" if the interval does not contain 0, "may be chance" if it does, "too few
         Tweets" if a side has fewer than `engagement_nb.gap.groups.LEAST_GROUP`.
+    shares
+        Of a hidden share: both sides as `Share`, whose texts are those of a report.
     """
 
     name: str
-    before: float
-    after: float
-    difference: float
+    before: float | None
+    after: float | None
+    difference: float | None
     low: float | None
     high: float | None
     verdict: Literal["changed", "may be chance", "too few Tweets"]
+    shares: tuple[Share, ...] = ()
 
-    def text(self, value: float) -> str:
-        """A value of this quantity for people."""
+    @property
+    def texts(self) -> tuple[str, str]:
+        """Both sides for people."""
+        if self.shares:
+            return self.shares[0].point, self.shares[1].point
+        return self._text(self.before), self._text(self.after)
+
+    def _text(self, value: float | None) -> str:
+        if value is None:
+            return ""
         return percent(value, SHARES[self.name]) if self.name in SHARES else f"{value:,.1f}"
 
     def signed(self, value: float) -> str:
@@ -79,6 +91,11 @@ class Change:
         digits = SHARES.get(self.name)
         shown = f"{value * 100:+z.{digits}f}" if digits else f"{value:+z,.1f}"
         return shown.replace("-", "\N{MINUS SIGN}")
+
+    @property
+    def by(self) -> str:
+        """The difference for people; empty if there is none."""
+        return "" if self.difference is None else self.signed(self.difference)
 
     @property
     def interval(self) -> str:
@@ -90,13 +107,13 @@ class Change:
     @property
     def sentence(self) -> str:
         """The change in a sentence."""
-        verb = "rose" if self.difference > 0 else "fell"
+        verb = "rose" if (self.low or 0) > 0 else "fell"
         points = " percentage points" if self.name in SHARES else ""
-        return (
-            f"{sentence(self.name)} {verb} from {self.text(self.before)} to"
-            f" {self.text(self.after)} ({self.signed(self.difference)}{points}, interval"
-            f" {self.interval})."
-        )
+        before, after = self.texts
+        by = f"interval {self.interval}{points}"
+        if self.difference is not None:
+            by = f"{self.signed(self.difference)}{points}, interval {self.interval}"
+        return f"{sentence(self.name)} {verb} from {before} to {after} ({by})."
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +173,13 @@ class Comparison:
         hidden = next((change for change in self.changes if change.name == HIDDEN_SHARE), None)
         if hidden is None:
             said.append("No metric is known to be counted, so hidden shares are not compared.")
+        elif hidden.difference is None and hidden.low is not None:
+            before, after = hidden.texts
+            allowed = f"{hidden.interval} percentage points"
+            said.append(
+                f"Undetermined metrics leave the hidden share at {before} and {after}; they allow a"
+                f" difference of {allowed}."
+            )
         elif self.undetermined and hidden.low is not None:
             open_ones = listed([label(name) for name in self.undetermined])
             said.append(f"The interval of the hidden share covers both readings of {open_ones}.")
@@ -170,7 +194,7 @@ class Comparison:
             {"name": name, "before": one, "after": other, "difference": other - one}
             for name, (one, other) in self.totals.items()
         ]
-        rows += [asdict(change) for change in self.changes]
+        rows += [{**asdict(change), "shares": ()} for change in self.changes]
         columns = ["name", "before", "after", "difference", "low", "high", "verdict"]
         frame = pd.DataFrame(rows, columns=columns).set_index("name")
         kinds = dict.fromkeys(columns[1:-1], "Float64")
@@ -190,7 +214,12 @@ class Comparison:
             for a, b in self.totals.values()
         ]
         cells += [
-            [c.text(c.before), c.text(c.after), c.signed(c.difference), c.interval, c.verdict]
+            [
+                *c.texts,
+                "" if c.difference is None else c.signed(c.difference),
+                c.interval,
+                c.verdict,
+            ]
             for c in self.changes
         ]
         columns = [*self.names, "difference", f"{self.level * 100:g} % interval", "verdict"]
@@ -268,6 +297,16 @@ def compare(
         ratios[RATE] = [(engagements * both, impressions * both)]
     ratios[f"engagements per {noun}"] = [(engagements, judged.astype(np.int64))]
     sides, units = rows["side"].to_numpy(), pd.factorize(rows["unit"])[0]
+    shares: tuple[Share, ...] = ()
+    if sure:
+        hidden, most, least = (part for part, _ in ratios[HIDDEN_SHARE])
+        shares = tuple(
+            Share.of(
+                hidden[sides == side], least[sides == side], most[sides == side],
+                (engagements * known)[sides == side], level=level, undetermined=tuple(undetermined),
+            )
+            for side in (0, 1)
+        )  # fmt: skip
     ratios = {
         name: found
         for name, found in ratios.items()
@@ -281,7 +320,10 @@ def compare(
             for name, column in totals.items()
         },
         shared=int(rows["unit"][judged].duplicated().sum()),
-        changes=tuple(_change(name, found, sides, units, each) for name, found in ratios.items()),
+        changes=tuple(
+            _change(name, found, sides, units, each, shares if name == HIDDEN_SHARE else ())
+            for name, found in ratios.items()
+        ),
         summed=tuple(summed),
         undetermined=tuple(undetermined),
         level=level,
@@ -316,7 +358,12 @@ def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
 
 
 def _change(
-    name: str, ratios: list[_Ratio], sides: np.ndarray, units: np.ndarray, level: float
+    name: str,
+    ratios: list[_Ratio],
+    sides: np.ndarray,
+    units: np.ndarray,
+    level: float,
+    shares: tuple[Share, ...],
 ) -> Change:
     """One quantity: values of the first ratio, with an interval that contains those of all."""
     values, limits = [], []
@@ -339,9 +386,12 @@ def _change(
         values.append((pair[0][0], pair[1][0]))
     (before, after), low, high = values[0], min(x.low for x in limits), max(x.high for x in limits)
     units_of = [np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1)]
+    values_of: tuple[float | None, float | None, float | None] = (before, after, after - before)
+    if any(share.value is None for share in shares):
+        values_of = (None, None, None)
     if min(units_of) < LEAST_GROUP:
-        return Change(name, before, after, after - before, None, None, "too few Tweets")
+        return Change(name, *values_of, None, None, "too few Tweets", shares)
     verdict: Literal["changed", "may be chance"] = (
         "may be chance" if low <= 0 <= high else "changed"
     )
-    return Change(name, before, after, after - before, low, high, verdict)
+    return Change(name, *values_of, low, high, verdict, shares)

@@ -514,7 +514,7 @@ def consequences(gap: Findings) -> list[str]:
         parts.append(
             "For total engagement, use X's own figure: the other columns do not add up to it."
         )
-    elif gap.counted and not gap.excess and gap.share.value == 0:
+    elif gap.counted and not gap.excess and not gap.unsettled and gap.share.value == 0:
         names = [name for name in gap.counted if gap.table["sum"][name]]
         parts.append(f"Here engagements are the sum of {labels(names)}.")
     if gap.not_counted:

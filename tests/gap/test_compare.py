@@ -80,8 +80,14 @@ def test_the_interval_of_the_hidden_share_covers_both_readings_of_undetermined_m
         frame.loc[0, "engagements"] = frame.loc[0, COUNTED].sum() + 1000
     found = enb.compare(before, after)
     assert "app_opens" in found.undetermined
-    assert "covers both readings of" in found.sentence
     share = change(found, "hidden share")
+    # One side is a range: no point is printed for it, and what the bounds allow is said.
+    assert [side.kind for side in share.shares] == ["interval", "bounds"]
+    assert share.texts == tuple(side.point for side in share.shares)
+    assert share.difference is None
+    assert "Undetermined metrics leave the hidden share at" in found.sentence
+    assert f"they allow a difference of {share.interval} percentage points" in found.sentence
+    assert pd.isna(found.to_frame().at["hidden share", "after"])
     sides = [(f["engagements"] - f[COUNTED].sum(axis=1)).sum() for f in (before, after)]
     without = sides[1] / after["engagements"].sum() - sides[0] / before["engagements"].sum()
     within = without - 900 / after["engagements"].sum()
@@ -349,3 +355,11 @@ def test_what_cannot_be_compared_is_refused_with_advice():
         enb.compare(account(), as_metrics(days, unit="day", kind="daily"))
     with pytest.raises(enb.AnalysisError, match=r"or give an export file\.$"):
         enb.compare(account(), account().assign(engagements=pd.NA))
+
+
+def test_a_comparison_is_written_as_csv(tmp_path):
+    found = enb.compare(account(), account(seed=9))
+    found.to_csv(tmp_path / "compared.csv")
+    table = pd.read_csv(tmp_path / "compared.csv")
+    assert table["name"].tolist() == found.to_frame().index.tolist()
+    assert [*table] == ["name", *found.to_frame()]
