@@ -23,6 +23,7 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from engagement_nb.apis.contract import Auth
 from engagement_nb.client.adapters import Adapter, read_answer
 from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.bounds import (
@@ -33,7 +34,7 @@ from engagement_nb.client.bounds import (
 )
 from engagement_nb.client.credentials import Profile, TokenStore, sign_in
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.pacing import Pacer, Pacers
+from engagement_nb.client.pacing import Pacer, Pacers, PacerState
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -172,10 +173,14 @@ class Client:
         self._pacers.add(pacer)
         return pacer
 
-    def _holder(self, request: Request) -> str:
-        """Whose quota a request counts in: the user's, if the API has quotas of users."""
+    def quota(self, profile: Profile, endpoint: str, auth: Auth = "user") -> PacerState:
+        """Tell what is known of the quota in which requests of a profile count."""
+        return self.pacer(profile).state(endpoint, self._holder(profile, auth))
+
+    def _holder(self, profile: Profile, auth: Auth) -> str:
+        """Whose quota requests count in: the user's, if the API has quotas of users."""
         of_users = any(bucket.scope == "user" for bucket in self.adapter.api.buckets)
-        return request.owner or request.profile.name if of_users and request.owner else ""
+        return profile.user_id or profile.name if of_users and auth == "user" else ""
 
     def send(self, request: Request) -> Response:
         """Wait for the quota, send one request once, and return its response.
@@ -196,7 +201,7 @@ class Client:
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         pacer = self.pacer(profile)
-        ticket = pacer.acquire(request.endpoint, self._holder(request))
+        ticket = pacer.acquire(request.endpoint, self._holder(profile, request.auth))
         began = time.monotonic()
         response = None
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Self
 
+from engagement_nb.client.pacing import PacerState
+
 DELAY = 1.5
 """Seconds: shorter runs show no bar."""
 
 
 class Meter:
-    """Shows finished requests, Tweets, the rest of the minute's quota and the time to finish.
+    """Shows finished requests, Tweets, the rest of the quota and the time to finish.
 
     Parameters
     ----------
@@ -47,13 +49,15 @@ class Meter:
         if self._bar is not None:
             self._bar.total += requests
 
-    def done(self, tweets: int, minute: Callable[[], tuple[int | None, int | None]]) -> None:
+    def done(self, tweets: int, quota: Callable[[], PacerState]) -> None:
         """Count one finished request."""
         if self._bar is None or self._bar.disable:
             return
-        left, limit = minute()
+        state = quota()
         words = f"{tweets:,} Tweets"
-        if limit is not None:
-            words += f", {left} of {limit} left this minute"
+        if state.limit is not None:
+            minutes = state.window / 60
+            span = "this minute" if minutes <= 1 else f"these {minutes:g} minutes"
+            words += f", {state.left} of {state.limit} left {span}"
         self._bar.set_postfix_str(words, refresh=False)
         self._bar.update(1)

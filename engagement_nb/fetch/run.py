@@ -23,7 +23,7 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import UNFINISHED, Reason
 from engagement_nb.apis.times import wire_time
 from engagement_nb.client import Client, Request
-from engagement_nb.client.pacing import WaitStoppedError, backoff
+from engagement_nb.client.pacing import PacerState, WaitStoppedError, backoff
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.errors import (
     ApiError,
@@ -418,11 +418,10 @@ class Run:
                 self._todo.put(half)
             pending += len(halves) - 1
             meter.expect(len(halves))
-            meter.done(self.state.tweets, self._left_of_minute)
+            meter.done(self.state.tweets, self._quota)
 
-    def _left_of_minute(self) -> tuple[int | None, int | None]:
-        state = self._client.pacer(self.plan.profiles[0]).state(self.plan.endpoint.name)
-        return state.left, state.limit
+    def _quota(self) -> PacerState:
+        return self._client.quota(self.plan.profiles[0], self.plan.endpoint.name)
 
     def _take(
         self, request: Request, result: Part | Exception, responses_before: int
@@ -475,9 +474,9 @@ class Run:
             return
         wanted = self._workers or 4
         if self._workers is None and self._responses:
-            _, limit = self._left_of_minute()
+            per_second = (self._quota().per_minute or 0) / 60
             # The quickest response: the others may have waited for the quota too.
-            wanted = max(wanted, math.ceil(2 * (limit or 0) / 60 * self._latency) + 2)
+            wanted = max(wanted, math.ceil(2 * per_second * self._latency) + 2)
         for _ in range(min(wanted, most) - len(self._threads)):
             thread = threading.Thread(target=self._work, name="fetch", daemon=True)
             thread.start()

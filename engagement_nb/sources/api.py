@@ -56,7 +56,7 @@ class ApiSource(Source):
     name = "api"
     default_span = "period"
     _chooses_ids = True
-    _adapter: ClassVar[Callable[[], Adapter]] = EngagementAdapter
+    _adapter: ClassVar[type[Adapter]] = EngagementAdapter
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
     _world: World | None = None
@@ -196,7 +196,7 @@ class ApiSource(Source):
         left_out: Mapping[str, int],
         **more: Any,
     ) -> Plan:
-        limit = self.client.pacer(self.profiles[0]).state(endpoint).limit
+        limit = self.client.quota(self.profiles[0], endpoint).per_minute
         plan = make_plan(
             ids,
             endpoint,

@@ -93,10 +93,13 @@ def test_its_refusals_and_its_quota_are_those_of_its_facts(server: Server) -> No
     server.sorry = [(503, "come back")]
     with source_of(server) as source:
         found = source.historical(IDS, **PERIOD)
-        state = source.client.pacer(source.profiles[0]).state("daily", source.profiles[0].user_id)
+        state = source.client.quota(source.profiles[0], "daily")
+        plan = source.plan(IDS, "daily", **PERIOD)
     assert set(found.frame["tweet_id"]) == {*IDS[1:]}
     assert set(found.problems["reason"]) == {"not yours"}
     assert (state.limit, state.window) == (500, 900.0)
+    assert plan.limit == 500 / 15
+    assert plan.minutes == len(plan.requests) * 15 / 500
 
 
 def test_a_gap_and_a_report_are_made_of_its_dataset(server: Server, tmp_path: Path) -> None:

@@ -95,6 +95,11 @@ class PacerState:
     refused: int
     window: float
 
+    @property
+    def per_minute(self) -> float | None:
+        """The limit as requests per minute; None if it is unknown."""
+        return None if self.limit is None else self.limit * 60 / self.window
+
 
 @dataclass(frozen=True)
 class Ticket:
