@@ -344,7 +344,7 @@ class Dataset:
             # Another process has just sealed the run: its rows are in another file now.
             table, lacks = figures(self._files, choice, names, wanted)
         frame = ordered_frame(table, wanted)
-        here, period = dict.fromkeys(frame["tweet_id"].unique()), choice.period
+        here, period = dict.fromkeys(pc.unique(table["tweet_id"]).to_pylist()), choice.period
         known = dict(here)
         if period is not None:
             known |= tweets_of(self._files, choice.runs, wanted, in_ms(*period))
@@ -353,7 +353,7 @@ class Dataset:
              self._files.problems(run))
             for run in reversed(choice.used)
         ]  # fmt: skip
-        problems = missing(stored, frame, lacks, known, wanted, period)
+        problems = missing(stored, frame, here, lacks, known, wanted, period)
         about = self._about(choice, pc.max(table["read_at"]).as_py())
         account = Account(
             rows_in=len(here),

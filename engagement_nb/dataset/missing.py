@@ -16,6 +16,7 @@ from engagement_nb.problems import ProblemLog
 def missing(
     stored: Sequence[tuple[Window | None, ProblemLog]],
     frame: pd.DataFrame,
+    here: Collection[str],
     lacks: Iterable[Lack],
     known: Collection[str],
     wanted: Collection[str] | None,
@@ -27,8 +28,8 @@ def missing(
     ----------
     stored
         Period and problems of each run, the newest first.
-    frame
-        The frame.
+    frame, here
+        The frame, and its Tweets.
     lacks
         Which Tweets have figures of a part of the period only. A sum leaves them out.
     known
@@ -45,7 +46,6 @@ def missing(
         the metrics that are unknown.
     """
     log = ProblemLog()
-    here = {*frame["tweet_id"].unique()}
     gone: set[str] = set()
     gaps = {tweet_id: lack.gaps for lack in lacks for tweet_id in lack.tweet_ids}
     explained: dict[str, list[Span]] = {}
@@ -71,7 +71,7 @@ def missing(
                     span = in_ms(of_run.start, of_run.end)
                     explained |= {t: [*explained.get(t, ()), span] for t in mine}
             else:
-                unknown = here
+                unknown: Collection[str] = here
                 if len(stored) > 1 and (names := {*kind.metrics.split(", ")} & {*frame.columns}):
                     # Another run may know what this one did not.
                     unknown = {*frame.loc[frame[[*names]].isna().any(axis=1), "tweet_id"]}

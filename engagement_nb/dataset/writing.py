@@ -31,7 +31,7 @@ from engagement_nb.dataset.records import (
 )
 from engagement_nb.problems import ProblemLog
 
-ROWS_AT_ONCE = 1_000_000
+ROWS_AT_ONCE = 500_000
 """Rows that sealing holds in memory."""
 ROWS_PER_GROUP = 32_768
 """Rows of a row group, the unit that a reader skips if it has none of the wanted Tweets."""
@@ -104,7 +104,6 @@ class RunWriter:
         for name in ("start", "end"):
             schema = schema.append(pa.field(name, TIME))
         schema = schema.append(pa.field("part", pa.int32()))
-        with_rows: list[set[str]] = [set() for _ in parts]
 
         def pieces() -> Iterator[pa.Table]:
             for at in range(0, len(ids), at_once):
@@ -112,7 +111,9 @@ class RunWriter:
                 tables = [schema.empty_table()]
                 for tagged in rows.scanner(filter=some).scan_batches():
                     n, batch = number[tagged.fragment.path], tagged.record_batch
-                    with_rows[n].update(pc.unique(batch["tweet_id"]).to_pylist())
+                    here = {*pc.unique(batch["tweet_id"]).to_pylist()}
+                    # The rows themselves tell these; a million ids would make the footer large.
+                    parts[n].tweet_ids = tuple(t for t in parts[n].tweet_ids if t not in here)
                     window = parts[n].answered or (parts[n].start, parts[n].end)
                     more = [pa.repeat(pa.scalar(moment, TIME), len(batch)) for moment in window]
                     more.append(pa.repeat(pa.scalar(n, pa.int32()), len(batch)))
@@ -120,8 +121,6 @@ class RunWriter:
                 yield pa.concat_tables(tables).sort_by(keys)
 
         def footer() -> Sealed:
-            for part, here in zip(parts, with_rows, strict=True):
-                part.tweet_ids = tuple(t for t in part.tweet_ids if t not in here)
             identity = self._identity
             return Sealed(identity.source, self.record, parts, identity.world)
 
