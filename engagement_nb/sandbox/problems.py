@@ -68,6 +68,11 @@ WRONG_KIND = Problem(
     f"{_ONLY_WITH} types are [{{supported}}].",
 )
 NOT_ENROLLED = Problem(403, "Client Forbidden", "client-forbidden", _NO_PROJECT)
+NO_OAUTH1 = Problem(
+    403, "Forbidden", "oauth1-permissions",
+    "Your client app is not configured with the appropriate oauth1 app permissions for this "
+    "endpoint.",
+)
 SPEND_CAP = Problem(
     403, "SpendCapReached", "spend-cap-reached",
     "Your enrolled account has reached its billing cycle spend cap.",

@@ -236,6 +236,14 @@ class Settings:
         Literal["api.x.com", "api.twitter.com"],
         Meta(description="Host in the type of v2's problem documents."),
     ] = "api.x.com"
+    too_many: Annotated[
+        Literal["problem", "code 88"],
+        Meta(description="Form of v2's 429: a problem document, or the errors of the guides."),
+    ] = "problem"
+    oauth1_at_v2: Annotated[
+        Literal["accepted", "refused"],
+        Meta(description="Whether API v2 takes OAuth 1.0a, which X is retiring."),
+    ] = "accepted"
     v2_limit: Annotated[
         Quota | None,
         Meta(description="Requests in 15 minutes at each path of API v2; none for the table's."),

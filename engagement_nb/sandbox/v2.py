@@ -55,6 +55,7 @@ _OLD_FIELDS = tuple(
     if name not in ("bookmarks", "shares")
 )
 _SERIES = "timestamped_metrics"
+_CODE_88 = {"code": 88, "message": "Rate limit exceeded"}
 _GRANULARITIES = ("hourly", "daily", "weekly", "total")
 _WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 
@@ -122,6 +123,8 @@ class V2:
             except ProblemError as error:
                 reply = error.reply()
                 seen.note = str(error)
+                if seen.note == problems.TOO_MANY.title and self.settings.too_many == "code 88":
+                    reply = as_json({"errors": [_CODE_88]}, 429)
             except RefusedError as error:
                 # A fault on demand.
                 document = problems.IN_TROUBLE.document("")
@@ -174,6 +177,8 @@ class V2:
             raise ProblemError(
                 problems.WRONG_KIND, self.settings.problem_host, used=asker.kind, supported=listed
             )
+        if asker.kind == _OAUTH1 and self.settings.oauth1_at_v2 == "refused":
+            self._refuse(problems.NO_OAUTH1)
         if not asker.app.has_access:
             self._not_enrolled(asker)
         if not {"tweet.read", "users.read"} <= set(asker.scopes):

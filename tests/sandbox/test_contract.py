@@ -455,4 +455,5 @@ def test_totals_echo_no_window_unless_the_switch_says_so(
     assert set(post(frozen, "totals", ids, ["favorites"]).json()) == {"g"}
     told = post(make_sandbox(now=NOW, totals_echo=True), "totals", ids, ["favorites"]).json()
     assert told["end"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
-    assert told["start"] < min(told["end"], f"{NOW:%Y-%m-%d}") < f"{NOW:%Y-%m-%dZ}"
+    oldest = datetime.fromtimestamp(((int(min(ids)) >> 22) + 1_288_834_974_657) / 1000, UTC)
+    assert told["start"] == f"{oldest:%Y-%m-%dT%H:00:00Z}"

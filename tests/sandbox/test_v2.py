@@ -441,6 +441,28 @@ def test_users_do_not_share_a_limit_and_the_table_is_the_published_one(frozen: S
     assert left(ask(frozen, "/2/tweets", account=None, ids="1"))[1] == str(LIMITS["/2/tweets"][0])
 
 
+def test_a_429_is_a_problem_document_or_has_code_88(make: Make) -> None:
+    for form, members in (
+        ("problem", {"title", "detail", "type", "status"}),
+        ("code 88", {"errors"}),
+    ):
+        running = make(v2_limit=1, too_many=form)
+        ask(running, "/2/tweets", ids="1")
+        response = ask(running, "/2/tweets", ids="1")
+        assert (response.status_code, set(response.json())) == (429, members)
+        assert response.headers["x-rate-limit-remaining"] == "0"
+    assert response.json()["errors"] == [{"code": 88, "message": "Rate limit exceeded"}]
+
+
+def test_oauth_1_can_be_refused_as_for_an_app_without_its_permission(make: Make) -> None:
+    running = make(oauth1_at_v2="refused")
+    response = ask(running, "/2/tweets", ids="1")
+    assert response.status_code == 403
+    assert response.json()["type"].endswith("/problems/oauth1-permissions")
+    assert ask(running, "/2/tweets", account=None, ids="1").status_code == 200
+    assert post(running, "totals", recent(running, 1), ["favorites"]).status_code == 200
+
+
 def balance(sandbox: Sandbox) -> float:
     found = ask(sandbox, "/2/usage/credits").json()["data"]["total_balance"]
     assert isinstance(found, float)
