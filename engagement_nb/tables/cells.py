@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import reduce
+from datetime import datetime
+from functools import lru_cache, reduce
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ DATE = (
     r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:[+-]\d\d:?\d\d|Z))?)?)\s*$"
 )
 """The dates that X writes, in every language, and ISO 8601."""
+_FEW = 100
+"""Different dates that are read one by one, each once for all files."""
 MOMENT = pa.timestamp("ms", tz="UTC")
 TEXT = pa.large_string()
 _UNKNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN", "<NA>",
@@ -69,6 +72,7 @@ class Cells:
     series: bool | None = None
     problems: tuple[Mapping[str, str], ...] = ()
     extras: bool = False
+    _texts: dict[int, pa.ChunkedArray] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -79,13 +83,18 @@ class Cells:
 
     def texts(self, at: int) -> pa.ChunkedArray:
         """One column as text, stripped, "" for a missing cell."""
+        if at in self._texts:
+            return self._texts[at]
         column = self.column(at)
         if pa.types.is_floating(column.type):
             column = pa.chunked_array([pa.array(_float_texts(column), TEXT)])
         elif pa.types.is_timestamp(column.type):
             column = pc.strftime(column, format="%Y-%m-%d %H:%M:%S")
-        column = pc.fill_null(pc.cast(column, TEXT), "")
-        return pc.utf8_trim_whitespace(column)
+        if column.type != TEXT:
+            column = pc.cast(column, TEXT)
+        column = pc.fill_null(column, "") if column.null_count else column
+        self._texts[at] = pc.utf8_trim_whitespace(column)
+        return self._texts[at]
 
     def where(self, row: int) -> str:
         """The source and the place of a row, in words."""
@@ -100,13 +109,13 @@ class Cells:
         """The rows with anything in them."""
         if not len(self) or not self.header:
             return self
-        if self.table.column(0).type != TEXT and not self.table.column(0).null_count:
+        if self.column(0).type != TEXT and not self.column(0).null_count:
             return self
-        first = pc.not_equal(self.texts(0), "").to_numpy()
-        if first.all():
+        texts = self.texts(0)
+        if pc.index(texts, pa.scalar("", TEXT)).as_py() < 0:
             return self
-        full = (pc.not_equal(self.texts(i), "") for i in range(1, len(self.header)))
-        rows = reduce(np.logical_or, (column.to_numpy() for column in full), first)
+        full = (pc.not_equal(self.texts(i), "") for i in range(len(self.header)))
+        rows = reduce(np.logical_or, (column.to_numpy() for column in full))
         return self if rows.all() else self.keep(rows)
 
     def moments(self, at: int) -> np.ndarray:
@@ -116,11 +125,12 @@ class Cells:
             unit = pa.timestamp("ms", tz=getattr(column.type, "tz", None))
             moments = pc.cast(column, unit, safe=False).to_numpy()
             return np.asarray(moments, "datetime64[ms]")
-        texts = pc.dictionary_encode(self.texts(at)).combine_chunks()
-        if isinstance(texts, pa.ChunkedArray):
-            texts = texts.unify_dictionaries().combine_chunks()
-        read = _moments(texts.dictionary.to_pandas())
-        return read[texts.indices.to_numpy()] if len(read) else np.array([], "datetime64[ms]")
+        texts = self.texts(at)
+        different = pc.unique(texts)
+        if len(different) > _FEW:
+            return _moments(texts.to_pandas())
+        known = np.array([_moment(text) for text in different.to_pylist()], "datetime64[ms]")
+        return known[pc.index_in(texts, different).to_numpy()] if len(known) else known
 
     def days(self, at: int) -> pa.Array:
         """A column of dates, UTC.
@@ -175,7 +185,9 @@ def whole_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Whole numbers from 0, null for unknown cells; None if a cell is anything else."""
     kind = column.type
     try:
-        if pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        if kind == pa.int64():
+            numbers = column
+        elif pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
             numbers = pc.cast(column, pa.int64())
         elif pa.types.is_floating(kind):
             known = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
@@ -233,6 +245,12 @@ def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
     texts = pc.replace_substring(texts, ",", ".")
     good = pc.match_substring_regex(texts, r"^-?(?:\d+\.?\d*|\.\d+)$")
     return pc.cast(pc.if_else(good, texts, pa.scalar(None, texts.type)), pa.float64())
+
+
+@lru_cache(maxsize=10_000)
+def _moment(text: str) -> datetime | None:
+    moment = _moments(pd.Series([text]))[0].item() if text else None
+    return moment if isinstance(moment, datetime) else None
 
 
 def _moments(texts: pd.Series) -> np.ndarray:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
 from engagement_nb.tables.cells import shown
-from engagement_nb.tables.content import content_facts
 from engagement_nb.tables.frames import is_frame
 from engagement_nb.tables.layouts import HOW_TO_EXPORT
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
@@ -43,7 +44,11 @@ _GROUPS = {"posts": ("content", "classic", "table")} | {
     kind: (kind,) for kind in ("daily", "overview", "video", "videos")
 }
 """The kinds of files that are joined into one frame."""
-_DTYPES = {pa.int64(): pd.Int64Dtype(), pa.large_string(): pd.StringDtype()}
+_DTYPES = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.large_string(): pd.StringDtype(),
+    pa.bool_(): pd.BooleanDtype(),
+}
 UNNAMED = "unnamed"
 """What to choose for rows that name no account."""
 _WHY_NOT = {
@@ -105,7 +110,7 @@ class Tables:
         elif hasattr(source, "read"):
             self.name = str(getattr(source, "name", "") or "the file")
             files = read_source(source, self.name)
-        elif not isinstance(source, str | PathLike):
+        elif not isinstance(source, str | os.PathLike):
             raise InputError(
                 f"Figures cannot be read from a {type(source).__name__}.",
                 advice="Give a path, an open file or a DataFrame.",
@@ -181,8 +186,9 @@ class Tables:
     def _account_of(self, files: list[OneTable], used: int) -> Account:
         """What became of each row and column."""
         named: Counter[str] = Counter()
+        kinds = {file.kind for file in files}
         for file in self._all:
-            if file.kind not in {one.kind for one in files}:
+            if file.kind not in kinds:
                 named[f"in the {file.kind} table, kept apart"] += file.rows
                 continue
             named["an empty row that X itself wrote"] += file.own_empty
@@ -287,20 +293,23 @@ class Tables:
         files: list[OneTable] = []
         empty: list[str] = []
         errors: list[InputError] = []
+        paths = []
         for path in entries:
             bare = path.name.lower().removesuffix(".gz")
             if not bare.endswith(SUFFIXES) or not path.is_file():
                 kind = "a folder" if path.is_dir() else "not a kind of file that has a table"
                 self.left_out[path.name] = f"it is {kind}"
-                continue
-            try:
-                files += read_source(path, str(path))
-            except NoRowsError:
+            else:
+                paths.append(path)
+        for path, found in zip(paths, _in_parallel(_tables_or_error, paths), strict=True):
+            if isinstance(found, NoRowsError):
                 empty.append(path.name)
-            except InputError as error:
-                errors.append(error)
-                where = f"{path}"
-                self.left_out[path.name] = error.what.replace(where, "").lstrip(" :,").rstrip(".")
+            elif isinstance(found, InputError):
+                errors.append(found)
+                why = found.what.replace(str(path), "").lstrip(" :,").rstrip(".")
+                self.left_out[path.name] = why
+            else:
+                files += found
         for name, why in self.left_out.items():
             self._notes[""].append(f"{_plain(name)} was left out: {why}.")
         if empty:
@@ -446,7 +455,7 @@ class Tables:
                 for i, count in _counts(of_file[places]):
                     files[i].repeated += count
                     files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
-        if not own.all():
+        if not own.all() and frame[key].duplicated().any():
             again = frame.duplicated([key, "file"], keep="last").to_numpy() & ~own
             out |= again
             for i, count in _counts(of_file[again]):
@@ -574,13 +583,30 @@ def _compare(
 
 
 def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame with facts from the texts, its columns in our order."""
-    if "text" in frame:
-        frame = frame.assign(**content_facts(frame))
+    """The same frame, its columns in our order."""
     metrics = [name for name in ("posts", "unfollows", "unlikes", *LABELS) if name in frame]
     promoted = [f"promoted_{name}" for name in LABELS if f"promoted_{name}" in frame]
     facts = [name for name in frame.columns if name not in {*metrics, *promoted}]
     return frame[[*facts, *metrics, *promoted]]
+
+
+def _tables_or_error(path: Path) -> list[OneTable] | InputError:
+    try:
+        return read_source(path, str(path))
+    except InputError as error:
+        return error
+
+
+def _in_parallel(
+    read: Callable[[Path], list[OneTable] | InputError], paths: Sequence[Path]
+) -> Iterator[list[OneTable] | InputError]:
+    """What a function gives for each path, by as many threads as there are processors."""
+    workers = min(8, os.cpu_count() or 1, len(paths) // 8)
+    if workers < 2 or sys.platform == "emscripten":
+        yield from map(read, paths)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(read, paths)
 
 
 def _covered(frame: pd.DataFrame) -> tuple[Any, Any, str | None]:

@@ -37,7 +37,7 @@ def read_source(source: Any, name: str) -> list[OneTable]:
     """
     written = 0.0
     if is_frame(source):
-        tables: list[tuple[Cells, Layout | None]] = [(frame_table(source, name), None)]
+        tables: list[tuple[Cells, Layout | None]] = [(frame_table(source, name).filled(), None)]
     elif isinstance(source, Path):
         data = read_file(source)
         written = source.stat().st_mtime
@@ -48,7 +48,7 @@ def read_source(source: Any, name: str) -> list[OneTable]:
     refused: list[InputError] = []
     for cells, layout in tables:
         try:
-            read.append(read_table_of(cells.filled(), layout, written=written))
+            read.append(read_table_of(cells, layout, written=written))
         except (NotATableError, NoRowsError) as error:
             refused.append(error)
     if not read:
@@ -63,7 +63,7 @@ def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
         # Start-up time: few people have spreadsheets.
         from engagement_nb.tables.books import book_tables
 
-        return [(cells, None) for cells in book_tables(data, name)]
+        return [(cells.filled(), None) for cells in book_tables(data, name)]
     if data.startswith(b"PK\x03\x04"):
         raise NotATableError(
             name,
@@ -79,7 +79,7 @@ def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
             name, "it is a PDF, which has no figures to read", "Export the figures as CSV."
         )
     if data.startswith(b"PAR1"):
-        return [(parquet_table(data, name), None)]
+        return [(parquet_table(data, name).filled(), None)]
     data, encoding = as_utf8(data, name)
     start = data[:1000].lstrip()
     if match := _ARCHIVE.match(start):

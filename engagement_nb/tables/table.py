@@ -19,6 +19,7 @@ from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
+from engagement_nb.tables.content import content_facts
 from engagement_nb.tables.layouts import (
     FACTS,
     MADE,
@@ -222,6 +223,8 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
             )
         tweets = _Tweets(cells, layout)
         columns, unnamed = tweets.columns(), tweets.unnamed
+        if "text" in columns:
+            columns |= content_facts(columns["text"], figures)
         notes += tweets.notes
     else:
         columns = {"time": cells.days(layout.at["date"])}
@@ -280,13 +283,15 @@ def _own_empty_rows(
     cells: Cells, layout: Layout, figures: dict[str, pa.ChunkedArray]
 ) -> np.ndarray:
     """Rows that X writes itself: no id, no date, no text, and nothing but zeros."""
-    empty = np.ones(len(cells), dtype=bool)
     at = layout.at
+    empty = np.full(len(cells), "date" in at)
     for name in ("tweet_id", "date", "text"):
         if name in at and empty.any():
-            empty &= pc.equal(cells.texts(at[name]), "").to_numpy()
-    if "date" not in at or not empty.any():
-        return np.zeros(len(cells), dtype=bool)
+            texts = cells.texts(at[name])
+            none = pc.index(texts, pa.scalar("", TEXT)).as_py() < 0
+            empty &= False if none else pc.equal(texts, "").to_numpy()
+    if not empty.any():
+        return empty
     if "link" in at:
         empty &= ~pc.match_substring_regex(cells.texts(at["link"]), STATUS_LINK).to_numpy()
     for column in figures.values():
@@ -344,8 +349,11 @@ class _Tweets:
         numbers = np.zeros(len(cells), dtype=np.int64)
         rounded = 0
         if "tweet_id" in at:
-            texts = pc.replace_substring_regex(cells.texts(at["tweet_id"]), _GUARD, r"\1")
+            texts = cells.texts(at["tweet_id"])
             numbers = _as_numbers(texts)
+            if not numbers.all():
+                texts = pc.replace_substring_regex(texts, _GUARD, r"\1")
+                numbers = _as_numbers(texts)
             if not numbers.all():
                 lost = pc.match_substring_regex(texts, f"^(?:{ROUNDED.pattern})$")
                 rounded = pc.sum(lost).as_py() or 0
@@ -364,6 +372,8 @@ class _Tweets:
     def _unnamed(self) -> int:
         """How many Tweets are named by row number; notes say why."""
         no_id = self.numbers == 0
+        if not no_id.any():
+            return 0
         named = pc.not_equal(self.names, "").to_numpy(zero_copy_only=False) & no_id
         if named.any():
             example = self.names[int(named.argmax())].as_py()
@@ -426,6 +436,12 @@ class _Tweets:
 
 def _as_numbers(texts: pa.ChunkedArray) -> np.ndarray:
     """Tweet ids as numbers, 0 for a text that is none."""
+    try:
+        ids = pc.cast(texts, pa.int64()).to_numpy()
+        if len(ids) and ids.min() > 0 and not pc.any(pc.match_substring(texts, "x")).as_py():
+            return np.array(ids)
+    except pa.ArrowInvalid:
+        pass
     good = pc.match_substring_regex(texts, _ID)
     numbers = pc.if_else(good, texts, "0")
     try:
@@ -435,8 +451,11 @@ def _as_numbers(texts: pa.ChunkedArray) -> np.ndarray:
         return np.array([number if number < 2**63 else 0 for number in ids], dtype=np.int64)
 
 
-def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray:
+def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     """The handle in each link; for a link without one, the most frequent handle of the file."""
+    first = re.match(r"https://(?:twitter|x)\.com/(\w{1,20})/status/", links[0].as_py())
+    if first and first[1] != "i" and pc.all(pc.starts_with(links, first[0])).as_py():
+        return pa.repeat(pa.scalar(first[1].lower(), TEXT), len(links))
     handles = pc.utf8_lower(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
     handles = pc.if_else(pc.equal(handles, "i"), pa.scalar(None, handles.type), handles)
     if not handles.null_count:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from engagement_nb.apis.names import LABELS, column_name
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import AGAIN, TEXT, Cells
 from engagement_nb.tables.layouts import NotATableError, video_kind
@@ -46,29 +47,33 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
     delimiter = delimiter_of(sample.decode(errors="replace"))
     text = _Text(data, name, delimiter)
     ends = text.head_ends()
+    first = next((i for i in range(len(ends)) if any(text.row(ends, i))), -1)
+    if first < 0:
+        raise NotATableError(name, "it has only empty rows")
+    header = text.row(ends, first)
+    if sum(map(bool, header)) > 1 and not video_kind(header):
+        yield text.table(header, ends[first], notes)
+        return
+    # A title stands above a table of X's video files, and of many a spreadsheet.
+    ends = text.head_ends(most=len(data)) if len(data) <= _PIECE else ends
     rows = text.rows(ends)
     filled = [i for i, row in enumerate(rows) if any(row)]
-    if not filled:
-        raise NotATableError(name, "it has only empty rows")
-    first = filled[0]
-    if sum(map(bool, rows[first])) == 1 or video_kind(rows[first]):
-        if len(data) <= _PIECE:
-            ends = text.head_ends(most=len(data))
-            rows = text.rows(ends)
-            filled = [i for i, row in enumerate(rows) if any(row)]
-        # A title, as of X's video files, or of a spreadsheet.
-        below = [i for i in filled if sum(map(bool, rows[i])) > 2]
-        titles = [i for i in filled if sum(map(bool, rows[i])) == 1 and i > filled[0]]
-        headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles or i - 1 == first]
-        if not video_kind(rows[first]) and below:
-            headers = sorted({below[0], *headers})
-        if len(headers) > 1:
-            for header, following in zip(headers, [*headers[1:], len(rows)], strict=True):
-                stop = following - 1 if following - 1 in titles else following
-                yield text.short_table(rows, header, stop, notes)
-            return
+    below = [i for i in filled if sum(map(bool, rows[i])) > 2]
+    titles = [i for i in filled if sum(map(bool, rows[i])) == 1 and i > filled[0]]
+    headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles or i - 1 == first]
+    if not video_kind(rows[first]) and below:
+        headers = sorted({below[0], *headers})
+    if len(headers) > 1:
+        for at, following in zip(headers, [*headers[1:], len(rows)], strict=True):
+            stop = following - 1 if following - 1 in titles else following
+            yield text.short_table(rows, at, stop, notes)
+    else:
         first = headers[0] if headers else first
-    yield text.table(rows[first], ends[first], notes)
+        yield text.table(rows[first], ends[first], notes)
+
+
+class _NotCountsError(Exception):
+    """A column of metrics has a cell that is no plain number."""
 
 
 def delimiter_of(line: str) -> str:
@@ -96,6 +101,10 @@ class _Text:
                 f"{self.name}: a cell of its first rows has more than 131,072 characters.",
                 advice=AGAIN,
             ) from None
+
+    def row(self, ends: list[int], at: int) -> list[str]:
+        """The cells of one of the first rows."""
+        return self.split(self.data[ends[at - 1] if at else 0 : ends[at]])
 
     def rows(self, ends: list[int]) -> list[list[str]]:
         """The cells of the first rows."""
@@ -185,22 +194,41 @@ class _Text:
 
     def table(self, header: list[str], begin: int, notes: tuple[str, ...]) -> Cells:
         """The rows from a byte on."""
+        try:
+            return self._read(header, begin, notes, self._types(header))
+        except _NotCountsError:
+            # Some cells are no plain digits, so all are read and judged as text.
+            return self._read(header, begin, notes, _schema(header))
+
+    def _read(
+        self, header: list[str], begin: int, notes: tuple[str, ...], schema: pa.Schema
+    ) -> Cells:
         tables, numbers, before = [], [], 0
         for at, stop in self._pieces(begin):
-            cells, rows = self._parsed(header, at, stop, before, begin)
+            cells, rows = self._parsed(header, at, stop, before, begin, schema)
             tables.append(cells.table)
             numbers.append(cells.numbers)
             before += rows
-        schema = _schema(header)
         return Cells(
-            self.name, header,
+            self.name,
+            header,
             pa.concat_tables(tables) if tables else schema.empty_table(),
             np.concatenate(numbers) if numbers else np.array([], dtype=np.int64),
-            lambda number: f"line {self.line(begin, number)}", notes,
-        )  # fmt: skip
+            lambda number: f"line {self.line(begin, number)}",
+            notes,
+        )
+
+    def _types(self, header: list[str]) -> pa.Schema:
+        """Integers for the columns of metrics, text for all others."""
+        # pyarrow takes 0x10 for 16.
+        signs = np.frombuffer(self.data, np.uint8)
+        at = np.flatnonzero((signs | 32) == ord("x"))
+        plain = not (signs.take(at - 1, mode="wrap") == ord("0")).any()
+        kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
+        return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
     def _parsed(
-        self, header: list[str], at: int, stop: int, before: int, begin: int
+        self, header: list[str], at: int, stop: int, before: int, begin: int, schema: pa.Schema
     ) -> tuple[Cells, int]:
         """The rows of a piece that are not empty, and how many rows it has."""
         wrong: list[tuple[int, int]] = []
@@ -213,7 +241,6 @@ class _Text:
                 empty.append(row.number)
             return "error" if len(wrong) > 1000 or len(empty) > _MOST_ODD else "skip"
 
-        schema = _schema(header)
         try:
             table = pa_csv.read_csv(
                 pa.py_buffer(memoryview(self.data)[at:stop]),
@@ -226,9 +253,17 @@ class _Text:
                     ignore_empty_lines=False,
                     invalid_row_handler=skip,
                 ),
-                pa_csv.ConvertOptions(column_types=schema, check_utf8=False),
+                pa_csv.ConvertOptions(
+                    column_types=schema,
+                    check_utf8=False,
+                    null_values=["", "-"],
+                    strings_can_be_null=False,
+                    quoted_strings_can_be_null=True,
+                ),
             )
         except pa.ArrowInvalid:
+            if not wrong and len(empty) <= _MOST_ODD and schema != _schema(header):
+                raise _NotCountsError from None
             if not wrong:
                 raise NotATableError(
                     self.name,
