@@ -275,8 +275,15 @@ def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> I
     owner = next((header.index(cell) for cell in _OWNER_COLUMNS if cell in header), None)
     link = next((i for i, cell in enumerate(header) if cell in _LINK_COLUMNS), None)
     next(table, None)
+    empty = 0
     for row in table:
-        if not any(cell.strip() for cell in row):
+        if not any(row) or not any(cell.strip() for cell in row):
+            empty += 1
+            if empty > _MAX_WRONG:
+                raise InputError(
+                    f"The table of ids has more than {_MAX_WRONG:,} empty rows.",
+                    advice="Give the ids as text, one per line.",
+                )
             continue
         whose = row[owner].strip() if owner is not None and owner < len(row) else None
         if whose is None and link is not None and link < len(row):

@@ -33,6 +33,9 @@ MAX_WHOLE = 256 << 20
 """Limit in bytes of a file or a line that is read whole."""
 MAX_STREAM = 2 << 30
 """Limit in bytes of what a gzip file unpacks to, where it is read piece by piece."""
+_MAX_SMALL = 16 << 20
+_MAX_RATIO = 100
+"""Limit of a gzip file that is read whole, as a multiple of its size: tables have 5 to 20."""
 _MAX_MEMBERS = 20_000
 """Limit of the parts of a gzip file: programs write one part, or one for each 64 KB."""
 MAX_VALUE = 24 << 20
@@ -161,7 +164,10 @@ def read_stream(stream: Readable, name: str) -> bytes:
         if isinstance(data, str):
             raise InputError(f"{name} is open as text.", advice='Open it with mode "rb".')
         if data.startswith(b"\x1f\x8b"):
-            data = BufferedReader(Unpacked(BytesIO(data), name), _BLOCK).read(MAX_WHOLE + 1)
+            most = min(MAX_WHOLE, max(_MAX_SMALL, len(data) * _MAX_RATIO))
+            data = BufferedReader(Unpacked(BytesIO(data), name), _BLOCK).read(most + 1)
+            if len(data) > most:
+                raise too_large(name, most)
     if len(data) > MAX_WHOLE:
         raise too_large(name, MAX_WHOLE)
     if not data[:4096].strip() and not data.strip():

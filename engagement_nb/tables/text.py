@@ -47,6 +47,7 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
     delimiter = delimiter_of(sample.decode(errors="replace"))
     text = _Text(data, name, delimiter)
     ends = text.head_ends()
+    text.check_quotes()
     first = next((i for i in range(len(ends)) if any(text.row(ends, i))), -1)
     if first < 0:
         raise NotATableError(name, "it has only empty rows")
@@ -86,11 +87,10 @@ def _cells_of(line: str, delimiter: str) -> list[str]:
 
 
 class _Text:
-    """A text file whose quotes match."""
+    """A text file."""
 
     def __init__(self, data: bytes, name: str, delimiter: str) -> None:
         self.data, self.name, self.delimiter = data, name, delimiter
-        self._check_quotes()
 
     def split(self, row: bytes) -> list[str]:
         """The cells of a row."""
@@ -125,7 +125,7 @@ class _Text:
                 raise NotATableError(self.name, f"its first row is longer than {_HEAD >> 20} MB")
             size *= 8
 
-    def _check_quotes(self) -> None:
+    def check_quotes(self) -> None:
         """Refuse a quote that neither begins nor ends a cell. It could turn two rows into one."""
         beside = np.zeros(256, dtype=bool)
         beside[list(f'{self.delimiter}\r\n"'.encode())] = True
