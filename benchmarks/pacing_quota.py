@@ -31,7 +31,7 @@ import httpx
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request
 from engagement_nb.client.adapters.engagement import body_of
-from engagement_nb.client.credentials import find_profile, sign_in
+from engagement_nb.client.credentials import auth_for, find_profile
 from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError, RateLimitedError
 
@@ -147,7 +147,7 @@ def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) ->
     url = profile.hosts.api + ENDPOINTS["totals"].path
     accepted, refused = [], 0
     end = time.time() + seconds
-    with httpx.Client(auth=sign_in(profile, "user")) as http:
+    with httpx.Client(auth=auth_for(profile, "user")) as http:
         while time.time() < end:
             status = http.post(url, json=body).status_code
             if status == 200:
@@ -164,7 +164,7 @@ def strange(env: dict[str, str], ids: list[str], every: float, seconds: float) -
     body = body_of(Request("totals", tuple(ids), ("favorites",), profile))
     url = profile.hosts.api + ENDPOINTS["totals"].path
     statuses: list[tuple[float, int]] = []
-    with httpx.Client(auth=sign_in(profile, "user")) as http, ThreadPoolExecutor(32) as pool:
+    with httpx.Client(auth=auth_for(profile, "user")) as http, ThreadPoolExecutor(32) as pool:
 
         def one() -> None:
             statuses.append((time.time(), http.post(url, json=body).status_code))

@@ -19,10 +19,10 @@ from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import (
     Profile,
     Secret,
+    auth_for,
     find_profile,
     known_secrets,
     redact,
-    sign_in,
 )
 from engagement_nb.client.credentials.login import login
 from engagement_nb.client.hosts import hosts_at
@@ -92,7 +92,7 @@ def test_profiles_and_requests_show_no_token() -> None:
     profile = find_profile(variables=PLANTED)
     request = Request("totals", ("1",), ("favorites",), profile)
     shown = (
-        f"{profile} {profile!r} {request} {request!r} {sign_in(profile, 'user')!r} {vars(profile)}"
+        f"{profile} {profile!r} {request} {request!r} {auth_for(profile, 'user')!r} {vars(profile)}"
     )
     assert "PLANTED" not in shown
     assert "'[secret]'" in shown

@@ -32,7 +32,7 @@ from engagement_nb.client.bounds import (
     DeadlineError,
     TooLargeError,
 )
-from engagement_nb.client.credentials import Profile, TokenStore, sign_in
+from engagement_nb.client.credentials import Profile, TokenStore, auth_for
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers, PacerState
 from engagement_nb.client.request import Request, Response
@@ -197,7 +197,7 @@ class Client:
             The client was stopped while the request waited for the quota.
         """
         profile = request.profile
-        auth = sign_in(profile, request.auth, self._tokens)
+        auth = auth_for(profile, request.auth, self._tokens)
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         pacer = self.pacer(profile)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from engagement_nb.apis.engagement import ENDPOINTS
-from engagement_nb.client.credentials import Profile, redact, sign_in
+from engagement_nb.client.credentials import Profile, auth_for, redact
 
 _LONGEST = 34
 """Lines of a body that are shown."""
@@ -212,7 +212,7 @@ def send(
     client = _http(loopback=profile.hosts.sandbox)
     request = client.build_request("POST", profile.hosts.api + path, json=body)
     if header is None:
-        tokens = sign_in(profile, auth)
+        tokens = auth_for(profile, "user" if auth == "user" else "app")
         response = client.send(request, auth=tokens)
     else:
         request.headers["Authorization"] = header

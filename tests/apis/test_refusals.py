@@ -13,7 +13,7 @@ from engagement_nb import errors
 from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, METRICS
 from engagement_nb.apis.refusals import error_for, explain
 from engagement_nb.client import Client, Request
-from engagement_nb.client.credentials import Profile, sign_in
+from engagement_nb.client.credentials import Profile, auth_for
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.sandbox import Sandbox
 from tests.client.profiles import profile_of, quick_client
@@ -176,7 +176,7 @@ def test_requests_that_are_malformed(world: Sandbox) -> None:
         ("historical", {**good, "start": "2013-01-01", "end": "2013-01-02"}, "period"),
         ("historical", {**good, "start": "yesterday", "end": "today"}, "period"),
     ]
-    auth = sign_in(profile_of(world), "user")
+    auth = auth_for(profile_of(world), "user")
     for endpoint, body, key in cases:
         url = world.url + ENDPOINTS[endpoint].path
         if isinstance(body, bytes):
@@ -196,7 +196,7 @@ def test_too_many_requests(client: Client) -> None:
         httpx.post(
             sandbox.url + ENDPOINTS["totals"].path,
             json={},
-            auth=sign_in(profile_of(sandbox), "user"),
+            auth=auth_for(profile_of(sandbox), "user"),
         )
         with quick_client() as fresh:
             error = refusal_of(fresh, request)

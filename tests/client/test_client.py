@@ -19,7 +19,7 @@ import pytest
 from engagement_nb.apis.engagement import ENDPOINTS, RESERVED_KEYS
 from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.adapters.engagement import GROUPING
-from engagement_nb.client.credentials import Profile, sign_in
+from engagement_nb.client.credentials import Profile, auth_for
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import WaitStoppedError
 from engagement_nb.errors import (
@@ -260,7 +260,7 @@ def test_a_signed_request_follows_no_redirect(client: Client, status: int) -> No
 @pytest.mark.parametrize("auth", ["user", "app"])
 def test_tokens_are_sent_only_to_the_hosts_of_their_profile(auth: str, sandbox: Sandbox) -> None:
     profile = profile_of(sandbox, bearer_token="planted")
-    signer = sign_in(profile, auth)
+    signer = auth_for(profile, auth)
     for url in ("https://example.com/x", "http://127.0.0.1:1/x", "http://example.com/x"):
         with pytest.raises((ValueError, InputError), match=r"tokens are for|plain http"):
             next(signer.auth_flow(httpx.Request("POST", url)))

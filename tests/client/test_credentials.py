@@ -22,10 +22,10 @@ from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import (
     Profile,
     TokenStore,
+    auth_for,
     config_file,
     find_profile,
     find_profiles,
-    sign_in,
 )
 from engagement_nb.client.credentials.login import login, store_profile
 from engagement_nb.client.credentials.secret import Secret, mask
@@ -193,10 +193,10 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 def test_missing_tokens_are_named() -> None:
     (profile,) = find_profiles(variables={**APP, "TWITTER_ACCESS_TOKEN": "12-token"})
     with pytest.raises(CredentialsError, match="has no access token secret"):
-        sign_in(profile, "user")
+        auth_for(profile, "user")
     (profile,) = find_profiles(variables=USER)
     with pytest.raises(CredentialsError, match="no consumer key and no consumer secret"):
-        sign_in(profile, "app")
+        auth_for(profile, "app")
 
 
 @pytest.mark.parametrize(("token", "user_id"), [("12-x", "12"), ("x", ""), ("x-12", ""), ("", "")])
@@ -230,7 +230,7 @@ def test_signatures_are_right_by_the_standard_and_leave_the_body_out(
     url = "https://data-api.twitter.com/insights/engagement/totals"
     request = httpx.Request("POST", url, content=body, headers={"Content-Type": "application/json"})
     tokens = [Secret(part) for part in (key, secret, token, token_secret)]
-    signer = sign_in(Profile("me", LIVE, *tokens), "user")
+    signer = auth_for(Profile("me", LIVE, *tokens), "user")
     header = next(signer.auth_flow(request)).headers["Authorization"]
     assert header.startswith("OAuth ")
     assert 'oauth_signature_method="HMAC-SHA1"' in header
@@ -240,7 +240,7 @@ def test_signatures_are_right_by_the_standard_and_leave_the_body_out(
 
 
 def test_every_signature_has_its_own_nonce(sandbox: Sandbox) -> None:
-    signer = sign_in(profile_of(sandbox), "user")
+    signer = auth_for(profile_of(sandbox), "user")
     headers = {
         next(signer.auth_flow(httpx.Request("POST", sandbox.url))).headers["Authorization"]
         for _ in range(50)
@@ -495,7 +495,7 @@ def test_a_login_host_has_little_time_and_space(
 def test_an_app_without_a_bearer_endpoint_signs_by_oauth_1() -> None:
     """The reference names both for public metrics."""
     profile = Profile("me", LIVE, "a key", "a secret")
-    flow = sign_in(profile, "app").auth_flow(httpx.Request("POST", LIVE.api + "/totals"))
+    flow = auth_for(profile, "app").auth_flow(httpx.Request("POST", LIVE.api + "/totals"))
     asked = next(flow)
     assert asked.url.path == "/oauth2/token"
     signed = flow.send(httpx.Response(404, request=asked))
@@ -508,7 +508,7 @@ def test_a_bearer_token_is_fetched_kept_and_renewed_without_a_network() -> None:
     profile, tokens = Profile("me", LIVE, "a key", "a secret"), TokenStore()
 
     def flow() -> Any:
-        return sign_in(profile, "app", tokens).auth_flow(
+        return auth_for(profile, "app", tokens).auth_flow(
             httpx.Request("POST", LIVE.api + "/totals")
         )
 
@@ -522,5 +522,5 @@ def test_a_bearer_token_is_fetched_kept_and_renewed_without_a_network() -> None:
     assert next(second).headers["Authorization"] == "Bearer FirstToken"
     assert second.send(httpx.Response(401)).url.path == "/oauth2/token"
     assert second.send(issued("SecondToken")).headers["Authorization"] == "Bearer SecondToken"
-    key = sign_in(profile, "app", tokens)._key
+    key = auth_for(profile, "app", tokens)._key
     assert "SecondToken" not in f"{tokens.get(*key)!r} {tokens!r} {vars(tokens)!r}"

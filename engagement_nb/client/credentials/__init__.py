@@ -10,7 +10,7 @@ from engagement_nb.client.credentials.lookup import (
 )
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.credentials.signing import sign_in
+from engagement_nb.client.credentials.signing import auth_for
 from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 
 __all__ = [
@@ -18,11 +18,11 @@ __all__ = [
     "Secret",
     "TokenStore",
     "Tokens",
+    "auth_for",
     "config_file",
     "find_profile",
     "find_profiles",
     "known_secrets",
     "places",
     "redact",
-    "sign_in",
 ]

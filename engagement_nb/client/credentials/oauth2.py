@@ -35,9 +35,9 @@ from engagement_nb.apis.v2 import (
 )
 from engagement_nb.client.bounds import BoundedConnection, load_json
 from engagement_nb.client.credentials.lookup import config_file
-from engagement_nb.client.credentials.profiles import Profile
+from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
-from engagement_nb.client.credentials.signing import USER_FIELDS, Flow, SignIn, with_bearer
+from engagement_nb.client.credentials.signing import Flow, SignIn, with_bearer
 from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.errors import ConnectionTroubleError, CredentialsError

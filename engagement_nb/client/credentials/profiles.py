@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import httpx
+
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.client.credentials.secret import Secret
 from engagement_nb.client.hosts import LIVE, Hosts
@@ -76,3 +78,7 @@ class Profile:
     def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Name the missing tokens; by default of those that sign as a user."""
         return [part.replace("_", " ") for part in parts if not getattr(self, part)]
+
+    def user_auth(self) -> httpx.Auth | None:
+        """The profile's own way to sign as its user; None for OAuth 1.0a with the tokens above."""
+        return None

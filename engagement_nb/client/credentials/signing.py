@@ -156,7 +156,7 @@ class AppBearer(SignIn):
         return bearer
 
 
-def sign_in(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> SignIn:
+def auth_for(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> httpx.Auth:
     """Choose the way to sign in with a profile.
 
     Parameters
@@ -173,7 +173,9 @@ def sign_in(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> S
     CredentialsError
         The profile lacks a token; the message names it.
     """
-    return OAuth1User(profile) if auth == "user" else AppBearer(profile, tokens)
+    if auth == "app":
+        return AppBearer(profile, tokens)
+    return profile.user_auth() or OAuth1User(profile)
 
 
 def oauth1(

@@ -199,9 +199,9 @@ class TokenStore:
 def _read(text: str) -> Tokens | None:
     try:
         values = json.loads(text)
-        secret = {
-            name: Secret(values.pop(name, "")) for name in ("access", "refresh", "client_secret")
-        }
-        return Tokens(**secret, **values)
+        access, refresh = Secret(values.pop("access")), Secret(values.pop("refresh"))
+        return Tokens(
+            access, refresh, client_secret=Secret(values.pop("client_secret", "")), **values
+        )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
