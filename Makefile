@@ -69,6 +69,7 @@ bench: $(VENV)/.test
 
 study: $(VENV)/.test
 	$(BIN)/python -m studies.gap_worlds
+	$(BIN)/python -m studies.gap_numbers
 	$(BIN)/python -m studies.compare
 	$(BIN)/python -m studies.kills
 	$(BIN)/python -m studies.odd_answers

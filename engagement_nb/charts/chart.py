@@ -54,13 +54,12 @@ class Chart(Drawing):
         if self.data is not None and 0 < len(self.data) <= DOWNLOAD:
             address = quote(str(self.data.to_csv(index=False)), safe=" ,.:+-_()/")
             download = (
-                f'<a class="enb-csv" style="font-size:.85em" download="{self.what}.csv"'
+                f'<a class="enb-csv" download="{self.what}.csv"'
                 f' href="data:text/csv;charset=utf-8,{address}">Figures as CSV</a>'
             )
         return (
-            '<figure class="enb" style="margin:1em 0;max-width:860px">'
-            '<figcaption style="font-weight:600;margin-bottom:.4em">'
-            f"{html.escape(self.title)}</figcaption>{self.svg()}{download}</figure>"
+            f'<figure class="enb"><figcaption>{html.escape(self.title)}</figcaption>'
+            f"{self.svg()}{download}</figure>"
         )
 
     def draw(self, ax: Axes) -> Axes:

@@ -337,9 +337,14 @@ def _starves(tweets: Tweets, core: MetricSet, j: int, tolerance: float, together
     starved = int(np.count_nonzero(above & (left >= 0) & (left < HARDLY_ANY * values)))
     against = int(np.count_nonzero(above & ((left < 0) | (left == values))))
     least = max(LEAST_TWEETS, int(tolerance * tweets.n_nonzero[j]) + 1)
-    if starved < least or starved < FITS_PER_EXCESS * against:
+    if starved < least:
         return False
-    return together or convincing(starved, against, 0.5)
+    if starved >= FITS_PER_EXCESS * against:
+        return together or convincing(starved, against, 0.5)
+    # Where counters were read together, what contradicts a metric is no accident. The Tweets that
+    # support it may be: a metric with twice as many against it as for it is not counted in full.
+    outweighs = together and starved >= (FITS_PER_EXCESS - 1) * against
+    return outweighs and float(bdtrc(starved - 1, starved + against, 0.5)) < CHANCE
 
 
 def _weight(tweets: Tweets, core: MetricSet, j: int) -> float | None:

@@ -97,7 +97,7 @@ def first_page(
 
 def _figures(answer: Mapping[str, Any]) -> list[KeyFigure]:
     if "hidden" not in answer:
-        return [KeyFigure(*card) for card in answer.get("cards", ())][:4]
+        return [KeyFigure(*card) for card in answer.get("cards", ())]
     share, rate = Share.of_gap(answer), answer.get("engagement_rate")
     least, most = answer["over_bounds"]
     over = number(most) if least == most else f"{number(least)} to {number(most)}"

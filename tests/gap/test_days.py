@@ -86,6 +86,10 @@ def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
     shown = days._repr_mimebundle_()
     assert shown["text/plain"] == f"{days.sentence}\n{days.table.to_string()}"
     (handed,) = [value for name, value in shown.items() if name.endswith("+json")]
+    page = handed.pop("page")
+    assert page["finding"] == [days.sentence]
+    assert page["trend"]["name"] == str(days.trend().index.name)
+    assert len(page["trend"]["rows"]) == len(days.trend())
     assert handed == {"days": told, "metrics": metrics.facts()}
     page = BeautifulSoup(shown["text/html"], "html.parser")
     assert page.find("p").get_text() == days.sentence

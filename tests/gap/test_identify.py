@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from engagement_nb.gap import explore_gap, identify
+from engagement_nb.gap import Gap, explore_gap, identify
 from engagement_nb.gap.identify import Tweets, convincing, score
 from engagement_nb.gap.read import exact_sum, read_counts
 from studies.gap_worlds import KINDS, covered, mistakes, shuffled, world
@@ -176,6 +176,24 @@ def test_three_contradictions_are_enough_where_counters_were_read_together_and_t
 def test_counters_are_read_together_from_twenty_exact_fits_on():
     assert explore_gap(views(20, 3)).not_counted == ["media_views"]
     assert explore_gap(views(19, 3)).undetermined == ["media_views"]
+
+
+def borderline(against: int, supporting: int) -> Gap:
+    """Media views that some Tweets leave no room for, and that others would fit exactly with."""
+    likes = np.arange(1, 401)
+    shown = np.where(likes <= against + supporting, 8, 0)
+    engagements = likes + np.where(likes <= supporting, 8, 0)
+    return explore_gap(frame_of(engagements, favorites=likes, media_views=shown))
+
+
+def test_a_borderline_metric_is_not_counted_in_full_if_twice_as_many_tweets_are_against_it():
+    """Of 103 Tweets 77 contradict it and 26 would fit: counters read together prove it."""
+    gap = borderline(77, 26)
+    assert gap.together
+    assert gap.not_counted == ["media_views"]
+    assert "Media views (824) look like" in gap.sentence
+    assert borderline(45, 26).undetermined == ["media_views"], "less than twice as many"
+    assert borderline(9, 4).undetermined == ["media_views"], "more than twice, but by chance"
 
 
 def starved(tweets: int) -> list[str]:

@@ -21,7 +21,10 @@ from engagement_nb.report.publish import GAP, RECORD, TABLES
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
-ADDRESS = re.compile(r"(?:src|href|srcset|action|url\()\s*=?\s*[\"'(]?\s*(?:https?:)?//", re.I)
+ADDRESS = re.compile(
+    r"(?:src|(?<!<a )href|srcset|action|url\()\s*=?\s*[\"'(]?\s*(?:https?:)?//", re.I
+)
+"""An address that a browser asks for something by itself: not that of a link."""
 
 
 def complaint(capsys) -> str:
