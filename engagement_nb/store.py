@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import time
 import uuid
 from collections.abc import Iterable, Sequence
@@ -78,6 +79,11 @@ class Store:
         if self.local and not Path(self.path(name)).is_file():
             raise FileNotFoundError(errno.ENOENT, "There is no such file", self.path(name))
         return bytes(self.fs.cat_file(self.path(name)))
+
+    @property
+    def waits(self) -> bool:
+        """Whether reading waits for a disk or a network."""
+        return "memory" not in self.fs.protocol and sys.platform != "emscripten"
 
     def names(self, folder: str, suffix: str = "") -> list[str]:
         """Names of the finished files and folders in a folder, sorted; empty if there is none.

@@ -127,7 +127,7 @@ class Client:
         Each thread keeps the memory that it once used, and a large response needs much. So the
         many threads that wait for responses leave the parsing to one.
         """
-        if len(raw) < _LARGE:
+        if len(raw) < _LARGE or self._transport is not None:
             return make(*given)
         return self._reader.submit(make, *given).result()
 

@@ -184,7 +184,8 @@ class Files:
 
     def footers(self, names: Sequence[str], kind: type[_Result]) -> list[_Result]:
         """What each file says of itself: see `footer`."""
-        if len(names) < _FEW:
+        # Threads help only where reading waits, and a browser has none.
+        if len(names) < _FEW or not self.store.waits:
             return [self.footer(name, kind) for name in names]
         with ThreadPoolExecutor(_FEW) as pool:
             return list(pool.map(lambda name: self.footer(name, kind), names))

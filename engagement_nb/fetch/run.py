@@ -185,7 +185,8 @@ def fetch_into(
     parts
         Requests that were finished to find the Tweets: they are stored first, and counted.
     workers
-        Number of threads; None for as many as use the whole quota at the measured latency.
+        Number of threads; None for as many as use the whole quota at the measured latency. With
+        0, this thread sends one request after the other.
     progress
         Whether to show a progress bar; None to show it on a terminal and in a notebook.
     sleep
@@ -408,7 +409,10 @@ class Run:
         pending = len(requests)
         meter.expect(pending)
         while pending:
-            self._staff(pending)
+            if self._workers == 0:
+                self._work_once(self._todo.get())
+            else:
+                self._staff(pending)
             try:
                 request, result, responses_before = self._ended.get(timeout=0.2)
             except queue.Empty:
@@ -499,12 +503,17 @@ class Run:
 
     def _work(self) -> None:
         while (request := self._todo.get()) is not None:
-            responses_before = self._responses
-            try:
-                result: Part | Exception = self._finish(request)
-            except Exception as error:
-                result = error
-            self._ended.put((request, result, responses_before))
+            self._work_once(request)
+
+    def _work_once(self, request: Request | None) -> None:
+        if request is None:
+            return
+        responses_before = self._responses
+        try:
+            result: Part | Exception = self._finish(request)
+        except Exception as error:
+            result = error
+        self._ended.put((request, result, responses_before))
 
     def _finish(self, request: Request) -> Part:
         """Send a request until it has a response.

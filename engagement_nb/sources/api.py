@@ -56,6 +56,8 @@ class ApiSource(Source):
     name = "api"
     default_span = "period"
     _chooses_ids = True
+    _workers: int | None = None
+    """Threads of a fetch: see `engagement_nb.fetch.run.fetch_into`."""
     _adapter: ClassVar[type[Adapter]] = EngagementAdapter
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
@@ -281,6 +283,7 @@ class ApiSource(Source):
                 ask=ask,
                 snapshot=snapshot,
                 parts=self._parts(plan),
+                workers=self._workers,
                 progress=self._progress,
             )
 
@@ -295,7 +298,7 @@ class ApiSource(Source):
             with self._sending() as client:
                 metrics = fetch(
                     plan, client, source=self.figures, parts=self._parts(plan),
-                    progress=self._progress,
+                    workers=self._workers, progress=self._progress,
                 )  # fmt: skip
         account = metrics.account
         named = {**left_out, **account.rows_named}

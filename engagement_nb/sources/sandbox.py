@@ -18,6 +18,7 @@ from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
+from engagement_nb.sources.in_process import NEEDED, URL, MemoryPacers, SandboxTransport
 from engagement_nb.sources.question import Posted, Question
 
 if TYPE_CHECKING:
@@ -39,6 +40,9 @@ class SandboxSource(ApiSource):
         Handles of the sandbox's accounts; by default all.
     dataset, progress, max_handles, **options
         See `connect`.
+    in_process
+        Whether requests go to the sandbox by a function call, without sockets and threads; by
+        default where there are none.
 
     Attributes
     ----------
@@ -57,11 +61,13 @@ class SandboxSource(ApiSource):
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
         max_handles: int | None = None,
+        in_process: bool = NEEDED,
         **options: Any,
     ) -> None:
         self.url = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
-        if options or not is_loopback(self.url) or not _is_sandbox(self.url):
+        self._transport: httpx.BaseTransport | None = None
+        if in_process or options or not is_loopback(self.url) or not _is_sandbox(self.url):
             # Imported here for start-up time: runs on the API do not need the sandbox.
             from engagement_nb.sandbox import Sandbox, Settings
 
@@ -72,19 +78,29 @@ class SandboxSource(ApiSource):
                     advice=f"It has: {', '.join(known)}.",
                 )
             try:
-                self._sandbox = Sandbox(**options).start()
+                self._sandbox = Sandbox(**options)
+                if not in_process:
+                    self._sandbox.start()
             except (TypeError, ValueError) as error:
                 raise InputError(f"The sandbox cannot start: {error}") from error
-            self.url = self._sandbox.url
+            self.url = URL if in_process else self._sandbox.url
+            self._transport = SandboxTransport(self._sandbox) if in_process else None
             # A source that is dropped without being closed must free its port.
             weakref.finalize(self, self._sandbox.stop).atexit = False
-        everybody = sandbox_profiles(self.url)
+        everybody = sandbox_profiles(self.url, self._transport)
         names = [profile] if isinstance(profile, str) else profile
         profiles = everybody if names is None else [_named(everybody, name) for name in names]
         self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
+        if self._transport is not None:
+            # A progress bar would start a thread.
+            self._workers, self._progress = 0, False
+            self._client_options |= {
+                "transport": self._transport,
+                "pacer_for": MemoryPacers(buckets=self.api.buckets),
+            }
         self.sandbox = True
-        told = _ask(self.url, "world")
+        told = _ask(self.url, "world", self._transport)
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         self._world = World(told["seed"], told["tweets"], self.now)
         self.world = str(self._world)
@@ -133,8 +149,9 @@ class SandboxSource(ApiSource):
             return self.posted_in(everything, posted, zone).ids[: count or SAMPLE]
         try:
             ids: list[str] = _ask(
-                self.url, "ids", kind=kind, count=count or SAMPLE, account=self._account
-            )
+                self.url, "ids", self._transport, kind=kind, count=count or SAMPLE,
+                account=self._account,
+            )  # fmt: skip
         except ValueError as error:
             raise InputError(str(error)) from error
         if kind not in _NOT_OWN:
@@ -142,9 +159,12 @@ class SandboxSource(ApiSource):
         return ids
 
 
-def _ask(url: str, page: str, **question: str | int) -> Any:
+def _ask(
+    url: str, page: str, transport: httpx.BaseTransport | None = None, **question: str | int
+) -> Any:
     """Ask one of the sandbox's own pages, which are beside the API, and never by a proxy."""
-    answer = httpx.get(f"{url}/sandbox/{page}", params=question, timeout=10.0, trust_env=False)
+    with httpx.Client(transport=transport, timeout=10.0, trust_env=False) as http:
+        answer = http.get(f"{url}/sandbox/{page}", params=question)
     if answer.is_error:
         raise ValueError(answer.text.strip())
     return answer.json()
@@ -157,9 +177,9 @@ def _is_sandbox(url: str) -> bool:
         return False
 
 
-def sandbox_profiles(url: str) -> list[Profile]:
-    """A profile for each account of a running sandbox."""
-    told = _ask(url, "accounts")
+def sandbox_profiles(url: str, transport: httpx.BaseTransport | None = None) -> list[Profile]:
+    """A profile for each account of a running sandbox, or of one behind a transport."""
+    told = _ask(url, "accounts", transport)
     app = {name: told["app"][name] for name in ("consumer_key", "consumer_secret", "bearer_token")}
     hosts = hosts_at(url)
     return [
