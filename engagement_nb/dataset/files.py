@@ -60,7 +60,9 @@ class Files:
         ]
         new = [name for name in names if name not in self._read]
         # A sealed file never changes.
-        self._read.update(zip(new, self.footers(new, Sealed), strict=True))
+        for name, sealed in zip(new, self.footers(new, Sealed), strict=True):
+            self._check(name, f"{RUNS}/{sealed.record.id}.parquet")
+            self._read[name] = sealed
         return {name: self._read[name] for name in names}
 
     def runs(self) -> list[RunRecord]:
@@ -77,14 +79,16 @@ class Files:
             if name.endswith(".json") and not name.endswith(_DONE):
                 path = f"{RUNS}/{name}"
                 record = self.record(path, RunRecord)
-                if f"{record.id}.json" != name:
-                    raise DatasetError(
-                        f"{self.store.path(path)} is of another run.", advice="Remove it."
-                    )
+                self._check(path, f"{RUNS}/{record.id}.json")
                 done = f"{name.removesuffix('.json')}{_DONE}" in names
                 runs[name.removesuffix(".json")] = replace(record, done=done)
         runs |= {sealed.record.id: sealed.record for sealed in self.sealed().values()}
         return [runs[name] for name in sorted(runs)]
+
+    def _check(self, name: str, told: str) -> None:
+        """Refuse a record that names another file than its own."""
+        if name != told:
+            raise DatasetError(f"{self.store.path(name)} is of another run.", advice="Remove it.")
 
     def record(self, name: str, kind: type[_Result]) -> _Result:
         """The record in a JSON file.
@@ -106,7 +110,10 @@ class Files:
         old = f"{RUNS}/{run.id}{_PROBLEMS}"
         if run.problems or not self.store.exists(old):
             return run.log
-        table = explained(lambda: pq.read_table(pa.BufferReader(self.store.read(old))))
+        return explained(lambda: self._old_problems(old))
+
+    def _old_problems(self, name: str) -> ProblemLog:
+        table = pq.read_table(pa.BufferReader(self.store.read(name)))
         rows = table.to_pandas().astype("string")
         log = ProblemLog()
         for (reason, *kind), same in rows.groupby(["reason", "scope", "metrics", "detail"]):
@@ -116,7 +123,8 @@ class Files:
     def open_parts(self, folder: str) -> list[str]:
         """Names of the parts in a folder, without those that a sealed file has too."""
         names = [f"{folder}/{name}" for name in self.store.names(folder, ".parquet")]
-        return [name for name in names if name not in self.sealed_parts()] if names else []
+        sealed = self.sealed_parts() if names else {}
+        return [name for name in names if name not in sealed]
 
     def sealed_parts(self) -> dict[str, tuple[str, int]]:
         """Names of the parts in sealed files, each with its file and number."""
