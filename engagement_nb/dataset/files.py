@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
@@ -208,8 +209,8 @@ class Files:
         """
         path = self.store.path(name)
         try:
-            with self.store.fs.open(path, "rb") as file:
-                metadata = pq.read_metadata(file).metadata[_KEYS[kind]]
+            with self.store.fs.open(path, "rb") if not self.store.local else nullcontext(path) as f:
+                metadata = pq.read_metadata(f).metadata[_KEYS[kind]]
         except (OSError, KeyError, TypeError, pa.ArrowException) as error:
             raise DatasetError(
                 f"{path} is damaged ({error}).",

@@ -53,6 +53,7 @@ class RunWriter:
         self._identity = identity
         self.record = record
         self._before: dict[str, Part] = {}
+        self._described: dict[str, Description] = {}
 
     def _name(self, request: Request) -> str:
         return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
@@ -62,8 +63,10 @@ class RunWriter:
         table = part.table
         if table is None:
             table = pa.table({"tweet_id": pa.array([], pa.string())})
-        schema = table.schema.with_metadata({METADATA_KEY: encode(Description.of(part))})
-        self._files.store.publish(self._name(part.request), _parquet(schema, [table]))
+        name, description = self._name(part.request), Description.of(part)
+        schema = table.schema.with_metadata({METADATA_KEY: encode(description)})
+        self._files.store.publish(name, _parquet(schema, [table]))
+        self._described[name] = description
 
     def find(self, request: Request) -> Part | None:
         """The part of the same request from an earlier run, without its rows."""
@@ -93,7 +96,9 @@ class RunWriter:
 
     def _sealed(self, names: Sequence[str]) -> pa.Buffer:
         """The file of these parts: their rows in the order of the ids' text, then of time."""
-        parts = self._files.footers(names, Description)
+        others = [name for name in names if name not in self._described]
+        self._described |= zip(others, self._files.footers(others, Description), strict=True)
+        parts = [self._described[name] for name in names]
         metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
         schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))
         rows = self._files.rows(names, schema)
