@@ -305,7 +305,7 @@ class Sealed(msgspec.Struct):
 @lru_cache(maxsize=256)
 def _owner(name: str, user_id: str) -> Profile:
     """A profile without tokens: all that a dataset knows of one."""
-    return Profile(name, user=user_id)
+    return Profile(name, user_id=user_id)
 
 
 def encode(record: Any) -> bytes:

@@ -44,7 +44,10 @@ class State:
         self._lost: dict[str, tuple[Reason, str]] = {}
         self._gaps: dict[str, list[tuple[Reason, str]]] = {}
         self._metrics = ProblemLog()
-        self._by_name = {(p.user_id or p.name): i for i, p in reversed([*enumerate(plan.profiles)])}
+        profiles = [*enumerate(plan.profiles)][::-1]
+        self._by_name = {p.name: i for i, p in profiles} | {
+            p.user_id: i for i, p in profiles if p.user_id
+        }
 
     def router(self) -> Router:
         """Chooses tokens by what is known now."""

@@ -73,7 +73,7 @@ def fetched(
             columns["time"] = pa.array(found["time"].dt.tz_convert("UTC")).cast(TIME)
         columns |= {name: pa.array(found["count"], pa.int64()) for name in metrics}
         columns["read_at"] = pa.array([read_at] * len(found), TIME)
-        request = Request("historical", tuple(tweet_ids), metrics, Profile("owner", user="1"),
+        request = Request("historical", tuple(tweet_ids), metrics, Profile("owner", user_id="1"),
                           by, first, last)  # type: ignore[arg-type] # fmt: skip
         writer.put(Part(request, read_at, table=pa.table(columns)))
     writer.close(problems or ProblemLog(), done=True)

@@ -289,7 +289,7 @@ def some_part(number: int = 0) -> Part:
     )
     ids = tuple(table["tweet_id"].to_pylist())
     return Part(
-        Request("totals", ids, ("favorites",), Profile("owner", user="1")), NOW, table=table
+        Request("totals", ids, ("favorites",), Profile("owner", user_id="1")), NOW, table=table
     )
 
 

@@ -43,7 +43,7 @@ def part(first: int, count: int = 50, value: int = 1, names: tuple[str, ...] = N
     columns |= {name: pa.array([value] * count, pa.int64()) for name in names}
     columns["read_at"] = pa.array([NOW] * count, TIME)
     gone = str(10**18 + 10**6 + first)
-    request = Request("totals", (*ids, gone), names, Profile("owner", user="1"))
+    request = Request("totals", (*ids, gone), names, Profile("owner", user_id="1"))
     return Part(request, NOW, unavailable=(gone,), table=pa.table(columns))
 
 
@@ -132,7 +132,7 @@ def test_a_sealed_request_is_found_and_not_sent_again(dataset: Dataset) -> None:
     """Another run of the same snapshot finds what an earlier one settled, refusals too."""
     writer = dataset.begin(record())
     refused = Part(
-        Request("totals", ("7", "5"), NAMES, Profile("owner", user="1")), NOW, refused=True
+        Request("totals", ("7", "5"), NAMES, Profile("owner", user_id="1")), NOW, refused=True
     )
     writer.put(part(0))
     writer.put(refused)

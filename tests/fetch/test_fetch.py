@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +17,7 @@ from engagement_nb.apis.times import tweet_time
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer
+from engagement_nb.dataset import Dataset
 from engagement_nb.errors import (
     BadRequestError,
     ConnectionTroubleError,
@@ -22,8 +25,8 @@ from engagement_nb.errors import (
     UnauthenticatedError,
 )
 from engagement_nb.fetch import fetch as run_plan
-from engagement_nb.fetch import make_plan
-from engagement_nb.fetch.run import Run
+from engagement_nb.fetch import fetch_into, make_plan
+from engagement_nb.fetch.run import Run, record_of
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
 from tests.fetch.fetching import (
@@ -333,6 +336,33 @@ def test_one_rejected_request_does_not_lose_the_others_of_its_period() -> None:
             run.go()
     assert run.problems.of_scope("tweet") >= {*first}
     assert run.state.in_frame() == [i for i in plan.tweet_ids if i not in first]
+
+
+def test_a_run_that_is_stopped_after_its_refusals_goes_on_from_them(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored refusals tell whose Tweets these are not; without that, no resumed run ended."""
+    ids = [i for account in (0, 1) for i in sandbox.ids("own", 30, account)]
+    plan = make_plan(ids, "28hr", profiles=sandbox_profiles(sandbox.url)[:2])
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
+    with Client() as client:
+        writer = dataset.begin(record_of(plan, plan.question.digest))
+        run = Run(plan, client, writer, progress=False)
+        waves = iter([run._wave])
+
+        def one_wave(*args: Any) -> None:
+            for wave in waves:
+                wave(*args)
+                return
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(run, "_wave", one_wave)
+        with pytest.raises(KeyboardInterrupt):
+            run.go()
+        assert run.requests
+        resumed = fetch_into(dataset, plan, client, progress=False)
+    assert resumed.done
+    assert resumed.state.in_frame() == list(plan.tweet_ids)
 
 
 def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> None:

@@ -36,8 +36,6 @@ class Profile:
         OAuth 1.0a access token begins with; empty if neither tells it.
     found_in
         Description of the place where the profile was found.
-    user
-        The user's id, where it is known without a token.
 
     Notes
     -----
@@ -54,7 +52,6 @@ class Profile:
     bearer_token: Secret = field(default_factory=Secret)
     user_id: str = ""
     found_in: str = field(default="", compare=False)
-    user: str = ""
 
     def __post_init__(self) -> None:
         for part in TOKEN_VARIABLES:
