@@ -379,6 +379,7 @@ def posts_of_all_months_are_all_posts(case: TableCase, folder: Path) -> None:
         assert added(*parts) == sums(whole)
         assert sum(len(part) for part in parts) == len(whole)
         assert all(part.account.balanced for part in parts)
+        assert all(part.account.rows_used == len(part) for part in parts)
 
 
 @on(TABLES)
@@ -393,7 +394,7 @@ def a_comparison_with_itself_is_no_change_and_mirrors(case: TableCase, folder: P
     assert all(change.verdict != "changed" for change in same.changes)
     assert same.shared == same.totals["Tweets"][0]
     for one, other in zip(there.changes, back.changes, strict=True):
-        assert abs(one.difference + other.difference) < 1e-9
+        assert abs((one.difference or 0) + (other.difference or 0)) < 1e-9
         assert one.verdict == other.verdict
         if one.low is not None and other.high is not None:
             assert abs(one.low + other.high) < 1e-6
