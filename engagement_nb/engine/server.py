@@ -21,6 +21,13 @@ _ALSO = ("matplotlib_inline.backend_inline",)
 """Imported where it is installed, because most notebooks draw."""
 
 
+def _reap(*_: object) -> None:
+    """Take note of copies that have ended, so that their processor time counts as this one's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def main(descriptor: int, modules: Sequence[str]) -> None:
     """Import modules, then fork for each connection that arrives on a socket.
 
@@ -34,7 +41,7 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     os.environ.setdefault("MPLBACKEND", INLINE)
     # Ctrl-C is for the process that started this one, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     for module in (*_ALSO, *modules):
         with contextlib.suppress(Exception):
             importlib.import_module(module)

@@ -231,7 +231,7 @@ def _start_shell(scratch: str, extensions: Sequence[str]) -> InteractiveShell:
         inline._enable_matplotlib_integration()
     for name in extensions:
         if hasattr(sys.modules.get(name), "load_ipython_extension"):
-            shell.extension_manager.load_extension(name)
+            shell.run_line_magic("load_ext", name)
     return shell
 
 

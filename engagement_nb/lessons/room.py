@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -272,8 +272,8 @@ def open_room(
         )
     shell = get_ipython()
     if shell is not None:
-        others = [t for t in shell.input_transformers_cleanup if not hasattr(t, "of_lessons")]
-        skip = skipper([key for key in LESSONS if key not in room.chosen])
+        others = [t for t in shell.input_transformers_cleanup if not isinstance(t, Skipper)]
+        skip = Skipper([key for key in LESSONS if key not in room.chosen])
         shell.input_transformers_cleanup[:] = [*others, skip]
     return room
 
@@ -291,12 +291,19 @@ def _chosen(lessons: str) -> list[str]:
     return [key for key in LESSONS if key in wanted]
 
 
-def skipper(left_out: Sequence[str]) -> Callable[[list[str]], list[str]]:
-    """Make a transformer that empties cells whose first line names a skipped lesson."""
+class Skipper:
+    """Empties cells whose first line names a skipped lesson.
 
-    def skip(lines: list[str]) -> list[str]:
+    Parameters
+    ----------
+    left_out
+        The skipped lessons.
+    """
+
+    def __init__(self, left_out: Sequence[str]) -> None:
+        self.left_out = left_out
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """The lines of a cell, or none."""
         named = _LESSON_LINE.match(lines[0]) if lines else None
-        return [] if named and named[1] in left_out else lines
-
-    skip.of_lessons = True  # type: ignore[attr-defined]
-    return skip
+        return [] if named and named[1] in self.left_out else lines

@@ -90,6 +90,7 @@ def make(job: Job, *, alone: bool = False) -> Made:
     with contextlib.suppress(EngagementError, OSError):
         find_profiles()
     started, done = time.monotonic(), None
+    error: EngagementError | OSError | None
     try:
         done = run(job)
         if stopped():  # The batch was interrupted, and killed the notebook.

@@ -291,8 +291,8 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
                 f"{endpoint} takes no period, so {', '.join(dated)} cannot be chosen.",
                 advice="Use historical.",
             )
-        dates = (str(values.get(option) or "") for option in (*_DATES, "zone"))
-        first, after = dates_of(*dates, now=datetime.now(UTC))
+        start, end, period, zone = (str(values.get(each) or "") for each in (*_DATES, "zone"))
+        first, after = dates_of(start, end, period, zone, datetime.now(UTC))
         if first is not None and after is not None and first >= after:
             raise InputError("The period ends before it starts.", advice="end is the day after.")
 

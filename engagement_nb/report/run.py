@@ -86,7 +86,7 @@ def run(job: Job) -> Run:
             period = after_fetch(step, fetched)
             given = _given(step, scratch, here, ids) | period
             shown = {name: name_of(place) for name, place in step.places.items()}
-            shown |= step.parameters | period
+            shown |= {**step.parameters, **period}
             done = run_notebook(
                 step.notebook, given, engine=job.engine, cwd=here, cell_timeout=step.cell_timeout
             )

@@ -36,4 +36,4 @@ with contextlib.suppress(Exception):
     htmltables.table_html(frame)
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
-        plot()._repr_html_()
+        plot()._repr_html_()  # type: ignore[union-attr]

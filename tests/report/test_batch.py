@@ -411,3 +411,38 @@ def test_two_batches_in_one_folder_are_one_too_many(inputs, capsys):
             capsys.readouterr().err
         )
     assert run(inputs, path) == 0
+
+
+def test_a_batch_killed_while_it_fetches_asks_for_nothing_twice(inputs, make_sandbox, monkeypatch):
+    """All figures are there at the end, from as many requests as without a kill.
+
+    ``ENB_KILLS`` sets another number of kills.
+    """
+    sandbox = make_sandbox(tweets=600)
+    for name, value in sandbox.env.items():
+        monkeypatch.setenv(name, value)
+    ids = sandbox.ids("own", 300)
+    (inputs / "ids.txt").write_text("\n".join(ids))
+    path = manifest(inputs, "one,sandbox,28hr,ids.txt", header="name,source,endpoint,ids")
+    quick_notebooks(inputs / "notebooks", "metrics = enb.connect(source).last_28_hours(ids_file)")
+    kills = int(os.environ.get("ENB_KILLS", "2"))
+    sandbox.faults.latency = 0.5
+    for _ in range(kills):
+        batch = start(inputs, path)
+        answered = len(answers(sandbox))
+        wait_for(lambda before=answered: len(answers(sandbox)) > before, batch)
+        batch.kill()
+        batch.communicate(timeout=20)
+        wait_for(lambda: not at_work_in(inputs / "tmp"))
+    sandbox.faults.latency = 0.0
+    assert run(inputs, path) == 0
+    # Requests that were on their way at a kill may have been sent twice: see the promises.
+    once = -(-len(ids) // 25) + -(-len(ids) // 250)
+    assert once <= len(answers(sandbox)) <= once + 16 * kills
+    (told,) = summary(inputs)["fetched"].values()
+    assert told["tweets"] + told["missing"] == len(ids)
+
+
+def answers(sandbox) -> list:
+    """The requests for figures that a sandbox saw."""
+    return [seen for seen in list(sandbox.log) if "insights" in str(seen)]
