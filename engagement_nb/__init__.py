@@ -160,7 +160,7 @@ __all__ = [
     "tweet_time",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:
