@@ -114,7 +114,8 @@ class Metrics:
 
     def __post_init__(self) -> None:
         frame, about = self.frame, self.about
-        if about.by is None and "read_at" in frame and "start" not in frame and about.start:
+        unmarked = about.by is None and "read_at" in frame and "start" not in frame
+        if unmarked and about.start and about.end:
             # Rows of another period can be put beside these, and nobody takes them for snapshots.
             span = {"start": pd.Timestamp(about.start), "end": pd.Timestamp(about.end)}
             object.__setattr__(self, "frame", frame.assign(**span))

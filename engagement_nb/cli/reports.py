@@ -110,7 +110,7 @@ def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> No
         click.echo("SANDBOX DATA: these figures are made up.", err=True)
     click.echo(made.gap["sentence"], err=True)
     if as_json:
-        told = {"folder": made.folder, "files": made.files, "gap": made.gap}
+        told: dict[str, Any] = {"folder": made.folder, "files": made.files, "gap": made.gap}
         told |= {name: made.facts.get(name) for name in ("account", "requests", "problems")}
         click.echo(json.dumps(told))
     elif markdown:

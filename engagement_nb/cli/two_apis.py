@@ -104,7 +104,8 @@ def agree(
             read = source.historical if asked else source.totals
             sides.append(read(tweet_ids, **asked))
     names = (a, b) if a != b else (f"{a} (A)", f"{b} (B)")
-    result = agreement_of(*sides, names=names)
+    first, second = sides
+    result = agreement_of(first, second, names=names)
     if as_json:
         click.echo(json.dumps(result.to_dict(), default=int))
     else:

@@ -19,7 +19,7 @@ from engagement_nb.engine.processes import (
 from engagement_nb.engine.scratch import scratch_folder
 
 
-class ShellEngine(NBClientEngine):  # type: ignore[misc]
+class ShellEngine(NBClientEngine):
     """Runs the cells of a notebook in a shell, in a process that ends with the notebook."""
 
     @classmethod

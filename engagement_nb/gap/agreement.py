@@ -61,7 +61,7 @@ class Agreement:
         if equal := self.metrics(EQUAL):
             said.append(f"Equal: {listed([label(name) for name in equal])}.")
         for name in self.metrics(DIFFERS):
-            row = self.table.loc[name]
+            row = self.table.loc[name].to_dict()
             said.append(
                 f"{label(name)} differ on {number(row['different'])} of"
                 f" {counted(row['compared'], 'row')}: {number(row['first'])} against"

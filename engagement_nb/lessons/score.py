@@ -171,7 +171,7 @@ def collect_scores(
             left_out[path.name] = str(error)
             continue
         marks = {
-            key: {True: "right", False: "not yet"}.get(score.tallies.get(key, Tally()).right, "")
+            key: {True: "right", False: "not yet", None: ""}[score.tallies.get(key, Tally()).right]
             for key in LESSONS
         }
         tallies = score.tallies.values()

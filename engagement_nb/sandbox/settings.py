@@ -77,7 +77,7 @@ class Settings:
         Mapping[str, float],
         Meta(
             description="Factors on the rate of a metric or a hidden interaction, by name: "
-            '{"replies": 0.001} makes replies very rare.'
+            '{"replies": 0.001} makes replies rare.'
         ),
     ] = field(default_factory=dict)
     skew_minutes: Annotated[

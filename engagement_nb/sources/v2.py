@@ -179,10 +179,10 @@ class V2Source(ApiSource):
 
     def _record(self, response: Response) -> None:
         if V2.endpoint(response.request.endpoint).of_life:
-            self.reads.record(response.counts, response.read_at, price=self._prices.post)
+            self.reads.record(response.groups, response.read_at, price=self._prices.post)
 
     def _record_page(self, page: Response) -> None:
-        self.reads.record(page.counts, page.read_at, price=self._timeline_price)
+        self.reads.record(page.groups, page.read_at, price=self._timeline_price)
 
     def _price(self, plan: Plan) -> list[str]:
         """What a plan costs, in sentences."""

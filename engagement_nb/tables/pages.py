@@ -163,16 +163,16 @@ class _Posts:
             raise NotATableError(
                 name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
             )
-        columns = []
+        arrays: list[pa.Array] = []
         for i, key in enumerate(header):
-            values = self.columns[key] + [None] * (self.rows - len(self.columns[key]))
-            columns.append(_array(values))
+            values = self.arrays[key] + [None] * (self.rows - len(self.columns[key]))
+            arrays.append(_array(values))
             if names[i] in LABELS:
                 for j in (j for j, why in unused.items() if why == f"{key} is used"):
-                    more = self.columns[header[j]]
+                    more = self.arrays[header[j]]
                     more = more + [None] * (self.rows - len(more))
                     values = [b if a is None else a for a, b in zip(values, more, strict=True)]
-                    columns[i] = _array(values)
+                    arrays[i] = _array(values)
         notes = []
         absent = [label(own) for own in LABELS if own not in names and own != "dial_phone"]
         if absent:
@@ -182,9 +182,9 @@ class _Posts:
             )
         if "engagements" not in names:
             notes.append("has no engagements: only the owner's token gets them")
-        schema = pa.schema([(f"{i}", column.type) for i, column in enumerate(columns)])
+        schema = pa.schema([(f"{i}", column.type) for i, column in enumerate(arrays)])
         cells = Cells(
-            name, header, pa.table(columns, schema), np.array(self.items, dtype=np.int64),
+            name, header, pa.table(arrays, schema), np.array(self.items, dtype=np.int64),
             lambda number: f"Post {number}", tuple(notes), series=self.series,
             problems=tuple(self.problems),
         )  # fmt: skip
