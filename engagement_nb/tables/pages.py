@@ -165,11 +165,11 @@ class _Posts:
             )
         arrays: list[pa.Array] = []
         for i, key in enumerate(header):
-            values = self.arrays[key] + [None] * (self.rows - len(self.columns[key]))
+            values = self.columns[key] + [None] * (self.rows - len(self.columns[key]))
             arrays.append(_array(values))
             if names[i] in LABELS:
                 for j in (j for j, why in unused.items() if why == f"{key} is used"):
-                    more = self.arrays[header[j]]
+                    more = self.columns[header[j]]
                     more = more + [None] * (self.rows - len(more))
                     values = [b if a is None else a for a, b in zip(values, more, strict=True)]
                     arrays[i] = _array(values)
