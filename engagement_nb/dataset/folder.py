@@ -50,7 +50,7 @@ from engagement_nb.dataset.reading import figures, ordered_frame, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.metrics import About, Metrics
+from engagement_nb.metrics import About, Metrics, problems_frame
 from engagement_nb.periods import Moment, parse_moment, responses_window
 from engagement_nb.store import Store
 
@@ -327,11 +327,12 @@ class Dataset:
         steps = {"hour": span // timedelta(hours=1), "day": span.days + 1, None: 1}[choice.unit]
         tweets = sorted(tweets_of(self._files, choice.runs), key=int)
         size = max(1, rows // steps)
+        about = self._about(choice, None)
         for at in range(0, len(tweets), size):
             ids = tweets[at : at + size]
             table, _ = figures(self._files, choice, names, ids)
             if len(table):
-                yield ordered_frame(table, ids)
+                yield Metrics(ordered_frame(table, ids), problems_frame(), about).frame
 
     def _read(
         self, choice: Choice, names: Sequence[str], wanted: Mapping[str, None] | None

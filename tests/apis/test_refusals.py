@@ -20,7 +20,7 @@ from tests.client.profiles import profile_of, quick_client
 
 OPTIONS: list[dict[str, Any]] = [
     {},
-    {"others": "200", "others_texts": "by author", "forbidden_metrics_status": 403},
+    {"others": 200, "others_texts": "by author", "forbidden_metrics_status": 403},
     {"reasons": "detailed", "no_access_status": 403, "lookback_days": 30},
 ]
 
