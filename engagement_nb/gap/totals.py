@@ -195,9 +195,12 @@ def _pairs(counts: Counts, summed: list[str], lifetime: Counts) -> tuple[pd.Data
 
     And the number of Tweets that totals has without all figures.
     """
-    if "tweet_id" not in lifetime.frame or "tweet_id" not in counts.frame:
-        raise AnalysisError("Both sources need the column tweet_id to be compared.")
-    if "created_at" not in counts.frame:
+    for frame in (lifetime.frame, counts.frame):
+        # Rows of a file without ids are named by their place in it.
+        if "tweet_id" not in frame or (len(frame) and has_row_name(frame["tweet_id"]).all()):
+            raise AnalysisError("Both sources need the column tweet_id to be compared.")
+    posted = counts.frame.get("created_at")
+    if posted is None or (len(posted) and posted.isna().all()):
         raise AnalysisError("It is not known when these Tweets were posted.")
     known = lifetime.complete([name for name in lifetime.names if name != "video_views"])
     second = lifetime.frame[["tweet_id"]].assign(there=np.arange(len(known)))
