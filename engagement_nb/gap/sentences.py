@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
 from engagement_nb.apis.names import label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, TOGETHER
@@ -44,10 +45,21 @@ def answer(gap: Findings) -> str:
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
             f" by {number(gap.excess)} in all."
         )
-    if gap.about.span == "life" and gap.hidden:
-        parts.append("Totals omits clicks, so part of this gap is metrics that it cannot return.")
+    if gap.about.span == "life" and gap.hidden and (absent := _not_asked_for(gap)):
+        what = "Totals omits clicks" if "url_clicks" in absent else f"Totals omits {labels(absent)}"
+        parts.append(f"{what}, so part of this gap is metrics that it cannot return.")
     parts.append(_left_out(gap))
     return " ".join(part for part in parts if part)
+
+
+def _not_asked_for(gap: Findings) -> list[str]:
+    """Metrics that engagements should include by the documents, and these figures lack."""
+    columns = gap.counts.frame.columns
+    return [
+        name
+        for name, metric in METRICS.items()
+        if metric.expected == "counted" and name not in columns and name not in NO_CANDIDATES
+    ]
 
 
 def _have(count: int) -> str:

@@ -249,7 +249,7 @@ CASES = [
         [0], favorites=[0]), one),
     ("answer", "Bookmarks (2,460) look like engagement but are not counted in full", hiding, rare),
     ("answer", "the included metrics exceed engagements, by 895 in all", wrong_row, hiding),
-    ("answer", "Totals omits clicks", lambda: hiding(endpoint="totals"), hiding),
+    ("answer", "Totals omits clicks", lambda: hiding(endpoint="totals", span="life"), hiding),
     ("answer", "20 more Tweets have no figure for likes and are excluded", lacking, plain),
     ("answer", "Explore files of one kind at a time", lacking, plain),
     ("answer", "Explore files of one kind at a time", lacking, lambda: lacking(source="api")),

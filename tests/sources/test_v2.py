@@ -189,3 +189,11 @@ def test_last_28_hours_has_no_counterpart():
     """v2 has no endpoint for them."""
     with open_v2() as source, pytest.raises(InputError, match="no figures of the last hours"):
         source.last_28_hours(["2117506315072907263"])
+
+
+def test_the_gap_names_the_metrics_that_a_lookup_cannot_give():
+    """What was not asked for is part of what looks hidden."""
+    with open_v2() as source:
+        said = enb.explore_gap(source.totals()).sentence
+    assert "Totals omits media engagements, hashtag clicks, detail expands" in said
+    assert "metrics that it cannot return" in said
