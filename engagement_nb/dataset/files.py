@@ -15,6 +15,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
+from fsspec.implementations.dirfs import DirFileSystem
 
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.records import (
@@ -185,11 +186,21 @@ class Files:
 
     def rows(self, names: Iterable[str], schema: pa.Schema) -> ds.Dataset:
         """The rows of files, with null where a file lacks a column."""
-        filesystem = None
-        if not self.store.local:
-            filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(self.store.fs))
-        paths = [self.store.path(name) for name in names]
-        return ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
+        if self._arrow_opens:
+            paths = [self.store.path(name) for name in names]
+            return ds.dataset(paths, schema=schema, format="parquet")
+        below = DirFileSystem(self.store.root, self.store.fs)
+        filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(below))
+        return ds.dataset([*names], schema=schema, format="parquet", filesystem=filesystem)
+
+    @property
+    def _arrow_opens(self) -> bool:
+        """Whether Arrow can open the files itself: they are local, and their path is text."""
+        try:
+            self.store.root.encode()
+        except UnicodeEncodeError:  # bytes of a name that the locale cannot read
+            return False
+        return self.store.local
 
     def footers(self, names: Sequence[str], kind: type[_Result]) -> list[_Result]:
         """What each file says of itself: see `footer`."""
@@ -209,7 +220,7 @@ class Files:
         """
         path = self.store.path(name)
         try:
-            with self.store.fs.open(path, "rb") if not self.store.local else nullcontext(path) as f:
+            with nullcontext(path) if self._arrow_opens else self.store.fs.open(path, "rb") as f:
                 metadata = pq.read_metadata(f).metadata[_KEYS[kind]]
         except (OSError, KeyError, TypeError, pa.ArrowException) as error:
             raise DatasetError(

@@ -428,7 +428,7 @@ def test_a_dataset_reads_as_plain_parquet(with_keys: Sandbox, tmp_path: Path) ->
     """The files can be read without this package."""
     with connect("api", dataset=tmp_path / "ds") as source:
         source.totals(with_keys.ids("own", 20))
-    frame = pd.read_parquet(tmp_path / "ds" / "parts" / "totals")
+    frame = pd.read_parquet(tmp_path / "ds" / "runs")
     assert len(frame) == 20
     assert {"tweet_id", "read_at", "favorites"} <= set(frame.columns)
 
