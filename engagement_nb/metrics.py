@@ -256,7 +256,7 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 _FORMULA = re.compile(
-    "(?:^(?=[\\s\ufeff]*[=+@\uff1d\uff0b\uff20\uff0d\u2212-])|^(?=[\\t\\r])"
+    "(?:^(?=[\\s\ufeff]*[=+@\uff1d\uff0b\uff20\uff0d\u2212-])|^(?=[\\t\\n])"
     "|(?<=[;\\t\\n])(?=\\s*[=+@\uff1d\uff0b\uff20]))"
 )
 """Where a formula begins: a text, or a part of it behind a sign at which some program splits."""

@@ -12,7 +12,7 @@ from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, one_row_a_tweet
 from engagement_nb.metrics import metric_columns
-from engagement_nb.tables.once import has_row_name
+from engagement_nb.tables.once import has_ids, has_row_name
 from engagement_nb.words import counted, number, sentence
 
 EXAMPLES = 5
@@ -88,7 +88,7 @@ def _in_one_snapshot(counts: Counts, summed: list[str], compared: np.ndarray) ->
 def _paired(now: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
     """Tweets of both snapshots, with their later counts and by how much each fell."""
     before, _ = one_row_a_tweet(earlier)
-    if "tweet_id" not in before.columns or "tweet_id" not in now.columns:
+    if not (has_ids(before) and has_ids(now)):
         raise AnalysisError("Two snapshots need the column tweet_id to be compared.")
     before = before[~has_row_name(before["tweet_id"])]
     names = [name for name in metric_columns(before) if name in now.columns]

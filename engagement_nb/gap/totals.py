@@ -27,7 +27,7 @@ from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
 from engagement_nb.metrics import Metrics
-from engagement_nb.tables.once import has_row_name
+from engagement_nb.tables.once import has_ids, has_row_name
 from engagement_nb.words import counted, listed, number, percent
 
 if TYPE_CHECKING:
@@ -195,10 +195,8 @@ def _pairs(counts: Counts, summed: list[str], lifetime: Counts) -> tuple[pd.Data
 
     And the number of Tweets that totals has without all figures.
     """
-    for frame in (lifetime.frame, counts.frame):
-        # Rows of a file without ids are named by their place in it.
-        if "tweet_id" not in frame or (len(frame) and has_row_name(frame["tweet_id"]).all()):
-            raise AnalysisError("Both sources need the column tweet_id to be compared.")
+    if not (has_ids(lifetime.frame) and has_ids(counts.frame)):
+        raise AnalysisError("Both sources need the column tweet_id to be compared.")
     posted = counts.frame.get("created_at")
     if posted is None or (len(posted) and posted.isna().all()):
         raise AnalysisError("It is not known when these Tweets were posted.")

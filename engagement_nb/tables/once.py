@@ -24,6 +24,11 @@ def has_row_name(tweet_ids: pd.Series) -> pd.Series:
     return names
 
 
+def has_ids(frame: pd.DataFrame) -> bool:
+    """Whether rows can be paired with those of another table: not all are named by their place."""
+    return "tweet_id" in frame and not (len(frame) and has_row_name(frame["tweet_id"]).all())
+
+
 def repeated_rows(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Which rows are of a Tweet (and hour, day or period) that another row has too.
 

@@ -120,7 +120,7 @@ def test_days_of_a_whole_account_are_days_of_engagement():
 
 
 def test_figures_without_any_time_have_no_trend():
-    gap = enb.explore_gap(account().drop(columns="created_at"))
+    gap = enb.explore_gap(as_metrics(account().drop(columns="created_at")))
     assert not gap.has_times
     with pytest.raises(enb.AnalysisError, match="not known when"):
         gap.trend()
@@ -144,7 +144,7 @@ def test_the_chart_says_its_numbers_and_stamps_sandbox_data():
         assert words in gap.plot_trend("week").svg()
     unseen = enb.explore_gap(frame.drop(columns="impressions")).plot_trend("month")
     assert "engagement rate</" not in unseen.svg()
-    nobody = enb.explore_gap(frame.assign(**dict.fromkeys([*COUNTED, "engagements"], 0)))
+    nobody = enb.explore_gap(account().assign(**dict.fromkeys([*COUNTED, "engagements"], 0)))
     assert nobody.plot_trend().alt == "No Tweet has engagements to look into."
 
 
