@@ -186,12 +186,14 @@ class Files:
 
     def rows(self, names: Iterable[str], schema: pa.Schema) -> ds.Dataset:
         """The rows of files, with null where a file lacks a column."""
+        paths, fs = [self.store.path(name) for name in names], self.store.fs
         if self._arrow_opens:
-            paths = [self.store.path(name) for name in names]
             return ds.dataset(paths, schema=schema, format="parquet")
-        below = DirFileSystem(self.store.root, self.store.fs)
-        filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(below))
-        return ds.dataset([*names], schema=schema, format="parquet", filesystem=filesystem)
+        if self.store.local:
+            # This file system starts a thread, so it is only for what nothing else can name.
+            paths, fs = [*names], DirFileSystem(self.store.root, fs)
+        filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(fs))
+        return ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
 
     @property
     def _arrow_opens(self) -> bool:
