@@ -12,7 +12,7 @@ SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_s
 
 @pytest.mark.parametrize("name", [n for n in RELATIONS if RELATIONS[n][0] is not REPORTS])
 def test_a_relation_holds_on_made_up_cases(name: str) -> None:
-    """A few cases here; `python -m studies.law N` tries N fresh ones, and reports, which are slow."""
+    """A few cases here; `python -m studies.law N` tries N fresh ones, and makes reports, too."""
     cases = RELATIONS[name][0]
     few = 4 if cases is TABLES else 1
 
