@@ -124,7 +124,7 @@ def until(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
 
 def test_every_block_is_of_a_known_language():
     """`sh` and `python` blocks run below; others are only shown."""
-    known = {"sh", "python", "py", "csv", "text", "yaml"}
+    known = {"sh", "python", "py", "csv", "r", "sql", "text", "yaml"}
     assert {language for page in PAGES for language, _ in blocks(page)} <= known
     assert {*APART} <= {command for page in PAGES for command in commands(page)}
 

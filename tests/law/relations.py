@@ -634,6 +634,6 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
     )
     words = ["batch", str(folder / "rows.csv"), "-o", str(folder / "batch"), "--no-progress"]
     assert cli.run(words) == 0
-    assert answer(_gap_json(folder / "batch" / "one")) == right
+    assert answer(_gap_json(folder / "batch" / "reports" / "one")) == right
     assert cli.run(words) == 0
-    assert answer(_gap_json(folder / "batch" / "one")) == right
+    assert answer(_gap_json(folder / "batch" / "reports" / "one")) == right
