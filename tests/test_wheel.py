@@ -71,7 +71,7 @@ def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
     shipped = sorted(
         Path(name).name for name in names if name.startswith("engagement_nb/notebooks")
     )
-    assert [name[:3] for name in shipped] == ["01_", "02_", "03_", "04_", "05_"]
+    assert [name[:3] for name in shipped] == ["01_", "02_", "03_", "04_", "05_", "06_"]
     for name in (
         "index.html.j2",
         "batch.html.j2",

@@ -307,6 +307,7 @@ def test_the_fetching_notebook_takes_these_parameters():
         "start": ("str", ""),
         "end": ("str", ""),
         "period": ("str", ""),
+        "posted": ("str", ""),
         "zone": ("str", ""),
         "by": ("str", "day"),
         "with_totals": ("bool", True),
