@@ -36,6 +36,7 @@ RUNS = "runs"
 _KEYS: dict[type, bytes] = {Description: METADATA_KEY, Sealed: SEALED_KEY}
 _FEW = 8
 """Fewer files than this are read without threads."""
+_ATTEMPTS = 4
 _DONE, _PROBLEMS = ".done.json", ".problems.parquet"
 """Files of version 0.1.0 beside a run's record."""
 
@@ -138,14 +139,18 @@ class Files:
 
     def described(self, folders: Collection[str]) -> dict[str, Description]:
         """The parts in these folders by name, as their files describe them."""
-        sealed = self.sealed()
-        found = {
-            name: sealed[file].parts[number]
-            for name, (file, number) in self.sealed_parts().items()
-            if name.rpartition("/")[0] in folders
-        }
-        names = [name for folder in sorted(folders) for name in self.open_parts(folder)]
-        return found | dict(zip(names, self.footers(names, Description), strict=True))
+
+        def read() -> dict[str, Description]:
+            names = [name for folder in sorted(folders) for name in self.open_parts(folder)]
+            opened = dict(zip(names, self.footers(names, Description), strict=True))
+            places, sealed = self.sealed_parts(), self.sealed()
+            return opened | {
+                name: sealed[file].parts[number]
+                for name, (file, number) in places.items()
+                if name.rpartition("/")[0] in folders
+            }
+
+        return steady(read)
 
     def parts(self, folders: Collection[str]) -> dict[str, Part]:
         """The parts in these folders by name, without their rows."""
@@ -188,12 +193,14 @@ class Files:
         """The rows of files, with null where a file lacks a column."""
         paths, fs = [self.store.path(name) for name in names], self.store.fs
         if self._arrow_opens:
-            return ds.dataset(paths, schema=schema, format="parquet")
+            return explained(lambda: ds.dataset(paths, schema=schema, format="parquet"))
         if self.store.local:
             # This file system starts a thread, so it is only for what nothing else can name.
             paths, fs = [*names], DirFileSystem(self.store.root, fs)
         filesystem = pa.fs.PyFileSystem(pa.fs.FSSpecHandler(fs))
-        return ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
+        return explained(
+            lambda: ds.dataset(paths, schema=schema, format="parquet", filesystem=filesystem)
+        )
 
     @property
     def _arrow_opens(self) -> bool:
@@ -230,6 +237,20 @@ class Files:
                 advice="Remove this file and fetch again: only its Tweets are requested.",
             ) from error
         return decode(metadata, kind, path)
+
+
+def steady(read: Callable[[], _Result]) -> _Result:
+    """The result of listing files and reading them, again if one of them has gone since.
+
+    Another run may seal parts at any moment: their rows are in another file then.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return read()
+        except DatasetError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+    return read()
 
 
 def explained(read: Callable[[], _Result]) -> _Result:

@@ -44,7 +44,7 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.dataset.choosing import Choice, choice_of, period_of
 from engagement_nb.dataset.coverage import Lack, clip, from_ms, gaps_between, in_ms
-from engagement_nb.dataset.files import RUNS, Files
+from engagement_nb.dataset.files import RUNS, Files, steady
 from engagement_nb.dataset.missing import missing
 from engagement_nb.dataset.reading import figures, ordered_frame, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
@@ -182,6 +182,7 @@ class Dataset:
         self._files.sweep()
         label, moment = record.snapshot, record.started_at
         begun = self.unfinished(record.ask, label or None, moment)
+        resumed = begun is not None
         if begun is None:
             if not label and not record.windows:
                 label = f"{moment:%Y%m%dT%H%M%SZ}"
@@ -193,7 +194,7 @@ class Dataset:
             run = f"{moment:%Y%m%dT%H%M%S.%fZ}-{uuid.uuid4().hex[:8]}"
             begun = replace(record, id=run, snapshot=label)
             self.store.publish(f"{RUNS}/{run}.json", encode(begun))
-        return RunWriter(self._files, self._identity, begun)
+        return RunWriter(self._files, self._identity, begun, resumed=resumed)
 
     def unfinished(self, ask: str, snapshot: str | None, now: datetime) -> RunRecord | None:
         """The newest unfinished run of a question; without a label, within `RESUME_WITHIN`."""
@@ -285,7 +286,7 @@ class Dataset:
         zone
             To add its hours up to days: the time zone of the days.
         """
-        runs = [run for run in self.runs() if run.id == record.id]
+        runs = [run for run in self.runs() if run.id == record.id] or [record]
         period = period_of(runs) if record.windows else None
         choice = Choice(runs, "day" if zone else record.by, period, zone or "UTC")
         return self._read(choice, record.metrics, dict.fromkeys(tweet_ids))
@@ -337,13 +338,7 @@ class Dataset:
     def _read(
         self, choice: Choice, names: Sequence[str], wanted: Mapping[str, None] | None
     ) -> Metrics:
-        try:
-            table, lacks = figures(self._files, choice, names, wanted)
-        except DatasetError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            # Another process has just sealed the run: its rows are in another file now.
-            table, lacks = figures(self._files, choice, names, wanted)
+        table, lacks = steady(lambda: figures(self._files, choice, names, wanted))
         frame = ordered_frame(table, wanted)
         here, period = dict.fromkeys(pc.unique(table["tweet_id"]).to_pylist()), choice.period
         known = dict(here)

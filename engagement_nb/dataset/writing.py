@@ -7,7 +7,9 @@ has its figures in both, and `Files` counts them once.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 
 import pyarrow as pa
@@ -16,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from engagement_nb.client.request import Request
-from engagement_nb.dataset.files import RUNS, Files, explained
+from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import TIME, response_schema
 from engagement_nb.dataset.records import (
     METADATA_KEY,
@@ -46,12 +48,18 @@ class RunWriter:
         The dataset.
     record
         The run.
+    resumed
+        Whether it was begun by another process, which may still be at work on it. It is sealed
+        under an id of its own then, so that neither file takes the place of the other.
     """
 
-    def __init__(self, files: Files, identity: Identity, record: RunRecord) -> None:
+    def __init__(
+        self, files: Files, identity: Identity, record: RunRecord, *, resumed: bool = False
+    ) -> None:
         self._files = files
         self._identity = identity
         self.record = record
+        self._resumed = resumed
         self._before: dict[str, Part] = {}
         self._described: dict[str, Description] = {}
 
@@ -73,9 +81,12 @@ class RunWriter:
         name = self._name(request)
         if name in self._before:
             return self._before[name]
-        if not self._files.store.exists(name):
-            return None
-        return self._files.footer(name, Description).part()
+
+        def read() -> Part | None:
+            here = self._files.store.exists(name)
+            return self._files.footer(name, Description).part() if here else None
+
+        return steady(read)
 
     def parts(self) -> Iterator[Part]:
         """Everything finished so far, by this run or others, without its rows."""
@@ -90,15 +101,23 @@ class RunWriter:
         record = f"{RUNS}/{self.record.id}.json"
         self._files.store.publish(record, encode(self.record))
         if done:
-            names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
-            self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", self._sealed(names))
+            if self._resumed:
+                began = self.record.id.rpartition("-")[0]
+                self.record = replace(self.record, id=f"{began}-{uuid.uuid4().hex[:8]}")
+            names, sealed = steady(self._all_sealed)
+            self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", sealed)
             self._files.store.remove([*names, record])
+
+    def _all_sealed(self) -> tuple[list[str], pa.Buffer]:
+        """The names of all open parts of the run, and the file of them."""
+        names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
+        return names, self._sealed(names)
 
     def _sealed(self, names: Sequence[str]) -> pa.Buffer:
         """The file of these parts: their rows in the order of the ids' text, then of time."""
         others = [name for name in names if name not in self._described]
         self._described |= zip(others, self._files.footers(others, Description), strict=True)
-        parts = [self._described[name] for name in names]
+        parts = [copy(self._described[name]) for name in names]
         metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
         schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))
         rows = self._files.rows(names, schema)

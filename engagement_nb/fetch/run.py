@@ -332,6 +332,7 @@ class Run:
     def close(self) -> None:
         """Store the problems, and that the run is finished if it is."""
         self._writer.close(self.problems, done=self.done, requests=self.requests)
+        self.record = self._writer.record
 
     @cached_property
     def problems(self) -> ProblemLog:

@@ -33,6 +33,7 @@ from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
+from engagement_nb.problems import ProblemLog
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.store import STALE_AFTER, Store
@@ -291,6 +292,21 @@ def some_part(number: int = 0) -> Part:
     return Part(
         Request("totals", ids, ("favorites",), Profile("owner", user_id="1")), NOW, table=table
     )
+
+
+def test_a_run_that_two_processes_work_on_loses_nothing(tmp_path: Path) -> None:
+    """The second resumes what the first is still at; each seals what it finds, in its own file."""
+    first = Dataset.create(tmp_path / "ds", "sandbox").begin(run_of("what", NOW, "one"))
+    second = Dataset.open(tmp_path / "ds").begin(run_of("what", NOW, "one"))
+    first.put(some_part(0))
+    second.put(some_part(1))
+    first.close(ProblemLog(), done=True)
+    second.put(some_part(2))
+    second.close(ProblemLog(), done=True)
+    dataset = Dataset.open(tmp_path / "ds")
+    assert len(dataset.read().frame) == 3_000
+    assert len(dataset.part_names()) == 3
+    assert all(run.done for run in dataset.runs())
 
 
 def test_a_part_describes_itself_completely() -> None:
