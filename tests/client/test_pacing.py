@@ -20,8 +20,9 @@ KINDS = pytest.mark.parametrize("kind", ["fixed", "sliding"])
 
 
 @KINDS
-@pytest.mark.parametrize("limit", [1, 10, 60, 600])
-@pytest.mark.parametrize("latency", [0.05, 0.5, 2.0])
+@pytest.mark.parametrize(
+    ("limit", "latency"), [(1, 0.05), (10, 0.05), (10, 2.0), (60, 0.05), (60, 2.0), (600, 0.5)]
+)
 def test_one_client_uses_the_whole_quota_and_never_exceeds_it(
     kind: str, limit: int, latency: float
 ) -> None:
@@ -33,7 +34,7 @@ def test_one_client_uses_the_whole_quota_and_never_exceeds_it(
 
 
 @KINDS
-@settings(derandomize=True, max_examples=50, deadline=None)
+@settings(derandomize=True, max_examples=25, deadline=None)
 @given(
     limit=st.integers(1, 80),
     latency=st.floats(0.0, 5.0),
@@ -53,13 +54,13 @@ def test_one_client_is_never_refused(
 
 
 @KINDS
-@pytest.mark.parametrize("limit", [10, 60, 600])
+@pytest.mark.parametrize("limit", [10, 60])
 @pytest.mark.parametrize("latency", [0.05, 2.0])
 def test_another_client_keeps_its_half_and_few_of_our_requests_are_refused(
     kind: str, limit: int, latency: float
 ) -> None:
     quota = Quota(limit, 60.0, kind, phase=17.0)
-    windows = 6 if limit == 600 else 12
+    windows = 12
     traffic, _ = run(
         quota, windows, latency=latency, jitter=latency / 5, stranger=lambda _: 120.0 / limit
     )
@@ -104,7 +105,7 @@ def test_a_limit_per_second_is_kept_too() -> None:
 
 
 @KINDS
-@pytest.mark.parametrize("limit", [10, 60, 600])
+@pytest.mark.parametrize("limit", [10, 60])
 @pytest.mark.parametrize("latency", [0.05, 2.0])
 def test_endpoints_with_the_same_limit_share_one_quota(
     kind: str, limit: int, latency: float
