@@ -188,6 +188,8 @@ class Store:
             ) from error
 
     def _write_advice(self, error: Exception) -> str:
+        if isinstance(error, UnicodeEncodeError):  # A name that the locale cannot write.
+            return "Set LC_ALL=C.UTF-8."
         kept = False
         with contextlib.suppress(Exception):
             kept = bool(self.find())
