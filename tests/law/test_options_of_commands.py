@@ -93,7 +93,7 @@ TABLE: dict[str, list[Row]] = {
     ],
     "snapshot": [
         ("snapshot -o NEW", "--out OTHER", R),
-        ("snapshot -o NEW", "--source v2", R),
+        ("snapshot -o NEW", "--source api", R),
         ("snapshot -o NEW", "--profile sandbox_birch_2", E),
         ("snapshot -o NEW", "--max-cost 0", R),
         ("snapshot -o NEW --max-cost 4", "--owns-app", E),
