@@ -273,6 +273,22 @@ def world_options(command: _Command) -> _Command:
     return command
 
 
+def cost_options(command: _Command) -> _Command:
+    """Add the options on the price of an API that bills each Post."""
+    for option in (
+        click.option(
+            "--owns-app", is_flag=True, default=None,
+            help="With --source v2: you own the app, so your own timeline has the lower price.",
+        ),
+        click.option(
+            "--max-cost", type=click.FloatRange(0),
+            help="With --source v2: refuse what could cost more US dollars.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 period_option = click.option(
     "--period", metavar="NAME",
     help="When people engaged: last week, last month, last 7 days, since monday or 2026-10.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -10,16 +11,24 @@ import click
 
 import engagement_nb as enb
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
+from engagement_nb.apis.v2 import LIVE_URL
 from engagement_nb.cli.commands import Group
-from engagement_nb.client import Client
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profile, find_profiles, oauth2, places
+from engagement_nb.client.hosts import LIVE
 from engagement_nb.errors import InputError
-from engagement_nb.sources.v2 import v2_hosts
+from engagement_nb.sources import ApiSource
+from engagement_nb.sources.v2 import V2Source, v2_hosts, v2_profiles
 
-_SYMBOLS = {"works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens"}
+_SYMBOLS = {
+    "works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens",
+    "not sold": "not sold",
+}  # fmt: skip
 _NO_KEYS = "No keys found. The sandbox is used, and it needs none."
-_ADD_KEYS = "To use your own: engagement-nb auth login, or set the TWITTER_... variables."
+_ADD_KEYS = (
+    "To use your own: engagement-nb auth login (with --v2 for X API v2), or set the TWITTER_..."
+    " variables."
+)
 
 
 @click.group(cls=Group)
@@ -31,13 +40,16 @@ def auth() -> None:
 @click.option(
     "--profile", default="", help="Name to store the tokens under; by default the handle."
 )
-@click.option("--open/--no-open", "opens", default=True, help="Open the page in a browser.")
+@click.option(
+    "--open/--no-open", "opens", default=None,
+    help="Open the page in a browser (the default), or only show its address.",
+)  # fmt: skip
 @click.option("--v2", is_flag=True, help="Sign in to X API v2 by OAuth 2.0 instead.")
 @click.option("--port", type=click.IntRange(1, 65535), help="With --v2: of the registered address.")
 @click.option(
     "--exchange", is_flag=True, help="With --v2: exchange the profile's OAuth 1.0a tokens."
 )
-def login(profile: str, opens: bool, v2: bool, port: int | None, exchange: bool) -> None:
+def login(profile: str, opens: bool | None, v2: bool, port: int | None, exchange: bool) -> None:
     """Log in, and store the tokens in a file that only you can read.
 
     Without --v2 by PIN, for the Engagement API. With --v2 in the browser, for X API v2: register
@@ -56,13 +68,13 @@ def login(profile: str, opens: bool, v2: bool, port: int | None, exchange: bool)
             click.prompt(question.rstrip(": "), hide_input=True, err=True)
         ),
         show=show,
-        open_page=click.launch if opens else None,
+        open_page=None if opens is False else click.launch,
     )
 
 
-def _login_v2(name: str, opens: bool, port: int | None, by_exchange: bool) -> None:
-    if by_exchange and port is not None:
-        raise click.UsageError("--exchange opens no page, so it takes no --port.")
+def _login_v2(name: str, opens: bool | None, port: int | None, by_exchange: bool) -> None:
+    if by_exchange and (port is not None or opens is not None):
+        raise click.UsageError("--exchange opens no page, so it takes neither --port nor --open.")
     client_id = str(click.prompt("Client ID of the app", err=True))
     secret = str(
         click.prompt(
@@ -76,7 +88,7 @@ def _login_v2(name: str, opens: bool, port: int | None, by_exchange: bool) -> No
         return
     oauth2.sign_in(
         client_id, secret, name=name, hosts=v2_hosts(), port=port or oauth2.PORT, show=show,
-        open_page=click.launch if opens else None,
+        open_page=None if opens is False else click.launch,
     )  # fmt: skip
 
 
@@ -84,11 +96,13 @@ def _login_v2(name: str, opens: bool, port: int | None, by_exchange: bool) -> No
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
     """Show which profiles and tokens are stored, never their values. Sends nothing."""
-    profiles = find_profiles()
-    looked = [
-        {"place": place, "profiles": [profile.name for profile in found]}
-        for place, found in places().items()
-    ]
+    signed_in = oauth2.oauth2_profiles(v2_hosts())
+    profiles = [*find_profiles(), *signed_in]
+    found = {
+        **{place: [profile.name for profile in there] for place, there in places().items()},
+        str(oauth2.token_store().path): [profile.name for profile in signed_in],
+    }
+    looked = [{"place": place, "profiles": names} for place, names in found.items()]
     if as_json:
         _print_json({"profiles": [_describe(p) for p in profiles], "looked_in": looked})
         return
@@ -96,6 +110,9 @@ def status(as_json: bool) -> None:
         click.echo(_NO_KEYS)
     for profile in profiles:
         click.echo(_headline(profile))
+        if profile in signed_in:
+            click.echo(f"  {'OAuth 2.0 tokens':<22}stored; renewed when needed")
+            continue
         for part in TOKEN_VARIABLES:
             click.echo(f"  {part.replace('_', ' '):<22}{_presence(profile, part)}")
     click.echo("Looked in these places, in this order:")
@@ -110,32 +127,33 @@ def status(as_json: bool) -> None:
 @click.option(
     "--tweet", default="", help="Id of a Tweet of the profile's user, to try all endpoints."
 )
+@click.option("--v2", is_flag=True, help="Try X API v2 instead; no user's Post is read or billed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def check(ctx: click.Context, names: tuple[str, ...], tweet: str, as_json: bool) -> None:
-    """Try each profile's tokens, with one or two requests per profile.
+def check(ctx: click.Context, names: tuple[str, ...], tweet: str, v2: bool, as_json: bool) -> None:
+    """Try each profile's tokens, with the fewest requests.
 
-    The exit code is 1 if any stored tokens fail, or if the result is unclear.
+    With --v2, --tweet reads one Post, which is billed. The exit code is 1 if any stored tokens
+    fail, or if the result is unclear.
     """
     if tweet and not tweet.isdecimal():
         raise InputError(
             f"{tweet!r} is not a Tweet id.", advice="Give the digits at the end of its address."
         )
-    profiles = find_profiles(names or None)
+    source = V2Source(v2_profiles(names or None)) if v2 else ApiSource(find_profiles(names or None))
     checks: list[TokenCheck] = []
-    if not profiles and not as_json:
+    if not source.profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")
-    ledger = enb.Ledger()
-    with Client(recorder=lambda response: ledger.record_use(response.request.profile)) as client:
-        for profile in profiles:
-            found = check_profile(profile, client, tweet)
+    with closing(source):
+        for profile in source.profiles:
+            found = check_profile(profile, source.client, tweet)
             checks += found
             if not as_json:
                 _show(profile, found)
     if as_json:
         described = [
             {**_describe(p), "checks": [vars(c) for c in checks if c.profile == p.name]}
-            for p in profiles
+            for p in source.profiles
         ]
         _print_json({"profiles": described})
     if any(found.outcome in ("fails", "unknown") for found in checks):
@@ -154,7 +172,8 @@ def _show(profile: Profile, checks: list[TokenCheck]) -> None:
 def _headline(profile: Profile) -> str:
     user = f", user {profile.user_id}" if profile.user_id else ""
     hosts = profile.hosts
-    where = "X" if hosts.name == "live" else f"{hosts.name} at {hosts.api}"
+    live = {LIVE.api: "X", LIVE_URL: "X API v2"}
+    where = live.get(hosts.api) or f"{hosts.name} at {hosts.api}"
     return f"{profile.name} ({where}{user}; from {profile.found_in})"
 
 
@@ -174,6 +193,7 @@ def _describe(profile: Profile) -> dict[str, Any]:
         "sandbox": profile.hosts.sandbox,
         "user_id": profile.user_id,
         "tokens": {part: bool(getattr(profile, part)) for part in TOKEN_VARIABLES},
+        "oauth2": isinstance(profile, oauth2.OAuth2Profile),
     }
 
 

@@ -15,6 +15,7 @@ from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.cli import (
     FAILED,
     INCOMPLETE,
+    cost_options,
     lasting,
     named,
     period_option,
@@ -64,11 +65,7 @@ def _question(command: _Command) -> _Command:
                 show_default=True,
                 help="The Engagement API or X API v2, or the sandbox's copy of either.",
             ),
-            click.option(
-                "--max-cost",
-                type=click.FloatRange(0),
-                help="Refuse a fetch of X API v2 that could cost more US dollars.",
-            ),
+            cost_options,
             world_options,
             click.option(
                 "--max-handles",
@@ -146,8 +143,6 @@ def fetch(
     (a period). Rerun a finished fetch of totals to get a new snapshot.
     """
     options = {"progress": progress, "max_handles": asked["max_handles"]}
-    if asked["max_cost"] is not None:
-        options["max_cost"] = asked["max_cost"]
     with closing(_open(asked, **options)) as source:
 
         def tell(planned: enb.Plan) -> None:
@@ -196,12 +191,17 @@ def _summary(ended: Run, out: str) -> str:
 
 
 def _open(asked: dict[str, Any], **options: Any) -> enb.ApiSource:
-    if asked["max_cost"] is not None and "v2" not in asked["source"]:
-        raise click.UsageError("--max-cost is for --source v2; only X API v2 bills each Post.")
+    cost = {name: asked[name] for name in ("max_cost", "owns_app") if asked[name] is not None}
+    if cost and "v2" not in asked["source"]:
+        raise click.UsageError(
+            "--max-cost and --owns-app are for --source v2; only X API v2 bills each Post."
+        )
     if asked["source"] == "api" and not asked["ids"]:
         raise click.UsageError("--source api needs --ids FILE.")
     world = {name: asked[name] for name in ("seed", "now", "tweets") if asked[name] is not None}
-    source = enb.connect(asked["source"], profile=asked["profile"] or None, **options, **world)
+    source = enb.connect(
+        asked["source"], profile=asked["profile"] or None, **options, **world, **cost
+    )
     assert isinstance(source, enb.ApiSource)  # noqa: S101
     return source
 

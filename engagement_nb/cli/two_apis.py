@@ -9,7 +9,17 @@ from typing import Any
 import click
 
 import engagement_nb as enb
-from engagement_nb.cli import FAILED, INCOMPLETE, lasting, named, period_option, say, zone_option
+from engagement_nb.cli import (
+    FAILED,
+    INCOMPLETE,
+    cost_options,
+    lasting,
+    named,
+    period_option,
+    posted_option,
+    say,
+    zone_option,
+)
 from engagement_nb.cli.commands import command
 from engagement_nb.gap.agreement import agree as agreement_of
 from engagement_nb.sources.v2 import V2Source
@@ -27,8 +37,7 @@ V2_SOURCES = ("v2", "sandbox-v2")
     help="X API v2 with your keys, or the sandbox's copy of it.",
 )  # fmt: skip
 @click.option("--profile", multiple=True, help="Whose tokens; by default the first stored.")
-@click.option("--max-cost", type=click.FloatRange(0), help="US dollars that it may cost at most.")
-@click.option("--owns-app", is_flag=True, help="You own the app: own Posts have the lower price.")
+@cost_options
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 @click.pass_context
 def snapshot(
@@ -37,16 +46,14 @@ def snapshot(
     out: str,
     source: str,
     profile: tuple[str, ...],
-    max_cost: float | None,
-    owns_app: bool,
     as_json: bool,
+    **cost: Any,
 ) -> None:
     """Keep today's figures of your Posts of the last 30 days, once per UTC day.
 
     X API v2 gives private figures for 30 days only. A snapshot each day keeps them.
     """
-    options = {"max_cost": max_cost, "owns_app": owns_app, "profile": profile or None}
-    with closing(enb.connect(source, **options)) as opened:
+    with closing(enb.connect(source, profile=profile or None, **cost)) as opened:
         assert isinstance(opened, V2Source)  # noqa: S101
         run = opened.snapshot(opened.dataset_at(out))
         mark = "SANDBOX (made-up figures): " if opened.sandbox else ""
@@ -72,6 +79,7 @@ def snapshot(
 @click.argument("b", metavar="B")
 @click.option("--ids", required=True, callback=named, help="File of Tweet ids, for both sources.")
 @period_option
+@posted_option
 @zone_option
 @click.option("--by", type=click.Choice(["day", "hour"]), help="Compare each day or hour.")
 @click.option("--profile", multiple=True, help="Whose tokens; by default all stored.")
@@ -95,13 +103,14 @@ def agree(
     are of that period, otherwise since posting.
     """
     asked = {name: value for name, value in question.items() if value is not None}
-    if asked and "period" not in asked:
-        raise click.UsageError("--by and --zone need --period.")
+    of_period = "period" in asked
+    if "by" in asked and not of_period:
+        raise click.UsageError("--by needs --period.")
     sides = []
     tweet_ids = enb.read_ids(ids)
     for where in (a, b):
         with closing(enb.connect(where, profile=profile or None)) as source:
-            read = source.historical if asked else source.totals
+            read = source.historical if of_period else source.totals
             sides.append(read(tweet_ids, **asked))
     names = (a, b) if a != b else (f"{a} (A)", f"{b} (B)")
     first, second = sides

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Literal
 
-from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.request import Request
 from engagement_nb.client.sending import Client
@@ -14,6 +14,7 @@ from engagement_nb.errors import (
     ConnectionTroubleError,
     EngagementError,
     ForbiddenTweetsError,
+    NoAccessError,
     RateLimitedError,
     ServerTroubleError,
     UnavailableTweetsError,
@@ -21,6 +22,11 @@ from engagement_nb.errors import (
 
 ANY_TWEET = "20"
 """The first Tweet ever: public, and of another account than the user's."""
+NO_TWEET = "1"
+"""Older than the first."""
+
+
+Outcome = Literal["works", "fails", "unknown", "not tried", "not sold"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,8 @@ class TokenCheck:
         Endpoint that was tried.
     outcome
         "works"; "fails"; "unknown" if the network, the quota or the API's state prevented a
-        result; "not tried" if tokens are missing.
+        result; "not tried" if tokens are missing; "not sold" if the tokens are accepted, and the
+        app's plan does not include an endpoint that is sold apart.
     gives
         What these tokens give access to.
     cause, advice
@@ -49,7 +56,7 @@ class TokenCheck:
     profile: str
     tokens: str
     endpoint: str
-    outcome: Literal["works", "fails", "unknown", "not tried"]
+    outcome: Outcome
     gives: str
     cause: str = ""
     advice: str = ""
@@ -57,35 +64,44 @@ class TokenCheck:
 
 
 def check_profile(profile: Profile, client: Client, tweet_id: str = "") -> list[TokenCheck]:
-    """Try a profile's tokens, with one request for each kind.
+    """Try a profile's tokens, with one request for each kind, or for each endpoint.
 
     Parameters
     ----------
     profile
         The profile to try.
     client
-        The client to send with.
+        The client to send with. Its API decides what is tried.
     tweet_id
-        A Tweet of the profile's user. Its private metrics are then requested from all three
-        endpoints. Without one, a Tweet of another user is requested from totals: the refusal
-        also shows that the tokens are accepted.
+        A Tweet of the profile's user. Its private metrics are then requested from all
+        endpoints. Without one, what is requested is not the user's: the refusal also shows that
+        the tokens are accepted.
 
     Returns
     -------
     list of TokenCheck
-        The check of the bearer token first, then those of the user tokens.
+        The check of the bearer token first, then those of the user tokens. Where each Post has
+        a price, a user's tokens are all that is tried, without an id on a Post that is not
+        there, which costs nothing.
     """
-    public = Request("totals", (ANY_TWEET,), ("favorites",), profile)
-    gives = "public metrics of anybody's Tweets"
-    checks = [_check(replace(public, auth="app"), gives, client, (UnavailableTweetsError,))]
-    if not tweet_id:
-        gives = "all metrics of this user's own Tweets"
-        refused = (ForbiddenTweetsError, UnavailableTweetsError)
-        return [*checks, _check(public, gives, client, refused)]
-    endpoints: tuple[EndpointName, ...] = ("totals", "28hr", "historical")
-    for endpoint in endpoints if profile.has_user else endpoints[:1]:
-        request = Request(endpoint, (tweet_id,), ("engagements",), profile)
-        checks.append(_check(request, f"private metrics of Tweet {tweet_id}", client, ()))
+    api = client.adapter.api
+    life = api.of_span("life")
+    checks = []
+    if not api.bills_reads:
+        public = Request(life.name, (ANY_TWEET,), ("favorites",), profile)
+        gives = "public metrics of anybody's Tweets"
+        checks.append(_check(replace(public, auth="app"), gives, client, (UnavailableTweetsError,)))
+        if not tweet_id:
+            gives = "all metrics of this user's own Tweets"
+            refused = (ForbiddenTweetsError, UnavailableTweetsError)
+            return [*checks, _check(public, gives, client, refused)]
+    end = client.now().replace(minute=0, second=0, microsecond=0)
+    for endpoint in api.endpoints.values() if profile.has_user else (life,):
+        request = Request(endpoint.name, (tweet_id or NO_TWEET,), ("engagements",), profile)
+        if endpoint.takes_period:
+            request = replace(request, start=end - timedelta(days=1), end=end)
+        whose = f"Tweet {tweet_id}" if tweet_id else "this user's own Tweets"
+        checks.append(_check(request, f"private metrics of {whose}", client, ()))
     return checks
 
 
@@ -96,7 +112,7 @@ def _check(
     profile = request.profile
     tokens = "user tokens" if request.auth == "user" else "bearer token"
 
-    def result(outcome: Literal["works", "fails", "unknown"], error: EngagementError) -> TokenCheck:
+    def result(outcome: Outcome, error: EngagementError) -> TokenCheck:
         status = error.status if isinstance(error, ApiError) else 0
         why = ("", "") if outcome == "works" else (error.what, error.advice)
         return TokenCheck(
@@ -107,13 +123,20 @@ def _check(
         why = _missing(profile, request.auth)
         return TokenCheck(profile.name, tokens, request.endpoint, "not tried", gives, *why)
     try:
-        client.send(request)
+        response = client.send(request)
     except accepted as error:
         return result("works", error)
     except (RateLimitedError, ServerTroubleError, ConnectionTroubleError) as error:
         return result("unknown", error)
     except EngagementError as error:
-        return result("fails", error)
+        api = client.adapter.api
+        apart = api.bills_reads and api.endpoint(request.endpoint).own_only
+        return result("not sold" if apart and isinstance(error, NoAccessError) else "fails", error)
+    [tweet_id] = request.tweet_ids
+    if tweet_id != NO_TWEET and not response.groups.get(tweet_id):
+        cause = f"The tokens are accepted, and there are no such figures of Tweet {tweet_id}."
+        advice = "Give the id of a Post of this user, from the last 30 days."
+        return result("fails", EngagementError(cause, advice=advice))
     return TokenCheck(profile.name, tokens, request.endpoint, "works", gives, status=200)
 
 

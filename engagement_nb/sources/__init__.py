@@ -132,7 +132,10 @@ def connect(
     names = [profile] if isinstance(profile, str) else profile
     common: dict[str, Any] = {"dataset": dataset, "progress": progress, "max_handles": max_handles}
     # Notebooks and commands also pass default values.
-    options = {n: v for n, v in options.items() if n not in WORLD or v not in (None, "")}
+    unset = (*WORLD, "max_cost", "owns_app")
+    options = {
+        n: v for n, v in options.items() if n not in unset or not (v in (None, "") or v is False)
+    }
     if name == "sandbox":
         return SandboxSource(profile=names, **common, **options)
     if name in ("v2", "sandbox-v2") and max_handles is not None:

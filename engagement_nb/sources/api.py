@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar, Unpack
 
-from engagement_nb.apis.contract import Api
+from engagement_nb.apis.contract import Api, Span
 from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client, Response
 from engagement_nb.client.adapters import Adapter
@@ -54,7 +54,7 @@ class ApiSource(Source):
     """
 
     name = "api"
-    default_span = "period"
+    default_span: ClassVar[Span] = "period"
     _chooses_ids = True
     _workers: int | None = None
     """Threads of a fetch: see `engagement_nb.fetch.run.fetch_into`."""

@@ -64,7 +64,7 @@ class V2Source(ApiSource):
     """
 
     name = "v2"
-    default_endpoint = "totals"
+    default_span = "life"
     _adapter = V2Adapter
 
     def __init__(
@@ -98,7 +98,8 @@ class V2Source(ApiSource):
         Raises
         ------
         InputError
-            There are no ids, because finding them costs money; and as in `ApiSource.plan`.
+            There are no ids, because finding them costs money; it is over ``max_cost``; and as
+            in `ApiSource.plan`.
         """
         if tweet_ids is None:
             most = TIMELINE_POSTS * self._timeline_price
@@ -107,7 +108,7 @@ class V2Source(ApiSource):
                 advice="Give ids. Or fetch without a plan: the timeline has at most"
                 f" {TIMELINE_POSTS:,} Posts, which cost at most ${most:,.2f}.",
             )
-        plan = super().plan(tweet_ids, endpoint, **options)
+        plan = self._guarded(super().plan(tweet_ids, endpoint, **options))
         return replace(plan, hints=(*plan.hints, *self._price(plan)))
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:

@@ -187,3 +187,41 @@ def test_wrong_use_is_explained(run: Callable[..., Result], sandbox: Sandbox) ->
     unknown = run("check", "--profile", "nobody", env=sandbox.env).exception
     assert isinstance(unknown, CredentialsError)
     assert "there are: default" in str(unknown)
+
+
+def test_check_of_v2_reads_no_post_and_says_what_the_plan_includes(
+    run: Callable[..., Result], make_sandbox: MakeSandbox
+) -> None:
+    """A Post that is not there is not billed, and an app that pays per use has no analytics."""
+    sandbox = make_sandbox(tweets=300, tier="pay per use")
+    result = run("check", "--v2", env=sandbox.env)
+    assert result.exit_code == 0, result.output
+    assert "user tokens, totals       works" in result.stdout
+    assert "user tokens, historical   not sold" in result.stdout
+    assert "sold with Enterprise contracts" in result.stdout
+    assert sandbox.v2.purse.spent == 0
+    [own] = sandbox.ids("own", 1)
+    outcomes = [c["outcome"] for c in checks_in(run("check", "--v2", "--tweet", own, "--json",
+                                                    env=sandbox.env))]  # fmt: skip
+    assert outcomes == ["works", "not sold"]
+    [other] = sandbox.ids("others", 1)
+    failed = run("check", "--v2", "--tweet", other, env=sandbox.env)
+    assert failed.exit_code == 1
+    assert f"no such figures of Tweet {other}" in failed.stdout
+
+
+def test_status_and_check_know_who_signed_in_to_v2(
+    run: Callable[..., Result], sandbox: Sandbox
+) -> None:
+    """Old tokens are exchanged at the terminal, which opens no page and says so."""
+    typed = f"{sandbox.client_id}\n{sandbox.client_secret}\n"
+    for option in ("--no-open", "--port=8000"):
+        refused = run("login", "--v2", "--exchange", option, env=sandbox.env, typed=typed)
+        assert refused.exit_code == 2
+        assert "neither --port nor --open" in refused.output
+    made = run("login", "--v2", "--exchange", env=sandbox.env, typed=typed)
+    assert made.exit_code == 0, made.output
+    shown = run("status", env=sandbox.env)
+    assert "stored; renewed when needed" in shown.stdout
+    profiles = json.loads(run("check", "--v2", "--json", env=sandbox.env).stdout)["profiles"]
+    assert [profile["oauth2"] for profile in profiles] == [True]

@@ -32,6 +32,7 @@ QUESTION: list[tuple[str, str]] = [
     ("--posted BORDER", E), ("--zone Asia/Tokyo", R), ("--by day", E), ("--metrics likes", E),
     ("--profile sandbox_birch_2", E), ("--max-handles 0", E), ("--seed 3", E),
     ("--now 2026-10-02", E), ("--tweets 90", E), ("--source api", E), ("--max-cost 1", R),
+    ("--owns-app", R),
 ]  # fmt: skip
 TABLE: dict[str, list[Row]] = {
     "plan": [
@@ -50,6 +51,7 @@ TABLE: dict[str, list[Row]] = {
         ("plan 28hr --ids IDS", "--period 2026-10", R),
         ("plan totals --ids IDS", "--json", E),
         ("plan totals", "--source api", R),
+        ("plan totals --ids IDS --source sandbox-v2", "--max-cost 0.001", R),
     ],
     "fetch": [
         *((FETCHED, words, cell) for words, cell in QUESTION if words != "--posted BORDER"),
@@ -63,6 +65,8 @@ TABLE: dict[str, list[Row]] = {
         (FETCHED, "--progress", E),
         (FETCHED, "--json", E),
         (FETCHED, "--out OTHER", R),
+        ("fetch totals --source sandbox-v2 -o NEW", "--max-cost 1", R),
+        ("fetch totals --source sandbox-v2 -o NEW --max-cost 4", "--owns-app", E),
     ],
     "compare": [
         (SETS, "--period last_week --period 2026-11", E),
@@ -82,6 +86,7 @@ TABLE: dict[str, list[Row]] = {
     ],
     "agree": [
         ("agree FILE DATASET", "--ids IDS", E),
+        ("agree sandbox DATASET --ids IDS", "--posted 2026-10", E),
         ("agree DATASET sandbox --ids IDS", "--period last_week", E),
         ("agree DATASET DATASET --ids IDS", "--zone Asia/Tokyo", R),
         ("agree DATASET DATASET --ids IDS --period last_week", "--zone Pacific/Kiritimati", E),
@@ -117,6 +122,7 @@ TABLE: dict[str, list[Row]] = {
         ("auth check --json", "--tweet abc", R),
         ("auth check --json", "--tweet SOME", E),
         ("auth check", "--json", E),
+        ("auth check --json", "--v2", E),
     ],
     "sandbox ids": [
         ("sandbox ids", "--seed 3", E),

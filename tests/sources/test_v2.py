@@ -137,8 +137,10 @@ def test_a_fetch_over_the_limit_of_cost_is_refused_before_its_first_request():
         assert source._sandbox is not None
         with pytest.raises(InputError, match=r"Your timeline could cost \$16.00"):
             source.totals()
-        with pytest.raises(InputError, match=r"would cost \$1.50, over the limit of \$1.00"):
-            source.totals([str(1_453_737_599_930_470_401 + n) for n in range(300)])
+        many = [str(1_453_737_599_930_470_401 + n) for n in range(300)]
+        for ask in (source.totals, source.plan):
+            with pytest.raises(InputError, match=r"would cost \$1.50, over the limit of \$1.00"):
+                ask(many)
         assert not source._sandbox.requests_seen
 
 
@@ -194,6 +196,6 @@ def test_last_28_hours_has_no_counterpart():
 def test_the_gap_names_the_metrics_that_a_lookup_cannot_give():
     """What was not asked for is part of what looks hidden."""
     with open_v2() as source:
-        said = enb.explore_gap(source.totals()).sentence
+        said = enb.explore_gap(source).sentence
     assert "Totals omits media engagements, hashtag clicks, detail expands" in said
     assert "metrics that it cannot return" in said
