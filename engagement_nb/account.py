@@ -93,8 +93,12 @@ class Account:
             lines.append(f"options: {'; '.join(chosen)}")
         if (period := self.coverage) is not None:
             lines.append(
-                f"period {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC:"
-                f" {counted(period.whole, 'Tweet')} whole, {period.partial:,} in part"
+                f"period {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC"
+                + (
+                    f": {counted(period.whole, 'Tweet')} whole, {period.partial:,} in part"
+                    if period.whole or period.partial
+                    else ""
+                )
             )
             lines += [
                 f"no figures from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"

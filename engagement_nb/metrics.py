@@ -27,7 +27,7 @@ the period, named in ``detail``) or "metrics" (those are ``<NA>``)."""
 
 
 MARK = "engagement_nb"
-"""Key of what a frame (``attrs``) and a Parquet file (schema metadata) say of their figures."""
+"""Key of what a frame says of its figures (``attrs``), which pandas stores in Parquet files too."""
 MEDIA_TYPE = "application/vnd.engagement-nb+json"
 """Of figures and facts that results carry besides their text and HTML.
 

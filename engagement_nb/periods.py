@@ -166,6 +166,10 @@ def _floor(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+def _is_midnight(moment: datetime, zone: str) -> bool:
+    return moment.astimezone(_zone(zone)).time() == time()
+
+
 def day_of(hour: datetime, zone: str) -> datetime:
     """The first hour of the day of a zone to which an hour of UTC belongs.
 
@@ -246,19 +250,23 @@ def resolve(
             f"The end {last:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",
             advice="Choose an end that is over.",
         )
-    elif last.astimezone(_zone(zone)).time() == time():
+    elif _is_midnight(last, zone):
         last = _floor(last)
     elif last != _floor(last):
-        last = _floor(last) + HOUR
+        last, why = _floor(last) + HOUR, "The API counts whole hours"
         if last > full_hour:
-            last = full_hour
-            notes.append(f"The present hour is not over: the period ends at {last:%H:%M} UTC.")
+            last, why = full_hour, "The present hour is not over"
+        notes.append(f"{why}: the period ends at {last:%H:%M} UTC.")
     if known_from is not None and last <= known_from:
         raise InputError(
             f"The period ends before {known_from:%Y-%m-%d}, and the API knows nothing earlier.",
             advice="Choose a later period.",
         )
     if first is not None:
+        if first != _floor(first) and not _is_midnight(first, zone):
+            notes.append(
+                f"The API counts whole hours: the period starts at {_floor(first):%H:%M} UTC."
+            )
         first = _floor(first)
     else:
         first = last - longest

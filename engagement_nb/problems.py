@@ -15,8 +15,16 @@ SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"
 
 
 def tweets_missing(rows: Iterable[Mapping[str, Any]]) -> int:
-    """Tweets without figures for all or a part of the period, of counts as in `Metrics.facts`."""
+    """Tweets (or days of an account) without figures for all or a part of the period.
+
+    The rows are counts as in `Metrics.facts`.
+    """
     return sum(row["tweets"] for row in rows if row["scope"] in ("tweet", "period"))
+
+
+def unit_of(facts: Mapping[str, Any]) -> str:
+    """What a row of some figures is about, as a noun, from `Metrics.facts`."""
+    return "day" if facts.get("unit") == "day" else "Tweet"
 
 
 class Problem(NamedTuple):

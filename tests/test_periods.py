@@ -239,6 +239,14 @@ def resolved(start: Moment, end: Moment, by: By | None, now: datetime) -> tuple[
     return " to ".join(f"{moment:%Y-%m-%d %H}" for moment in found), notes
 
 
+def starts(hour: int) -> str:
+    return f"The API counts whole hours: the period starts at {hour:02}:00 UTC."
+
+
+def ends(hour: int) -> str:
+    return f"The API counts whole hours: the period ends at {hour:02}:00 UTC."
+
+
 @pytest.mark.parametrize(
     ("start", "end", "by", "period", "notes"),
     [
@@ -247,9 +255,15 @@ def resolved(start: Moment, end: Moment, by: By | None, now: datetime) -> tuple[
         (None, None, "day", "2026-10-26 00 to 2026-11-23 00", []),
         ("2026-11-22", None, "day", "2026-11-22 00 to 2026-11-23 00", []),
         ("2026-11-23", None, "day", "2026-11-23 00 to 2026-11-23 08", []),
-        ("2026-11-01T13:45", "2026-11-02T01:15", None, "2026-11-01 13 to 2026-11-02 02", []),
+        (
+            "2026-11-01T13:45",
+            "2026-11-02T01:15",
+            None,
+            "2026-11-01 13 to 2026-11-02 02",
+            [ends(2), starts(13)],
+        ),
         ("2026-11-01T13:00", "2026-11-02T01:00", None, "2026-11-01 13 to 2026-11-02 01", []),
-        ("2026-11-23", "2026-11-23T07:15", None, "2026-11-23 00 to 2026-11-23 08", []),
+        ("2026-11-23", "2026-11-23T07:15", None, "2026-11-23 00 to 2026-11-23 08", [ends(8)]),
         ("2026-11-23", "2026-11-23T08:00", None, "2026-11-23 00 to 2026-11-23 08", []),
         (
             "2026-11-23",
@@ -259,14 +273,20 @@ def resolved(start: Moment, end: Moment, by: By | None, now: datetime) -> tuple[
             ["The present hour is not over: the period ends at 08:00 UTC."],
         ),
         ("2025-11-23T09:00", "2025-11-24", None, "2025-11-23 09 to 2025-11-24 00", []),
-        ("2025-11-23T08:59", "2025-11-24", None, "2025-11-23 08 to 2025-11-24 00", [LONG_AGO]),
+        (
+            "2025-11-23T08:59",
+            "2025-11-24",
+            None,
+            "2025-11-23 08 to 2025-11-24 00",
+            [starts(8), LONG_AGO],
+        ),
         ("2014-09-01", "2014-09-02", None, "2014-09-01 00 to 2014-09-02 00", [LONG_AGO]),
         (
             "2014-08-31T23:59",
             "2014-09-01T01:00",
             None,
             "2014-09-01 00 to 2014-09-01 01",
-            [NOTHING_EARLIER, LONG_AGO],
+            [starts(23), NOTHING_EARLIER, LONG_AGO],
         ),
     ],
 )
@@ -353,7 +373,7 @@ def test_the_time_zone_of_the_machine_changes_nothing(monkeypatch: pytest.Monkey
         assert dates("since monday", "Asia/Tokyo") == ["2026-11-22 15:00", ""]
         assert resolved("2026-11-01T01:30", None, None, MONDAY) == (
             "2026-11-01 01 to 2026-11-23 08",
-            [],
+            [starts(1)],
         )
     finally:
         monkeypatch.undo()

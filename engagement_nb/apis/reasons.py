@@ -83,6 +83,7 @@ class Reason(StrEnum):
         "not fetched",
         "The dataset lacks this part of the period: fetch it into the same dataset.",
     )
+    NO_ROW = ("no row", "The file has no row for this day: export its period too.")
     NOT_IN_SOURCE = ("not in this source", "The file or dataset does not contain this Tweet.")
 
 

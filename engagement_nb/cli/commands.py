@@ -71,9 +71,9 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def lacking(tweets: int) -> str:
-    """The subject and verb of a sentence about Tweets without figures."""
-    return f"{counted(tweets, 'Tweet')} {'is' if tweets == 1 else 'are'}"
+def lacking(missing: int, unit: str = "Tweet") -> str:
+    """The subject and verb of a sentence about Tweets, or days, without figures."""
+    return f"{counted(missing, unit)} {'is' if missing == 1 else 'are'}"
 
 
 def command(*args: Any, **options: Any) -> Any:

@@ -27,6 +27,7 @@ from engagement_nb.cli.commands import command, lacking
 from engagement_nb.engine import preload
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import InputError
+from engagement_nb.problems import unit_of
 from engagement_nb.report.look import Look, read_logo
 
 
@@ -187,15 +188,17 @@ def report(
             (f"{out}/{account}", title or f"@{account}", {**parameters, "profile": account})
             for account in accounts_in(source)
         ]
-    missing = 0
+    reports = []
     with _listed(ids) as place:
         for folder, heading, given in wanted:
             click.echo(without_secrets(f"Making a report of {source} ..."), err=True)
             made = enb.make_report(source, place, folder, given, title=heading, **making)
-            missing += made.missing_tweets
+            reports.append(made)
             _say(made, heading, as_json=as_json, markdown=markdown)
+    missing = sum(each.missing_tweets for each in reports)
     if missing and strict:
-        click.echo(f"{lacking(missing)} missing from the report, or without some days.", err=True)
+        subject = lacking(missing, unit_of(reports[0].facts))
+        click.echo(f"{subject} missing from the report, in whole or in part.", err=True)
         ctx.exit(INCOMPLETE)
 
 
@@ -252,7 +255,7 @@ def batch(
         ctx.exit(FAILED)
     if strict and made.missing_tweets:
         click.echo(
-            f"{lacking(made.missing_tweets)} missing from the reports, or without some days.",
+            f"{lacking(made.missing_tweets)} missing from the reports, in whole or in part.",
             err=True,
         )
         ctx.exit(INCOMPLETE)

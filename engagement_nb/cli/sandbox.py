@@ -64,10 +64,7 @@ def _settable() -> dict[str, Switch]:
 def _set(texts: tuple[str, ...]) -> dict[str, Any]:
     """Read the values of ``--set``."""
     values: dict[str, Any] = {}
-    for text in texts:
-        name, value = _pair(text, "--set")
-        if name in values:
-            raise InputError(f"--set: {name} is given twice.")
+    for name, value in _pairs(texts, "--set").items():
         if name not in _settable():
             flag = _FLAGS.get(name)
             advice = f"Use {flag}." if flag else "engagement-nb sandbox switches lists them."
@@ -154,7 +151,7 @@ def serve(
     options["faults"] = {
         "rates": _numbers(faults, "--fault"),
         "script": [name.strip() for name in script.split(",") if name.strip()],
-        "paths": dict(_pair(text, "--fault-at") for text in paths),
+        "paths": _pairs(paths, "--fault-at"),
     }
     try:
         running = Sandbox(
@@ -269,21 +266,26 @@ def _remove_env(path: Path, lines: str) -> None:
             path.unlink()
 
 
-def _pair(text: str, option: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise InputError(f"{option}: {text!r} does not have the form NAME=VALUE.")
-    return name.strip(), value.strip()
+def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    """Read texts of the form NAME=VALUE; each name can be given once."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise InputError(f"{option}: {text!r} does not have the form NAME=VALUE.")
+        if name in found:
+            raise InputError(f"{option}: {name} is given twice.")
+        found[name] = value
+    return found
 
 
 def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
     found = {}
-    for text in texts:
-        name, value = _pair(text, option)
+    for name, value in _pairs(texts, option).items():
         try:
             found[name] = float(value)
         except ValueError:
-            raise InputError(f"{option}: {value!r} in {text!r} is not a number.") from None
+            raise InputError(f"{option}: {value!r} of {name} is not a number.") from None
     return found
 
 

@@ -374,6 +374,9 @@ class Dataset:
             if not run.done
         ]
         parts = self._files.described(_sets(runs))
+        if choice.period is not None and choice.unit is None:
+            others = {period_of([run]) for run in choice.runs if run not in runs}
+            notes += [f"Not in these sums: those of {other}." for other in sorted(others)]
         spent = [run.requests for run in runs]
         if choice.period is None:
             answered = [(p.answered[0], p.answered[1]) for p in parts.values() if p.answered]

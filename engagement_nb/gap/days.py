@@ -16,6 +16,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.firstpage import trend_rows
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
+from engagement_nb.problems import tweets_missing
 from engagement_nb.words import counted, number, percent
 
 if TYPE_CHECKING:
@@ -102,7 +103,9 @@ class Days:
         for name, (part, whole, *_) in _RATIOS.items():
             if {part, whole} <= {*table}:
                 table[name] = (table[part] / table[whole]).where(table[whole] > 0)
-        table["partial"] = covered_in_part(index, days.min(), days.max() + pd.Timedelta(days=1))
+        ends = covered_in_part(index, days.min(), days.max() + pd.Timedelta(days=1))
+        lengths = (index.end_time - index.start_time).ceil("D").days
+        table["partial"] = ends | (days.groupby(period).size().reindex(index) < lengths).to_numpy()
         table.index = index.to_timestamp().rename(f"{step} of engagement")
         return table
 
@@ -120,7 +123,10 @@ class Days:
         sums = {name: int(count) for name, count in self.table["sum"].items()}
         named = [name for name in ("impressions", "engagements", "video_views") if name in sums]
         days = self.frame.index
-        text = f"{counted(len(days), 'day')} ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}) have"
+        lost = tweets_missing(self.metrics.facts()["problems"])
+        without = f"; {counted(lost, 'day')} missing" if lost else ""
+        text = f"{counted(len(days), 'day')} ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}{without})"
+        text += " has" if len(days) == 1 else " have"
         text += f" {' and '.join(f'{number(sums[name])} {label(name)}' for name in named[:2])}."
         for name, (_, _, said, digits) in _RATIOS.items():
             if (share := self.ratio(name)) is not None:

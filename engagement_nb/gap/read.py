@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,8 +18,10 @@ from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
 from engagement_nb.tables.cells import LARGEST
-from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
+from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
 from engagement_nb.words import listed
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -184,8 +186,13 @@ def frame_of(metrics: Metrics | Any) -> pd.DataFrame:
 
 def _table(frame: Any) -> Metrics:
     """A frame of somebody's own as figures, read like a file."""
+    return _or_refused(read_table, frame)
+
+
+def _or_refused(read: Callable[[Any], _Read], frame: Any) -> _Read:
+    """What reads a frame, with its refusal as an error of the analysis."""
     try:
-        return read_table(frame)
+        return read(frame)
     except InputError as error:
         raise AnalysisError(error.what, advice=error.advice, tweet_ids=error.tweet_ids) from None
 
@@ -249,10 +256,7 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     if "tweet_id" not in frame.columns:
         # Each row is a Tweet without an id, or a day of the whole account.
         return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
-    try:
-        rows = repeated_rows(frame)
-    except InputError as error:
-        raise AnalysisError(error.what, advice=error.advice, tweet_ids=error.tweet_ids) from None
+    rows = _or_refused(repeated_rows, frame)
     dropped = int(rows[REPEATED].sum())
     left_out = rows[REPEATED] | rows[OLDER]
     if left_out.any():
@@ -282,16 +286,18 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
     """Pieces of a large dataset as one small frame with one row per Tweet or day.
 
     A series is summed piece by piece, so memory grows with the Tweets and not with their hours. A
-    Tweet may be in several pieces. Texts are dropped. The first piece's `Metrics` come with it.
+    Tweet may be in several pieces. Texts are dropped. The `Metrics` of the first piece come with
+    it, or of the first that is made up.
 
     Raises
     ------
     AnalysisError
-        A piece cannot be read, or a Tweet is in several pieces with different figures.
+        A piece cannot be read, or a Tweet is in several pieces with different figures, or with
+        hours that overlap.
     """
     pieces: list[pd.DataFrame] = []
+    spans: list[pd.DataFrame] = []
     first: Metrics | None = None
-    series = False
     for piece in frames:
         if not isinstance(piece, Metrics) and not is_frame(piece):
             raise AnalysisError(
@@ -299,16 +305,21 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
                 advice="See engagement_nb.connect for sources that return one.",
             )
         read = piece if isinstance(piece, Metrics) else _table(piece)
-        first = read if first is None else first
-        frame = read.frame.drop(columns="text", errors="ignore")
+        if first is None or (read.about.sandbox and not first.about.sandbox):
+            first = read
+        frame = _with_zeros(read).drop(columns="text", errors="ignore")
         if "tweet_id" in frame.columns:
-            series |= "time" in frame.columns
+            if "time" in frame.columns:
+                ends = frame.groupby("tweet_id")["time"].agg(start="min", end="max")
+                spans.append(ends.assign(end=ends["end"] + pd.Timedelta(1, "us")).reset_index())
             frame, _ = one_row_a_tweet(frame)
         pieces.append(_small(frame))
     if not pieces:
         return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), None
     whole = pd.concat(pieces, ignore_index=True)
-    if series and whole["tweet_id"].duplicated().any():
+    if len(spans) > 1:
+        _or_refused(refuse_overlaps, pd.concat(spans))
+    if spans and whole["tweet_id"].duplicated().any():
         whole = _summed(whole)
     if "tweet_id" not in whole.columns and whole["time"].duplicated().any():
         raise AnalysisError(

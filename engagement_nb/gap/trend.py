@@ -87,12 +87,10 @@ def in_periods(moments: pd.Series, by: Step | None) -> tuple[pd.Series, pd.Perio
 
 def covered_in_part(
     index: pd.PeriodIndex, first: pd.Timestamp | None, last: pd.Timestamp | None
-) -> list[bool]:
+) -> np.ndarray:
     """Which periods begin before the first moment that is covered, or end after the last."""
-    return [
-        (first is not None and key.start_time < first) or (last is not None and key.end_time > last)
-        for key in index
-    ]
+    before = np.zeros(len(index), bool) if first is None else index.start_time < first
+    return before if last is None else before | (index.end_time > last)
 
 
 def _row(rows: pd.DataFrame, units: Units) -> list[object]:

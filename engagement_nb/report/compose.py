@@ -15,7 +15,7 @@ import msgspec
 from engagement_nb.account import Account
 from engagement_nb.apis.names import label
 from engagement_nb.gap.share import Share
-from engagement_nb.problems import SCOPES
+from engagement_nb.problems import SCOPES, unit_of
 from engagement_nb.report.firstpage import account_of, first_page, period_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
@@ -28,11 +28,14 @@ version = cache(_look_up)
 _SOURCES = {
     "sandbox": "the sandbox, a copy of the API on this machine with made-up figures",
     "api": "the Engagement API of X",
+    "v2": "X API v2",
     "export": "an export file of X",
+    "table": "a table of figures",
 }
 _FROM = {
     "sandbox": "made up by the sandbox",
     "api": "from the Engagement API",
+    "v2": "from X API v2",
     "export": "from an export file",
 }
 _PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
@@ -51,7 +54,6 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
         What changed since the last run.
     """
     notebook, gap, facts = done.last.notebook, done.answer, done.facts
-    by_tweet = "problems" in facts and facts.get("unit") != "day"
     return Page(
         title=job.title or title_of(notebook) or "Report",
         client=job.title or account_of(facts, done.profile),
@@ -65,7 +67,8 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
         answer=[gap["sentence"]] if gap.get("sentence") else [],
         figures=_figures(gap),
         since=since,
-        problems=_problems(facts) if by_tweet else None,
+        problems=_problems(facts) if "problems" in facts else None,
+        unit=unit_of(facts),
         unmeasured=_unmeasured(gap),
         made=_made(job, done),
         failure=str(done.error or ""),
@@ -79,7 +82,10 @@ def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "
     stamp = "SANDBOX DATA, made up: " if gap["sandbox"] else ""
     heading = f"**{title or 'Engagements, and what they hide'}** ({_subtitle(gap, facts)})"
     missing = listed(
-        [f"{row.missing} of {row.tweets} Tweets ({row.reason})" for row in _problems(facts)]
+        [
+            f"{row.missing} of {row.tweets} {unit_of(facts)}s ({row.reason})"
+            for row in _problems(facts)
+        ]
     )
     cells = [[cell.replace("|", r"\|") for cell in figure] for figure in _figures(gap)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
@@ -90,7 +96,7 @@ def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "
 
 
 def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    unit = "day" if facts.get("unit") == "day" else "Tweet"
+    unit = unit_of(facts)
     rows = gap.get("posts", facts.get("days" if unit == "day" else "tweets"))
     parts = [
         "" if rows is None else counted(rows, unit),

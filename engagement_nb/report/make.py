@@ -23,7 +23,7 @@ from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import HTML, make, read_record
-from engagement_nb.report.question import FETCHED, Fetch, Question, ask, read_inputs
+from engagement_nb.report.question import FETCHED, Question, ask, read_inputs
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
 
@@ -128,9 +128,9 @@ def make_report(
         _check_writable(store)
         where = absolute(str(out)).rstrip("/")
         steps = [exploring(question, question.source, cell_timeout)]
+        if not dataset:
+            _retire(store, question)
         if question.fetch is not None:
-            if not dataset:
-                _retire(store, question.fetch)
             kept = absolute(dataset or f"{where}/{DATASET}")
             dates = question.fetch.dates(moment_of(question.fetch, datetime.now(UTC)))
             fetch = fetching(question, kept, dates, cell_timeout=cell_timeout)
@@ -188,14 +188,16 @@ def _question(
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
 
 
-def _retire(store: Store, fetch: Fetch) -> None:
-    """Remove made-up figures of another world from a report's own dataset."""
+def _retire(store: Store, question: Question) -> None:
+    """Remove a report's own dataset of made-up figures, if they are not what it is about."""
+    own, record = f"{store.where.rstrip('/')}/{DATASET}", read_record(store)
     try:
-        dataset = Dataset.open(f"{store.where.rstrip('/')}/{DATASET}")
+        dataset = Dataset.open(own)
     except EngagementError:
         return
-    world = read_record(store).get("world")
-    if dataset.sandbox and (fetch.source != "sandbox" or world != list(fetch.world())):
+    world = list(question.fetch.world()) if question.fetch else []
+    read = absolute(own) == question.source.rstrip("/")
+    if dataset.sandbox and not read and record.get("world", []) != world:
         store.fs.rm(store.path(DATASET), recursive=True)
 
 

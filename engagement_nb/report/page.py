@@ -75,6 +75,8 @@ class Page:
         What changed since the last run.
     problems
         Missing data; None if it is not known.
+    unit
+        What a row of the figures is about: "Tweet" or "day".
     unmeasured
         Metrics that may not be measured, in a sentence; empty without any.
     made
@@ -96,6 +98,7 @@ class Page:
     figures: Sequence[KeyFigure] = ()
     since: Since | None = None
     problems: Sequence[Missing] | None = None
+    unit: str = "Tweet"
     unmeasured: str = ""
     made: Sequence[tuple[str, str]] = ()
     failure: str = ""

@@ -66,6 +66,8 @@ class Run:
         read = self.last.handed.get("metrics", {})
         notes = dict.fromkeys([*read.get("notes", ()), *self.fetched.get("notes", ())])
         spent = {name: self.fetched[name] for name in ("requests",) if name in self.fetched}
+        if spent and read.get("account"):
+            read = {**read, "account": {**read["account"], **spent}}
         return {**read, **spent, "notes": list(notes)}
 
 

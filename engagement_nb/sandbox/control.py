@@ -24,6 +24,7 @@ from engagement_nb.sandbox.settings import Settings, switches, written
 from engagement_nb.sandbox.world import KINDS
 
 _MAX_IDS = 10_000
+_MOST_LISTED = 1_000_000
 _FACTS = ("account", "deleted", "protected", "promoted", "repost")
 
 
@@ -97,7 +98,9 @@ class Control:
     def ids(self, call: Call) -> Any:
         """Ids to try: ``kind``, ``count``, ``account``."""
         given = call.query
-        count = min(_MAX_IDS, _whole(given.get("count", "10")))
+        count = _whole(given.get("count", "10"))
+        if count > _MOST_LISTED:
+            raise ValueError(f"count must be at most {_MOST_LISTED:,}.")
         account = _whole(given.get("account", "0"))
         return self.service.world.pick(given.get("kind", "own"), count, account)
 

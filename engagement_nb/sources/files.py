@@ -18,6 +18,7 @@ from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in, narrowed
 from engagement_nb.tables import Tables
+from engagement_nb.tables.covered import STEPS, with_coverage
 
 
 class TableSource(Source):
@@ -78,35 +79,44 @@ class TableSource(Source):
         return self._of_period(metrics, endpoint, question)
 
     def _of_period(self, metrics: Metrics, endpoint: str, question: Question) -> Metrics:
-        """Rows of a period in which people engaged, from figures by day or hour."""
-        times = metrics.frame.get("time")
-        if times is None or self._span(endpoint) != "period":
-            has = "figures since posting" if times is None else "figures by day"
+        """Rows of a period in which people engaged, from figures of hours, days or periods."""
+        about, frame = metrics.about, metrics.frame
+        if about.start is None or about.end is None or self._span(endpoint) != "period":
+            timeless = about.start is None
+            has = "figures since posting" if timeless else "figures by time"
             raise InputError(
                 f"{self._called} has {has}, so it cannot tell"
-                f" {'when people engaged' if times is None else 'the last hours'}.",
+                f" {'when people engaged' if timeless else 'the last hours'}.",
                 advice="Use posted= for Posts of a period, or give a file by day."
-                if times is None
+                if timeless
                 else "Use historical(period=...).",
             )
-        if (zone := question.get("zone")) and metrics.about.by != "hour":
+        if (zone := question.get("zone")) and about.by == "day":
             raise InputError(
                 f"zone={zone!r} has no effect: {self._called} has whole days.",
                 advice="Leave out zone; the days are those of the file.",
             )
         start, end = dates_in(question, self._present())
-        keep = times.notna()
-        if start is not None:
-            keep &= times >= start
-        if end is not None:
-            keep &= times < end
+        start, end = start or about.start, end or about.end
+        step = STEPS.get(str(about.by))
+        first = frame["time"] if step else frame["start"]
+        last = first + step if step else frame["end"]
+        keep = (first >= start) & (last <= end)
+        if (cut := (first < end) & (last > start) & ~keep).any():
+            raise InputError(
+                f"{self._called} has figures of {first[cut].iloc[0]:%Y-%m-%d %H:%M} to"
+                f" {last[cut].iloc[0]:%Y-%m-%d %H:%M} UTC, which cannot be cut.",
+                advice="Choose a period that begins and ends where they do.",
+            )
         if not keep.any():
             raise InputError(
                 f"{self._called} has no figures of that period.",
-                advice=f"Its figures are of {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}.",
+                advice=f"Its figures are of {first.min():%Y-%m-%d} to {first.max():%Y-%m-%d}.",
             )
         name = question.get("period") or "the period"
-        return narrowed(metrics, keep, f"outside of {name}")
+        found = narrowed(metrics, keep, f"outside of {name}")
+        about = replace(about, start=start, end=end)
+        return with_coverage(replace(found, about=about), start, end)
 
 
 def _ids_in(metrics: Metrics) -> list[str]:

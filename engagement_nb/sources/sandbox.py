@@ -28,6 +28,8 @@ SAMPLE = 500
 """Number of Tweets that the sandbox offers by default: those of the last two months."""
 WORLD = ("seed", "now", "tweets")
 """Options that choose the sandbox's world."""
+_MOST_LISTED = 1_000_000
+"""How many ids the sandbox lists at once."""
 _NOT_OWN = frozenset({"others", "outsider", "protected", "never-existed", "mixed"})
 
 
@@ -104,7 +106,7 @@ class SandboxSource(ApiSource):
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         self._world = World(told["seed"], told["tweets"], self.now)
         self.world = str(self._world)
-        self._size = int(told["tweets"])
+        self._size = min(int(told["tweets"]), _MOST_LISTED)
         self.pinned = self.now is not None or any(name in options for name in WORLD)
 
     def _described(self) -> list[str]:
@@ -112,10 +114,10 @@ class SandboxSource(ApiSource):
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
-        if not self.pinned:
-            return metrics
-        notes = (*metrics.about.notes, self.world)
-        return replace(metrics, about=replace(metrics.about, notes=notes))
+        about, account = metrics.about, replace(metrics.account, world=self.world)
+        if self.pinned:
+            about = replace(about, notes=(*about.notes, self.world))
+        return replace(metrics, about=about, account=account)
 
     def close(self) -> None:
         """Close the connections, and stop the sandbox if it is this source's own."""
@@ -144,14 +146,14 @@ class SandboxSource(ApiSource):
         posted, zone
             Only Posts that were posted in this period: see `Source.totals`.
         """
+        count = SAMPLE if count is None else count
         if posted:
             everything = self.tweet_ids(kind, self._size)
-            return self.posted_in(everything, posted, zone).ids[: count or SAMPLE]
+            return self.posted_in(everything, posted, zone).ids[:count]
         try:
             ids: list[str] = _ask(
-                self.url, "ids", self._transport, kind=kind, count=count or SAMPLE,
-                account=self._account,
-            )  # fmt: skip
+                self.url, "ids", self._transport, kind=kind, count=count, account=self._account
+            )
         except ValueError as error:
             raise InputError(str(error)) from error
         if kind not in _NOT_OWN:

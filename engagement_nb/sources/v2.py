@@ -171,12 +171,14 @@ class V2Source(ApiSource):
         pages, self._pages = self._pages, []
         if not plan.endpoint.of_life or not {*plan.offered} <= {*TOTALS.metrics}:
             return ()
-        wanted = {*plan.tweet_ids}
-        return [
-            part_of(page, V2, plan.made_at)
-            for page in pages
-            if wanted.intersection(page.request.tweet_ids)
-        ]
+        wanted, parts = {*plan.tweet_ids}, []
+        for page in pages:
+            # A page may have Posts that nobody asked for.
+            asked = tuple(tweet_id for tweet_id in page.request.tweet_ids if tweet_id in wanted)
+            if asked:
+                page = replace(page, request=replace(page.request, tweet_ids=asked))
+                parts.append(part_of(page, V2, plan.made_at))
+        return parts
 
     def _record(self, response: Response) -> None:
         if V2.endpoint(response.request.endpoint).of_life:

@@ -22,6 +22,7 @@ from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
 from engagement_nb.tables.cells import shown
+from engagement_nb.tables.covered import period_in, with_coverage
 from engagement_nb.tables.frames import is_frame
 from engagement_nb.tables.layouts import HOW_TO_EXPORT
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
@@ -165,7 +166,7 @@ class Tables:
             if files[0].kind == "table"
             else "export"
         )
-        start, end, by = _covered(frame)
+        start, end, by = period_in(frame)
         about = About(
             source=source,
             endpoint="export" if source == "export" else "table",
@@ -178,10 +179,8 @@ class Tables:
             kind=" and ".join(k for k in self.kinds if k in {f.kind for f in files}),
         )
         problems = problems_frame(row for f in files for row in f.problems)
-        return Metrics(
-            frame, problems, about,
-            self._account_of(files, len(frame)),
-        )  # fmt: skip
+        metrics = Metrics(frame, problems, about, self._account_of(files, len(frame)))
+        return metrics if start is None or end is None else with_coverage(metrics, start, end)
 
     def _account_of(self, files: list[OneTable], used: int) -> Account:
         """What became of each row and column."""
@@ -607,23 +606,6 @@ def _in_parallel(
         return
     with ThreadPoolExecutor(workers) as pool:
         yield from pool.map(read, paths)
-
-
-def _covered(frame: pd.DataFrame) -> tuple[Any, Any, str | None]:
-    """First moment, the moment after the last, and the step of a series; None for other figures."""
-    if "time" in frame and len(frame):
-        times = frame["time"]
-        day = (times == times.dt.normalize()).all()
-        step = pd.Timedelta(days=1) if day else pd.Timedelta(hours=1)
-        start, end = times.min().to_pydatetime(), (times.max() + step).to_pydatetime()
-        return start, end, "day" if day else "hour"
-    if (
-        {"start", "end"} <= {*frame}
-        and len(frame)
-        and frame[["start", "end"]].notna().all(axis=None)
-    ):
-        return frame["start"].min().to_pydatetime(), frame["end"].max().to_pydatetime(), None
-    return None, None, None
 
 
 def _counts(of_file: np.ndarray) -> list[tuple[int, int]]:

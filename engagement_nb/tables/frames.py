@@ -84,10 +84,11 @@ def parquet_table(data: bytes, name: str) -> Cells:
 
 
 def _marks(schema: pa.Schema) -> dict[str, str]:
-    stored = (schema.metadata or {}).get(MARK.encode(), b"{}")
+    """What a frame that pandas saved says of its figures."""
+    stored = (schema.metadata or {}).get(b"pandas", b"{}")
     try:
-        marks = json.loads(stored)
-    except ValueError:
+        marks = json.loads(stored)["attributes"][MARK]
+    except (ValueError, LookupError, TypeError):
         return {}
     return {str(k): str(v) for k, v in marks.items()} if isinstance(marks, dict) else {}
 

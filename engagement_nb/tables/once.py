@@ -55,7 +55,7 @@ def repeated_rows(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     periods = [name for name in ("start", "end") if name in frame]
     keys = ["tweet_id", *(["time"] if "time" in frame else periods)]
     if len(keys) == 3:
-        _refuse_overlaps(frame)
+        refuse_overlaps(frame)
     if not frame.duplicated(keys).any():
         return out
     out[REPEATED] = frame.duplicated([*keys, *metric_columns(frame)]).to_numpy()
@@ -72,7 +72,7 @@ def repeated_rows(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     return out
 
 
-def _refuse_overlaps(frame: pd.DataFrame) -> None:
+def refuse_overlaps(frame: pd.DataFrame) -> None:
     """Refuse two periods of a Tweet that overlap: their sum would count some figures twice."""
     spans = frame[["tweet_id", "start", "end"]].drop_duplicates()
     several = spans[spans["tweet_id"].duplicated(keep=False)].sort_values(["tweet_id", "start"])
