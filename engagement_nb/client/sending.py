@@ -103,7 +103,6 @@ class Client:
         self._transport = transport
         self._tokens = TokenStore()
         self._large = threading.Lock()
-        self._trust = httpx.create_ssl_context()
         self._idle: deque[BoundedConnection] = deque()
         self._opened: list[BoundedConnection] = []
         self._reader = ThreadPoolExecutor(1, "read-responses")
@@ -162,7 +161,6 @@ class Client:
             self._large,
             timeout=self._timeout,
             transport=self._transport,
-            verify=self._trust,
         )
         self._opened.append(connection)
         return connection

@@ -81,7 +81,7 @@ def gzip_bomb(decoded_bytes: int, layers: int = 1) -> Behavior:
     """A small body that decodes to this many bytes."""
     body = bytes(decoded_bytes)
     for _ in range(layers):
-        body = gzip.compress(body)
+        body = gzip.compress(body, 1)
     return responds(body, Content_Encoding=", ".join(["gzip"] * layers))
 
 

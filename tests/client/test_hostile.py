@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
 import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -51,8 +52,8 @@ def ask(behave: Behavior, *, by: Any = None, auth: Any = "user", **options: Any)
 @pytest.mark.parametrize("auth", ["user", "app"])
 @pytest.mark.parametrize("behave", [drips_headers, drips_body])
 def test_an_endless_response_is_dropped_at_the_deadline(behave: Behavior, auth: str) -> None:
-    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.5 s"):
-        ask(behave, auth=auth, deadline=0.5)
+    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.2 s"):
+        ask(behave, auth=auth, deadline=0.2)
 
 
 def test_nothing_is_sent_or_read_after_the_deadline() -> None:
@@ -67,8 +68,8 @@ def test_nothing_is_sent_or_read_after_the_deadline() -> None:
 
 def test_a_read_ends_at_the_deadline_long_before_its_own_timeout() -> None:
     began = time.monotonic()
-    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.3 s"):
-        ask(silent, deadline=0.3, timeout=60.0)
+    with pytest.raises(ConnectionTroubleError, match=r"not finish its response within 0\.2 s"):
+        ask(silent, deadline=0.2, timeout=60.0)
     assert time.monotonic() - began < 10.0
 
 
@@ -96,7 +97,7 @@ def test_a_connection_that_is_dropped_is_named() -> None:
 @pytest.mark.parametrize("auth", ["user", "app"])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_gzip_bomb_takes_no_more_memory_than_the_limit(layers: int, auth: str) -> None:
-    behave = gzip_bomb(200_000_000, layers)
+    behave = gzip_bomb(40_000_000, layers)
     tracemalloc.start()
     try:
         with pytest.raises(ConnectionTroubleError, match=r"larger than 1 MB|encoded"):
@@ -145,44 +146,57 @@ def test_one_thread_at_a_time_reads_a_large_response(monkeypatch: pytest.MonkeyP
 FIGURES = '"metrics":{"1":{"favorites":"5"}}'
 
 
-@pytest.mark.parametrize(
-    ("begin", "piece", "times", "end"),
-    [
-        ('{"metrics":{},"x":[', "{},", 20_000_000, "{}]}"),
-        ("{" + FIGURES + ',"unavailable_tweet_ids":[', "1,", 30_000_000, "1]}"),
-        ("{" + FIGURES + ',"x":"', "x", 62_000_000, '"}'),
-        ("", "[", 60_000_000, ""),
-    ],
-    ids=["objects", "ids", "text", "nested"],
-)
+LARGE = {
+    "objects": ('{"metrics":{},"x":[', "{},", 20_000_000, "{}]}"),
+    "ids": ("{" + FIGURES + ',"unavailable_tweet_ids":[', "1,", 30_000_000, "1]}"),
+    "text": ("{" + FIGURES + ',"x":"', "x", 62_000_000, '"}'),
+    "nested": ("", "[", 60_000_000, ""),
+}
+"""Bodies of nearly the largest size that is read: the start, what is repeated, the end."""
+MEASURE = """
+import resource, sys
+from engagement_nb.client import Client, Request
+from engagement_nb.client.credentials import Profile
+from engagement_nb.client.hosts import hosts_at
+from engagement_nb.client.pacing import Pacer
+from engagement_nb.errors import EngagementError
+pacer = Pacer()
+with Client(pacer_for=lambda profile: pacer) as client:
+    for url in sys.argv[1:]:
+        me = Profile("me", hosts_at(url), "key", "a secret", "1-token", "its")
+        try:
+            client.send(Request("totals", ("1",), ("favorites",), me))
+            print("read")
+        except EngagementError as error:
+            print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def _packed(begin: str, piece: str, times: int, end: str) -> bytes:
+    """A body, gzipped in parts so that it is never whole in memory here."""
+    pack = zlib.compressobj(1, wbits=31)
+    block = (piece * 100_000).encode()
+    parts = [pack.compress(begin.encode())]
+    parts += [pack.compress(block) for _ in range(times // 100_000)]
+    return b"".join([*parts, pack.compress(end.encode()), pack.flush()])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="measures with resource")
-def test_a_response_takes_less_than_1_gb_of_memory_whatever_it_contains(
-    begin: str, piece: str, times: int, end: str
-) -> None:
+def test_responses_take_less_than_1_gb_of_memory_whatever_they_contain() -> None:
     """242 KB gzipped took up to 8.2 GB."""
-    body = gzip.compress((begin + piece * times + end).encode(), 1)
-    with serving(responds(body, Content_Encoding="gzip")) as url:
-        code = (
-            "import resource, sys\n"
-            "from engagement_nb.client import Client, Request\n"
-            "from engagement_nb.client.credentials import Profile\n"
-            "from engagement_nb.client.hosts import hosts_at\n"
-            "from engagement_nb.client.pacing import Pacer\n"
-            "from engagement_nb.errors import EngagementError\n"
-            "me = Profile('me', hosts_at(sys.argv[1]), 'key', 'a secret', '1-token', 'its')\n"
-            "pacer = Pacer()\n"
-            "with Client(pacer_for=lambda profile: pacer) as client:\n"
-            "    try:\n"
-            "        client.send(Request('totals', ('1',), ('favorites',), me))\n"
-            "    except EngagementError as error:\n"
-            "        print(error, file=sys.stderr)\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
-        )
+    with ExitStack() as servers:
+        urls = [
+            servers.enter_context(serving(responds(_packed(*body), Content_Encoding="gzip")))
+            for body in LARGE.values()
+        ]
         done = subprocess.run(
-            [sys.executable, "-c", code, url], capture_output=True, text=True, check=True
+            [sys.executable, "-c", MEASURE, *urls], capture_output=True, text=True, check=True
         )
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stdout) * unit < 600_000_000
+    *said, peak = done.stdout.splitlines()
+    assert dict(zip(LARGE, said, strict=True))["text"] == "read"
+    assert sum("as documented" in line or "JSON" in line for line in said) == 3
+    assert int(peak) * (1 if sys.platform == "darwin" else 1024) < 600_000_000
     assert "Traceback" not in done.stderr
 
 
@@ -223,15 +237,14 @@ def test_a_bearer_response_nested_a_thousand_deep_is_one_sentence(status: str, b
         ask(responds(body.encode(), status), auth="app")
 
 
-def test_eight_responses_of_400_mb_are_refused_within_seconds() -> None:
-    behave = gzip_bomb(400_000_000)
-    with serving(behave) as url, quick_client() as client:
+def test_each_response_of_200_mb_is_refused_within_a_second() -> None:
+    with serving(gzip_bomb(200_000_000)) as url, quick_client() as client:
         profile = Profile("me", hosts_at(url), "a key", "a secret", "1-token", "token secret")
         began = time.process_time()
-        for _ in range(8):
+        for _ in range(2):
             with pytest.raises(ConnectionTroubleError, match="larger than 64 MB"):
                 client.send(Request("totals", ("1",), ("favorites",), profile))
-    assert time.process_time() - began < 10.0
+    assert time.process_time() - began < 2.0
 
 
 def test_a_plain_response_over_the_limit_is_refused_too() -> None:
@@ -321,8 +334,8 @@ def test_a_response_of_another_shape_is_reported(groups: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "tweet limit " * 20])
-def test_two_hundred_thousand_error_texts_take_less_than_a_second(text: str) -> None:
-    body = json.dumps({"errors": [text] * 200_000}).encode()
+def test_fifty_thousand_error_texts_take_less_than_a_second(text: str) -> None:
+    body = json.dumps({"errors": [text] * 50_000}).encode()
     began = time.process_time()
     with pytest.raises(EngagementError):
         ask(responds(body, "400 Bad Request"))
