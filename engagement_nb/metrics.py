@@ -26,6 +26,8 @@ PROBLEM_COLUMNS = ["tweet_id", "reason", "scope", "metrics", "detail", "advice"]
 the period, named in ``detail``) or "metrics" (those are ``<NA>``)."""
 
 
+SNAPSHOTS = "snapshots"
+"""Endpoint of what totals gained from one snapshot to the next."""
 MARK = "engagement_nb"
 """Key of what a frame says of its figures (``attrs``), which pandas stores in Parquet files too."""
 MEDIA_TYPE = "application/vnd.engagement-nb+json"
@@ -45,7 +47,7 @@ class About:
     source
         "sandbox", "api" or "export".
     endpoint
-        "totals", "28hr", "historical", or "export".
+        "totals", "28hr", "historical", "snapshots", or "export".
     by
         "day" or "hour" for a series, else None.
     start, end
@@ -86,6 +88,11 @@ class About:
     def sandbox(self) -> bool:
         """Whether the figures are made up by the sandbox, and must be labelled so."""
         return self.source == "sandbox"
+
+    @property
+    def of_totals(self) -> bool:
+        """Whether figures have the metrics of totals only: those, or their gains."""
+        return self.span == "life" or self.endpoint == SNAPSHOTS
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,6 +84,10 @@ class Reason(StrEnum):
         "The dataset lacks this part of the period: fetch it into the same dataset.",
     )
     NO_ROW = ("no row", "The file has no row for this day: export its period too.")
+    ONE_SNAPSHOT = (
+        "no gain in snapshots",
+        "What a Tweet gains is known between two snapshots that have it.",
+    )
     NOT_IN_SOURCE = ("not in this source", "The file or dataset does not contain this Tweet.")
 
 

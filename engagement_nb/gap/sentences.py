@@ -45,7 +45,7 @@ def answer(gap: Findings) -> str:
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
             f" by {number(gap.excess)} in all."
         )
-    if gap.about.span == "life" and gap.hidden and (absent := _not_asked_for(gap)):
+    if gap.about.of_totals and gap.hidden and (absent := _not_asked_for(gap)):
         what = "Totals omits clicks" if "url_clicks" in absent else f"Totals omits {labels(absent)}"
         parts.append(f"{what}, so part of this gap is metrics that it cannot return.")
     parts.append(_left_out(gap))

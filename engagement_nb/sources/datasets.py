@@ -12,10 +12,15 @@ import pandas as pd
 
 from engagement_nb.apis.contract import By, Span
 from engagement_nb.dataset import Dataset
+from engagement_nb.dataset.snapshots import between, days_of, last_of_each
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in
+
+
+SERIES_FROM = 7
+"""Days of snapshots from which what came in between tells more than the last figures do."""
 
 
 class DatasetSource(Source):
@@ -60,15 +65,19 @@ class DatasetSource(Source):
         start, end = dates_in(question, self._present())
         ids = None if tweet_ids is None else read_ids(tweet_ids)
         metrics = question.get("metrics")
-        found = self.dataset.read(
-            endpoint,
-            by=question.get("by"),
-            tweet_ids=ids and ids.ids,
-            start=start,
-            end=end,
-            zone=question.get("zone"),
-            metrics=None if metrics is None else list(metrics),
-        )
+        by, names = question.get("by"), None if metrics is None else list(metrics)
+        if days_of(self.dataset.runs()):
+            of_period = self._span(endpoint) == "period"
+            totals = self._named("life") if of_period else endpoint
+            every = self.dataset.read(
+                totals, tweet_ids=ids and ids.ids, metrics=names, snapshot="all"
+            )
+            found = between(every, by, start, end) if of_period else last_of_each(every)
+        else:
+            found = self.dataset.read(
+                endpoint, by=by, tweet_ids=ids and ids.ids, start=start, end=end,
+                zone=question.get("zone"), metrics=names,
+            )  # fmt: skip
         if ids is None or ids.problems.empty:
             return found
         named = Counter(found.account.rows_named) + Counter(ids.problems["reason"])
@@ -81,6 +90,9 @@ class DatasetSource(Source):
     def _default_figures(self, endpoint: str | None, by: By | None) -> tuple[str, By | None]:
         runs = self.dataset.runs()[::-1]
         of_periods = [run.endpoint for run in runs if run.span != "life"]
+        if days := days_of(runs):
+            chosen = endpoint or self._named("period" if days >= SERIES_FROM else "life")
+            return chosen, by or ("day" if self._span(chosen) == "period" else None)
         chosen = endpoint or (of_periods[0] if of_periods else self._named(self.default_span))
         return chosen, by or next((run.by for run in runs if run.endpoint == chosen), None)
 
@@ -90,4 +102,7 @@ class DatasetSource(Source):
         if len(labels) < 2:
             return None
         wanted = None if tweet_ids is None else read_ids(tweet_ids).ids
+        if days_of(runs):
+            every = self.dataset.read(endpoint, tweet_ids=wanted, snapshot="all")
+            return last_of_each(every, before=labels[-1])
         return self.dataset.read(endpoint, by=runs[-1].by, tweet_ids=wanted, snapshot=labels[-2])
