@@ -29,7 +29,7 @@ def days_of(runs: Iterable[RunRecord]) -> int:
     days = []
     for run in runs:
         with suppress(ValueError):
-            days.append(datetime.strptime(run.snapshot, "%Y-%m-%d"))  # noqa: DTZ007
+            days.append(datetime.strptime(run.snapshot, "%Y-%m-%d"))
     return (max(days) - min(days)).days if days else 0
 
 

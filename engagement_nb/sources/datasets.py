@@ -18,7 +18,6 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in
 
-
 SERIES_FROM = 7
 """Days of snapshots from which what came in between tells more than the last figures do."""
 
