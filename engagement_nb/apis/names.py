@@ -22,6 +22,14 @@ _TABLE: dict[str, Any] = tomllib.loads(
 )
 LABELS: dict[str, str] = {name: said.split(",")[0] for name, said in _TABLE["metrics"].items()}
 """What readers of a report call each metric, by our name: all metrics that a frame can have."""
+ORIGINS = {
+    "sandbox": "made up by the sandbox",
+    "api": "from the Engagement API",
+    "v2": "from X API v2",
+    "export": "from an export file",
+    "table": "from a table",
+}
+"""Where figures are from, by the source that datasets and results record."""
 COLUMN_ORDERS: dict[str, tuple[str, ...]] = {
     kind: tuple(words["names"].split(","))
     for kind, words in (_TABLE["files"] | _TABLE["videos"]).items()

@@ -16,6 +16,7 @@ import engagement_nb as enb
 from engagement_nb.cli import (
     FAILED,
     INCOMPLETE,
+    cost_options,
     lasting,
     period_option,
     posted_option,
@@ -124,9 +125,9 @@ def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> No
 @command()
 @click.argument("path", required=False, metavar="[FILE-OR-FOLDER]")
 @click.option(
-    "--source", metavar="sandbox|api|PATH",
-    help="Where figures come from: the sandbox (the default), the API, an export file or folder,"
-    " or a dataset.",
+    "--source", metavar="sandbox|api|v2|PATH",
+    help="Where figures come from: the sandbox (the default; sandbox-v2 is its X API v2), an API,"
+    " an export file or folder, or a dataset.",
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(["account"]),
@@ -147,6 +148,7 @@ def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> No
 @period_option
 @posted_option
 @zone_option
+@cost_options
 @world_options
 @_parameters
 @_making
@@ -233,7 +235,7 @@ def batch(
 ) -> None:
     """Make a report for every row of MANIFEST (CSV or YAML), and an index.
 
-    Columns: name, title; source (sandbox or api), profile, ids, endpoint, start, end, by; or
+    Columns: name, title; source (sandbox, api or v2), profile, ids, endpoint, start, end, by; or
     dataset; or export; and any parameter of the notebook. Rerun the command to resume.
     Exit codes: 0 all were made; 1 some failed; 2 the manifest cannot be used.
     """

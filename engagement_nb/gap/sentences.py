@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
-from engagement_nb.apis.names import label
+from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, TOGETHER
 from engagement_nb.gap.result import Findings
@@ -126,11 +126,7 @@ def no_answer(gap: Findings) -> str | None:
 def figures(gap: Findings) -> str:
     """Which figures there are, and which cannot be compared."""
     frame, about = gap.counts.frame, gap.about
-    where = {
-        "sandbox": "made up by the sandbox, which is not X",
-        "api": "from the Engagement API",
-        "export": "from an export file",
-    }.get(about.source, "")
+    where = ORIGINS.get(about.source, "") + (", which is not X" if about.sandbox else "")
     text = counted(len(frame), "Tweet")
     posted = frame["created_at"].dropna() if "created_at" in frame.columns else frame.iloc[:0, 0]
     if len(posted):

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from engagement_nb.account import Account
-from engagement_nb.apis.names import label
+from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.share import Share
 from engagement_nb.problems import SCOPES, unit_of
 from engagement_nb.report.firstpage import account_of, first_page, period_of
@@ -25,19 +25,6 @@ from engagement_nb.words import counted, listed, number, sentence
 
 version = cache(_look_up)
 
-_SOURCES = {
-    "sandbox": "the sandbox, a copy of the API on this machine with made-up figures",
-    "api": "the Engagement API of X",
-    "v2": "X API v2",
-    "export": "an export file of X",
-    "table": "a table of figures",
-}
-_FROM = {
-    "sandbox": "made up by the sandbox",
-    "api": "from the Engagement API",
-    "v2": "from X API v2",
-    "export": "from an export file",
-}
 _PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
 
 
@@ -101,7 +88,7 @@ def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
     parts = [
         "" if rows is None else counted(rows, unit),
         _period(facts),
-        _FROM.get(str(facts.get("source")), ""),
+        ORIGINS.get(str(facts.get("source")), ""),
     ]
     return ", ".join(part for part in parts if part)
 
@@ -161,7 +148,7 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
     shared = f" (for {counted(fetched['shared'], 'report')})" if fetched.get("shared") else ""
     notebooks = [str(each.notebook.metadata.papermill.input_path) for each in done.executed]
     lines = [
-        ("Source", _SOURCES.get(source, source)),
+        ("Figures", ORIGINS.get(source, source)),
         ("Endpoint", endpoint + by),
         ("Period", _period(facts)),
         ("Figures read", _moment(facts.get("read_at"))),

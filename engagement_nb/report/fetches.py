@@ -21,7 +21,7 @@ from engagement_nb.report.job import Job, absolute, digest, fetching
 from engagement_nb.report.question import Fetch, Question
 from engagement_nb.report.run import run
 from engagement_nb.report.slug import slug
-from engagement_nb.sources import SandboxSource, connect
+from engagement_nb.sources import ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
@@ -165,8 +165,9 @@ def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
         fetch = sharing[0].fetch
         # An error of the plan comes up again in the fetch.
         with suppress(EngagementError):
-            if fetch is not None and fetch.source == "api":
-                with closing(connect("api", profile=fetch.profile or None)) as source:
+            if fetch is not None and fetch.counts_handles:
+                with closing(connect(fetch.source, profile=fetch.profile or None)) as source:
+                    assert isinstance(source, ApiSource)  # noqa: S101 - for the type checker
                     signers = source.plan(_ids(sharing), fetch.endpoint).signers
                     users.setdefault(source.sandbox, {}).update(signers)
     for sandbox, signers in users.items():
@@ -183,8 +184,8 @@ def moment_of(fetch: Fetch, now: datetime) -> datetime:
     """The moment from which a period is counted: that of the sandbox's world, or ``now``."""
     if fetch.now:
         return parse_moment(fetch.now, "now") or now
-    if fetch.source == "sandbox" and fetch.period and os.environ.get(ENV_API_URL):
-        with closing(connect("sandbox")) as source:
+    if fetch.made_up and fetch.period and os.environ.get(ENV_API_URL):
+        with closing(connect(fetch.source)) as source:
             assert isinstance(source, SandboxSource)  # noqa: S101 - for the type checker
             return source.now or now
     return now

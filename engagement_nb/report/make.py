@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from engagement_nb import engine as engine_room
-from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.dataset import Dataset
 from engagement_nb.engine.scratch import scratch_folder, sweep
 from engagement_nb.errors import EngagementError, InputError, ReportError
@@ -23,7 +22,8 @@ from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import HTML, make, read_record
-from engagement_nb.report.question import FETCHED, Question, ask, read_inputs
+from engagement_nb.report.question import Question, ask, endpoint_of, read_inputs
+from engagement_nb.sources import FETCHED
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
 
@@ -86,8 +86,8 @@ def make_report(
     Parameters
     ----------
     source
-        "sandbox", "api", the path of a table of figures or a folder of them, a dataset, `Metrics`,
-        or a frame.
+        A source that is fetched ("sandbox", "api": see `engagement_nb.connect`), the path of a
+        table of figures or a folder of them, a dataset, `Metrics`, or a frame.
     ids
         A file with Tweet ids; by default all Tweets of the source.
     out
@@ -178,7 +178,7 @@ def _question(
     ids = str(given.pop("ids_file", "") or ids or "")
     dataset = str(given.pop("dataset", ""))
     find = partial(find_notebook, given=notebooks)
-    if source in FETCHED and ENGAGEMENT.endpoint(given.get("endpoint") or "historical").steps:
+    if source in FETCHED and _has_series(source, given.get("endpoint")):
         given.setdefault("by", find(FETCH).parameters["by"].default)
     inputs = read_inputs(source, ids, str(given.get("profile", "")))
     if dataset and inputs.kind != "fetch":
@@ -186,6 +186,10 @@ def _question(
     place = source if source in FETCHED else absolute(source)
     ids = absolute(ids) if ids else ""
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
+
+
+def _has_series(source: str, endpoint: str | None) -> bool:
+    return bool(FETCHED[source].asks().endpoint(endpoint or endpoint_of(source)).steps)
 
 
 def _retire(store: Store, question: Question) -> None:

@@ -16,8 +16,9 @@ import yaml
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, refuse_secrets
-from engagement_nb.report.question import FETCHED, Inputs, Question, ask, read_inputs
+from engagement_nb.report.question import Inputs, Question, ask, read_inputs
 from engagement_nb.report.slug import slug
+from engagement_nb.sources import FETCHED
 
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "posted", "zone",
             "by", "seed", "now", "tweets", "count")  # fmt: skip
@@ -229,7 +230,7 @@ def _row(
 
 
 def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
-    """The source of a row: "sandbox", "api", or a path or address."""
+    """The source of a row: one of `FETCHED`, or a path or address."""
     places = [column for column in ("dataset", "export") if column in known]
     if len(places) > 1 or (places and "source" in known):
         also = ["source"] if "source" in known else []
@@ -241,11 +242,12 @@ def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
         return _absolute(folder, known[places[0]])
     source = known.get("source", "")
     if source in FETCHED:
-        if source == "api" and "ids" not in known:
+        if "ids" not in known and not FETCHED[source].lists_own:
             raise InputError("the API does not list Tweets.", advice="Give a file with ids.")
         return source
     if source:
-        raise InputError(f"source is sandbox or api, not {source!r}.", advice="Write one of them.")
+        there = ", ".join(FETCHED)
+        raise InputError(f"{source!r} is not a source.", advice=f"Write one of: {there}.")
     if not known.keys() - {"name", "title"}:
         others = (name for name in values if name not in COLUMNS)
         for name in others:
@@ -253,7 +255,7 @@ def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
                 raise InputError(f"{name!r} is no column.", advice=f"Did you mean {near[0]!r}?")
         raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
     raise InputError(
-        "it has no source.", advice="Write sandbox or api, where its figures are fetched."
+        "it has no source.", advice=f"Its figures are fetched from one of: {', '.join(FETCHED)}."
     )
 
 

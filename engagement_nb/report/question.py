@@ -13,18 +13,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from engagement_nb.apis.engagement import ENGAGEMENT
-from engagement_nb.client.credentials import find_profile
 from engagement_nb.errors import InputError
 from engagement_nb.ids import IdList, read_ids
 from engagement_nb.periods import dates_of
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
+from engagement_nb.sources import FETCHED, ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
 
-FETCHED = ("sandbox", "api")
-"""Sources whose figures are fetched; others are the path or address of a file or a dataset."""
 _WORLD = ("seed", "now", "tweets", "count", "awkward")
 """Options of the sandbox only."""
+_COST = ("max_cost", "owns_app")
+"""Options of an API that bills each Post."""
 _DATES = ("start", "end", "period")
 _SHARED = ("zone", "posted")
 """Options that mean something for the notebook that fetches and the one that explores."""
@@ -45,7 +45,7 @@ class Fetch:
     Parameters
     ----------
     source
-        "sandbox" or "api".
+        One of `FETCHED`.
     profile, endpoint, start, end, by, period, posted, zone, seed, now, tweets, count
         Parameters of the notebook that fetches.
     more
@@ -70,7 +70,17 @@ class Fetch:
     @property
     def takes_period(self) -> bool:
         """Whether the figures are of a period that can be chosen."""
-        return ENGAGEMENT.endpoint(self.endpoint).takes_period
+        return FETCHED[self.source].asks().endpoint(self.endpoint).takes_period
+
+    @property
+    def made_up(self) -> bool:
+        """Whether the figures are those of a sandbox's world."""
+        return issubclass(FETCHED[self.source], SandboxSource)
+
+    @property
+    def counts_handles(self) -> bool:
+        """Whether a contract counts the users whose Tweets are fetched."""
+        return not self.made_up and not FETCHED[self.source].asks().bills_reads
 
     def parameters(self) -> dict[str, Any]:
         """Parameters of the notebook that fetches, apart from those at their defaults."""
@@ -158,7 +168,7 @@ def read_inputs(source: str, ids: str = "", profile: str = "") -> Inputs:
     Parameters
     ----------
     source
-        "sandbox", "api", or a path or address.
+        One of `FETCHED`, or a path or address.
     ids
         Path or address of a list of ids; empty for none.
     profile
@@ -170,9 +180,9 @@ def read_inputs(source: str, ids: str = "", profile: str = "") -> Inputs:
         The source or the ids cannot be read.
     """
     listed = read_ids(ids) if ids else None
-    if source == "api":
-        find_profile(profile or None)
     if source in FETCHED:
+        if not issubclass(FETCHED[source], SandboxSource):
+            connect(source, profile=profile or None).close()
         return Inputs(listed, "fetch")
     if Store(source).exists("dataset.json"):
         return Inputs(listed, "dataset")
@@ -196,7 +206,7 @@ def ask(
     Parameters
     ----------
     source
-        "sandbox", "api", or a path or address.
+        One of `FETCHED`, or a path or address.
     values
         Options of the fetch and parameters of the notebooks, by name.
     inputs
@@ -253,9 +263,9 @@ def ask(
 
 _NOT_FOR: dict[str, tuple[str, ...]] = {
     "fetch": (),
-    "dataset": (*_WORLD, "profile", "dataset", "with_totals"),
-    "posts": (*_WORLD, *_DATES, "endpoint", "by", "dataset", "with_totals"),
-    "days": (*_WORLD, "posted", "endpoint", "zone", "dataset", "with_totals"),
+    "dataset": (*_WORLD, *_COST, "profile", "dataset", "with_totals"),
+    "posts": (*_WORLD, *_COST, *_DATES, "endpoint", "by", "dataset", "with_totals"),
+    "days": (*_WORLD, *_COST, "posted", "endpoint", "zone", "dataset", "with_totals"),
 }
 """Options that mean nothing for a kind of source."""
 _HAS = {
@@ -272,15 +282,20 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
             f"{_HAS[inputs.kind]}, so {', '.join(lost)} cannot be chosen.",
             advice="Leave it out, or fetch from the sandbox or the API.",
         )
-    if source == "api" and (world := [option for option in values if option in _WORLD]):
+    kind = FETCHED.get(source)
+    world = [option for option in values if option in _WORLD]
+    if kind and world and not issubclass(kind, SandboxSource):
         raise InputError(f"{', '.join(world)}: only the sandbox has a world to choose.")
+    api = kind.asks() if kind else ENGAGEMENT
+    if not api.bills_reads and (cost := [option for option in values if option in _COST]):
+        raise InputError(f"{', '.join(cost)}: only an API that bills each Post has a price.")
     if inputs.kind == "days" and inputs.ids is not None:
         raise InputError(
             "A file by day has figures of the whole account, so no Tweets can be chosen.",
             advice="Leave out the ids, or give files by Post (account_analytics_content_...).",
         )
-    endpoint = str(values.get("endpoint") or "historical")
-    facts = ENGAGEMENT.endpoint(endpoint)
+    endpoint = str(values.get("endpoint") or endpoint_of(source))
+    facts = api.endpoint(endpoint)
     by = values.get("by") or ""
     if inputs.kind != "days" and by not in ("", *facts.steps):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
@@ -303,4 +318,10 @@ def _fetch(source: str, notebook: NotebookFile, values: Mapping[str, Any]) -> Fe
     checked = notebook.check(taken)
     fields = [option for option in checked if option in Fetch.__dataclass_fields__]
     more = [(option, checked[option]) for option in checked if option not in fields]
-    return Fetch(source, **{option: checked[option] for option in fields}, more=tuple(more))
+    chosen = {"endpoint": endpoint_of(source), **{option: checked[option] for option in fields}}
+    return Fetch(source, **chosen, more=tuple(more))
+
+
+def endpoint_of(source: str) -> str:
+    """The endpoint to ask where none is chosen."""
+    return FETCHED.get(source, ApiSource).tells_best().name

@@ -19,6 +19,7 @@ from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_profiles
 from engagement_nb.words import listed
 
 __all__ = [
+    "FETCHED",
     "SAMPLE",
     "ApiSource",
     "DatasetSource",
@@ -29,6 +30,15 @@ __all__ = [
     "connect",
     "sandbox_profiles",
 ]
+
+
+FETCHED: dict[str, type[ApiSource]] = {
+    "sandbox": SandboxSource,
+    "api": ApiSource,
+    "v2": V2Source,
+    "sandbox-v2": V2SandboxSource,
+}
+"""Sources whose figures are fetched, by the words that `connect` takes."""
 
 
 class _Options(TypedDict, total=False):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, ClassVar, Unpack
 
-from engagement_nb.apis.contract import Api, Span
+from engagement_nb.apis.contract import Api, Endpoint, Span
 from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client, Response
 from engagement_nb.client.adapters import Adapter
@@ -55,6 +55,8 @@ class ApiSource(Source):
 
     name = "api"
     default_span: ClassVar[Span] = "period"
+    lists_own: ClassVar[bool] = False
+    """Whether it can list the user's Tweets."""
     _chooses_ids = True
     _workers: int | None = None
     """Threads of a fetch: see `engagement_nb.fetch.run.fetch_into`."""
@@ -91,6 +93,16 @@ class ApiSource(Source):
         if len(found) > 3:
             found = [f"{len(found)} profiles"]
         return [*found, *([f"dataset {self._dataset}"] if self._dataset is not None else [])]
+
+    @classmethod
+    def asks(cls) -> Api:
+        """The API that sources of this class ask."""
+        return cls._adapter().api
+
+    @classmethod
+    def tells_best(cls) -> Endpoint:
+        """The endpoint that is explored by default."""
+        return cls.asks().of_span(cls.default_span)
 
     @property
     def figures(self) -> str:

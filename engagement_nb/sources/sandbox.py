@@ -55,6 +55,7 @@ class SandboxSource(ApiSource):
     """
 
     name = "sandbox"
+    lists_own = True
 
     def __init__(
         self,

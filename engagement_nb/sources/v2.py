@@ -65,6 +65,7 @@ class V2Source(ApiSource):
 
     name = "v2"
     default_span = "life"
+    lists_own = True
     _adapter = V2Adapter
 
     def __init__(
@@ -192,7 +193,7 @@ class V2Source(ApiSource):
         if not plan.endpoint.of_life:
             return ["Post analytics has no price for each Post; it needs an Enterprise contract."]
         price, prices = self._prices.post, self._prices
-        cost = self.reads.cost(plan.tweet_ids, self._present(), price=price)
+        cost = self._cost(plan)
         billed = self.reads.of_day(self._present())
         again = sum(tweet_id in billed for tweet_id in plan.tweet_ids)
         said = [
@@ -211,19 +212,23 @@ class V2Source(ApiSource):
     def _guarded(self, plan: Plan) -> Plan:
         """Refuse a plan that could cost more than ``max_cost``; add its price to the notes."""
         if plan.endpoint.of_life:
-            seen = {tweet_id for page in self._pages for tweet_id in page.request.tweet_ids}
-            rest = [tweet_id for tweet_id in plan.tweet_ids if tweet_id not in seen]
-            cost = self.reads.cost(rest, self._present(), price=self._prices.post)
-            self._refuse_over(cost, counted(len(rest), "Post"))
+            self._refuse_over(self._cost(plan), counted(len(plan.tweet_ids), "Post"))
         return plan
+
+    def _cost(self, plan: Plan) -> float:
+        """What the Posts cost that the timeline has not just given."""
+        seen = {tweet_id for page in self._pages for tweet_id in page.request.tweet_ids}
+        rest = [tweet_id for tweet_id in plan.tweet_ids if tweet_id not in seen]
+        return self.reads.cost(rest, self._present(), price=self._prices.post)
 
     def _refuse_over(self, cost: float, what: str, *, at_most: bool = False) -> None:
         if self._max_cost is not None and cost > self._max_cost + 1e-9:
             could = "could cost" if at_most else "would cost"
+            less = "Give ids, say that you own the app (owns_app)" if at_most else "Give fewer ids"
             raise InputError(
                 f"{what} {could} ${cost:,.2f}, over the limit of ${self._max_cost:,.2f}"
                 " (max_cost). Nothing was requested.",
-                advice="Give fewer ids, or raise the limit.",
+                advice=f"{less}, or raise the limit.",
             )
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:

@@ -15,7 +15,10 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.snapshots import between, last_of_each
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, problems_frame
+from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.usage import ENV_LEDGER
+from tests.notebooks import notebook_cells
+from tests.report.report_inputs import PARAMETERS
 
 # Tweet, label and moment of the snapshot, likes, engagements.
 ROWS = [
@@ -103,7 +106,15 @@ def test_a_week_of_snapshots_is_read_and_explored_like_any_series(week: Path) ->
 
 
 def test_a_report_of_snapshots_shows_the_trend_from_them(week: Path, tmp_path: Path) -> None:
-    made = enb.make_report(week, out=tmp_path)
+    """With a notebook that explores what the source tells best, as the package's own does."""
+    notebook_cells.write(
+        tmp_path / EXPLORE,
+        "# A quick look\n\n## What there is",
+        "import engagement_nb as enb\nmetrics, _ = enb.connect(source).gather()\nmetrics",
+        "gap = enb.explore_gap(metrics)\ngap",
+        parameters=PARAMETERS,
+    )
+    made = enb.make_report(week, out=tmp_path / "out", notebooks=tmp_path)
     page = Path(made.html).read_text()
     assert "Engagements by day of engagement" in page
     assert "Totals omits media engagements" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from datetime import UTC, datetime
 
 import nbformat
 import papermill
@@ -18,6 +19,8 @@ from engagement_nb.errors import InputError, ReportError
 from engagement_nb.report.make import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from engagement_nb.report.publish import GAP, RECORD, TABLES
+from engagement_nb.usage import ENV_LEDGER, Ledger
+from engagement_nb.usage.reads import Reads
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
@@ -92,6 +95,19 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
     assert "unavailable" in html
 
 
+def test_x_api_v2_is_planned_paid_for_once_and_reported_by_one_command(inputs, capsys, monkeypatch):
+    """The fetch is refused over the limit of cost; else the plan adds nothing to the timeline."""
+    monkeypatch.setenv(ENV_LEDGER, str(inputs / "ledger"))
+    words = ["report", "--source", "sandbox-v2", "--notebooks", str(inputs / "notebooks"),
+             "--tweets", "1000", "-p", "awkward", "0", "-o", str(inputs / "out")]  # fmt: skip
+    assert cli.run([*words, "--max-cost", "4"]) == 2
+    assert "Your timeline could cost $16.00" in complaint(capsys)
+    assert cli.run([*words, "--max-cost", "4", "--owns-app"]) == 0
+    assert "from X API v2" not in (inputs / "out" / "report.html").read_text()
+    assert "at most $0.00 more today" in (inputs / "out" / FETCH).read_text()
+    assert Reads(Ledger(), sandbox=True).of_day(datetime.now(UTC))
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -111,6 +127,9 @@ def test_the_sandbox_is_fetched_and_stamped(tmp_path, capsys):
         (["-p", "start", "garbage"], "so start cannot be chosen"),
         (["--period", "2025-01"], "so period cannot be chosen"),
         (["-p", "dataset", "there"], "so dataset cannot be chosen"),
+        (["--max-cost", "1"], "so max_cost cannot be chosen"),
+        (["--source", "sandbox", "--owns-app"], "owns_app: only an API that bills each Post"),
+        (["--source", "sandbox-v2", "-p", "endpoint", "28hr"], "There is no endpoint '28hr'"),
     ],
 )  # fmt: skip
 def test_wrong_options_are_an_error_before_anything_is_written(
@@ -279,14 +298,14 @@ def test_parameters_of_notebooks_have_types_defaults_and_help(name):
     taken = papermill.inspect_notebook(str(notebooks_folder() / name))
     assert taken
     for parameter in taken.values():
-        kinds = ("str", "int", "float", "bool", "Optional[int]")
+        kinds = ("str", "int", "float", "bool", "Optional[int]", "Optional[float]")
         assert parameter["inferred_type_name"] in kinds
         assert len(parameter["help"]) > 5
     declared = find_notebook(name).parameters
     assert declared["source"].default == "sandbox"
     for parameter in declared.values():
-        default = "Optional[int]" if parameter.default is None else type(parameter.default).__name__
-        assert default == parameter.type
+        default, optional = parameter.default, parameter.type.startswith("Optional[")
+        assert optional if default is None else parameter.type == type(default).__name__
     source = find_notebook(name).node.cells
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in source)
 
@@ -311,6 +330,8 @@ def test_the_fetching_notebook_takes_these_parameters():
         "zone": ("str", ""),
         "by": ("str", "day"),
         "with_totals": ("bool", True),
+        "max_cost": ("Optional[float]", None),
+        "owns_app": ("bool", False),
         "dataset": ("str", "dataset"),
         "snapshot": ("str", ""),
         "ids_kept": ("str", ""),
