@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,12 @@ def test_the_public_names_are_these_and_each_of_them_loads() -> None:
     assert sorted(enb.__all__) == sorted(NAMES.split())
     assert dir(enb) == sorted(enb.__all__)
     assert all(getattr(enb, name) is not None for name in enb.__all__)
+
+
+def test_each_public_name_is_on_one_page_of_the_reference() -> None:
+    pages = (Path(__file__).parent.parent / "docs" / "api").glob("*.md")
+    named = [name for page in pages for name in re.findall(r"^ +- (\w+)$", page.read_text(), re.M)]
+    assert sorted(named) == sorted(enb.__all__)
 
 
 def test_literal_names_are_those_of_the_contract() -> None:

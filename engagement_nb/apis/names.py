@@ -20,7 +20,9 @@ from engagement_nb.errors import InputError
 _TABLE: dict[str, Any] = tomllib.loads(
     files(__package__).joinpath("names.toml").read_text(encoding="utf-8")
 )
-LABELS: dict[str, str] = {name: said.split(",")[0] for name, said in _TABLE["metrics"].items()}
+OTHER_NAMES: dict[str, list[str]] = {n: said.split(",") for n, said in _TABLE["metrics"].items()}
+"""The English names of each metric, by our name; the first is its label."""
+LABELS: dict[str, str] = {name: said[0] for name, said in OTHER_NAMES.items()}
 """What readers of a report call each metric, by our name: all metrics that a frame can have."""
 ORIGINS = {
     "sandbox": "made up by the sandbox",

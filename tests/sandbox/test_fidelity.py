@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from docs.sandbox_tables import CLAIMS, DOCS, TABLES, page
+from docs.tables import CLAIMS, DOCS, TABLES, page
 from engagement_nb.sandbox import Sandbox, Settings
 from engagement_nb.sandbox.settings import recorded, switches
 
@@ -28,7 +28,7 @@ CODE = {
 
 @pytest.mark.parametrize("name", TABLES)
 def test_the_tables_of_the_pages_come_from_the_declarations(name: str) -> None:
-    """If this fails: python -m docs.sandbox_tables."""
+    """If this fails: python -m docs.tables."""
     assert (DOCS / name).read_text("utf-8") == page(name)
 
 

@@ -1,4 +1,4 @@
-"""Write the tables of the sandbox's pages from its declarations: ``python -m docs.sandbox_tables``.
+"""Write the tables of the pages from what the code declares: ``python -m docs.tables``.
 
 `tests/sandbox/test_fidelity.py` holds the pages to them.
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from engagement_nb.apis import engagement, names, v2
 from engagement_nb.sandbox.settings import recorded, switches, written
 
 DOCS = Path(__file__).parent
 CLAIMS = DOCS.parent / "engagement_nb" / "sandbox" / "claims.toml"
-MARK = "<!-- from the declaration: python -m docs.sandbox_tables -->"
+MARK = "<!-- from the declaration: python -m docs.tables -->"
 END = "<!-- end -->"
 
 
@@ -47,7 +48,35 @@ def switches_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"sandbox-fidelity.md": claims_table, "sandbox.md": switches_table}
+def metrics_table() -> str:
+    """Each metric: all its names, and which API and file gives it."""
+    lines = [
+        "| metric | label; other names | Engagement API | X API v2 | X's files | X's documents |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, label in names.LABELS.items():
+        others = [said for said in names.OTHER_NAMES[name] if said != label]
+        endpoints = [e.name for e in engagement.ENDPOINTS.values() if name in e.metrics]
+        fields = [
+            f"`{group}.{field}`"
+            for group, members in v2.LOOKUP_FIELDS.items()
+            for field, ours in members.items()
+            if ours == name
+        ] + [f"`analytics.{field}`" for field, ours in v2.ANALYTICS_FIELDS.items() if ours == name]
+        kinds = [kind for kind, columns in names.COLUMN_ORDERS.items() if name in columns]
+        metric = engagement.METRICS.get(name)
+        said = "the figure to explain" if name == "engagements" else metric and metric.expected
+        cells = (", ".join(endpoints), ", ".join(fields), ", ".join(kinds), said)
+        words = "; ".join((f"**{label}**", ", ".join(others)))
+        lines.append(f"| `{name}` | {words} | {' | '.join(cell or '—' for cell in cells)} |")
+    return "\n".join(lines)
+
+
+TABLES = {
+    "metrics.md": metrics_table,
+    "sandbox-fidelity.md": claims_table,
+    "sandbox.md": switches_table,
+}
 
 
 def page(name: str) -> str:
