@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 OUT ?= reports
 SOURCE ?= sandbox
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' engagement_nb/__init__.py)
 # The tests start hundreds of processes: each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report test lab lint docs bench study mutants release-check clean help
+.PHONY: report test lab lint docs bench study mutants release clean help
 
 help:
 	@echo "make report   a gap report on the sandbox, in $(OUT)/ (SOURCE=path of an export for yours)"
@@ -18,7 +19,7 @@ help:
 	@echo "make docs     the documentation site, in site/"
 	@echo "make bench    speed and memory against named alternatives, one JSON line each"
 	@echo "make mutants  which changes of the rules, the pacing and the analysis no test notices"
-	@echo "make release-check   the package is built, and tried in an empty environment"
+	@echo "make release  the package is built, tried in an empty environment, and tagged: all but the upload"
 	@echo "make study    the long studies: hundreds of worlds, dozens of kills"
 
 $(VENV)/.run: pyproject.toml constraints.txt
@@ -57,7 +58,8 @@ lint: $(VENV)/.test
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-release-check: $(VENV)/.test
+release: $(VENV)/.test
+	test -z "$$(git status --porcelain)" || { echo "Commit first: a release is made of what is committed."; exit 1; }
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
@@ -65,6 +67,10 @@ release-check: $(VENV)/.test
 	dist/empty/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
 	cd dist && empty/bin/python -c "import engagement_nb as enb; print(enb.explore_gap(enb.connect()).sentence)"
 	rm -rf dist/empty
+	sed -n '/^## \[$(VERSION)\]/,/^## \[/{/^## /!p}' CHANGELOG.md >dist/notes.md
+	test -s dist/notes.md || { echo "CHANGELOG.md has no section $(VERSION)."; exit 1; }
+	git tag --annotate v$(VERSION) --cleanup=whitespace --file=dist/notes.md
+	@echo "v$(VERSION) is tagged and in dist/. To publish: git push --tags, and twine upload dist/engagement_nb*"
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""Execute the notebooks for the documentation, on a pinned sandbox: ``python -m docs.execute``.
+"""Execute the notebooks for the documentation, on a pinned sandbox: ``python -m docs.execute [NAME ...]``.
 
 The figures are the same on every machine and day; `tests/notebooks/test_docs_notebooks.py` holds
 the documentation to that.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,9 +24,10 @@ WORLDS = {
     "02_explore_gap": {"seed": 7, "now": NOW},
     "03_api_behaviour": {},
     "04_handle_usage": {"now": NOW},
+    "05_account_by_day": {},
     "06_move_to_v2": {},
 }
-"""Parameters of each notebook; notebook 03 is pinned by default."""
+"""Parameters of each notebook; notebooks 03, 05 and 06 are pinned by default."""
 _MACHINE_JSON = re.compile(r"application/(vnd\.engagement.*|.*\+json)")
 
 
@@ -70,5 +72,5 @@ def execute(name: str, engine: str | None = "engagement-nb") -> NotebookNode:
 
 if __name__ == "__main__":
     DONE.mkdir(exist_ok=True)
-    for name in WORLDS:
+    for name in sys.argv[1:] or WORLDS:
         nbformat.write(execute(name), DONE / f"{name}.ipynb")

@@ -512,6 +512,8 @@ class Tables:
                 f"0 in every row: {listed(zero)}. X writes 0 for figures that it did not measure,"
                 " so these may be missing and are not used as evidence."
             )
+        if any(file.marks.get("source") == "sandbox" for file in files):
+            return notes
         if kinds & {"content", "overview"}:
             notes.append("These files of X count organic activity only, without promotion.")
         if "overview" in kinds:

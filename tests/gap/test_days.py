@@ -163,6 +163,15 @@ def test_a_sentence_of_an_account_by_day_is_said_only_if_it_is_true(
     assert words not in said[not_of]
 
 
+def test_days_of_the_sandbox_are_labelled_and_no_files_of_x():
+    made = enb.connect("sandbox", in_process=True, tweets=200, now="2026-11-02")
+    frame = made.historical(by="day").frame
+    by_day = frame.groupby("time")[["impressions", "engagements"]].sum().assign(source="sandbox")
+    metrics = enb.connect(by_day.reset_index(names="date")).totals()
+    assert enb.explore_days(metrics).sentence.startswith("SANDBOX DATA (made up): ")
+    assert not [note for note in metrics.about.notes if "files of X" in note]
+
+
 def test_figures_by_tweet_are_refused_with_advice():
     with pytest.raises(enb.AnalysisError, match=r"Use explore_gap for figures by Tweet\.$"):
         enb.explore_days(as_metrics(account()))
