@@ -126,7 +126,8 @@ class Days:
         lost = tweets_missing(self.metrics.facts()["problems"])
         without = f"; {counted(lost, 'day')} missing" if lost else ""
         made_up = "SANDBOX DATA (made up): " if self.metrics.about.sandbox else ""
-        text = f"{made_up}{counted(len(days), 'day')} ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}{without})"
+        text = f"{made_up}{counted(len(days), 'day')}"
+        text += f" ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}{without})"
         text += " has" if len(days) == 1 else " have"
         text += f" {' and '.join(f'{number(sums[name])} {label(name)}' for name in named[:2])}."
         for name, (_, _, said, digits) in _RATIOS.items():
