@@ -1,4 +1,4 @@
-"""Execute the notebooks of the documentation on pinned sandboxes: ``python -m docs.execute [NAME]``.
+"""Execute the notebooks of the documentation: ``python -m docs.execute [NAME ...]``.
 
 The figures are the same on every machine and day; `tests/notebooks/test_docs_notebooks.py` holds
 the documentation to that.
