@@ -94,6 +94,11 @@ class About:
         """Whether figures have the metrics of totals only: those, or their gains."""
         return self.span == "life" or self.endpoint == SNAPSHOTS
 
+    @property
+    def mixes_promoted(self) -> bool:
+        """Whether engagements include promoted ones and impressions do not (Engagement API)."""
+        return self.source in ("api", "sandbox")
+
 
 @dataclass(frozen=True, eq=False)
 class Metrics:

@@ -26,9 +26,12 @@ def find_oddities(
     summed: list[str],
     compared: np.ndarray,
     earlier: pd.DataFrame | None = None,
+    *,
+    mixes_promoted: bool = False,
 ) -> pd.DataFrame:
     """One row per oddity that occurs; see `engagement_nb.Gap.oddities`."""
-    found = [(counts.frame, *oddity) for oddity in _in_one_snapshot(counts, summed, compared)]
+    oddities = _in_one_snapshot(counts, summed, compared, mixes_promoted)
+    found = [(counts.frame, *oddity) for oddity in oddities]
     if earlier is not None:
         pairs = _paired(counts.frame, earlier)
         found += [(pairs, *oddity) for oddity in _fallen(pairs)]
@@ -44,7 +47,9 @@ def _ids(frame: pd.DataFrame) -> pd.Series:
     return frame.get("tweet_id", pd.Series("", index=frame.index)).astype("string")
 
 
-def _in_one_snapshot(counts: Counts, summed: list[str], compared: np.ndarray) -> Iterator[_Found]:
+def _in_one_snapshot(
+    counts: Counts, summed: list[str], compared: np.ndarray, mixes_promoted: bool
+) -> Iterator[_Found]:
     frame, judged, engagements = counts.frame, counts.judged, counts.engagements
     if "url_clicks" in counts.names and "has_url" in frame:
         no_url = frame["has_url"].astype("boolean").eq(False).fillna(False).to_numpy(dtype=bool)
@@ -60,7 +65,8 @@ def _in_one_snapshot(counts: Counts, summed: list[str], compared: np.ndarray) ->
     which = both & (engagements > seen) & (seen > 0)
     yield "more engagements than impressions", which, int(both.sum()), (
         f"{_tweets(which)} {_verb(which)} more engagements than impressions: one person can engage"
-        " several times, and engagements include promoted ones while impressions do not."
+        " several times"
+        f"{', and engagements include promoted ones while impressions do not' * mixes_promoted}."
     )  # fmt: skip
     which = both & (seen == 0) & (engagements > 0)
     yield "engagements without impressions", which, int(both.sum()), (

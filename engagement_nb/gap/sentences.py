@@ -419,8 +419,9 @@ def _other_sums(gap: Findings, table: pd.DataFrame) -> str:
 
 def rate_note(gap: Findings) -> str:
     """What an engagement rate is, for figures of this source."""
-    if gap.about.source == "export":
-        return "The engagement rate is engagements / impressions, as the file has them."
+    if not gap.about.mixes_promoted:
+        said = "file has them" if gap.about.source == "export" else "source gives them"
+        return f"The engagement rate is engagements / impressions, as the {said}."
     return (
         "The engagement rate is engagements / impressions. Impressions are organic only, while"
         " engagements are organic and promoted, so the rate of promoted Tweets is too high."
@@ -457,7 +458,7 @@ def usual(gap: Findings, table: pd.DataFrame) -> str:
                 f" {percent(row['engagement_rate'], 2)}"
             )
         parts.append(text + ".")
-    if "rate" in table and gap.about.source != "export":
+    if "rate" in table and gap.about.mixes_promoted:
         parts.append(f"- {rate_note(gap)}")
     if lacking := [f"**{name}** ({what})" for name, what in table["missing"].items() if what]:
         parts.append(f"- Not computable, because the figures lack metrics: {listed(lacking)}.")

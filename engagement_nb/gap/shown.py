@@ -74,7 +74,10 @@ class Gap(Findings):
             Columns ``oddity``, ``tweets``, ``of``, ``reading`` (a sentence), ``examples``.
         """
         before = None if earlier is None else frame_of(earlier)
-        return find_oddities(self.counts, self.summed, self.compared, before)
+        return find_oddities(
+            self.counts, self.summed, self.compared, before,
+            mixes_promoted=self.about.mixes_promoted,
+        )  # fmt: skip
 
     def against_totals(
         self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None

@@ -204,8 +204,8 @@ def narrowed(metrics: Metrics, keep: pd.Series, why: str) -> Metrics:
     frame, account = metrics.frame, metrics.account
     kept = frame[keep].reset_index(drop=True)
     lost = len(frame) - len(kept)
-    if "tweet_id" in frame and metrics.about.source != "export":
-        # A row of an account is a Tweet here, and a Tweet can have many rows.
+    if "tweet_id" in frame and metrics.about.span:
+        # A row of the account of an API is a Tweet, which can have many rows in the frame.
         lost = frame["tweet_id"].nunique() - kept["tweet_id"].nunique()
     named = Counter(account.rows_named)
     named[why] += lost

@@ -96,8 +96,8 @@ class SandboxSource(ApiSource):
         self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
         if self._transport is not None:
-            # A progress bar would start a thread.
-            self._workers, self._progress = 0, False
+            # A progress bar starts a thread.
+            self._workers, self._progress = 0, bool(progress) and not NEEDED
             self._client_options |= {
                 "transport": self._transport,
                 "pacer_for": MemoryPacers(buckets=self.api.buckets),

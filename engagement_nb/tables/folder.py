@@ -191,6 +191,7 @@ class Tables:
                 named[f"in the {file.kind} table, kept apart"] += file.rows
                 continue
             named["an empty row that X itself wrote"] += file.own_empty
+            named["the sum of the other rows"] += file.sums
             named["repeated in the same table"] += file.repeated
             named["a newer row has the same Tweet or day"] += file.in_newer_file
             named["of another account"] += file.of_others

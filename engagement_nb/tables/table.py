@@ -32,6 +32,8 @@ from engagement_nb.words import counted
 
 CUT_AT = 1000
 """Maximum number of Posts in one content file."""
+_LEAST_SUMMED = 4
+"""Rows of a table in which one can be taken for the sum of the others."""
 STILL_GROWING = timedelta(days=3)
 """Time after posting during which most engagements of a Tweet arrive."""
 _PERIOD = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)_(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
@@ -83,6 +85,8 @@ class OneTable:
         Rows that X wrote itself: no id, no date, and only zeros.
     unnamed
         Rows whose Tweet is named by a row number.
+    sums
+        Rows that are the sum of the others.
     repeated, in_newer_file, of_others
         Rows that another row of the table repeats, that a newer table has too, and that are of
         an account that was not chosen.
@@ -100,6 +104,7 @@ class OneTable:
     marks: dict[str, str] = field(default_factory=dict)
     own_empty: int = 0
     unnamed: int = 0
+    sums: int = 0
     repeated: int = 0
     in_newer_file: int = 0
     of_others: int = 0
@@ -121,7 +126,7 @@ class OneTable:
     @property
     def used(self) -> int:
         """Rows that are in the joined frame."""
-        left_out = self.own_empty + self.repeated + self.in_newer_file + self.of_others
+        left_out = self.own_empty + self.sums + self.repeated + self.in_newer_file + self.of_others
         return self.rows - left_out
 
     @property
@@ -222,6 +227,13 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
                 " zeros); nothing is missing there"
             )
         tweets = _Tweets(cells, layout)
+        if (sums := (tweets.numbers == 0) & _sum_rows(figures, len(cells))).any():
+            figures = {name: column.filter(pa.array(~sums)) for name, column in figures.items()}
+            notes.append(
+                f"has the sum of its rows in row {cells.numbers[sums.argmax()]}, which is not used"
+            )
+            cells = cells.keep(~sums)
+            tweets = _Tweets(cells, layout)
         columns, unnamed = tweets.columns(), tweets.unnamed
         if "text" in columns:
             columns |= content_facts(columns["text"], figures)
@@ -233,7 +245,7 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
     table = pa.table(columns | figures)
     one = OneTable(
         cells.name, layout, rows, table, cells.header, written, notes, marks,
-        own_empty, unnamed, problems=cells.problems,
+        own_empty, unnamed, sums=rows - own_empty - len(cells), problems=cells.problems,
     )  # fmt: skip
     one.notes += _notes(one)
     return one
@@ -297,6 +309,18 @@ def _own_empty_rows(
     for column in figures.values():
         empty &= pc.equal(pc.fill_null(column, 0), 0).to_numpy()
     return empty
+
+
+def _sum_rows(figures: dict[str, pa.ChunkedArray], rows: int) -> np.ndarray:
+    """Rows whose figures are the sums of all others, as spreadsheets write below a table."""
+    found = np.full(rows, rows >= _LEAST_SUMMED)
+    above_zero = 0
+    for column in figures.values():
+        values = pc.fill_null(column, 0).to_numpy()
+        total = values.sum()
+        found &= values * 2 == total
+        above_zero += bool(total)
+    return found & (above_zero > 1)
 
 
 class _Tweets:

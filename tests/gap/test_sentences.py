@@ -452,8 +452,7 @@ PARAGRAPHS = [
         '- 2 Tweets without a URL in the text have 79 URL clicks. Clicks on hashtags count'
         ' as URL clicks; clicks on media or cards may too. (2 Tweets examined.)\n'
         '- 1 Tweet has more engagements than impressions: one person can engage several'
-        ' times, and engagements include promoted ones while impressions do not. (40 Tweets'
-        ' examined.)\n'
+        ' times. (40 Tweets examined.)\n'
         '- 1 Tweet has engagements but no impressions. (40 Tweets examined.)'
     )),
     (differing, "content", (
@@ -663,6 +662,8 @@ def test_only_rates_of_the_api_can_be_too_high_because_of_promotion():
     table = trended([0.1, 0.3], [0.04, 0.0404]).assign(hidden=[10, 30])
     assert "promoted" not in trend(of_all(), table)
     assert "the rate of promoted Tweets is too high" in trend(of_all(source="api"), table)
+    for source in ("export", "table", "v2"):
+        assert "promoted" not in trend(of_all(source=source), table)
 
 
 def grown(engagements: list[int], name: str = "hours_since_posting") -> pd.DataFrame:

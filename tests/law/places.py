@@ -1,10 +1,12 @@
-"""One small world as every kind of source."""
+"""One small world as every kind of source, in this process: no sockets and no waiting."""
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,23 @@ import pandas as pd
 import pytest
 
 from engagement_nb import connect
+from engagement_nb.client import Client
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
+from engagement_nb.sources import ApiSource, SandboxSource, Source
+from engagement_nb.sources.in_process import URL, MemoryPacers, SandboxTransport
+from engagement_nb.sources.v2 import V2SandboxSource
 from tests.tables.kinds import header, rows, text
 
-WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 300}
-KINDS = ("sandbox", "api", "file", "folder", "frame", "dataset", "days")
-"""The kinds of source that `connect` opens; "days" is a file by day of a whole account."""
+WORLD: dict[str, Any] = {
+    "seed": 7, "now": "2026-11-04T15:00", "tweets": 300, "tier": "enterprise",
+}  # fmt: skip
+KINDS = (
+    "sandbox", "api", "sandbox-v2", "v2", "file", "folder", "frame", "dataset", "old", "days",
+)  # fmt: skip
+"""The kinds of source that `connect` opens; "old" is a dataset of version 0.1.0, and "days" a file
+by day of a whole account."""
+FETCHES = ("sandbox", "api", "sandbox-v2", "v2")
 
 
 @dataclass(frozen=True)
@@ -29,45 +41,84 @@ class Places:
     where: dict[str, Any]
     ids: Path
     some: list[str]
+    spread: list[str]
+    """Tweets of several months, which all but X API v2 and the old dataset have."""
     border: str
     """A month in which a Tweet was posted that belongs to the next month in Kiribati."""
+    opened: dict[str, Source] = field(default_factory=dict)
 
     def __getitem__(self, kind: str) -> Any:
         return self.where[kind]
 
+    def source(self, kind: str) -> Source:
+        """The source of a kind, opened once."""
+        if kind not in self.opened:
+            self.opened[kind] = connect(self[kind])
+        return self.opened[kind]
+
+
+@contextmanager
+def in_process(folder: Path) -> Iterator[None]:
+    """Requests go to sandboxes in this process, those of the APIs to one of WORLD."""
+    sandbox = Sandbox(**WORLD, per_minute=1_000_000)
+    transport, now = SandboxTransport(sandbox), datetime.fromisoformat(WORLD["now"])
+
+    def client(adapter: Any, **options: Any) -> Client:
+        mine = {"transport": transport, "pacer_for": MemoryPacers(buckets=adapter.api.buckets)}
+        return Client(adapter, **{**mine, **options})
+
+    def pinned(source: type[SandboxSource]) -> Any:
+        def opened(**options: Any) -> SandboxSource:
+            return source(in_process=True, **{**WORLD, **options})
+
+        return opened
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sandbox.service.keys.env(URL).items():
+            patch.setenv(name, value)
+        patch.setenv("ENGAGEMENT_LEDGER", str(folder / "ledger"))
+        for room in ("api", "v2"):
+            patch.setattr(f"engagement_nb.sources.{room}.Client", client)
+        # The API's present is that of the world, so that both count back from one moment.
+        patch.setattr(ApiSource, "now", now.replace(tzinfo=UTC))
+        patch.setattr(ApiSource, "_workers", 0)
+        for kind in (SandboxSource, V2SandboxSource):
+            patch.setattr(f"engagement_nb.sources.{kind.__name__}", pinned(kind))
+        yield
+
 
 @contextmanager
 def made(folder: Path) -> Iterator[Places]:
-    """All kinds, in a folder; the environment names a running sandbox of the same world."""
-    now = datetime.fromisoformat(WORLD["now"]).replace(tzinfo=UTC)
-    with pytest.MonkeyPatch.context() as patch, Sandbox(**WORLD, per_minute=1_000_000) as sandbox:
-        for name, value in sandbox.env.items():
-            patch.setenv(name, value)
-        # The API's present is that of the world, so that both count back from one moment.
-        patch.setattr("engagement_nb.sources.api.ApiSource.now", now)
-        with connect("sandbox", dataset=folder / "dataset") as source:
-            ids = source.tweet_ids(count=300)
-            totals = source.totals(ids)
-            source.historical(ids, period="last 4 weeks", by="hour")
+    """All kinds, in a folder."""
+    with in_process(folder):
+        with closing(connect("sandbox-v2")) as source:
+            some = source.tweet_ids()[:5]
+        with closing(connect("sandbox", dataset=folder / "dataset")) as source:
+            spread = sorted({*source.tweet_ids(count=300)[::3], *some})
+            totals = source.totals(spread)
+            source.historical(spread[-25:], period="last 2 weeks", by="hour")
         totals.to_csv(folder / "totals.csv")
         (folder / "folder").mkdir()
         half = len(totals) // 2
-        for name, rows in (("a", slice(half)), ("b", slice(half, None))):
-            totals.frame[rows].to_csv(folder / "folder" / f"{name}.csv", index=False)
-        some = [i for i in ids if i in {*totals.frame["tweet_id"]}][:5]
+        for name, part in (("a", slice(half)), ("b", slice(half, None))):
+            totals.frame[part].to_csv(folder / "folder" / f"{name}.csv", index=False)
         (folder / "ids.txt").write_text("\n".join(some))
+        zipfile.ZipFile(Path(__file__).parents[1] / "dataset" / "dataset-0.1.0.zip").extractall(
+            folder / "old"
+        )
         yield Places(
             {
-                "sandbox": "sandbox",
-                "api": "api",
+                **{kind: kind for kind in FETCHES},
                 "file": str(folder / "totals.csv"),
                 "folder": str(folder / "folder"),
                 "frame": totals.frame,
                 "dataset": str(folder / "dataset"),
+                "old": str(next((folder / "old").rglob("dataset.json")).parent),
                 "days": str(_days(folder)),
             },
             folder / "ids.txt",
             some,
+            spread,
             _border(totals.frame["created_at"]),
         )
 
@@ -91,3 +142,8 @@ def outcome(call: Any) -> tuple[str, Any]:
         return "gives", call()
     except EngagementError as error:
         return "refuses", str(error)
+
+
+def key(values: Any) -> str:
+    """A name for options, to look up what they gave before."""
+    return json.dumps(values, sort_keys=True, default=str)

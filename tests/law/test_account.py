@@ -196,3 +196,26 @@ def test_requests_of_a_report_are_one_number(tmp_path: Path) -> None:
         seen = sum(sandbox.requests_seen[name] for name in ("totals", "28hr", "historical"))
     assert told["requests"] == told["account"]["requests"] == seen
     assert f"{seen} requests" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["Total", ""])
+def test_a_row_of_sums_is_no_tweet(name: str, world: SandboxSource, tmp_path: Path) -> None:
+    """A spreadsheet's last row has the sums of the others, which would count twice."""
+    metrics = world.totals(world.tweet_ids(count=20))
+    frame = metrics.frame.drop(columns="read_at").astype(object)
+    last = {**metrics.frame[metrics.metric_names].sum().to_dict(), "tweet_id": name}
+    pd.concat([frame, pd.DataFrame([last])]).to_csv(tmp_path / "sums.csv", index=False)
+    read = connect(tmp_path / "sums.csv").totals()
+    assert sums(read) == sums(metrics)
+    assert read.account.rows_named == {"the sum of the other rows": 1}
+    assert read.account.balanced
+
+
+def test_rows_of_a_table_are_counted_as_rows(world: SandboxSource, tmp_path: Path) -> None:
+    """The account of a part of a table is of its rows, also where a Tweet has many."""
+    world.historical(world.tweet_ids(count=6), **PERIOD, by="hour").to_csv(tmp_path / "a.csv")
+    source = connect(tmp_path / "a.csv")
+    part = source.historical(start="2026-10-03", end="2026-10-05")
+    assert part.account.balanced
+    assert part.account.rows_used == len(part)
+    assert part.account.rows_in == len(source.totals())

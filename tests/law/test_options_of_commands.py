@@ -34,11 +34,13 @@ QUESTION: list[tuple[str, str]] = [
     ("--now 2026-10-02", E), ("--tweets 90", E), ("--source api", E), ("--max-cost 1", R),
     ("--owns-app", R),
 ]  # fmt: skip
+OF_ALL = ("--posted BORDER", "--tweets 90")
+"""Options that choose among the Tweets of a source, so that a list of ids leaves them no effect."""
 TABLE: dict[str, list[Row]] = {
     "plan": [
-        *((PLANNED, words, cell) for words, cell in QUESTION if words != "--posted BORDER"),
+        *((PLANNED, words, cell) for words, cell in QUESTION if words not in OF_ALL),
+        *(("plan historical --json", words, E) for words in OF_ALL),
         ("plan historical --json", "--ids IDS", E),
-        ("plan totals --json", "--posted BORDER", E),
         (f"{PLANNED} --period 2026-10", "--zone Asia/Tokyo", E),
         (f"{PLANNED}{API}", "--seed 3", R),
         (f"{PLANNED}{API}", "--now 2026-10-02", R),
@@ -259,7 +261,7 @@ def test_each_option_takes_effect_or_is_refused(
         ("--v2", "Client ID of the app"),
         ("--port 8765", "need --v2"),
         ("--exchange", "need --v2"),
-        ("--v2 --exchange --port 8765", "takes no --port"),
+        ("--v2 --exchange --port 8765", "takes neither --port"),
     ],
 )
 def test_options_of_a_login_to_v2_are_for_it_only(
