@@ -3,7 +3,8 @@
 A fetch from the sandbox runs in a process of its own and is killed (SIGKILL) at a random
 moment, again and again, then left to come to its end. After each kill the dataset must open;
 nothing that it holds may be asked for again; and in the end it must hold what an undisturbed
-fetch holds.
+fetch holds, with each id once in the data or the problems. With ``--api v2``, which bills each
+Post once per UTC day, the bill must be that of one fetch, and the record of reads must have it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,9 +26,12 @@ from typing import Any
 import click
 import pandas as pd
 
+from engagement_nb.apis.v2 import PRICES
 from engagement_nb.dataset import Dataset
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
+from engagement_nb.usage import Ledger
+from engagement_nb.usage.reads import Reads
 
 MOST_EXTRA = 5.0
 """Seconds that a kill may cost."""
@@ -49,6 +54,12 @@ class Result:
         Finished requests, or Tweets and windows, that were asked for again.
     different
         Datasets that in the end were not those of an undisturbed fetch.
+    doubled
+        Ids that were not once in the data or the problems.
+    overbilled
+        US cents billed beyond one reading of each Post.
+    unrecorded
+        Posts that were billed and are not in the record of reads.
     requests
         Requests of the undisturbed fetch.
     extra_requests
@@ -64,6 +75,9 @@ class Result:
     unreadable: int
     asked_again: int
     different: int
+    doubled: int
+    overbilled: float
+    unrecorded: int
     requests: int
     extra_requests: int
     seconds: float
@@ -72,8 +86,10 @@ class Result:
     @property
     def good(self) -> bool:
         """Whether no kill did any harm."""
-        harm = self.unreadable or self.asked_again or self.different
-        return not harm and self.extra_seconds < MOST_EXTRA
+        harm = (self.unreadable, self.asked_again, self.different, self.doubled)
+        return (
+            not any((*harm, self.overbilled, self.unrecorded)) and self.extra_seconds < MOST_EXTRA
+        )
 
 
 class Asked:
@@ -81,6 +97,7 @@ class Asked:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], datetime | None, bool]] = []
+        self.billed: set[str] = set()
         respond = sandbox.service.engine.respond
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
@@ -94,6 +111,15 @@ class Asked:
             return found
 
         sandbox.service.engine.respond = recording  # type: ignore[method-assign]
+        found_of = sandbox.v2._found
+
+        def looking_up(call: Any, asker: Any, now: Any, seen: Any, ids: Any, name: str) -> Any:
+            found = found_of(call, asker, now, seen, ids, name)
+            self.requests.append((tuple(map(str, ids)), None, True))
+            self.billed.update(post["id"] for post in found.get("data", ()))
+            return found
+
+        sandbox.v2._found = looking_up  # type: ignore[method-assign]
 
     @property
     def pairs(self) -> list[tuple[str, datetime | None]]:
@@ -102,7 +128,13 @@ class Asked:
 
 
 def run_study(
-    kills: int, *, per_dataset: int = 5, tweets: int = 250, latency: float = 0.05, seed: int = 1
+    kills: int,
+    *,
+    api: str = "api",
+    per_dataset: int = 5,
+    tweets: int = 250,
+    latency: float = 0.05,
+    seed: int = 1,
 ) -> Result:
     """Kill fetches and see what they leave.
 
@@ -110,10 +142,12 @@ def run_study(
     ----------
     kills
         How many processes to kill.
+    api
+        The source: "api" or "v2".
     per_dataset
         How often the same fetch is killed before it is left alone.
     tweets
-        Tweets of each of two owners that are fetched, of two months by day.
+        Tweets of each of two owners that are fetched: of "api" two months by day, of "v2" totals.
     latency
         Seconds that each answer takes.
     seed
@@ -126,11 +160,11 @@ def run_study(
     with (
         tempfile.TemporaryDirectory() as folder,
         # A frozen clock: figures that grow would differ from one fetch to the next.
-        Sandbox(per_minute=1_000_000, latency=latency, clock=lambda: now,
+        Sandbox(per_minute=1_000_000, v2_limit=1_000_000, latency=latency, clock=lambda: now,
                 timestamp_tolerance=1e6) as sandbox,
     ):  # fmt: skip
         asked = Asked(sandbox)
-        fetch = _Fetch(context, sandbox, Path(folder), tweets, now)
+        fetch = _Fetch(context, sandbox, Path(folder), tweets, now, api)
         fetch.run("warm-up").join()
         asked.requests.clear()
         began = time.monotonic()
@@ -138,7 +172,7 @@ def run_study(
         seconds = time.monotonic() - began
         requests = len(asked.requests)
         wanted = _content(Path(folder, "undisturbed"))
-        killed = datasets = unreadable = again = different = extra = 0
+        killed = datasets = unreadable = again = different = doubled = extra = 0
         extra_seconds = []
         while killed < kills:
             name = f"dataset{datasets}"
@@ -173,10 +207,15 @@ def run_study(
                 extra_seconds.append((taken - seconds) / (killed - killed_before))
             unreadable += not readable
             again += _again(asked, mark, held)
-            different += process.exitcode != 0 or not _same(_content(Path(folder, name)), wanted)
+            content = _content(Path(folder, name))
+            different += process.exitcode != 0 or not _same(content, wanted)
+            doubled += _not_once(content, fetch.ids)
             extra += len(asked.requests) - before - requests
+        overbilled = round(100 * (sandbox.v2.purse.spent - PRICES.post * len(asked.billed)), 6)
+        recorded = Reads(Ledger(folder + "/ledger"), sandbox=True).of_day(now)
     return Result(
-        killed, datasets, unreadable, again, different, requests, extra, seconds,
+        killed, datasets, unreadable, again, different, doubled, overbilled,
+        len(asked.billed - recorded.keys()), requests, extra, seconds,
         statistics.median(extra_seconds),
     )  # fmt: skip
 
@@ -185,7 +224,7 @@ class _Fetch:
     """Starts fetches, each in a process of its own."""
 
     def __init__(
-        self, context: Any, sandbox: Sandbox, folder: Path, tweets: int, now: datetime
+        self, context: Any, sandbox: Sandbox, folder: Path, tweets: int, now: datetime, api: str
     ) -> None:
         self._context = context
         self._folder = folder
@@ -200,13 +239,17 @@ class _Fetch:
         ids += sandbox.ids("deleted", 5)
         random.Random(0).shuffle(ids)
         (folder / "ids.txt").write_text("\n".join(ids))
+        self.ids = ids
         end = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        self._period = [(end - timedelta(days=60)).isoformat(), end.isoformat()]
+        start = end - timedelta(days=60)
+        self._words = ["historical", "--by", "day", "--source", "api", "--start",
+                       start.isoformat(), "--end", end.isoformat()]  # fmt: skip
+        if api == "v2":
+            self._words = ["totals", "--snapshot", "one", "--source", "v2"]
 
     def run(self, name: str) -> Any:
-        arguments = ["fetch", "historical", "--by", "day", "--source", "api", "--no-progress",
-                     "--ids", str(self._folder / "ids.txt"), "--start", self._period[0],
-                     "--end", self._period[1], "-o", str(self._folder / name)]  # fmt: skip
+        arguments = ["fetch", *self._words, "--no-progress", "--ids",
+                     str(self._folder / "ids.txt"), "-o", str(self._folder / name)]  # fmt: skip
         # As on a machine that never fetched before: no limit is known.
         env = self._env | {"ENGAGEMENT_STATE_DIR": str(self._folder / "state" / name)}
         process = self._context.Process(
@@ -257,6 +300,14 @@ def _content(where: Path) -> Metrics:
     return Dataset.open(where).read()
 
 
+def _not_once(content: Metrics, ids: list[str]) -> int:
+    """How many ids are not once in the data (a row, or one for each day) or the problems."""
+    rows = content.frame.drop_duplicates([c for c in ("tweet_id", "time") if c in content.frame])
+    problems = content.problems[content.problems["scope"] == "tweet"]["tweet_id"]
+    found = Counter([*content.frame["tweet_id"].unique(), *problems])
+    return len(content.frame) - len(rows) + sum(found[tweet_id] != 1 for tweet_id in {*ids})
+
+
 def _same(one: Metrics, other: Metrics) -> bool:
     def content(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.sort_values(list(frame.columns[:2]), ignore_index=True)
@@ -268,14 +319,19 @@ def _same(one: Metrics, other: Metrics) -> bool:
 
 
 @click.command()
+@click.option("--api", type=click.Choice(["api", "v2"]), default="api", help="The source.")
 @click.option("--kills", default=50, show_default=True, help="Processes to kill.")
 @click.option("--per-dataset", default=5, show_default=True, help="Kills of the same fetch.")
 @click.option("--seed", default=1, show_default=True, help="Seed of the moments.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 @click.pass_context
-def kills(ctx: click.Context, kills: int, per_dataset: int, seed: int, as_json: bool) -> None:
+def kills(
+    ctx: click.Context, api: str, kills: int, per_dataset: int, seed: int, as_json: bool
+) -> None:
     """Kill fetches at random moments: does the dataset open, go on, and end the same."""
-    result = run_study(kills, per_dataset=per_dataset, seed=seed)
+    # A lookup takes four times as many Posts in a request.
+    tweets = 1000 if api == "v2" else 250
+    result = run_study(kills, api=api, per_dataset=per_dataset, tweets=tweets, seed=seed)
     if as_json:
         click.echo(json.dumps(asdict(result) | {"good": result.good}))
     else:

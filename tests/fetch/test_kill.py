@@ -17,11 +17,13 @@ from engagement_nb.sandbox import Sandbox
 from studies.kills import run_study
 
 
-def test_killed_fetches_resume_and_end_with_the_same_data() -> None:
+@pytest.mark.parametrize(("api", "tweets"), [("api", 80), ("v2", 320)])
+def test_killed_fetches_resume_and_end_with_the_same_data(api: str, tweets: int) -> None:
     """A small version of ``python -m studies.kills``: the long one kills 50."""
-    result = run_study(4, per_dataset=2, tweets=80, latency=0.03, seed=2)
-    assert result.kills == 4
+    result = run_study(2, api=api, per_dataset=2, tweets=tweets, latency=0.03, seed=2)
+    assert result.kills == 2
     assert (result.unreadable, result.asked_again, result.different) == (0, 0, 0)
+    assert (result.doubled, result.overbilled, result.unrecorded) == (0, 0, 0)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")

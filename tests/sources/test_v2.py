@@ -13,6 +13,9 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.v2 import HISTORICAL, PRIVATE, TOTALS
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError, NoAccessError, SpendingError
+from engagement_nb.fetch import fetch
+from engagement_nb.sandbox import FAULTS
+from engagement_nb.sources import SandboxSource
 from engagement_nb.usage import ENV_LEDGER
 
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 20_000}
@@ -165,6 +168,23 @@ def test_an_app_without_credits_is_one_sentence_and_is_not_retried():
     """Only the limit of 15 minutes is worth a wait."""
     with open_v2(credits=0) as source, pytest.raises(SpendingError, match="credits are spent"):
         source.totals()
+
+
+def test_under_faults_each_id_is_once_in_the_data_or_the_problems():
+    """Each kind of fault once, then 5 % of all responses."""
+    rates = {fault: 0.05 / len(FAULTS) for fault in FAULTS}
+    faults = {"rates": rates, "slow_seconds": 0.01, "script": [*FAULTS]}
+    with open_v2(faults=faults) as source:
+        kinds = ("over-90-days", "others", "deleted", "protected")
+        ids = [i for kind in kinds for i in source.tweet_ids(kind, 300)]
+        ids += SandboxSource.tweet_ids(source, "own", 300)
+        metrics = fetch(source.plan(ids), source.client, source="sandbox", sleep=lambda _: None)
+        assert source._sandbox is not None
+        assert {*FAULTS} <= {seen.fault for seen in source._sandbox.log}
+        billed = {i for i, price in source.reads.of_day(source._present()).items() if price}
+    without = metrics.problems[metrics.problems["scope"] == "tweet"]["tweet_id"]
+    assert sorted([*metrics.frame["tweet_id"], *without]) == sorted({*ids})
+    assert billed == {*metrics.frame["tweet_id"]}
 
 
 def test_a_snapshot_is_kept_once_a_day_and_read_back(tmp_path):
