@@ -310,6 +310,7 @@ def _not_once(content: Metrics, ids: list[str]) -> int:
 
 def _same(one: Metrics, other: Metrics) -> bool:
     def content(frame: pd.DataFrame) -> pd.DataFrame:
+        frame = frame.drop(columns="read_at", errors="ignore")
         return frame.sort_values(list(frame.columns[:2]), ignore_index=True)
 
     problems = [

@@ -207,6 +207,37 @@ class Endpoint:
         return metric not in self.public
 
 
+@dataclass(frozen=True)
+class OAuth2:
+    """How a user signs in by OAuth 2.0 with PKCE.
+
+    Parameters
+    ----------
+    host, variable
+        The live host, and the environment variable that names another.
+    page
+        Address of the page where a user allows an app, at the live host.
+    page_path, token_path, user_path
+        Paths at the host: of that page, of the tokens, and of whose tokens they are.
+    scopes
+        What to ask for.
+    exchange
+        Fields of a form that exchanges tokens of OAuth 1.0a.
+    command
+        The command that signs in.
+    """
+
+    host: str
+    variable: str
+    page: str
+    page_path: str
+    token_path: str
+    user_path: str
+    scopes: tuple[str, ...]
+    exchange: Mapping[str, str]
+    command: str
+
+
 @dataclass(frozen=True, eq=False)
 class Api:
     """The facts of one API.
@@ -231,6 +262,8 @@ class Api:
         A period that begins earlier may be refused.
     bills_reads
         Whether each Post that is returned has a price.
+    oauth2
+        How its users sign in by OAuth 2.0, if they can.
     """
 
     name: str
@@ -243,6 +276,7 @@ class Api:
     first_moment: datetime | None = None
     max_lookback: timedelta | None = None
     bills_reads: bool = False
+    oauth2: OAuth2 | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         """An endpoint by its name.

@@ -20,6 +20,7 @@ from engagement_nb.apis.contract import (
     Refusal,
     Rule,
 )
+from engagement_nb.apis.http import refusals_of_http
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import (
     BadRequestError,
@@ -28,7 +29,6 @@ from engagement_nb.errors import (
     NoAccessError,
     PeriodError,
     RateLimitedError,
-    ServerTroubleError,
     UnauthenticatedError,
     UnavailableTweetsError,
 )
@@ -308,29 +308,9 @@ _REFUSALS = (
         "Check with engagement-nb auth check that the app has access to the Engagement API.",
     ),
     Refusal(
-        "not found", "", (404,), BadRequestError,
-        "There is no such address at the API's host.",
-        "Check ENGAGEMENT_API_URL: it is scheme and host only.",
-    ),
-    Refusal(
         "too large", "", (413,), BadRequestError,
         "The request is too large for the API.",
         "Ask for fewer Tweets per request: 250 on totals, 25 on 28hr and historical.",
-    ),
-    Refusal(
-        "redirect", "", tuple(range(300, 400)), BadRequestError,
-        "The API's host responded with a redirect, and signed requests are not sent elsewhere.",
-        "Check ENGAGEMENT_API_URL and any proxy or sign-in page between here and the API.",
-    ),
-    Refusal(
-        "proxy", "", (407,), BadRequestError,
-        "A proxy between here and the API requires a user name and a password.",
-        "Set HTTPS_PROXY with the proxy's address as your network's administrator gives it.",
-    ),
-    Refusal(
-        "sign-in page", "", (511,), BadRequestError,
-        "The network requires you to sign in first.",
-        "Open any page in a browser, sign in to the network there, then try again.",
     ),
     Refusal(
         "bad json", r"\bjson\b|malformed", (400,), BadRequestError,
@@ -356,21 +336,7 @@ _REFUSALS = (
         "Give start before end, both in UTC, at most 28 days apart, not in the future and not"
         " before 2014-09-01 (by newer pages: not over 365 days back).",
     ),
-    Refusal(
-        "bad request", "", tuple(range(400, 500)), BadRequestError,
-        "The API does not accept this request.",
-        "See the API's own words.",
-    ),
-    Refusal(
-        "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
-        "The API is in trouble.",
-        "Try again later; the package also retries automatically.",
-    ),
-    Refusal(
-        "unreadable", "", (), ServerTroubleError,
-        "The API's response cannot be read.",
-        "Try again later; if it fails again, a proxy may stand between here and the API.",
-    ),
+    *refusals_of_http(ENV_API_URL),
 )  # fmt: skip
 
 ENGAGEMENT = Api(

@@ -17,21 +17,22 @@ from engagement_nb.apis.contract import (
     Bucket,
     Endpoint,
     Metric,
+    OAuth2,
     QuotaHeaders,
     Refusal,
     Rule,
 )
 from engagement_nb.apis.engagement import METRICS as ENGAGEMENT_METRICS
+from engagement_nb.apis.http import refusals_of_http
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import (
-    BadRequestError,
     NoAccessError,
     RateLimitedError,
-    ServerTroubleError,
     SpendingError,
     UnauthenticatedError,
 )
 
+ENV_V2_URL = "ENGAGEMENT_V2_URL"
 LIVE_URL = "https://api.x.com"
 PATH_LOOKUP = "/2/tweets"
 PATH_POST = "/2/tweets/{}"
@@ -40,7 +41,6 @@ PATH_ME = "/2/users/me"
 PATH_ANALYTICS = "/2/tweets/analytics"
 PATH_USAGE = "/2/usage/tweets"
 PATH_CREDITS = "/2/usage/credits"
-AUTHORIZE_URL = "https://x.com/i/oauth2/authorize"
 PATH_AUTHORIZE = "/i/oauth2/authorize"
 PATH_TOKEN = "/2/oauth2/token"  # noqa: S105
 PATH_REVOKE = "/2/oauth2/revoke"
@@ -209,7 +209,6 @@ PRICES = Prices()
 """Pay-per-use. The same Post is billed once per UTC day (a "soft guarantee"). A lookup by id of
 one's own Post costs the full price."""
 
-_AUTH = (401, 403)
 _REFUSALS = (
     Refusal(
         "monthly cap", r"usage-?cap", (429,), SpendingError,
@@ -259,31 +258,7 @@ _REFUSALS = (
         "The API forbids this request.",
         "See the API's own words, and check the app's plan and permissions in the console.",
     ),
-    Refusal(
-        "not found", "", (404,), BadRequestError,
-        "There is no such address at the API's host.",
-        "Check ENGAGEMENT_V2_URL: it is scheme and host only.",
-    ),
-    Refusal(
-        "bad request", "", tuple(range(400, 500)), BadRequestError,
-        "The API does not accept this request.",
-        "See the API's own words.",
-    ),
-    Refusal(
-        "redirect", "", tuple(range(300, 400)), BadRequestError,
-        "The API's host responded with a redirect, and signed requests are not sent elsewhere.",
-        "Check ENGAGEMENT_V2_URL and any proxy between here and the API.",
-    ),
-    Refusal(
-        "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
-        "The API is in trouble.",
-        "Try again later; the package also retries automatically.",
-    ),
-    Refusal(
-        "unreadable", "", (), ServerTroubleError,
-        "The API's response cannot be read.",
-        "Try again later; if it fails again, a proxy may stand between here and the API.",
-    ),
+    *refusals_of_http(ENV_V2_URL),
 )  # fmt: skip
 
 V2 = Api(
@@ -294,9 +269,19 @@ V2 = Api(
     buckets=(USER, APP),
     refusals=_REFUSALS,
     bills_reads=True,
+    oauth2=OAuth2(
+        host=LIVE_URL,
+        variable=ENV_V2_URL,
+        page="https://x.com/i/oauth2/authorize",
+        page_path=PATH_AUTHORIZE,
+        token_path=PATH_TOKEN,
+        user_path=PATH_ME,
+        scopes=SCOPES,
+        exchange={"grant_type": GRANT_EXCHANGE, "subject_token_type": OAUTH1_TOKEN_TYPE},
+        command="engagement-nb auth login --v2",
+    ),
 )
 """X API v2."""
-ENV_V2_URL = "ENGAGEMENT_V2_URL"
 CLIENT_VARIABLES = {
     "client_id": "TWITTER_CLIENT_ID",
     "client_secret": "TWITTER_CLIENT_SECRET",

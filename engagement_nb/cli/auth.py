@@ -11,7 +11,7 @@ import click
 
 import engagement_nb as enb
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
-from engagement_nb.apis.v2 import LIVE_URL
+from engagement_nb.apis.v2 import LIVE_URL, V2
 from engagement_nb.cli.commands import Group
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profile, find_profiles, oauth2, places
@@ -84,10 +84,12 @@ def _login_v2(name: str, opens: bool | None, port: int | None, by_exchange: bool
     )  # fmt: skip
     show = partial(click.echo, err=True)
     if by_exchange:
-        oauth2.exchange(find_profile(name or None), client_id, secret, hosts=v2_hosts(), show=show)
+        oauth2.exchange(
+            V2, find_profile(name or None), client_id, secret, hosts=v2_hosts(), show=show
+        )
         return
     oauth2.sign_in(
-        client_id, secret, name=name, hosts=v2_hosts(), port=port or oauth2.PORT, show=show,
+        V2, client_id, secret, name=name, hosts=v2_hosts(), port=port or oauth2.PORT, show=show,
         open_page=None if opens is False else click.launch,
     )  # fmt: skip
 
@@ -96,7 +98,7 @@ def _login_v2(name: str, opens: bool | None, port: int | None, by_exchange: bool
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(as_json: bool) -> None:
     """Show which profiles and tokens are stored, never their values. Sends nothing."""
-    signed_in = oauth2.oauth2_profiles(v2_hosts())
+    signed_in = oauth2.oauth2_profiles(V2, v2_hosts())
     profiles = [*find_profiles(), *signed_in]
     found = {
         **{place: [profile.name for profile in there] for place, there in places().items()},

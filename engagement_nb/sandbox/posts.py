@@ -29,7 +29,7 @@ PRIVATE_FIELDS = {
 }  # fmt: skip
 """Members for which errors about a foreign Post were recorded."""
 TWEET_FIELDS = (
-    "attachments", "author_id", "created_at", "edit_history_tweet_ids", "entities", "id", "lang",
+    "author_id", "created_at", "edit_history_tweet_ids", "entities", "id", "lang",
     "public_metrics", "referenced_tweets", "text", *PRIVATE_FIELDS,
 )  # fmt: skip
 _COLUMNS = (*NAMES, "engagements")
@@ -127,8 +127,6 @@ class Posts:
         }
         if has_url:
             everything["entities"] = {"urls": [{"url": url, "expanded_url": "https://x.example/"}]}
-        if key := self.media_key(one):
-            everything["attachments"] = {"media_keys": [key]}
         if one.repost[0]:
             text = f"RT @somebody: {text}"
             everything["referenced_tweets"] = [{"type": "retweeted", "id": str(one.ids[0] ^ 1)}]
@@ -196,25 +194,6 @@ class Posts:
                     section="data",
                     value=number,
                 )
-
-    def media_key(self, one: Tweets) -> str:
-        """Give the key of a Post's photo or video; "" if it has none."""
-        kind = "3" if one.has("image")[0] else "13" if one.has("video")[0] else ""
-        return f"{kind}_{one.ids[0]}" if kind else ""
-
-    def media(self, tweets: Tweets, now: datetime) -> list[dict[str, Any]]:
-        """Give the media of Posts; a video's views are those in all Posts with it."""
-        hour = now.timestamp() / 3600.0
-        views = self.world.counters.cumulative(tweets, np.array([hour]), ["video_views"])[:, 0, 0]
-        views += self.world.counters.others_video_views(tweets, hour)
-        media: list[dict[str, Any]] = []
-        for place, key in enumerate(self.media_key(tweets.at(at)) for at in range(len(tweets))):
-            if key.startswith("3_"):
-                media.append({"media_key": key, "type": "photo"})
-            elif key:
-                seen = {"view_count": int(views[place])}
-                media.append({"media_key": key, "type": "video", "public_metrics": seen})
-        return media
 
     def user(self, account: int) -> dict[str, str]:
         """Give the object of a user."""

@@ -202,13 +202,13 @@ class V2:
 
     def lookup(self, call: Call, asker: Asker, now: datetime, seen: Seen) -> dict[str, Any]:
         """``GET /2/tweets``: Posts by their ids."""
-        self._known(call, "ids", "expansions", "media.fields", "user.fields", "tweet.fields")
+        self._known(call, "ids", "tweet.fields")
         ids = self._ids(call)
         return self._found(call, asker, now, seen, ids, "ids")
 
     def one(self, call: Call, asker: Asker, now: datetime, seen: Seen) -> dict[str, Any]:
         """``GET /2/tweets/:id``: one Post."""
-        self._known(call, "expansions", "media.fields", "user.fields", "tweet.fields")
+        self._known(call, "tweet.fields")
         ids = [self._id("id", call.path.rpartition("/")[2])]
         document = self._found(call, asker, now, seen, ids, "id")
         if "data" in document:
@@ -231,11 +231,9 @@ class V2:
         many = parameter == "ids"
         data, of_fields = self.posts.objects(there, fields, asker.account, now, many)
         document: dict[str, Any] = {"data": data} if data else {}
-        document |= self._includes(call, document, now)
         if errors or of_fields:
             document["errors"] = [*errors, *of_fields]
-        users = [one["id"] for one in document.get("includes", {}).get("users", ())]
-        self.purse.charge(now, [post["id"] for post in data], users)
+        self.purse.charge(now, [post["id"] for post in data])
         return document
 
     def _absent(self, ids: list[int], tweets: Any, parameter: str) -> list[dict[str, Any]]:
@@ -257,33 +255,11 @@ class V2:
             parameter=parameter, value=number,
         )  # fmt: skip
 
-    def _includes(self, call: Call, document: dict[str, Any], now: datetime) -> dict[str, Any]:
-        """Give what the expansions name."""
-        wanted = [name for name in call.query.get("expansions", "").split(",") if name]
-        for name in wanted:
-            if name not in ("attachments.media_keys", "author_id"):
-                self._invalid("expansions", name, f"[{name}] is not one of the expansions here.")
-        if not wanted or "data" not in document:
-            return {}
-        tweets = self.posts.find([int(post["id"]) for post in document["data"]], now)
-        includes: dict[str, Any] = {}
-        if "author_id" in wanted:
-            authors = sorted({int(number) for number in tweets.account})
-            includes["users"] = [self.posts.user(number) for number in authors]
-        if "attachments.media_keys" in wanted:
-            media = self.posts.media(tweets, now)
-            asked = {"media_key", "type", *call.query.get("media.fields", "").split(",")}
-            includes["media"] = [{k: v for k, v in one.items() if k in asked} for one in media]
-            for place, post in enumerate(document["data"]):
-                if key := self.posts.media_key(tweets.at(place)):
-                    post["attachments"] = {"media_keys": [key]}
-        return {"includes": {name: found for name, found in includes.items() if found}}
-
     def timeline(self, call: Call, asker: Asker, now: datetime, seen: Seen) -> dict[str, Any]:
         """``GET /2/users/:id/tweets``: a user's Posts, the newest first, in pages."""
         self._known(
             call, "max_results", "pagination_token", "start_time", "end_time", "exclude",
-            "expansions", "media.fields", "user.fields", "tweet.fields",
+            "tweet.fields",
         )  # fmt: skip
         self.purse.check(now)
         query = call.query
@@ -329,7 +305,6 @@ class V2:
             meta["next_token"] = _token(found[-1][0], served + len(found))
         if errors:
             document["errors"] = errors
-        document |= self._includes(call, document, now)
         # The first account owns the app.
         owned = asker.account == account == 0
         self.purse.charge(now, [post["id"] for post in data], owned=owned)

@@ -271,7 +271,7 @@ def v2_profiles(names: Sequence[str] | None = None) -> list[Profile]:
         One of the names is unknown.
     """
     hosts = v2_hosts()
-    signed_in = oauth2_profiles(hosts)
+    signed_in = oauth2_profiles(V2, hosts)
     if names is None:
         known = {profile.name for profile in signed_in}
         others = [profile for profile in find_profiles() if profile.name not in known]

@@ -61,7 +61,7 @@ def person(account: int = 0, **changed: str) -> Callable[[str], object]:
 def signed_in(sandbox: Sandbox, store: TokenStore, **options: Any) -> Any:
     options = {"open_page": person(), "port": 0, **QUIET, **options}
     return oauth2.sign_in(
-        sandbox.client_id, options.pop("secret", sandbox.client_secret),
+        V2, sandbox.client_id, options.pop("secret", sandbox.client_secret),
         hosts=hosts_of(sandbox), store=store, **options,
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def test_a_user_signs_in_by_the_browser_and_reads_private_figures(sandbox, store
     assert profile.name == account.handle.lower()
     assert profile.user_id == account.user_id
     assert read_one(sandbox, profile).frame["engagements"].notna().all()
-    [kept] = oauth2.oauth2_profiles(hosts_of(sandbox), store)
+    [kept] = oauth2.oauth2_profiles(V2, hosts_of(sandbox), store)
     assert kept.user_id == account.user_id
 
 
@@ -101,19 +101,19 @@ def test_an_answer_that_is_not_of_this_sign_in_is_refused(sandbox, store, change
     """Nothing is stored."""
     with pytest.raises(CredentialsError, match=words):
         signed_in(sandbox, store, open_page=person(**changed))
-    assert oauth2.oauth2_profiles(hosts_of(sandbox), store) == []
+    assert oauth2.oauth2_profiles(V2, hosts_of(sandbox), store) == []
 
 
-def expire(store: TokenStore, name: str) -> None:
-    tokens = store.get(V2.name, name)
+def expire(sandbox: Sandbox, store: TokenStore, name: str) -> None:
+    tokens = store.get(sandbox.url, name)
     assert tokens is not None
-    store.put(V2.name, name, replace(tokens, expires=0.0))
+    store.put(sandbox.url, name, replace(tokens, expires=0.0))
 
 
 def test_two_readers_of_an_expired_token_renew_it_once_and_both_go_on(sandbox, store):
     """The refresh token can be used once, so a second renewal would fail."""
     profile = signed_in(sandbox, store)
-    expire(store, profile.name)
+    expire(sandbox, store, profile.name)
     before = sandbox.requests_seen["/2/oauth2/token"]
     # Each store has its own connection to the file, as two processes have.
     readers = [
@@ -129,16 +129,16 @@ def test_two_readers_of_an_expired_token_renew_it_once_and_both_go_on(sandbox, s
 def test_a_token_that_the_api_no_longer_accepts_is_renewed_once(sandbox, store):
     """Revoked, or expired early."""
     profile = signed_in(sandbox, store)
-    tokens = store.get(V2.name, profile.name)
-    store.put(V2.name, profile.name, replace(tokens, access=Secret("no-longer-accepted")))
+    tokens = store.get(sandbox.url, profile.name)
+    store.put(sandbox.url, profile.name, replace(tokens, access=Secret("no-longer-accepted")))
     assert read_one(sandbox, profile).frame["engagements"].notna().all()
 
 
 def test_a_refresh_token_that_was_used_elsewhere_is_one_sentence(sandbox, store):
     """The user has to sign in again."""
     profile = signed_in(sandbox, store)
-    tokens = store.get(V2.name, profile.name)
-    store.put(V2.name, profile.name, replace(tokens, refresh=Secret("used"), expires=0.0))
+    tokens = store.get(sandbox.url, profile.name)
+    store.put(sandbox.url, profile.name, replace(tokens, refresh=Secret("used"), expires=0.0))
     with pytest.raises(UnauthenticatedError, match="Sign in again"):
         read_one(sandbox, profile)
 
@@ -147,7 +147,13 @@ def test_old_tokens_are_exchanged_for_a_pair(sandbox, store):
     """The user's OAuth 1.0a token and secret are enough."""
     old = sandbox_profiles(sandbox.url)[0]
     profile = oauth2.exchange(
-        old, sandbox.client_id, sandbox.client_secret, hosts=hosts_of(sandbox), store=store, **QUIET
+        V2,
+        old,
+        sandbox.client_id,
+        sandbox.client_secret,
+        hosts=hosts_of(sandbox),
+        store=store,
+        **QUIET,
     )
     assert read_one(sandbox, profile).frame["engagements"].notna().all()
 
@@ -156,7 +162,7 @@ def test_no_secret_is_shown(sandbox, store, caplog):
     """Neither by a repr, nor by what is shown, nor by the log."""
     shown: list[str] = []
     profile = signed_in(sandbox, store, show=shown.append)
-    tokens = store.get(V2.name, profile.name)
+    tokens = store.get(sandbox.url, profile.name)
     text = "\n".join([*shown, repr(profile), repr(tokens), caplog.text])
     for secret in (tokens.access, tokens.refresh, tokens.client_secret):
         assert secret.reveal() not in text

@@ -21,28 +21,21 @@ import tomlkit
 
 from engagement_nb.apis.engagement import (
     ENGAGEMENT,
+    ENV_AUTH_URL,
     PATH_ACCESS_TOKEN,
     PATH_AUTHORIZE,
     PATH_REQUEST_TOKEN,
 )
 from engagement_nb.apis.refusals import error_for
-from engagement_nb.client.bounds import BoundedConnection
+from engagement_nb.client.credentials.issuing import send
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.credentials.signing import oauth1
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env
 from engagement_nb.client.owned import make_private
-from engagement_nb.errors import (
-    ConnectionTroubleError,
-    CredentialsError,
-    UnauthenticatedError,
-)
+from engagement_nb.errors import CredentialsError, UnauthenticatedError
 
-TIMEOUT = 30.0
-"""Seconds for one response of the login host in all."""
-MOST_BYTES = 100_000
-"""Of one response of the login host. The real ones have some 200."""
 PIN_TRIES = 3
 
 
@@ -225,17 +218,7 @@ def _post(what: str, url: str, *tokens: Secret, **more: Any) -> dict[str, str]:
     CredentialsError
         Its response has no tokens.
     """
-    connection = BoundedConnection(TIMEOUT, MOST_BYTES, timeout=TIMEOUT)
-    try:
-        with connection.http as http, connection.exchange() as extensions:
-            request = http.build_request("POST", url, extensions=extensions)
-            response = http.send(oauth1(request, *tokens, **more))
-    except httpx.HTTPError as error:
-        # From None, because httpx's error contains the request and its signature.
-        raise ConnectionTroubleError(
-            f"{what}: the login host did not respond ({type(error).__name__}).",
-            advice="Check the network, and ENGAGEMENT_AUTH_URL if it is set.",
-        ) from None
+    response = send(oauth1(httpx.Request("POST", url), *tokens, **more), what, ENV_AUTH_URL)
     if not response.is_success:
         text = mask(response.text)[:200]
         raise error_for(ENGAGEMENT, response.status_code, [text] if text else [], where=what)

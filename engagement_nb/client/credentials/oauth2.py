@@ -1,4 +1,4 @@
-"""OAuth 2.0 with PKCE for X API v2: sign in on the user's own machine, renew, exchange old tokens.
+"""OAuth 2.0 with PKCE: sign in on the user's own machine, renew, exchange old tokens.
 
 The refresh token can be used once, and a new one comes with each renewal. So a renewal holds the
 store's lock, looks first whether another process has renewed meanwhile, and stores the new tokens
@@ -12,7 +12,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -21,32 +21,21 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 
-from engagement_nb.apis.refusals import error_for
-from engagement_nb.apis.v2 import (
-    AUTHORIZE_URL,
-    GRANT_EXCHANGE,
-    LIVE_URL,
-    OAUTH1_TOKEN_TYPE,
-    PATH_AUTHORIZE,
-    PATH_ME,
-    PATH_TOKEN,
-    SCOPES,
-    V2,
-)
-from engagement_nb.client.bounds import BoundedConnection, load_json
+from engagement_nb.apis.contract import Api, OAuth2
+from engagement_nb.client.bounds import load_json
+from engagement_nb.client.credentials.issuing import basic, bearer_in, send
 from engagement_nb.client.credentials.lookup import config_file
 from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.credentials.signing import Flow, SignIn, with_bearer
 from engagement_nb.client.credentials.tokens import Tokens, TokenStore
 from engagement_nb.client.hosts import Hosts
-from engagement_nb.errors import ConnectionTroubleError, CredentialsError
+from engagement_nb.errors import CredentialsError
 
 PORT = 8765
 """Of the address that the app registers: ``http://127.0.0.1:8765/callback``."""
 PATIENCE = 300.0
 """Seconds that a sign-in waits for the user."""
-TIMEOUT, MOST_BYTES = 30.0, 100_000
 _DONE = b"<!doctype html><title>Done</title><p>You can close this page."
 
 
@@ -61,10 +50,13 @@ class OAuth2Profile(Profile):
 
     Parameters
     ----------
+    api
+        The API that the tokens are for.
     store
-        Where its tokens are.
+        Where its tokens are, by the host that issued them.
     """
 
+    api: Api = field(kw_only=True)
     store: TokenStore = field(default_factory=TokenStore, compare=False, repr=False)
 
     @property
@@ -86,14 +78,15 @@ class OAuth2User(SignIn):
 
     needs = ()
     purpose = "sign as a user"
+    profile: OAuth2Profile
 
     def signed(self, request: httpx.Request) -> Flow:
         """See `SignIn`."""
-        tokens = self.tokens.get(V2.name, self.profile.name)
+        tokens = self._kept()
         if tokens is None:
             raise CredentialsError(
-                f"Profile {self.profile.name!r} has no tokens of X API v2.",
-                advice="Sign in: engagement-nb auth login --v2.",
+                f"Profile {self.profile.name!r} has no tokens of {self.profile.api.title}.",
+                advice=f"Sign in: {_facts(self.profile.api).command}.",
             )
         if tokens.expired():
             tokens = yield from self._renewed(request, tokens)
@@ -102,37 +95,39 @@ class OAuth2User(SignIn):
             tokens = yield from self._renewed(request, tokens)
             yield with_bearer(request, tokens.access)
 
+    def _kept(self) -> Tokens | None:
+        return self.tokens.get(self.profile.hosts.auth, self.profile.name)
+
     def _renewed(
         self, request: httpx.Request, old: Tokens
     ) -> Generator[httpx.Request, httpx.Response, Tokens]:
-        name = self.profile.name
+        api, host = self.profile.api, self.profile.hosts.auth
         with self.tokens.locked():
-            now = self.tokens.get(V2.name, name)
+            now = self._kept()
             if now is not None and now.access != old.access:
                 return now  # Another thread or process has renewed it.
             form = {"grant_type": "refresh_token", "refresh_token": old.refresh.reveal()}
-            asked = _token_request(self.profile.hosts.auth, form, old.client_id, old.client_secret)
+            asked = _token_request(api, host, form, old.client_id, old.client_secret)
             # The same timeouts and deadline as the request that needs the token.
             asked.extensions.update(request.extensions)
             response = yield asked
             response.read()
-            new = _tokens_in(response, old.client_id, old.client_secret, old.user_id)
-            self.tokens.put(V2.name, name, new)
+            new = bearer_in(response, api, "the tokens", user_id=old.user_id, **_app(old))
+            self.tokens.put(host, self.profile.name, new)
         return new
 
 
-def oauth2_profiles(hosts: Hosts, store: TokenStore | None = None) -> list[Profile]:
-    """Profiles of the users who signed in by OAuth 2.0."""
+def oauth2_profiles(api: Api, hosts: Hosts, store: TokenStore | None = None) -> list[Profile]:
+    """Profiles of the users who signed in to an API by OAuth 2.0."""
     store = store or token_store()
     if store.path is not None and not store.path.exists():
         return []
-    return [
-        OAuth2Profile(name, hosts, user_id=tokens.user_id, found_in=str(store.path), store=store)
-        for name, tokens in store.of_api(V2.name).items()
-    ]
+    kept = store.of_api(hosts.auth)
+    return [_profile(api, hosts, store, name, tokens.user_id) for name, tokens in kept.items()]
 
 
 def sign_in(
+    api: Api,
     client_id: str,
     client_secret: str = "",
     *,
@@ -143,10 +138,12 @@ def sign_in(
     show: Callable[[str], object] = print,
     open_page: Callable[[str], object] | None = None,
 ) -> Profile:
-    """Sign in to X API v2 in a browser on this machine, and store the tokens.
+    """Sign in to an API in a browser on this machine, and store the tokens.
 
     Parameters
     ----------
+    api
+        Its facts name the pages.
     client_id, client_secret
         Of the app; a public client has no secret.
     name
@@ -170,7 +167,8 @@ def sign_in(
     ConnectionTroubleError
         The API does not respond.
     """
-    hosts, store = hosts or Hosts(LIVE_URL, LIVE_URL), store or token_store()
+    facts = _facts(api)
+    hosts = hosts or Hosts(facts.host, facts.host)
     verifier, state = secrets.token_urlsafe(64), secrets.token_urlsafe(32)
     challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     with _Callback(port) as callback:
@@ -178,29 +176,28 @@ def sign_in(
             "response_type": "code",
             "client_id": client_id,
             "redirect_uri": callback.address,
-            "scope": " ".join(SCOPES),
+            "scope": " ".join(facts.scopes),
             "state": state,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
-        base = AUTHORIZE_URL if hosts.auth == LIVE_URL else hosts.auth + PATH_AUTHORIZE
+        base = facts.page if hosts.auth == facts.host else hosts.auth + facts.page_path
         page = f"{base}?{urlencode(query, quote_via=quote)}"
         show(f"Open this page as the owner of the Posts, and allow the app:\n{page}")
         if open_page is not None:
             open_page(page)
-        code = _code_in(callback.wait(), state)
         form = {
             "grant_type": "authorization_code",
-            "code": code,
+            "code": _code_in(callback.wait(), state),
             "redirect_uri": callback.address,
             "code_verifier": verifier,
         }
         # The code lives for 30 seconds.
-        tokens = _issued(hosts, form, client_id, Secret(client_secret))
-    return _stored(tokens, hosts, store, name, show)
+        return _issued(api, hosts, form, (client_id, client_secret), store, name, show)
 
 
 def exchange(
+    api: Api,
     profile: Profile,
     client_id: str,
     client_secret: str = "",
@@ -215,7 +212,7 @@ def exchange(
     ----------
     profile
         With the user's access token and its secret.
-    client_id, client_secret, hosts, store, show
+    api, client_id, client_secret, hosts, store, show
         As for `sign_in`.
 
     Raises
@@ -225,27 +222,26 @@ def exchange(
     ApiError, ConnectionTroubleError
         As for `sign_in`.
     """
+    facts = _facts(api)
     if not profile.access_token or not profile.access_token_secret:
         raise CredentialsError(
             f"Profile {profile.name!r} has no user's tokens to exchange.",
-            advice="Sign in instead: engagement-nb auth login --v2.",
+            advice=f"Sign in instead: {facts.command}.",
         )
-    hosts, store = hosts or Hosts(LIVE_URL, LIVE_URL), store or token_store()
     form = {
-        "grant_type": GRANT_EXCHANGE,
-        "subject_token_type": OAUTH1_TOKEN_TYPE,
+        **facts.exchange,
         "subject_token": profile.access_token.reveal(),
         "oauth_token_secret": profile.access_token_secret.reveal(),
     }
-    tokens = _issued(hosts, form, client_id, Secret(client_secret))
-    return _stored(tokens, hosts, store, profile.name, show)
+    hosts = hosts or Hosts(facts.host, facts.host)
+    return _issued(api, hosts, form, (client_id, client_secret), store, profile.name, show)
 
 
-class _Callback:
+class _Callback(HTTPServer):
     """A server on loopback that waits for the browser to come back once."""
 
     def __init__(self, port: int) -> None:
-        came: list[str] = []
+        came = self.came = list[str]()
 
         class Handler(BaseHTTPRequestHandler):
             timeout = 10
@@ -262,32 +258,39 @@ class _Callback:
                 """Keep the code out of the terminal."""
 
         try:
-            self._server = HTTPServer(("127.0.0.1", port), Handler)
+            super().__init__(("127.0.0.1", port), Handler)
         except OSError as error:
             raise CredentialsError(
                 f"The port {port} of this machine cannot be used ({error.strerror or error}).",
                 advice="Free it, or register another port with the app and give it as --port.",
             ) from None
-        self._came = came
-        self.address = f"http://127.0.0.1:{self._server.server_port}/callback"
-
-    def __enter__(self) -> _Callback:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._server.server_close()
+        self.timeout = 1.0
+        self.address = f"http://127.0.0.1:{self.server_port}/callback"
 
     def wait(self) -> Mapping[str, list[str]]:
         """The parameters with which the browser came back."""
         until = time.monotonic() + PATIENCE
-        self._server.timeout = 1.0
-        while not self._came:
-            self._server.handle_request()
+        while not self.came:
+            self.handle_request()
             if time.monotonic() > until:
                 raise CredentialsError(
                     "Nobody allowed the app in time.", advice="Start the sign-in again."
                 )
-        return parse_qs(urlsplit(self._came[0]).query)
+        return parse_qs(urlsplit(self.came[0]).query)
+
+
+def _facts(api: Api) -> OAuth2:
+    assert api.oauth2 is not None  # noqa: S101 - only such an API is given
+    return api.oauth2
+
+
+def _app(tokens: Tokens) -> dict[str, Any]:
+    return {"client_id": tokens.client_id, "client_secret": tokens.client_secret}
+
+
+def _profile(api: Api, hosts: Hosts, store: TokenStore, name: str, user_id: str) -> Profile:
+    found_in = str(store.path)
+    return OAuth2Profile(name, hosts, user_id=user_id, found_in=found_in, api=api, store=store)
 
 
 def _code_in(came: Mapping[str, list[str]], state: str) -> str:
@@ -305,81 +308,36 @@ def _code_in(came: Mapping[str, list[str]], state: str) -> str:
 
 
 def _token_request(
-    host: str, form: Mapping[str, str], client_id: str, client_secret: Secret
+    api: Api, host: str, form: Mapping[str, str], client_id: str, client_secret: Secret
 ) -> httpx.Request:
     """A confidential client signs with its secret; a public one sends its id."""
     headers, fields = {"Accept-Encoding": "gzip"}, dict(form)
     if client_secret:
-        pair = f"{quote(client_id, safe='')}:{quote(client_secret.reveal(), safe='')}"
-        basic = Secret(base64.b64encode(pair.encode()).decode())
-        headers["Authorization"] = f"Basic {basic.reveal()}"
+        headers["Authorization"] = basic(client_id, client_secret.reveal()).reveal()
     else:
         fields["client_id"] = client_id
-    return httpx.Request("POST", host + PATH_TOKEN, data=fields, headers=headers)
+    return httpx.Request("POST", host + _facts(api).token_path, data=fields, headers=headers)
 
 
-def _sent(request: httpx.Request, what: str) -> httpx.Response:
-    connection = BoundedConnection(TIMEOUT, MOST_BYTES, timeout=TIMEOUT)
-    try:
-        with connection.http as http, connection.exchange() as extensions:
-            request.extensions.update(extensions)
-            return http.send(request)
-    except httpx.HTTPError as error:
-        raise ConnectionTroubleError(
-            f"{what}: X API v2 did not respond ({type(error).__name__}).",
-            advice="Check the network, and ENGAGEMENT_V2_URL if it is set.",
-        ) from None
-
-
-def _issued(hosts: Hosts, form: Mapping[str, str], client_id: str, secret: Secret) -> Tokens:
-    request = _token_request(hosts.auth, form, client_id, secret)
-    return _tokens_in(_sent(request, "the tokens"), client_id, secret)
-
-
-def _tokens_in(
-    response: httpx.Response, client_id: str, client_secret: Secret, user_id: str = ""
-) -> Tokens:
-    """The tokens that an endpoint issued.
-
-    Raises
-    ------
-    ApiError
-        It issued none.
-    """
-    words: list[str] = []
-    try:
-        document = load_json(response.content)
-        access, kind = document["access_token"], str(document["token_type"]).lower()
-        if response.is_success and kind == "bearer" and isinstance(access, str) and access:
-            life = float(document.get("expires_in") or 0)
-            return Tokens(
-                Secret(access),
-                Secret(str(document.get("refresh_token") or "")),
-                time.time() + life if life else None,
-                user_id,
-                client_id,
-                client_secret,
-            )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    try:
-        told = load_json(response.content)
-        words = [mask(str(told.get(key)))[:200] for key in ("error", "error_description")]
-    except (ValueError, AttributeError):
-        pass
-    # A refused token or code is 400 by OAuth; what to do is what a 401 says.
-    status = 401 if response.status_code in (400, 401, 403) else response.status_code
-    raise error_for(V2, status, words, where="the tokens of X API v2")
-
-
-def _stored(
-    tokens: Tokens, hosts: Hosts, store: TokenStore, name: str, show: Callable[[str], object]
+def _issued(
+    api: Api,
+    hosts: Hosts,
+    form: Mapping[str, str],
+    app: tuple[str, str],
+    store: TokenStore | None,
+    name: str,
+    show: Callable[[str], object],
 ) -> Profile:
     """Store tokens before anything else, then again with the user whom they belong to."""
+    facts, store = _facts(api), store or token_store()
+    client_id, secret = app[0], Secret(app[1])
+    asked = _token_request(api, hosts.auth, form, client_id, secret)
+    answer = send(asked, "the tokens", facts.variable)
+    tokens = bearer_in(answer, api, "the tokens", client_id=client_id, client_secret=secret)
     draft = name or "default"
-    store.put(V2.name, draft, tokens)
-    request = httpx.Request("GET", hosts.api + PATH_ME, headers={"Accept-Encoding": "gzip"})
-    response = _sent(with_bearer(request, tokens.access), "the user")
+    store.put(hosts.auth, draft, tokens)
+    request = httpx.Request("GET", hosts.api + facts.user_path, headers={"Accept-Encoding": "gzip"})
+    response = send(with_bearer(request, tokens.access), "the user", facts.variable)
     user_id = handle = ""
     try:
         user = load_json(response.content)["data"]
@@ -388,12 +346,9 @@ def _stored(
         pass
     known = user_id if user_id.isdecimal() else ""
     named = (name or (handle if handle.isidentifier() else "") or draft).lower()
-    whose = Tokens(
-        tokens.access, tokens.refresh, tokens.expires, known, tokens.client_id, tokens.client_secret
-    )
     with store.locked():
-        store.put(V2.name, named, whose)
+        store.put(hosts.auth, named, replace(tokens, user_id=known))
         if named != draft:
-            store.forget(V2.name, draft)
-    show(f"Stored as profile {named!r} of X API v2 in {store.path}.")
-    return OAuth2Profile(named, hosts, user_id=known, found_in=str(store.path), store=store)
+            store.forget(hosts.auth, draft)
+    show(f"Stored as profile {named!r} of {api.title} in {store.path}.")
+    return _profile(api, hosts, store, named, known)

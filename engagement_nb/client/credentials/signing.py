@@ -6,22 +6,19 @@ tested without a network.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Generator
 from typing import Any, ClassVar, cast
-from urllib.parse import quote
 
 import httpx
 import oauthlib.oauth1
 
 from engagement_nb.apis.contract import Auth
 from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN
-from engagement_nb.apis.refusals import error_for
-from engagement_nb.client.bounds import load_json
+from engagement_nb.client.credentials.issuing import basic, bearer_in
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
-from engagement_nb.client.credentials.secret import Secret, hush_signing_logs, mask
-from engagement_nb.client.credentials.tokens import Tokens, TokenStore
+from engagement_nb.client.credentials.secret import Secret, hush_signing_logs
+from engagement_nb.client.credentials.tokens import TokenStore
 from engagement_nb.errors import CredentialsError
 
 Flow = Generator[httpx.Request, httpx.Response, None]
@@ -136,14 +133,11 @@ class AppBearer(SignIn):
 
     def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Secret]:
         """Fetch a token; an empty one if the host issues none."""
-        # RFC 6749, 2.3.1: both are url-encoded before they are joined.
-        parts = (self.profile.consumer_key, self.profile.consumer_secret)
-        pair = ":".join(quote(part.reveal(), safe="") for part in parts)
-        basic = Secret(base64.b64encode(pair.encode()).decode())
+        key, secret = self.profile.consumer_key, self.profile.consumer_secret
         response = yield httpx.Request(
             "POST",
             self.profile.hosts.auth + PATH_BEARER_TOKEN,
-            headers={"Authorization": f"Basic {basic.reveal()}"},
+            headers={"Authorization": basic(key.reveal(), secret.reveal()).reveal()},
             data={"grant_type": "client_credentials"},
             # The same timeouts and deadline as the request that needs the token.
             extensions=dict(request.extensions),
@@ -151,9 +145,9 @@ class AppBearer(SignIn):
         response.read()
         if response.status_code in _NO_SUCH_PAGE:
             return Secret()
-        bearer = _bearer_in(response)
-        self.tokens.put(*self._key, Tokens(bearer))
-        return bearer
+        issued = bearer_in(response, ENGAGEMENT, "the bearer token")
+        self.tokens.put(*self._key, issued)
+        return issued.access
 
 
 def auth_for(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> httpx.Auth:
@@ -203,19 +197,3 @@ def with_bearer(request: httpx.Request, bearer: Secret) -> httpx.Request:
     """Put a bearer token into a request."""
     request.headers["Authorization"] = f"Bearer {bearer.reveal()}"
     return request
-
-
-def _bearer_in(response: httpx.Response) -> Secret:
-    texts: list[str] = []
-    try:
-        document = load_json(response.content)
-        if response.is_success and document["token_type"] == "bearer":  # noqa: S105
-            token = document["access_token"]
-            if isinstance(token, str) and token:
-                return Secret(token)
-        errors = document.get("errors", [])
-        texts = [mask(e if isinstance(e, str) else e["message"]) for e in errors]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
-    status = 401 if response.status_code == httpx.codes.FORBIDDEN else response.status_code
-    raise error_for(ENGAGEMENT, status, texts, where="the bearer token")
