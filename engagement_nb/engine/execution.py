@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 
 from engagement_nb.engine.processes import (
+    ALONE,
     DIED,
     FORKS,
     TOO_SLOW,
     Cells,
     CellTooSlowError,
     ProcessEndedError,
+    preloaded,
 )
 from engagement_nb.engine.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from engagement_nb.engine.shell import CellsHere
 
 
 class ShellEngine(NBClientEngine):
@@ -36,10 +41,10 @@ class ShellEngine(NBClientEngine):
         Raises
         ------
         RuntimeError
-            The process did not start.
+            The process did not start, or cells cannot be limited in time here.
         """
         language = nb_man.nb.metadata.get("kernelspec", {}).get("language", "python")
-        if not FORKS or kernel_name != "python3" or language != "python":
+        if not (FORKS or ALONE) or kernel_name != "python3" or language != "python":
             super().execute_managed_notebook(
                 nb_man,
                 kernel_name,
@@ -49,11 +54,15 @@ class ShellEngine(NBClientEngine):
             )
             return
         cwd = Path((resources or {}).get("metadata", {}).get("path") or Path.cwd()).absolute()
-        with scratch_folder() as scratch, Cells(cwd, scratch) as cells:
+        if ALONE and execution_timeout:
+            raise RuntimeError("here nothing can stop a cell that takes too long")
+        with scratch_folder() as scratch, _cells(cwd, scratch) as cells:
             cls._run(nb_man, cells, execution_timeout)
 
     @staticmethod
-    def _run(nb_man: NotebookExecutionManager, cells: Cells, timeout: float | None) -> None:
+    def _run(
+        nb_man: NotebookExecutionManager, cells: Cells | CellsHere, timeout: float | None
+    ) -> None:
         ran = 0
         for index, cell in enumerate(nb_man.nb.cells):
             nb_man.cell_start(cell, index)
@@ -72,7 +81,18 @@ class ShellEngine(NBClientEngine):
                 return
 
 
-def _run_cell(cells: Cells, source: str, number: int, timeout: float | None) -> dict[str, Any]:
+def _cells(cwd: Path, scratch: Path) -> Cells | CellsHere:
+    if not ALONE:
+        return Cells(cwd, scratch)
+    # Imported here for start-up time: elsewhere a process of its own imports it.
+    from engagement_nb.engine.shell import CellsHere
+
+    return CellsHere(cwd, scratch, preloaded())
+
+
+def _run_cell(
+    cells: Cells | CellsHere, source: str, number: int, timeout: float | None
+) -> dict[str, Any]:
     try:
         return cells.run(source, timeout)
     except ProcessEndedError:

@@ -21,7 +21,9 @@ from typing import Any, Self
 
 ENGINE = "engagement-nb"
 """The name of this engine in papermill."""
-FORKS = hasattr(os, "fork") and hasattr(socket, "send_fds")
+ALONE = sys.platform == "emscripten"
+"""Whether this process is the only one, as in a browser. Then it runs the notebooks itself."""
+FORKS = hasattr(os, "fork") and hasattr(socket, "send_fds") and not ALONE
 """Whether this system can run notebooks so. Others use papermill's own engine."""
 DIED, TOO_SLOW = "DeadKernelError", "CellTimeoutError"
 """Errors of a cell whose process ended, with the names that nbclient gives them."""
@@ -47,7 +49,7 @@ class _Server:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._modules: tuple[str, ...] = ()
+        self.modules: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._at_work: set[int] = set()
@@ -55,8 +57,8 @@ class _Server:
 
     def preload(self, modules: tuple[str, ...]) -> None:
         with self._lock:
-            if modules != self._modules:
-                self._modules = modules
+            if modules != self.modules:
+                self.modules = modules
                 self._end()
             if FORKS:
                 self._begin()
@@ -100,7 +102,7 @@ class _Server:
         self._end()
         self._control, theirs = socket.socketpair()
         with theirs:
-            code = _SERVER.format(path=sys.path, descriptor=theirs.fileno(), modules=self._modules)
+            code = _SERVER.format(path=sys.path, descriptor=theirs.fileno(), modules=self.modules)
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-P", "-c", code],
                 pass_fds=[theirs.fileno()],
@@ -132,6 +134,11 @@ def preload(*modules: str) -> None:
         Names of modules. Those that are IPython extensions are loaded in each notebook.
     """
     _server.preload(modules)
+
+
+def preloaded() -> tuple[str, ...]:
+    """Names of the modules that `preload` got last."""
+    return _server.modules
 
 
 def stop() -> None:

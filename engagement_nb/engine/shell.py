@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import importlib
 import io
 import json
 import os
@@ -21,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -171,13 +172,46 @@ def serve(connection: Connection, extensions: Sequence[str] = ()) -> NoReturn:
     connection.send_bytes(json.dumps({"pid": os.getpid()}).encode())
     with suppress(EOFError, OSError):
         while source := connection.recv_bytes():
-            connection.send_bytes(
-                json.dumps(_run(shell, source.decode()), default=_as_text).encode()
-            )
+            connection.send_bytes(_as_json(_run(shell, source.decode())).encode())
         # What the notebook registered runs before the caller ends this process.
         atexit._run_exitfuncs()
         connection.send_bytes(b"ended")
     os._exit(0)
+
+
+class CellsHere:
+    """Runs cells in this process, where there is no other.
+
+    Parameters
+    ----------
+    cwd, scratch
+        As for `engagement_nb.engine.processes.Cells`.
+    extensions
+        Modules that may be IPython extensions.
+    """
+
+    def __init__(self, cwd: Path, scratch: Path, extensions: Sequence[str]) -> None:
+        self._before = Path.cwd(), sys.stdout, sys.stderr
+        os.environ.setdefault("MPLBACKEND", INLINE)
+        os.chdir(cwd)
+        for name in extensions:
+            importlib.import_module(name)
+        self._shell = _start_shell(str(scratch), extensions)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """End the shell, and restore what it replaced."""
+        self._shell.restore_sys_module_state()
+        self._shell.clear_instance()
+        folder, sys.stdout, sys.stderr = self._before
+        os.chdir(folder)
+
+    def run(self, source: str, timeout: float | None) -> dict[str, Any]:
+        """Run a cell: see `engagement_nb.engine.processes.Cells`. No time limit is kept."""
+        done: dict[str, Any] = json.loads(_as_json(_run(self._shell, source)))
+        return done
 
 
 def _run(shell: InteractiveShell, source: str) -> dict[str, Any]:
@@ -233,6 +267,10 @@ def _start_shell(scratch: str, extensions: Sequence[str]) -> InteractiveShell:
         if hasattr(sys.modules.get(name), "load_ipython_extension"):
             shell.run_line_magic("load_ext", name)
     return shell
+
+
+def _as_json(done: dict[str, Any]) -> str:
+    return json.dumps(done, default=_as_text)
 
 
 def _as_text(value: Any) -> str:

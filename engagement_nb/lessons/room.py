@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
@@ -21,7 +20,8 @@ from engagement_nb.ids import read_ids
 from engagement_nb.lessons.exercises import LESSONS
 from engagement_nb.lessons.score import Score, Tally
 from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict, send
-from engagement_nb.sources import ApiSource, SandboxSource, sandbox_profiles
+from engagement_nb.sources import ApiSource, SandboxSource, ask_sandbox, sandbox_profiles
+from engagement_nb.sources.in_process import transport_to
 
 if TYPE_CHECKING:
     from engagement_nb.sandbox import Sandbox
@@ -96,19 +96,18 @@ class Room:
         """Give the first account of another sandbox."""
         return sandbox_profiles(sandbox.url)[0]
 
-    @staticmethod
-    def client(window: float) -> Client:
+    def client(self, window: float) -> Client:
         """Make a client for a limit per ``window`` seconds instead of per minute."""
         pacer = Pacer(window=window)
-        return Client(pacer_for=lambda profile: pacer)
+        transport = transport_to(self.profiles[0].hosts.api)
+        return Client(pacer_for=lambda profile: pacer, transport=transport)
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:
         """List ids: of Tweets of a kind in the sandbox, or of your own on a live account."""
         if not isinstance(self.source, SandboxSource):
             return self._own[:count]
         wanted: dict[str, str | int] = {"kind": kind, "count": count, "account": account}
-        url = f"{self.source.url}/sandbox/ids"
-        found: list[str] = httpx.get(url, params=wanted, trust_env=False).json()
+        found: list[str] = ask_sandbox(self.source.url, "ids", **wanted)
         return found
 
     def post(

@@ -17,6 +17,7 @@ import httpx
 
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import Profile, auth_for, redact
+from engagement_nb.sources.in_process import SandboxTransport, transport_to
 
 _LONGEST = 34
 """Lines of a body that are shown."""
@@ -209,7 +210,8 @@ def send(
         An Authorization header to send instead.
     """
     path = ENDPOINTS[endpoint].path
-    client = _http(loopback=profile.hosts.sandbox)
+    here = transport_to(profile.hosts.api) is not None
+    client = _http(loopback=profile.hosts.sandbox, here=here)
     request = client.build_request("POST", profile.hosts.api + path, json=body)
     if header is None:
         tokens = auth_for(profile, "user" if auth == "user" else "app")
@@ -238,9 +240,10 @@ def send(
 
 
 @cache
-def _http(*, loopback: bool) -> httpx.Client:
+def _http(*, loopback: bool, here: bool) -> httpx.Client:
     """Make one client for all lessons; a proxy of the environment is never used for loopback."""
-    return httpx.Client(timeout=60, trust_env=not loopback)
+    transport = SandboxTransport() if here else None
+    return httpx.Client(transport=transport, timeout=60, trust_env=not loopback)
 
 
 def _message(first: str, headers: list[tuple[str, str]], body: Any) -> str:

@@ -4,8 +4,8 @@ Its data are made up. It shares only the facts of the contract with the client.
 """
 
 from engagement_nb.sandbox.faults import FAULTS
-from engagement_nb.sandbox.server import Sandbox
+from engagement_nb.sandbox.server import STARTED_HERE, Sandbox
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import KINDS, Truth
 
-__all__ = ["FAULTS", "KINDS", "Sandbox", "Settings", "Truth"]
+__all__ = ["FAULTS", "KINDS", "STARTED_HERE", "Sandbox", "Settings", "Truth"]

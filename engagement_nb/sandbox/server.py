@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from engagement_nb.sandbox.control import Control
 from engagement_nb.sandbox.keys import Account
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 Scope = Mapping[str, Any]
 """A request, as ASGI describes it."""
+STARTED_HERE: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
+"""Started sandboxes that take requests by a function call only, by address."""
+_numbers = count(1)
 
 
 class Sandbox:
@@ -86,16 +92,28 @@ class Sandbox:
         self.client_id = app.client_id
         self.client_secret = app.client_secret
         self._port = port
+        self._url = ""
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
-        where = self.url if self._socket else "not started"
+        where = self._url or "not started"
         return f"<SANDBOX of the Engagement API, {where}, seed {self.settings.seed}>"
 
-    def start(self) -> Sandbox:
-        """Start; return when the sandbox accepts requests."""
+    def start(self, *, in_process: bool | None = None) -> Sandbox:
+        """Start; return when the sandbox accepts requests.
+
+        Parameters
+        ----------
+        in_process
+            Whether nothing listens at its address: a client in this process finds it in
+            `STARTED_HERE`. By default only where there are no sockets, as in a browser.
+        """
+        if sys.platform == "emscripten" if in_process is None else in_process:
+            self._url = f"http://{HOST}:{next(_numbers)}"
+            STARTED_HERE[self._url] = self
+            return self
         # With the protocol named, asyncio turns off Nagle's algorithm (40 ms per request).
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -105,6 +123,7 @@ class Sandbox:
             self._socket.close()
             self._socket = None
             raise
+        self._url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         # Imported here: `handle` works where there are no sockets.
         from engagement_nb.sandbox.patience import server_of
 
@@ -126,7 +145,9 @@ class Sandbox:
             self._thread.join(10.0)
         if self._socket:
             self._socket.close()
+        STARTED_HERE.pop(self._url, None)
         self._server = self._thread = self._socket = None
+        self._url = ""
 
     def __enter__(self) -> Sandbox:
         return self.start()
@@ -212,9 +233,9 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Address of the data host and of the auth host."""
-        if self._socket is None:
+        if not self._url:
             raise RuntimeError("The sandbox is not running: use it in a with statement.")
-        return f"http://{HOST}:{self._socket.getsockname()[1]}"
+        return self._url
 
     @property
     def env(self) -> dict[str, str]:

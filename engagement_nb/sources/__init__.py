@@ -14,7 +14,13 @@ from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
 from engagement_nb.sources.files import TableSource
-from engagement_nb.sources.sandbox import SAMPLE, WORLD, SandboxSource, sandbox_profiles
+from engagement_nb.sources.sandbox import (
+    SAMPLE,
+    WORLD,
+    SandboxSource,
+    ask_sandbox,
+    sandbox_profiles,
+)
 from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_profiles
 from engagement_nb.words import listed
 
@@ -27,6 +33,7 @@ __all__ = [
     "Source",
     "TableSource",
     "V2Source",
+    "ask_sandbox",
     "connect",
     "sandbox_profiles",
 ]

@@ -6,44 +6,41 @@ running.
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.pacing import Pacer, Rows
 
-if TYPE_CHECKING:
-    from engagement_nb.sandbox import Sandbox
 
-URL = "http://127.0.0.1"
-"""The address by which the sandbox is called; nothing listens there."""
-NEEDED = sys.platform == "emscripten"
-"""Whether this place has no sockets and no threads."""
+def transport_to(url: str) -> httpx.BaseTransport | None:
+    """Give the transport to a sandbox in this process; None for an address on the network."""
+    # Imported here for start-up time: runs on the API do not need the sandbox.
+    from engagement_nb.sandbox import STARTED_HERE
+
+    return SandboxTransport() if url in STARTED_HERE else None
 
 
 class SandboxTransport(httpx.BaseTransport):
-    """Gives requests to a sandbox, and its responses back.
-
-    Parameters
-    ----------
-    sandbox
-        The sandbox; it need not be started.
-    """
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    """Gives requests to the sandboxes in this process, and their responses back."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.BaseTransport`.
 
         Raises
         ------
+        httpx.ConnectError
+            No sandbox of this process has that address.
         httpx.ReadError
             The sandbox drops or cuts the response, as one of its faults.
         """
-        reply = self._sandbox.handle(
+        from engagement_nb.sandbox import STARTED_HERE
+
+        sandbox = STARTED_HERE.get(str(request.url.copy_with(raw_path=b"/")).rstrip("/"))
+        if sandbox is None:
+            raise httpx.ConnectError("no sandbox is there", request=request)
+        reply = sandbox.handle(
             request.method, str(request.url), request.headers.multi_items(), request.read()
         )
         if reply.fault in ("drop", "cut"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -18,7 +19,7 @@ from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
-from engagement_nb.sources.in_process import NEEDED, URL, MemoryPacers, SandboxTransport
+from engagement_nb.sources.in_process import MemoryPacers, transport_to
 from engagement_nb.sources.question import Posted, Question
 
 if TYPE_CHECKING:
@@ -64,12 +65,11 @@ class SandboxSource(ApiSource):
         dataset: str | os.PathLike[str] | None = None,
         progress: bool | None = None,
         max_handles: int | None = None,
-        in_process: bool = NEEDED,
+        in_process: bool | None = None,
         **options: Any,
     ) -> None:
         self.url = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
-        self._transport: httpx.BaseTransport | None = None
         if in_process or options or not is_loopback(self.url) or not _is_sandbox(self.url):
             # Imported here for start-up time: runs on the API do not need the sandbox.
             from engagement_nb.sandbox import Sandbox, Settings
@@ -82,28 +82,27 @@ class SandboxSource(ApiSource):
                 )
             try:
                 self._sandbox = Sandbox(**options)
-                if not in_process:
-                    self._sandbox.start()
+                self._sandbox.start(in_process=in_process)
             except (TypeError, ValueError) as error:
                 raise InputError(f"The sandbox cannot start: {error}") from error
-            self.url = URL if in_process else self._sandbox.url
-            self._transport = SandboxTransport(self._sandbox) if in_process else None
+            self.url = self._sandbox.url
             # A source that is dropped without being closed must free its port.
             weakref.finalize(self, self._sandbox.stop).atexit = False
-        everybody = sandbox_profiles(self.url, self._transport)
+        everybody = sandbox_profiles(self.url)
         names = [profile] if isinstance(profile, str) else profile
         profiles = everybody if names is None else [_named(everybody, name) for name in names]
         self._account = everybody.index(profiles[0])
         super().__init__(profiles, dataset=dataset, progress=progress, max_handles=max_handles)
-        if self._transport is not None:
-            # A progress bar starts a thread.
-            self._workers, self._progress = 0, bool(progress) and not NEEDED
+        transport = transport_to(self.url)
+        if transport is not None:
+            # A progress bar starts a thread, which a browser does not have.
+            self._workers, self._progress = 0, bool(progress) and sys.platform != "emscripten"
             self._client_options |= {
-                "transport": self._transport,
+                "transport": transport,
                 "pacer_for": MemoryPacers(buckets=self.api.buckets),
             }
         self.sandbox = True
-        told = _ask(self.url, "world", self._transport)
+        told = ask_sandbox(self.url, "world")
         self.now = datetime.fromisoformat(told["now"]) if told["now"] else None
         self._world = World(told["seed"], told["tweets"], self.now)
         self.world = str(self._world)
@@ -152,8 +151,8 @@ class SandboxSource(ApiSource):
             everything = self.tweet_ids(kind, self._size)
             return self.posted_in(everything, posted, zone).ids[:count]
         try:
-            ids: list[str] = _ask(
-                self.url, "ids", self._transport, kind=kind, count=count, account=self._account
+            ids: list[str] = ask_sandbox(
+                self.url, "ids", kind=kind, count=count, account=self._account
             )
         except ValueError as error:
             raise InputError(str(error)) from error
@@ -162,11 +161,9 @@ class SandboxSource(ApiSource):
         return ids
 
 
-def _ask(
-    url: str, page: str, transport: httpx.BaseTransport | None = None, **question: str | int
-) -> Any:
+def ask_sandbox(url: str, page: str, **question: str | int) -> Any:
     """Ask one of the sandbox's own pages, which are beside the API, and never by a proxy."""
-    with httpx.Client(transport=transport, timeout=10.0, trust_env=False) as http:
+    with httpx.Client(transport=transport_to(url), timeout=10.0, trust_env=False) as http:
         answer = http.get(f"{url}/sandbox/{page}", params=question)
     if answer.is_error:
         raise ValueError(answer.text.strip())
@@ -175,14 +172,14 @@ def _ask(
 
 def _is_sandbox(url: str) -> bool:
     try:
-        return bool(_ask(url, "accounts"))
+        return bool(ask_sandbox(url, "accounts"))
     except (httpx.HTTPError, ValueError):
         return False
 
 
-def sandbox_profiles(url: str, transport: httpx.BaseTransport | None = None) -> list[Profile]:
-    """A profile for each account of a running sandbox, or of one behind a transport."""
-    told = _ask(url, "accounts", transport)
+def sandbox_profiles(url: str) -> list[Profile]:
+    """A profile for each account of a running sandbox."""
+    told = ask_sandbox(url, "accounts")
     app = {name: told["app"][name] for name in ("consumer_key", "consumer_secret", "bearer_token")}
     hosts = hosts_at(url)
     return [
