@@ -67,17 +67,40 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1280, height: int = 900, scheme: str = "light"):
         """Open a file with the network cut, at a width, in a colour scheme."""
+        self.visit(path.absolute().as_uri(), offline=True, width=width, height=height,
+                   scheme=scheme)  # fmt: skip
+
+    def visit(
+        self, address: str, *, offline: bool = False, width: int = 1280, height: int = 900,
+        scheme: str = "light",
+    ) -> None:  # fmt: skip
+        """Open an address."""
         self.events.clear()
-        self.call("Network.emulateNetworkConditions", offline=True, latency=0,
-                  downloadThroughput=0, uploadThroughput=0)  # fmt: skip
+        free = -1
+        self.call("Network.emulateNetworkConditions", offline=offline, latency=0,
+                  downloadThroughput=free, uploadThroughput=free)  # fmt: skip
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=features)
-        self.address = path.absolute().as_uri()
+        self.address = address
         self.call("Page.navigate", url=self.address)
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
             self.events.append(json.loads(self.socket.recv()))
+
+    def choose(self, field: str, *paths: Path) -> None:
+        """Give files to an input, as a person does who chooses them."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        node = self.call("DOM.querySelector", nodeId=root, selector=field)["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=node, files=[str(path) for path in paths])
+
+    def wait_for(self, expression: str, seconds: float = 20) -> None:
+        """Return when an expression is true."""
+        timeout = f"setTimeout(() => no(new Error('still false')), {seconds * 1000})"
+        self.evaluate(
+            f"new Promise((yes, no) => {{ {timeout}; const look = () => ({expression}) ? yes() :"
+            " setTimeout(look, 20); look(); })"
+        )
 
     def evaluate(self, expression: str):
         result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True,
@@ -85,6 +108,18 @@ class Browser:
         if "exceptionDetails" in result:
             raise RuntimeError(result["exceptionDetails"])
         return result["result"].get("value")
+
+    def in_frame(self, expression: str):
+        """The value of an expression in the page's sandboxed frame."""
+        targets = self.call("Target.getTargets")["targetInfos"]
+        [frame] = [each["targetId"] for each in targets if each["type"] == "iframe"]
+        page, attached = self.session, self.call("Target.attachToTarget", targetId=frame,
+                                                 flatten=True)  # fmt: skip
+        try:
+            self.session = attached["sessionId"]
+            return self.evaluate(expression)
+        finally:
+            self.session = page
 
     @property
     def requests(self) -> list[str]:

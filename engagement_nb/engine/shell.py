@@ -193,10 +193,10 @@ class CellsHere:
     def __init__(self, cwd: Path, scratch: Path, extensions: Sequence[str]) -> None:
         self._before = Path.cwd(), sys.stdout, sys.stderr
         os.environ.setdefault("MPLBACKEND", INLINE)
-        os.chdir(cwd)
         for name in extensions:
             importlib.import_module(name)
         self._shell = _start_shell(str(scratch), extensions)
+        os.chdir(cwd)
 
     def __enter__(self) -> Self:
         return self

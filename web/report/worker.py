@@ -64,12 +64,12 @@ def make(given: str, out: str) -> str:
     -------
     JSON: the ``sentence`` that the report finds, or the ``error`` that the command prints.
     """
-    from engagement_nb.cli import run
-
     shown, said = io.StringIO(), io.StringIO()
     # A file that is called "api" or "-o" is still a file.
     path = given if Path(given).suffix and given[0] != "-" else f"./{given}"
     try:
+        from engagement_nb.cli import run
+
         with redirect_stdout(shown), redirect_stderr(said):
             code = run(["report", path, "-o", out, "--json"])
     except Exception:

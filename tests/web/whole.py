@@ -1,0 +1,59 @@
+"""The whole site with Pyodide in a browser; it takes minutes, so a test runs it only if asked."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from typing import Any
+
+from tests.browser import Browser
+
+MINUTES = 15
+_OVER = "['done', 'failed'].includes(document.body.dataset.state)"
+_TABLES = """
+fetch(document.getElementById('tables').href).then(r => r.arrayBuffer()).then(
+    b => btoa(Array.from(new Uint8Array(b), c => String.fromCharCode(c)).join('')))
+"""
+_RUN = "window.jupyterapp.commands.execute('runmenu:run-all').then(() => true)"
+_SHOWN = """
+JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.cells.get
+    ? [...window.jupyterapp.shell.currentWidget.content.model.cells].map(c => c.toJSON()) : [])
+"""
+
+
+def wait(browser: Browser, expression: str) -> None:
+    """Wait for minutes; one call of the browser may last for half of one."""
+    for _ in range(2 * MINUTES):
+        try:
+            browser.wait_for(expression, 30)
+        except RuntimeError:
+            continue
+        return
+    raise TimeoutError(f"{expression} is false after {MINUTES} minutes")
+
+
+def figures_in_the_browser(browser: Browser) -> dict[str, Any]:
+    """``gap.json`` of the report that the page is making."""
+    wait(browser, _OVER)
+    failure = browser.evaluate("document.getElementById('failure').textContent")
+    assert not failure, failure
+    tables = zipfile.ZipFile(io.BytesIO(base64.b64decode(browser.evaluate(_TABLES))))
+    return json.loads(tables.read("gap.json"))
+
+
+def lessons_in_the_browser(browser: Browser, address: str) -> str:
+    """Run the lessons, and return what their cells show."""
+    browser.visit(f"{address}lab/index.html?path=03_api_behaviour.ipynb")
+    wait(browser, "window.jupyterapp?.shell.currentWidget?.content?.model?.cells?.length > 9")
+    wait(browser, "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel != null")
+    browser.evaluate(f"void ({_RUN}.then(() => {{ window.ranAll = true; }}))")
+    wait(browser, "window.ranAll === true")
+    shown = []
+    for cell in json.loads(browser.evaluate(_SHOWN)):
+        for output in cell.get("outputs", []):
+            assert output["output_type"] != "error", output
+            text = output.get("data", {}).get("text/plain", output.get("text", ""))
+            shown.append("".join(text))
+    return "\n".join(shown)
