@@ -121,6 +121,20 @@ class Browser:
         finally:
             self.session = page
 
+    def download(self, selector: str, folder: Path) -> bytes:
+        """Click on a link that saves a file, and return its content."""
+        page, self.session = self.session, None
+        self.call("Browser.setDownloadBehavior", behavior="allow", eventsEnabled=True,
+                  downloadPath=str(folder))  # fmt: skip
+        self.session = page
+        self.evaluate(f"document.querySelector('{selector}').click()")
+        while True:
+            event = json.loads(self.socket.recv())
+            self.events.append(event)
+            done = event["params"].get("state") == "completed"
+            if event["method"] == "Browser.downloadProgress" and done:
+                return next(folder.iterdir()).read_bytes()
+
     @property
     def requests(self) -> list[str]:
         """Addresses that the page asked for, but for itself and what it holds."""

@@ -23,28 +23,20 @@ from html import escape
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import nbformat
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+from docs.execute import WORLDS
+from web.packages import PACKAGES, RUNTIME, WHEELS
+
 ROOT = Path(__file__).parent.parent
-RUNTIME = "https://cdn.jsdelivr.net/pyodide/v314.0.6/full/"
-"""Where browsers find Pyodide. The kernel of the lessons is made for this version."""
-PACKAGES = (
-    "numpy", "python-dateutil", "six", "tzdata", "pandas", "pyarrow", "scipy", "python-calamine",
-    "orjson", "msgspec", "anyio", "certifi", "h11", "httpcore", "idna", "httpx", "fsspec",
-    "platformdirs", "click", "tqdm", "attrs", "rpds-py", "referencing", "jsonschema-specifications",
-    "jsonschema", "markupsafe", "jinja2", "pyyaml", "packaging", "webencodings", "bleach",
-    "soupsieve", "beautifulsoup4", "charset-normalizer", "urllib3", "requests",
-    "typing-extensions", "asttokens", "decorator", "executing", "prompt-toolkit", "pure-eval",
-    "pygments", "stack-data", "traitlets", "wcwidth", "ipython",
-)  # fmt: skip
-"""What a report imports of Pyodide's libraries, all of it: Pyodide's own list of what they need is
-not that of their authors."""
-WHEELS = (
-    "defusedxml", "entrypoints", "fastjsonschema", "jupyter_core", "jupyterlab_pygments", "mistune",
-    "nbclient", "nbconvert", "nbformat", "oauthlib", "pandocfilters", "papermill", "python-dotenv",
-    "tenacity", "tinycss2", "tomlkit", "uvicorn",
-)  # fmt: skip
-"""Libraries that it does not have, all pure Python: those of a report and of the lessons."""
-LESSONS = ("02_explore_gap", "03_api_behaviour", "06_move_to_v2")
-INSTALL = "# This page's Python needs the package first. Elsewhere, remove this cell.\n"
+MOST = 30
+"""Size of the site without Pyodide, in MB."""
+INSTALL = """\
+# Python in a browser needs the package first. Elsewhere, remove this cell.
+%pip install -q engagement-nb"""
+KERNEL = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
 
 
 def build(out: Path, pyodide: str = RUNTIME) -> None:
@@ -60,6 +52,11 @@ def build(out: Path, pyodide: str = RUNTIME) -> None:
     runtime = runtime_of(out, pyodide)
     write_report(out, runtime, collect_wheels(out / "wheels"))
     write_lessons(out / "lessons", runtime)
+    files = [path for path in out.rglob("*") if path.is_file()]
+    size = sum(path.stat().st_size for path in files if out / "pyodide" not in path.parents) / 1e6
+    print(f"{out}: {size:.1f} MB without Pyodide")
+    if size > MOST:
+        sys.exit(f"The site is larger than {MOST} MB.")
 
 
 def runtime_of(out: Path, pyodide: str) -> str:
@@ -112,14 +109,18 @@ def write_lessons(out: Path, runtime: str) -> None:
         "disablePyPIFallback": True,
     }
     kernel = {"@jupyterlite/pyodide-kernel-extension:kernel": settings}
-    config = {"jupyter-lite-schema-version": 0, "jupyter-config-data": {
-        "appName": "Engagement lessons", "exposeAppInBrowser": True, "litePluginSettings": kernel}}  # fmt: skip
+    data = {
+        "appName": "Engagement lessons",
+        "exposeAppInBrowser": True,
+        "litePluginSettings": kernel,
+    }
+    config = {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / "jupyter-lite.json").write_text(json.dumps(config), encoding="utf-8")
         contents = Path(scratch) / "contents"
         contents.mkdir()
-        for name in LESSONS:
-            (contents / f"{name}.ipynb").write_text(for_browser(name), encoding="utf-8")
+        for name in WORLDS:
+            nbformat.write(for_browser(name), contents / f"{name}.ipynb")
         _run([
             sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", scratch,
             "--contents", str(contents), "--output-dir", str(out), "--apps", "lab",
@@ -127,18 +128,16 @@ def write_lessons(out: Path, runtime: str) -> None:
         ], cwd=scratch)  # fmt: skip
 
 
-def for_browser(name: str) -> str:
-    """A notebook whose first code cell installs the package from the site."""
-    notebook = json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
-    source = [INSTALL, "%pip install -q engagement-nb"]
-    first = next(n for n, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code")
-    notebook["cells"].insert(first, {
-        "cell_type": "code", "id": "install", "execution_count": None, "metadata": {},
-        "outputs": [], "source": source,
-    })  # fmt: skip
-    kernel = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
-    notebook["metadata"]["kernelspec"] = kernel
-    return json.dumps(notebook, indent=1, ensure_ascii=False)
+def for_browser(name: str) -> nbformat.NotebookNode:
+    """A notebook that first installs the package, in the world that the documentation shows."""
+    notebook = load_notebook_node(str(ROOT / "notebooks" / f"{name}.ipynb"))
+    if WORLDS[name]:
+        notebook = parameterize_notebook(notebook, WORLDS[name])
+        notebook.metadata.pop("papermill", None)
+    first = next(n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code")
+    notebook.cells.insert(first, nbformat.v4.new_code_cell(INSTALL, id="install"))
+    notebook.metadata["kernelspec"] = KERNEL
+    return notebook
 
 
 def _run(command: Sequence[str], cwd: str | None = None) -> None:

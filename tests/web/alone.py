@@ -19,8 +19,9 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any, NoReturn
 
-from web.build import PACKAGES, ROOT, WHEELS
+from web.packages import PACKAGES, WHEELS
 
+WORKER = Path(__file__).parents[2] / "web" / "report" / "worker.py"
 NOTEBOOKS = ("02_explore_gap", "03_api_behaviour")
 
 
@@ -65,7 +66,7 @@ def main(given: Path, out: Path) -> None:
     """Make a report of each file and folder, then run the notebooks; everything is in ``out``."""
     become_alone()
     os.chdir(given)
-    make = runpy.run_path(str(ROOT / "web" / "report" / "worker.py"))["make"]
+    make = runpy.run_path(str(WORKER))["make"]
     for path in sorted(given.iterdir()):
         (out / f"{path.name}.json").write_text(make(path.name, str(out / path.name)))
     import nbformat

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
 
 from tests.browser import Browser
 
 MINUTES = 15
 _OVER = "['done', 'failed'].includes(document.body.dataset.state)"
-_TABLES = """
-fetch(document.getElementById('tables').href).then(r => r.arrayBuffer()).then(
-    b => btoa(Array.from(new Uint8Array(b), c => String.fromCharCode(c)).join('')))
-"""
 _RUN = "window.jupyterapp.commands.execute('runmenu:run-all').then(() => true)"
 _SHOWN = """
 JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.cells.get
@@ -34,12 +30,13 @@ def wait(browser: Browser, expression: str) -> None:
     raise TimeoutError(f"{expression} is false after {MINUTES} minutes")
 
 
-def figures_in_the_browser(browser: Browser) -> dict[str, Any]:
+def figures_in_the_browser(browser: Browser, folder: Path) -> dict[str, Any]:
     """``gap.json`` of the report that the page is making."""
     wait(browser, _OVER)
     failure = browser.evaluate("document.getElementById('failure').textContent")
     assert not failure, failure
-    tables = zipfile.ZipFile(io.BytesIO(base64.b64decode(browser.evaluate(_TABLES))))
+    folder.mkdir()
+    tables = zipfile.ZipFile(io.BytesIO(browser.download("#tables", folder)))
     return json.loads(tables.read("gap.json"))
 
 
