@@ -9,7 +9,7 @@ VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' engagement_nb/__init__
 # The tests start hundreds of processes: each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: report test lab lint docs bench study mutants release clean help
+.PHONY: report test lab lint docs site bench study mutants release clean help
 
 help:
 	@echo "make report   a gap report on the sandbox, in $(OUT)/ (SOURCE=path of an export for yours)"
@@ -17,6 +17,7 @@ help:
 	@echo "make lab      JupyterLab on the notebooks"
 	@echo "make lint     ruff, mypy, deptry, codespell and proselint"
 	@echo "make docs     the documentation site, in site/"
+	@echo "make site     the same with the page for a file and the lessons, which run in a browser"
 	@echo "make bench    speed and memory against named alternatives, one JSON line each"
 	@echo "make mutants  which changes of the rules, the pacing and the analysis no test notices"
 	@echo "make release  the package is built, tried in an empty environment, and tagged: all but the upload"
@@ -38,6 +39,10 @@ $(VENV)/.docs: $(VENV)/.run
 	$(PIP) --group docs
 	@touch $@
 
+$(VENV)/.site: $(VENV)/.docs
+	$(PIP) --group site
+	@touch $@
+
 report: $(VENV)/.run
 	$(BIN)/engagement-nb report --source "$(SOURCE)" -o "$(OUT)"
 
@@ -57,6 +62,10 @@ lint: $(VENV)/.test
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# PYODIDE_DIR=folder puts a copy of Pyodide into the site, which then needs no other host.
+site: $(VENV)/.site docs
+	$(BIN)/python -m web.build site
 
 release: $(VENV)/.test
 	test -z "$$(git status --porcelain)" || { echo "Commit first: a release is made of what is committed."; exit 1; }

@@ -52,6 +52,8 @@ def build(out: Path, pyodide: str = RUNTIME) -> None:
     runtime = runtime_of(out, pyodide)
     write_report(out, runtime, collect_wheels(out / "wheels"))
     write_lessons(out / "lessons", runtime)
+    for path in out.rglob("*.map"):
+        path.unlink()  # Source maps are for the authors of those libraries.
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files if out / "pyodide" not in path.parents) / 1e6
     print(f"{out}: {size:.1f} MB without Pyodide")
