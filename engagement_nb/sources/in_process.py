@@ -12,13 +12,11 @@ import httpx
 
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.pacing import Pacer, Rows
+from engagement_nb.sandbox import STARTED_HERE
 
 
 def transport_to(url: str) -> httpx.BaseTransport | None:
     """Give the transport to a sandbox in this process; None for an address on the network."""
-    # Imported here for start-up time: runs on the API do not need the sandbox.
-    from engagement_nb.sandbox import STARTED_HERE
-
     return SandboxTransport() if url in STARTED_HERE else None
 
 
@@ -35,8 +33,6 @@ class SandboxTransport(httpx.BaseTransport):
         httpx.ReadError
             The sandbox drops or cuts the response, as one of its faults.
         """
-        from engagement_nb.sandbox import STARTED_HERE
-
         sandbox = STARTED_HERE.get(str(request.url.copy_with(raw_path=b"/")).rstrip("/"))
         if sandbox is None:
             raise httpx.ConnectError("no sandbox is there", request=request)

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 import httpx
 
@@ -18,12 +18,10 @@ from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
+from engagement_nb.sandbox import Sandbox, Settings
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.in_process import MemoryPacers, transport_to
 from engagement_nb.sources.question import Posted, Question
-
-if TYPE_CHECKING:
-    from engagement_nb.sandbox import Sandbox
 
 SAMPLE = 500
 """Number of Tweets that the sandbox offers by default: those of the last two months."""
@@ -71,9 +69,6 @@ class SandboxSource(ApiSource):
         self.url = os.environ.get(ENV_API_URL, "").rstrip("/")
         self._sandbox: Sandbox | None = None
         if in_process or options or not is_loopback(self.url) or not _is_sandbox(self.url):
-            # Imported here for start-up time: runs on the API do not need the sandbox.
-            from engagement_nb.sandbox import Sandbox, Settings
-
             known = ["preset", *(field.name for field in fields(Settings))]
             if unknown := [name for name in options if name not in known]:
                 raise InputError(

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat import NotebookNode
 
 from docs.execute import DONE, WORLDS, execute
-
-_WIRE_NOISE = re.compile(r"127\.0\.0\.1:\d+|\b\d{9,}\b|oauth_signature=\S+")
-"""Ports, nonces, and times of the machine's clock, which lesson 1 shows."""
-
-
-def shown(notebook: NotebookNode, apart_from: str = "image/") -> list[str]:
-    """The code of a notebook, and what its cells show apart from one kind of output."""
-    found = []
-    for cell in notebook.cells:
-        found.append(cell.source)
-        for output in cell.get("outputs", []):
-            data = output.get("data", {"text/plain": output.get("text", "")})
-            found += [
-                _WIRE_NOISE.sub("...", str(text))
-                for kind, text in sorted(data.items())
-                if not kind.startswith(apart_from)
-            ]
-    return found
+from tests.notebooks.notebook_cells import shown
 
 
 @pytest.mark.notebook

@@ -17,7 +17,7 @@ import pytest
 from docs.execute import DONE
 from engagement_nb.cli import run
 from tests.browser import browser
-from tests.notebooks.test_docs_notebooks import shown
+from tests.notebooks.notebook_cells import shown
 from tests.report.report_inputs import export
 from tests.web.alone import NOTEBOOKS
 from tests.web.servers import Server, serving
