@@ -233,3 +233,23 @@ def wait_for(happens, seconds=60.0):
     while not happens():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_process_that_is_alone_runs_the_cells_itself(monkeypatch, tmp_path):
+    """Each notebook has a fresh shell; streams, folder and main module are as before."""
+    monkeypatch.setattr(execution, "ALONE", True)
+    before = sys.stdout, Path.cwd(), sys.modules["__main__"]
+    cells = notebook("import os; print(os.getcwd())", "'x' in globals()", "x = 6; x * 7")
+    for _ in range(2):
+        assert run(cells, cwd=str(tmp_path)) == [f"{tmp_path}\n", "False", "42"]
+    counts, outputs = outputs_of(notebook("print('a')", "1 / 0", "2"), ENGINE, tmp_path)
+    assert counts == [1, 2, None]
+    assert [of_cell[0].get("ename", "") for of_cell in outputs[:2]] == ["", "ZeroDivisionError"]
+    assert (sys.stdout, Path.cwd(), sys.modules["__main__"]) == before
+
+
+def test_a_process_that_is_alone_refuses_a_limit_of_time(monkeypatch):
+    """Nothing could stop the cell."""
+    monkeypatch.setattr(execution, "ALONE", True)
+    with pytest.raises(RuntimeError, match="nothing can stop a cell"):
+        run(notebook("1"), execution_timeout=5)
