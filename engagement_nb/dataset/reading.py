@@ -21,7 +21,7 @@ from engagement_nb.periods import day_of
 
 
 @dataclass(frozen=True)
-class Source:
+class FileSet:
     """Files that have rows of the same windows, or of one snapshot.
 
     Parameters
@@ -42,7 +42,7 @@ class Source:
     several: bool
 
 
-def sources_of(files: Files, runs: Iterable[RunRecord]) -> list[Source]:
+def file_sets(files: Files, runs: Iterable[RunRecord]) -> list[FileSet]:
     """The files with rows of runs of one kind, whoever wrote them."""
     sets: dict[str, tuple[tuple[Span, ...], str]] = {}
     for run in runs:
@@ -55,11 +55,11 @@ def sources_of(files: Files, runs: Iterable[RunRecord]) -> list[Source]:
             windows = tuple(span for folder in mine for span in sets[folder][0])
             key = windows, sealed.record.snapshot, len(sealed.record.windows) > 1
             of_windows.setdefault(key, []).append(name)
-    sources = [Source(tuple(names), *key) for key, names in of_windows.items()]
+    of_runs = [FileSet(tuple(names), *key) for key, names in of_windows.items()]
     for folder, (spans, snapshot) in sets.items():
         if names := files.open_parts(folder):
-            sources.append(Source(tuple(names), spans, snapshot, False))
-    return sources
+            of_runs.append(FileSet(tuple(names), spans, snapshot, False))
+    return of_runs
 
 
 def read_rows(
@@ -96,20 +96,20 @@ def read_rows(
         start, end = (pa.scalar(moment, pa.int64()).cast(TIME) for moment in period)
         wanted &= (ds.field("time") >= start) & (ds.field("time") < end)
     tables, windows = [schema.append(mark).empty_table()], dict[Span, int]()
-    for source in sources_of(files, runs):
-        spans = [s for s in source.windows if period is None or clip([s], period)]
+    for one in file_sets(files, runs):
+        spans = [s for s in one.windows if period is None or clip([s], period)]
         if with_windows and not spans:
             continue
         for span in spans:
             windows.setdefault(span, len(windows))
         only, columns = wanted, list(schema.names)
-        if source.several:
+        if one.several:
             only &= _of_windows(spans)
             columns += ["start"] if len(spans) > 1 else []
-        rows = files.rows(source.names, schema.append(pa.field("start", TIME)))
+        rows = files.rows(one.names, schema.append(pa.field("start", TIME)))
         table = explained(partial(rows.to_table, columns=columns, filter=only))
         if not spans:
-            marks = pa.repeat(source.snapshot, len(table))
+            marks = pa.repeat(one.snapshot, len(table))
         elif len(spans) == 1:
             marks = pa.repeat(pa.scalar(windows[spans[0]], pa.int32()), len(table))
         else:
@@ -132,7 +132,7 @@ def tweets_of(
     """The Tweets that have rows, at any time or in windows that are not within a period."""
     known: dict[str, None] = {}
     schema = pa.schema([pa.field("tweet_id", pa.string()), pa.field("start", TIME)])
-    for source in sources_of(files, runs):
+    for source in file_sets(files, runs):
         spans = [s for s in source.windows if beyond is None or clip([s], beyond) != [s]]
         if source.windows and not spans:
             continue
