@@ -338,6 +338,7 @@ def test_a_part_of_the_first_version_is_read() -> None:
 def _fill_up(folder: str, errors: Any) -> None:
     """Write parts until the system refuses more, as a full disk does."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    sys.dont_write_bytecode = True  # files of modules would be cut short
     writer = RunWriter(Files(Store(folder)), Identity("sandbox"), run_of("full disk", NOW, "one"))
     resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
     try:
@@ -394,6 +395,7 @@ def test_a_run_file_with_odd_content_is_named(
 
 FETCH = """
 import resource, sys
+sys.dont_write_bytecode = True  # files of modules would be cut short
 from engagement_nb.cli import run
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
 sys.exit(run(sys.argv[2:]))
