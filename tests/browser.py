@@ -85,7 +85,14 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=features)
         self.address = address
         self.call("Page.navigate", url=self.address)
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
+        self.until("Page.loadEventFired")
+
+    def until(self, method: str, count: int = 1, **params) -> None:
+        """Return when so many events of a kind have come since the page was opened."""
+        while count > sum(
+            event["method"] == method and params.items() <= event["params"].items()
+            for event in self.events
+        ):
             self.events.append(json.loads(self.socket.recv()))
 
     def choose(self, field: str, *paths: Path) -> None:
@@ -128,12 +135,8 @@ class Browser:
                   downloadPath=str(folder))  # fmt: skip
         self.session = page
         self.evaluate(f"document.querySelector('{selector}').click()")
-        while True:
-            event = json.loads(self.socket.recv())
-            self.events.append(event)
-            done = event["params"].get("state") == "completed"
-            if event["method"] == "Browser.downloadProgress" and done:
-                return next(folder.iterdir()).read_bytes()
+        self.until("Browser.downloadProgress", state="completed")
+        return next(folder.iterdir()).read_bytes()
 
     @property
     def requests(self) -> list[str]:
