@@ -104,6 +104,11 @@ def write_report(out: Path, runtime: str, wheels: Sequence[str]) -> None:
 
 def write_lessons(out: Path, runtime: str) -> None:
     """Write JupyterLite with the notebooks, each of which installs the package first."""
+    # Imported here: the page alone can be written without JupyterLite.
+    from jupyterlite_pyodide_kernel.constants import PYODIDE_CDN_URL
+
+    if f"{PYODIDE_CDN_URL}/" != RUNTIME:
+        sys.exit(f"The kernel of the lessons is made for {PYODIDE_CDN_URL}/, not for {RUNTIME}.")
     settings = {
         "pyodideUrl": f"{runtime if '://' in runtime else f'./{runtime}'}pyodide.mjs",
         "pipliteUrls": ["./../wheels/all.json"],

@@ -19,7 +19,9 @@ def test_the_documentation_shows_what_the_notebook_shows(name: str) -> None:
 
 
 @pytest.mark.notebook
-@pytest.mark.parametrize("name", ["01_fetch_metrics", "02_explore_gap", "04_handle_usage"])
+@pytest.mark.parametrize(
+    "name", ["01_fetch_metrics", "02_explore_gap", "04_handle_usage", "06_move_to_v2"]
+)
 def test_the_documentation_shows_the_figures_of_any_day(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

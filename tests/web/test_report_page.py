@@ -25,7 +25,7 @@ from web.build import ROOT, write_report
 
 __all__ = ["browser"]
 
-SCREENS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
+SCREENS = [(1280, "light"), (390, "dark")]
 STATE = "document.body.dataset.state"
 
 
