@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -68,3 +69,24 @@ def test_imports_within_functions_are_few_and_say_why() -> None:
                 ]
     assert len(found) <= 12
     assert all(before.startswith("#") for _, _, before in found), found
+
+
+ROOMS_OF_APIS = ("apis", "client/adapters", "sources", "sandbox", "cli")
+
+
+def test_only_some_rooms_tell_x_api_v2_from_the_other_api() -> None:
+    """All others ask the properties of an `Api`; docstrings may explain."""
+    package, named = ROOT / "engagement_nb", re.compile(r"(?<![a-z0-9])v2(?![a-z0-9])", re.I)
+    found = []
+    for path in package.rglob("*.py"):
+        text = path.read_text()
+        here = path.relative_to(package).as_posix()
+        if here.startswith(ROOMS_OF_APIS) or not named.search(text):
+            continue
+        nodes = [*ast.walk(ast.parse(text))]
+        explained = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+        for node in nodes:
+            told = [getattr(node, name, "") for name in ("id", "attr", "module", "name", "value")]
+            words = [word for word in told if isinstance(word, str) and id(node) not in explained]
+            found += [(here, word) for word in words if named.search(word)]
+    assert not found
