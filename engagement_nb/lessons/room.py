@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile, Secret, find_profile
 from engagement_nb.client.pacing import Pacer
@@ -149,10 +151,23 @@ class Room:
             **more,
         }
         profile = self.profiles[account] if to is None else self.profile_at(to)
-        exchange = send(profile, endpoint, body, auth, header)
+        exchange = send(profile, "POST", ENDPOINTS[endpoint].path, body, auth, header)
         if exchange.groups and auth == "user":
             self.source.ledger.record_use(profile)
         return exchange
+
+    def get(self, path: str, query: Mapping[str, str], *, to: Sandbox | None = None) -> Exchange:
+        """Send one GET request with the user's tokens, and show request and response.
+
+        Parameters
+        ----------
+        path, query
+            What to ask for.
+        to
+            Another sandbox to send it to.
+        """
+        profile = self.profiles[0] if to is None else self.profile_at(to)
+        return send(profile, "GET", f"{path}?{urlencode(query)}")
 
     def claim(self, text: str, is_true: object, how: str) -> None:
         """Show a sentence about the API that the cell has just checked, and how it is known.

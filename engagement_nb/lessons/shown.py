@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 
-from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client.credentials import Profile, auth_for, redact
 from engagement_nb.sources.in_process import SandboxTransport, transport_to
 
@@ -192,7 +191,12 @@ class Exchange:
 
 
 def send(
-    profile: Profile, endpoint: str, body: Mapping[str, Any], auth: str, header: str | None
+    profile: Profile,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    auth: str = "user",
+    header: str | None = None,
 ) -> Exchange:
     """Send one request and show request and response.
 
@@ -200,19 +204,18 @@ def send(
     ----------
     profile
         The profile whose tokens and hosts are used.
-    endpoint
-        "totals", "28hr" or "historical".
+    method, path
+        What to ask for; the path can have a query.
     body
-        The body, sent as JSON.
+        The body, sent as JSON; None for none.
     auth
         "user" to sign with the user's tokens, "app" for the bearer token.
     header
         An Authorization header to send instead.
     """
-    path = ENDPOINTS[endpoint].path
     here = transport_to(profile.hosts.api) is not None
     client = _http(loopback=profile.hosts.sandbox, here=here)
-    request = client.build_request("POST", profile.hosts.api + path, json=body)
+    request = client.build_request(method, profile.hosts.api + path, json=body)
     if header is None:
         tokens = auth_for(profile, "user" if auth == "user" else "app")
         response = client.send(request, auth=tokens)
@@ -223,17 +226,18 @@ def send(
         parsed = response.json()
     except ValueError:
         parsed = None
+    asked = "" if body is None else _body(body)
     sent, got = response.request.headers.items(), response.headers.items()
     return Exchange(
         response.status_code,
         parsed,
         dict(got),
-        body,
-        _message(f"POST {path} HTTP/1.1", [(k, v) for k, v in sent if k in _HEADERS], body),
+        body or {},
+        _message(f"{method} {path} HTTP/1.1", [(k, v) for k, v in sent if k in _HEADERS], asked),
         _message(
             f"HTTP/1.1 {response.status_code} {response.reason_phrase}".rstrip(),
             [(k, v) for k, v in got if k in _HEADERS or k[:2] == "x-"],
-            parsed,
+            _body(parsed),
         ),
         profile.hosts.sandbox,
     )
@@ -246,10 +250,10 @@ def _http(*, loopback: bool, here: bool) -> httpx.Client:
     return httpx.Client(transport=transport, timeout=60, trust_env=not loopback)
 
 
-def _message(first: str, headers: list[tuple[str, str]], body: Any) -> str:
+def _message(first: str, headers: list[tuple[str, str]], body: str) -> str:
     head = [f"{name}: {value}" for name, value in headers]
     masked = _SECRETS.sub(lambda m: f"{m[1] or m[2]}[secret]", "\n".join([first, *head]))
-    return redact(f"{masked}\n\n{_body(body)}")
+    return redact(f"{masked}\n\n{body}".rstrip())
 
 
 def _pre(text: str) -> str:

@@ -16,6 +16,7 @@ T11, T22, T33, T44, T55 = (
     "2120000000000000011", "2120000000000000022", "2050000000000000033", "2120000000000000044",
     "2120000000000000055",
 )  # fmt: skip
+DOORS = {"a": "lookup", "b": "analytics", "c": "neither", "d": "lookup", "e": "neither"}
 TOKENS = {"a": "bearer", "b": "user", "c": "user", "d": "bearer", "e": "nobody"}
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 BEGINS = dt.datetime(2026, 11, 19, 15, tzinfo=dt.UTC)
@@ -121,6 +122,16 @@ CASES = [
         (403, "not yours"),
         (500, "first that fails"),
         ([], "cannot be read"),
+    ]),
+    ("doors", [DOORS, {k.upper(): v.title() for k, v in DOORS.items()}], [
+        ({**DOORS, "a": "neither"}, "younger than 30 days"),
+        ({**DOORS, "b": "lookup"}, "no hours"),
+        ({**DOORS, "c": "lookup"}, "no hashtag clicks"),
+        ({**DOORS, "d": "analytics"}, "public"),
+        ({**DOORS, "e": "lookup"}, "snapshot"),
+        ({"a": "lookup"}, 'wish "b"'),
+        ({**DOORS, "a": "totals"}, '"neither"'),
+        ("lookup", "cannot be read"),
     ]),
 ]  # fmt: skip
 
