@@ -47,7 +47,7 @@ def side(which: str, tweets: int) -> None:
     given = pieces(tweets)
     gap = explore_gap(given if which == "ours" else pd.concat(given, ignore_index=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    answer = {"hidden": gap.hidden, "counted": gap.counted, "interval": gap.to_dict()["interval"]}
+    answer = {"hidden": gap.hidden, "counted": gap.counted, "share": gap.share}
     seconds = round(time.perf_counter() - began, 1)
     print(json.dumps({"peak": round(peak), "seconds": seconds, "answer": answer}))
 

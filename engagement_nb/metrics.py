@@ -18,6 +18,7 @@ from engagement_nb.apis.names import LABELS, wire_name
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
+from engagement_nb.periods import in_words
 from engagement_nb.store import Store
 from engagement_nb.words import counted
 
@@ -147,9 +148,8 @@ class Metrics:
         dict
             ``source``, ``endpoint``, ``by``, ``start``, ``end``, ``read_at``, ``requests``,
             ``notes``, ``unit``, ``kind``, ``tweets`` (0 for a frame by day), ``days`` (None unless
-            by day), ``posted`` (when the first and the last Tweet were posted, where known),
-            ``account`` (as `Account.to_dict`), and ``problems``: one entry per reason, scope and
-            metrics, with ``tweets`` and ``advice``.
+            by day), ``period`` (see `period_in_words`), ``account`` (as `Account.to_dict`), and
+            ``problems``: one entry per reason, scope and metrics, with ``tweets`` and ``advice``.
         """
         groups = ["reason", "scope", "metrics"]
         problems = [
@@ -160,7 +160,6 @@ class Metrics:
             }
             for key, rows in self.problems.groupby(groups, sort=False)
         ]
-        posted = self.frame.get("created_at", pd.Series(dtype="object")).dropna()
         return {
             "source": self.about.source,
             "endpoint": self.about.endpoint,
@@ -175,10 +174,15 @@ class Metrics:
             "kind": self.about.kind,
             "tweets": self._tweets,
             "days": len(self.frame) if self.about.unit == "day" else None,
-            "posted": [_iso(posted.min()), _iso(posted.max())] if len(posted) else [],
+            "period": period_in_words(self.about, self.frame, self.zone),
             "account": self.account.to_dict(),
             "problems": problems,
         }
+
+    @property
+    def zone(self) -> str:
+        """Time zone in which the figures were asked for; UTC unless one was given."""
+        return str(self.account.options.get("zone") or "UTC")
 
     def head(self, n: int = 5) -> pd.DataFrame:
         """The first rows of the frame."""
@@ -250,6 +254,24 @@ class Metrics:
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
         return f"{where}: {self.about.endpoint}, {rows}{period}{tail}"
+
+
+def period_in_words(about: About, frame: pd.DataFrame, zone: str = "UTC") -> str:
+    """The time that figures cover, in the dates of a zone; empty if unknown.
+
+    Figures since posting have the dates of their first and last Post instead. Days of a whole
+    account are those of its file, in whatever zone.
+    """
+    if about.start is not None and about.end is not None:
+        return in_words(about.start, about.end, zone)
+    days = frame.get("day", frame.get("time", ())) if about.unit == "day" else ()
+    if len(days):
+        return " to ".join(dict.fromkeys(f"{day:%Y-%m-%d}" for day in (days.min(), days.max())))
+    posted = frame["created_at"].dropna() if "created_at" in frame else ()
+    if not len(posted):
+        return ""
+    local = pd.Series([posted.min(), posted.max()]).dt.tz_convert(zone)
+    return f"posted {' to '.join(dict.fromkeys(local.dt.strftime('%Y-%m-%d')))} ({zone})"
 
 
 def _column(name: str, frame: pd.DataFrame) -> str | None:

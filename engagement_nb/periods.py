@@ -17,6 +17,8 @@ from engagement_nb.errors import InputError
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+LATEST_MIDNIGHT = HOUR - timedelta(minutes=1)
+"""After this time of an hour of UTC, a midnight in it has passed: see `day_of`."""
 Moment = str | date | datetime | None
 
 _UNITS: dict[str, Literal["D", "W-SUN", "M"]] = {"day": "D", "week": "W-SUN", "month": "M"}
@@ -177,7 +179,7 @@ def day_of(hour: datetime, zone: str) -> datetime:
     the day that begins in it. In every such zone of today at least half of it does.
     """
     place = _zone(zone)
-    return _first_hour((hour + HOUR - timedelta(minutes=1)).astimezone(place).date(), place)
+    return _first_hour((hour + LATEST_MIDNIGHT).astimezone(place).date(), place)
 
 
 def _first_hour(day: date, place: tzinfo) -> datetime:
@@ -190,6 +192,18 @@ def _first_day_from(hour: datetime, zone: str) -> datetime:
     day = hour.astimezone(place).date()
     begins = (_first_hour(day + timedelta(days=n), place) for n in range(3))
     return next(moment for moment in begins if moment >= hour)
+
+
+def in_words(start: datetime, end: datetime, zone: str = "UTC") -> str:
+    """A period in the dates of a zone, both included: ``2026-10-05 to 2026-10-11 (UTC)``."""
+    place = _zone(zone)
+    first, last = (moment.astimezone(place) for moment in (start, end))
+    if last > first and all(m.time() == time() or day_of(m, zone) == m for m in (first, last)):
+        days = (first + LATEST_MIDNIGHT, last + LATEST_MIDNIGHT - DAY)
+        said = [f"{day:%Y-%m-%d}" for day in days]
+    else:
+        said = [f"{moment:%Y-%m-%d %H:%M}" for moment in (first, last)]
+    return f"{' to '.join(dict.fromkeys(said))} ({zone})"
 
 
 def splits_hours(zone: str, window: Window) -> bool:

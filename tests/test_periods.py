@@ -20,6 +20,7 @@ from engagement_nb.periods import (
     Moment,
     dates_of,
     day_of,
+    in_words,
     is_utc,
     parse_moment,
     responses_window,
@@ -438,3 +439,23 @@ def test_days_of_a_zone_are_whole_whether_they_are_dates_or_a_named_period() -> 
         assert resolve("2026-10-01", "2026-11-01", "day", MONDAY, [], zone) == named
         period = resolve(None, None, "day", MONDAY, [], zone)
         assert [day_of(moment, zone) for moment in period] == [*period]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone", "said"),
+    [
+        ("2026-10-25T18:15", "2026-11-01T18:15", "Asia/Kathmandu",
+         "2026-10-26 to 2026-11-01 (Asia/Kathmandu)"),
+        # The hour of midnight belongs to the day that begins.
+        ("2026-10-25T18:00", "2026-11-01T18:00", "Asia/Kathmandu",
+         "2026-10-26 to 2026-11-01 (Asia/Kathmandu)"),
+        ("2026-10-24T07:00", "2026-11-02T08:00", "America/Los_Angeles",
+         "2026-10-24 to 2026-11-01 (America/Los_Angeles)"),
+        ("2026-10-31T00:00", "2026-11-01T00:00", "UTC", "2026-10-31 (UTC)"),
+        ("2026-10-31T08:00", "2026-11-01T00:00", "UTC",
+         "2026-10-31 08:00 to 2026-11-01 00:00 (UTC)"),
+    ],
+)  # fmt: skip
+def test_a_period_is_said_in_the_dates_of_its_zone_with_the_year(start, end, zone, said):
+    moments = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
+    assert in_words(*moments, zone) == said

@@ -75,7 +75,7 @@ def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
     for name in (
         "index.html.j2",
         "batch.html.j2",
-        "batch.js",
+        "sort.js",
         "style.css",
         "sandbox.css",
         "conf.json",

@@ -101,7 +101,7 @@ def hidden_by(
         title,
         f"{title}: {'; '.join(said)}.{alone}",
         (Rows(tuple(drawn), Axis(0, min(top * 1.05, 1), shares()), rules),),
-        data=rows.reset_index(),
+        data=_told(rows).reset_index(),
         what=f"hidden-by-{table.index.name}",
         sandbox=sandbox,
     )
@@ -214,10 +214,17 @@ def trend(
         names=days(list(table.index), step),
         tips=tuple(said),
         axis=f"{when}{hollow}",
-        data=table.reset_index(),
+        data=_told(table).reset_index(),
         what="trend",
         sandbox=sandbox,
     )
+
+
+def _told(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without hidden engagements where the share has no value."""
+    if "hidden" not in table:
+        return table
+    return table.assign(hidden=table["hidden"].where(table["hidden_share"].notna()))
 
 
 def _day(day: pd.Timestamp, step: str) -> str:

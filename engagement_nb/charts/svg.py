@@ -35,7 +35,8 @@ STYLE = (
     ".enb figcaption{font-weight:600;margin-bottom:.4em}"
     ".enb svg{display:block;width:100%;overflow:visible;color:inherit;"
     "font:13px system-ui,-apple-system,'Segoe UI',Roboto,Arial,sans-serif}"
-    ".enb text{fill:currentColor;stroke:none;font-variant-numeric:tabular-nums}"
+    ".enb text{fill:currentColor;font-variant-numeric:tabular-nums;paint-order:stroke;"
+    "stroke:var(--paper,var(--jp-layout-color0,#fff));stroke-width:3px}"
     ".enb .s{font-size:12px;opacity:.75}.enb .b{font-weight:600}"
     ".enb .g{stroke:currentColor;stroke-opacity:.18}.enb .z{stroke:currentColor;stroke-opacity:.6}"
     ".enb .l{fill:none;stroke-width:2;vector-effect:non-scaling-stroke;stroke-linejoin:round}"
@@ -46,7 +47,7 @@ STYLE = (
     ".enb .m{outline:none}.enb .m .a{fill:transparent}"
     ".enb .m:hover .a,.enb .m:focus .a{fill:currentColor;fill-opacity:.08}"
     ".enb .m:focus-visible .a{stroke:currentColor}"
-    ".enb .m:focus .x,.enb .m:hover .x{visibility:hidden}"
+    ".enb svg:has(.m:focus) .x,.enb svg:has(.m:hover) .x{visibility:hidden}"
     "@media(max-width:520px){.enb .w{display:none}}@media print{.enb-csv{display:none}}"
 )
 """The style of all charts. A page that has it needs it only once."""
@@ -290,16 +291,16 @@ def _positions(chart: Drawing, first: float, top: float) -> tuple[list[str], flo
         parts.append(_text(_at(at), top + 6, name, "s", anchor=anchor))
     below = top + 14 * lines + 2
     if chart.axis:
-        parts.append(_text("100%", below + 8, chart.axis, "s x", anchor="end"))
-    if not chart.tips:
-        return parts, below + (14 if chart.axis else 0)
+        # What hovering shows takes its place.
+        parts.append(_text("100%", below + 12, chart.axis, "s x", anchor="end"))
+    below += TIP if chart.axis or chart.tips else 0
     for k, words in enumerate(chart.tips):
         area = (
             f'<rect class="a" x="{_at(k / count)}" y="{first:.0f}" width="{_at(1 / count)}"'
             f' height="{top - first:.0f}"/>'
         )
         parts.append(_mark(words, [area]))
-    return parts, below + (14 if chart.axis else 0) + TIP
+    return parts, below
 
 
 def _year_between(names: tuple[str, ...], low: int, high: int) -> str:

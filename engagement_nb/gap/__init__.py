@@ -27,6 +27,7 @@ from engagement_nb.gap.identify import TOLERANCE, Verdict, judge
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
+from engagement_nb.gap.trend import place_of
 from engagement_nb.metrics import About, Metrics
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
@@ -40,6 +41,7 @@ def explore_gap(
     about: About | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
+    zone: str | None = None,
 ) -> Gap:
     """Find which metrics are part of engagements, and how much has no metric at all.
 
@@ -61,6 +63,9 @@ def explore_gap(
         are wrong.
     level
         Confidence level of the intervals.
+    zone
+        IANA name of the time zone of dates and days in what it says and draws; by default the
+        one in which the figures were asked for.
 
     Raises
     ------
@@ -74,4 +79,6 @@ def explore_gap(
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     check_level(level)
     verdicts, together = judge(counts, tolerance)
-    return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored)
+    asked = (facts or {}).get("account", {}).get("options", {}).get("zone")
+    zone = place_of(zone or asked or "UTC").key
+    return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored, zone)

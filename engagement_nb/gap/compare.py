@@ -160,16 +160,7 @@ class Comparison:
             f" ({number(tweets[0])} {unit}) against {self.names[1]} ({number(tweets[1])} {unit};"
             f" {number(self.shared)} on both sides)."
         ]
-        said += [change.sentence for change in self.changes if change.verdict == "changed"]
-        for verdict, words in (
-            ("may be chance", "did not change by more than chance explains"),
-            (
-                "too few Tweets",
-                f"cannot be compared: a side has fewer than {LEAST_GROUP} {unit} to tell it",
-            ),
-        ):
-            if names := [change.name for change in self.changes if change.verdict == verdict]:
-                said.append(f"{sentence(listed(names))} {words}.")
+        said += self._verdicts()
         hidden = next((change for change in self.changes if change.name == HIDDEN_SHARE), None)
         if hidden is None:
             said.append("No metric is known to be counted, so hidden shares are not compared.")
@@ -184,6 +175,31 @@ class Comparison:
             open_ones = listed([label(name) for name in self.undetermined])
             said.append(f"The interval of the hidden share covers both readings of {open_ones}.")
         return " ".join(said)
+
+    @property
+    def short(self) -> str:
+        """The sums of both sides and what changed, for somebody who has one minute."""
+        unit, tweets = next(iter(self.totals.items()))
+        then, now = self.totals["engagements"]
+        sums = (
+            f"{number(tweets[0])} {unit} with {number(then)} engagements then,"
+            f" {number(tweets[1])} with {number(now)} now."
+        )
+        return " ".join([sums, *self._verdicts()])
+
+    def _verdicts(self) -> list[str]:
+        unit = next(iter(self.totals))
+        said = [change.sentence for change in self.changes if change.verdict == "changed"]
+        for verdict, words in (
+            ("may be chance", "did not change by more than chance explains"),
+            (
+                "too few Tweets",
+                f"cannot be compared: a side has fewer than {LEAST_GROUP} {unit} to tell it",
+            ),
+        ):
+            if names := [change.name for change in self.changes if change.verdict == verdict]:
+                said.append(f"{sentence(listed(names))} {words}.")
+        return said
 
     def to_frame(self) -> pd.DataFrame:
         """One row per quantity (index: its name). The totals are first, and have no interval.

@@ -176,14 +176,13 @@ class Days:
             **{name: self.ratio(name) for name in _RATIOS},
             "cards": cards,
             "sandbox": self.metrics.about.sandbox,
+            "page": self._first_page(),
         }
 
     def _first_page(self) -> dict[str, Any]:
-        """As `engagement_nb.gap.firstpage.first_page`, with the ``period``."""
-        days = self.frame.index
+        """As `engagement_nb.gap.firstpage.first_page`."""
         return {
-            "zone": "UTC",
-            "period": f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}",
+            "period": self.metrics.facts()["period"],
             "finding": [self.sentence],
             "means": [],
             "top": [],
@@ -200,7 +199,7 @@ class Days:
         for column in ("sum", "most"):
             table[column] = table[column].map(number)
         shown = f"<p>{html.escape(self.sentence)}</p>{table.to_html()}"
-        handed = bundle(days=self.to_dict(), metrics=self.metrics.facts(), page=self._first_page())
+        handed = bundle(days=self.to_dict(), metrics=self.metrics.facts())
         return {"text/plain": repr(self), "text/html": shown, **handed}
 
 

@@ -24,29 +24,27 @@ FIRST_WORDS = 70
 """Characters of a Tweet's text."""
 
 
-def first_page(gap: Findings, zone: str = "UTC") -> dict[str, Any]:
+def first_page(gap: Findings) -> dict[str, Any]:
     """The parts of the first page as plain values, for JSON.
 
     Parameters
     ----------
     gap
         The analysis.
-    zone
-        IANA name of the time zone of its dates.
 
     Returns
     -------
     dict
-        ``zone``; ``finding`` and ``means`` (sentences); ``top`` (rankings, each with ``by`` and
+        ``period``; ``finding`` and ``means`` (sentences); ``top`` (rankings, each with ``by`` and
         ``tweets``); ``trend`` (``name`` of its index and ``rows``), None without times.
     """
     nothing = sentences.no_answer(gap)
     return {
-        "zone": zone,
+        "period": gap.period,
         "finding": [nothing] if nothing else _finding(gap),
         "means": [] if nothing else sentences.consequences(gap)[:3],
-        "top": [] if nothing else _top(gap, zone),
-        "trend": None if nothing else _trend(gap, zone),
+        "top": [] if nothing else _top(gap),
+        "trend": None if nothing else _trend(gap),
     }
 
 
@@ -54,14 +52,15 @@ def _finding(gap: Findings) -> list[str]:
     rate = gap.engagement_rate
     seen = f", an engagement rate of {percent(rate, 2)}" if rate is not None else ""
     said = [
-        f"{counted(gap.posts, 'Tweet')} got {number(gap.engagements)} engagements{seen}.",
+        f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
+        f" engagements{sentences.when(gap)}{seen}.",
         sentences.plain_share(gap),
         sentences.plain_columns(gap),
     ]
     return [sentences.by_unit(sentence, gap) for sentence in said]
 
 
-def _top(gap: Findings, zone: str) -> list[dict[str, Any]]:
+def _top(gap: Findings) -> list[dict[str, Any]]:
     """The Tweets with the most engagements, the most hidden, and the highest rate."""
     tweets = gap.tweets
     if "tweet_id" not in tweets or len(tweets) <= TOP:
@@ -79,7 +78,7 @@ def _top(gap: Findings, zone: str) -> list[dict[str, Any]]:
         {
             "by": by,
             "tweets": [
-                {**_tweet(known.loc[row], zone), "value": text(row)}
+                {**_tweet(known.loc[row], gap.zone), "value": text(row)}
                 for row in figures[figures > 0].nlargest(TOP).index
             ],
         }
@@ -97,17 +96,19 @@ def _hidden(gap: Findings, row: int) -> str:
 
 def _tweet(row: pd.Series, zone: str) -> dict[str, Any]:
     posted, text = row.get("created_at"), row.get("text")
-    # Addresses that X shortened say nothing.
-    words = "" if text is None or pd.isna(text) else " ".join(_ADDRESS.sub("", str(text)).split())
+    words = ""
+    if text is not None and pd.notna(text):
+        # Addresses that X shortened say nothing.
+        words = " ".join(_ADDRESS.sub("", str(text)).split()) or "only a link or media"
     if len(words) > FIRST_WORDS:
         words = f"{words[:FIRST_WORDS].rsplit(' ', 1)[0]} …"
     day = "" if pd.isna(posted) else f"{pd.Timestamp(posted).tz_convert(zone):%Y-%m-%d}"
     return {"id": str(row["tweet_id"]), "text": words, "posted": day}
 
 
-def _trend(gap: Findings, zone: str) -> dict[str, Any] | None:
+def _trend(gap: Findings) -> dict[str, Any] | None:
     try:
-        table = gap.trend(zone=zone)
+        table = gap.trend()
     except AnalysisError:
         return None
     span = (table.index[-1] - table.index[0]).days

@@ -19,7 +19,7 @@ from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.share import Share
 from engagement_nb.gap.trend import TIMES, Step, over_time
-from engagement_nb.metrics import About, csv_text, marked, save_tables
+from engagement_nb.metrics import About, csv_text, marked, period_in_words, save_tables
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
 _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap", "counted",
@@ -46,6 +46,8 @@ class Findings:
         The source and what is missing, for reports; None for a frame.
     tolerance, level, ignored
         The options of `explore_gap`; ``ignored`` are metrics that are not looked at by choice.
+    zone
+        IANA name of the time zone of its dates.
     """
 
     counts: Counts
@@ -56,6 +58,12 @@ class Findings:
     tolerance: float
     level: float
     ignored: tuple[str, ...] = ()
+    zone: str = "UTC"
+
+    @property
+    def period(self) -> str:
+        """The time that the figures cover: see `engagement_nb.metrics.period_in_words`."""
+        return period_in_words(self.about, self.counts.frame, self.zone)
 
     @property
     def sandbox(self) -> bool:
@@ -323,7 +331,7 @@ class Findings:
         frame = self._units("day").frame
         return any(name in frame and frame[name].notna().any() for name in TIMES)
 
-    def trend(self, by: Step | None = None, zone: str = "UTC") -> pd.DataFrame:
+    def trend(self, by: Step | None = None, zone: str | None = None) -> pd.DataFrame:
         """Hidden share, engagements, impressions and engagement rate over time.
 
         Figures of a series, and figures by day of a whole account, are at the time of engagement.
@@ -334,7 +342,8 @@ class Findings:
         by
             "day", "week" (from Monday), "month" or "year"; by default by the time covered.
         zone
-            IANA name of the time zone in which days begin. Figures by day have days of UTC.
+            IANA name of the time zone in which days begin; by default that of the analysis.
+            Figures by day of UTC keep their days.
 
         Returns
         -------
@@ -358,6 +367,7 @@ class Findings:
         period. The API counts organic impressions only, but organic and promoted engagements, so
         the rate of promoted Tweets is too high and can exceed 100 %.
         """
+        zone = zone or self.zone
         if (by, zone) not in self._trends:
             about = self.about
             end = about.end if self.counts.series is not None else about.read_at or about.end
@@ -413,11 +423,10 @@ class Findings:
         """The result as plain numbers, names and lists, for JSON (wire names)."""
         return {name: getattr(self, name) for name in _PLAIN} | {
             "share": self.share.to_dict(),
-            "hidden_at_most": self.hidden_bounds[1],
-            "hidden_bounds": list(self.hidden_bounds),
             "over_bounds": list(self.over_bounds),
             "engagement_rate": self.engagement_rate,
-            "interval": None if self.hidden_interval is None else list(self.hidden_interval),
+            "period": self.period,
+            "zone": self.zone,
             "read_together": self.together,
             "metrics": {
                 name: {column: row[column] for column in _COLUMNS}

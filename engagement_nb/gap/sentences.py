@@ -123,23 +123,35 @@ def no_answer(gap: Findings) -> str | None:
     return None
 
 
+def when(gap: Findings) -> str:
+    """The period as it follows a verb; empty for figures since posting."""
+    dates = gap.period.partition(" (")[0]
+    if not dates or dates.startswith("posted"):
+        return ""
+    return f" from {dates}" if " to " in dates else f" on {dates}"
+
+
+def posted(gap: Findings) -> str:
+    """When Tweets were posted, as it follows them; empty for figures of a period."""
+    dates = gap.period.partition(" (")[0]
+    return f", {dates}," if dates.startswith("posted") else ""
+
+
 def figures(gap: Findings) -> str:
     """Which figures there are, and which cannot be compared."""
     frame, about = gap.counts.frame, gap.about
     where = ORIGINS.get(about.source, "") + (", which is not X" if about.sandbox else "")
     text = counted(len(frame), "Tweet")
-    posted = frame["created_at"].dropna() if "created_at" in frame.columns else frame.iloc[:0, 0]
-    if len(posted):
-        first, last = posted.min(), posted.max()
-        day = "%Y-%m-%d"
-        text += f", posted from {first:{day}} to {last:{day}}"
+    times = frame["created_at"].dropna() if "created_at" in frame.columns else frame.iloc[:0, 0]
+    if len(times):
+        first, last = (
+            f"{time.tz_convert(gap.zone):%Y-%m-%d}" for time in (times.min(), times.max())
+        )
+        text += f", posted from {first} to {last}"
     text += f", with {counted(len(gap.counts.names), 'metric')} beside engagements"
     text += f"; the figures are {where}." if where else "."
     if about.start is not None and about.end is not None:
-        moment = "%Y-%m-%d %H:%M"
-        text += (
-            f" They count what happened from {about.start:{moment}} to {about.end:{moment}} UTC."
-        )
+        text += f" They count what happened{when(gap)} ({gap.zone})."
     unknown = len(frame) - int(gap.counts.judged.sum())
     if unknown:
         text += f" Engagements are missing for {counted(unknown, 'Tweet')}."
@@ -487,7 +499,7 @@ def plain_share(gap: Findings) -> str:
         return f"{share.point} of them ({share.counts}) match no metric that X shows."
     if not share.count:
         return "The metrics explain all of them: nothing is hidden."
-    likely = f" Of such Tweets on average it is {share.limits}." if share.limits else ""
+    likely = f" For such Tweets in general it is {share.limits}." if share.limits else ""
     return f"{share.point} of them ({share.counts}) match no metric that X shows.{likely}"
 
 
@@ -532,9 +544,8 @@ def consequences(gap: Findings) -> list[str]:
         )
     if gap.over_count > 0 and gap.hidden > 0 and gap.share.value is not None:
         parts.append(
-            f"The naive gap, {number(gap.naive_gap)}, does not measure what is hidden: it mixes"
-            f" {number(gap.hidden)} hidden engagements with {number(gap.over_count)} interactions"
-            " outside of engagements."
+            f"Engagements less all columns, {number(gap.naive_gap)}, is not what is hidden:"
+            f" the columns include {number(gap.over_count)} that are not part of engagements."
         )
     if unsure := gap.unsettled:
         parts.append(

@@ -46,19 +46,13 @@ class Gap(Findings):
     """
 
     @property
-    def zone(self) -> str:
-        """Time zone in which the figures were asked for; UTC unless one was given."""
-        options = (self.facts or {}).get("account", {}).get("options", {})
-        return str(options.get("zone") or "UTC")
-
-    @property
     def sentence(self) -> str:
         """The result in a few sentences."""
         return sentences.by_unit(sentences.answer(self), self)
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain numbers, names and lists, for JSON (wire names)."""
-        return {**super().to_dict(), "sentence": self.sentence}
+        return {**super().to_dict(), "sentence": self.sentence, "page": first_page(self)}
 
     def oddities(self, earlier: Metrics | pd.DataFrame | None = None) -> pd.DataFrame:
         """Oddities of the figures themselves, one row per oddity.
@@ -91,7 +85,7 @@ class Gap(Findings):
         start
             When the window began, UTC unless it has a zone; by default as the figures say.
         """
-        return split_gap(self.counts, self.summed, totals, start or self.about.start, self.sandbox)
+        return split_gap(self, totals, start or self.about.start)
 
     def plot(self, ax: Axes | None = None) -> Chart | Axes:
         """Sum of all columns, less what is not engagement, plus hidden, is engagements.
@@ -149,7 +143,7 @@ class Gap(Findings):
         return _on(charts.growth(self.growth(), sandbox=self.sandbox), ax)
 
     def plot_trend(
-        self, by: Step | None = None, zone: str = "UTC", ax: Axes | None = None
+        self, by: Step | None = None, zone: str | None = None, ax: Axes | None = None
     ) -> Chart | Axes:
         """Engagements, hidden share and engagement rate over time: see `trend`."""
         return _on(charts.trend(self.trend(by, zone), sandbox=self.sandbox), ax)
@@ -158,7 +152,7 @@ class Gap(Findings):
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
         return _on(charts.definitions(self.definitions(), sandbox=self.sandbox), ax)
 
-    def reading(self, topic: str, earlier: Metrics | None = None, zone: str = "UTC") -> str:
+    def reading(self, topic: str, earlier: Metrics | None = None, zone: str | None = None) -> str:
         """The findings on a topic in sentences (Markdown).
 
         Parameters
@@ -169,11 +163,11 @@ class Gap(Findings):
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
         zone
-            For "trend": the time zone in which days begin.
+            For "trend": the time zone in which days begin; by default that of the analysis.
         """
         return sentences.by_unit(self._reading(topic, earlier, zone), self)
 
-    def _reading(self, topic: str, earlier: Metrics | None, zone: str) -> str:
+    def _reading(self, topic: str, earlier: Metrics | None, zone: str | None) -> str:
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
             return none
@@ -220,7 +214,7 @@ class Gap(Findings):
         return f"<p>{html.escape(self.sentence)}</p>{shown}{self._bridge().html()}"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        parts: dict[str, Any] = {"gap": self.to_dict(), "page": first_page(self, self.zone)}
+        parts: dict[str, Any] = {"gap": self.to_dict()}
         if self.facts is not None:
             parts["metrics"] = self.facts
         return {"text/plain": repr(self), "text/html": self._repr_html_(), **bundle(**parts)}

@@ -14,9 +14,10 @@ engagements in both sources. Other Tweets are excluded and counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import html
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
-from engagement_nb.metrics import Metrics
+from engagement_nb.gap.result import Findings
+from engagement_nb.metrics import Metrics, bundle
 from engagement_nb.tables.once import has_ids, has_row_name
 from engagement_nb.words import counted, listed, number, percent
 
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from engagement_nb.charts import Chart
+
+
+_WHOLE = ("tweets", "not_compared", "not_known", "engagements", "bounds", "sandbox")
+"""What is known also where the parts are not."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class TotalsGap:
         ``not_in_totals`` by metric.
     sandbox
         Whether the figures are made up.
+    bounds
+        Where undetermined metrics decide what is hidden: the least and the most. The parts then
+        assume that these metrics are what the documents say, and are not printed.
     """
 
     tweets: int
@@ -67,6 +76,7 @@ class TotalsGap:
     drift: int
     clicks: dict[str, int]
     sandbox: bool
+    bounds: tuple[int, int] | None = None
 
     @property
     def sentence(self) -> str:
@@ -82,6 +92,13 @@ class TotalsGap:
             none = "No Tweet's whole life lies in the window, so totals cannot be compared."
             return none + excluded
         start = f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals"
+        if self.bounds is not None:
+            least, most = map(number, self.bounds)
+            return (
+                f"{start} cannot be split: undetermined metrics leave"
+                f" {least if least == most else f'{least} to {most}'} of"
+                f" {number(self.engagements)} engagements hidden.{excluded}"
+            )
         if not self.gap_in_totals:
             return f"{start} show no gap: its metrics explain all engagements.{excluded}"
         largest = sorted(self.clicks, key=lambda name: -self.clicks[name])[:3]
@@ -97,7 +114,14 @@ class TotalsGap:
 
     def plot(self, ax: Axes | None = None) -> Chart | Axes:
         """From the metrics of totals to engagements; on axes of matplotlib if they are given."""
-        chart = charts.totals(
+        chart = self._chart()
+        return chart if ax is None else chart.draw(ax)
+
+    def _chart(self) -> Chart:
+        if not self.tweets or self.bounds is not None:
+            title = "The gap of totals cannot be split"
+            return charts.nothing(title, self.sentence, sandbox=self.sandbox)
+        return charts.totals(
             self.engagements,
             self.gap_in_totals,
             self.not_in_totals,
@@ -106,37 +130,38 @@ class TotalsGap:
             alt=self.sentence,
             sandbox=self.sandbox,
         )
-        return chart if ax is None else chart.draw(ax)
 
     def __repr__(self) -> str:
         return self.sentence
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        told = asdict(self)
+        if self.bounds is not None:
+            told = {name: told[name] for name in _WHOLE}
+        shown = f"{self._chart().html()}<p>{html.escape(self.sentence)}</p>"
+        return {"text/plain": repr(self), "text/html": shown, **bundle(totals=told)}
+
 
 def split_gap(
-    counts: Counts,
-    summed: list[str],
-    totals: Metrics | pd.DataFrame,
-    start: datetime | str | None,
-    sandbox: bool = False,
+    gap: Findings, totals: Metrics | pd.DataFrame, start: datetime | str | None
 ) -> TotalsGap:
     """Split the gap of totals with windowed figures of the same Tweets.
 
     Parameters
     ----------
-    counts, summed
-        28hr or historical figures, and the metrics taken as part of engagements.
+    gap
+        The analysis of 28hr or historical figures.
     totals
         Totals of (some of) the same Tweets.
     start
         When the window began, UTC unless it has a zone.
-    sandbox
-        Whether the figures are made up.
 
     Raises
     ------
     AnalysisError
         The ids, the times of posting or the start of the window are not known.
     """
+    counts, summed = gap.counts, gap.summed
     lifetime = read_counts(frame_of(totals))
     began = _moment(start)
     pairs, not_known = _pairs(counts, summed, lifetime)
@@ -159,6 +184,10 @@ def split_gap(
     def window(names: list[str]) -> int:
         return exact_sum(counts.sums(names)[here])
 
+    def left(members: list[str]) -> int:
+        inside = counts.sums(members)[here]
+        return exact_sum(np.maximum(counts.engagements[here] - inside, 0))
+
     total = exact_sum(engagements[whole])
     clicks = {name: window([name]) for name in only_window}
     return TotalsGap(
@@ -171,7 +200,13 @@ def split_gap(
         hidden=total - window(summed) - lives(only_totals),
         drift=window(shared) - lives(shared),
         clicks={name: count for name, count in clicks.items() if count},
-        sandbox=sandbox,
+        sandbox=gap.sandbox,
+        bounds=None
+        if gap.share.value is not None
+        else (
+            max(left([*gap.counted, *gap.undetermined]) - lives(only_totals), 0),
+            left(gap.counted),
+        ),
     )
 
 

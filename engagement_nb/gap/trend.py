@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.groups import BOUNDS, LEAST_GROUP, Units
 from engagement_nb.gap.interval import ratio_interval, share_interval
 from engagement_nb.gap.read import column_counts
+from engagement_nb.periods import LATEST_MIDNIGHT
 
 Step = Literal["day", "week", "month", "year"]
 _PERIODS: dict[Step, str] = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
@@ -40,13 +41,11 @@ def over_time(
     moment = pd.to_datetime(frame[column], utc=True)
     # Figures by day have days of UTC.
     daily = of_what == "engagement" and bool((moment == moment.dt.floor("D")).all())
-    try:
-        place = ZoneInfo("UTC" if daily else zone)
-    except (KeyError, ValueError, OSError):
-        raise AnalysisError(
-            f"{zone!r} is not a time zone.", advice="Such as Europe/Paris."
-        ) from None
-    local = moment.dt.tz_convert(place).dt.tz_localize(None)
+    place = place_of("UTC" if daily else zone)
+    # An hour in which midnight falls counts for the day that begins, as when figures are fetched.
+    hourly = of_what == "engagement" and bool((moment == moment.dt.floor("h")).all())
+    late = LATEST_MIDNIGHT if hourly else timedelta()
+    local = (moment + late).dt.tz_convert(place).dt.tz_localize(None)
     period, index, step = in_periods(local, by)
     impressions, seen = column_counts(frame, "impressions")
     # Arrays, because one frame for each period takes ten times as long.
@@ -59,12 +58,30 @@ def over_time(
     edges = np.searchsorted(sums.index.get_level_values("place"), np.arange(len(index) + 1))
     rows = [_row(sums.iloc[a:b], units) for a, b in pairwise(edges)]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1])
+    if end is None and of_what == "posting":
+        end = moment.max().ceil("D")
     first, last = (None if m is None else pd.Timestamp(m).tz_convert(place).tz_localize(None)
-                   for m in (start, end))  # fmt: skip
+                   for m in (start, end and end + late))  # fmt: skip
     table["partial"] = covered_in_part(index, first, last)
     table.index = index.to_timestamp().rename(f"{step} of {of_what}")
     ratios = [name for name in COLUMNS if name.endswith(("share", "rate", "low", "high"))]
     return table.astype(dict.fromkeys(ratios, "Float64"))
+
+
+def place_of(zone: str) -> ZoneInfo:
+    """A time zone by its IANA name.
+
+    Raises
+    ------
+    AnalysisError
+        There is none of that name.
+    """
+    try:
+        return ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise AnalysisError(
+            f"{zone!r} is not a time zone.", advice="Such as Europe/Paris."
+        ) from None
 
 
 def in_periods(moments: pd.Series, by: Step | None) -> tuple[pd.Series, pd.PeriodIndex, Step]:

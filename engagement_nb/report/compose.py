@@ -14,11 +14,10 @@ import msgspec
 
 from engagement_nb.account import Account
 from engagement_nb.apis.names import ORIGINS, label
-from engagement_nb.gap.share import Share
 from engagement_nb.problems import SCOPES, unit_of
-from engagement_nb.report.firstpage import account_of, first_page, period_of
+from engagement_nb.report.firstpage import account_of, first_page, key_figures
 from engagement_nb.report.job import Job
-from engagement_nb.report.page import KeyFigure, Missing, Page, title_of
+from engagement_nb.report.page import Missing, Page, title_of
 from engagement_nb.report.run import Run
 from engagement_nb.report.since import Since
 from engagement_nb.words import counted, listed, number, sentence
@@ -44,15 +43,11 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
     return Page(
         title=job.title or title_of(notebook) or "Report",
         client=job.title or account_of(facts, done.profile),
-        subtitle=job.look.subtitle or _subtitle(gap, facts),
+        subtitle=job.look.subtitle,
         look=job.look,
         glossary="gap" if "hidden" in gap else "days" if gap else "",
         sandbox=facts.get("source") == "sandbox" or bool(gap.get("sandbox")),
-        first=first_page(told, gap, facts, done.profile, since)
-        if (told := done.last.handed.get("page")) and gap
-        else None,
-        answer=[gap["sentence"]] if gap.get("sentence") else [],
-        figures=_figures(gap),
+        first=first_page(gap, facts, done.profile, since) if gap else None,
         since=since,
         problems=_problems(facts) if "problems" in facts else None,
         unit=unit_of(facts),
@@ -67,50 +62,21 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
 def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "") -> str:
     """The finding, missing data and key figures as Markdown, for a message."""
     stamp = "SANDBOX DATA, made up: " if gap["sandbox"] else ""
-    heading = f"**{title or 'Engagements, and what they hide'}** ({_subtitle(gap, facts)})"
+    told = [gap["page"]["period"], ORIGINS.get(str(facts.get("source")), "")]
+    heading = f"**{title or 'Engagements, and what they hide'}**"
+    heading += f" ({', '.join(part for part in told if part)})" if any(told) else ""
     missing = listed(
         [
             f"{row.missing} of {row.tweets} {unit_of(facts)}s ({row.reason})"
             for row in _problems(facts)
         ]
     )
-    cells = [[cell.replace("|", r"\|") for cell in figure] for figure in _figures(gap)]
+    cells = [[cell.replace("|", r"\|") for cell in figure] for figure in key_figures(gap)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in cells)
     return (
         f"{heading}\n\n{stamp}{gap['sentence']} Missing data: {missing or 'none'}.\n\n"
         f"| Figure | Value | Note |\n|---|---:|---|\n{table}"
     )
-
-
-def _subtitle(gap: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
-    unit = unit_of(facts)
-    rows = gap.get("posts", facts.get("days" if unit == "day" else "tweets"))
-    parts = [
-        "" if rows is None else counted(rows, unit),
-        _period(facts),
-        ORIGINS.get(str(facts.get("source")), ""),
-    ]
-    return ", ".join(part for part in parts if part)
-
-
-def _figures(gap: Mapping[str, Any]) -> list[KeyFigure]:
-    if "hidden" not in gap:
-        return [KeyFigure(*card) for card in gap.get("cards", ())]
-    share = Share.of_gap(gap)
-    left_out = [
-        label(name) + ("" if name in gap["not_counted"] else " (undetermined)")
-        for name, found in gap["metrics"].items()
-        if found["sum"] and not found["in_hidden"]
-    ]
-    examples = ", ".join(left_out[:4]) + (" ..." if len(left_out) > 4 else "")
-    return [
-        KeyFigure("Days" if gap.get("unit") == "day" else "Tweets", number(gap["posts"])),
-        KeyFigure("Engagements", number(gap["engagements"])),
-        KeyFigure("Sum of all metrics", number(gap["sum_of_metrics"])),
-        KeyFigure("Naive gap", number(gap["naive_gap"]), "engagements less that sum"),
-        KeyFigure("Hidden", share.counts, share.note),
-        KeyFigure("Over-count", number(gap["over_count"]), examples),
-    ]
 
 
 def _unmeasured(gap: Mapping[str, Any]) -> str:
@@ -150,7 +116,7 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
     lines = [
         ("Figures", ORIGINS.get(source, source)),
         ("Endpoint", endpoint + by),
-        ("Period", _period(facts)),
+        ("Period", done.period),
         ("Figures read", _moment(facts.get("read_at"))),
         ("Requests spent", number(facts["requests"]) + shared if facts.get("requests") else ""),
         *(("Note", note) for note in facts["notes"]),
@@ -171,11 +137,6 @@ def _account(facts: Mapping[str, Any]) -> list[str]:
     with contextlib.suppress(msgspec.ValidationError):
         return msgspec.convert(told, Account).lines() if told else []
     return []
-
-
-def _period(facts: Mapping[str, Any]) -> str:
-    options = facts.get("account", {}).get("options", {})
-    return period_of(facts, str(options.get("zone") or "UTC"))
 
 
 def _moment(iso: str | None) -> str:

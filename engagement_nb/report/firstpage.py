@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -63,15 +61,13 @@ class FirstPage:
 
 
 def first_page(
-    told: Mapping[str, Any], answer: Mapping[str, Any], facts: Mapping[str, Any],
+    answer: Mapping[str, Any], facts: Mapping[str, Any],
     profile: str = "", since: Since | None = None,
 ) -> FirstPage:  # fmt: skip
     """Make the first page.
 
     Parameters
     ----------
-    told
-        See `engagement_nb.gap.firstpage.first_page`.
     answer
         The gap or the totals by day, as in their JSON.
     facts
@@ -81,13 +77,14 @@ def first_page(
     since
         What changed since the last run.
     """
+    told = answer["page"]
     sandbox = bool(answer.get("sandbox"))
     return FirstPage(
         account=account_of(facts, profile),
-        period=told.get("period") or period_of(facts, str(told["zone"])),
+        period=str(told["period"]),
         finding=list(told["finding"]),
         means=list(told["means"]),
-        figures=_figures(answer),
+        figures=key_figures(answer),
         chart=_chart(answer, sandbox) if "hidden" in answer and answer["engagements"] else "",
         trend=_trend(told["trend"], sandbox) if told.get("trend") else "",
         top=tuple((ranking["by"], _tweets(ranking, sandbox)) for ranking in told["top"]),
@@ -95,7 +92,8 @@ def first_page(
     )
 
 
-def _figures(answer: Mapping[str, Any]) -> list[KeyFigure]:
+def key_figures(answer: Mapping[str, Any]) -> list[KeyFigure]:
+    """The figures of the first page and of Markdown: four for a gap, all cards for days."""
     if "hidden" not in answer:
         return [KeyFigure(*card) for card in answer.get("cards", ())]
     share, rate = Share.of_gap(answer), answer.get("engagement_rate")
@@ -125,7 +123,7 @@ def _trend(told: Mapping[str, Any], sandbox: bool) -> str:
     index = pd.DatetimeIndex(table.pop("begins"), name=told["name"])
     table = table.set_index(index)
     shown = [name for name in _TREND if name in table and table[name].notna().any()]
-    chart = charts.trend(table, columns=tuple(shown[:2]), height=70, sandbox=sandbox)
+    chart = charts.trend(table, columns=tuple(shown[:2]), height=62, sandbox=sandbox)
     return safe_html(chart.html())
 
 
@@ -134,7 +132,7 @@ def _tweets(ranking: Mapping[str, Any], sandbox: bool) -> list[TopTweet]:
     return [
         TopTweet(
             tweet["value"],
-            tweet["text"],
+            tweet["text"] or f"Tweet …{tweet['id'][-6:]}",
             tweet["posted"],
             _LINK.format(tweet["id"]) if tweet["id"].isdigit() and not sandbox else "",
         )
@@ -146,32 +144,11 @@ def _since(since: Since | None) -> str:
     if since is None:
         return ""
     when = f" of {since.made_at:%Y-%m-%d}" if since.made_at else ""
-    said = since.comparison.sentence if since.comparison else since.note
-    return f"Compared with the last run{when} that differed: {said}"
+    said = since.comparison.short if since.comparison else since.note
+    return f"Since the last run{when} that differed: {said}"
 
 
 def account_of(facts: Mapping[str, Any], profile: str = "") -> str:
     """The account of some figures: its handles in the files, or else the profile."""
     handles = facts.get("account", {}).get("handles", ())
     return listed([f"@{handle}" for handle in handles[:3]]) if handles else profile
-
-
-def period_of(facts: Mapping[str, Any], zone: str) -> str:
-    """The period in the dates of a zone, both included: ``2026-10-05 to 2026-10-11 (UTC)``."""
-    place = ZoneInfo(zone)
-
-    def local(iso: str) -> datetime:
-        moment = datetime.fromisoformat(iso)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(place)
-
-    if not (facts.get("start") and facts.get("end")):
-        posted = [f"{local(iso):%Y-%m-%d}" for iso in facts.get("posted") or ()]
-        if not posted:
-            return ""
-        return f"posted {' to '.join(dict.fromkeys(posted))} ({zone})"
-    start, end = local(facts["start"]), local(facts["end"])
-    if start.hour == start.minute == end.hour == end.minute == 0 and start < end:
-        days = [f"{day:%Y-%m-%d}" for day in (start, end - timedelta(days=1))]
-    else:
-        days = [f"{moment:%Y-%m-%d %H:%M}" for moment in (start, end)]
-    return f"{' to '.join(dict.fromkeys(days))} ({zone})"

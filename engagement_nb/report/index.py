@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -15,7 +13,7 @@ from markupsafe import Markup
 
 from engagement_nb.gap.share import Share
 from engagement_nb.problems import tweets_missing
-from engagement_nb.report.page import style
+from engagement_nb.report.page import script, style
 from engagement_nb.words import number
 
 _TEMPLATE = Path(__file__).parent / "template"
@@ -42,7 +40,7 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
     made_at
         When the run began.
     """
-    script = (_TEMPLATE / "batch.js").read_text(encoding="utf-8")
+    code, digest = script()
     sandbox = any(record.get("sandbox") for record in records)
     rows = [_row(record) for record in records]
     failed = [row for row in rows if row["error"]]
@@ -61,8 +59,8 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
         pictures=[_picture(record) for record in counted],
         # Both are files of this package, not input.
         style=Markup(style(sandbox)),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script=Markup(code),  # noqa: S704
+        script_digest=digest,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This page makes no network"
         " requests; its links lead to the files beside it.",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import threading
 from collections.abc import Sequence
@@ -36,6 +38,14 @@ def style(sandbox: bool) -> str:
     return "\n".join([*sheets, svg.STYLE])
 
 
+@cache
+def script() -> tuple[str, str]:
+    """The script that sorts tables, and its digest for the policy of a page."""
+    text = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return text, f"sha256-{digest}"
+
+
 class KeyFigure(NamedTuple):
     """A number at the top of the page."""
 
@@ -66,11 +76,7 @@ class Page:
     sandbox
         Whether to stamp it as made-up data.
     first
-        The first page; without it, the answer and all key figures.
-    answer
-        The answer, one text per paragraph.
-    figures
-        The numbers below the answer.
+        The first page; None without an answer.
     since
         What changed since the last run.
     problems
@@ -94,8 +100,6 @@ class Page:
     subtitle: str = ""
     sandbox: bool = False
     first: Any = None
-    answer: Sequence[str] = ()
-    figures: Sequence[KeyFigure] = ()
     since: Since | None = None
     problems: Sequence[Missing] | None = None
     unit: str = "Tweet"
@@ -110,6 +114,16 @@ class Page:
     def style(self) -> str:
         """The style sheet of the page."""
         return style(self.sandbox)
+
+    @property
+    def script(self) -> str:
+        """The script of the page."""
+        return script()[0]
+
+    @property
+    def script_digest(self) -> str:
+        """The digest of the only script that the page may run."""
+        return script()[1]
 
     @property
     def foot(self) -> str:
@@ -138,12 +152,18 @@ class _Exporter(HTMLExporter):
         self.register_filter("highlight_code", cache(Highlight2HTML(pygments_lexer="ipython3")))
         self.register_filter("filter_data_type", DataTypeFilter(parent=self))
         self.register_filter("safe_html", safe_html)
+        self.register_filter("unbroken", _unbroken)
         self.register_filter("markdown_text", _markdown)
 
     def from_notebook_node(
         self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any
     ) -> tuple[Any, dict[str, Any]]:
         return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
+
+
+def _unbroken(text: str) -> str:
+    """A sentence as HTML, in which no number is parted from its percent sign or its range."""
+    return re.sub(r"[\d.,]+(–[\d.,]+)? %", r'<span class="nb">\g<0></span>', escape(text))
 
 
 def _markdown(text: str) -> str:
@@ -171,15 +191,13 @@ def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
     if not hasattr(_of_thread, "exporter"):
         # Making one takes ten times as long as using it, and threads cannot share one.
         _of_thread.exporter = _Exporter()
-    shown = _readable(notebook, () if page.first else page.answer, page.look.code)
+    shown = _readable(notebook, page.look.code)
     html, _ = _of_thread.exporter.from_notebook_node(shown, {"page": page})
     return _accessible(html)
 
 
-def _readable(
-    notebook: nbformat.NotebookNode, answer: Sequence[str], code: bool
-) -> nbformat.NotebookNode:
-    """Drop what only a running notebook can show, and what the page says above it.
+def _readable(notebook: nbformat.NotebookNode, code: bool) -> nbformat.NotebookNode:
+    """Drop what only a running notebook can show.
 
     Without ``code``, cells with the tag `ARITHMETIC` and printed lines are dropped too.
     """
@@ -191,7 +209,7 @@ def _readable(
             continue
         if cell.cell_type == "code":
             kept = [o for o in cell.outputs if code or o.output_type != "stream"]
-            found = (_readable_output(output, answer) for output in kept)
+            found = (_readable_output(output) for output in kept)
             shown.outputs = [output for output in found if output is not None]
         cells.append(shown)
     for cell in cells:
@@ -201,7 +219,7 @@ def _readable(
     return nbformat.from_dict({**notebook, "cells": cells})
 
 
-def _readable_output(output: Any, answer: Sequence[str]) -> Any:
+def _readable_output(output: Any) -> Any:
     """An output as a reader of the page needs it; None for progress bars and widgets."""
     if output.output_type == "stream":
         text = _printed(output.text)
@@ -209,9 +227,6 @@ def _readable_output(output: Any, answer: Sequence[str]) -> Any:
     data = dict(output.get("data", {}))
     if "application/vnd.jupyter.widget-view+json" in data:
         return None
-    for sentence in answer:
-        if "text/html" in data:
-            data["text/html"] = data["text/html"].replace(f"<p>{escape(sentence)}</p>", "", 1)
     if "text/markdown" in data:
         # No line break between a number and its percent sign.
         text = data["text/markdown"]

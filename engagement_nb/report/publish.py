@@ -18,7 +18,7 @@ from engagement_nb.engine import stopped
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.compose import compose
-from engagement_nb.report.firstpage import account_of, period_of
+from engagement_nb.report.firstpage import account_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
 from engagement_nb.report.page import to_html
@@ -43,7 +43,7 @@ TABLES = {
 """Files that a notebook writes to the folder of its parameter ``tables``, by kind of answer."""
 DONE, FAILED = "done", "failed"
 _FIGURES = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "over_count", "share",
-            "hidden_share", "interval", "hidden_bounds", "sentence")  # fmt: skip
+            "hidden_share", "sentence")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _replace(
             "definition": _definition(answer),
         },
         "account": account_of(facts, done.profile),
-        "period": period_of(facts, str(done.parameters.get("zone") or "UTC")),
+        "period": done.period,
         "sandbox": bool(answer.get("sandbox") or facts.get("source") == "sandbox"),
         "problems": facts.get("problems", []),
         "facts": {
@@ -165,6 +165,8 @@ def publish(
         )
     for part, name in (("gap", GAP), ("days", DAYS)):
         if (answer := done.last.handed.get(part)) is not None:
+            if "totals" in done.last.handed:
+                answer = {**answer, "totals": done.last.handed["totals"]}
             text = json.dumps(answer, indent=2, ensure_ascii=False)
             store.publish(name, text.encode() + b"\n")
             files.append(name)

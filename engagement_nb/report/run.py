@@ -56,6 +56,11 @@ class Run:
         return self.last.handed.get("gap") or self.last.handed.get("days") or {}
 
     @property
+    def period(self) -> str:
+        """The time that the figures cover, in words; empty if unknown."""
+        return str(self.answer.get("page", self.facts).get("period", ""))
+
+    @property
     def profile(self) -> str:
         """The profile that fetched, or the account that was chosen; empty for all."""
         return str(self.parameters.get("profile") or self.fetched.get("profile") or "")

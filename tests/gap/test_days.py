@@ -66,6 +66,7 @@ def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
     body, metrics = overview(tmp_path)
     days = enb.explore_days(metrics)
     told, sums = days.to_dict(), days.table["sum"]
+    page = told.pop("page")
     rate = sums["engagements"] / sums["impressions"]
     assert told == {
         "sentence": days.sentence,
@@ -86,7 +87,7 @@ def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
     shown = days._repr_mimebundle_()
     assert shown["text/plain"] == f"{days.sentence}\n{days.table.to_string()}"
     (handed,) = [value for name, value in shown.items() if name.endswith("+json")]
-    page = handed.pop("page")
+    assert handed["days"].pop("page") == page
     assert page["finding"] == [days.sentence]
     assert page["trend"]["name"] == str(days.trend().index.name)
     assert len(page["trend"]["rows"]) == len(days.trend())

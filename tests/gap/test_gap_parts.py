@@ -242,7 +242,7 @@ def test_words_are_those_that_people_read():
 def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
     gap = explore_gap(frame)
-    assert (gap.hidden, gap.to_dict()["hidden_at_most"]) == (10, 13)
+    assert (gap.hidden, gap.share.most) == (10, 13)
     assert gap.hidden_bounds == (10, 13)
 
 

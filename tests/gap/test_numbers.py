@@ -1,4 +1,4 @@
-"""No number and no sentence of a report contradicts another: `studies.gap_numbers`, small."""
+"""No number and no sentence of a page contradicts another: `studies.gap_numbers`, small."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ import pytest
 
 from engagement_nb.gap import Gap, explore_gap
 from engagement_nb.gap.share import Share
-from studies.gap_numbers import dated, wrong_numbers
-from studies.gap_worlds import KINDS, world
+from studies.gap_numbers import dated, page_of, worlds, wrong_numbers
+from studies.gap_worlds import world
+
+KINDS = ["tiny", "missing", "partial"]
 
 
-def made(kind: str, seed: int) -> Gap:
-    return explore_gap(dated(world(kind, seed).frame, seed))
+@pytest.fixture(scope="module", params=KINDS)
+def gap(request: pytest.FixtureRequest) -> Gap:
+    return next(worlds(1, 4, [request.param]))[1]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_number_that_is_printed_is_one_of_the_analysis(kind):
-    for seed in range(3):
-        assert wrong_numbers(made(kind, seed)) == [], seed
+def test_each_number_that_is_printed_is_one_of_the_analysis(gap: Gap) -> None:
+    assert wrong_numbers(page_of(gap), gap) == []
 
 
-def test_the_worlds_have_shares_of_every_kind():
-    kinds = {made(kind, seed).share.kind for kind in KINDS for seed in range(3)}
+def test_the_worlds_have_shares_of_every_kind() -> None:
+    kinds = {gap.share.kind for _, gap in worlds(3, 4, KINDS)}
     assert kinds >= {"interval", "bounds", "unknown"}
 
 
-def test_a_number_from_elsewhere_is_noticed():
+def test_a_number_or_a_date_from_elsewhere_is_noticed() -> None:
     """The point that documents would choose is no figure of an analysis with bounds."""
-    gap = next(g for s in range(20) if (g := made("tiny", s)).share.kind == "bounds" or s == 19)
-    point = f"{gap.hidden + 1_234_567:,} of them are hidden"
-    with patch.object(Share, "sentence", PropertyMock(return_value=point)):
-        assert any(point.split()[0] in complaint for complaint in wrong_numbers(gap))
+    found = (explore_gap(dated(world("tiny", seed).frame, seed)) for seed in range(20))
+    gap = next(gap for gap in found if gap.share.kind == "bounds")
+    page = page_of(gap)
+    with patch.object(Share, "note", PropertyMock(return_value="1,234,567 since 2019-05-06")):
+        said = wrong_numbers(page_of(gap), gap)
+    assert {"in-short: 2019-05-06", "in-short: 1,234,567"} <= {*said}
+    engagements = f"<strong>{gap.tweets['engagements'].max()}</strong>"
+    assert engagements in page
+    wrong = wrong_numbers(page.replace(engagements, "<strong>7</strong>"), gap)
+    assert any("Most engagements: 7 instead of" in complaint for complaint in wrong)
+    sums = f"<td>{gap.table['sum'].iloc[0]:,}</td>"
+    assert any(
+        "instead of" in each for each in wrong_numbers(page.replace(sums, "<td>8</td>"), gap)
+    )

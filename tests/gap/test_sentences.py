@@ -261,7 +261,7 @@ CASES = [
     ("figures", "made up by the sandbox", lambda: hiding(source="sandbox"), hiding),
     ("figures", "from the Engagement API", lambda: hiding(source="api"), hiding),
     ("figures", "from an export file", hiding, lambda: hiding(source="api")),
-    ("figures", "from 2026-01-01 00:00 to 2026-01-29 00:00 UTC", lambda: hiding(**WINDOW), hiding),
+    ("figures", "from 2026-01-01 to 2026-01-28 (UTC)", lambda: hiding(**WINDOW), hiding),
     ("figures", "Engagements are missing for 1 Tweet.", unknown, plain),
     ("figures", "exclude 20 Tweets that lack an included metric", lacking, plain),
     ("figures", "Promoted figures", promoted, plain),
@@ -341,7 +341,7 @@ CASES = [
     ("meaning", "Here engagements are the sum of likes.", plain, hiding),
     ("meaning", "Here engagements are the sum", plain, wrong_row),
     ("meaning", "Report bookmarks beside engagements; do not add them.", hiding, rare),
-    ("meaning", "does not measure what is hidden: it mixes 90 hidden engagements with 2,460",
+    ("meaning", "−2,370, is not what is hidden: the columns include 2,460",
      hiding, plain),
     ("meaning", "do not show whether app opens are counted", rare, hiding),
     ("meaning", "Nothing follows from so few figures", zeros, hiding),
@@ -408,8 +408,8 @@ PARAGRAPHS = [
     (hiding, "meaning", (
         "- For total engagement, use X's own figure: the other columns do not add up to it.\n"
         '- Report bookmarks beside engagements; do not add them.\n'
-        '- The naive gap, −2,370, does not measure what is hidden: it mixes 90 hidden'
-        ' engagements with 2,460 interactions outside of engagements.'
+        '- Engagements less all columns, −2,370, is not what is hidden: the columns include'
+        ' 2,460 that are not part of engagements.'
     )),
     (rare, "answer", (
         '40 Tweets have 922 engagements. 9.8 % of them (90) match no metric; 95 %'
@@ -504,7 +504,7 @@ def test_a_single_interaction_is_said_as_such():
     assert both.not_counted == ["bookmarks"]
     assert (both.hidden, both.over_count) == (1, 3)
     assert "mixes two errors" in both.reading("columns")
-    assert "mixes 1 hidden engagements with 3" in both.reading("meaning")
+    assert "is not what is hidden: the columns include 3" in both.reading("meaning")
     outside = explored(LIKES + HIDES, favorites=LIKES, bookmarks=(LIKES == 40).astype(int))
     assert (outside.hidden, outside.over_count) == (90, 1)
     assert "mixes two errors" in outside.reading("columns")
@@ -547,7 +547,7 @@ def test_all_notes_on_the_figures_follow_each_other():
     )
     assert hiding(source="sandbox", **WINDOW).reading("figures") == (
         "40 Tweets, with 2 metrics beside engagements; the figures are made up by the sandbox,"
-        " which is not X. They count what happened from 2026-01-01 00:00 to 2026-01-29 00:00 UTC."
+        " which is not X. They count what happened from 2026-01-01 to 2026-01-28 (UTC)."
     )
     half = explored(LIKES, {"start": WINDOW["start"]}, favorites=LIKES)
     assert "They count what happened" not in half.reading("figures")

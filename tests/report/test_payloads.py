@@ -13,8 +13,9 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from engagement_nb import cli
 from engagement_nb.htmltables import Notes, safe_html, table_html
+from engagement_nb.report.firstpage import FirstPage, TopTweet
 from engagement_nb.report.index import index_html
-from engagement_nb.report.page import KeyFigure, Missing, Page, to_html
+from engagement_nb.report.page import KeyFigure, Missing, Page, script, to_html
 from tests.browser import browser
 from tests.report.report_inputs import export, quick_notebooks
 from tests.tables import export_files, kinds
@@ -48,6 +49,7 @@ def loading(page: BeautifulSoup) -> list[str]:
         tag.name
         for tag in page.find_all(LOADING)
         if not (tag.name == "link" and tag.get("href") == "data:,")
+        if not (tag.name == "script" and tag.string == script()[0])
     ]
     for tag in page.find_all(True):
         for name, value in tag.attrs.items():
@@ -82,7 +84,9 @@ def page_of_payloads() -> str:
     cells = [new_code_cell(f"# {ALL}", outputs=[output]) for output in outputs]
     cells.append(new_markdown_cell(f"## Heading {ALL}"))
     page = Page(
-        title=ALL, subtitle=ALL, answer=[ALL], figures=[KeyFigure(ALL, ALL, ALL)],
+        title=ALL, subtitle=ALL,
+        first=FirstPage(ALL, ALL, [ALL], [ALL], [KeyFigure(ALL, ALL, ALL)], since=ALL,
+                        top=((ALL, [TopTweet(ALL, ALL, ALL, "https://x.com/" + ALL)]),)),
         problems=[Missing(ALL, ALL, ALL, ALL)], made=[(ALL, ALL)], failure=ALL, footer=ALL,
     )  # fmt: skip
     return to_html(new_notebook(cells=cells), page)
@@ -158,8 +162,7 @@ def test_a_parameter_and_an_error_are_text(tmp_path):
     assert cli.run([*words, "--no-progress"]) == 1
     for path in (out / "reports" / "a" / "report.html", out / "index.html"):
         page = BeautifulSoup(path.read_text(), "html.parser")
-        found = [each for each in loading(page) if each != "script"]
-        assert found == []
+        assert loading(page) == []
         assert MARK in page.find(class_="failure").text
 
 
