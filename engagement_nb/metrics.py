@@ -264,11 +264,11 @@ def period_in_words(about: About, frame: pd.DataFrame, zone: str = "UTC") -> str
     """
     if about.start is not None and about.end is not None:
         return in_words(about.start, about.end, zone)
-    days = frame.get("day", frame.get("time", ())) if about.unit == "day" else ()
-    if len(days):
+    if about.unit == "day" and len(frame):
+        days = frame["day" if "day" in frame else "time"]
         return " to ".join(dict.fromkeys(f"{day:%Y-%m-%d}" for day in (days.min(), days.max())))
-    posted = frame["created_at"].dropna() if "created_at" in frame else ()
-    if not len(posted):
+    posted = frame.get("created_at", pd.Series(dtype="datetime64[ns, UTC]")).dropna()
+    if posted.empty:
         return ""
     local = pd.Series([posted.min(), posted.max()]).dt.tz_convert(zone)
     return f"posted {' to '.join(dict.fromkeys(local.dt.strftime('%Y-%m-%d')))} ({zone})"

@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE, Verdict, judge
+from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, settled_on
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
@@ -39,6 +39,7 @@ def explore_gap(
     include: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     about: About | None = None,
+    history: Metrics | Any | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
     zone: str | None = None,
@@ -58,6 +59,9 @@ def explore_gap(
         "like_count", "favorites"). By default all that the figures have.
     about
         Source of the figures, for a frame or pieces.
+    history
+        More figures of the same account, as for ``metrics``. They settle verdicts that the
+        figures leave undetermined; nothing else changes.
     tolerance
         Share of the Tweets with a metric above zero that may contradict it because their rows
         are wrong.
@@ -78,7 +82,8 @@ def explore_gap(
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     check_level(level)
-    verdicts, together = judge(counts, tolerance)
+    settled = {} if history is None else settled_on(open_figures(history)[0], tolerance)
+    verdicts, together = judge(counts, tolerance, settled)
     asked = (facts or {}).get("account", {}).get("options", {}).get("zone")
     zone = place_of(zone or asked or "UTC").key
     return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored, zone)

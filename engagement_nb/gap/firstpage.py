@@ -55,7 +55,7 @@ def _finding(gap: Findings) -> list[str]:
         f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
         f" engagements{sentences.when(gap)}{seen}.",
         sentences.plain_share(gap),
-        sentences.plain_columns(gap),
+        f"{sentences.plain_columns(gap)} {sentences.settled(gap)}".rstrip(),
     ]
     return [sentences.by_unit(sentence, gap) for sentence in said]
 
@@ -66,6 +66,8 @@ def _top(gap: Findings) -> list[dict[str, Any]]:
     if "tweet_id" not in tweets or len(tweets) <= TOP:
         return []
     known = gap.counts.frame[gap.compared].reset_index(drop=True)
+    # Of equal Tweets the first by id, in whatever order a source has them.
+    by_id = tweets["tweet_id"].astype(str).sort_values().index
     shown = pd.Series(gap.counts.impressions[0][gap.compared])
     rates = (tweets["engagements"] / shown.where(shown >= SEEN)).dropna()
     hidden = tweets["hidden"] if gap.share.value is not None else tweets["hidden_least"]
@@ -79,7 +81,7 @@ def _top(gap: Findings) -> list[dict[str, Any]]:
             "by": by,
             "tweets": [
                 {**_tweet(known.loc[row], gap.zone), "value": text(row)}
-                for row in figures[figures > 0].nlargest(TOP).index
+                for row in figures.reindex(by_id)[lambda given: given > 0].nlargest(TOP).index
             ],
         }
         for by, figures, text in rankings

@@ -19,14 +19,16 @@ No step uses a name or the order of columns or rows, so neither can change a ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from scipy.special import bdtrc
 
 from engagement_nb.apis.engagement import METRICS
 from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.words import counted
 
 TOLERANCE = 0.002
 """Share of the Tweets with a metric that may contradict it because their rows are wrong."""
@@ -226,8 +228,33 @@ def convincing(tweets_for: int, against: int, chance: float) -> bool:
     return float(bdtrc(tweets_for - 1, tweets_for + against, chance)) < CHANCE
 
 
-def judge(counts: Counts, tolerance: float = TOLERANCE) -> tuple[list[Verdict], bool]:
+SETTLED = "settled on"
+"""How the reason for a verdict begins that a longer history gave."""
+
+
+def settled_on(history: Counts, tolerance: float = TOLERANCE) -> dict[str, tuple[str, str]]:
+    """Verdicts that a longer history of the account settles, with the reason, by metric."""
+    verdicts, _ = judge(history, tolerance)
+    why = f"{SETTLED} {counted(int(history.judged.sum()), 'Tweet')} of a longer history"
+    return {v.name: (v.verdict, why) for v in verdicts if v.verdict != UNDETERMINED}
+
+
+def judge(
+    counts: Counts,
+    tolerance: float = TOLERANCE,
+    settled: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> tuple[list[Verdict], bool]:
     """A verdict on each candidate, in the order of ``counts.names``.
+
+    Parameters
+    ----------
+    counts
+        The figures.
+    tolerance
+        Share of the Tweets with a metric that may contradict it.
+    settled
+        Verdicts for metrics that these Tweets leave undetermined: see `settled_on`. One that
+        these Tweets contradict is not taken.
 
     Returns
     -------
@@ -263,6 +290,13 @@ def judge(counts: Counts, tolerance: float = TOLERANCE) -> tuple[list[Verdict], 
         else:
             why = "no Tweet contradicts it, and none fits exactly with it"
         found.append((verdict, why))
+    for j, (verdict, _) in enumerate(found):
+        if verdict == UNDETERMINED and tweets.n_nonzero[j] and counts.names[j] in settled:
+            wider = tweets.step(core, [j])
+            if settled[counts.names[j]][0] == NOT_COUNTED:
+                found[j] = settled[counts.names[j]]
+            elif score(wider.left) >= score(core.left):
+                found[j], core = settled[counts.names[j]], wider
     undetermined = [j for j, told in enumerate(found) if told[0] == UNDETERMINED and known[j]]
     taken = _take_as_part(tweets, core, undetermined, counts.names)
     verdicts = []

@@ -96,21 +96,18 @@ def open_figures(
             f"Figures are needed, not a {type(metrics).__name__}.",
             advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
-    read: Metrics | None
+    facts: dict[str, Any] | None = None
     if isinstance(metrics, Metrics) or is_frame(metrics):
         read = metrics if isinstance(metrics, Metrics) else _table(metrics)
-        frame = read.frame
+        known, facts, frame = read.about, read.facts(), _with_zeros(read)
     elif isinstance(metrics, Iterable):
-        frame, read = gathered(metrics)
+        frame, known = gathered(metrics)
     else:
         raise AnalysisError(
             f"Figures are needed, not a {type(metrics).__name__}.",
             advice="See engagement_nb.connect for sources of figures.",
         )
-    about = about or (read.about if read is not None else About("table", "table"))
-    facts = None
-    if read is not None and frame is read.frame:
-        facts, frame = read.facts(), _with_zeros(read)
+    about = about or known
     if about.kind in ("overview", "video"):
         raise AnalysisError(
             "An overview file has no clicks and expands, so it cannot tell what is hidden; its"
@@ -282,12 +279,12 @@ def _summed(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([first, summed], axis=1).reset_index()
 
 
-def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
+def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
     """Pieces of a large dataset as one small frame with one row per Tweet or day.
 
     A series is summed piece by piece, so memory grows with the Tweets and not with their hours. A
-    Tweet may be in several pieces. Texts are dropped. The `Metrics` of the first piece come with
-    it, or of the first that is made up.
+    Tweet may be in several pieces. Texts are dropped. What the first piece says of its source
+    comes with it, or the first that is made up, for the time that all pieces cover.
 
     Raises
     ------
@@ -297,7 +294,7 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
     """
     pieces: list[pd.DataFrame] = []
     spans: list[pd.DataFrame] = []
-    first: Metrics | None = None
+    abouts: list[About] = []
     for piece in frames:
         if not isinstance(piece, Metrics) and not is_frame(piece):
             raise AnalysisError(
@@ -305,8 +302,7 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
                 advice="See engagement_nb.connect for sources that return one.",
             )
         read = piece if isinstance(piece, Metrics) else _table(piece)
-        if first is None or (read.about.sandbox and not first.about.sandbox):
-            first = read
+        abouts.append(read.about)
         frame = _with_zeros(read).drop(columns="text", errors="ignore")
         if "tweet_id" in frame.columns:
             if "time" in frame.columns:
@@ -315,7 +311,7 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
             frame, _ = one_row_a_tweet(frame)
         pieces.append(_small(frame))
     if not pieces:
-        return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), None
+        return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), About("table", "table")
     whole = pd.concat(pieces, ignore_index=True)
     if len(spans) > 1:
         _or_refused(refuse_overlaps, pd.concat(spans))
@@ -325,7 +321,11 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, Metrics | None]:
         raise AnalysisError(
             "Some days are in several pieces.", advice="Give each day of the account once."
         )
-    return whole, first
+    starts, ends = (
+        [x for x in given if x] for given in zip(*((a.start, a.end) for a in abouts), strict=True)
+    )
+    about = next((each for each in abouts if each.sandbox), abouts[0])
+    return whole, replace(about, start=min(starts, default=None), end=max(ends, default=None))
 
 
 def _small(frame: pd.DataFrame) -> pd.DataFrame:

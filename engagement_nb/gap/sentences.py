@@ -10,7 +10,7 @@ import pandas as pd
 from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
 from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
-from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, TOGETHER
+from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, SETTLED, TOGETHER
 from engagement_nb.gap.result import Findings
 from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
 
@@ -48,7 +48,7 @@ def answer(gap: Findings) -> str:
     if gap.about.of_totals and gap.hidden and (absent := _not_asked_for(gap)):
         what = "Totals omits clicks" if "url_clicks" in absent else f"Totals omits {labels(absent)}"
         parts.append(f"{what}, so part of this gap is metrics that it cannot return.")
-    parts.append(_left_out(gap))
+    parts += [settled(gap), _left_out(gap)]
     return " ".join(part for part in parts if part)
 
 
@@ -75,6 +75,15 @@ def _included(gap: Findings) -> str:
     if presumed:
         text += f"; {labels(presumed)} are undetermined and assumed counted"
     return text + "."
+
+
+def settled(gap: Findings) -> str:
+    """Which verdicts come from a longer history; empty without one."""
+    known = [v for v in gap.verdicts if v.why.startswith(SETTLED)]
+    if not known:
+        return ""
+    verb = "was" if len(known) == 1 else "were"
+    return sentence(f"{labels([v.name for v in known])} {verb} {known[0].why}.")
 
 
 def _left_out(gap: Findings) -> str:

@@ -3,29 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from engagement_nb.dataset import Dataset
+from engagement_nb.gap import explore_gap
 from engagement_nb.periods import day_of
 from engagement_nb.sources import SandboxSource, connect
 
-ZONES = ["America/Los_Angeles", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe"]
+NOW = "2026-11-04T15:00"
+WEEKS = [
+    ("America/Los_Angeles", NOW),  # its clocks change on Sunday
+    ("Australia/Lord_Howe", "2026-10-06T15:00"),  # by half an hour, on Sunday
+    ("America/Los_Angeles", "2027-01-05T15:00"),  # a new year
+    ("Asia/Tokyo", "2027-01-05T15:00"),
+    ("Asia/Kathmandu", "2027-01-05T15:00"),
+]
+
+
+@cache
+def at(now: str) -> SandboxSource:
+    """A world that stands still; it ends with the process."""
+    return connect("sandbox", seed=7, now=now, tweets=2_000)
 
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[SandboxSource]:
-    with connect("sandbox", seed=7, now="2026-11-04T15:00", tweets=3_000) as source:
-        yield source
+    yield at(NOW)
+    for now in {now for _, now in WEEKS}:
+        at(now).close()
 
 
-@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("zone", "now"), WEEKS)
 def test_days_hours_and_sums_of_a_week_of_a_zone_are_equal(
-    source: SandboxSource, zone: str, tmp_path: Path
+    zone: str, now: str, source: SandboxSource, tmp_path: Path
 ) -> None:
     """The first UTC day used to be dropped, because it begins before the week."""
-    ids = source.tweet_ids(count=100)
+    source = at(now)
+    ids = source.tweet_ids(count=60)
     days = source.historical(ids, period="last week", zone=zone, by="day")
     hours = source.historical(ids, period="last week", zone=zone, by="hour")
     sums = source.historical(ids, period="last week", zone=zone)
@@ -48,6 +66,16 @@ def test_days_hours_and_sums_of_a_week_of_a_zone_are_equal(
     again = dataset.read("historical", by="day", zone=zone)
     assert again.frame[names].sum().equals(days.frame[names].sum())
     assert len(again.frame) == len(days.frame)
+    # A report has the same days, with their local dates.
+    by_day = days.frame.groupby("time")["engagements"].sum().tolist()
+    monday = pd.Timestamp(now[:10]).to_period("W-SUN").start_time - pd.Timedelta(days=7)
+    for figures in (days, hours, again):
+        gap = explore_gap(figures, zone=zone)
+        table = gap.trend("day")
+        assert [*table.index] == [*pd.date_range(monday, periods=7)]
+        assert table["engagements"].tolist() == by_day
+        assert not table["partial"].any()
+        assert gap.period == f"{monday:%Y-%m-%d} to {table.index[-1]:%Y-%m-%d} ({zone})"
 
 
 def test_an_hour_that_midnight_cuts_is_named_in_the_notes(source: SandboxSource) -> None:

@@ -16,6 +16,7 @@ from engagement_nb.gap import Gap, explore_gap, identify
 from engagement_nb.gap.identify import Tweets, convincing, score
 from engagement_nb.gap.read import exact_sum, read_counts
 from studies.gap_worlds import KINDS, covered, mistakes, shuffled, world
+from tests.gap.accounts import COUNTED, account
 
 NAMES = ["favorites", "retweets", "replies", "url_clicks", "media_views", "bookmarks", "shares"]
 
@@ -311,3 +312,31 @@ def test_figures_that_contradict_nearly_every_set_give_no_verdict_that_a_metric_
     frame = pd.DataFrame(rng.integers(0, 100, (300, 7)), columns=NAMES)
     frame["engagements"] = rng.integers(200, 700, 300)
     assert not explore_gap(frame).counted
+
+
+def test_a_longer_history_settles_what_a_few_tweets_leave_undetermined():
+    """Verdicts of the Tweets themselves stay, and so do all sums."""
+    whole = account(400)
+    few = whole.head(12)
+    alone, settled = explore_gap(few), explore_gap(few, history=whole)
+    assert alone.undetermined == ["hashtag_clicks", "user_profile_clicks", "bookmarks", "shares"]
+    assert settled.counted == COUNTED
+    assert settled.not_counted == ["bookmarks", "shares"]
+    assert settled.table.loc["favorites"].equals(alone.table.loc["favorites"])
+    assert (settled.posts, settled.engagements) == (alone.posts, alone.engagements)
+    assert (settled.hidden, settled.hidden_bounds[1]) == (
+        int((few["engagements"] - few[COUNTED].sum(axis=1)).sum()), settled.hidden,
+    )  # fmt: skip
+    said = "Profile visits, bookmarks and shares were settled on 400 Tweets of a longer history."
+    assert said in settled.sentence
+    assert said in settled.to_dict()["page"]["finding"][2]
+    assert "history" not in alone.sentence
+
+
+def test_a_history_that_these_tweets_contradict_settles_nothing():
+    whole = account(400)
+    few = whole.head(12).assign(user_profile_clicks=10_000)
+    assert "user_profile_clicks" not in explore_gap(few, history=whole).counted
+    other = whole[["tweet_id", "engagements", "favorites"]]
+    alone = explore_gap(whole.head(12))
+    assert explore_gap(whole.head(12), history=other).to_dict() == alone.to_dict()

@@ -508,7 +508,7 @@ def test_a_single_interaction_is_said_as_such():
     outside = explored(LIKES + HIDES, favorites=LIKES, bookmarks=(LIKES == 40).astype(int))
     assert (outside.hidden, outside.over_count) == (90, 1)
     assert "mixes two errors" in outside.reading("columns")
-    assert "mixes 90 hidden engagements with 1" in outside.reading("meaning")
+    assert "is not what is hidden: the columns include 1" in outside.reading("meaning")
     assert all_told().reading("meaning") == (
         "- Here engagements are the sum of likes.\n"
         "- Report bookmarks beside engagements; do not add them."

@@ -71,7 +71,8 @@ def test_a_report_of_a_week_of_a_zone_prints_its_days_and_its_figures(tmp_path: 
         "10-26", "10-27", "10-28", "10-29", "10-30", "10-31", "11-01",
     ]  # fmt: skip
     html = (tmp_path / "report.html").read_text()
-    assert wrong_numbers(html, gap, also=repr(split)) == []
+    given_by_totals = f"{split.engagements - split.gap_in_totals:,}"
+    assert wrong_numbers(html, gap, also=f"{split} {split.plot().title} {given_by_totals}") == []
 
 
 def test_a_second_run_its_markdown_and_the_index_print_the_same_figures(tmp_path: Path) -> None:
@@ -85,8 +86,8 @@ def test_a_second_run_its_markdown_and_the_index_print_the_same_figures(tmp_path
     comparison = enb.compare(*gaps, names=("last run", "this run"))
     record = read_record(Store(out))
     also = f"{comparison!r} {comparison.short} {record['previous']['made_at'][:10]}"
-    assert comparison.short in (page := BeautifulSoup((out / "report.html").read_text(), "html.parser")
-                                ).find(class_="change").text  # fmt: skip
+    page = BeautifulSoup((out / "report.html").read_text(), "html.parser")
+    assert comparison.short in page.find(class_="change").text
     assert wrong_numbers(str(page), gaps[1], also=also) == []
     index = index_html([record], title="W", made_at=datetime(2026, 1, 5, tzinfo=UTC))
     cells = [
@@ -96,3 +97,19 @@ def test_a_second_run_its_markdown_and_the_index_print_the_same_figures(tmp_path
     assert [cells[1], cells[2], cells[3] or "–", cells[4]] == [
         f"{share.whole:,}", share.point, share.limits or "–", share.counts,
     ]  # fmt: skip
+
+
+def test_a_report_on_a_month_of_a_file_takes_verdicts_from_the_whole_file(tmp_path: Path) -> None:
+    rows = kinds.rows("content", 285, seed=5)
+    file = export_files.write(tmp_path, kinds.text(kinds.header("content"), rows))
+    make_report(str(file), out=tmp_path / "out", parameters={"posted": "2025-03"})
+    with enb.connect(str(file)) as source:
+        month, whole = source.totals(posted="2025-03"), source.totals()
+    gap = explore_gap(month, history=whole)
+    assert gap.counted == explore_gap(whole).counted != explore_gap(month).counted
+    html = (tmp_path / "out" / "report.html").read_text()
+    assert "settled on 285 Tweets of a longer history" in html
+    # The table of files is of the whole file.
+    with enb.connect(str(file)) as source:
+        files = f"{source.tables.summary()['impressions'].sum():,} {whole.facts()['period']} 285"
+    assert wrong_numbers(html, gap, also=files) == []
