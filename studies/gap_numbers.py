@@ -140,7 +140,8 @@ def _of_section(gap: Gap, section: str, also: Allowed) -> Allowed:
     elif section == "the-usual-definitions":
         tables.append(gap.definitions())
     elif section == "what-totals-cannot-return" and gap.counts.series is not None:
-        tables += [growth := gap.growth(), int(growth["engagements"].sum()), 0.5, 0.9]
+        come = (growth := gap.growth())["engagements"].cumsum()
+        tables += [growth, come.tolist(), (come / max(come.max(), 1)).tolist()]
     elif section == "oddities-in-the-figures":
         tables.append(gap.oddities())
         if "has_url" in frame and "url_clicks" in frame:

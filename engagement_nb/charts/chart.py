@@ -7,6 +7,7 @@ it on axes of matplotlib.
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,9 +58,9 @@ class Chart(Drawing):
                 f'<a class="enb-csv" download="{self.what}.csv"'
                 f' href="data:text/csv;charset=utf-8,{address}">Figures as CSV</a>'
             )
+        title = re.sub(r"\d{4}-\d\d-\d\d", r'<span class="d">\g<0></span>', html.escape(self.title))
         return (
-            f'<figure class="enb"><figcaption>{html.escape(self.title)}</figcaption>'
-            f"{self.svg()}{download}</figure>"
+            f'<figure class="enb"><figcaption>{title}</figcaption>{self.svg()}{download}</figure>'
         )
 
     def draw(self, ax: Axes) -> Axes:

@@ -234,6 +234,7 @@ def _day(day: pd.Timestamp, step: str) -> str:
 def _peak(table: pd.DataFrame, step: str, column: str, when: str) -> str:
     """What is highest when, as a title."""
     name = "Video views" if column == "video_views" else "Engagements"
+    when = when.removesuffix(" of engagement")
     values = _numbers(table, column)
     if len(values) < 2 or not np.nansum(values):
         return f"{name} by {when}"

@@ -32,7 +32,7 @@ GRID = (320, 240)
 """Cells in which points of a scatter are drawn once, so that a chart stays small."""
 STYLE = (
     "figure.enb{margin:1em 0;max-width:860px}.enb-csv{font-size:.85em}"
-    ".enb figcaption{font-weight:600;margin-bottom:.4em}"
+    ".enb figcaption{font-weight:600;margin-bottom:.4em}.enb .d{white-space:nowrap}"
     ".enb svg{display:block;width:100%;overflow:visible;color:inherit;"
     "font:13px system-ui,-apple-system,'Segoe UI',Roboto,Arial,sans-serif}"
     ".enb text{fill:currentColor;font-variant-numeric:tabular-nums;paint-order:stroke;"

@@ -28,6 +28,11 @@ _NO_CLAIM = {
     "overview": "An overview lacks clicks and expands, so it cannot tell what is hidden.",
     "video": "A video file has no engagements.",
 }
+_MEANS = (
+    "Compare days with days: these figures count what happened on a day, also with older Posts.",
+    "To know how much of engagements is hidden, export the content of the same period too"
+    " (account_analytics_content_...), and report on both files.",
+)
 _RATIOS = {
     "engagement_rate": ("engagements", "impressions", "Engagement rate", 2),
     "completion_rate": ("completed", "video_views", "Watched to the end", 1),
@@ -120,6 +125,10 @@ class Days:
     @property
     def sentence(self) -> str:
         """The totals in a few sentences."""
+        return " ".join(self._said)
+
+    @property
+    def _said(self) -> list[str]:
         sums = {name: int(count) for name, count in self.table["sum"].items()}
         named = [name for name in ("impressions", "engagements", "video_views") if name in sums]
         days = self.frame.index
@@ -133,7 +142,17 @@ class Days:
         for name, (_, _, said, digits) in _RATIOS.items():
             if (share := self.ratio(name)) is not None:
                 text += f" {said}: {percent(share, digits)}."
-        return f"{text} {_NO_CLAIM.get(self.metrics.about.kind, '')}".strip()
+        said = [text, self._most, _NO_CLAIM.get(self.metrics.about.kind, "")]
+        return [sentence for sentence in said if sentence]
+
+    @property
+    def _most(self) -> str:
+        """The day with the most engagements, or views."""
+        name = next((n for n in ("engagements", "video_views") if n in self.frame), None)
+        if name is None:
+            return ""
+        row = self.table.loc[name]
+        return f"Most {label(name)} on one day: {number(row['most'])}, on {row['day']}."
 
     def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:
         """Draw `trend`; on axes of matplotlib if they are given."""
@@ -183,8 +202,8 @@ class Days:
         """As `engagement_nb.gap.firstpage.first_page`."""
         return {
             "period": self.metrics.facts()["period"],
-            "finding": [self.sentence],
-            "means": [],
+            "finding": self._said,
+            "means": list(_MEANS),
             "top": [],
             "trend": trend_rows(self.trend()),
         }

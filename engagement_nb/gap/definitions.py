@@ -135,10 +135,12 @@ def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
     """Share of the top Tweets by the second figure that are also at the top by the first.
 
-    Equal figures at the border are taken in the order of the frame.
+    Equal figures at the border are ranked by the other figure, so the order of the rows has no
+    influence.
     """
     size = int(np.ceil(TOP * len(first)))
     if len(first) < 10:
         return None
-    one, other = (np.argsort(-figures, kind="stable")[:size] for figures in (first, second))
+    pairs = ((first, second), (second, first))
+    one, other = (np.lexsort((-then, -figures))[:size] for figures, then in pairs)
     return len(np.intersect1d(one, other)) / size

@@ -62,9 +62,10 @@ def compose(job: Job, done: Run, since: Since | None = None) -> Page:
 def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "") -> str:
     """The finding, missing data and key figures as Markdown, for a message."""
     stamp = "SANDBOX DATA, made up: " if gap["sandbox"] else ""
-    told = [gap["page"]["period"], ORIGINS.get(str(facts.get("source")), "")]
+    rows = counted(gap["posts"] if "hidden" in gap else gap["days"], unit_of(facts))
+    told = [rows, gap["page"]["period"], ORIGINS.get(str(facts.get("source")), "")]
     heading = f"**{title or 'Engagements, and what they hide'}**"
-    heading += f" ({', '.join(part for part in told if part)})" if any(told) else ""
+    heading += f" ({', '.join(part for part in told if part)})"
     missing = listed(
         [
             f"{row.missing} of {row.tweets} {unit_of(facts)}s ({row.reason})"

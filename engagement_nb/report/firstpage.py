@@ -17,6 +17,8 @@ from engagement_nb.words import listed, number, percent
 
 _TREND = ("engagements", "hidden_share", "video_views", "engagement_rate")
 """Columns of a trend that the first page may show, two at the most."""
+_LESS = ("Posts", "New follows")
+"""Figures of days that the first page has no place for."""
 _LINK = "https://x.com/i/status/{}"
 
 
@@ -93,9 +95,10 @@ def first_page(
 
 
 def key_figures(answer: Mapping[str, Any]) -> list[KeyFigure]:
-    """The figures of the first page and of Markdown: four for a gap, all cards for days."""
+    """The figures of the first page and of Markdown: four of them."""
     if "hidden" not in answer:
-        return [KeyFigure(*card) for card in answer.get("cards", ())]
+        cards = [KeyFigure(*card) for card in answer["cards"]]
+        return [card for card in cards if card.label not in _LESS][:4]
     share, rate = Share.of_gap(answer), answer.get("engagement_rate")
     least, most = answer["over_bounds"]
     over = number(most) if least == most else f"{number(least)} to {number(most)}"

@@ -88,7 +88,8 @@ def test_the_figures_of_an_overview_for_json_and_for_a_notebook(tmp_path):
     assert shown["text/plain"] == f"{days.sentence}\n{days.table.to_string()}"
     (handed,) = [value for name, value in shown.items() if name.endswith("+json")]
     assert handed["days"].pop("page") == page
-    assert page["finding"] == [days.sentence]
+    assert " ".join(page["finding"]) == days.sentence
+    assert any("export the content" in said for said in page["means"])
     assert page["trend"]["name"] == str(days.trend().index.name)
     assert len(page["trend"]["rows"]) == len(days.trend())
     assert handed == {"days": told, "metrics": metrics.facts()}

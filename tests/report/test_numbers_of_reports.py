@@ -59,7 +59,7 @@ def test_a_report_of_a_week_of_a_zone_prints_its_days_and_its_figures(tmp_path: 
              "zone": "Asia/Kathmandu"}  # fmt: skip
     make_report("sandbox", out=tmp_path, parameters=given)
     with enb.connect(str(tmp_path / "dataset")) as source:
-        figures, totals = source.gather(by="hour", zone="Asia/Kathmandu", period="last week")
+        figures, totals = source.gather(by="day", zone="Asia/Kathmandu", period="last week")
     gap = explore_gap(figures, zone="Asia/Kathmandu")
     found = told(tmp_path)
     split = gap.against_totals(totals)
@@ -111,5 +111,6 @@ def test_a_report_on_a_month_of_a_file_takes_verdicts_from_the_whole_file(tmp_pa
     assert "settled on 285 Tweets of a longer history" in html
     # The table of files is of the whole file.
     with enb.connect(str(file)) as source:
-        files = f"{source.tables.summary()['impressions'].sum():,} {whole.facts()['period']} 285"
+        sums = source.tables.summary()[["impressions", "engagements"]].sum()
+    files = f"{sums['impressions']:,} {sums['engagements']:,} {whole.facts()['period']} 285"
     assert wrong_numbers(html, gap, also=files) == []
