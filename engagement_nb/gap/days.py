@@ -142,8 +142,8 @@ class Days:
         for name, (_, _, said, digits) in _RATIOS.items():
             if (share := self.ratio(name)) is not None:
                 text += f" {said}: {percent(share, digits)}."
-        said = [text, self._most, _NO_CLAIM.get(self.metrics.about.kind, "")]
-        return [sentence for sentence in said if sentence]
+        told = [text, self._most, _NO_CLAIM.get(self.metrics.about.kind, "")]
+        return [sentence for sentence in told if sentence]
 
     @property
     def _most(self) -> str:
@@ -151,8 +151,8 @@ class Days:
         name = next((n for n in ("engagements", "video_views") if n in self.frame), None)
         if name is None:
             return ""
-        row = self.table.loc[name]
-        return f"Most {label(name)} on one day: {number(row['most'])}, on {row['day']}."
+        most, day = int(self.table["most"][name]), self.table["day"][name]
+        return f"Most {label(name)} on one day: {number(most)}, on {day}."
 
     def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:
         """Draw `trend`; on axes of matplotlib if they are given."""

@@ -321,11 +321,10 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
         raise AnalysisError(
             "Some days are in several pieces.", advice="Give each day of the account once."
         )
-    starts, ends = (
-        [x for x in given if x] for given in zip(*((a.start, a.end) for a in abouts), strict=True)
-    )
+    covered = [(each.start, each.end) for each in abouts if each.start and each.end]
     about = next((each for each in abouts if each.sandbox), abouts[0])
-    return whole, replace(about, start=min(starts, default=None), end=max(ends, default=None))
+    first, last = zip(*covered, strict=True) if covered else ((), ())
+    return whole, replace(about, start=min(first), end=max(last)) if covered else about
 
 
 def _small(frame: pd.DataFrame) -> pd.DataFrame:
