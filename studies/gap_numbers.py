@@ -111,8 +111,7 @@ def figures_of(gap: Gap) -> Allowed:
     level = [gap.level, 1 - gap.level, gap.level * 100, round((1 - gap.level) * 100, 6), 20]
     found = Allowed().add([told, *map(int, [*outside, *signs]), *sizes, *level])
     found.add([*gap.table["contradicted_share"].dropna()])
-    for low, high in ((share.low, share.high), gap.hidden_interval or (None, None)):
-        found.percents |= {interval(low, high)} if low is not None else set()
+    found.percents |= {interval(share.low, share.high)}
     found.percents.add(f"{gap.level * 100:g} %")
     found.dates |= {*_DATE.findall(gap.period), *(row["begins"] for row in trend)}
     found.dates |= {row["begins"][:7] for row in trend}

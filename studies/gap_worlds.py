@@ -136,7 +136,7 @@ def verdicts(worlds: int, seed: int) -> Iterator[dict[str, object]]:
         for number in range(seed, seed + worlds):
             made = world(kind, number)
             gap = explore_gap(made.frame)
-            wrong, least_most = mistakes(gap, made.truth), gap.hidden_bounds
+            wrong, share = mistakes(gap, made.truth), gap.share
             whole = max(gap.engagements, 1)
             rows.append(
                 {
@@ -144,7 +144,7 @@ def verdicts(worlds: int, seed: int) -> Iterator[dict[str, object]]:
                     "undetermined": len(gap.undetermined),
                     "worlds wrong": bool(wrong),
                     "error": abs(gap.hidden - made.hidden) / whole,
-                    "held": least_most[0] <= made.hidden <= least_most[1],
+                    "held": share.least <= made.hidden <= share.most,
                     "comparable": gap.posts == len(made.frame),
                     "metrics": len(made.truth),
                 }

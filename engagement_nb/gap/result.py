@@ -174,15 +174,6 @@ class Findings:
         """By how much `summed` exceeds engagements, on the Tweets where it does."""
         return self._total("excess")
 
-    @cached_property
-    def hidden_bounds(self) -> tuple[int, int]:
-        """Least and most hidden engagement that the verdicts allow.
-
-        Least: every undetermined metric is counted. Most: none is. Both are at least 0 on each
-        Tweet. Documents have no influence on them.
-        """
-        return self._total("hidden_least"), self._total("hidden_most")
-
     @property
     def over_bounds(self) -> tuple[int, int]:
         """Least and most over-count that the verdicts allow; equal if `share` has a value."""
@@ -225,14 +216,6 @@ class Findings:
     def unsettled(self) -> list[str]:
         """Undetermined metrics that some Tweet compared has (wire names)."""
         return [name for name in self.undetermined if self._metrics[name]["sum"]]
-
-    @property
-    def hidden_interval(self) -> Interval | None:
-        """The confidence interval of `share`; None if it has none."""
-        share = self.share
-        if share.kind != "interval" or share.low is None or share.high is None:
-            return None
-        return Interval(share.low, share.high)
 
     @cached_property
     def engagement_rate(self) -> float | None:

@@ -12,7 +12,7 @@ from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, SETTLED, TOGETHER
 from engagement_nb.gap.result import Findings
-from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
+from engagement_nb.words import counted, listed, number, percent, sentence, spelled
 
 SIGNIFICANT = 0.05
 """Adjusted p-value up to which two groups are said to differ."""
@@ -255,7 +255,7 @@ def evidence(gap: Findings) -> str:
         if tied:
             pairs = listed([f"{label(v.name)} rather than {label(v.stand_in)}" for v in tied])
             text += f" They assume {pairs} because the documents say so; the Tweets do not tell."
-        least, most = gap.hidden_bounds
+        least, most = gap.share.least, gap.share.most
         if least < most:
             text += (
                 f" If all of them are counted, {number(least)} engagements are hidden; if none is,"
@@ -318,11 +318,11 @@ def confidence(gap: Findings) -> str:
             "The undetermined metrics decide more than the choice of Tweets does, so the hidden"
             f" share is given as a range, {gap.share.point}, without a confidence interval."
         )
-    elif (limits := gap.hidden_interval) is not None:
+    elif gap.share.limits:
         parts.append(
             f"For these {counted(gap.posts, 'Tweet')} the hidden share is known up to the"
             f" undetermined metrics. The {gap.level * 100:g} % confidence interval,"
-            f" {interval(*limits)}, is for the share that such Tweets have on average, if they are"
+            f" {gap.share.limits}, is for the share that such Tweets have on average, if they are"
             " independent. It does not account for Tweets much larger than any of these: do not"
             " rely on it if the hidden share rises with size."
         )
@@ -561,8 +561,8 @@ def consequences(gap: Findings) -> list[str]:
             f"These Tweets do not show whether {labels(unsure)} are counted. More Tweets that have"
             " these metrics could show it, especially Tweets with few engagements."
         )
-    limits = gap.hidden_interval
-    if limits is not None and limits.high - limits.low > 0.2:
+    low, high = gap.share.low, gap.share.high
+    if gap.share.limits and low is not None and high is not None and high - low > 0.2:
         parts.append("The interval is wide: do not apply the hidden share to other Tweets.")
     if gap.sandbox:
         parts.append("These are figures of the sandbox: they say nothing about X.")

@@ -25,14 +25,13 @@ from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.problems import tweets_missing
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
-from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint
+from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint, slug
 from engagement_nb.report.lock import locked
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
-from engagement_nb.report.slug import slug
 from engagement_nb.store import Store
 
 INDEX, SUMMARY = "index.html", "summary.json"

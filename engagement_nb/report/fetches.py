@@ -17,10 +17,9 @@ from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.periods import parse_moment
-from engagement_nb.report.job import Job, absolute, digest, fetching
+from engagement_nb.report.job import Job, absolute, digest, fetching, slug
 from engagement_nb.report.question import Fetch, Question
 from engagement_nb.report.run import run
-from engagement_nb.report.slug import slug
 from engagement_nb.sources import ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger

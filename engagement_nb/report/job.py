@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -225,6 +226,11 @@ def _files(store: Store, folder: str) -> list[Any]:
         for name, info in sorted(found.items())
         if not PurePosixPath(str(name)).name.startswith(".tmp-")
     ]  # fmt: skip
+
+
+def slug(name: str) -> str:
+    """Turn a name into that of a folder: letters, digits, dots and dashes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
 
 
 def absolute(place: str) -> str:

@@ -15,9 +15,9 @@ import yaml
 
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.report.job import slug
 from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.question import Inputs, Question, ask, read_inputs
-from engagement_nb.report.slug import slug
 from engagement_nb.sources import FETCHED
 
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "posted", "zone",

@@ -35,7 +35,7 @@ def test_the_figures_add_up_and_are_those_of_the_columns(frame):
     assert gap.naive_gap == gap.hidden - gap.over_count
     assert gap.sum_of_metrics - gap.over_count + gap.hidden == gap.engagements
     assert gap.contradictions == 0
-    assert gap.hidden_interval.low < gap.hidden_share < gap.hidden_interval.high
+    assert gap.share.low < gap.hidden_share < gap.share.high
 
 
 def test_each_tweet_adds_up(frame):

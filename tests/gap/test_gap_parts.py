@@ -243,7 +243,7 @@ def test_hidden_has_an_upper_end_where_metrics_are_undetermined():
     frame = pd.DataFrame({"favorites": [1, 0], "replies": [0, 2], "engagements": [4, 9]})
     gap = explore_gap(frame)
     assert (gap.hidden, gap.share.most) == (10, 13)
-    assert gap.hidden_bounds == (10, 13)
+    assert (gap.share.least, gap.share.most) == (10, 13)
 
 
 def figures_of(**columns):

@@ -45,7 +45,7 @@ def test_bounds_hold_the_hidden_engagement_of_the_very_tweets():
         for seed in range(15):
             made = world(kind, seed)
             gap = explore_gap(made.frame)
-            assert gap.hidden_bounds[0] <= made.hidden <= gap.hidden_bounds[1], (kind, seed)
+            assert gap.share.least <= made.hidden <= gap.share.most, (kind, seed)
 
 
 def test_hidden_is_exact_where_every_metric_is_told():
@@ -81,7 +81,7 @@ def test_neither_names_nor_order_change_a_verdict(seed, order, names):
     second = explore_gap(frame_of(engagements, **mixed).iloc[rows])
     for old, new in zip(NAMES, names, strict=True):
         assert first.table.at[old, "verdict"] == second.table.at[new, "verdict"]
-    assert first.hidden_bounds == second.hidden_bounds
+    assert first.share == second.share
 
 
 def best_of_all(tweets: Tweets) -> float:
@@ -120,7 +120,7 @@ def test_equal_columns_stand_in_for_each_other_and_documents_break_the_tie():
     assert gap.undetermined == ["media_views", "media_engagements"]
     assert "media_engagements" in gap.summed
     assert gap.hidden == 0
-    assert gap.hidden_bounds == (0, media.sum())
+    assert (gap.share.least, gap.share.most) == (0, media.sum())
 
 
 def test_a_metric_that_is_zero_throughout_is_no_evidence():
@@ -324,7 +324,7 @@ def test_a_longer_history_settles_what_a_few_tweets_leave_undetermined():
     assert settled.not_counted == ["bookmarks", "shares"]
     assert settled.table.loc["favorites"].equals(alone.table.loc["favorites"])
     assert (settled.posts, settled.engagements) == (alone.posts, alone.engagements)
-    assert (settled.hidden, settled.hidden_bounds[1]) == (
+    assert (settled.hidden, settled.share.most) == (
         int((few["engagements"] - few[COUNTED].sum(axis=1)).sum()), settled.hidden,
     )  # fmt: skip
     said = "Profile visits, bookmarks and shares were settled on 400 Tweets of a longer history."

@@ -555,7 +555,7 @@ def test_all_notes_on_the_figures_follow_each_other():
 
 def test_percentages_of_a_range_are_shares_of_engagements():
     gap = tied()
-    least, most = gap.hidden_bounds
+    least, most = gap.share.least, gap.share.most
     words = f"{least / gap.engagements * 100:.1f}–{most / gap.engagements:.1%} of them"
     assert words.replace("%", " %") in gap.sentence
     assert most > least
@@ -707,9 +707,9 @@ def test_a_definition_is_said_with_what_is_known_of_it():
 
 def test_the_interval_is_called_wide_above_a_fifth():
     gap = giant()
-    assert gap.hidden_interval.high - gap.hidden_interval.low > 0.2
+    assert gap.share.high - gap.share.low > 0.2
     narrow = hiding()
-    assert narrow.hidden_interval.high - narrow.hidden_interval.low < 0.2
+    assert narrow.share.high - narrow.share.low < 0.2
 
 
 def test_a_group_by_a_column_is_said_by_its_name():

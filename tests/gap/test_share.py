@@ -60,8 +60,10 @@ def test_the_share_of_a_gap_is_that_of_its_figures():
     gap = enb.explore_gap(account())
     share = gap.share
     assert (share.count, share.whole) == (gap.hidden, gap.engagements)
-    assert (share.low, share.high) == gap.sampling_interval == gap.hidden_interval
-    assert (share.least, share.most) == gap.hidden_bounds
+    assert (share.low, share.high) == gap.sampling_interval
+    assert (share.least, share.most) == (
+        gap.tweets["hidden_least"].sum(), gap.tweets["hidden_most"].sum(),
+    )  # fmt: skip
     assert share.sentence in gap.sentence
     assert gap.to_dict()["share"] == share.to_dict()
 
