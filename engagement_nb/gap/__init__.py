@@ -23,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.identify import TOLERANCE, Verdict, judge, settled_on
+from engagement_nb.gap.identify import TOLERANCE, UNDETERMINED, Verdict, judge, settled_on
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
@@ -82,8 +82,12 @@ def explore_gap(
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")
     check_level(level)
-    settled = {} if history is None else settled_on(open_figures(history)[0], tolerance)
-    verdicts, together = judge(counts, tolerance, settled)
+    verdicts, together = judge(counts, tolerance)
+    if history is not None and any(
+        v.verdict == UNDETERMINED and v.posts_above_zero for v in verdicts
+    ):
+        settled = settled_on(open_figures(history)[0], tolerance)
+        verdicts, together = judge(counts, tolerance, settled)
     asked = (facts or {}).get("account", {}).get("options", {}).get("zone")
     zone = place_of(zone or asked or "UTC").key
     return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored, zone)
