@@ -62,6 +62,9 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
         impressions ``rate`` and ``engagement_rate``.
     """
     have = [*counts.names, "engagements"] if counts.judged.any() else list(counts.names)
+    ids = counts.frame.get("tweet_id", pd.Series(np.arange(len(counts))))
+    # Of equal Tweets the first by id, in whatever order a source has them.
+    order = np.argsort(ids.astype(str).to_numpy(dtype=str), kind="stable")
     rows = {}
     for name, (members, used_by) in _definitions(counts, summed).items():
         if not members:
@@ -74,7 +77,7 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
             "read_on": max((tool.read_on for tool in used_by), default=""),
             "computable": not missing,
             "missing": listed([label(metric) for metric in missing]),
-            **({"tweets": 0} if missing else _row(counts, members)),
+            **({"tweets": 0} if missing else _row(counts, members, order)),
         }
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "definition"
@@ -102,9 +105,9 @@ def _definitions(
     }  # fmt: skip
 
 
-def _row(counts: Counts, members: Sequence[str]) -> dict[str, object]:
+def _row(counts: Counts, members: Sequence[str], order: np.ndarray) -> dict[str, object]:
     metrics = [name for name in members if name != "engagements"]
-    chosen = counts.complete(metrics)
+    chosen = order[counts.complete(metrics)[order]]
     engagements = counts.engagements[chosen]
     sums = counts.sums(metrics)[chosen] if metrics else engagements
     total, whole = exact_sum(sums), exact_sum(engagements)
@@ -135,12 +138,10 @@ def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
     """Share of the top Tweets by the second figure that are also at the top by the first.
 
-    Equal figures at the border are ranked by the other figure, so the order of the rows has no
-    influence.
+    Equal figures at the border are taken in the order of the frame.
     """
     size = int(np.ceil(TOP * len(first)))
     if len(first) < 10:
         return None
-    pairs = ((first, second), (second, first))
-    one, other = (np.lexsort((-then, -figures))[:size] for figures, then in pairs)
+    one, other = (np.argsort(-figures, kind="stable")[:size] for figures in (first, second))
     return len(np.intersect1d(one, other)) / size
