@@ -24,7 +24,7 @@ from engagement_nb.words import counted, listed, number, sentence
 
 version = cache(_look_up)
 
-_PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "matplotlib")
+_PACKAGES = ("engagement-nb", "papermill", "nbconvert", "pandas", "scipy")
 
 
 def compose(job: Job, done: Run, since: Since | None = None) -> Page:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from importlib.machinery import PathFinder
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, PackageNotFoundError, packages_distributions
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +43,14 @@ def hide_other_libraries() -> None:
         return None if name.partition(".")[0] in hidden else find(name, path, target)
 
     PathFinder.find_spec = find_spec  # type: ignore[method-assign]
+    known = Distribution.from_name
+
+    def from_name(name: str) -> Distribution:
+        if normal(name) not in there:
+            raise PackageNotFoundError(name)
+        return known(name)
+
+    Distribution.from_name = from_name  # type: ignore[method-assign]
 
 
 def refuse(*given: Any, **options: Any) -> NoReturn:
