@@ -250,7 +250,8 @@ _REFUSALS = (
         NoAccessError,
         "The app of these keys has no access to the Engagement API.",
         "Ask your account manager at X to add the Engagement API to this app, or use the keys"
-        " of the app that has it.",
+        " of the app that has it. It is sold with Enterprise contracts only; X API v2 is sold per"
+        " Post (pages read in 2026-11).",
     ),
     Refusal(
         "unknown authorization", r"unknown authorization type", (), UnauthenticatedError,

@@ -224,7 +224,8 @@ _REFUSALS = (
     Refusal(
         "no credits", "", (402,), SpendingError,
         "The app's credits are spent.",
-        "Buy credits in the console, or choose fewer Posts.",
+        f"Buy credits in the console (${PRICES.post} a Post on {PRICES.read_on}), or choose fewer"
+        " Posts.",
     ),
     Refusal(
         "spend cap", r"spend-?cap", (403,), SpendingError,
@@ -235,8 +236,9 @@ _REFUSALS = (
         "tier", r"client-not-enrolled|client-forbidden|appropriate level of api access", (403,),
         NoAccessError,
         "The app's plan does not include this endpoint.",
-        "Post analytics is sold with Enterprise contracts. Ask totals for figures since posting,"
-        " or keep daily snapshots. If the app has a contract, check that it is in a project.",
+        "Post analytics is sold with Enterprise contracts (pages read in 2026-11). Ask totals for"
+        " figures since posting, or keep daily snapshots. If the app has a contract, check that it"
+        " is in a project.",
     ),
     Refusal(
         "wrong kind of token", r"unsupported-authentication", (403,), UnauthenticatedError,

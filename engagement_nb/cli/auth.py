@@ -11,7 +11,7 @@ import click
 
 import engagement_nb as enb
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
-from engagement_nb.apis.v2 import LIVE_URL, V2
+from engagement_nb.apis.v2 import LIVE_URL, PRICES, V2
 from engagement_nb.cli.commands import Group
 from engagement_nb.client.checkup import TokenCheck, check_profile
 from engagement_nb.client.credentials import Profile, find_profile, find_profiles, oauth2, places
@@ -31,7 +31,12 @@ _ADD_KEYS = (
 )
 
 
-@click.group(cls=Group)
+@click.group(
+    cls=Group,
+    epilog=f"X sells X API v2 for ${PRICES.post} a Post; Post analytics and the Engagement API by"
+    " Enterprise contract. OAuth 1.0a, which the Engagement API needs, is being retired, without"
+    f" a date. (Pages read to {PRICES.read_on}; see docs/keys.md.)",
+)
 def auth() -> None:
     """Tokens: log in with a PIN, list them, check that they work."""
 
