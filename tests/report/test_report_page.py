@@ -221,6 +221,21 @@ def test_pages_are_accessible_and_make_no_requests(browser, files, name, width, 
     assert browser.accessibility_violations() == []
 
 
+@pytest.mark.parametrize("name", ["export", "sandbox"])
+def test_the_first_page_is_two_screens_of_a_phone_and_one_sheet_of_paper(browser, files, name):
+    """And a report of everything is small enough to be sent."""
+    end = "document.querySelector('section.first').getBoundingClientRect().bottom"
+    browser.open(files[name], width=390)
+    assert browser.evaluate(end) < 2 * 844
+    # A4 without its margins, at 96 pixels an inch.
+    browser.open(files[name], width=680)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    assert browser.evaluate(end) < 995
+    assert not browser.scrolls_sideways(), "what is too wide is printed small, all of it"
+    browser.call("Emulation.setEmulatedMedia", media="")
+    assert files[name].stat().st_size < 500_000
+
+
 def test_the_index_is_sorted_by_a_click(browser, files):
     """A second click reverses the order. Reports without the figure always come last."""
     browser.open(files["index"])
