@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -50,7 +51,7 @@ BOUNDS = ["hidden", "hidden_least", "hidden_most"]
 COLUMNS = ["tweets", "engagements", *BOUNDS, "hidden_share", "low", "high", "kind", "over_count"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Units:
     """The rows that are grouped: one per Tweet, or one per Tweet and hour or day.
 
@@ -95,6 +96,11 @@ class Units:
 
     def differences(self, key: str) -> pd.DataFrame:
         """Permutation tests between groups: see `engagement_nb.Gap.differences`."""
+        if key not in self._tests:
+            self._tests[key] = self._test(key)
+        return self._tests[key].copy()
+
+    def _test(self, key: str) -> pd.DataFrame:
         groups = self._groups(key) if self.share.value is not None else {}
         sums = {label: self._by_tweet(rows) for label, rows in groups.items()}
         sums = {
@@ -145,11 +151,18 @@ class Units:
         found = labels.cat.categories if ordered else sorted(labels.dropna().unique())
         return _filled({label: labels == label for label in found})
 
+    @cached_property
+    def _tests(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    @cached_property
+    def _figures(self) -> pd.DataFrame:
+        return self.frame[["engagements", *BOUNDS, "over_count"]]
+
     def _by_tweet(self, chosen: np.ndarray) -> pd.DataFrame:
-        rows = self.frame[chosen]
-        if "time" in rows.columns:
-            figures = ["engagements", *BOUNDS, "over_count"]
-            rows = rows.groupby("tweet_id")[figures].sum()
+        rows = self._figures[chosen]
+        if "time" in self.frame.columns:
+            rows = rows.groupby(self.frame["tweet_id"][chosen]).sum()
         return rows
 
     def _row(self, chosen: np.ndarray) -> dict[str, object]:

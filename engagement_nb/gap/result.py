@@ -255,13 +255,19 @@ class Findings:
 
     def _units(self, key: str) -> Units:
         """The rows to group: those of a series for groups in time, otherwise Tweets."""
-        if self.counts.series is not None and key in BY_TIME:
-            inside = [self.summed, [*self.counted, *self.undetermined], self.counted]
-            frame = series_rows(self.counts, self.compared, inside, self.left_out)
-        else:
-            facts = self.counts.frame[self.compared].reset_index(drop=True)
-            figures = ["engagements", *BOUNDS, "over_count"]
-            frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
+        return self._series if self.counts.series is not None and key in BY_TIME else self._tweets
+
+    @cached_property
+    def _series(self) -> Units:
+        inside = [self.summed, [*self.counted, *self.undetermined], self.counted]
+        frame = series_rows(self.counts, self.compared, inside, self.left_out)
+        return Units(frame, self.about.read_at or self.about.end, self.share)
+
+    @cached_property
+    def _tweets(self) -> Units:
+        facts = self.counts.frame[self.compared].reset_index(drop=True)
+        figures = ["engagements", *BOUNDS, "over_count"]
+        frame = facts.drop(columns=figures, errors="ignore").join(self.tweets[figures])
         return Units(frame, self.about.read_at or self.about.end, self.share)
 
     def by(self, key: str) -> pd.DataFrame:
