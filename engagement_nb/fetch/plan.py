@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -198,7 +198,9 @@ class Plan:
 
     def _time(self) -> str:
         if self.minutes is None:
-            return "; the first response tells the limit per minute"
+            window = self.question.api.buckets[0].window // timedelta(minutes=1)
+            per = "minute" if window == 1 else f"{window} minutes"
+            return f"; the first response tells the limit per {per}"
         time = "less than a minute" if self.minutes < 1 else f"{self.minutes:.1f} minutes"
         return f"; {time} at {self.limit:g} per minute"
 
@@ -293,10 +295,11 @@ def _priced(plan: Plan) -> Plan:
             )
     signing = [p for p in plan.profiles if p.has_user]
     if len(signing) > 1 and plan.unknown_owners:
+        handles = "" if plan.question.api.bills_reads else ", and may count their handles"
         hints.append(
             f"Owners unknown for {counted(plan.unknown_owners, 'Tweet')}: refused requests are"
-            " retried with other profiles, at extra cost, and may count their handles. Add a column"
-            " of user ids or handles beside the ids."
+            f" retried with other profiles, at extra cost{handles}. Add a column of user ids or"
+            " handles beside the ids."
         )
     return replace(plan, hints=tuple(hints))
 

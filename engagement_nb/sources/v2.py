@@ -109,7 +109,10 @@ class V2Source(ApiSource):
                 advice="Give ids. Or fetch without a plan: the timeline has at most"
                 f" {TIMELINE_POSTS:,} Posts, which cost at most ${most:,.2f}.",
             )
-        plan = self._guarded(super().plan(tweet_ids, endpoint, **options))
+        return self._guarded(super().plan(tweet_ids, endpoint, **options))
+
+    def _plan(self, *asked: Any, **more: Any) -> Plan:
+        plan = super()._plan(*asked, **more)
         return replace(plan, hints=(*plan.hints, *self._price(plan)))
 
     def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
@@ -210,7 +213,7 @@ class V2Source(ApiSource):
         return said
 
     def _guarded(self, plan: Plan) -> Plan:
-        """Refuse a plan that could cost more than ``max_cost``; add its price to the notes."""
+        """Refuse a plan that could cost more than ``max_cost``."""
         if plan.endpoint.of_life:
             self._refuse_over(self._cost(plan), counted(len(plan.tweet_ids), "Post"))
         return plan
