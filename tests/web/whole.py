@@ -12,11 +12,9 @@ from tests.browser import Browser
 
 MINUTES = 15
 _OVER = "['done', 'failed'].includes(document.body.dataset.state)"
-_RUN = "window.jupyterapp.commands.execute('runmenu:run-all').then(() => true)"
-_SHOWN = """
-JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.cells.get
-    ? [...window.jupyterapp.shell.currentWidget.content.model.cells].map(c => c.toJSON()) : [])
-"""
+_NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
+_RUN = "window.jupyterapp.commands.execute('runmenu:run-all')"
+_SHOWN = f"JSON.stringify([...{_NOTEBOOK}.content.model.cells].map(cell => cell.toJSON()))"
 
 
 def wait(browser: Browser, expression: str) -> None:
@@ -43,8 +41,8 @@ def figures_in_the_browser(browser: Browser, folder: Path) -> dict[str, Any]:
 def lessons_in_the_browser(browser: Browser, address: str) -> str:
     """Run the lessons, and return what their cells show."""
     browser.visit(f"{address}lab/index.html?path=03_api_behaviour.ipynb")
-    wait(browser, "window.jupyterapp?.shell.currentWidget?.content?.model?.cells?.length > 9")
-    wait(browser, "window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel != null")
+    wait(browser, f"{_NOTEBOOK}?.content?.model?.cells?.length > 9")
+    wait(browser, f"{_NOTEBOOK}.sessionContext.session?.kernel?.status === 'idle'")
     browser.evaluate(f"void ({_RUN}.then(() => {{ window.ranAll = true; }}))")
     wait(browser, "window.ranAll === true")
     shown = []

@@ -42,10 +42,15 @@ async function report({ name, files }) {
   tell("progress", { step: `Making the report of ${name}` });
   FS.chdir(folder);
   const told = JSON.parse(make(name, out));
-  if (told.error) return tell("failed", told);
-  const html = FS.readFile(`${out}/report.html`);
-  const tables = FS.readFile(`${out}.zip`);
-  tell("done", { ...told, html, tables }, [html.buffer, tables.buffer]);
+  if (told.error) {
+    tell("failed", told);
+  } else {
+    const html = FS.readFile(`${out}/report.html`);
+    const tables = FS.readFile(`${out}.zip`);
+    tell("done", { ...told, html, tables }, [html.buffer, tables.buffer]);
+  }
+  FS.chdir("/");
+  python.runPython(`import shutil; shutil.rmtree("/given"); shutil.rmtree("/made")`);
 }
 
 async function answer(data) {

@@ -73,7 +73,8 @@ def make(given: str, out: str) -> str:
         with redirect_stdout(shown), redirect_stderr(said):
             code = run(["report", path, "-o", out, "--json"])
     except Exception:
-        return json.dumps({"error": traceback.format_exc()})
+        told = "A defect of the package stopped the report. Please tell its authors these lines."
+        return json.dumps({"error": f"{told}\n\n{traceback.format_exc()}"})
     if code:
         return json.dumps({"error": said.getvalue().strip().rpartition("error: ")[2]})
     told = json.loads(shown.getvalue())
