@@ -411,17 +411,15 @@ def _from_document(document: Any, where: str, depth: int = 0) -> Iterator[_Entry
 
 def _owner(document: Mapping[str, Any]) -> str | None:
     """The author's user id, else the handle, from v1.1, v2 or an Activity Streams object."""
-    if document.get("author_id"):
-        return str(document["author_id"])
-    actor = document.get("actor")
-    if isinstance(actor, Mapping):
-        number = _ACTOR.fullmatch(str(actor.get("id", "")))
-        return number[1] if number else actor.get("preferredUsername")
-    user = document.get("user")
-    if isinstance(user, Mapping):
+    found = document.get("author_id")
+    actor, user = document.get("actor"), document.get("user")
+    if not found and isinstance(actor, Mapping):
+        own = actor.get("id", "")
+        number = _ACTOR.fullmatch(own) if isinstance(own, str) else None
+        found = number[1] if number else actor.get("preferredUsername")
+    elif not found and isinstance(user, Mapping):
         found = user.get("id_str") or user.get("id") or user.get("screen_name")
-        return str(found) if found else None
-    return None
+    return str(found) if found and isinstance(found, str | int) else None
 
 
 def _parse(value: Any) -> tuple[str | None, str | None, str]:

@@ -233,7 +233,7 @@ class Files:
                 metadata = pq.read_metadata(f).metadata[_KEYS[kind]]
         except (OSError, KeyError, TypeError, pa.ArrowException) as error:
             raise DatasetError(
-                f"{path} is damaged ({error}).",
+                f"{path} is damaged ({' '.join(str(error).split())}).",
                 advice="Remove this file and fetch again: only its Tweets are requested.",
             ) from error
         return decode(metadata, kind, path)
@@ -259,6 +259,6 @@ def explained(read: Callable[[], _Result]) -> _Result:
         return read()
     except (OSError, pa.ArrowException, ValueError) as error:
         raise DatasetError(
-            f"A file of the dataset is damaged: {error}.",
+            f"A file of the dataset is damaged: {' '.join(str(error).split())}.",
             advice="Remove that file and fetch again: only its Tweets are requested.",
         ) from error

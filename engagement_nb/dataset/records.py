@@ -328,7 +328,7 @@ def decode(data: bytes, kind: type[_Record], path: str) -> _Record:
                 advice="Update engagement_nb.",
             )
         return msgspec.json.decode(data, type=kind)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(
             f"{path} is damaged: {error}.",
             advice="Remove this file and fetch again: no other figures are requested again.",

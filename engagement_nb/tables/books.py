@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
@@ -65,7 +66,8 @@ def _check_size(data: bytes, name: str) -> None:
                                 high = max(high, int(digits))
                     if wide * high > _MOST_CELLS:
                         raise too_large
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zipfile.LargeZipFile):
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError,
+            RuntimeError, EOFError):  # fmt: skip
         raise InputError(f"{name} is a damaged spreadsheet.", advice=_AS_CSV) from None
 
 

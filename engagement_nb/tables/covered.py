@@ -29,8 +29,11 @@ def period_in(frame: pd.DataFrame) -> tuple[datetime | None, datetime | None, By
 
 def is_of_periods(frame: pd.DataFrame) -> bool:
     """Whether each row has the period that its sums are of."""
-    ends = frame.reindex(columns=["start", "end"])
-    return bool(len(frame)) and bool(ends.notna().all(axis=None))
+    return (
+        bool(len(frame))
+        and {"start", "end"} <= {*frame}
+        and bool(frame[["start", "end"]].notna().all(axis=None))
+    )
 
 
 def with_coverage(metrics: Metrics, start: datetime, end: datetime) -> Metrics:

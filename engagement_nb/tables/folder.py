@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +22,7 @@ from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
 from engagement_nb.tables.cells import shown
+from engagement_nb.tables.content import with_facts
 from engagement_nb.tables.covered import period_in, with_coverage
 from engagement_nb.tables.frames import is_frame
 from engagement_nb.tables.layouts import HOW_TO_EXPORT
@@ -50,6 +51,8 @@ _DTYPES = {
     pa.large_string(): pd.StringDtype(),
     pa.bool_(): pd.BooleanDtype(),
 }
+_OURS = ("file", "account")
+"""Columns for reading, which are not in the frame."""
 UNNAMED = "unnamed"
 """What to choose for rows that name no account."""
 _WHY_NOT = {
@@ -424,9 +427,15 @@ class Tables:
             file.table = file.table.schema.empty_table()
         joined = pa.concat_tables(tables, promote_options="default")
         del tables
+        if group == "posts" and "text" in joined.column_names:
+            # Of all tables at once: to compile the patterns takes longer than a file's rows.
+            joined = with_facts(joined)
+        of_file = joined["file"].to_numpy()
+        joined = joined.select(_in_order(n for n in joined.column_names if n not in _OURS))
         frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
         del joined
-        frame = self._without_repeats(frame, files, group, what)
+        if (out := self._repeats(frame, of_file, files, group, what)).any():
+            frame, of_file = frame[~out].reset_index(drop=True), of_file[~out]
         lacking: dict[str, list[str]] = defaultdict(list)
         for file, have in zip(files, columns, strict=True):
             names = [name for name in LABELS if name in frame and name not in have]
@@ -435,17 +444,15 @@ class Tables:
         for told, names in lacking.items():
             self._notes[group].append(f"{_few(names)} {'lack' if names[1:] else 'lacks'} {told}.")
         if len({file.kind for file in files}) > 1:
-            frame["file_kind"] = np.array([file.kind for file in files])[frame["file"]]
-        if self._frame_given is not None:
-            frame = self._with_extras(frame, files[0])
-        return _in_order(frame.drop(columns=["file", "account", "row"], errors="ignore"))
+            frame["file_kind"] = np.array([file.kind for file in files])[of_file]
+            frame = frame[_in_order(frame.columns)]
+        return frame if self._frame_given is None else self._with_extras(frame, files[0])
 
-    def _without_repeats(
-        self, frame: pd.DataFrame, files: list[OneTable], group: str, what: str
-    ) -> pd.DataFrame:
-        """Each Tweet, day or video once; the tables count and note the rows left out."""
+    def _repeats(
+        self, frame: pd.DataFrame, of_file: np.ndarray, files: list[OneTable], group: str, what: str
+    ) -> np.ndarray:
+        """Rows beyond one for each Tweet, day or video; the tables count and note them."""
         key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
-        of_file = frame["file"].to_numpy()
         own = np.array([file.kind == "table" for file in files])[of_file]
         out = np.zeros(len(frame), dtype=bool)
         if own.any():
@@ -456,7 +463,8 @@ class Tables:
                     files[i].repeated += count
                     files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
         if not own.all() and frame[key].duplicated().any():
-            again = frame.duplicated([key, "file"], keep="last").to_numpy() & ~own
+            of_each = pd.DataFrame({key: frame[key], "file": of_file})
+            again = of_each.duplicated(keep="last").to_numpy() & ~own
             out |= again
             for i, count in _counts(of_file[again]):
                 files[i].repeated += count
@@ -474,7 +482,7 @@ class Tables:
                     f"{counted(count, 'row')} {'was' if count == 1 else 'were'} left out because a"
                     f" newer file has the same {what}."
                 )
-        return frame[~out].reset_index(drop=True) if out.any() else frame
+        return out
 
     def _with_extras(self, frame: pd.DataFrame, file: OneTable) -> pd.DataFrame:
         """Columns of a frame that are no metrics, so that Tweets can be grouped by them."""
@@ -487,7 +495,7 @@ class Tables:
             said = file.header[i]
             if not why and said and said not in frame:
                 frame[said] = given.iloc[rows, i].set_axis(frame.index)
-        return frame
+        return frame[_in_order(n for n in frame.columns if n != "row")]
 
     def _told(self, frame: pd.DataFrame, files: list[OneTable]) -> list[str]:
         """Notes for readers of one kind of figures."""
@@ -507,8 +515,9 @@ class Tables:
                 f"The figures of the {listed(others)} file{'s' * (len(others) > 1)} are kept apart"
                 " and are not included here."
             )
-        zero = [label(name) for name in metric_columns(frame) if (frame[name] == 0).all()]
-        if zero and len(frame) >= _ZERO_ROWS and kinds & {*_BY_X}:
+        by_x = len(frame) >= _ZERO_ROWS and kinds & {*_BY_X}
+        zero = [label(name) for name in metric_columns(frame) if by_x and not frame[name].any()]
+        if zero:
             notes.append(
                 f"0 in every row: {listed(zero)}. X writes 0 for figures that it did not measure,"
                 " so these may be missing and are not used as evidence."
@@ -584,12 +593,12 @@ def _compare(
     return Comparison(table, tuple(sentences))
 
 
-def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame, its columns in our order."""
-    metrics = [name for name in ("posts", "unfollows", "unlikes", *LABELS) if name in frame]
-    promoted = [f"promoted_{name}" for name in LABELS if f"promoted_{name}" in frame]
-    facts = [name for name in frame.columns if name not in {*metrics, *promoted}]
-    return frame[[*facts, *metrics, *promoted]]
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Columns in our order: facts, then metrics, then promoted ones."""
+    metrics = ["posts", "unfollows", "unlikes", *LABELS]
+    metrics += [f"promoted_{name}" for name in LABELS]
+    places = {name: place for place, name in enumerate(metrics)}
+    return sorted(names, key=lambda name: places.get(name, -1))
 
 
 def _tables_or_error(path: Path) -> list[OneTable] | InputError:

@@ -1,8 +1,8 @@
 """JSON of X's API v2, as any client saved it, as a table.
 
 Read are pages of Posts with ``public_metrics``, ``non_public_metrics``, ``organic_metrics`` or
-``promoted_metrics`` (``/2/tweets``, ``/2/users/:id/tweets``), answers of ``/2/tweets/analytics`` in
-all recorded forms, and answers of the former ``/2/insights``; alone, in lists, or one per line.
+``promoted_metrics`` (``/2/tweets``, ``/2/users/:id/tweets``), and answers of
+``/2/tweets/analytics`` in all recorded forms; alone, in lists, or one per line.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _GROUPS = ("non_public_metrics", "public_metrics", "organic_metrics")
 _PATHS = {"id": "tweet_id", "tweet_id": "tweet_id", "created_at": "created_at", "text": "text",
           "author_id": "owner", "timestamp": "date"}  # fmt: skip
 _DEEPEST = 6
+_MOST_MEMBERS, _MOST_OTHERS = 1_000, 1_000_000
+"""Different names of members, and values that are no Posts: a real file has 60, and no other."""
 _REASONS = {
     "not-authorized-for-field": Reason.NOT_YOURS,
     "resource-not-found": Reason.UNAVAILABLE,
@@ -45,16 +47,17 @@ def page_table(data: bytes, name: str) -> tuple[Cells, Layout | None]:
     InputError
         It is damaged, or has no Posts with metrics.
     """
-    posts = _Posts()
+    posts = _Posts(name)
     for values in json_batches(data, name):
         posts.add(values)
-    return posts.table(name)
+    return posts.table()
 
 
 class _Posts:
     """Rows collected from documents: a row for each Post, or for each Post and moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self.columns: dict[str, list[Any]] = {}
         self.rows = 0
         self.items: list[int] = []
@@ -62,7 +65,7 @@ class _Posts:
         self.keys: dict[str, None] = {}
         self.series = False
         self.of_api = False
-        self._item = 0
+        self._item = self._others = 0
 
     def add(self, value: Any, depth: int = 0) -> None:
         """Add the Posts of a document."""
@@ -73,8 +76,6 @@ class _Posts:
             self._errors(value.get("errors"))
             if isinstance(value.get("data"), list | dict) and depth < _DEEPEST:
                 self.add(value["data"], depth + 1)
-            elif isinstance(value.get("measurement"), Mapping):
-                self._insights(value["measurement"])
             elif any(key in value for key in ("id", "tweet_id")):
                 self._item += 1
                 self._post(value)
@@ -83,6 +84,17 @@ class _Posts:
             elif value:
                 self._item += 1
                 self._row(value)
+            else:
+                self._no_post()
+        else:
+            self._no_post()
+
+    def _no_post(self) -> None:
+        self._others += 1
+        if self._others > _MOST_OTHERS:
+            raise NotATableError(
+                self._name, f"it is JSON with more than {_MOST_OTHERS:,} values that are no Posts"
+            )
 
     def _post(self, post: Mapping[str, Any]) -> None:
         if not any(key in post for key in (*_GROUPS, "promoted_metrics", "timestamped_metrics")):
@@ -110,23 +122,13 @@ class _Posts:
             facts.pop("timestamp", None)
             self._row(facts | figures)
 
-    def _insights(self, measurement: Mapping[str, Any]) -> None:
-        self.of_api = True
-        for part in ("metrics_total", "metrics_time_series"):
-            for entry in measurement.get(part) or ():
-                value = entry.get("value")
-                metrics = value.get("metric_values") if isinstance(value, Mapping) else value
-                row = {m["metric_type"]: m.get("metric_value") for m in metrics or ()}
-                row["tweet_id"] = entry.get("tweet_id")
-                if isinstance(value, Mapping):
-                    row["timestamp"] = (value.get("timestamp") or {}).get("iso8601_time")
-                    self.series = True
-                self._item += 1
-                self._row(row)
-
     def _row(self, row: Mapping[str, Any]) -> None:
         for key, value in row.items():
             column = self.columns.setdefault(key, [])
+            if len(self.columns) > _MOST_MEMBERS:
+                raise NotATableError(
+                    self._name, f"its records have more than {_MOST_MEMBERS:,} different members"
+                )
             column += [None] * (self.rows - len(column))
             column.append(value)
         self.items.append(self._item)
@@ -149,9 +151,9 @@ class _Posts:
                     "detail": str(error.get("title", ""))[:200],
                 })  # fmt: skip
 
-    def table(self, name: str) -> tuple[Cells, Layout | None]:
+    def table(self) -> tuple[Cells, Layout | None]:
         """All rows, and our names of their columns."""
-        header = list(self.columns)
+        name, header = self._name, list(self.columns)
         names, unused = self._names(header)
         if not self.of_api and self.rows and any(map(column_name, header)):
             columns = [self.columns[key] + [None] * self.rows for key in header]
@@ -229,4 +231,11 @@ def _array(values: list[Any]) -> pa.Array:
             return pa.array(values, pa.int64())
         except (pa.ArrowInvalid, OverflowError):
             pass
-    return pa.array(["" if v is None else str(v) for v in values], TEXT)
+    return pa.array(["" if v is None else _text(v) for v in values], TEXT)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except RecursionError:
+        return "a value nested too deep"

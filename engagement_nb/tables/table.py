@@ -19,7 +19,6 @@ from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
-from engagement_nb.tables.content import content_facts
 from engagement_nb.tables.layouts import (
     FACTS,
     MADE,
@@ -235,8 +234,6 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
             cells = cells.keep(~sums)
             tweets = _Tweets(cells, layout)
         columns, unnamed = tweets.columns(), tweets.unnamed
-        if "text" in columns:
-            columns |= content_facts(columns["text"], figures)
         notes += tweets.notes
     else:
         columns = {"time": cells.days(layout.at["date"])}

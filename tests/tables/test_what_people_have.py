@@ -347,17 +347,10 @@ def test_an_answer_of_analytics_is_read_in_each_recorded_form(tmp_path, post):
         assert metrics.about.by == ("day" if timed else None)
 
 
-def test_hours_of_analytics_are_a_series_and_insights_are_read_too(tmp_path):
+def test_hours_of_analytics_are_a_series(tmp_path):
     hours = [{"timestamp": f"2026-09-28T0{h}:00:00Z", "metrics": BUCKET} for h in range(3)]
     metrics = read(
         tmp_path, json.dumps({"data": [{"id": "1", "timestamped_metrics": hours}]}), "a.json"
     )
     assert metrics.about.by == "hour"
     assert enb.explore_gap(metrics).engagements == 24
-    values = [
-        {"metric_type": "Engagements", "metric_value": 8},
-        {"metric_type": "Likes", "metric_value": 3},
-    ]
-    insights = {"data": [{"measurement": {"metrics_total": [{"tweet_id": "1", "value": values}]}}]}
-    metrics = read(tmp_path, json.dumps(insights), "insights.json")
-    assert metrics.frame[["engagements", "favorites"]].values.tolist() == [[8, 3]]

@@ -197,6 +197,8 @@ def _count(value: object) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError("not a count")
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 18):
+        raise ValueError("not a count")
     number = int(value)
     if not 0 <= number < _MOST_COUNT:
         raise ValueError("not a count")

@@ -258,7 +258,7 @@ def read_file(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise _bad_file(path, str(error.strerror)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         # The parser's own message may quote a line that contains a token.
         raise _bad_file(path, "it is not valid TOML") from None
 
