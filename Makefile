@@ -91,6 +91,7 @@ study: $(VENV)/.test
 	$(BIN)/python -m studies.kills
 	$(BIN)/python -m studies.kills --api v2
 	$(BIN)/python -m studies.odd_answers
+	$(BIN)/python -m studies.strangers
 	$(BIN)/python -m tests.sandbox.fuzz 10000
 	$(BIN)/python -m studies.law 2000
 

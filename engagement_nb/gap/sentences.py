@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.engagement import METRICS, NO_CANDIDATES
-from engagement_nb.apis.names import ORIGINS, label
+from engagement_nb.apis.names import COLUMN_ORDERS, ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, SETTLED, TOGETHER
 from engagement_nb.gap.result import Findings
@@ -45,21 +45,25 @@ def answer(gap: Findings) -> str:
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
             f" by {number(gap.excess)} in all."
         )
-    if gap.about.of_totals and gap.hidden and (absent := _not_asked_for(gap)):
+    absent = _not_asked_for(gap) if gap.hidden else []
+    if absent and gap.about.of_totals:
         what = "Totals omits clicks" if "url_clicks" in absent else f"Totals omits {labels(absent)}"
         parts.append(f"{what}, so part of this gap is metrics that it cannot return.")
+    elif absent and gap.about.source in ("table", "export"):
+        parts.append(f"These figures have no {labels(absent)}, which may be part of this gap.")
     parts += [settled(gap), _left_out(gap)]
     return " ".join(part for part in parts if part)
 
 
 def _not_asked_for(gap: Findings) -> list[str]:
-    """Metrics that engagements should include by the documents, and these figures lack."""
-    columns = gap.counts.frame.columns
-    return [
-        name
-        for name, metric in METRICS.items()
-        if metric.expected == "counted" and name not in columns and name not in NO_CANDIDATES
-    ]
+    """Metrics that engagements should include by the documents, and these figures lack.
+
+    X's own files have only some of them, which somebody may have removed.
+    """
+    given = {*gap.counts.frame.columns, *NO_CANDIDATES}
+    if gap.about.source == "export":
+        given |= {*METRICS} - ({*COLUMN_ORDERS["content"]} & {*COLUMN_ORDERS["classic"]})
+    return [n for n, metric in METRICS.items() if metric.expected == "counted" and n not in given]
 
 
 def _have(count: int) -> str:

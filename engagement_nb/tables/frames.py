@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import MARK
 from engagement_nb.tables.cells import TEXT, Cells
 
-_MOST_CELLS = 200_000_000
-_MOST_BYTES = 2 << 30
+_MOST_CELLS = 50_000_000
+_MOST_BYTES = 400 << 20
+"""Of the columns of a Parquet file in memory: a million rows with texts have 320 MB."""
 
 
 def is_frame(source: Any) -> bool:
@@ -67,20 +69,37 @@ def parquet_table(data: bytes, name: str) -> Cells:
         It is damaged, or too large for memory.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
+        schema = pq.read_schema(pa.BufferReader(data))
+        texts = [field.name for field in schema if str(field.type).endswith(("string", "binary"))]
+        # As dictionaries, because a text that is stored once may stand in every row.
+        file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=texts)
         about = file.metadata
         size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        if about.num_rows * about.num_columns > _MOST_CELLS or size > _MOST_BYTES:
+        large = about.num_rows * about.num_columns > _MOST_CELLS or size > _MOST_BYTES
+        table = None if large else file.read()
+        if table is None or sum(map(_size, table.columns)) > _MOST_BYTES:
             raise InputError(
                 f"{name} is too large for memory ({about.num_rows:,} rows).",
                 advice="Select its rows or columns, and save them as another file.",
             )
-        table = file.read()
     except (pa.ArrowException, OSError, ValueError):
         raise InputError(
             f"{name} is a damaged Parquet file.", advice="Download or write it again."
         ) from None
     return frame_table(table, name)
+
+
+def _size(column: pa.ChunkedArray) -> int:
+    """Bytes of a column when its values are no longer in a dictionary."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    if not str(column.type.value_type).endswith(("string", "binary")):
+        return 8 * len(column)
+    lengths = (
+        pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py()
+        for chunk in column.chunks
+    )
+    return 8 * len(column) + sum(length or 0 for length in lengths)
 
 
 def _marks(schema: pa.Schema) -> dict[str, str]:

@@ -24,6 +24,7 @@ _GROUPS = ("non_public_metrics", "public_metrics", "organic_metrics")
 """Members of a Post with counts: the first that has a figure counts."""
 _PATHS = {"id": "tweet_id", "tweet_id": "tweet_id", "created_at": "created_at", "text": "text",
           "author_id": "owner", "timestamp": "date"}  # fmt: skip
+_LINKS = "url_link_clicks"
 _DEEPEST = 6
 _MOST_MEMBERS, _MOST_OTHERS = 1_000, 1_000_000
 """Different names of members, and values that are no Posts: a real file has 60, and no other."""
@@ -107,6 +108,11 @@ class _Posts:
             members = post.get(group)
             if isinstance(members, Mapping):
                 figures |= {f"{group}.{key}": value for key, value in members.items()}
+        private = post.get(_GROUPS[0])
+        if isinstance(private, Mapping) and "engagements" in private and _LINKS not in private:
+            # X leaves it out of the private figures of a Post without a link.
+            figures[f"{_GROUPS[0]}.{_LINKS}"] = None
+            self._problem(post.get("id"), Reason.NO_LINK, "url_clicks")
         buckets = post.get("timestamped_metrics")
         steps = [b for b in buckets if isinstance(b, Mapping)] if isinstance(buckets, list) else []
         steps = [b for b in steps if isinstance(b.get("metrics"), Mapping)]
@@ -138,18 +144,23 @@ class _Posts:
         for error in errors if isinstance(errors, list) else ():
             if not isinstance(error, Mapping):
                 continue
-            kind = str(error.get("type", "")).rsplit("/", 1)[-1]
-            tweet_id = str(error.get("resource_id") or error.get("value") or "")
+            kind = _text(error.get("type", "")).rsplit("/", 1)[-1]
+            tweet_id = _text(error.get("resource_id") or error.get("value") or "")
             if tweet_id.isdigit() and error.get("section") != "includes":
-                field = str(error.get("field", ""))
+                field = _text(error.get("field", ""))
                 metric = column_name(field.rsplit(".", 1)[-1])
-                self.problems.append({
-                    "tweet_id": tweet_id,
-                    "reason": _REASONS.get(kind, Reason.REFUSED).value,
-                    "scope": "metrics" if field else "tweet",
-                    "metrics": metric if metric in LABELS else field,
-                    "detail": str(error.get("title", ""))[:200],
-                })  # fmt: skip
+                reason = _REASONS.get(kind, Reason.REFUSED)
+                named = metric if metric in LABELS else field
+                self._problem(tweet_id, reason, named, _text(error.get("title", ""))[:200])
+
+    def _problem(self, tweet_id: object, reason: Reason, metric: str, detail: str = "") -> None:
+        self.problems.append({
+            "tweet_id": _text(tweet_id),
+            "reason": reason.value,
+            "scope": "metrics" if metric else "tweet",
+            "metrics": metric,
+            "detail": detail,
+        })  # fmt: skip
 
     def table(self) -> tuple[Cells, Layout | None]:
         """All rows, and our names of their columns."""

@@ -414,7 +414,9 @@ PARAGRAPHS = [
     (rare, "answer", (
         '40 Tweets have 922 engagements. 9.8 % of them (90) match no metric; 95 %'
         ' confidence interval 5.0–16.7 %. One metric is counted; app opens are undetermined'
-        ' and assumed counted.'
+        ' and assumed counted. These figures have no reposts, replies, URL clicks, hashtag clicks,'
+        ' detail expands, permalink clicks, new follows and profile visits, which may be part of'
+        ' this gap.'
     )),
     (rare, "evidence", (
         '**Counted:** likes; no Tweet contradicts them.\n'

@@ -113,7 +113,7 @@ def test_texts_with_newlines_quotes_and_commas_stay_whole(tmp_path):
     figure=st.one_of(st.integers(0, 10**12), st.sampled_from(["", "-"])),
     quoted=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_text_keeps_rows_and_figures_apart(tmp_path_factory, texts, figure, quoted):
     posts = [post(i, text, likes=figure) for i, text in enumerate(texts)]
     data = (classic if quoted else current)(posts)

@@ -278,3 +278,15 @@ def test_figures_by_day_have_no_tweet_ids_and_refuse_a_list_of_ids(tmp_path):
     assert source.totals().facts()["unit"] == "day"
     with pytest.raises(InputError, match="by day of the whole account"):
         source.totals(["1886483849795768598"])
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("line_end", ["\r\n", "\n"])
+@pytest.mark.parametrize("number", ["{}", "{}.0", "{:,}", "{}.00"])
+def test_dialects_and_forms_of_numbers_give_the_same_figures(tmp_path, separator, line_end, number):
+    body = kinds.rows("content", 20)
+    expected = [int(row[4]) for row in body]
+    changed = [row[:4] + [number.format(int(cell)) for cell in row[4:]] for row in body]
+    text = kinds.text(kinds.header("content"), changed, separator).replace("\r\n", line_end)
+    frame = Tables(write(tmp_path, text)).metrics().frame
+    assert frame["impressions"].tolist() == expected

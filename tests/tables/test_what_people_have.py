@@ -262,9 +262,10 @@ def test_ids_that_a_spreadsheet_holds_as_numbers_are_rounded_and_said_to_be(tmp_
     assert "a spreadsheet rounded its ids" in named(metrics)
 
 
-def test_a_spreadsheet_that_unpacks_without_end_is_refused(tmp_path):
+def test_a_spreadsheet_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("engagement_nb.tables.books._MOST_BYTES", 8 << 20)
     with zipfile.ZipFile(tmp_path / "book.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
-        book.writestr("xl/worksheets/sheet1.xml", b"0" * (300 << 20))
+        book.writestr("xl/worksheets/sheet1.xml", b"0" * (9 << 20))
     with pytest.raises(InputError, match="too large for memory"):
         enb.read_table(tmp_path / "book.xlsx")
     with zipfile.ZipFile(tmp_path / "far.xlsx", "w", zipfile.ZIP_DEFLATED) as book:
@@ -308,7 +309,8 @@ def test_a_page_of_api_v2_is_read_however_it_was_saved(tmp_path, saved):
     assert row["tweet_id"] == POST["id"]
     names = ["engagements", "favorites", "retweets", "bookmarks", "user_profile_clicks"]
     assert row[names].tolist() == [20, 3, 1, 4, 5]
-    assert "url_clicks" not in metrics.frame
+    assert metrics.frame["url_clicks"].isna().all()
+    assert metrics.problems["reason"].tolist() == ["no link"]
     assert "was not asked for" in named(metrics)
     assert "detail expands" in named(metrics)
 
@@ -321,8 +323,12 @@ def test_a_figure_that_the_api_left_out_is_unknown_and_never_zero(tmp_path):
     metrics = read(tmp_path, json.dumps(page), "page.json")
     assert metrics.frame["url_clicks"].tolist() == [pd.NA, 7]
     assert metrics.problems[["tweet_id", "reason", "metrics"]].values.tolist() == [
-        ["1953800000000000009", "not yours", "impressions"]
+        ["1953800000000000009", "not yours", "impressions"],
+        [POST["id"], "no link", "url_clicks"],
     ]
+    assert enb.explore_gap(metrics).posts == 2
+    assert "hashtag clicks, detail expands" in enb.explore_gap(metrics).sentence
+    assert "which may be part of this gap" in enb.explore_gap(metrics).sentence
 
 
 BUCKET = {"impressions": 100, "engagements": 8, "likes": 3, "replies": 1, "url_clicks": None}

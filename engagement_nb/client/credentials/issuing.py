@@ -87,7 +87,7 @@ def bearer_in(response: httpx.Response, api: Api, where: str, **known: Any) -> T
                 expires = time.time() + life if life else None
                 refresh = Secret(str(told.get("refresh_token") or ""))
                 return Tokens(Secret(access), refresh, expires, **known)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     try:
         told = load_json(response.content)

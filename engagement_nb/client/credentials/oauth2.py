@@ -342,7 +342,7 @@ def _issued(
     try:
         user = load_json(response.content)["data"]
         user_id, handle = str(user["id"]), str(user["username"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     known = user_id if user_id.isdecimal() else ""
     named = (name or (handle if handle.isidentifier() else "") or draft).lower()
