@@ -33,6 +33,7 @@ import click
 import pandas as pd
 
 from engagement_nb import read_ids
+from engagement_nb.apis.v2 import V2
 from engagement_nb.client import Client, Request
 from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
 from engagement_nb.client.credentials import Profile, find_profiles
@@ -222,7 +223,7 @@ class Strangers:
         self._answer[0], self._status = data, draw.choice(["200 OK"] * 4 + ["400 No", "500 No"])
         hosts, quiet = Hosts(self.url, self.url), {"show": lambda text: None}
         if draw.random() < 0.5:
-            exchange(self._profile(), "client", hosts=hosts, store=TokenStore(), **quiet)
+            exchange(V2, self._profile(), "client", hosts=hosts, store=TokenStore(), **quiet)
         else:
             login(
                 "me", consumer_key="key", consumer_secret="secret", hosts=hosts,

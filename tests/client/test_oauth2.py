@@ -5,20 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 import requests
 
 import engagement_nb as enb
 from engagement_nb.apis.v2 import V2
 from engagement_nb.client.credentials import oauth2
+from engagement_nb.client.credentials.issuing import bearer_in
 from engagement_nb.client.credentials.secret import Secret
 from engagement_nb.client.credentials.tokens import TokenStore
 from engagement_nb.client.hosts import Hosts
-from engagement_nb.errors import CredentialsError, UnauthenticatedError
+from engagement_nb.errors import CredentialsError, EngagementError, UnauthenticatedError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.sources.v2 import V2Source
@@ -167,3 +170,18 @@ def test_no_secret_is_shown(sandbox, store, caplog):
     for secret in (tokens.access, tokens.refresh, tokens.client_secret):
         assert secret.reveal() not in text
     assert store.path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("life", ["[" * 900 + "]" * 900, str(10**400), '"x"'])
+@pytest.mark.parametrize("member", ["token_type", "expires_in", "refresh_token", "error"])
+def test_an_answer_of_a_token_endpoint_that_is_no_token_is_one_sentence(
+    member: str, life: str
+) -> None:
+    """Nested without end, it was a traceback."""
+    body = f'{{"token_type": "no", "access_token": "a", "{member}": {life}}}'
+    response = httpx.Response(200, content=body)
+    with pytest.raises(EngagementError, match="the tokens"):
+        bearer_in(response, V2, "the tokens")
+    body = body.replace('"no"', '"bearer"')
+    with suppress(EngagementError):
+        bearer_in(httpx.Response(200, content=body), V2, "the tokens")
