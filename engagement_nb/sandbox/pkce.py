@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from engagement_nb.apis.v2 import (
@@ -23,7 +23,7 @@ from engagement_nb.sandbox.messages import Call, Reply, as_html, as_json, redire
 from engagement_nb.sandbox.oauth import is_address
 from engagement_nb.sandbox.problems import TokenError
 from engagement_nb.sandbox.service import Route, Seen, Service, page
-from engagement_nb.sandbox.signin import basic, chosen_account
+from engagement_nb.sandbox.signin import basic, chosen_account, page_of_accounts
 
 _KNOWN_SCOPES = {
     *SCOPES, "tweet.write", "tweet.moderate.write", "users.email", "follows.read",
@@ -31,6 +31,10 @@ _KNOWN_SCOPES = {
     "list.read", "list.write", "block.read", "block.write", "bookmark.read", "bookmark.write",
     "dm.read", "dm.write", "media.write", "timeline.read", "broadcast.read",
 }  # fmt: skip
+_KEPT = (
+    "client_id", "redirect_uri", "scope", "state", "response_type", "code_challenge",
+    "code_challenge_method",
+)  # fmt: skip
 _EXCHANGED = (
     "tweet.read", "users.read", "follows.read", "mute.read", "block.read", "list.read",
     "like.read", "timeline.read", "broadcast.read", "offline.access",
@@ -113,19 +117,13 @@ class Pkce:
         accounts = self.keys.accounts
         number = chosen_account(asked, len(accounts)) if call.method == "POST" else None
         if number is None:
-            first = list(enumerate(accounts[:50]))
-            names = ("client_id", "redirect_uri", "scope", "state", "response_type",
-                     "code_challenge", "code_challenge_method")  # fmt: skip
-            kept = {name: asked[name] for name in names if name in asked}
-            return as_html(
-                page("authorize.html", action=call.path, hidden=kept, accounts=first, pin=False)
-            )
-        until = self.settings.auth_clock() + CODE_SECONDS
+            kept = {name: asked[name] for name in _KEPT if name in asked}
+            return page_of_accounts(call.path, kept, accounts)
         app = self._app(asked["client_id"])
         assert app is not None  # noqa: S101
+        until = self.settings.auth_clock() + CODE_SECONDS
+        code, method = secrets.token_urlsafe(48), asked.get("code_challenge_method", "plain")
         grant = Grant(app, number, tuple(asked["scope"].split()), until)
-        code = secrets.token_urlsafe(48)
-        method = asked.get("code_challenge_method", "plain")
         self._codes[code] = Code(grant, back, asked["code_challenge"], method)
         return redirect(back, state=state, code=code)
 
@@ -166,10 +164,9 @@ class Pkce:
 
     def issue(self, grant: Grant) -> dict[str, object]:
         """Give new tokens of a grant."""
-        now = self.settings.auth_clock()
+        now, life = self.settings.auth_clock(), self.settings.access_token_seconds
         access, refresh = (secrets.token_urlsafe(56) for _ in range(2))
-        life = self.settings.access_token_seconds
-        self._access[access] = Grant(grant.app, grant.account, grant.scopes, now + life)
+        self._access[access] = replace(grant, until=now + life)
         tokens: dict[str, object] = {
             "token_type": "bearer",
             "expires_in": int(life),
@@ -177,8 +174,7 @@ class Pkce:
             "scope": " ".join(grant.scopes),
         }
         if "offline.access" in grant.scopes:
-            until = now + REFRESH_TOKEN_LIFE.total_seconds()
-            kept = Grant(grant.app, grant.account, grant.scopes, until)
+            kept = replace(grant, until=now + REFRESH_TOKEN_LIFE.total_seconds())
             self._refresh[refresh] = (kept, access)
             tokens["refresh_token"] = refresh
         return tokens

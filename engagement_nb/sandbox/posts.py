@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,20 +13,24 @@ from engagement_nb.sandbox.counters import HIDDEN, NAMES
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.problems import NO_FIELD
 from engagement_nb.sandbox.settings import Settings
-from engagement_nb.sandbox.timeline import HOUR_MS, I64, Tweets
+from engagement_nb.sandbox.timeline import HOUR_MS, Tweets
 from engagement_nb.sandbox.world import World
 
+_COUNTS = {
+    "impression_count": "impressions",
+    "like_count": "favorites",
+    "reply_count": "replies",
+    "retweet_count": "retweets",
+    "url_link_clicks": "url_clicks",
+    "user_profile_clicks": "user_profile_clicks",
+}
+"""The world's name of each organic and promoted figure."""
+_PRIVATE = "non_public_metrics"
 PRIVATE_FIELDS = {
-    "non_public_metrics": ("impression_count", "url_link_clicks", "user_profile_clicks"),
-    "organic_metrics": (
-        "impression_count", "like_count", "reply_count", "retweet_count", "url_link_clicks",
-        "user_profile_clicks",
-    ),
-    "promoted_metrics": (
-        "impression_count", "like_count", "reply_count", "retweet_count", "url_link_clicks",
-        "user_profile_clicks",
-    ),
-}  # fmt: skip
+    _PRIVATE: ("impression_count", "url_link_clicks", "user_profile_clicks"),
+    "organic_metrics": tuple(_COUNTS),
+    "promoted_metrics": tuple(_COUNTS),
+}
 """Members for which errors about a foreign Post were recorded."""
 TWEET_FIELDS = (
     "author_id", "created_at", "edit_history_tweet_ids", "entities", "id", "lang",
@@ -97,10 +101,10 @@ class Posts:
         shown: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
         for place in range(len(tweets)):
-            one = tweets.at(place)
+            one, of = tweets.at(place), dict(zip(_COLUMNS, counts[place].tolist(), strict=True))
             post = self._plain(one, fields)
             if "public_metrics" in fields:
-                post["public_metrics"] = self._public(one, counts[place])
+                post["public_metrics"] = self._public(one, of)
             if private:
                 if not mine[place]:
                     errors += self._field_errors(post["id"], private, many)
@@ -110,7 +114,7 @@ class Posts:
                     if self.settings.old_posts == "field errors":
                         errors += self._field_errors(post["id"], private, many)
                 else:
-                    post |= self._private(one, counts[place], private)
+                    post |= self._private(one, of, private)
             shown.append(post)
         return shown, errors
 
@@ -133,43 +137,30 @@ class Posts:
         post = {"id": number, "text": text, "edit_history_tweet_ids": [number]}
         return post | {name: value for name, value in everything.items() if name in fields}
 
-    def _public(self, one: Tweets, counts: I64) -> dict[str, int]:
-        of = dict(zip(_COLUMNS, counts.tolist(), strict=True))
-        impressions = of["impressions"]
-        if self.settings.promoted_impressions:
-            impressions += self._promoted_impressions(one, impressions)
-        return {
-            "retweet_count": of["retweets"],
-            "reply_count": of["replies"],
-            "like_count": of["favorites"],
-            "quote_count": of["quote_tweets"],
-            "bookmark_count": of["bookmarks"],
-            "impression_count": impressions,
-        }
+    def _public(self, one: Tweets, counts: Mapping[str, int]) -> dict[str, int]:
+        names = {**_COUNTS, "quote_count": "quote_tweets", "bookmark_count": "bookmarks"}
+        shown = {name: counts[ours] for name, ours in names.items() if "clicks" not in name}
+        shown["impression_count"] += self._promoted_impressions(one, counts)
+        return shown
 
-    def _promoted_impressions(self, one: Tweets, impressions: int) -> int:
-        return int(impressions * (one.boost[0] - 1.0))
+    def _promoted_impressions(self, one: Tweets, counts: Mapping[str, int]) -> int:
+        """Impressions that only the public figures and the promoted ones have."""
+        more = self.settings.promoted_impressions
+        return int(counts["impressions"] * (one.boost[0] - 1.0)) if more else 0
 
-    def _private(self, one: Tweets, counts: I64, wanted: Sequence[str]) -> dict[str, Any]:
+    def _private(
+        self, one: Tweets, counts: Mapping[str, int], wanted: Sequence[str]
+    ) -> dict[str, Any]:
         """Give the private members; the link's is absent where there is no link."""
-        of = dict(zip(_COLUMNS, counts.tolist(), strict=True))
-        every = {
-            "impression_count": of["impressions"],
-            "like_count": of["favorites"],
-            "reply_count": of["replies"],
-            "retweet_count": of["retweets"],
-            "url_link_clicks": of["url_clicks"],
-            "user_profile_clicks": of["user_profile_clicks"],
-        }
+        every = {name: counts[ours] for name, ours in _COUNTS.items()}
         organic = {name: int(count / one.boost[0]) for name, count in every.items()}
         promoted = {name: count - organic[name] for name, count in every.items()}
         if self.settings.promoted_impressions:
-            organic["impression_count"] = of["impressions"]
-            promoted["impression_count"] = self._promoted_impressions(one, of["impressions"])
-        names = ("impression_count", "url_link_clicks", "user_profile_clicks")
-        both = {name: organic[name] + promoted[name] for name in names}
+            organic["impression_count"] = counts["impressions"]
+            promoted["impression_count"] = self._promoted_impressions(one, counts)
+        both = {name: organic[name] + promoted[name] for name in PRIVATE_FIELDS[_PRIVATE]}
         parts = {
-            "non_public_metrics": {**both, "engagements": of["engagements"]},
+            _PRIVATE: {**both, "engagements": counts["engagements"]},
             "organic_metrics": organic,
             "promoted_metrics": promoted,
         }

@@ -98,7 +98,17 @@ NO_FIELD = Problem(
 # fmt: on
 
 
-class ProblemError(RefusedError):
+class DocumentError(RefusedError):
+    """A refusal with a document of its own."""
+
+    document: dict[str, Any]
+
+    def reply(self) -> Reply:
+        """Give the response."""
+        return as_json(self.document, self.status)
+
+
+class ProblemError(DocumentError):
     """A request that API v2 refuses with a problem document.
 
     Parameters
@@ -115,12 +125,8 @@ class ProblemError(RefusedError):
         super().__init__(problem.status, problem.title)
         self.document = problem.document(host, **values) | {"status": problem.status}
 
-    def reply(self) -> Reply:
-        """Give the response."""
-        return as_json(self.document, self.status)
 
-
-class TokenError(RefusedError):
+class TokenError(DocumentError):
     """An error of the token endpoint, in the form of RFC 6749.
 
     Parameters
@@ -132,7 +138,3 @@ class TokenError(RefusedError):
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(status, description)
         self.document = {"error": error, "error_description": description}
-
-    def reply(self) -> Reply:
-        """Give the response."""
-        return as_json(self.document, self.status)

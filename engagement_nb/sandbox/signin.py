@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from engagement_nb.apis.engagement import (
@@ -13,7 +13,7 @@ from engagement_nb.apis.engagement import (
     PATH_BEARER_TOKEN,
     PATH_REQUEST_TOKEN,
 )
-from engagement_nb.sandbox.keys import App
+from engagement_nb.sandbox.keys import Account, App
 from engagement_nb.sandbox.messages import (
     Call,
     RefusedError,
@@ -144,17 +144,7 @@ class SignIn:
             return redirect(pending.callback, denied=token)
         number = chosen_account(form, len(accounts))
         if number is None:
-            first = list(enumerate(accounts[:50]))
-            hidden = {"oauth_token": token}
-            return as_html(
-                page(
-                    "authorize.html",
-                    action=PATH_AUTHORIZE,
-                    hidden=hidden,
-                    accounts=first,
-                    pin=by_pin,
-                )
-            )
+            return page_of_accounts(PATH_AUTHORIZE, {"oauth_token": token}, accounts, pin=by_pin)
         self.gate.grant(pending, number)
         if not by_pin:
             return redirect(pending.callback, oauth_token=token, oauth_verifier=pending.verifier)
@@ -170,6 +160,14 @@ def basic(call: Call) -> tuple[str, str]:
         return "", ""
     key, _, secret = decoded.partition(":")
     return (unquote_plus(key), unquote_plus(secret)) if scheme.lower() == "basic" else ("", "")
+
+
+def page_of_accounts(
+    action: str, hidden: Mapping[str, str], accounts: Sequence[Account], *, pin: bool = False
+) -> Reply:
+    """Give the page on which an account is chosen."""
+    first = list(enumerate(accounts[:50]))
+    return as_html(page("authorize.html", action=action, hidden=hidden, accounts=first, pin=pin))
 
 
 def chosen_account(form: Mapping[str, str], accounts: int) -> int | None:
