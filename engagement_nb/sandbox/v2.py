@@ -100,7 +100,7 @@ class V2:
         return {
             **self.pkce.routes(),
             PATH_LOOKUP: self._route(PATH_LOOKUP, self.lookup, _ANY),
-            PATH_POST: self._route(PATH_POST, self.one, _ANY),
+            PATH_POST: self._route(PATH_POST, self.lookup, _ANY),
             PATH_TIMELINE: self._route(PATH_TIMELINE, self.timeline, _ANY),
             PATH_ANALYTICS: self._route(PATH_ANALYTICS, self.analytics, _USER),
             PATH_ME: self._route(PATH_ME, self.me, _USER),
@@ -196,20 +196,22 @@ class V2:
     def _refuse(self, problem: Problem, **values: Any) -> NoReturn:
         raise ProblemError(problem, self.settings.problem_host, **values)
 
+    def _not_valid(self, name: str, value: str, why: str = "is not valid") -> NoReturn:
+        shown = value[:40]
+        self._invalid(name, shown, f"The `{name}` query parameter value [{shown}] {why}")
+
     def _invalid(self, name: str, value: str, message: str) -> NoReturn:
         error = {"parameters": {name: [value]}, "message": message}
         self._refuse(problems.INVALID, errors=[error])
 
     def lookup(self, call: Call, asker: Asker, now: datetime, seen: Seen) -> dict[str, Any]:
-        """``GET /2/tweets``: Posts by their ids."""
-        self._known(call, "ids", "tweet.fields")
-        ids = self._ids(call)
-        return self._found(call, asker, now, seen, ids, "ids")
-
-    def one(self, call: Call, asker: Asker, now: datetime, seen: Seen) -> dict[str, Any]:
-        """``GET /2/tweets/:id``: one Post."""
+        """``GET /2/tweets`` and ``GET /2/tweets/:id``: Posts by their ids."""
+        number = call.path.removeprefix(PATH_LOOKUP).lstrip("/")
+        if not number:
+            self._known(call, "ids", "tweet.fields")
+            return self._found(call, asker, now, seen, self._ids(call), "ids")
         self._known(call, "tweet.fields")
-        ids = [self._id("id", call.path.rpartition("/")[2])]
+        ids = [self._id("id", number)]
         document = self._found(call, asker, now, seen, ids, "id")
         if "data" in document:
             document["data"] = document["data"][0]
@@ -272,7 +274,7 @@ class V2:
         excluded = [name for name in query.get("exclude", "").split(",") if name]
         for name in excluded:
             if name not in ("replies", "retweets"):
-                self._invalid("exclude", name, f"[{name}] is not one of [replies, retweets]")
+                self._not_valid("exclude", name, "is not one of [replies,retweets]")
         size = self._whole("max_results", query.get("max_results", "10"), MIN_PAGE, MAX_PAGE)
         since, until = (self._moment(call, name) for name in ("start_time", "end_time"))
         if set(fields) & set(PRIVATE_FIELDS):
@@ -318,18 +320,17 @@ class V2:
         ids = self._ids(call)
         granularity = call.query.get("granularity", "total")
         if granularity not in _GRANULARITIES:
-            listed = ", ".join(_GRANULARITIES)
-            self._invalid("granularity", granularity, f"[{granularity}] is not one of [{listed}]")
+            self._not_valid("granularity", granularity, f"is not one of {[*_GRANULARITIES]}")
         edges = [self._moment(call, name, needed=True) for name in ("start_time", "end_time")]
         begin, finish = (edge for edge in edges if edge is not None)
         if begin >= finish:
-            self._invalid("start_time", wire_time(begin), "start_time must be before end_time")
+            self._not_valid("start_time", wire_time(begin), "is not before end_time")
         hour = timedelta(hours=1)
         start = begin.replace(minute=0, second=0)
         end = finish.replace(minute=0, second=0)
         end += hour if end < finish else timedelta(0)
         if end - start > timedelta(days=366):
-            self._invalid("start_time", wire_time(begin), "The period is too long.")
+            self._not_valid("start_time", wire_time(begin), "is too early for this end_time")
         of_2166 = self.settings.analytics_form == "timestamped"
         known = _OLD_FIELDS if of_2166 else _NEW_FIELDS
         asked = self._fields(call, "analytics.fields", (*known, "id", "timestamp", _SERIES))
@@ -402,29 +403,24 @@ class V2:
         asked = [one for one in call.query.get(name, "").split(",") if one]
         for one in asked:
             if one not in words:
-                listed = ",".join(words)
-                message = f"The `{name}` query parameter value [{one}] is not one of [{listed}]"
-                self._invalid(name, one, message)
+                self._not_valid(name, one, f"is not one of [{','.join(words)}]")
         return [words[one] for one in dict.fromkeys(asked)]
 
     def _ids(self, call: Call) -> list[int]:
         texts = [text for text in call.query.get("ids", "").split(",") if text]
         if not 1 <= len(texts) <= MAX_LOOKUP:
-            message = f"The number of values in the `ids` query parameter list [{len(texts)}] "
-            self._invalid("ids", call.query.get("ids", "")[:200], message + "is not 1 to 100")
+            self._not_valid("ids", f"{len(texts)} values", "is not 1 to 100 of them")
         return [self._id("ids", text) for text in dict.fromkeys(texts)]
 
     def _id(self, name: str, text: str) -> int:
         digits = text.isascii() and text.isdigit() and len(text) <= 19
         if not digits or int(text) >= 2**63:
-            message = f"The `{name}` query parameter value [{text[:40]}] is not valid"
-            self._invalid(name, text[:40], message)
+            self._not_valid(name, text)
         return int(text)
 
     def _whole(self, name: str, text: str, least: int, most: int) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most):
-            message = f"The `{name}` query parameter value [{text[:40]}] is not between {least} "
-            self._invalid(name, text[:40], message + f"and {most}")
+            self._not_valid(name, text, f"is not between {least} and {most}")
         return int(text)
 
     def _moment(self, call: Call, name: str, *, needed: bool = False) -> datetime | None:
@@ -437,8 +433,7 @@ class V2:
                 return as_utc(text)
         except (ValueError, OverflowError):
             pass
-        message = f"Invalid '{name}':'{text[:40]}'. Must be YYYY-MM-DDTHH:mm:ssZ."
-        self._invalid(name, text[:40], message)
+        self._not_valid(name, text, "is not YYYY-MM-DDTHH:mm:ssZ")
 
     def _account(self, user_id: str) -> int | None:
         number = int(user_id) % 1000
@@ -455,8 +450,7 @@ class V2:
             index, served = base64.urlsafe_b64decode(token + "==").decode().split(".")
             return int(index), int(served)
         except (binascii.Error, ValueError):
-            message = f"The `pagination_token` query parameter value [{token[:40]}] is not valid"
-            self._invalid("pagination_token", token[:40], message)
+            self._not_valid("pagination_token", token)
 
     def _word(self, name: str) -> str:
         return WORDS_OF_POSTS.get(name, name) if self.settings.words == "post" else name
