@@ -413,7 +413,6 @@ class Tables:
 
     def _join(self, group: str, files: list[OneTable]) -> pd.DataFrame:
         """Join tables into one frame; if a row is in several, the newest counts."""
-        what = "post" if group == "posts" else "day"
         tables, columns = [], [set(file.table.column_names) for file in files]
         rows_alone = sum(bool(file.unnamed) for file in files) > 1
         for i, file in enumerate(files):
@@ -430,11 +429,14 @@ class Tables:
         if group == "posts" and "text" in joined.column_names:
             # Of all tables at once: to compile the patterns takes longer than a file's rows.
             joined = with_facts(joined)
+        key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
+        each_once = pc.count_distinct(joined[key], mode="all").as_py() == joined.num_rows
         of_file = joined["file"].to_numpy()
         joined = joined.select(_in_order(n for n in joined.column_names if n not in _OURS))
         frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
         del joined
-        if (out := self._repeats(frame, of_file, files, group, what)).any():
+        if not each_once:
+            out = self._repeats(frame, key, of_file, files, group)
             frame, of_file = frame[~out].reset_index(drop=True), of_file[~out]
         lacking: dict[str, list[str]] = defaultdict(list)
         for file, have in zip(files, columns, strict=True):
@@ -449,10 +451,10 @@ class Tables:
         return frame if self._frame_given is None else self._with_extras(frame, files[0])
 
     def _repeats(
-        self, frame: pd.DataFrame, of_file: np.ndarray, files: list[OneTable], group: str, what: str
+        self, frame: pd.DataFrame, key: str, of_file: np.ndarray, files: list[OneTable], group: str
     ) -> np.ndarray:
         """Rows beyond one for each Tweet, day or video; the tables count and note them."""
-        key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
+        what = "post" if group == "posts" else "day"
         own = np.array([file.kind == "table" for file in files])[of_file]
         out = np.zeros(len(frame), dtype=bool)
         if own.any():
@@ -462,7 +464,7 @@ class Tables:
                 for i, count in _counts(of_file[places]):
                     files[i].repeated += count
                     files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
-        if not own.all() and frame[key].duplicated().any():
+        if not own.all():
             of_each = pd.DataFrame({key: frame[key], "file": of_file})
             again = of_each.duplicated(keep="last").to_numpy() & ~own
             out |= again

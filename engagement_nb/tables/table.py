@@ -313,6 +313,8 @@ def _sum_rows(figures: dict[str, pa.ChunkedArray], rows: int) -> np.ndarray:
     found = np.full(rows, rows >= _LEAST_SUMMED)
     above_zero = 0
     for column in figures.values():
+        if not found.any():
+            break
         values = pc.fill_null(column, 0).to_numpy()
         total = values.sum()
         found &= values * 2 == total

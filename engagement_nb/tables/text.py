@@ -221,7 +221,9 @@ class _Text:
     def _types(self, header: list[str]) -> pa.Schema:
         """Integers for the columns of metrics, text for all others."""
         # pyarrow takes 0x10 for 16.
-        plain = b"0x" not in self.data and b"0X" not in self.data
+        signs = np.frombuffer(self.data, np.uint8)
+        at = np.flatnonzero((signs | 32) == ord("x"))
+        plain = not (signs.take(at - 1, mode="wrap") == ord("0")).any()
         kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
         return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
