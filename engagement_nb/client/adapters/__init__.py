@@ -110,12 +110,7 @@ def read_answer(
             return adapter.read(request, raw, read_at)
         texts = adapter.texts(raw)
     except RecursionError:
-        raise ServerTroubleError(
-            f"{where_of(request)}: the API's response is nested too deep to be one"
-            f" (status {answer.status_code}).",
-            advice="Try again later. If this continues, look at the API's status page.",
-            status=answer.status_code,
-        ) from None
+        raise unreadable(request, "nested too deep to be one", answer.status_code) from None
     there = server_time(answer.headers)
     if answer.is_redirect:
         target = answer.headers.get("location", "")
@@ -136,6 +131,31 @@ def refusal_of(
     where = where_of(request)
     return error_for(
         api, status, texts, where=where, tweet_ids=request.tweet_ids, clock_off=clock_off
+    )
+
+
+def unreadable(
+    request: Request, why: str, status: int = 200, *, page: bool = False
+) -> ServerTroubleError:
+    """The error for a response that is not as documented.
+
+    Parameters
+    ----------
+    request
+        The request.
+    why
+        What the response is.
+    status
+        Its status.
+    page
+        Whether it may be a page from something between here and the API.
+    """
+    between = "check for a proxy or a sign-in page between here and the API"
+    look = between if page else "look at the API's status page"
+    return ServerTroubleError(
+        f"{where_of(request)}: the API's response is {why} (status {status}).",
+        advice=f"Try again later. If this continues, {look}.",
+        status=status,
     )
 
 

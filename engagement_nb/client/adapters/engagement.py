@@ -16,12 +16,11 @@ from engagement_nb.apis.engagement import (
 )
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
-from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.adapters import Call, refusal_of, unreadable
 from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.request import Request, Response
-from engagement_nb.errors import ServerTroubleError
 
 GROUPING = "metrics"
 """Name of the only grouping in each request; no reserved key has this name."""
@@ -48,21 +47,15 @@ class EngagementAdapter:
         if not isinstance(document, dict):
             kind = "JSON" if document is None else "a JSON object"
             page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
-            raise ServerTroubleError(
-                f"{where_of(request)}: the API's response is not {kind}{page} (status 200).",
-                advice="Try again later. If this continues, check for a proxy or a sign-in page"
-                " between here and the API.",
-                status=200,
-            )
+            raise unreadable(request, f"not {kind}{page}", page=True)
         texts = _texts(document.get("errors"))
         if not isinstance(counts, Cube | dict):
             raise refusal_of(self.api, request, 200, texts)
         if isinstance(counts, dict) and not _counts_everywhere(counts, DEPTH[request.by] + 1):
-            raise ServerTroubleError(
-                f"{where_of(request)}: the API's response is not as documented: {GROUPING!r} must"
-                " contain whole numbers by Tweet, metric, and day and hour if requested.",
-                advice="Try again later. If this continues, look at the API's status page.",
-                status=200,
+            raise unreadable(
+                request,
+                f"not as documented: {GROUPING!r} must contain whole numbers by Tweet, metric, and"
+                " day and hour if requested",
             )
         return Response(
             request=request,

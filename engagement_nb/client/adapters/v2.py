@@ -23,11 +23,10 @@ from engagement_nb.apis.v2 import (
     TOTALS,
     V2,
 )
-from engagement_nb.client.adapters import Call, refusal_of, where_of
+from engagement_nb.client.adapters import Call, refusal_of, unreadable
 from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.request import Request, Response
-from engagement_nb.errors import ServerTroubleError
 
 GRANULARITY = {None: "total", "day": "daily", "hour": "hourly"}
 _PRIVATE_MEMBER = "non_public_metrics"
@@ -62,12 +61,7 @@ class V2Adapter:
         """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
         document = _document(raw)
         if document is None:
-            raise ServerTroubleError(
-                f"{where_of(request)}: the API's response is not a JSON object (status 200).",
-                advice="Try again later. If this continues, check for a proxy or a sign-in page"
-                " between here and the API.",
-                status=200,
-            )
+            raise unreadable(request, "not a JSON object", page=True)
         posts = [*_posts(document.get("data"))]
         problems = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
         of_period = self.api.endpoint(request.endpoint).takes_period
@@ -75,12 +69,7 @@ class V2Adapter:
             read = _analytics if of_period else _lookup
             counts = {tweet_id: read(post, request) for tweet_id, post in posts}
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
-            raise ServerTroubleError(
-                f"{where_of(request)}: the API's response is not as documented"
-                f" ({type(error).__name__}).",
-                advice="Try again later. If this continues, look at the API's status page.",
-                status=200,
-            ) from None
+            raise unreadable(request, f"not as documented: {type(error).__name__}") from None
         gone, closed = _of_problems(problems, {*request.tweet_ids})
         texts = _texts(problems)
         if not counts and not gone and not closed:
