@@ -33,6 +33,8 @@ from web.packages import PACKAGES, RUNTIME, WHEELS
 ROOT = Path(__file__).parent.parent
 MOST = 30
 """Size of the site without Pyodide, in MB."""
+UNUSED = ("*.map", "*.eot", "*.ttf", "fa-*.svg")
+"""Source maps, which only authors need, and forms of fonts for browsers of long ago."""
 INSTALL = """\
 # Python in a browser needs the package first. Elsewhere, remove this cell.
 %pip install -q engagement-nb"""
@@ -52,8 +54,9 @@ def build(out: Path, pyodide: str = RUNTIME) -> None:
     runtime = runtime_of(out, pyodide)
     write_report(out, runtime, collect_wheels(out / "wheels"))
     write_lessons(out / "lessons", runtime)
-    for path in out.rglob("*.map"):
-        path.unlink()  # Source maps are for the authors of those libraries.
+    for pattern in UNUSED:
+        for path in out.rglob(pattern):
+            path.unlink()
     files = [path for path in out.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files if out / "pyodide" not in path.parents) / 1e6
     print(f"{out}: {size:.1f} MB without Pyodide")
