@@ -133,9 +133,12 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts of any Arrow type as one type; lists and the like as texts."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        chunks = [(_plain(pa.chunked_array([c.dictionary])), c.indices) for c in column.chunks]
+        return pa.chunked_array(
+            [values.combine_chunks().take(indices) for values, indices in chunks],
+            None if chunks else TEXT,
+        )
+    if pa.types.is_nested(kind) or "binary" in str(kind):
         return pa.chunked_array([pa.array([str(x) for x in column.to_pylist()], TEXT)])
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     if any(is_text(kind) for is_text in texts) or pa.types.is_null(kind):

@@ -25,6 +25,18 @@ def table() -> pd.DataFrame:
     return pd.read_csv(io.StringIO(kinds.text(HEAD, BODY)), dtype={"Tweet id": str})
 
 
+def with_categories(arrow: pa.Table) -> pa.Table:
+    """Texts and bytes in the types of Arrow that polars hands over."""
+    indices = pa.array([0, 1] * 30, pa.uint32())
+    words = pa.DictionaryArray.from_arrays(indices, pa.array(["red", "blue"], pa.string_view()))
+    dates = arrow["time"].combine_chunks().dictionary_encode()
+    dates = pa.DictionaryArray.from_arrays(dates.indices, dates.dictionary.cast(pa.string_view()))
+    at = arrow.column_names.index("time")
+    arrow = arrow.set_column(at, "time", dates)
+    raw = pa.array([b"\xff\xfe"] * 60, pa.binary(2))
+    return arrow.append_column("team", words).append_column("raw", raw)
+
+
 def saved(folder: Path, name: str, how: Callable[[Path], object]) -> Path:
     how(folder / name)
     return folder / name
@@ -50,6 +62,7 @@ ROADS: dict[str, Callable[[Path], Any]] = {
     "index": lambda folder: table().set_index("Tweet id"),
     "ids as integers": lambda folder: table().astype({"Tweet id": "int64"}),
     "Arrow": lambda folder: pa.Table.from_pandas(table()),
+    "categories as polars has them": lambda folder: with_categories(pa.Table.from_pandas(table())),
     "wire names": lambda folder: enb.read_table(table()).frame,
     "saved by us": lambda folder: saved(folder, "a.csv", enb.read_table(table()).to_csv),
     "split": lambda folder: [
