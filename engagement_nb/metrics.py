@@ -219,6 +219,9 @@ class Metrics:
             )
         return self.frame[column]
 
+    def __contains__(self, name: object) -> bool:
+        return _column(name, self.frame) is not None
+
     def __len__(self) -> int:
         return len(self.frame)
 
@@ -274,9 +277,9 @@ def period_in_words(about: About, frame: pd.DataFrame, zone: str = "UTC") -> str
     return f"posted {' to '.join(dict.fromkeys(local.dt.strftime('%Y-%m-%d')))} ({zone})"
 
 
-def _column(name: str, frame: pd.DataFrame) -> str | None:
-    if name in frame.columns:
-        return name
+def _column(name: object, frame: pd.DataFrame) -> str | None:
+    if not isinstance(name, str) or name in frame.columns:
+        return name if isinstance(name, str) else None
     metric = wire_name(name)
     return metric if metric in frame.columns else None
 

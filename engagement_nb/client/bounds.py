@@ -50,6 +50,11 @@ def load_json(raw: bytes) -> Any:
     return orjson.loads(raw)
 
 
+def trusted() -> ssl.SSLContext:
+    """The certificates that this process trusts, loaded once."""
+    return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
 @cache
 def _trust(file: str | None, folder: str | None) -> ssl.SSLContext:
     """The certificates of these two variables, which httpx reads; loading them takes 0.1 s."""
@@ -96,7 +101,7 @@ class BoundedConnection:
                 "User-Agent": "engagement-nb",
             },
             event_hooks={"response": [self._bound]},
-            verify=_trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")),
+            verify=trusted(),
             **options,
         )
 

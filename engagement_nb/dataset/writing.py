@@ -60,6 +60,10 @@ class RunWriter:
         self._identity = identity
         self.record = record
         self._resumed = resumed
+        if resumed:
+            # A process that was killed could not tell what it had spent.
+            there = sum(len(self._files.open_parts(folder)) for folder in record.sets)
+            self.record = replace(record, requests=max(record.requests or 0, there))
         self._before: dict[str, Part] = {}
         self._described: dict[str, Description] = {}
 
@@ -93,13 +97,19 @@ class RunWriter:
         self._before = self._files.parts(self.record.sets)
         yield from self._before.values()
 
+    def spend(self, requests: int) -> None:
+        """Store how many requests were answered besides those that the record counts."""
+        self.record = replace(self.record, requests=(self.record.requests or 0) + requests)
+        self._files.store.publish(f"{RUNS}/{self.record.id}.json", encode(self.record))
+
     def close(self, problems: ProblemLog, *, done: bool, requests: int | None = None) -> None:
         """Store the problems and the requests spent; seal the run if it is done."""
-        before = self.record.requests
-        spent = before if requests is None else (before or 0) + requests
-        self.record = replace(self.record, problems=kinds_of(problems), done=done, requests=spent)
         record = f"{RUNS}/{self.record.id}.json"
-        self._files.store.publish(record, encode(self.record))
+        self.record = replace(self.record, problems=kinds_of(problems), done=done)
+        if requests is None:
+            self._files.store.publish(record, encode(self.record))
+        else:
+            self.spend(requests)
         if done:
             if self._resumed:
                 began = self.record.id.rpartition("-")[0]

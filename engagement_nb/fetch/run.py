@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -207,6 +208,10 @@ def fetch_into(
         run.go()
     except EngagementError:
         run.close()
+        raise
+    except BaseException:
+        with suppress(EngagementError, OSError):
+            writer.spend(run.requests)
         raise
     run.close()
     return run

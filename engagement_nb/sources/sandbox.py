@@ -13,6 +13,7 @@ from typing import Any, Unpack
 import httpx
 
 from engagement_nb.apis.engagement import ENV_API_URL
+from engagement_nb.client.bounds import trusted
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
 from engagement_nb.dataset import World
@@ -158,7 +159,8 @@ class SandboxSource(ApiSource):
 
 def ask_sandbox(url: str, page: str, **question: str | int) -> Any:
     """Ask one of the sandbox's own pages, which are beside the API, and never by a proxy."""
-    with httpx.Client(transport=transport_to(url), timeout=10.0, trust_env=False) as http:
+    options: dict[str, Any] = {"timeout": 10.0, "trust_env": False, "verify": trusted()}
+    with httpx.Client(transport=transport_to(url), **options) as http:
         answer = http.get(f"{url}/sandbox/{page}", params=question)
     if answer.is_error:
         raise ValueError(answer.text.strip())

@@ -10,18 +10,21 @@ import io
 import json
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 from hypothesis import strategies as st
 
 from engagement_nb import cli, compare, connect, explore_gap
-from engagement_nb.apis.times import snowflake
+from engagement_nb.apis.engagement import METRICS
+from engagement_nb.apis.times import posted_before, snowflake
+from engagement_nb.client import Client
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.gap import Gap
 from engagement_nb.metrics import Metrics
@@ -130,6 +133,10 @@ class WorldCase:
 
     NOW = datetime(2026, 11, 4, 15, tzinfo=UTC)
 
+    def draw(self) -> random.Random:
+        """Random draws of this case, always the same."""
+        return random.Random(self.seed)
+
     @property
     def end(self) -> datetime:
         """End of the period, a midnight of UTC."""
@@ -157,8 +164,8 @@ class WorldCase:
 
     @contextmanager
     def open(self, **options: Any) -> Iterator[SandboxSource]:
-        """A source of this world."""
-        with connect("sandbox", **self.world, **options) as source:
+        """A source of this world, in this process."""
+        with connect("sandbox", **self.world, **options, in_process=True) as source:
             yield source
 
 
@@ -175,15 +182,16 @@ WORLDS = st.builds(
     WorldCase,
     seed=st.integers(0, 10_000),
     tweets=st.integers(150, 400),
-    days=st.integers(2, 40),
+    # One request covers 28 days.
+    days=st.integers(2, 9) | st.integers(2, 9) | st.integers(26, 34),
     back=st.integers(0, 20),
-    count=st.integers(5, 60),
+    count=st.integers(3, 25),
     zone=st.sampled_from(
         ["UTC", "Asia/Tokyo", "America/Los_Angeles", "Europe/Paris", "Asia/Kolkata"]
     ),
 )
 
-REPORTS = WORLDS.filter(lambda case: case.days > 6)
+REPORTS = WORLDS.filter(lambda case: 6 < case.days < 10)
 """Worlds for reports, which take seconds."""
 Relation = Callable[[Any, Path], None]
 RELATIONS: dict[str, tuple[Any, Relation]] = {}
@@ -214,7 +222,7 @@ def check(name: str, case: Any) -> None:
 # --- what is compared
 
 
-def answer(figures: Metrics | pd.DataFrame | Gap | dict[str, Any]) -> dict[str, Any]:
+def answer(figures: Metrics | pd.DataFrame | Gap | dict[str, Any] | list[Any]) -> dict[str, Any]:
     """The finding as numbers and names, without its origin; or why there is none."""
     if not isinstance(figures, dict):
         try:
@@ -418,9 +426,18 @@ def a_report_s_own_tables_give_the_same_finding(case: TableCase, folder: Path) -
     assert answer(connect(folder / "figures.csv").totals()) == answer(gap)
 
 
+@contextmanager
+def _in_process() -> Iterator[None]:
+    """Sandboxes of this process need no sockets."""
+    defaults = SandboxSource.__init__.__kwdefaults__
+    assert defaults is not None
+    with patch.dict(defaults, in_process=True):
+        yield
+
+
 def _printed(words: list[str]) -> str:
     out = io.StringIO()
-    with redirect_stdout(out):
+    with redirect_stdout(out), redirect_stderr(io.StringIO()):
         assert cli.run(words) == 0
     return out.getvalue()
 
@@ -476,7 +493,8 @@ def a_dataset_gives_what_was_fetched(case: WorldCase, folder: Path) -> None:
              "--start", case.start.isoformat(), "--end", case.end.isoformat(), "--json",
              "--seed", str(case.seed), "--now", case.NOW.isoformat(), "--tweets",
              str(case.tweets), "-o", str(folder / "cli"), "--no-progress"]  # fmt: skip
-    told = json.loads(_printed(words))
+    with _in_process():
+        told = json.loads(_printed(words))
     by_command = connect(folder / "cli").historical(ids, **case.period, by="day")
     assert nonzero(sums(by_command)) == nonzero(sums(right))
     assert told["tweets"] == right.account.rows_used
@@ -508,6 +526,7 @@ def parts_of_a_frame_put_together_are_the_whole(case: WorldCase, folder: Path) -
         other = source.historical(ids, case.middle, case.end, by="day")
     right = answer(whole)
     assert answer(pd.concat([one.frame, other.frame])) == right
+    assert answer([one, other]) == answer([one.frame, other]) == right
     rows = case.days % 3 + 1
     pieces = [whole.frame.iloc[start::rows] for start in range(rows)]
     assert answer(pd.concat(pieces)) == right
@@ -590,6 +609,90 @@ def a_command_prints_what_python_gives(case: WorldCase, folder: Path) -> None:
     told = json.loads(_printed(words))
     assert _plain(told["changes"]) == _plain(right.to_dict()["changes"])
     assert _plain(told["totals"]) == _plain(right.to_dict()["totals"])
+
+
+@on(WORLDS)
+def a_fetch_that_was_stopped_is_finished_by_the_next(case: WorldCase, folder: Path) -> None:
+    """An interrupt after any request loses nothing, and no finished request is sent again."""
+    with case.open(dataset=folder / "whole") as source:
+        ids = source.tweet_ids(count=case.count)
+        whole = source.historical(ids, **case.period, by="day")
+    left, sent = case.draw().randint(0, 2), []
+    send = Client.send
+
+    def stopped(self: Client, request: Any) -> Any:
+        if len(sent) == left:
+            raise KeyboardInterrupt
+        sent.append(request)
+        return send(self, request)
+
+    with case.open(dataset=folder / "cut") as source:
+        ids = source.tweet_ids(count=case.count)
+        with suppress(KeyboardInterrupt), patch.object(Client, "send", stopped):
+            source.historical(ids, **case.period, by="day")
+        again = source.historical(ids, **case.period, by="day")
+    assert again.frame.equals(whole.frame)
+    assert again.account.rows_named == whole.account.rows_named
+    assert again.account.coverage == whole.account.coverage
+    # What both runs spent together is kept with the figures.
+    spent = [
+        connect(folder / name).historical(by="day").account.requests for name in ("whole", "cut")
+    ]
+    assert spent[0] == spent[1]
+
+
+@on(WORLDS)
+def both_apis_give_the_same_figures(case: WorldCase, folder: Path) -> None:
+    """X API v2 gives the figures of the Engagement API, at once, by day, hour and stored."""
+    options: dict[str, Any] = {**case.world, "tier": "enterprise", "in_process": True}
+    with connect("sandbox-v2", **options, dataset=folder / "ds") as v2, case.open() as source:
+        ids = v2.tweet_ids(count=case.count)
+        if not ids:
+            return
+        totals = v2.totals(ids)
+        shared = [n for n in totals.metric_names if n in METRICS and n != "url_clicks"]
+        theirs = source.totals(ids, [n for n in shared if n in source.totals(ids[:1])])
+        assert sums(theirs) == {
+            tweet: {name: n for name, n in row.items() if name in theirs.metric_names}
+            for tweet, row in sums(totals).items()
+        }
+        start = max(case.start, case.NOW.replace(hour=0) - timedelta(days=20))
+        if start < case.end:
+            figures = [v2.historical(ids, start, case.end, by=by) for by in (None, "day", "hour")]
+            one = source.historical(ids, start, case.end, metrics=figures[0].metric_names)
+            assert all(nonzero(sums(each)) == nonzero(sums(one)) for each in figures)
+    stored = connect(folder / "ds").totals()
+    assert sums(stored) == sums(totals)
+    assert answer(stored) == answer(totals)
+    assert stored.about.sandbox
+
+
+@on(WORLDS)
+def every_road_tells_the_same_holes(case: WorldCase, folder: Path) -> None:
+    """Two fetches with days between them: a dataset and its saved figures name those days."""
+    gap = timedelta(days=max(1, case.days // 3))
+    ids: Any
+    with case.open(dataset=folder / "ds") as source:
+        ids = source.tweet_ids(count=case.count)
+        ids = [i for i in ids if posted_before(i, case.start)]
+        if not ids:
+            return
+        source.historical(ids, case.start - gap, case.start, by="day")
+        source.historical(ids, case.start + gap, case.end + gap, by="day") if (
+            case.end + gap <= case.NOW
+        ) else source.historical(ids, case.start + gap, case.NOW.replace(hour=0), by="day")
+    stored = connect(folder / "ds").historical(by="day")
+    if not len(stored):
+        return
+    stored.to_csv(folder / "saved.csv")
+    saved = connect(folder / "saved.csv").totals()
+    hole = (case.start, case.start + gap)
+    for figures in (stored, saved):
+        assert figures.account.coverage is not None
+        assert [tuple(each) for each in figures.account.coverage.holes] == [hole]
+        assert figures.account.coverage.whole == 0
+        assert figures.account.coverage.partial == len(ids)
+    assert answer(saved) == answer(stored)
 
 
 # --- reports
