@@ -19,14 +19,15 @@ from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
+from bs4 import BeautifulSoup
 from hypothesis import strategies as st
 
 from engagement_nb import cli, compare, connect, explore_gap
-from engagement_nb.apis.engagement import METRICS
 from engagement_nb.apis.times import posted_before, snowflake
 from engagement_nb.client import Client
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.gap import Gap
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import SandboxSource
 
@@ -650,21 +651,28 @@ def both_apis_give_the_same_figures(case: WorldCase, folder: Path) -> None:
         if not ids:
             return
         totals = v2.totals(ids)
-        shared = [n for n in totals.metric_names if n in METRICS and n != "url_clicks"]
-        theirs = source.totals(ids, [n for n in shared if n in source.totals(ids[:1])])
-        assert sums(theirs) == {
-            tweet: {name: n for name, n in row.items() if name in theirs.metric_names}
-            for tweet, row in sums(totals).items()
-        }
+        assert _common(totals, theirs := source.totals(ids)) == _common(theirs, totals)
         start = max(case.start, case.NOW.replace(hour=0) - timedelta(days=20))
         if start < case.end:
-            figures = [v2.historical(ids, start, case.end, by=by) for by in (None, "day", "hour")]
-            one = source.historical(ids, start, case.end, metrics=figures[0].metric_names)
-            assert all(nonzero(sums(each)) == nonzero(sums(one)) for each in figures)
+            one = source.historical(ids, start, case.end)
+            for by in (None, "day", "hour"):
+                figures = v2.historical(ids, start, case.end, by=by)
+                assert _common(figures, one) == _common(one, figures)
     stored = connect(folder / "ds").totals()
     assert sums(stored) == sums(totals)
     assert answer(stored) == answer(totals)
     assert stored.about.sandbox
+
+
+def _common(mine: Metrics, theirs: Metrics) -> dict[str, dict[str, int]]:
+    """The sums of the metrics that both have."""
+    names = {*mine.metric_names}.intersection(theirs.metric_names)
+    return nonzero(
+        {
+            tweet: {name: n for name, n in row.items() if name in names}
+            for tweet, row in sums(mine).items()
+        }
+    )
 
 
 @on(WORLDS)
@@ -728,6 +736,15 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
             _printed(["report", "--ids", list_file, "-o", str(out), "--json", *_words(case)])
         )
     assert answer(told["gap"]) == answer(_gap_json(out)) == right
+    by_kernel = folder / "kernel"
+    options = ["--engine", "stock", "--markdown"]
+    said = _printed(
+        ["report", "--ids", str(folder / "ids.txt"), "-o", str(by_kernel), *options, *_words(case)]
+    )
+    assert answer(_gap_json(by_kernel)) == right
+    shown = Share.of_gap(told["gap"])
+    for text in (told["gap"]["sentence"], shown.counts, "SANDBOX DATA"):
+        assert text in said
     assert _printed(["report", str(out / "dataset"), "-o", str(folder / "again"), "--json"])
     assert _gap_json(folder / "again")["sandbox"]
     (folder / "rows.csv").write_text(
@@ -736,7 +753,19 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
         f"{case.NOW.isoformat()},{case.tweets}\n"
     )
     words = ["batch", str(folder / "rows.csv"), "-o", str(folder / "batch"), "--no-progress"]
+    report = folder / "batch" / "reports" / "one"
     assert cli.run(words) == 0
-    assert answer(_gap_json(folder / "batch" / "reports" / "one")) == right
+    assert answer(_gap_json(report)) == right
+    index = BeautifulSoup((folder / "batch" / "index.html").read_text("utf-8"), "html.parser")
+    cells = index.get_text(" ")
+    for text in (f"{told['gap']['engagements']:,}", shown.point):
+        assert text in cells
+    # A batch that was killed before its report was written goes on, and fetches nothing again.
+    state = folder / "batch" / "batch.json"
+    state.write_text(state.read_text().replace('"ended":true', '"ended":false'))
+    (report / "made.json").unlink()
+    (report / "gap.json").unlink()
+    requests = json.loads((folder / "batch" / "summary.json").read_text())["fetched"]
     assert cli.run(words) == 0
-    assert answer(_gap_json(folder / "batch" / "reports" / "one")) == right
+    assert answer(_gap_json(report)) == right
+    assert json.loads((folder / "batch" / "summary.json").read_text())["fetched"] == requests
