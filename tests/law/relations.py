@@ -30,6 +30,7 @@ from engagement_nb.gap import Gap
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import SandboxSource
+from engagement_nb.store import Store
 
 CANDIDATES = (
     "favorites", "retweets", "replies", "url_clicks", "detail_expands", "user_profile_clicks",
@@ -330,6 +331,7 @@ def a_row_given_twice_counts_once(case: TableCase, folder: Path) -> None:
     found = connect(file(pd.concat([frame, twice]), folder / "twice.csv")).totals()
     assert answer(found) == right
     assert found.account.rows_in == len(frame) + 3
+    assert found.account.rows_used == len(found) == len(frame)
     assert found.account.balanced
 
 
@@ -761,8 +763,8 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
     for text in (f"{told['gap']['engagements']:,}", shown.point):
         assert text in cells
     # A batch that was killed before its report was written goes on, and fetches nothing again.
-    state = folder / "batch" / "batch.json"
-    state.write_text(state.read_text().replace('"ended":true', '"ended":false'))
+    store = Store(folder / "batch")
+    store.publish_record("batch.json", {**store.read_record("batch.json"), "ended": False})
     (report / "made.json").unlink()
     (report / "gap.json").unlink()
     requests = json.loads((folder / "batch" / "summary.json").read_text())["fetched"]

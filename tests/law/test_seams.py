@@ -6,21 +6,27 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from engagement_nb import metrics
+from engagement_nb.dataset.records import encode
+from engagement_nb.dataset.writing import RunWriter
+from engagement_nb.errors import EngagementError
 from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import question
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
+from engagement_nb.tables import folder
+from engagement_nb.tables.once import OLDER, REPEATED
 from engagement_nb.tables.table import OneTable
 from tests.law import relations
 from tests.law.relations import TableCase, WorldCase, check
 
 TABLE = TableCase(5, 40, ("favorites", "retweets", "replies", "url_clicks"), True, False, False)
-WORLD = WorldCase(seed=1, tweets=400, days=30, back=0, count=60, zone="Asia/Tokyo")
+WORLD = WorldCase(seed=1, tweets=400, days=8, back=0, count=40, zone="Asia/Tokyo")
 _stored, _fetched, _gathered = DatasetSource._fetch, ApiSource._fetch, Source.gather
 _columns, _compare = OneTable.columns, relations.compare
 
@@ -56,6 +62,10 @@ def lose_sign(*sides: Any, **options: Any) -> Any:
     return replace(found, changes=tuple(changes))
 
 
+def spend_nothing(self: RunWriter, requests: int) -> None:
+    self._files.store.publish(f"runs/{self.record.id}.json", encode(self.record))
+
+
 Seam = tuple[str, Any, str, Callable[..., Any], Any]
 SEAMS: list[Seam] = [
     ("a_dataset_gives_what_was_fetched", DatasetSource, "_fetch", drop_a_day, WORLD),
@@ -80,6 +90,18 @@ SEAMS: list[Seam] = [
         lambda self: (_columns(self)[0], {}, {}), TABLE,
     ),
     (
+        "every_road_tells_the_same_holes", folder, "with_coverage",
+        lambda found, start, end: found, WORLD,
+    ),
+    (
+        "a_fetch_that_was_stopped_is_finished_by_the_next", RunWriter, "spend", spend_nothing,
+        replace(WORLD, seed=3),
+    ),
+    (
+        "a_row_given_twice_counts_once", folder, "repeated_rows",
+        lambda rows: dict.fromkeys((REPEATED, OLDER), np.zeros(len(rows), bool)), TABLE,
+    ),
+    (
         "a_comparison_with_itself_is_no_change_and_mirrors", relations, "compare", lose_sign,
         TABLE,
     ),
@@ -94,5 +116,5 @@ def test_a_broken_seam_is_noticed(
     """The relation holds, and is false once the seam is broken."""
     check(name, case)
     monkeypatch.setattr(where, attribute, broken)
-    with pytest.raises(AssertionError):
+    with pytest.raises((AssertionError, EngagementError)):
         check(name, case)
