@@ -27,7 +27,8 @@ Scope = Mapping[str, Any]
 """A request, as ASGI describes it."""
 STARTED_HERE: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
 """Started sandboxes that take requests by a function call only, by address."""
-_numbers = count(1)
+# An address with port 80 is written without it.
+_numbers = count(1001)
 
 
 class Sandbox:

@@ -19,7 +19,7 @@ from engagement_nb.client import Client
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource, SandboxSource, Source
-from engagement_nb.sources.in_process import URL, MemoryPacers, SandboxTransport
+from engagement_nb.sources.in_process import MemoryPacers, transport_to
 from engagement_nb.sources.v2 import V2SandboxSource
 from tests.tables.kinds import header, rows, text
 
@@ -60,11 +60,14 @@ class Places:
 @contextmanager
 def in_process(folder: Path) -> Iterator[None]:
     """Requests go to sandboxes in this process, those of the APIs to one of WORLD."""
-    sandbox = Sandbox(**WORLD, per_minute=1_000_000)
-    transport, now = SandboxTransport(sandbox), datetime.fromisoformat(WORLD["now"])
+    sandbox = Sandbox(**WORLD, per_minute=1_000_000).start(in_process=True)
+    now = datetime.fromisoformat(WORLD["now"])
 
     def client(adapter: Any, **options: Any) -> Client:
-        mine = {"transport": transport, "pacer_for": MemoryPacers(buckets=adapter.api.buckets)}
+        mine = {
+            "transport": transport_to(sandbox.url),
+            "pacer_for": MemoryPacers(buckets=adapter.api.buckets),
+        }
         return Client(adapter, **{**mine, **options})
 
     def pinned(source: type[SandboxSource]) -> Any:
@@ -74,7 +77,7 @@ def in_process(folder: Path) -> Iterator[None]:
         return opened
 
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in sandbox.service.keys.env(URL).items():
+        for name, value in sandbox.env.items():
             patch.setenv(name, value)
         patch.setenv("ENGAGEMENT_LEDGER", str(folder / "ledger"))
         for room in ("api", "v2"):
