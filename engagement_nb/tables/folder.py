@@ -170,12 +170,14 @@ class Tables:
             else "export"
         )
         start, end, by = period_in(frame)
+        read_at = frame["read_at"].max() if "read_at" in frame else None
         about = About(
             source=source,
             endpoint="export" if source == "export" else "table",
             by=by,
             start=start,
             end=end,
+            read_at=None if pd.isna(read_at) else read_at.to_pydatetime(),
             labels={name: said for f in reversed(files) for name, said in f.labels.items()},
             notes=(*self._notes[""], *self._notes[_group_of(kind)], *self._told(frame, files)),
             unit="day" if unit == "day" else "tweet",
