@@ -38,9 +38,8 @@ def test_a_number_or_a_date_from_elsewhere_is_noticed() -> None:
     assert {"in-short: 2019-05-06", "in-short: 1,234,567"} <= {*said}
     engagements = f"<strong>{gap.tweets['engagements'].max()}</strong>"
     assert engagements in page
-    wrong = wrong_numbers(page.replace(engagements, "<strong>7</strong>"), gap)
-    assert any("Most engagements: 7 instead of" in complaint for complaint in wrong)
     sums = f"<td>{gap.table['sum'].iloc[0]:,}</td>"
-    assert any(
-        "instead of" in each for each in wrong_numbers(page.replace(sums, "<td>8</td>"), gap)
-    )
+    page = page.replace(engagements, "<strong>7</strong>").replace(sums, "<td>8</td>")
+    wrong = wrong_numbers(page, gap)
+    assert any("Most engagements: 7 instead of" in complaint for complaint in wrong)
+    assert any("sum: 8 instead of" in complaint for complaint in wrong)
