@@ -50,7 +50,7 @@ def test_each_account_of_a_folder_gets_its_own_report(tmp_path, capsys):
         (
             "account_overview_analytics.csv",
             kinds.text(kinds.header("overview"), kinds.rows("overview", 30)),
-            ["Days", "Posts", "Impressions", "Engagements", "New follows", "Engagement rate"],
+            ["Days", "Impressions", "Engagements", "Engagement rate"],
             "it cannot tell what is hidden",
         ),
         (
