@@ -105,7 +105,8 @@ def figures_of(gap: Gap) -> Allowed:
     outside = [sums[gap.not_counted].sum(), sums[gap.undetermined].sum()]
     signs = [int(np.sign(tweets["naive_gap"]).eq(sign).sum()) for sign in (-1, 0, 1)]
     lacking = int(gap.counts.judged.sum()) - gap.posts
-    sizes = [len(gap.counts), lacking, len(gap.counted), len(gap.verdicts), gap.posts_left_out]
+    sizes = [len(gap.counts), lacking, len(gap.verdicts), gap.posts_left_out]
+    sizes += [len(gap.counted), len(gap.not_counted), len(gap.undetermined)]
     short = {"counted": "counted", "not counted in full": "not counted"}
     sizes.append(sum(short.get(v.verdict) == v.expected for v in gap.verdicts))
     level = [gap.level, 1 - gap.level, gap.level * 100, round((1 - gap.level) * 100, 6), 20]
@@ -115,7 +116,9 @@ def figures_of(gap: Gap) -> Allowed:
     found.percents.add(f"{gap.level * 100:g} %")
     found.dates |= {*_DATE.findall(gap.period), *(row["begins"] for row in trend)}
     found.dates |= {row["begins"][:7] for row in trend}
-    found.add([{**row, "hidden": None} if share.value is None else row for row in trend])
+    found.add(
+        [row if row["hidden_share"] is not None else {**row, "hidden": None} for row in trend]
+    )
     return found
 
 
