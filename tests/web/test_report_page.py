@@ -27,6 +27,7 @@ from web.build import ROOT, write_report
 __all__ = ["browser"]
 
 SCREENS = [(1280, "light"), (390, "dark")]
+pytestmark = pytest.mark.xdist_group("web")
 STATE = "document.body.dataset.state"
 
 
