@@ -236,7 +236,9 @@ def answer(figures: Metrics | pd.DataFrame | Gap | dict[str, Any] | list[Any]) -
         "labels", "source", "endpoint", "sandbox", "sentence", "unit", "about", "account", "notes",
         "facts", "posts_left_out",
     }  # fmt: skip
-    return {name: _plain(value) for name, value in figures.items() if name not in origin}
+    # A series has a trend of engagement, and other figures one of posting.
+    page = {k: v for k, v in (figures.get("page") or {}).items() if k != "trend"}
+    return {name: _plain(v) for name, v in {**figures, "page": page}.items() if name not in origin}
 
 
 def _plain(value: Any) -> Any:
