@@ -14,6 +14,7 @@ import pytest
 
 from engagement_nb import cli, connect, explore_days, explore_gap
 from engagement_nb.errors import AnalysisError, InputError
+from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import SandboxSource
 from tests.law.relations import answer, sums
 from tests.tables.kinds import header, rows, text
@@ -181,21 +182,24 @@ def test_a_fault_given_twice_is_refused(words: str) -> None:
     assert "is given twice" in err
 
 
-def test_requests_of_a_report_are_one_number(tmp_path: Path) -> None:
-    """Its account and its line of requests say what the sandbox saw."""
-    from engagement_nb.sandbox import Sandbox
-
+def test_requests_of_a_report_are_one_number_and_its_folder_has_one_question(
+    tmp_path: Path,
+) -> None:
+    """Its account and its line of requests say what the sandbox saw; a file then replaces all."""
     with (
         Sandbox(seed=7, now="2026-11-04T15:00", tweets=300) as sandbox,
         pytest.MonkeyPatch.context() as patch,
     ):
         for name, value in sandbox.env.items():
             patch.setenv(name, value)
-        words = ("report", "-p", "count", 20, "-p", "awkward", 0, "-o", tmp_path, "--json")
+        out = tmp_path / "out"
+        words = ("report", "-p", "count", 20, "-p", "awkward", 0, "-o", out, "--json")
         told = json.loads(ran(*words)[1])
         seen = sum(sandbox.requests_seen[name] for name in ("totals", "28hr", "historical"))
     assert told["requests"] == told["account"]["requests"] == seen
-    assert f"{seen} requests" in (tmp_path / "report.html").read_text("utf-8")
+    assert f"{seen} requests" in (out / "report.html").read_text("utf-8")
+    told = json.loads(ran("report", by_day(tmp_path / "a.csv", "video"), "-o", out, "--json")[1])
+    assert sorted(path.name for path in out.iterdir()) == sorted([*told["files"], "made.json"])
 
 
 @pytest.mark.parametrize("name", ["Total", ""])
