@@ -17,8 +17,8 @@ from python_calamine import CalamineError, CalamineWorkbook
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import TEXT, Cells
 
-_MOST_BYTES = 256 << 20
-_MOST_CELLS = 20_000_000
+_MOST_BYTES = 64 << 20
+_MOST_CELLS = 4_000_000
 _REFERENCE = re.compile(
     rb'<(?:c|dimension)\b[^>]*?\br(?:ef)?="(?:[A-Z]+\d+:)?([A-Z]{1,3})(\d{1,7})"'
 )
