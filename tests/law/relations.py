@@ -566,6 +566,14 @@ def posts_of_all_months_of_a_world_are_all_posts(case: WorldCase, folder: Path) 
         assert part.account.rows_in == len(ids)
 
 
+def _by_date(series: Metrics, zone: str) -> dict[tuple[str, Any], int]:
+    """The impressions of each Tweet by date; an hour belongs to the day that begins in it."""
+    frame = series.frame
+    dates = (frame["time"] + pd.Timedelta(minutes=59)).dt.tz_convert(zone).dt.date
+    found = frame["impressions"].groupby([frame["tweet_id"], dates]).sum()
+    return {key: int(count) for key, count in found.items() if count}
+
+
 @on(WORLDS)
 def days_of_a_zone_add_up_to_its_period(case: WorldCase, folder: Path) -> None:
     """By day in a time zone, the days are that zone's, and nothing of the period is lost."""
@@ -579,6 +587,8 @@ def days_of_a_zone_add_up_to_its_period(case: WorldCase, folder: Path) -> None:
             return
         whole = source.historical(ids, **dates, zone=case.zone)
         days = source.historical(ids, **dates, zone=case.zone, by="day")
+        hours = source.historical(ids, **dates, zone=case.zone, by="hour")
+    assert _by_date(days, case.zone) == _by_date(hours, case.zone)
     assert nonzero(sums(days)) == nonzero(sums(whole))
     assert answer(days) == answer(whole)
 
