@@ -206,17 +206,17 @@ class Store:
         if not target.parent.resolve().is_relative_to(Path(self.root).resolve()):
             raise DatasetError(f"{target.parent} leads out of {self.where}.", advice="Remove it.")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        for attempt in range(3):
-            # Never writable by everybody, not even where the umask is 0.
-            for folder in reversed([target.parent, *target.parent.parents]):
-                if not folder.is_dir():
-                    folder.mkdir(mode=0o775, exist_ok=True)
+        for attempt in range(10):
             try:
+                # Never writable by everybody, not even where the umask is 0.
+                for folder in reversed([target.parent, *target.parent.parents]):
+                    if not folder.is_dir():
+                        folder.mkdir(mode=0o775, exist_ok=True)
                 number = os.open(self.path(temporary), flags, 0o664)
                 break
             except FileNotFoundError:
-                # Another process has just removed the folder, which was empty.
-                if attempt == 2:
+                # Another process has just removed a folder, which was empty.
+                if attempt == 9:
                     raise
         with os.fdopen(number, "wb") as file:
             file.write(data)
@@ -224,11 +224,13 @@ class Store:
             os.fsync(file.fileno())
         Path(self.path(temporary)).replace(target)
         if os.name == "posix":
-            directory = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+            # Another process may have sealed the file already, and removed its folder.
+            with contextlib.suppress(FileNotFoundError):
+                directory = os.open(target.parent, os.O_RDONLY)
+                try:
+                    os.fsync(directory)
+                finally:
+                    os.close(directory)
 
     def remove_stale(self) -> None:
         """Remove unfinished files of killed writers."""
