@@ -116,6 +116,6 @@ def test_a_report_of_snapshots_shows_the_trend_from_them(week: Path, tmp_path: P
     )
     made = enb.make_report(week, out=tmp_path / "out", notebooks=tmp_path)
     page = Path(made.html).read_text()
-    assert "Engagements by day of engagement" in page
+    assert "engagement rate by day of engagement: 2026-11-01: " in page
     assert "Totals omits media engagements" in page
     assert made.facts["by"] == "day"

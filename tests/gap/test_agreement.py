@@ -89,11 +89,11 @@ def test_a_snapshot_is_made_once_a_day_by_the_command(both, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["plan", "totals", "--max-cost", "1"], "--max-cost is for --source v2"),
+        (["plan", "totals", "--max-cost", "1"], "--max-cost and --owns-app are for --source v2"),
         (["plan", "totals", "--source", "sandbox-v2"], "a plan spends nothing"),
         (["fetch", "totals", "--source", "sandbox-v2", "-o", "OUT", "--max-cost", "0.5"],
          "over the limit of $0.50"),
-        (["agree", "sandbox", "sandbox-v2", "--ids", "IDS", "--by", "day"], "need --period"),
+        (["agree", "sandbox", "sandbox-v2", "--ids", "IDS", "--by", "day"], "--by needs --period"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done_is_refused_in_a_sentence(both, tmp_path, capsys, words, said):
