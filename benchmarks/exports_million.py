@@ -64,18 +64,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         size = make(Path(folder), given.rows, given.per_file)
         files = given.rows // given.per_file
-        for name, code in (("engagement_nb", OURS), ("pandas.read_csv + concat", THEIRS)):
+        seconds, peaks = [], []
+        for code in (OURS, THEIRS):
             done = subprocess.run(
                 [sys.executable, "-c", MEASURE.format(code=code.format(folder=folder))],
                 check=True, capture_output=True, text=True,
             )  # fmt: skip
-            rows, seconds, memory = done.stdout.split()
-            measured = {
-                "benchmark": "exports_million", "reader": name, "rows": int(rows), "files": files,
-                "megabytes": size >> 20, "seconds": round(float(seconds), 1),
-                "peak_mb": round(float(memory)),
-            }  # fmt: skip
-            print(json.dumps(measured))
+            rows, taken, memory = done.stdout.split()
+            assert int(rows) == given.rows
+            seconds.append(float(taken))
+            peaks.append(round(float(memory)))
+        ours, theirs = seconds
+        measured = {
+            "name": f"tables: {given.rows:,} rows in {files:,} files ({size >> 20} MB), seconds",
+            "ours": round(ours, 2), "theirs": round(theirs, 2), "ratio": round(theirs / ours, 2),
+            "against": "pandas.read_csv and concat", "peak_mb": peaks[0], "their_peak_mb": peaks[1],
+        }  # fmt: skip
+        print(json.dumps(measured))
 
 
 if __name__ == "__main__":
