@@ -227,7 +227,7 @@ def _why_no_count(text: str) -> str:
         return ""
     if re.fullmatch(r"[-−]\s*\d[\d.,]*", text):
         return "is negative"
-    large = text.isdigit() and int(text[:40]) > LARGEST
+    large = text.isascii() and text.isdigit() and int(text[:40]) > LARGEST
     return f"is above {LARGEST:,}" if large else "is not a whole number"
 
 

@@ -7,6 +7,7 @@ Read are pages of Posts with ``public_metrics``, ``non_public_metrics``, ``organ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -232,7 +233,7 @@ def _is_count(key: str, value: Any) -> bool:
     """Whether a member beside the id is a metric."""
     own = column_name(key)
     known = own in LABELS or own in OTHER_COUNTS
-    return known and (value is None or (isinstance(value, int | str) and str(value).isdigit()))
+    return known and (value is None or re.fullmatch(r"[0-9]+", str(value)) is not None)
 
 
 def _array(values: list[Any]) -> pa.Array:

@@ -330,6 +330,7 @@ def test_a_daily_file_in_the_folder_is_kept_apart_with_a_note(tmp_path):
         (current([post(likes=-3)]), 'column "Likes": "-3" is negative'),
         (current([post(), post(1, likes="many")]), 'line 3, column "Likes": "many"'),
         (current([post(likes="1.5")]), "not a whole number"),
+        (current([post(likes="²")]), "not a whole number"),
         (current([post(likes="9" * 30)]), "is above 100,000,000,000,000,000"),
         (
             current([post(likes=1)], [*CURRENT, "favorites"]).replace(",0\r\n", ",5\r\n"),
