@@ -332,7 +332,7 @@ def _small(frame: pd.DataFrame) -> pd.DataFrame:
     fits = {
         name: "Int32"
         for name in metric_columns(frame)
-        if str(frame[name].dtype) == "Int64" and frame[name].abs().max() < 2**31
+        if str(frame[name].dtype) == "Int64" and not (frame[name].abs() >= 2**31).any()
     }
     return frame.astype(fits)
 

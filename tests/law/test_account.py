@@ -223,3 +223,10 @@ def test_rows_of_a_table_are_counted_as_rows(world: SandboxSource, tmp_path: Pat
     assert part.account.balanced
     assert part.account.rows_used == len(part)
     assert part.account.rows_in == len(source.totals())
+
+
+def test_a_piece_without_rows_changes_nothing() -> None:
+    """It was a traceback: the largest of no counts is unknown."""
+    with connect("sandbox", in_process=True, seed=7, tweets=300, now="2026-11-02") as source:
+        whole = source.historical(source.tweet_ids(count=5), by="day").frame
+    assert explore_gap([whole.iloc[:0], whole]).share == explore_gap(whole).share
