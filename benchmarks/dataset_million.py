@@ -33,7 +33,7 @@ from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord
 from engagement_nb.dataset.frames import TIME
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 names = ("impressions", "engagements", "favorites", "retweets", "replies", "video_views",
          "quote_tweets")
 now = datetime(2026, 11, 4, tzinfo=UTC)
@@ -76,7 +76,7 @@ def main() -> None:
         open_ = measured(_OURS, "Dataset.open(where).read('totals')", where)
         resumed = (
             _OURS
-            + "\nfrom engagement_nb.problems import ProblemLog"
+            + "\nfrom engagement_nb.metrics.problems import ProblemLog"
             + (
                 "\nfrom dataclasses import replace"
                 "\ndataset = Dataset.open(where)"

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from engagement_nb.gap.compare import Comparison, compare
     from engagement_nb.gap.days import Days, explore_days
     from engagement_nb.htmltables import Notes, table_html
-    from engagement_nb.ids import IdList, read_ids
     from engagement_nb.lessons import open_room
     from engagement_nb.metrics import About, Metrics
     from engagement_nb.report.batch import Batch, make_batch
@@ -67,6 +66,7 @@ if TYPE_CHECKING:
         connect,
     )
     from engagement_nb.tables import read_table
+    from engagement_nb.tables.ids import IdList, read_ids
     from engagement_nb.usage import Contract, Ledger, Usage, summarize_usage
 
 _HOME = {
@@ -84,7 +84,7 @@ _HOME = {
     "gap.compare": "Comparison compare",
     "gap.days": "Days explore_days",
     "htmltables": "Notes table_html",
-    "ids": "IdList read_ids",
+    "tables.ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",
     "report.batch": "Batch make_batch",

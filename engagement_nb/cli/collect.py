@@ -27,8 +27,8 @@ from engagement_nb.cli import (
 )
 from engagement_nb.cli.commands import command
 from engagement_nb.errors import InputError
-from engagement_nb.ids import read_ids
 from engagement_nb.sources.question import Question
+from engagement_nb.tables.ids import read_ids
 from engagement_nb.words import counted
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ from engagement_nb.cli.commands import command, lacking
 from engagement_nb.engine import preload
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import InputError
-from engagement_nb.problems import unit_of
+from engagement_nb.metrics.problems import unit_of
 from engagement_nb.report.look import Look, read_logo
 
 

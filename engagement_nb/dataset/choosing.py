@@ -20,7 +20,7 @@ from engagement_nb.dataset.coverage import (
 )
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.periods import is_utc
+from engagement_nb.metrics.periods import is_utc
 
 Dates = tuple[datetime | None, datetime | None]
 """Start and end of a period as given; None where the runs tell."""

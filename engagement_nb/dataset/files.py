@@ -28,7 +28,7 @@ from engagement_nb.dataset.records import (
     decode,
 )
 from engagement_nb.errors import DatasetError
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.store import Store
 
 _Result = TypeVar("_Result")

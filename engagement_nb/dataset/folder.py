@@ -39,7 +39,6 @@ import orjson
 import pandas as pd
 import pyarrow.compute as pc
 
-from engagement_nb.account import Account, Coverage
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.dataset.choosing import Choice, choice_of, period_of
@@ -51,7 +50,8 @@ from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecor
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics, problems_frame
-from engagement_nb.periods import Moment, parse_moment, responses_window
+from engagement_nb.metrics.account import Account, Coverage
+from engagement_nb.metrics.periods import Moment, parse_moment, responses_window
 from engagement_nb.store import Store
 
 RESUME_WITHIN = timedelta(days=1)

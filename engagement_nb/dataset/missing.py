@@ -10,7 +10,7 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before
 from engagement_nb.dataset.coverage import Lack, Span, clip, from_ms, in_ms
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 
 
 def missing(

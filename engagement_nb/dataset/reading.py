@@ -17,7 +17,7 @@ from engagement_nb.dataset.coverage import Lack, Span, clip, cover, in_ms
 from engagement_nb.dataset.files import Files, explained
 from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_windows, to_frame
 from engagement_nb.dataset.records import RunRecord
-from engagement_nb.periods import day_of
+from engagement_nb.metrics.periods import day_of
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.request import Request
 from engagement_nb.errors import DatasetError
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 
 METADATA_KEY, SEALED_KEY = b"engagement_nb", b"engagement_nb.run"
 """Of metadata in Parquet files: the description of a part, or the identity of the dataset in the

@@ -9,12 +9,12 @@ from datetime import datetime
 
 import pandas as pd
 
-from engagement_nb.account import Account, Coverage
 from engagement_nb.apis.contract import By
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import SNAPSHOTS, Metrics, metric_columns, problems_frame
+from engagement_nb.metrics.account import Account, Coverage
 
 
 def days_of(runs: Iterable[RunRecord]) -> int:

@@ -31,7 +31,7 @@ from engagement_nb.dataset.records import (
     encode,
     kinds_of,
 )
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 
 ROWS_AT_ONCE = 500_000
 """Rows that sealing holds in memory."""

@@ -22,7 +22,7 @@ from engagement_nb.errors import (
     ServerTroubleError,
     UnavailableTweetsError,
 )
-from engagement_nb.periods import HOUR
+from engagement_nb.metrics.periods import HOUR
 
 _BY_AUTHOR = re.compile(r"author id (\d+):([\d,\s]+)", re.IGNORECASE)
 

@@ -19,8 +19,8 @@ from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.fetch.question import Question
 from engagement_nb.fetch.router import Known, Router
-from engagement_nb.periods import HOUR, Moment, cut
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.periods import HOUR, Moment, cut
+from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.usage import user_of
 from engagement_nb.words import counted
 
@@ -226,7 +226,7 @@ def make_plan(
     Parameters
     ----------
     tweet_ids
-        Ids, or anything that `engagement_nb.ids.read_ids` reads.
+        Ids, or anything that `engagement_nb.tables.ids.read_ids` reads.
     endpoint
         Name of an endpoint of the API: "totals", "28hr" or "historical".
     start, end
@@ -235,7 +235,7 @@ def make_plan(
         end: up to the last full hour, or for days to the last midnight; without a start: the 28
         days before the end.
     period
-        Instead of both, a named period: see `engagement_nb.periods.dates_of`.
+        Instead of both, a named period: see `engagement_nb.metrics.periods.dates_of`.
     zone
         IANA name of the time zone of the dates and of days; by default UTC.
     by

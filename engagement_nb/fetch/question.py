@@ -13,8 +13,8 @@ from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.names import LABELS, wire_names
 from engagement_nb.dataset import ask_digest
 from engagement_nb.errors import InputError
-from engagement_nb.ids import IdList, read_ids
-from engagement_nb.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
+from engagement_nb.metrics.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
+from engagement_nb.tables.ids import IdList, read_ids
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ from engagement_nb.fetch.part import EmptyResponseError, part_of, part_of_refusa
 from engagement_nb.fetch.plan import Plan
 from engagement_nb.fetch.state import MAX_ABSENCES, State
 from engagement_nb.metrics import Metrics
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from engagement_nb.account import Account, Coverage
 from engagement_nb.apis.availability import Window, availability, limits
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before
@@ -17,7 +16,8 @@ from engagement_nb.client import Request
 from engagement_nb.dataset import Part
 from engagement_nb.fetch.plan import Plan
 from engagement_nb.fetch.router import Known, Router, owner_gets_more
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.account import Account, Coverage
+from engagement_nb.metrics.problems import ProblemLog
 
 MAX_ABSENCES = 4
 """After this many responses without a Tweet, this run stops requesting it."""

@@ -16,7 +16,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.firstpage import trend_rows
 from engagement_nb.gap.trend import Step, covered_in_part, in_periods
 from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.words import counted, number, percent
 
 if TYPE_CHECKING:

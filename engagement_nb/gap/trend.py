@@ -14,7 +14,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.groups import BOUNDS, LEAST_GROUP, Units
 from engagement_nb.gap.interval import ratio_interval, share_interval
 from engagement_nb.gap.read import column_counts
-from engagement_nb.periods import LATEST_MIDNIGHT
+from engagement_nb.metrics.periods import LATEST_MIDNIGHT
 
 Step = Literal["day", "week", "month", "year"]
 _PERIODS: dict[Step, str] = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}

@@ -18,12 +18,12 @@ from engagement_nb.client import Client
 from engagement_nb.client.credentials import Profile, Secret, find_profile
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import InputError
-from engagement_nb.ids import read_ids
 from engagement_nb.lessons.exercises import LESSONS
 from engagement_nb.lessons.score import Score, Tally
 from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict, send
 from engagement_nb.sources import ApiSource, SandboxSource, ask_sandbox, sandbox_profiles
 from engagement_nb.sources.in_process import transport_to
+from engagement_nb.tables.ids import read_ids
 
 if TYPE_CHECKING:
     from engagement_nb.sandbox import Sandbox

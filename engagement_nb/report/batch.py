@@ -22,7 +22,7 @@ from tqdm import tqdm
 from engagement_nb import engine as engine_room
 from engagement_nb.engine.scratch import sweep
 from engagement_nb.errors import ReportError, require_extra
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
 from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint, slug

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from engagement_nb.account import Account
 from engagement_nb.apis.names import ORIGINS, label
-from engagement_nb.problems import SCOPES, unit_of
+from engagement_nb.metrics.account import Account
+from engagement_nb.metrics.problems import SCOPES, unit_of
 from engagement_nb.report.firstpage import account_of, first_page, key_figures
 from engagement_nb.report.job import Job
 from engagement_nb.report.page import Missing, Page, title_of

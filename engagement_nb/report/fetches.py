@@ -16,7 +16,7 @@ import nbformat
 from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
-from engagement_nb.periods import parse_moment
+from engagement_nb.metrics.periods import parse_moment
 from engagement_nb.report.job import Job, absolute, digest, fetching, slug
 from engagement_nb.report.question import Fetch, Question
 from engagement_nb.report.run import run

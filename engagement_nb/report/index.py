@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from engagement_nb.gap.share import Share
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.page import script, style
 from engagement_nb.words import number
 

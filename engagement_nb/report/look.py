@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engagement_nb.errors import InputError
-from engagement_nb.textfiles import read_file
+from engagement_nb.tables.textfiles import read_file
 
 _LOGO_KINDS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<svg": "image/svg+xml"}
 _LARGEST_LOGO = 300_000

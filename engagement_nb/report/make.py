@@ -14,7 +14,7 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.engine.scratch import scratch_folder, sweep
 from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.metrics import Metrics, marked, save_tables
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.compose import to_markdown
 from engagement_nb.report.fetches import moment_of
 from engagement_nb.report.job import Job, absolute, digest, exploring, fetching

@@ -14,12 +14,12 @@ from typing import Any
 
 from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.errors import InputError
-from engagement_nb.ids import IdList, read_ids
-from engagement_nb.periods import dates_of
+from engagement_nb.metrics.periods import dates_of
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
 from engagement_nb.sources import FETCHED, ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
+from engagement_nb.tables.ids import IdList, read_ids
 
 _WORLD = ("seed", "now", "tweets", "count", "awkward")
 """Options of the sandbox only."""

@@ -18,10 +18,10 @@ from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, World, ask_digest
 from engagement_nb.fetch import Plan, Run, fetch, fetch_into, make_plan
-from engagement_nb.ids import IdList, read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.question import Posted, Question, checked
+from engagement_nb.tables.ids import IdList, read_ids
 from engagement_nb.usage import Ledger
 from engagement_nb.words import counted
 

@@ -10,7 +10,7 @@ from engagement_nb.apis.contract import Api, By, Span
 from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.periods import Moment
+from engagement_nb.metrics.periods import Moment
 from engagement_nb.sources.question import MetricNames, Posted, Question, checked, in_words
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 from engagement_nb.apis.contract import By, Span
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.snapshots import between, days_of, last_of_each
-from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in
+from engagement_nb.tables.ids import read_ids
 
 SERIES_FROM = 7
 """Days of snapshots from which what came in between tells more than the last figures do."""

@@ -13,12 +13,12 @@ import pandas as pd
 
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
-from engagement_nb.ids import read_ids
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.sources.base import Source, period_words
 from engagement_nb.sources.question import Question, dates_in, narrowed
 from engagement_nb.tables import Tables
 from engagement_nb.tables.covered import STEPS, with_coverage
+from engagement_nb.tables.ids import read_ids
 
 
 class TableSource(Source):

@@ -14,9 +14,9 @@ from engagement_nb.apis.contract import By, Span
 from engagement_nb.apis.engagement import MetricName
 from engagement_nb.apis.names import wire_names
 from engagement_nb.errors import InputError
-from engagement_nb.ids import IdList
 from engagement_nb.metrics import Metrics, created_at
-from engagement_nb.periods import Moment, dates_of
+from engagement_nb.metrics.periods import Moment, dates_of
+from engagement_nb.tables.ids import IdList
 
 MetricNames = Iterable[MetricName] | Iterable[str] | str | None
 """Metrics by any of their names; None for all."""

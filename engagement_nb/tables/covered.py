@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from engagement_nb.account import Coverage
 from engagement_nb.apis.contract import By
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.metrics import Metrics, problems_frame
+from engagement_nb.metrics.account import Coverage
 
 STEPS: dict[str, pd.Timedelta] = {"day": pd.Timedelta(days=1), "hour": pd.Timedelta(hours=1)}
 

@@ -17,10 +17,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.account import Account
 from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, metric_columns, problems_frame
+from engagement_nb.metrics.account import Account
 from engagement_nb.tables.cells import shown
 from engagement_nb.tables.content import with_facts
 from engagement_nb.tables.covered import period_in, with_coverage

@@ -27,8 +27,8 @@ from engagement_nb.apis.names import (
     video_column_names,
 )
 from engagement_nb.errors import InputError
-from engagement_nb.ids import STATUS_LINK
 from engagement_nb.tables.cells import DATE, Cells, shown, whole_numbers
+from engagement_nb.tables.ids import STATUS_LINK
 from engagement_nb.words import counted, listed, percent
 
 COUNTED = tuple(

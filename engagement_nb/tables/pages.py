@@ -18,7 +18,7 @@ from engagement_nb.apis.names import LABELS, column_name, label
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.tables.cells import TEXT, Cells
 from engagement_nb.tables.layouts import OTHER_COUNTS, Layout, NotATableError
-from engagement_nb.textfiles import json_batches
+from engagement_nb.tables.textfiles import json_batches
 from engagement_nb.words import listed
 
 _GROUPS = ("non_public_metrics", "public_metrics", "organic_metrics")

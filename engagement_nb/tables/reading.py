@@ -14,7 +14,7 @@ from engagement_nb.tables.layouts import Layout, NotATableError, video_kind, vid
 from engagement_nb.tables.pages import page_table
 from engagement_nb.tables.table import NoRowsError, OneTable, read_table_of
 from engagement_nb.tables.text import text_tables
-from engagement_nb.textfiles import as_utf8, read_file, read_stream
+from engagement_nb.tables.textfiles import as_utf8, read_file, read_stream
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm",
             ".parquet", ".pq", ".js")  # fmt: skip

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from engagement_nb.apis.names import LABELS
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
-from engagement_nb.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
+from engagement_nb.tables.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.layouts import (
     FACTS,
     MADE,

@@ -20,7 +20,7 @@ from engagement_nb.dataset import Dataset, Part, RunRecord, World
 from engagement_nb.dataset.coverage import Span, choose, gaps_between, spans_of
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sources import connect
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

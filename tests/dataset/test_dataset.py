@@ -33,7 +33,7 @@ from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
-from engagement_nb.problems import ProblemLog
+from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.store import STALE_AFTER, Store

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.account import Account
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.snapshots import between, last_of_each
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import About, Metrics, problems_frame
+from engagement_nb.metrics.account import Account
 from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.usage import ENV_LEDGER
 from tests.notebooks import notebook_cells

@@ -15,7 +15,7 @@ from engagement_nb.apis.names import LABELS
 from engagement_nb.apis.times import snowflake
 from engagement_nb.errors import InputError
 from engagement_nb.fetch import Plan, make_plan
-from engagement_nb.periods import cut
+from engagement_nb.metrics.periods import cut
 from tests.fetch.plans import APP, NOW, ids, owner, plan
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from engagement_nb.dataset import Dataset
 from engagement_nb.gap import explore_gap
-from engagement_nb.periods import day_of
+from engagement_nb.metrics.periods import day_of
 from engagement_nb.sources import SandboxSource, connect
 
 NOW = "2026-11-04T15:00"

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engagement_nb import metrics
 from engagement_nb.dataset.records import encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import EngagementError
-from engagement_nb.ids import read_ids
-from engagement_nb.metrics import Metrics
+from engagement_nb.metrics import Metrics, metrics
 from engagement_nb.sources import question
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
 from engagement_nb.tables import folder
+from engagement_nb.tables.ids import read_ids
 from engagement_nb.tables.once import OLDER, REPEATED
 from engagement_nb.tables.table import OneTable
 from tests.law import relations

@@ -21,7 +21,7 @@ from engagement_nb.client import Request
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import ConnectionTroubleError, CredentialsError, InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import drips_body, serving
 from tests.fetch.fetching import account_for_each, same

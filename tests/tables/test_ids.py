@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from engagement_nb import ids, textfiles
 from engagement_nb.errors import InputError
-from engagement_nb.ids import read_ids
-from engagement_nb.tables import read_table
+from engagement_nb.tables import ids, read_table, textfiles
+from engagement_nb.tables.ids import read_ids
 from tests.tables.export_files import classic, current, post, write
 
 A, B, C = "1886483849795768598", "1886483842153779213", "20"

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from engagement_nb.errors import InputError
-from engagement_nb.ids import read_ids
 from engagement_nb.tables import read_table
+from engagement_nb.tables.ids import read_ids
 
 HEADER = b"Post id,Date,Post text,Post Link,Impressions,Likes,Engagements\n"
 MEASURE = """

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.metrics import PROBLEM_COLUMNS, problems_frame
+from engagement_nb.metrics.metrics import PROBLEM_COLUMNS, problems_frame
 
 SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"}
 """The part of a Tweet's figures that is missing; empty for all of them."""

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagement_nb import periods
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT
 from engagement_nb.errors import InputError
-from engagement_nb.periods import (
+from engagement_nb.metrics import periods
+from engagement_nb.metrics.periods import (
     Moment,
     dates_of,
     day_of,

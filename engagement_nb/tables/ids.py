@@ -27,7 +27,7 @@ import pandas as pd
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
-from engagement_nb.textfiles import (
+from engagement_nb.tables.textfiles import (
     MAX_VALUE,
     MAX_WHOLE,
     UTF16,

@@ -12,13 +12,13 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from engagement_nb.account import Account
 from engagement_nb.apis.contract import Span
 from engagement_nb.apis.names import LABELS, wire_name
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
-from engagement_nb.periods import in_words
+from engagement_nb.metrics.account import Account
+from engagement_nb.metrics.periods import in_words
 from engagement_nb.store import Store
 from engagement_nb.words import counted
 
