@@ -166,9 +166,10 @@ def _prepare_streams() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     if isinstance(sys.stderr, io.TextIOWrapper):
-        encoding, line_buffering = sys.stderr.encoding, sys.stderr.line_buffering
+        encoding = sys.stderr.encoding
+        # A log has each line at once, also where PYTHONUNBUFFERED has taken its buffer away.
         sys.stderr = _Messages(
-            sys.stderr.detach(), encoding, "backslashreplace", line_buffering=line_buffering
+            sys.stderr.detach(), encoding, "backslashreplace", line_buffering=True
         )
 
 

@@ -378,9 +378,10 @@ def test_a_missing_cluster_is_an_error(inputs, capsys, monkeypatch):
     assert "No Dask scheduler responds at tcp://127.0.0.1:9" in capsys.readouterr().err
 
 
-def test_a_cluster_without_workers_is_warned_of_and_a_lost_one_is_an_error(inputs):
+def test_a_cluster_without_workers_is_warned_of_and_a_lost_one_is_an_error(inputs, monkeypatch):
     """The warning appears while the batch waits, and each lost report has its error."""
     pytest.importorskip("distributed")
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     path = manifest(inputs, "First,export.csv,")
     hasty = (
         "import engagement_nb.report.batch as batch, engagement_nb.cli as cli;"
