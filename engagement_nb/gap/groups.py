@@ -101,7 +101,8 @@ class Units:
         return self._tests[key].copy()
 
     def _test(self, key: str) -> pd.DataFrame:
-        groups = self._groups(key) if self.share.value is not None else {}
+        # Engagements include what is hidden, so groups by size differ by construction.
+        groups = self._groups(key) if self.share.value is not None and key != "size" else {}
         sums = {label: self._by_tweet(rows) for label, rows in groups.items()}
         sums = {
             label: rows

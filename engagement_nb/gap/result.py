@@ -307,8 +307,7 @@ class Findings:
             One row per pair: ``group``, ``other``, ``hidden_share``, ``other_share``, ``p``, and
             ``p_adjusted`` for the number of pairs (Holm).
         """
-        tests = self._units(key).differences(key)
-        return tests.iloc[:0] if key == "size" else tests
+        return self._units(key).differences(key)
 
     def growth(self) -> pd.DataFrame:
         """A series by time since posting, for the Tweets posted within it: as `by`."""
@@ -374,6 +373,10 @@ class Findings:
         See `engagement_nb.gap.definitions.compare_definitions` for the columns. The rates are per
         impression; impressions are organic only, engagements of the API organic and promoted.
         """
+        return self._definitions.copy()
+
+    @cached_property
+    def _definitions(self) -> pd.DataFrame:
         return compare_definitions(self.counts, self.summed)
 
     def to_frame(self) -> pd.DataFrame:
