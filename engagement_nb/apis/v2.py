@@ -39,11 +39,8 @@ PATH_POST = "/2/tweets/{}"
 PATH_TIMELINE = "/2/users/{}/tweets"
 PATH_ME = "/2/users/me"
 PATH_ANALYTICS = "/2/tweets/analytics"
-PATH_USAGE = "/2/usage/tweets"
-PATH_CREDITS = "/2/usage/credits"
 PATH_AUTHORIZE = "/i/oauth2/authorize"
 PATH_TOKEN = "/2/oauth2/token"  # noqa: S105
-PATH_REVOKE = "/2/oauth2/revoke"
 SCOPES = ("tweet.read", "users.read", "offline.access")
 """The last one gives a refresh token."""
 CODE_SECONDS = 30
@@ -67,6 +64,7 @@ WORDS_OF_POSTS = {
     "referenced_tweets": "referenced_posts",
     "tweets": "posts",
     "tweet.fields": "post.fields",
+    "tweet": "post",
 }
 """What description 2.167 renamed. The live API still spoke the old words on 2026-09-24."""
 PRIVATE_FOR = timedelta(days=30)
@@ -136,12 +134,10 @@ LIMITS = {
     PATH_POST: (450, 900),
     PATH_TIMELINE: (10_000, 900),
     PATH_ANALYTICS: (300, 300),
-    PATH_USAGE: (50, None),
     PATH_ME: (75, 75),
-    PATH_CREDITS: (50, 50),
 }
 """Published requests per window: for the app with a bearer token, and for a user. Those of the
-last two are assumed."""
+last one are assumed."""
 
 TOTALS = Endpoint(
     "totals",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -13,28 +14,17 @@ from engagement_nb.apis.v2 import (
     GRANT_EXCHANGE,
     OAUTH1_TOKEN_TYPE,
     PATH_AUTHORIZE,
-    PATH_REVOKE,
     PATH_TOKEN,
     REFRESH_TOKEN_LIFE,
-    SCOPES,
 )
-from engagement_nb.sandbox.keys import App, Caller
+from engagement_nb.sandbox.keys import App
 from engagement_nb.sandbox.messages import Call, Reply, as_html, as_json, redirect
 from engagement_nb.sandbox.oauth import is_address
 from engagement_nb.sandbox.problems import TokenError
 from engagement_nb.sandbox.service import Route, Seen, Service, page
 from engagement_nb.sandbox.signin import basic, chosen_account, page_of_accounts
 
-_KNOWN_SCOPES = {
-    *SCOPES, "tweet.write", "tweet.moderate.write", "users.email", "follows.read",
-    "follows.write", "space.read", "mute.read", "mute.write", "like.read", "like.write",
-    "list.read", "list.write", "block.read", "block.write", "bookmark.read", "bookmark.write",
-    "dm.read", "dm.write", "media.write", "timeline.read", "broadcast.read",
-}  # fmt: skip
-_KEPT = (
-    "client_id", "redirect_uri", "scope", "state", "response_type", "code_challenge",
-    "code_challenge_method",
-)  # fmt: skip
+_SCOPE = re.compile(r"[a-z]+(\.[a-z]+)*\.(read|write|access|email)")
 _EXCHANGED = (
     "tweet.read", "users.read", "follows.read", "mute.read", "block.read", "list.read",
     "like.read", "timeline.read", "broadcast.read", "offline.access",
@@ -58,16 +48,6 @@ class Grant:
     until: float = 0.0
 
 
-@dataclass(frozen=True)
-class Code:
-    """An authorization code, and what must come with it."""
-
-    grant: Grant
-    redirect_uri: str
-    challenge: str
-    method: str
-
-
 class Pkce:
     """The paths of OAuth 2.0, and its tokens.
 
@@ -81,7 +61,8 @@ class Pkce:
         self.service = service
         self.settings = service.settings
         self.keys = service.keys
-        self._codes: dict[str, Code] = {}
+        # With the form that asked for each.
+        self._codes: dict[str, tuple[Grant, dict[str, str]]] = {}
         self._access: dict[str, Grant] = {}
         # A refresh token ends with its access token's next refresh, and the other way round.
         self._refresh: dict[str, tuple[Grant, str]] = {}
@@ -91,19 +72,13 @@ class Pkce:
         return {
             PATH_AUTHORIZE: Route(self.authorize, ("GET", "POST")),
             PATH_TOKEN: Route(self.token, name=PATH_TOKEN),
-            PATH_REVOKE: Route(self.revoke, name=PATH_REVOKE),
         }
 
-    def find(self, token: str) -> tuple[Caller, tuple[str, ...]] | None:
-        """Look up whose access token this is, and its scopes; None if it is not valid."""
+    def find(self, token: str) -> Grant | None:
+        """Look up what an access token allows; None if it is not valid."""
         grant = self._access.get(token)
-        if grant is None or grant.until <= self.settings.auth_clock():
-            return None
-        return Caller(grant.app, grant.account), grant.scopes
-
-    def expire(self) -> None:
-        """Let all access tokens expire; refresh tokens stay valid."""
-        self._access.clear()
+        valid = grant is not None and grant.until > self.settings.auth_clock()
+        return grant if valid else None
 
     def authorize(self, call: Call, seen: Seen) -> Reply:
         """First step, in a browser: choose an account, and go back to the app with a code."""
@@ -117,14 +92,13 @@ class Pkce:
         accounts = self.keys.accounts
         number = chosen_account(asked, len(accounts)) if call.method == "POST" else None
         if number is None:
-            kept = {name: asked[name] for name in _KEPT if name in asked}
+            kept = {name: value for name, value in asked.items() if name != "account"}
             return page_of_accounts(call.path, kept, accounts)
         app = self._app(asked["client_id"])
         assert app is not None  # noqa: S101
         until = self.settings.auth_clock() + CODE_SECONDS
-        code, method = secrets.token_urlsafe(48), asked.get("code_challenge_method", "plain")
-        grant = Grant(app, number, tuple(asked["scope"].split()), until)
-        self._codes[code] = Code(grant, back, asked["code_challenge"], method)
+        code = secrets.token_urlsafe(48)
+        self._codes[code] = Grant(app, number, tuple(asked["scope"].split()), until), asked
         return redirect(back, state=state, code=code)
 
     def _wrong(self, asked: dict[str, str]) -> str:
@@ -141,7 +115,7 @@ class Pkce:
             return "state and code_challenge are needed."
         if asked.get("code_challenge_method", "plain") not in ("plain", "S256"):
             return "code_challenge_method must be S256 or plain."
-        if not scopes or not set(scopes) <= _KNOWN_SCOPES:
+        if not scopes or not all(map(_SCOPE.fullmatch, scopes)):
             return "scope must be one or more known scopes."
         return ""
 
@@ -180,27 +154,26 @@ class Pkce:
         return tokens
 
     def _by_code(self, call: Call, app: App) -> Grant:
-        code = self._codes.pop(call.form.get("code", ""), None)
-        if code is None or code.grant.app != app or code.grant.until < self.settings.auth_clock():
+        grant, asked = self._codes.pop(call.form.get("code", ""), (None, {}))
+        if grant is None or grant.app != app or grant.until < self.settings.auth_clock():
             raise TokenError(
                 "invalid_request", "Value passed for the authorization code was invalid."
             )
-        if call.form.get("redirect_uri") != code.redirect_uri:
+        if call.form.get("redirect_uri") != asked["redirect_uri"]:
             raise TokenError("invalid_request", "Value passed for the redirect uri did not match.")
         verifier = call.form.get("code_verifier", "")
-        if code.method == "S256":
+        if asked.get("code_challenge_method") == "S256":
             digest = hashlib.sha256(verifier.encode()).digest()
             verifier = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-        if verifier != code.challenge:
+        if verifier != asked["code_challenge"]:
             raise TokenError("invalid_request", "Value passed for the code verifier did not match.")
-        return code.grant
+        return grant
 
     def _by_refresh(self, call: Call, app: App) -> Grant:
-        grant, access = self._refresh.get(call.form.get("refresh_token", ""), (None, ""))
+        grant, _ = self._refresh.get(call.form.get("refresh_token", ""), (None, ""))
         if grant is None or grant.app != app or grant.until < self.settings.auth_clock():
             raise TokenError("invalid_request", "Value passed for the token was invalid.")
         self._end(call.form["refresh_token"])
-        self._access.pop(access, None)
         return grant
 
     def _by_old_token(self, call: Call, app: App) -> Grant:
@@ -210,30 +183,17 @@ class Pkce:
         ):
             raise TokenError("invalid_request", "Missing or wrong parameter.")
         caller, secret = self.keys.find(form.get("subject_token", "")) or (None, "")
-        if (
-            caller is None
-            or caller.account is None
-            or caller.app != app
-            or secret != form["oauth_token_secret"]
-        ):
+        whose = caller.account if caller and caller.app == app else None
+        if whose is None or secret != form["oauth_token_secret"]:
             raise TokenError("invalid_grant", "The OAuth 1.0a token was not accepted.")
         scopes = form.get("scope", " ".join(_EXCHANGED)).split()
         if not set(scopes) <= set(_EXCHANGED):
             raise TokenError("invalid_scope", "The scope exceeds what the user authorized.")
         # Each exchange ends the tokens that the app had of this user.
         for token, (old, _) in list(self._refresh.items()):
-            if (old.app, old.account) == (app, caller.account):
+            if (old.app, old.account) == (app, whose):
                 self._end(token)
-        listed = dict.fromkeys([*scopes, "offline.access"])
-        return Grant(app, caller.account, tuple(listed))
-
-    def revoke(self, call: Call, seen: Seen) -> Reply:
-        """End an access token or a refresh token."""
-        self._client(call)
-        token = call.form.get("token", "")
-        self._access.pop(token, None)
-        self._end(token)
-        return as_json({"revoked": True})
+        return Grant(app, whose, tuple(dict.fromkeys([*scopes, "offline.access"])))
 
     def _end(self, refresh: str) -> None:
         _, access = self._refresh.pop(refresh, (None, ""))
@@ -244,13 +204,9 @@ class Pkce:
 
     def _client(self, call: Call) -> App:
         """Give the app that a request is from: by Basic, or by its id in the body (public)."""
-        if "authorization" in call.headers:
-            name, secret = basic(call)
-            app = self._app(name)
-            if app is None or app.client_secret != secret:
-                raise TokenError("unauthorized_client", "Wrong client id or secret", 401)
-            return app
-        app = self._app(call.form.get("client_id", ""))
-        if app is None:
-            raise TokenError("unauthorized_client", "Missing valid authorization header", 401)
+        name, secret = basic(call)
+        public = "authorization" not in call.headers
+        app = self._app(call.form.get("client_id", "") if public else name)
+        if app is None or not (public or app.client_secret == secret):
+            raise TokenError("unauthorized_client", "Missing or wrong client id or secret", 401)
         return app

@@ -25,6 +25,10 @@ _COUNTS = {
     "user_profile_clicks": "user_profile_clicks",
 }
 """The world's name of each organic and promoted figure."""
+_PUBLIC = {name: ours for name, ours in _COUNTS.items() if "clicks" not in name} | {
+    "quote_count": "quote_tweets",
+    "bookmark_count": "bookmarks",
+}
 _PRIVATE = "non_public_metrics"
 PRIVATE_FIELDS = {
     _PRIVATE: ("impression_count", "url_link_clicks", "user_profile_clicks"),
@@ -61,20 +65,24 @@ class Posts:
         index = self.world.find(numbers, int(now.timestamp() * 1000))
         return self.world.tweets(index)
 
-    def of_account(self, account: int, before: int) -> Iterator[tuple[int, Tweets]]:
+    def of_account(self, account: int, before: int) -> Iterator[Tweets]:
         """Give an account's Posts with a number below ``before``, one at a time, newest first."""
         for end in range(before, 0, -4096):
             tweets = self.world.tweets(np.arange(end - 1, max(0, end - 4096) - 1, -1))
             mine = tweets.take((tweets.account == account) & ~tweets.deleted)
-            for place in range(len(mine)):
-                yield int(mine.index[place]), mine.at(place)
+            yield from map(mine.at, range(len(mine)))
 
     def is_old(self, tweets: Tweets, now: datetime) -> Any:
         """Whether each Post is older than private fields reach."""
         return tweets.posted_ms < (now - PRIVATE_FOR).timestamp() * 1000
 
     def objects(
-        self, tweets: Tweets, fields: Sequence[str], account: int | None, now: datetime, many: bool
+        self,
+        tweets: Tweets,
+        fields: Sequence[str],
+        account: int | None,
+        now: datetime,
+        parameter: str,
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Give the objects of available Posts, and the errors about their fields.
 
@@ -88,8 +96,8 @@ class Posts:
             Whose tokens they were; None for the app's.
         now
             The present moment.
-        many
-            Whether the request had a list of ids.
+        parameter
+            The name of what the ids came in.
         """
         counts = self.world.counters.cumulative(
             tweets, np.array([now.timestamp() / 3600.0]), _COLUMNS
@@ -104,17 +112,17 @@ class Posts:
             one, of = tweets.at(place), dict(zip(_COLUMNS, counts[place].tolist(), strict=True))
             post = self._plain(one, fields)
             if "public_metrics" in fields:
-                post["public_metrics"] = self._public(one, of)
+                post["public_metrics"] = {name: of[ours] for name, ours in _PUBLIC.items()}
             if private:
                 if not mine[place]:
-                    errors += self._field_errors(post["id"], private, many)
+                    errors += self._field_errors(post["id"], private, parameter)
                     if self.settings.foreign_posts == "left out":
                         continue
                 elif old[place]:
                     if self.settings.old_posts == "field errors":
-                        errors += self._field_errors(post["id"], private, many)
+                        errors += self._field_errors(post["id"], private, parameter)
                 else:
-                    post |= self._private(one, of, private)
+                    post |= _private(one, of, private)
             shown.append(post)
         return shown, errors
 
@@ -137,42 +145,8 @@ class Posts:
         post = {"id": number, "text": text, "edit_history_tweet_ids": [number]}
         return post | {name: value for name, value in everything.items() if name in fields}
 
-    def _public(self, one: Tweets, counts: Mapping[str, int]) -> dict[str, int]:
-        names = {**_COUNTS, "quote_count": "quote_tweets", "bookmark_count": "bookmarks"}
-        shown = {name: counts[ours] for name, ours in names.items() if "clicks" not in name}
-        shown["impression_count"] += self._promoted_impressions(one, counts)
-        return shown
-
-    def _promoted_impressions(self, one: Tweets, counts: Mapping[str, int]) -> int:
-        """Impressions that only the public figures and the promoted ones have."""
-        more = self.settings.promoted_impressions
-        return int(counts["impressions"] * (one.boost[0] - 1.0)) if more else 0
-
-    def _private(
-        self, one: Tweets, counts: Mapping[str, int], wanted: Sequence[str]
-    ) -> dict[str, Any]:
-        """Give the private members; the link's is absent where there is no link."""
-        every = {name: counts[ours] for name, ours in _COUNTS.items()}
-        organic = {name: int(count / one.boost[0]) for name, count in every.items()}
-        promoted = {name: count - organic[name] for name, count in every.items()}
-        if self.settings.promoted_impressions:
-            organic["impression_count"] = counts["impressions"]
-            promoted["impression_count"] = self._promoted_impressions(one, counts)
-        both = {name: organic[name] + promoted[name] for name in PRIVATE_FIELDS[_PRIVATE]}
-        parts = {
-            _PRIVATE: {**both, "engagements": counts["engagements"]},
-            "organic_metrics": organic,
-            "promoted_metrics": promoted,
-        }
-        if not one.has("url")[0]:
-            for members in parts.values():
-                del members["url_link_clicks"]
-        if not one.promoted[0]:
-            del parts["promoted_metrics"]
-        return {name: members for name, members in parts.items() if name in wanted}
-
     def _field_errors(
-        self, number: str, private: Sequence[str], many: bool
+        self, number: str, private: Sequence[str], parameter: str
     ) -> Iterator[dict[str, Any]]:
         for name in private:
             for member in PRIVATE_FIELDS[name]:
@@ -181,16 +155,10 @@ class Posts:
                     resource_type="tweet",
                     resource_id=number,
                     field=f"{name}.{member}",
-                    parameter="ids" if many else "id",
+                    parameter=parameter,
                     section="data",
                     value=number,
                 )
-
-    def user(self, account: int) -> dict[str, str]:
-        """Give the object of a user."""
-        known = self.keys.accounts
-        handle = known[account].handle if account < len(known) else f"sandbox_other_{account}"
-        return {"id": self.keys.user_id(account), "name": handle, "username": handle}
 
     def analytics(
         self, tweets: Tweets, fields: Sequence[str], edges: Sequence[datetime]
@@ -216,6 +184,21 @@ class Posts:
         if field in _OF_WORLD:
             return _OF_WORLD[field] if self.settings.hidden else ""
         return (ANALYTICS_FIELDS | OLD_ANALYTICS_FIELDS).get(field, "")
+
+
+def _private(one: Tweets, counts: Mapping[str, int], wanted: Sequence[str]) -> dict[str, Any]:
+    """Give the private members; the link's is absent where there is no link."""
+    every = {name: counts[ours] for name, ours in _COUNTS.items()}
+    organic = {name: int(count / one.boost[0]) for name, count in every.items()}
+    of_both = {name: every[name] for name in PRIVATE_FIELDS[_PRIVATE]}
+    private = {**of_both, "engagements": counts["engagements"]}
+    parts = {_PRIVATE: private, "organic_metrics": organic}
+    if one.promoted[0]:
+        parts["promoted_metrics"] = {name: n - organic[name] for name, n in every.items()}
+    if not one.has("url")[0]:
+        for members in parts.values():
+            del members["url_link_clicks"]
+    return {name: members for name, members in parts.items() if name in wanted}
 
 
 def buckets(start: datetime, end: datetime, granularity: str) -> list[datetime]:

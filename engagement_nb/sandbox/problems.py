@@ -77,7 +77,6 @@ SPEND_CAP = Problem(
     403, "SpendCapReached", "spend-cap-reached",
     "Your enrolled account has reached its billing cycle spend cap.",
 )
-NO_SUCH_PATH = Problem(404, "Not Found Error", "resource-not-found", "There is no such resource.")
 TOO_MANY = Problem(429, "Too Many Requests", "about:blank", "Too Many Requests")
 USAGE_CAP = Problem(
     429, "UsageCapExceeded", "usage-capped", "Usage cap exceeded: Monthly product cap"

@@ -225,13 +225,6 @@ class Settings:
         Literal["left out", "kept"],
         Meta(description="Whether v2 keeps a foreign Post without the private fields asked for."),
     ] = "left out"
-    promoted_impressions: Annotated[
-        bool,
-        Meta(
-            description="Whether v2's public impressions include promoted ones, which the "
-            "Engagement API does not count; else the same number is split."
-        ),
-    ] = False
     problem_host: Annotated[
         Literal["api.x.com", "api.twitter.com"],
         Meta(description="Host in the type of v2's problem documents."),

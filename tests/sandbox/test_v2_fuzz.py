@@ -30,12 +30,11 @@ QUERY: dict[str, Any] = {
     "end_time": st.sampled_from(TIMES),
     "granularity": st.sampled_from(["hourly", "daily", "weekly", "total", "yearly"]),
     "max_results": st.sampled_from(["5", "100", "0", "-1", "²", "9" * 400]) | odd,
-    "pagination_token": st.sampled_from(["MjE2MTcuNQ", "", "MS4y", "LTEuMA"]) | odd,
+    "pagination_token": st.sampled_from(["21617.5", "", "1.2", "-1.0"]) | odd,
     "exclude": st.sampled_from(["retweets", "replies", "replies,retweets", "x"]),
-    "days": st.sampled_from(["1", "90", "91", "x"]),
 }
 PATHS = ["/2/tweets", "/2/tweets/{}", "/2/users/{}/tweets", "/2/tweets/analytics", "/2/users/me",
-         "/2/usage/tweets", "/2/usage/credits", "/2/tweets/analytics/x", "/2/nowhere"]  # fmt: skip
+         "/2/tweets/analytics/x", "/2/nowhere"]  # fmt: skip
 PLACES = [*IDS, SANDBOX.accounts[0].user_id, SANDBOX.service.keys.user_id(3), "me", "%00", "a%2Fb"]
 GRANT = Grant(SANDBOX.service.keys.app, 0, ("tweet.read", "users.read"))
 USER = str(SANDBOX.v2.pkce.issue(GRANT)["access_token"])
@@ -77,19 +76,18 @@ def test_random_queries_get_a_document_and_never_a_5xx(
             "code": odd, "code_verifier": odd, "redirect_uri": odd, "refresh_token": odd,
             "subject_token": st.sampled_from([SANDBOX.accounts[0].access_token, "x"]),
             "subject_token_type": st.sampled_from([OAUTH1_TOKEN_TYPE, "x"]),
-            "oauth_token_secret": odd, "scope": odd, "token": odd,
+            "oauth_token_secret": odd, "scope": odd,
         },
     ),
-    path=st.sampled_from(["/2/oauth2/token", "/2/oauth2/revoke"]),
     header=st.sampled_from(["", "Basic ", "Basic eDp5", "Bearer x"]) | odd,
     raw=st.none() | st.binary(max_size=40),
 )  # fmt: skip
 def test_random_forms_get_a_document_and_never_a_5xx(
-    form: dict[str, str], path: str, header: str, raw: bytes | None
+    form: dict[str, str], header: str, raw: bytes | None
 ) -> None:
     headers = {"Authorization": header} if header else {}
     headers["Content-Type"] = "application/x-www-form-urlencoded"
-    status, told = ask("POST", path, "", headers, raw or urlencode(form).encode())
+    status, told = ask("POST", "/2/oauth2/token", "", headers, raw or urlencode(form).encode())
     assert status in (200, 400, 401)
     assert isinstance(told, dict)
 

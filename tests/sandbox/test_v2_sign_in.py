@@ -206,14 +206,6 @@ def test_scopes_limit_what_a_token_reads(sandbox: Sandbox) -> None:
     assert me(sandbox, told["access_token"]).status_code == 403
 
 
-def test_a_revoked_token_is_refused_with_its_pair(sandbox: Sandbox) -> None:
-    for kind in ("access_token", "refresh_token"):
-        session = by_authlib(sandbox)
-        token = dict(session.token)
-        session.revoke_token(sandbox.url + "/2/oauth2/revoke", token=token[kind])
-        assert me(sandbox, token["access_token"]).status_code == 401
-
-
 def test_a_token_of_oauth_1_is_exchanged_for_a_pair_and_stays_valid(sandbox: Sandbox) -> None:
     first = sandbox.accounts[0]
     url = sandbox.url + "/2/oauth2/token"
