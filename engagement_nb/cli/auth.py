@@ -87,14 +87,9 @@ def _login_v2(name: str, opens: bool | None, port: int | None, by_exchange: bool
             show_default=False, err=True,
         )
     )  # fmt: skip
-    show = partial(click.echo, err=True)
-    if by_exchange:
-        oauth2.exchange(
-            V2, find_profile(name or None), client_id, secret, hosts=v2_hosts(), show=show
-        )
-        return
     oauth2.sign_in(
-        V2, client_id, secret, name=name, hosts=v2_hosts(), port=port or oauth2.PORT, show=show,
+        V2, client_id, secret, old=find_profile(name or None) if by_exchange else None, name=name,
+        hosts=v2_hosts(), port=port or oauth2.PORT, show=partial(click.echo, err=True),
         open_page=None if opens is False else click.launch,
     )  # fmt: skip
 

@@ -125,27 +125,9 @@ class SandboxSource(ApiSource):
     def _offered(self, posted: Posted | None) -> list[str]:
         return self.tweet_ids(count=None if posted is None else self._size)
 
-    def tweet_ids(
-        self,
-        kind: str = "own",
-        count: int | None = None,
-        *,
-        posted: str | None = None,
-        zone: str | None = None,
-    ) -> list[str]:
-        """List the newest ids of a kind, of the first profile's account.
-
-        Parameters
-        ----------
-        kind, count
-            See `Source.tweet_ids`.
-        posted, zone
-            Only Posts that were posted in this period: see `Source.totals`.
-        """
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
+        """List the newest ids of a kind, of the first profile's account; see `Source.tweet_ids`."""
         count = SAMPLE if count is None else count
-        if posted:
-            everything = self.tweet_ids(kind, self._size)
-            return self.posted_in(everything, posted, zone).ids[:count]
         try:
             ids: list[str] = ask_sandbox(
                 self.url, "ids", kind=kind, count=count, account=self._account

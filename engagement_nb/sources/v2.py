@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -154,21 +155,15 @@ class V2Source(ApiSource):
             )
         self._refuse_over(TIMELINE_POSTS * self._timeline_price, "Your timeline", at_most=True)
         adapter = TimelineAdapter(profile.user_id, start)
-        self._pages = []
+        options = {"recorder": self._record_page, "now": self._present, **self._client_options}
         request = Request(TIMELINE, (), TOTALS.metrics, profile)
-        with self._timeline_client(adapter) as client:
-            while True:
-                page = _sent(client, request)
-                self._pages.append(page)
-                if not adapter.token:
-                    break
+        with Client(adapter, **options) as client:
+            self._pages = [_sent(client, request)]
+            while adapter.token:
+                self._pages.append(_sent(client, request))
         ids = [tweet_id for page in self._pages for tweet_id in page.request.tweet_ids]
         self._owners.update(dict.fromkeys(ids, profile.user_id))
         return list(dict.fromkeys(ids))
-
-    def _timeline_client(self, adapter: TimelineAdapter) -> Client:
-        options = {"recorder": self._record_page, "now": self._present, **self._client_options}
-        return Client(adapter, **options)
 
     def _parts(self, plan: Plan) -> Iterable[Part]:
         """The pages of the timeline, if the plan asks for what they have."""
@@ -244,20 +239,6 @@ class V2Source(ApiSource):
 class V2SandboxSource(V2Source, SandboxSource):
     """X API v2 of the sandbox, on the same made-up world as its Engagement API."""
 
-    def tweet_ids(
-        self,
-        kind: str = "own",
-        count: int | None = None,
-        *,
-        posted: str | None = None,
-        zone: str | None = None,
-    ) -> list[str]:
-        """List ids: own Posts from the timeline, others as the sandbox offers them."""
-        if kind != "own":
-            return SandboxSource.tweet_ids(self, kind, count, posted=posted, zone=zone)
-        ids = super().tweet_ids(kind)
-        return (self.posted_in(ids, posted, zone).ids if posted else ids)[:count]
-
 
 def v2_hosts() -> Hosts:
     """The host of X API v2: that of ``ENGAGEMENT_V2_URL``, else the live one."""
@@ -289,8 +270,7 @@ def v2_profiles(names: Sequence[str] | None = None) -> list[Profile]:
 
 def _sent(client: Client, request: Request) -> Response:
     """Send a request, and retry what is worth it, as a fetch does."""
-    attempt = 1
-    while True:
+    for attempt in itertools.count(1):
         try:
             return client.send(request)
         except EngagementError as error:
@@ -298,4 +278,4 @@ def _sent(client: Client, request: Request) -> Response:
             if wait is False:
                 raise
         time.sleep(wait)
-        attempt += 1
+    raise AssertionError

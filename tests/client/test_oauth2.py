@@ -149,11 +149,11 @@ def test_a_refresh_token_that_was_used_elsewhere_is_one_sentence(sandbox, store)
 def test_old_tokens_are_exchanged_for_a_pair(sandbox, store):
     """The user's OAuth 1.0a token and secret are enough."""
     old = sandbox_profiles(sandbox.url)[0]
-    profile = oauth2.exchange(
+    profile = oauth2.sign_in(
         V2,
-        old,
         sandbox.client_id,
         sandbox.client_secret,
+        old=old,
         hosts=hosts_of(sandbox),
         store=store,
         **QUIET,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import time
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -59,7 +58,7 @@ def basic(name: str, secret: str) -> Secret:
     return Secret(f"Basic {base64.b64encode(pair.encode()).decode()}")
 
 
-def bearer_in(response: httpx.Response, api: Api, where: str, **known: Any) -> Tokens:
+def bearer_in(response: httpx.Response, api: Api, where: str) -> Tokens:
     """The bearer token that a host issued, with what renews it.
 
     Parameters
@@ -70,8 +69,6 @@ def bearer_in(response: httpx.Response, api: Api, where: str, **known: Any) -> T
         Whose refusals explain it.
     where
         What was asked for, to begin an error.
-    **known
-        Other fields of `Tokens`.
 
     Raises
     ------
@@ -86,7 +83,7 @@ def bearer_in(response: httpx.Response, api: Api, where: str, **known: Any) -> T
             if isinstance(access, str) and access:
                 expires = time.time() + life if life else None
                 refresh = Secret(str(told.get("refresh_token") or ""))
-                return Tokens(Secret(access), refresh, expires, **known)
+                return Tokens(Secret(access), refresh, expires)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         pass
     try:

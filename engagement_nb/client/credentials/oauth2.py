@@ -11,7 +11,7 @@ import base64
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -36,6 +36,7 @@ PORT = 8765
 """Of the address that the app registers: ``http://127.0.0.1:8765/callback``."""
 PATIENCE = 300.0
 """Seconds that a sign-in waits for the user."""
+_GZIP = {"Accept-Encoding": "gzip"}
 _DONE = b"<!doctype html><title>Done</title><p>You can close this page."
 
 
@@ -59,12 +60,7 @@ class OAuth2Profile(Profile):
     api: Api = field(kw_only=True)
     store: TokenStore = field(default_factory=TokenStore, compare=False, repr=False)
 
-    @property
-    def has_user(self) -> bool:
-        """Whether its user can sign: as long as the tokens can be renewed."""
-        return True
-
-    def missing(self, parts: Any = USER_FIELDS) -> list[str]:
+    def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Nothing, of what signs as a user."""
         return [] if parts == USER_FIELDS else super().missing(parts)
 
@@ -112,7 +108,8 @@ class OAuth2User(SignIn):
             asked.extensions.update(request.extensions)
             response = yield asked
             response.read()
-            new = bearer_in(response, api, "the tokens", user_id=old.user_id, **_app(old))
+            new = bearer_in(response, api, "the tokens")
+            new = replace(old, access=new.access, refresh=new.refresh, expires=new.expires)
             self.tokens.put(host, self.profile.name, new)
         return new
 
@@ -122,8 +119,11 @@ def oauth2_profiles(api: Api, hosts: Hosts, store: TokenStore | None = None) -> 
     store = store or token_store()
     if store.path is not None and not store.path.exists():
         return []
+    about: dict[str, Any] = {"found_in": str(store.path), "api": api, "store": store}
     kept = store.of_api(hosts.auth)
-    return [_profile(api, hosts, store, name, tokens.user_id) for name, tokens in kept.items()]
+    return [
+        OAuth2Profile(name, hosts, user_id=tokens.user_id, **about) for name, tokens in kept.items()
+    ]
 
 
 def sign_in(
@@ -131,6 +131,7 @@ def sign_in(
     client_id: str,
     client_secret: str = "",
     *,
+    old: Profile | None = None,
     name: str = "",
     hosts: Hosts | None = None,
     store: TokenStore | None = None,
@@ -138,7 +139,7 @@ def sign_in(
     show: Callable[[str], object] = print,
     open_page: Callable[[str], object] | None = None,
 ) -> Profile:
-    """Sign in to an API in a browser on this machine, and store the tokens.
+    """Sign in to an API in a browser on this machine, or with old tokens; store the new ones.
 
     Parameters
     ----------
@@ -146,8 +147,10 @@ def sign_in(
         Its facts name the pages.
     client_id, client_secret
         Of the app; a public client has no secret.
+    old
+        A profile whose OAuth 1.0a tokens are exchanged for a pair of OAuth 2.0; no page is opened.
     name
-        The profile's name; by default the user's handle.
+        The profile's name; by default that of the old one, or the user's handle.
     hosts
         Where to sign in; by default the live host.
     store
@@ -160,15 +163,52 @@ def sign_in(
     Raises
     ------
     CredentialsError
-        The user refused, nobody came back in time, the answer is not of this sign-in, or the
-        port is in use.
+        The user refused, nobody came back in time, the answer is not of this sign-in, the port
+        is in use, or the old profile has no user's tokens.
     ApiError
-        The API refuses the code or the client.
+        The API refuses the code, the old tokens or the client.
     ConnectionTroubleError
         The API does not respond.
     """
-    facts = _facts(api)
-    hosts = hosts or Hosts(facts.host, facts.host)
+    facts, store = _facts(api), store or token_store()
+    hosts, secret = hosts or Hosts(facts.host, facts.host), Secret(client_secret)
+    if old is None:
+        form = _by_browser(facts, hosts, client_id, port, show, open_page)
+    else:
+        form, name = _by_old_tokens(facts, old), name or old.name
+    # A code lives for 30 seconds.
+    asked = _token_request(api, hosts.auth, form, client_id, secret)
+    tokens = bearer_in(send(asked, "the tokens", facts.variable), api, "the tokens")
+    tokens = replace(tokens, client_id=client_id, client_secret=secret)
+    # Stored before anything else is done with them.
+    draft = name or "default"
+    store.put(hosts.auth, draft, tokens)
+    request = httpx.Request("GET", hosts.api + facts.user_path, headers=_GZIP)
+    response = send(with_bearer(request, tokens.access), "the user", facts.variable)
+    user_id = handle = ""
+    try:
+        user = load_json(response.content)["data"]
+        user_id, handle = str(user["id"]), str(user["username"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    named = (name or (handle if handle.isidentifier() else "") or draft).lower()
+    with store.locked():
+        store.forget(hosts.auth, draft)
+        known = user_id if user_id.isdecimal() else ""
+        store.put(hosts.auth, named, replace(tokens, user_id=known))
+    show(f"Stored as profile {named!r} of {api.title} in {store.path}.")
+    return next(one for one in oauth2_profiles(api, hosts, store) if one.name == named)
+
+
+def _by_browser(
+    facts: OAuth2,
+    hosts: Hosts,
+    client_id: str,
+    port: int,
+    show: Callable[[str], object],
+    open_page: Callable[[str], object] | None,
+) -> dict[str, str]:
+    """Let the user allow the app; give the form that gets the tokens."""
     verifier, state = secrets.token_urlsafe(64), secrets.token_urlsafe(32)
     challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     with _Callback(port) as callback:
@@ -186,55 +226,25 @@ def sign_in(
         show(f"Open this page as the owner of the Posts, and allow the app:\n{page}")
         if open_page is not None:
             open_page(page)
-        form = {
+        return {
             "grant_type": "authorization_code",
             "code": _code_in(callback.wait(), state),
             "redirect_uri": callback.address,
             "code_verifier": verifier,
         }
-        # The code lives for 30 seconds.
-        return _issued(api, hosts, form, (client_id, client_secret), store, name, show)
 
 
-def exchange(
-    api: Api,
-    profile: Profile,
-    client_id: str,
-    client_secret: str = "",
-    *,
-    hosts: Hosts | None = None,
-    store: TokenStore | None = None,
-    show: Callable[[str], object] = print,
-) -> Profile:
-    """Exchange a profile's OAuth 1.0a tokens for a pair of OAuth 2.0, and store it.
-
-    Parameters
-    ----------
-    profile
-        With the user's access token and its secret.
-    api, client_id, client_secret, hosts, store, show
-        As for `sign_in`.
-
-    Raises
-    ------
-    CredentialsError
-        The profile has no user's tokens.
-    ApiError, ConnectionTroubleError
-        As for `sign_in`.
-    """
-    facts = _facts(api)
-    if not profile.access_token or not profile.access_token_secret:
+def _by_old_tokens(facts: OAuth2, old: Profile) -> dict[str, str]:
+    if not old.access_token or not old.access_token_secret:
         raise CredentialsError(
-            f"Profile {profile.name!r} has no user's tokens to exchange.",
+            f"Profile {old.name!r} has no user's tokens to exchange.",
             advice=f"Sign in instead: {facts.command}.",
         )
-    form = {
+    return {
         **facts.exchange,
-        "subject_token": profile.access_token.reveal(),
-        "oauth_token_secret": profile.access_token_secret.reveal(),
+        "subject_token": old.access_token.reveal(),
+        "oauth_token_secret": old.access_token_secret.reveal(),
     }
-    hosts = hosts or Hosts(facts.host, facts.host)
-    return _issued(api, hosts, form, (client_id, client_secret), store, profile.name, show)
 
 
 class _Callback(HTTPServer):
@@ -284,15 +294,6 @@ def _facts(api: Api) -> OAuth2:
     return api.oauth2
 
 
-def _app(tokens: Tokens) -> dict[str, Any]:
-    return {"client_id": tokens.client_id, "client_secret": tokens.client_secret}
-
-
-def _profile(api: Api, hosts: Hosts, store: TokenStore, name: str, user_id: str) -> Profile:
-    found_in = str(store.path)
-    return OAuth2Profile(name, hosts, user_id=user_id, found_in=found_in, api=api, store=store)
-
-
 def _code_in(came: Mapping[str, list[str]], state: str) -> str:
     if not hmac.compare_digest(came.get("state", [""])[0], state):
         raise CredentialsError(
@@ -311,44 +312,9 @@ def _token_request(
     api: Api, host: str, form: Mapping[str, str], client_id: str, client_secret: Secret
 ) -> httpx.Request:
     """A confidential client signs with its secret; a public one sends its id."""
-    headers, fields = {"Accept-Encoding": "gzip"}, dict(form)
+    headers, fields = dict(_GZIP), dict(form)
     if client_secret:
         headers["Authorization"] = basic(client_id, client_secret.reveal()).reveal()
     else:
         fields["client_id"] = client_id
     return httpx.Request("POST", host + _facts(api).token_path, data=fields, headers=headers)
-
-
-def _issued(
-    api: Api,
-    hosts: Hosts,
-    form: Mapping[str, str],
-    app: tuple[str, str],
-    store: TokenStore | None,
-    name: str,
-    show: Callable[[str], object],
-) -> Profile:
-    """Store tokens before anything else, then again with the user whom they belong to."""
-    facts, store = _facts(api), store or token_store()
-    client_id, secret = app[0], Secret(app[1])
-    asked = _token_request(api, hosts.auth, form, client_id, secret)
-    answer = send(asked, "the tokens", facts.variable)
-    tokens = bearer_in(answer, api, "the tokens", client_id=client_id, client_secret=secret)
-    draft = name or "default"
-    store.put(hosts.auth, draft, tokens)
-    request = httpx.Request("GET", hosts.api + facts.user_path, headers={"Accept-Encoding": "gzip"})
-    response = send(with_bearer(request, tokens.access), "the user", facts.variable)
-    user_id = handle = ""
-    try:
-        user = load_json(response.content)["data"]
-        user_id, handle = str(user["id"]), str(user["username"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    known = user_id if user_id.isdecimal() else ""
-    named = (name or (handle if handle.isidentifier() else "") or draft).lower()
-    with store.locked():
-        store.put(hosts.auth, named, replace(tokens, user_id=known))
-        if named != draft:
-            store.forget(hosts.auth, draft)
-    show(f"Stored as profile {named!r} of {api.title} in {store.path}.")
-    return _profile(api, hosts, store, named, known)
