@@ -28,6 +28,7 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import (
     NoAccessError,
     RateLimitedError,
+    ServerTroubleError,
     SpendingError,
     UnauthenticatedError,
 )
@@ -205,7 +206,13 @@ PRICES = Prices()
 """Pay-per-use. The same Post is billed once per UTC day (a "soft guarantee"). A lookup by id of
 one's own Post costs the full price."""
 
+RENAMED = r"\[tweet\.fields\] is not one of"
 _REFUSALS = (
+    Refusal(
+        "renamed", RENAMED, (400,), ServerTroubleError,
+        "The API has renamed tweet.fields to post.fields.",
+        "Try again: the next request has the new name.",
+    ),
     Refusal(
         "monthly cap", r"usage-?cap", (429,), SpendingError,
         "The app has read as many Posts as it may this month.",

@@ -106,8 +106,8 @@ class ApiSource(Source):
 
     @property
     def figures(self) -> str:
-        """Origin of the figures: "sandbox" or "api"."""
-        return "sandbox" if self.sandbox else "api"
+        """Origin of the figures: "sandbox", "api" or "v2"."""
+        return "sandbox" if self.sandbox else self.name
 
     @property
     def api(self) -> Api:

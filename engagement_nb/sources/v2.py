@@ -84,11 +84,6 @@ class V2Source(ApiSource):
         self.reads = Reads(self.ledger, sandbox=self.sandbox)
         self._pages: list[Response] = []
 
-    @property
-    def figures(self) -> str:
-        """Origin of the figures: "sandbox" or "v2"."""
-        return "sandbox" if self.sandbox else "v2"
-
     def plan(
         self,
         tweet_ids: Any = None,
@@ -230,7 +225,6 @@ class V2Source(ApiSource):
             )
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
-        V2.endpoint(endpoint)
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         options = {"api": V2.name, **metrics.account.options}
         return replace(metrics, account=replace(metrics.account, options=options))

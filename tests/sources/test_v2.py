@@ -79,6 +79,17 @@ def test_analytics_sums_to_the_historical_figures_of_the_engagement_api(engageme
             )
 
 
+def test_an_api_that_speaks_of_posts_gives_the_same():
+    """The first request is refused for the old name of its parameter, and sent again."""
+    with open_v2() as source, open_v2(words="post") as other:
+        ids = source.tweet_ids(count=5)
+        assert other.tweet_ids(count=5) == ids
+        pd.testing.assert_frame_equal(
+            source.totals(ids).frame.drop(columns="read_at"),
+            other.totals(ids).frame.drop(columns="read_at"),
+        )
+
+
 def test_a_post_without_a_link_has_no_url_clicks_and_stays_in_the_analysis():
     """The figure is missing with its reason; in the gap there is nothing to add."""
     with open_v2() as source:

@@ -8,7 +8,7 @@ headers tell the state of a quota, are facts of the `Api`.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,9 +17,13 @@ import httpx
 
 from engagement_nb.apis.contract import Api
 from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import server_time
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ApiError, ServerTroubleError
+
+_MOST_TEXT = 100_000
+"""Characters of the API's error texts; a refusal of 250 Tweets has about 20,000."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,18 @@ def unreadable(
         advice=f"Try again later. If this continues, {look}.",
         status=status,
     )
+
+
+def shown(texts: Iterable[str]) -> tuple[str, ...]:
+    """The API's own words without secrets, as many as fit into `_MOST_TEXT` characters."""
+    kept, length = [], 0
+    for text in texts:
+        length += len(text) + 1
+        if length > _MOST_TEXT:
+            break
+        kept.append(text.replace("\0", " "))
+    # All texts at once, because each search looks up the secrets.
+    return tuple(mask("\0".join(kept)).split("\0")) if kept else ()
 
 
 def where_of(request: Request) -> str:

@@ -16,9 +16,8 @@ from engagement_nb.apis.engagement import (
 )
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
-from engagement_nb.client.adapters import Call, refusal_of, unreadable
+from engagement_nb.client.adapters import Call, refusal_of, shown, unreadable
 from engagement_nb.client.bounds import load_json
-from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.request import Request, Response
 
@@ -26,8 +25,6 @@ GROUPING = "metrics"
 """Name of the only grouping in each request; no reserved key has this name."""
 
 _JSON = {"Content-Type": "application/json"}
-_MOST_TEXT = 100_000
-"""Characters of the API's error texts; a refusal of 250 Tweets has about 20,000."""
 
 
 class EngagementAdapter:
@@ -137,15 +134,9 @@ def _texts(errors: object) -> tuple[str, ...]:
         errors = [errors]
     if not isinstance(errors, list):
         return ()
-    texts, length = [], 0
-    for error in errors:
-        text = str(error.get("message", error) if isinstance(error, dict) else error)
-        length += len(text) + 1
-        if length > _MOST_TEXT:
-            break
-        texts.append(text.replace("\0", " "))
-    # All texts at once, because each search looks up the secrets.
-    return tuple(mask("\0".join(texts)).split("\0")) if texts else ()
+    return shown(
+        str(error.get("message", error) if isinstance(error, dict) else error) for error in errors
+    )
 
 
 def _ids(listed: object) -> tuple[str, ...]:

@@ -6,10 +6,13 @@ Posts, and four forms of analytics. A member that is null or absent is not known
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
+
+import pandas as pd
 
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
@@ -20,41 +23,45 @@ from engagement_nb.apis.v2 import (
     OLD_ANALYTICS_FIELDS,
     PATH_TIMELINE,
     PRIVATE,
+    RENAMED,
     TOTALS,
     V2,
+    WORDS_OF_POSTS,
 )
-from engagement_nb.client.adapters import Call, refusal_of, unreadable
+from engagement_nb.client.adapters import Call, refusal_of, shown, unreadable
 from engagement_nb.client.bounds import load_json
-from engagement_nb.client.credentials.secret import mask
+from engagement_nb.client.cubes import MOST_DIGITS
 from engagement_nb.client.request import Request, Response
 
 GRANULARITY = {None: "total", "day": "daily", "hour": "hourly"}
 _PRIVATE_MEMBER = "non_public_metrics"
 _GONE = frozenset({"resource-not-found", "not-authorized-for-resource", "resource-unavailable"})
-_MOST_TEXT = 100_000
-_MOST_COUNT = 10**18
+_OF_SERIES = ("id", "timestamp", "timestamped_metrics")
 
 
 class V2Adapter:
     """Builds the requests of X API v2 and reads its responses."""
 
     api = V2
+    _fields = "tweet.fields"
+    """The parameter's name; the other is taken once the API knows only that."""
 
     def call(self, request: Request) -> Call:
         """Build the call of a request: see `engagement_nb.client.adapters.Adapter`."""
         endpoint = self.api.endpoint(request.endpoint)
         query = {"ids": ",".join(request.tweet_ids)}
         if endpoint.takes_period:
+            fields = [f for f, name in ANALYTICS_FIELDS.items() if name in request.metrics]
             query |= {
                 "granularity": GRANULARITY[request.by],
-                "analytics.fields": ",".join(analytics_fields(request.metrics)),
+                "analytics.fields": ",".join([*_OF_SERIES, *fields]),
             }
             if request.start is not None and request.end is not None:
                 # Times with milliseconds are refused.
                 query["start_time"] = wire_time(request.start)
                 query["end_time"] = wire_time(request.end)
         else:
-            query["tweet.fields"] = lookup_fields(request.metrics)
+            query[self._fields] = lookup_fields(request.metrics)
         return Call("GET", endpoint.path, query=query)
 
     def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
@@ -94,7 +101,10 @@ class V2Adapter:
         if document is None:
             return ()
         nested = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
-        return _texts([document, *nested])
+        texts = _texts([document, *nested])
+        if any(re.search(RENAMED, text) for text in texts):
+            self._fields = WORDS_OF_POSTS["tweet.fields"]
+        return texts
 
 
 class TimelineAdapter(V2Adapter):
@@ -125,7 +135,7 @@ class TimelineAdapter(V2Adapter):
         query = {
             "max_results": str(MAX_PAGE),
             "exclude": "retweets",
-            "tweet.fields": lookup_fields(request.metrics),
+            self._fields: lookup_fields(request.metrics),
         }
         if self._start is not None:
             query["start_time"] = wire_time(self._start)
@@ -154,13 +164,6 @@ def lookup_fields(metrics: tuple[str, ...]) -> str:
     return ",".join(["created_at", *members])
 
 
-def analytics_fields(metrics: Iterable[str]) -> list[str]:
-    """The fields of ``tweets/analytics`` for these metrics."""
-    wanted = {*metrics}
-    fields = [field for field, name in ANALYTICS_FIELDS.items() if name in wanted]
-    return ["id", "timestamp", "timestamped_metrics", *fields]
-
-
 def _document(raw: bytes) -> dict[str, Any] | None:
     try:
         document = load_json(raw)
@@ -184,14 +187,10 @@ def _count(value: object) -> int | None:
     """A count; None if it is not known. Recorded ones are numbers, or texts of digits."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError("not a count")
-    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 18):
+    digits = str(value)
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS):
         raise ValueError("not a count")
-    number = int(value)
-    if not 0 <= number < _MOST_COUNT:
-        raise ValueError("not a count")
-    return number
+    return int(digits)
 
 
 def _named(metrics: object, names: Mapping[str, str]) -> dict[str, int]:
@@ -221,36 +220,26 @@ def _analytics(post: Mapping[str, Any], request: Request) -> dict[str, Any]:
         if isinstance(bucket, dict)
     ]
     whole = _named(post, names)
-    if request.by is None:
+    if request.by is None or request.window is None:
         counts = whole or (buckets[0][1] if buckets else {})
         return {name: count for name, count in counts.items() if name in request.metrics}
     if not buckets and whole and post.get("timestamp"):
         buckets = [(post["timestamp"], whole)]
-    told = {as_utc(str(stamp)).astimezone(UTC): counts for stamp, counts in buckets}
-    names_told = {name for counts in told.values() for name in counts}
+    told = {as_utc(str(stamp)): counts for stamp, counts in buckets}
+    names_told = {name for counts in told.values() for name in counts} & {*request.metrics}
     series: dict[str, Any] = {}
-    for begun in _steps(request):
-        day, hour = f"{begun:%Y-%m-%d}", f"{begun:%H}"
-        for name in names_told & {*request.metrics}:
+    step = "D" if request.by == "day" else "h"
+    start, end = (pd.Timestamp(moment).tz_convert("UTC") for moment in request.window)
+    for begun in pd.date_range(start.floor(step), end, freq=step, inclusive="left"):
+        for name in names_told:
             # Whether zeros are listed is not documented, so what is left out is not known.
             count = told.get(begun, {}).get(name)
             if request.by == "day":
-                series.setdefault(name, {})[day] = count
+                series.setdefault(name, {})[f"{begun:%Y-%m-%d}"] = count
             else:
-                series.setdefault(name, {}).setdefault(day, {})[hour] = count
+                hours = series.setdefault(name, {}).setdefault(f"{begun:%Y-%m-%d}", {})
+                hours[f"{begun:%H}"] = count
     return series
-
-
-def _steps(request: Request) -> Iterator[datetime]:
-    """The beginnings of the days or hours of a request's period."""
-    if request.window is None:
-        return
-    step = timedelta(days=1) if request.by == "day" else timedelta(hours=1)
-    start, end = (moment.astimezone(UTC) for moment in request.window)
-    moment = start.replace(hour=0, minute=0) if request.by == "day" else start
-    while moment < end:
-        yield moment
-        moment += step
 
 
 def _kind(problem: Mapping[str, Any]) -> str:
@@ -299,14 +288,10 @@ def _without_private(
 def _texts(problems: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """What problems say, each once, after its kind, which decides what it means."""
     said: dict[str, None] = {}
-    length = 0
     for problem in problems:
         words = [_kind(problem), problem.get("reason"), problem.get("title")]
         words += [problem.get("detail") or problem.get("message")]
         text = ": ".join(str(word) for word in words if isinstance(word, str) and word)
-        length += len(text) + 1
-        if length > _MOST_TEXT:
-            break
         if text and text != "about:blank":
-            said[text.replace("\0", " ")] = None
-    return tuple(mask("\0".join(said)).split("\0")) if said else ()
+            said[text] = None
+    return shown(said)
