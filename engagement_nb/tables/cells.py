@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from functools import lru_cache, reduce
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -23,8 +22,6 @@ DATE = (
     r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:[+-]\d\d:?\d\d|Z))?)?)\s*$"
 )
 """The dates that X writes, in every language, and ISO 8601."""
-_FEW = 100
-"""Different dates that are read one by one, each once for all files."""
 MOMENT = pa.timestamp("ms", tz="UTC")
 TEXT = pa.large_string()
 _UNKNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN", "<NA>",
@@ -60,6 +57,8 @@ class Cells:
         What the source itself says is missing: rows for `engagement_nb.metrics.problems_frame`.
     extras
         Whether columns that are not used are kept beside the figures: those of a frame.
+    parts
+        Where the rows of the second file and of each later one begin, if several were read as one.
     """
 
     name: str
@@ -72,6 +71,7 @@ class Cells:
     series: bool | None = None
     problems: tuple[Mapping[str, str], ...] = ()
     extras: bool = False
+    parts: Sequence[int] = ()
     _texts: dict[int, pa.ChunkedArray] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
@@ -127,10 +127,7 @@ class Cells:
             return np.asarray(moments, "datetime64[ms]")
         texts = self.texts(at)
         different = pc.unique(texts)
-        if len(different) > _FEW:
-            return _moments(texts.to_pandas())
-        known = np.array([_moment(text) for text in different.to_pylist()], "datetime64[ms]")
-        return known[pc.index_in(texts, different).to_numpy()] if len(known) else known
+        return _moments(different.to_pylist())[pc.index_in(texts, different).to_numpy()]
 
     def days(self, at: int) -> pa.Array:
         """A column of dates, UTC.
@@ -247,18 +244,12 @@ def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.cast(pc.if_else(good, texts, pa.scalar(None, texts.type)), pa.float64())
 
 
-@lru_cache(maxsize=10_000)
-def _moment(text: str) -> datetime | None:
-    moment = _moments(pd.Series([text]))[0].item() if text else None
-    return moment if isinstance(moment, datetime) else None
-
-
-def _moments(texts: pd.Series) -> np.ndarray:
-    read = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ms, UTC]")
+def _moments(texts: list[str]) -> np.ndarray:
+    read = np.full(len(texts), np.datetime64("NaT", "ms"))
     for layout in _FORMATS:
-        left = read.isna()
-        if not left.any():
+        left = np.flatnonzero(np.isnat(read))
+        if not len(left):
             break
-        more = pd.to_datetime(texts[left], format=layout, errors="coerce", utc=True)
-        read[left] = more.astype(read.dtype)
-    return np.asarray(read.dt.tz_localize(None), "datetime64[ms]")
+        more = pd.to_datetime([texts[i] for i in left], format=layout, errors="coerce", utc=True)
+        read[left] = more.tz_localize(None).to_numpy()
+    return read

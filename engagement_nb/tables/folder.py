@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,7 @@ from engagement_nb.tables.covered import period_in, with_coverage
 from engagement_nb.tables.frames import is_frame
 from engagement_nb.tables.layouts import HOW_TO_EXPORT
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
-from engagement_nb.tables.reading import SUFFIXES, read_source
+from engagement_nb.tables.reading import SUFFIXES, read_files, read_source
 from engagement_nb.tables.table import CUT_AT, POSTS, STILL_GROWING, NoRowsError, OneTable
 from engagement_nb.words import counted, listed, number, percent
 
@@ -306,7 +305,7 @@ class Tables:
                 self.left_out[path.name] = f"it is {kind}"
             else:
                 paths.append(path)
-        for path, found in zip(paths, _in_parallel(_tables_or_error, paths), strict=True):
+        for path, found in zip(paths, read_files(paths), strict=True):
             if isinstance(found, NoRowsError):
                 empty.append(path.name)
             elif isinstance(found, InputError):
@@ -432,17 +431,19 @@ class Tables:
             # Of all tables at once: to compile the patterns takes longer than a file's rows.
             joined = with_facts(joined)
         key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
-        each_once = pc.count_distinct(joined[key], mode="all").as_py() == joined.num_rows
+        each_once = _each_once(joined[key])
         of_file = joined["file"].to_numpy()
         joined = joined.select(_in_order(n for n in joined.column_names if n not in _OURS))
+        pa.default_memory_pool().release_unused()
         frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)
         del joined
         if not each_once:
             out = self._repeats(frame, key, of_file, files, group)
             frame, of_file = frame[~out].reset_index(drop=True), of_file[~out]
         lacking: dict[str, list[str]] = defaultdict(list)
+        there = [name for name in LABELS if name in frame]
         for file, have in zip(files, columns, strict=True):
-            names = [name for name in LABELS if name in frame and name not in have]
+            names = [name for name in there if name not in have]
             if names:
                 lacking[", ".join(names)].append(file.file)
         for told, names in lacking.items():
@@ -605,23 +606,13 @@ def _in_order(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: places.get(name, -1))
 
 
-def _tables_or_error(path: Path) -> list[OneTable] | InputError:
-    try:
-        return read_source(path, str(path))
-    except InputError as error:
-        return error
-
-
-def _in_parallel(
-    read: Callable[[Path], list[OneTable] | InputError], paths: Sequence[Path]
-) -> Iterator[list[OneTable] | InputError]:
-    """What a function gives for each path, by as many threads as there are processors."""
-    workers = min(8, os.cpu_count() or 1, len(paths) // 8)
-    if workers < 2 or sys.platform == "emscripten":
-        yield from map(read, paths)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(read, paths)
+def _each_once(names: pa.ChunkedArray) -> bool:
+    """Whether no name, day or id occurs twice."""
+    with suppress(pa.ArrowInvalid):
+        # Numbers are sorted in a tenth of the memory of a table of texts.
+        numbers = np.sort(pc.cast(names, pa.int64()).to_numpy())
+        return bool((numbers[1:] != numbers[:-1]).all())
+    return bool(pc.count_distinct(names, mode="all").as_py() == len(names))
 
 
 def _counts(of_file: np.ndarray) -> list[tuple[int, int]]:
@@ -636,7 +627,7 @@ def _plain(name: str) -> str:
 
 def _few(names: Sequence[str]) -> str:
     """Some names, and how many more."""
-    names = [_plain(name) for name in names]
+    first = [_plain(name) for name in names[:3]]
     if len(names) <= 3:
-        return listed(names)
-    return f"{', '.join(names[:2])} and {len(names) - 2:,} more files"
+        return listed(first)
+    return f"{', '.join(first[:2])} and {len(names) - 2:,} more files"

@@ -54,6 +54,8 @@ _CAMPAIGNS = frozenset({"campaign", "campaignname", "campaignid", "spend", "adgr
 _MOST = 0.98
 """Share of the rows that must pass each check before a file is read by position."""
 _MAX_COLUMNS = 1000
+_MAY_BE_IDS = ("tweet", "tweets", "post")
+"""Names of columns that may have ids, links or texts."""
 
 _IN_ENGLISH = "Set the account's display language to English and export again."
 HOW_TO_EXPORT = (
@@ -90,6 +92,18 @@ class Layout:
     def at(self) -> dict[str, int]:
         """The place of each column, by our name."""
         return {name: i for i, name in enumerate(self.names) if name}
+
+
+def has_plain_header(header: Sequence[str]) -> bool:
+    """Whether the words alone tell that this is a file by Post of X, and what each column is."""
+    names = [column_name(cell) for cell in header if name_key(cell) not in _MAY_BE_IDS]
+    return (
+        len(names) == len(header)
+        and all(names)
+        and len({*names}) == len(names) - max(names.count("rate") - 1, 0)
+        and {"tweet_id", "link", "text", "engagements"} <= {*names}
+        and _kind_of_posts(header, {*names}) != "table"
+    )
 
 
 def video_kind(header: Sequence[str]) -> str:
@@ -138,7 +152,7 @@ def find_layout(cells: Cells) -> Layout:
         old = old_column_name(cell)
         if old and not (old == names[i] and names.count(old) == 1):
             names[i] = old if old not in names else ""
-        if name_key(cell) in ("tweet", "tweets", "post"):
+        if name_key(cell) in _MAY_BE_IDS:
             names[i] = _what_tweet_is(cells, i, names)
     unused = _one_column_each(cells, names)
     for i, cell in enumerate(header):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -226,7 +227,8 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
                 " zeros); nothing is missing there"
             )
         tweets = _Tweets(cells, layout)
-        if (sums := (tweets.numbers == 0) & _sum_rows(figures, len(cells))).any():
+        unread = tweets.numbers == 0
+        if unread.any() and (sums := unread & _sum_rows(figures, len(cells))).any():
             figures = {name: column.filter(pa.array(~sums)) for name, column in figures.items()}
             notes.append(
                 f"has the sum of its rows in row {cells.numbers[sums.argmax()]}, which is not used"
@@ -240,15 +242,35 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
     if cells.extras:
         columns["row"] = pa.array(cells.numbers)
     table = pa.table(columns | figures)
-    one = OneTable(
+    return OneTable(
         cells.name, layout, rows, table, cells.header, written, notes, marks,
         own_empty, unnamed, sums=rows - own_empty - len(cells), problems=cells.problems,
     )  # fmt: skip
-    one.notes += _notes(one)
-    return one
 
 
-def _notes(one: OneTable) -> Iterator[str]:
+def split(
+    one: OneTable, parts: Sequence[int], files: Iterable[tuple[str, float]]
+) -> list[OneTable]:
+    """The tables of several files that were read as one.
+
+    Parameters
+    ----------
+    one
+        All of their rows.
+    parts
+        Where the rows of the second file and of each later one begin.
+    files
+        The name of each, and when it was written.
+    """
+    borders = pairwise([0, *parts, one.rows])
+    return [
+        OneTable(name, one.layout, end - at, one.table.slice(at, end - at), one.header, written)
+        for (at, end), (name, written) in zip(borders, files, strict=True)
+    ]
+
+
+def notes_on_columns(one: OneTable) -> Iterator[str]:
+    """Sentences on columns that are not used, and on what the layout and the size tell."""
     unused = one.columns()[2]
     if names := [name for name, why in unused.items() if not why]:
         yield f"has unknown columns, which are not used: {_listed(names)}"
@@ -361,7 +383,7 @@ class _Tweets:
         if "text" in at:
             columns["text"] = cells.texts(at["text"])
         if self.links is not None:
-            columns["account"] = _accounts(self.links)
+            columns["account"] = _accounts(self.links, cells.parts)
         for name, kind in FACTS.items():
             if name in at and name not in ("created_at", "source"):
                 columns[name] = _fact(cells, at[name], kind)
@@ -384,7 +406,8 @@ class _Tweets:
                 own = pc.and_(pc.invert(lost), pc.less(pc.utf8_length(texts), 100))
                 own = pc.and_(own, pa.array(numbers == 0))
                 self.names = pc.if_else(own, texts, "")
-            if rounded_share(numbers[numbers > 0]) > 0.5:
+            of_each = np.split(numbers, cells.parts)
+            if any(rounded_share(part[part > 0]) > 0.5 for part in of_each):
                 rounded += int((numbers > 0).sum())
                 numbers[:] = 0
         if self.links is not None:
@@ -474,7 +497,7 @@ def _as_numbers(texts: pa.ChunkedArray) -> np.ndarray:
         return np.array([number if number < 2**63 else 0 for number in ids], dtype=np.int64)
 
 
-def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+def _accounts(links: pa.ChunkedArray, parts: Sequence[int]) -> pa.ChunkedArray | pa.Array:
     """The handle in each link; for a link without one, the most frequent handle of the file."""
     first = re.match(r"https://(?:twitter|x)\.com/(\w{1,20})/status/", links[0].as_py())
     if first and first[1] != "i" and pc.all(pc.starts_with(links, first[0])).as_py():
@@ -483,9 +506,14 @@ def _accounts(links: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     handles = pc.if_else(pc.equal(handles, "i"), pa.scalar(None, handles.type), handles)
     if not handles.null_count:
         return handles
-    counts = {row["values"]: row["counts"] for row in pc.value_counts(handles).to_pylist()}
+    of_each = (handles.slice(a, b - a) for a, b in pairwise([0, *parts, len(handles)]))
+    return pa.chunked_array([c for part in of_each for c in _most_frequent_for_null(part).chunks])
+
+
+def _most_frequent_for_null(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    counts = {row["values"]: row["counts"] for row in pc.value_counts(texts).to_pylist()}
     counts.pop(None, None)
-    return pc.fill_null(handles, max(counts, key=counts.__getitem__)) if counts else handles
+    return pc.fill_null(texts, max(counts, key=counts.__getitem__)) if counts else texts
 
 
 def _fact(cells: Cells, at: int, kind: str) -> pa.ChunkedArray | pa.Array:

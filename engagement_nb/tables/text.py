@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from engagement_nb.apis.names import LABELS, column_name
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import AGAIN, TEXT, Cells
-from engagement_nb.tables.layouts import NotATableError, video_kind
+from engagement_nb.tables.layouts import NotATableError, has_plain_header, video_kind
 
 _HEAD = 1 << 20
 """Bytes within which the header must end."""
@@ -71,6 +73,43 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
     else:
         first = headers[0] if headers else first
         yield text.table(rows[first], ends[first], notes)
+
+
+def table_of_files(files: Sequence[bytes]) -> Cells | None:
+    """The rows of files with one header as one table, or None if any needs a word of its own.
+
+    Parameters
+    ----------
+    files
+        Their text: UTF-8 without a byte order mark.
+
+    Raises
+    ------
+    InputError
+        As `text_tables`, but without the name of the file.
+    """
+    size = files[0].find(b"\n", 0, 1 << 16) + 1
+    head = files[0][:size].decode(errors="replace")
+    delimiter = delimiter_of(head)
+    header = _cells_of(head, delimiter)
+    if not has_plain_header(header) or not all(data.startswith(files[0][:size]) for data in files):
+        return None
+    bodies = [memoryview(data if data.endswith(b"\n") else data + b"\n") for data in files]
+    data = b"".join(body[size:] for body in bodies)
+    text = _Text(data, "", delimiter)
+    text.check_quotes()
+    try:
+        cells, _ = text.parsed(header, 0, len(data), 0, 0, text.types(header))
+    except _NotCountsError:
+        return None
+    # A row that began in one file and ended in another would hide the border between them.
+    of_each = [data.count(b"\n") + (data[-1:] != b"\n") - 1 for data in files]
+    lines = np.cumsum(of_each)
+    column = cells.column([column_name(cell) for cell in header].index("text"))
+    ends = np.cumsum(1 + pc.count_substring(column, "\n").to_numpy())
+    parts = np.searchsorted(ends, lines) + 1
+    whole = all(of_each) and parts[-1] == len(ends) and (ends[parts - 1] == lines).all()
+    return replace(cells, parts=parts[:-1].tolist()) if whole else None
 
 
 class _NotCountsError(Exception):
@@ -195,7 +234,7 @@ class _Text:
     def table(self, header: list[str], begin: int, notes: tuple[str, ...]) -> Cells:
         """The rows from a byte on."""
         try:
-            return self._read(header, begin, notes, self._types(header))
+            return self._read(header, begin, notes, self.types(header))
         except _NotCountsError:
             # Some cells are no plain digits, so all are read and judged as text.
             return self._read(header, begin, notes, _schema(header))
@@ -205,7 +244,7 @@ class _Text:
     ) -> Cells:
         tables, numbers, before = [], [], 0
         for at, stop in self._pieces(begin):
-            cells, rows = self._parsed(header, at, stop, before, begin, schema)
+            cells, rows = self.parsed(header, at, stop, before, begin, schema)
             tables.append(cells.table)
             numbers.append(cells.numbers)
             before += rows
@@ -218,16 +257,20 @@ class _Text:
             notes,
         )
 
-    def _types(self, header: list[str]) -> pa.Schema:
+    def types(self, header: list[str]) -> pa.Schema:
         """Integers for the columns of metrics, text for all others."""
-        # pyarrow takes 0x10 for 16.
+        # pyarrow takes a cell of 0x10 for 16.
         signs = np.frombuffer(self.data, np.uint8)
         at = np.flatnonzero((signs | 32) == ord("x"))
-        plain = not (signs.take(at - 1, mode="wrap") == ord("0")).any()
+        at = at[signs.take(at - 1, mode="wrap") == ord("0")]
+        before = np.isin(
+            signs.take(at - 2, mode="wrap"), list(f'{self.delimiter}" \t\r\n'.encode())
+        )
+        plain = not before.any()
         kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
         return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
-    def _parsed(
+    def parsed(
         self, header: list[str], at: int, stop: int, before: int, begin: int, schema: pa.Schema
     ) -> tuple[Cells, int]:
         """The rows of a piece that are not empty, and how many rows it has."""

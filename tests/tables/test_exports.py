@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.errors import InputError
-from engagement_nb.tables import read_table
+from engagement_nb.tables import Tables, read_table, reading
 from tests.tables.export_files import CLASSIC, CURRENT, classic, current, post, write
 
 
@@ -382,3 +383,62 @@ def test_one_bad_file_of_a_folder_costs_only_itself_and_is_named(tmp_path):
 def test_the_classic_header_has_no_unknown_column(tmp_path):
     assert len(CLASSIC) == 40
     assert not read(tmp_path, classic([post()])).about.notes
+
+
+ODD = {
+    "nothing": lambda text: text,
+    "no line break at its end": lambda text: text.rstrip("\r\n"),
+    "an empty row": lambda text: text + "\r\n",
+    "rows of commas": lambda text: text + "," * 16 + "\r\n",
+    "only a header": lambda text: text[: text.index("\n") + 1],
+    "a quote that never closes": lambda text: text.replace('"a,\n3"', '"a,\n3'),
+    "a quote too many": lambda text: text.replace("a text", '"a text'),
+    "a cell too many": lambda text: text.rstrip("\r\n") + ",7",
+    "a word for a count": lambda text: text.rstrip("\r\n") + "x",
+    "hexadecimal": lambda text: text.rstrip("\r\n")[:-1] + "0x1",
+    "a row without id": lambda text: text + ",,,https://x.com/a/status/undefined" + ",0" * 13,
+    "rounded ids": lambda text: re.sub(r"(?m)^\d{19}", "1.95E+18", text),
+    "another account": lambda text: text.replace("somebody", "another"),
+    "no account": lambda text: text.replace("somebody", "i"),
+    "other dates": lambda text: text.replace("2025,", "2023,"),
+    "a second header": lambda text: text + text,
+    "another column": lambda text: text.replace("Clicks\r", "Clicks,Note\r").replace("0\r", "0,\r"),
+    "only line feeds": lambda text: text.replace("\r\n", "\n"),
+    "only carriage returns": lambda text: text.replace("\r\n", "\r"),
+    "a repeated row": lambda text: text + text.splitlines(keepends=True)[-1],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_files_that_are_read_at_once_say_what_each_says_alone(tmp_path, odd, monkeypatch):
+    texts = [
+        current([post(n, likes=n, engagements=n), post(n + 1, "a,\n3"), post(n + 2)])
+        for n in range(0, 36, 3)
+    ]
+    for number, text in enumerate(texts):
+        changed = ODD[odd](text) if number in (4, 5) else text
+        write(tmp_path, changed, f"{number:02}.csv")
+        os.utime(tmp_path / f"{number:02}.csv", (1e9, 1e9))
+
+    def told() -> list[str]:
+        try:
+            tables = Tables(tmp_path)
+            metrics = tables.metrics()
+        except InputError as error:
+            return [str(error)]
+        return [metrics.frame.to_csv(), repr(metrics.about), repr(metrics.account),
+                tables.files().to_csv(), repr(tables.left_out)]  # fmt: skip
+
+    at_once: list[int] = []
+    read_as_one = reading._read_as_one
+
+    def counted(paths):
+        read = read_as_one(paths)
+        at_once.append(len(read))
+        return read
+
+    monkeypatch.setattr(reading, "_read_as_one", counted)
+    together = told()
+    assert odd != "nothing" or at_once == [12]
+    monkeypatch.setattr(reading, "_read_as_one", lambda paths: [])
+    assert together == told()
