@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import engagement_nb as enb
-from engagement_nb.apis.engagement import ENDPOINTS, METRICS, EndpointName, MetricName
+from engagement_nb.apis.engagement import ENDPOINTS, EndpointName
 
 NAMES = """
 About Agreement AnalysisError ApiError ApiSource BadRequestError Batch
@@ -55,7 +55,6 @@ def test_each_public_name_is_on_one_page_of_the_reference() -> None:
 
 
 def test_literal_names_are_those_of_the_contract() -> None:
-    assert set(get_args(MetricName)) == set(METRICS)
     assert set(get_args(EndpointName)) == set(ENDPOINTS)
 
 

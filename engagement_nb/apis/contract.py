@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -254,8 +254,6 @@ class Api:
         Its quotas, the widest first.
     refusals
         The first row that fits a response explains it, so specific rows come first.
-    aliases
-        Old wire names of metrics, with the present ones.
     first_moment
         There are no figures from before this moment.
     max_lookback
@@ -272,11 +270,15 @@ class Api:
     metrics: Mapping[str, Metric]
     buckets: tuple[Bucket, ...]
     refusals: tuple[Refusal, ...]
-    aliases: Mapping[str, str] = field(default_factory=dict)
     first_moment: datetime | None = None
     max_lookback: timedelta | None = None
     bills_reads: bool = False
     oauth2: OAuth2 | None = None
+
+    @property
+    def login(self) -> str:
+        """The command that stores a user's tokens."""
+        return self.oauth2.command if self.oauth2 else "engagement-nb auth login"
 
     def endpoint(self, name: str) -> Endpoint:
         """An endpoint by its name.

@@ -20,8 +20,8 @@ from engagement_nb.apis.contract import (
     Refusal,
     Rule,
 )
-from engagement_nb.apis.http import refusals_of_http
 from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.refusals import refusals_of_http
 from engagement_nb.errors import (
     BadRequestError,
     ForbiddenMetricsError,
@@ -34,27 +34,6 @@ from engagement_nb.errors import (
 )
 
 EndpointName = Literal["totals", "28hr", "historical"]
-MetricName = Literal[
-    "impressions",
-    "engagements",
-    "favorites",
-    "retweets",
-    "replies",
-    "video_views",
-    "quote_tweets",
-    "media_views",
-    "media_engagements",
-    "url_clicks",
-    "hashtag_clicks",
-    "detail_expands",
-    "permalink_clicks",
-    "app_install_attempts",
-    "app_opens",
-    "email_tweet",
-    "user_follows",
-    "user_profile_clicks",
-]
-"""Wire names, so that editors complete them: the keys of `METRICS`."""
 
 _METRICS = (
     Metric("impressions", "not counted"),
@@ -168,11 +147,6 @@ FOUR_LEVEL_GROUPINGS = (
 UNAVAILABLE = "unavailable_tweet_ids"
 UNSUPPORTED_IMPRESSIONS = "unsupported_for_impressions_engagements_tweet_ids"
 UNSUPPORTED_VIDEO = "unsupported_for_video_views_tweet_ids"
-RESERVED_KEYS = frozenset(
-    {"start", "end", "errors", UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO}
-)
-"""Keys that can stand beside the groupings of a response."""
-
 MINUTE = Bucket(
     "engagement",
     "minute",
@@ -347,7 +321,6 @@ ENGAGEMENT = Api(
     metrics=METRICS,
     buckets=(MINUTE, SECOND),
     refusals=_REFUSALS,
-    aliases=METRIC_ALIASES,
     first_moment=FIRST_MOMENT,
     max_lookback=MAX_LOOKBACK,
 )

@@ -15,7 +15,9 @@ from textwrap import shorten
 from engagement_nb.apis.contract import Api, Refusal
 from engagement_nb.errors import (
     ApiError,
+    BadRequestError,
     ForbiddenTweetsError,
+    ServerTroubleError,
     UnauthenticatedError,
     UnavailableTweetsError,
 )
@@ -97,7 +99,7 @@ def error_for(
         tweet_ids = ()
     if refusal.key == "metrics not given":
         words = re.findall(r"[a-z_]+", joined.lower())
-        metrics = [w for w in dict.fromkeys(words) if w in api.metrics or w in api.aliases]
+        metrics = [w for w in dict.fromkeys(words) if w in api.metrics]
     return refusal.error(
         what,
         advice=advice,
@@ -106,3 +108,50 @@ def error_for(
         texts=texts,
         metrics=metrics,
     )
+
+
+def refusals_of_http(variable: str) -> tuple[Refusal, ...]:
+    """The last rows of an API's refusals, which a status decides.
+
+    Parameters
+    ----------
+    variable
+        The environment variable that names the API's host.
+    """
+    return (
+        Refusal(
+            "not found", "", (404,), BadRequestError,
+            "There is no such address at the API's host.",
+            f"Check {variable}: it is scheme and host only.",
+        ),
+        Refusal(
+            "redirect", "", tuple(range(300, 400)), BadRequestError,
+            "The API's host responded with a redirect, and signed requests are not sent elsewhere.",
+            f"Check {variable} and any proxy or sign-in page between here and the API.",
+        ),
+        Refusal(
+            "proxy", "", (407,), BadRequestError,
+            "A proxy between here and the API requires a user name and a password.",
+            "Set HTTPS_PROXY with the proxy's address as your network's administrator gives it.",
+        ),
+        Refusal(
+            "sign-in page", "", (511,), BadRequestError,
+            "The network requires you to sign in first.",
+            "Open any page in a browser, sign in to the network there, then try again.",
+        ),
+        Refusal(
+            "bad request", "", tuple(range(400, 500)), BadRequestError,
+            "The API does not accept this request.",
+            "See the API's own words.",
+        ),
+        Refusal(
+            "server trouble", "", tuple(range(500, 600)), ServerTroubleError,
+            "The API is in trouble.",
+            "Try again later; the package also retries automatically.",
+        ),
+        Refusal(
+            "unreadable", "", (), ServerTroubleError,
+            "The API's response cannot be read.",
+            "Try again later; if it fails again, a proxy may stand between here and the API.",
+        ),
+    )  # fmt: skip

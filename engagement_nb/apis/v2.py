@@ -23,8 +23,8 @@ from engagement_nb.apis.contract import (
     Rule,
 )
 from engagement_nb.apis.engagement import METRICS as ENGAGEMENT_METRICS
-from engagement_nb.apis.http import refusals_of_http
 from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.refusals import refusals_of_http
 from engagement_nb.errors import (
     NoAccessError,
     RateLimitedError,
@@ -45,7 +45,6 @@ PATH_TOKEN = "/2/oauth2/token"  # noqa: S105
 SCOPES = ("tweet.read", "users.read", "offline.access")
 """The last one gives a refresh token."""
 CODE_SECONDS = 30
-ACCESS_TOKEN_LIFE = timedelta(hours=2)
 REFRESH_TOKEN_LIFE = timedelta(days=180)
 """Some six months, by the guide; each refresh token works once."""
 GRANT_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"

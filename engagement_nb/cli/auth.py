@@ -18,7 +18,7 @@ from engagement_nb.client.credentials import Profile, find_profile, find_profile
 from engagement_nb.client.hosts import LIVE
 from engagement_nb.errors import InputError
 from engagement_nb.sources import ApiSource
-from engagement_nb.sources.v2 import V2Source, v2_hosts, v2_profiles
+from engagement_nb.sources.v2 import V2Source, v2_hosts
 
 _SYMBOLS = {
     "works": "works", "fails": "FAILS", "unknown": "unclear", "not tried": "no tokens",
@@ -142,7 +142,8 @@ def check(ctx: click.Context, names: tuple[str, ...], tweet: str, v2: bool, as_j
         raise InputError(
             f"{tweet!r} is not a Tweet id.", advice="Give the digits at the end of its address."
         )
-    source = V2Source(v2_profiles(names or None)) if v2 else ApiSource(find_profiles(names or None))
+    kind = V2Source if v2 else ApiSource
+    source = kind(kind.known_profiles(names or None))
     checks: list[TokenCheck] = []
     if not source.profiles and not as_json:
         click.echo(f"{_NO_KEYS}\n{_ADD_KEYS}")

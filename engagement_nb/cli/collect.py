@@ -27,7 +27,7 @@ from engagement_nb.cli import (
 )
 from engagement_nb.cli.commands import command
 from engagement_nb.errors import InputError
-from engagement_nb.sources.question import Question
+from engagement_nb.sources.options import Options
 from engagement_nb.tables.ids import read_ids
 from engagement_nb.words import counted
 
@@ -211,7 +211,7 @@ def _ids(asked: dict[str, Any]) -> enb.IdList | None:
 
 
 def _options(asked: dict[str, Any]) -> dict[str, Any]:
-    return {name: asked[name] for name in Question.__annotations__}
+    return {name: asked[name] for name in Options.__annotations__}
 
 
 _Sides = tuple[str | None, str | None]

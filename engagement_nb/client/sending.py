@@ -35,6 +35,7 @@ from engagement_nb.client.bounds import (
 from engagement_nb.client.credentials import Profile, TokenStore, auth_for
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Pacers, PacerState
+from engagement_nb.client.pacing.pacer import state_directory
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -93,7 +94,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.adapter: Adapter = adapter or EngagementAdapter()
-        self._pacer_for = pacer_for or Pacers(buckets=self.adapter.api.buckets)
+        self._pacer_for = pacer_for or Pacers(state_directory(), buckets=self.adapter.api.buckets)
         self._recorder = recorder
         self.now = now
         self._pacers: set[Pacer] = set()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, overload
 
-from engagement_nb.client.credentials import find_profiles
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
@@ -21,7 +19,7 @@ from engagement_nb.sources.sandbox import (
     ask_sandbox,
     sandbox_profiles,
 )
-from engagement_nb.sources.v2 import V2SandboxSource, V2Source, v2_profiles
+from engagement_nb.sources.v2 import V2SandboxSource, V2Source
 from engagement_nb.words import listed
 
 __all__ = [
@@ -48,42 +46,16 @@ FETCHED: dict[str, type[ApiSource]] = {
 """Sources whose figures are fetched, by the words that `connect` takes."""
 
 
-class _Options(TypedDict, total=False):
-    profile: str | Sequence[str] | None
-    dataset: str | os.PathLike[str] | None
-    progress: bool | None
-    max_handles: int | None
-
-
-class _ApiOptions(_Options, total=False):
-    deadline: float
-    max_bytes: int
-
-
-class _V2Options(_ApiOptions, total=False):
-    max_cost: float | None
-    owns_app: bool
-
-
-class _SandboxOptions(_Options, total=False):
-    seed: int | None
-    now: datetime | str | None
-    tweets: int | None
-    per_minute: int | None
+@overload
+def connect(where: Literal["sandbox"] = "sandbox", **options: Any) -> SandboxSource: ...
 
 
 @overload
-def connect(
-    where: Literal["sandbox"] = "sandbox", **options: Unpack[_SandboxOptions]
-) -> SandboxSource: ...
+def connect(where: Literal["api"], **options: Any) -> ApiSource: ...
 
 
 @overload
-def connect(where: Literal["api"], **options: Unpack[_ApiOptions]) -> ApiSource: ...
-
-
-@overload
-def connect(where: Literal["v2"], **options: Unpack[_V2Options]) -> V2Source: ...
+def connect(where: Literal["v2"], **options: Any) -> V2Source: ...
 
 
 @overload
@@ -153,40 +125,18 @@ def connect(
     options = {
         n: v for n, v in options.items() if n not in unset or not (v in (None, "") or v is False)
     }
-    if name == "sandbox":
-        return SandboxSource(profile=names, **common, **options)
-    if name in ("v2", "sandbox-v2") and max_handles is not None:
-        raise InputError(
-            "X API v2 has no option max_handles: no contract counts its handles.",
-            advice="Use max_cost.",
-        )
-    if name == "sandbox-v2":
-        return V2SandboxSource(profile=names, **common, **options)
-    if name == "v2":
-        known = _V2Options.__annotations__
-        _refuse(options, "X API v2", f"It has {listed([*known])}.", *known)
-        profiles = v2_profiles(names)
-        if not profiles:
+    if kind := FETCHED.get(name):
+        if issubclass(kind, SandboxSource):
+            return kind(profile=names, **common, **options)
+        api = kind.asks()
+        _refuse(options, api.title, f"It has {listed([*kind.options])}.", *kind.options)
+        if not (profiles := kind.known_profiles(names)):
             raise CredentialsError(
-                "No keys for X API v2 were found in the environment, in .env or in your config"
+                f"No keys for {api.title} were found in the environment, in .env or in your config"
                 " folder.",
-                advice='Sign in with engagement-nb auth login --v2, or open "sandbox-v2",'
-                " which needs none.",
+                advice=f"Store yours with {api.login}, or open the sandbox, which needs none.",
             )
-        del common["max_handles"]
-        return V2Source(profiles, **common, **options)
-    if name == "api":
-        known = _ApiOptions.__annotations__
-        _refuse(options, "The API", f"It has {listed([*known])}.", *known)
-        profiles = find_profiles(names)
-        if not profiles:
-            raise CredentialsError(
-                "No keys for the API were found in the environment, in .env or in your config"
-                " folder.",
-                advice='Store yours with engagement-nb auth login, or open the "sandbox", which'
-                " needs none.",
-            )
-        return ApiSource(profiles, **common, **options)
+        return kind(profiles, **common, **options)
     options |= {option: value for option, value in common.items() if value is not None}
     advice = "It has profile; the others are for the sandbox and the API."
     if not name:

@@ -15,18 +15,18 @@ from engagement_nb.apis.engagement import EndpointName
 from engagement_nb.client import Client, Response
 from engagement_nb.client.adapters import Adapter
 from engagement_nb.client.adapters.engagement import EngagementAdapter
-from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.dataset import Dataset, Part, World, ask_digest
 from engagement_nb.fetch import Plan, Run, fetch, fetch_into, make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source
-from engagement_nb.sources.question import Posted, Question, checked
+from engagement_nb.sources.options import Options, Posted, checked
 from engagement_nb.tables.ids import IdList, read_ids
 from engagement_nb.usage import Ledger
 from engagement_nb.words import counted
 
 
-class PlanOptions(Question, total=False):
+class PlanOptions(Options, total=False):
     """Options of a plan, besides the Tweets and the endpoint."""
 
     profiles: Sequence[Profile]
@@ -57,6 +57,8 @@ class ApiSource(Source):
     default_span: ClassVar[Span] = "period"
     lists_own: ClassVar[bool] = False
     """Whether it can list the user's Tweets."""
+    options: ClassVar[tuple[str, ...]] = ("deadline", "max_bytes")
+    """Its options in `connect`, beside those of all sources that are fetched."""
     _chooses_ids = True
     _workers: int | None = None
     """Threads of a fetch: see `engagement_nb.fetch.run.fetch_into`."""
@@ -98,6 +100,11 @@ class ApiSource(Source):
     def asks(cls) -> Api:
         """The API that sources of this class ask."""
         return cls._adapter().api
+
+    @classmethod
+    def known_profiles(cls, names: Sequence[str] | None = None) -> list[Profile]:
+        """Profiles of this user that the API may accept: see `find_profiles`."""
+        return find_profiles(names)
 
     @classmethod
     def tells_best(cls) -> Endpoint:
@@ -163,14 +170,14 @@ class ApiSource(Source):
             `engagement_nb.make_plan`.
         """
         now = options.get("now") or self._present()
-        question = {n: v for n, v in options.items() if n in Question.__annotations__}
+        question = {n: v for n, v in options.items() if n in Options.__annotations__}
         asked = checked(endpoint, self._span(endpoint), question)
         ids, left_out = self._chosen(tweet_ids, asked, now)
         more = {name: value for name, value in options.items() if name not in question}
         return self._plan(ids, endpoint, asked, left_out, **{**more, "now": now})
 
     def _chosen(
-        self, tweet_ids: Any, asked: Question, now: datetime
+        self, tweet_ids: Any, asked: Options, now: datetime
     ) -> tuple[IdList, dict[str, int]]:
         """The Tweets to ask for, and how many others are left out, by reason."""
         posted = Posted.of(asked, now)
@@ -206,7 +213,7 @@ class ApiSource(Source):
         self,
         ids: IdList,
         endpoint: EndpointName | str,
-        asked: Question,
+        asked: Options,
         left_out: Mapping[str, int],
         **more: Any,
     ) -> Plan:
@@ -240,7 +247,7 @@ class ApiSource(Source):
         *,
         snapshot: str | None = None,
         before: Callable[[Plan], None] | None = None,
-        **question: Unpack[Question],
+        **question: Unpack[Options],
     ) -> Run:
         """Fetch into a dataset, or resume the same fetch.
 
@@ -267,7 +274,7 @@ class ApiSource(Source):
         dataset: Dataset,
         endpoint: str,
         ids: IdList,
-        asked: Question,
+        asked: Options,
         left_out: Mapping[str, int],
         snapshot: str | None = None,
         before: Callable[[Plan], None] | None = None,
@@ -299,7 +306,7 @@ class ApiSource(Source):
                 progress=self._progress,
             )
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         ids, left_out = self._chosen(tweet_ids, question, self._present())
         if self._dataset is not None:
             dataset = self.dataset_at(self._dataset)

@@ -11,7 +11,7 @@ from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.periods import Moment
-from engagement_nb.sources.question import MetricNames, Posted, Question, checked, in_words
+from engagement_nb.sources.options import MetricNames, Options, Posted, checked, in_words
 
 
 class _Period(Protocol):
@@ -184,7 +184,7 @@ class Source:
         """What the figures of an endpoint cover."""
         return self.api.endpoint(endpoint).span
 
-    def _answer(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _answer(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         """The figures of Posts that were asked for, with the options in their account."""
         asked = checked(endpoint, self._span(endpoint), question)
         posted = Posted.of(asked, self._present())
@@ -199,7 +199,7 @@ class Source:
         """The moment that relative dates count back from."""
         return datetime.now(UTC)
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         """Fetch or read for `totals`, `last_28_hours` and `historical`."""
         spans = {"life": "since posting", "recent": "of the last 28 hours"}
         what = spans.get(self._span(endpoint), "of a period")
@@ -246,7 +246,7 @@ class Source:
         InputError
             As for `historical`, or there is no such endpoint.
         """
-        question = Question(start=start, end=end, period=period, posted=posted, zone=zone)
+        question = Options(start=start, end=end, period=period, posted=posted, zone=zone)
         wanted: str | None = endpoint or None
         if wanted:
             self._span(wanted)

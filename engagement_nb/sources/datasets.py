@@ -15,7 +15,7 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.snapshots import between, days_of, last_of_each
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source, period_words
-from engagement_nb.sources.question import Question, dates_in
+from engagement_nb.sources.options import Options, dates_in
 from engagement_nb.tables.ids import read_ids
 
 SERIES_FROM = 7
@@ -60,7 +60,7 @@ class DatasetSource(Source):
         """List ids of the Tweets with figures of the kind that was fetched last."""
         return self.dataset.tweet_ids()[:count]
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         start, end = dates_in(question, self._present())
         ids = None if tweet_ids is None else read_ids(tweet_ids)
         metrics = question.get("metrics")

@@ -15,7 +15,7 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.sources.base import Source, period_words
-from engagement_nb.sources.question import Question, dates_in, narrowed
+from engagement_nb.sources.options import Options, dates_in, narrowed
 from engagement_nb.tables import Tables
 from engagement_nb.tables.covered import STEPS, with_coverage
 from engagement_nb.tables.ids import read_ids
@@ -67,7 +67,7 @@ class TableSource(Source):
         """List ids of the Tweets: none for figures by day, and for rows without a readable id."""
         return [i for i in _ids_in(self.metrics) if i.isdigit()][:count]
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         if by := question.get("by"):
             raise InputError(
                 f"by={by!r} has no effect: {self._called} has the rows that it has.",
@@ -78,7 +78,7 @@ class TableSource(Source):
             return metrics
         return self._of_period(metrics, endpoint, question)
 
-    def _of_period(self, metrics: Metrics, endpoint: str, question: Question) -> Metrics:
+    def _of_period(self, metrics: Metrics, endpoint: str, question: Options) -> Metrics:
         """Rows of a period in which people engaged, from figures of hours, days or periods."""
         about, frame = metrics.about, metrics.frame
         if about.start is None or about.end is None or self._span(endpoint) != "period":

@@ -6,12 +6,8 @@ running.
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
 
-from engagement_nb.client.credentials import Profile
-from engagement_nb.client.pacing import Pacer, Rows
 from engagement_nb.sandbox import STARTED_HERE
 
 
@@ -44,18 +40,3 @@ class SandboxTransport(httpx.BaseTransport):
         return httpx.Response(
             reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body)
         )
-
-
-class MemoryPacers:
-    """A pacer for each profile, with its quota in memory: no other process has this sandbox."""
-
-    def __init__(self, **options: Any) -> None:
-        self._options = options
-        self._pacers: dict[str, Pacer] = {}
-
-    def __call__(self, profile: Profile) -> Pacer:
-        """Give the pacer of a profile."""
-        key = profile.consumer_key.reveal()
-        if key not in self._pacers:
-            self._pacers[key] = Pacer(Rows(), **self._options)
-        return self._pacers[key]

@@ -16,13 +16,14 @@ from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.client.bounds import trusted
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
+from engagement_nb.client.pacing import Pacers
 from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox, Settings
 from engagement_nb.sources.api import ApiSource
-from engagement_nb.sources.in_process import MemoryPacers, transport_to
-from engagement_nb.sources.question import Posted, Question
+from engagement_nb.sources.in_process import transport_to
+from engagement_nb.sources.options import Options, Posted
 
 SAMPLE = 500
 """Number of Tweets that the sandbox offers by default: those of the last two months."""
@@ -95,7 +96,7 @@ class SandboxSource(ApiSource):
             self._workers, self._progress = 0, bool(progress) and sys.platform != "emscripten"
             self._client_options |= {
                 "transport": transport,
-                "pacer_for": MemoryPacers(buckets=self.api.buckets),
+                "pacer_for": Pacers(buckets=self.api.buckets),
             }
         self.sandbox = True
         told = ask_sandbox(self.url, "world")
@@ -108,7 +109,7 @@ class SandboxSource(ApiSource):
     def _described(self) -> list[str]:
         return [*super()._described(), self.world.removeprefix("Sandbox world: ").rstrip(".")]
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         about, account = metrics.about, replace(metrics.account, world=self.world)
         if self.pinned:

@@ -33,7 +33,7 @@ from engagement_nb.fetch.part import part_of
 from engagement_nb.fetch.run import retry_after
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource, PlanOptions
-from engagement_nb.sources.question import Posted, Question
+from engagement_nb.sources.options import Options, Posted
 from engagement_nb.sources.sandbox import SandboxSource
 from engagement_nb.usage.reads import Reads
 from engagement_nb.words import counted
@@ -67,6 +67,7 @@ class V2Source(ApiSource):
     name = "v2"
     default_span = "life"
     lists_own = True
+    options = (*ApiSource.options, "max_cost", "owns_app")
     _adapter = V2Adapter
 
     def __init__(
@@ -77,12 +78,38 @@ class V2Source(ApiSource):
         prices: Prices = PRICES,
         **options: Any,
     ) -> None:
+        if options.get("max_handles") is not None:
+            raise InputError(
+                "X API v2 has no option max_handles: no contract counts its handles.",
+                advice="Use max_cost.",
+            )
         super().__init__(*profiles, **options)
         self._max_cost = max_cost
         self._prices = prices
         self._timeline_price = prices.owned if owns_app else prices.post
         self.reads = Reads(self.ledger, sandbox=self.sandbox)
         self._pages: list[Response] = []
+
+    @classmethod
+    def known_profiles(cls, names: Sequence[str] | None = None) -> list[Profile]:
+        """Users who signed in by OAuth 2.0, then those with OAuth 1.0a.
+
+        Raises
+        ------
+        CredentialsError
+            One of the names is unknown.
+        """
+        hosts = v2_hosts()
+        wanted = None if names is None else {name.lower().lstrip("@"): name for name in names}
+        signed_in = [
+            profile
+            for profile in oauth2_profiles(V2, hosts)
+            if wanted is None or wanted.pop(profile.name, "")
+        ]
+        rest = None if wanted is None else [*wanted.values()]
+        others = [] if rest == [] else find_profiles(rest)
+        known = {profile.name for profile in signed_in}
+        return signed_in + [replace(p, hosts=hosts) for p in others if p.name not in known]
 
     def plan(
         self,
@@ -224,7 +251,7 @@ class V2Source(ApiSource):
                 advice=f"{less}, or raise the limit.",
             )
 
-    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Question]) -> Metrics:
+    def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
         options = {"api": V2.name, **metrics.account.options}
         return replace(metrics, account=replace(metrics.account, options=options))
@@ -238,28 +265,6 @@ def v2_hosts() -> Hosts:
     """The host of X API v2: that of ``ENGAGEMENT_V2_URL``, else the live one."""
     url = os.environ.get(ENV_V2_URL, "").rstrip("/") or LIVE_URL
     return Hosts(url, url)
-
-
-def v2_profiles(names: Sequence[str] | None = None) -> list[Profile]:
-    """Profiles for X API v2: users who signed in by OAuth 2.0, then those with OAuth 1.0a.
-
-    Raises
-    ------
-    CredentialsError
-        One of the names is unknown.
-    """
-    hosts = v2_hosts()
-    signed_in = oauth2_profiles(V2, hosts)
-    if names is None:
-        known = {profile.name for profile in signed_in}
-        others = [profile for profile in find_profiles() if profile.name not in known]
-    else:
-        wanted = {name.lower().lstrip("@") for name in names}
-        signed_in = [profile for profile in signed_in if profile.name in wanted]
-        found = {profile.name for profile in signed_in}
-        rest = [name for name in names if name.lower().lstrip("@") not in found]
-        others = find_profiles(rest) if rest else []
-    return [*signed_in, *(replace(profile, hosts=hosts) for profile in others)]
 
 
 def _sent(client: Client, request: Request) -> Response:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from engagement_nb.apis.engagement import ENDPOINTS, RESERVED_KEYS
+from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.adapters.engagement import GROUPING
 from engagement_nb.client.credentials import Profile, auth_for
@@ -83,10 +83,6 @@ def send_to(
 ) -> Response:
     with answering(status, headers, body) as (url, _):
         return client.send(Request("totals", ("1",), ("favorites",), profile_at(url), **parts))
-
-
-def test_the_grouping_has_no_reserved_name() -> None:
-    assert GROUPING not in RESERVED_KEYS
 
 
 def test_totals_of_own_tweets_come_by_tweet_and_metric(client: Client, sandbox: Sandbox) -> None:

@@ -16,10 +16,11 @@ import pytest
 
 from engagement_nb import connect
 from engagement_nb.client import Client
+from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource, SandboxSource, Source
-from engagement_nb.sources.in_process import MemoryPacers, transport_to
+from engagement_nb.sources.in_process import transport_to
 from engagement_nb.sources.v2 import V2SandboxSource
 from tests.tables.kinds import header, rows, text
 
@@ -66,7 +67,7 @@ def in_process(folder: Path) -> Iterator[None]:
     def client(adapter: Any, **options: Any) -> Client:
         mine = {
             "transport": transport_to(sandbox.url),
-            "pacer_for": MemoryPacers(buckets=adapter.api.buckets),
+            "pacer_for": Pacers(buckets=adapter.api.buckets),
         }
         return Client(adapter, **{**mine, **options})
 

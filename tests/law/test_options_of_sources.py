@@ -20,6 +20,7 @@ import pytest
 from engagement_nb import connect, sources
 from engagement_nb.sandbox import Settings
 from engagement_nb.sources import Source
+from engagement_nb.sources.sandbox import WORLD
 from tests.law.places import FETCHES, KINDS, Places, key, made, outcome
 
 E, R = "takes effect", "is refused"
@@ -216,12 +217,12 @@ CONNECT: dict[str, tuple[Any, dict[str, str], Look]] = {
 def test_each_option_of_connect_has_a_row() -> None:
     """Fields of `Settings` are options of the sandbox only; its own tests show their effects."""
     own = [name for name in inspect.signature(connect).parameters if name not in ("where",)]
-    typed = {
-        name
-        for kind in ("_Options", "_ApiOptions", "_SandboxOptions", "_V2Options")
-        for name in getattr(sources, kind).__annotations__
+    of_kinds = {
+        *WORLD,
+        "per_minute",
+        *(name for kind in sources.FETCHED.values() for name in kind.options),
     }
-    assert sorted({*own, *typed} - {"options"}) == sorted(CONNECT)
+    assert sorted({*own, *of_kinds} - {"options"}) == sorted(CONNECT)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("sandbox")])

@@ -172,7 +172,7 @@ def test_metrics_have_head_to_frame_and_to_csv_like_pandas(tmp_path: Path) -> No
 
 
 def test_world_options_belong_to_the_sandbox_only() -> None:
-    with pytest.raises(InputError, match="The API has no option seed"):
+    with pytest.raises(InputError, match="Engagement API has no option seed"):
         connect("api", seed=3)
     with pytest.raises(InputError, match=r"has no option colour\. It has: preset, seed"):
         connect("sandbox", colour="red")

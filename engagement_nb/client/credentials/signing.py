@@ -74,29 +74,19 @@ class SignIn(httpx.Auth):
 class OAuth1User(SignIn):
     """OAuth 1.0a with a user's tokens, HMAC-SHA1, in the header; a JSON body is not signed."""
 
-    needs = USER_FIELDS
+    needs: ClassVar[tuple[str, ...]] = USER_FIELDS
     purpose = "sign as a user"
 
     def signed(self, request: httpx.Request) -> Flow:
         """See `SignIn`."""
-        yield oauth1(
-            request,
-            self.profile.consumer_key,
-            self.profile.consumer_secret,
-            self.profile.access_token,
-            self.profile.access_token_secret,
-        )
+        yield oauth1(request, *(getattr(self.profile, part) for part in self.needs))
 
 
-class OAuth1App(SignIn):
+class OAuth1App(OAuth1User):
     """OAuth 1.0a with an app's key and secret only, for public metrics."""
 
     needs = APP_FIELDS
     purpose = "sign as an app"
-
-    def signed(self, request: httpx.Request) -> Flow:
-        """See `SignIn`."""
-        yield oauth1(request, self.profile.consumer_key, self.profile.consumer_secret)
 
 
 class AppBearer(SignIn):

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -319,26 +319,26 @@ class Pacer:
 
 
 class Pacers:
-    """Gives each profile the pacer of its app and host, shared by all processes of the user.
+    """Gives each profile the pacer of its app and host.
 
     Parameters
     ----------
     directory
-        Directory of the shared files; by default `state_directory`.
+        Directory of files that all processes of the user share, such as `state_directory`; None
+        to keep the quotas in this process only.
     buckets, window
         As for `Pacer`.
     """
 
     def __init__(
         self,
+        directory: Path | None = None,
         *,
-        directory: str | Path | None = None,
         buckets: Sequence[Bucket] = ENGAGEMENT.buckets,
         window: float | None = None,
     ) -> None:
-        self._buckets = tuple(buckets)
-        self._window = window
-        self._directory = Path(directory) if directory is not None else state_directory()
+        self._options: dict[str, Any] = {"buckets": tuple(buckets), "window": window}
+        self._directory = directory
         self._pacers: dict[str, Pacer] = {}
         self._lock = threading.Lock()
 
@@ -347,9 +347,11 @@ class Pacers:
         key = quota_key(profile)
         with self._lock:
             if key not in self._pacers:
-                sweep(self._directory)
-                rows = Rows(self._directory / f"{key}.sqlite3")
-                self._pacers[key] = Pacer(rows, buckets=self._buckets, window=self._window)
+                path = None
+                if self._directory is not None:
+                    sweep(self._directory)
+                    path = self._directory / f"{key}.sqlite3"
+                self._pacers[key] = Pacer(Rows(path), **self._options)
             return self._pacers[key]
 
 

@@ -11,19 +11,18 @@ from typing import Any, TypedDict, cast
 import pandas as pd
 
 from engagement_nb.apis.contract import By, Span
-from engagement_nb.apis.engagement import MetricName
 from engagement_nb.apis.names import wire_names
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics, created_at
 from engagement_nb.metrics.periods import Moment, dates_of
 from engagement_nb.tables.ids import IdList
 
-MetricNames = Iterable[MetricName] | Iterable[str] | str | None
+MetricNames = Iterable[str] | str | None
 """Metrics by any of their names; None for all."""
 _DATES = ("start", "end", "period")
 
 
-class Question(TypedDict, total=False):
+class Options(TypedDict, total=False):
     """Options of a request for figures, besides the Tweets: see `Source.historical`."""
 
     by: By | None
@@ -35,7 +34,7 @@ class Question(TypedDict, total=False):
     zone: str | None
 
 
-def dates_in(question: Question, now: datetime) -> tuple[datetime | None, datetime | None]:
+def dates_in(question: Options, now: datetime) -> tuple[datetime | None, datetime | None]:
     """First moment of the period, and the moment after it, in UTC."""
     return dates_of(
         question.get("start"), question.get("end"), question.get("period"), question.get("zone"),
@@ -43,7 +42,7 @@ def dates_in(question: Question, now: datetime) -> tuple[datetime | None, dateti
     )  # fmt: skip
 
 
-def checked(endpoint: str, span: Span, question: Mapping[str, Any]) -> Question:
+def checked(endpoint: str, span: Span, question: Mapping[str, Any]) -> Options:
     """The options that were given, with wire names of metrics.
 
     Parameters
@@ -76,10 +75,10 @@ def checked(endpoint: str, span: Span, question: Mapping[str, Any]) -> Question:
         )
     if "metrics" in asked:
         asked["metrics"] = wire_names(asked["metrics"])
-    return cast(Question, asked)
+    return cast(Options, asked)
 
 
-def in_words(question: Question) -> dict[str, str | list[str]]:
+def in_words(question: Options) -> dict[str, str | list[str]]:
     """The options for an account: each a text or a list of texts."""
     return {
         name: value if isinstance(value, list) else str(value) for name, value in question.items()
@@ -103,7 +102,7 @@ class Posted:
     end: datetime | None
 
     @classmethod
-    def of(cls, question: Question, now: datetime) -> Posted | None:
+    def of(cls, question: Options, now: datetime) -> Posted | None:
         """The choice in a question; None for all Posts.
 
         Raises
