@@ -149,22 +149,18 @@ class Client:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = self._open()
+            connection = BoundedConnection(
+                self._deadline,
+                self._max_bytes,
+                self._large,
+                timeout=self._timeout,
+                transport=self._transport,
+            )
+            self._opened.append(connection)
         try:
             yield connection
         finally:
             self._idle.append(connection)
-
-    def _open(self) -> BoundedConnection:
-        connection = BoundedConnection(
-            self._deadline,
-            self._max_bytes,
-            self._large,
-            timeout=self._timeout,
-            transport=self._transport,
-        )
-        self._opened.append(connection)
-        return connection
 
     def pacer(self, profile: Profile) -> Pacer:
         """Give the pacer of a profile."""

@@ -22,7 +22,7 @@ from engagement_nb.lessons.exercises import LESSONS
 from engagement_nb.lessons.score import Score, Tally
 from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict, send
 from engagement_nb.sources import ApiSource, SandboxSource, ask_sandbox, sandbox_profiles
-from engagement_nb.sources.in_process import transport_to
+from engagement_nb.sources.sandbox import transport_to
 from engagement_nb.tables.ids import read_ids
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from engagement_nb.client.credentials import Profile, auth_for, redact
-from engagement_nb.sources.in_process import SandboxTransport, transport_to
+from engagement_nb.sources.sandbox import SandboxTransport, transport_to
 
 _LONGEST = 34
 """Lines of a body that are shown."""

@@ -20,9 +20,8 @@ from engagement_nb.client.pacing import Pacers
 from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
-from engagement_nb.sandbox import Sandbox, Settings
+from engagement_nb.sandbox import STARTED_HERE, Sandbox, Settings
 from engagement_nb.sources.api import ApiSource
-from engagement_nb.sources.in_process import transport_to
 from engagement_nb.sources.options import Options, Posted
 
 SAMPLE = 500
@@ -138,6 +137,41 @@ class SandboxSource(ApiSource):
         if kind not in _NOT_OWN:
             self._owners.update(dict.fromkeys(ids, self.profiles[0].user_id))
         return ids
+
+
+def transport_to(url: str) -> httpx.BaseTransport | None:
+    """Give the transport to a sandbox in this process; None for an address on the network."""
+    return SandboxTransport() if url in STARTED_HERE else None
+
+
+class SandboxTransport(httpx.BaseTransport):
+    """Gives requests to the sandboxes in this process, and their responses back.
+
+    It serves places that have neither sockets nor threads, such as Python in a browser, and an
+    event loop that is already running.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """See `httpx.BaseTransport`.
+
+        Raises
+        ------
+        httpx.ConnectError
+            No sandbox of this process has that address.
+        httpx.ReadError
+            The sandbox drops or cuts the response, as one of its faults.
+        """
+        sandbox = STARTED_HERE.get(str(request.url.copy_with(raw_path=b"/")).rstrip("/"))
+        if sandbox is None:
+            raise httpx.ConnectError("no sandbox is there", request=request)
+        reply = sandbox.handle(
+            request.method, str(request.url), request.headers.multi_items(), request.read()
+        )
+        if reply.fault in ("drop", "cut"):
+            raise httpx.ReadError("the sandbox cut the response", request=request)
+        return httpx.Response(
+            reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body)
+        )
 
 
 def ask_sandbox(url: str, page: str, **question: str | int) -> Any:

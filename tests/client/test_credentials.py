@@ -487,7 +487,7 @@ def test_a_login_host_has_little_time_and_space(
     files: Path, behave: Behavior, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dripped bytes kept a login for 131 s, and 300 MB were stored as a secret."""
-    monkeypatch.setattr("engagement_nb.client.credentials.issuing.TIMEOUT", 0.5)
+    monkeypatch.setattr("engagement_nb.client.credentials.tokens.TIMEOUT", 0.5)
     with serving(behave) as url, pytest.raises(ConnectionTroubleError, match="request token"):
         login("me", consumer_key="key", consumer_secret="secret", hosts=hosts_at(url))
 

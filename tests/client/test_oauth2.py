@@ -17,9 +17,8 @@ import requests
 import engagement_nb as enb
 from engagement_nb.apis.v2 import V2
 from engagement_nb.client.credentials import oauth2
-from engagement_nb.client.credentials.issuing import bearer_in
 from engagement_nb.client.credentials.secret import Secret
-from engagement_nb.client.credentials.tokens import TokenStore
+from engagement_nb.client.credentials.tokens import TokenStore, bearer_in
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.errors import CredentialsError, EngagementError, UnauthenticatedError
 from engagement_nb.sandbox import Sandbox

@@ -20,7 +20,7 @@ from engagement_nb.client.pacing import Pacers
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource, SandboxSource, Source
-from engagement_nb.sources.in_process import transport_to
+from engagement_nb.sources.sandbox import transport_to
 from engagement_nb.sources.v2 import V2SandboxSource
 from tests.tables.kinds import header, rows, text
 

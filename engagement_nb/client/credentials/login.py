@@ -27,11 +27,11 @@ from engagement_nb.apis.engagement import (
     PATH_REQUEST_TOKEN,
 )
 from engagement_nb.apis.refusals import error_for
-from engagement_nb.client.credentials.issuing import send
 from engagement_nb.client.credentials.lookup import config_file, find_profiles, read_file
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.credentials.signing import oauth1
+from engagement_nb.client.credentials.tokens import send
 from engagement_nb.client.hosts import LIVE, Hosts, hosts_from_env
 from engagement_nb.client.owned import make_private
 from engagement_nb.errors import CredentialsError, UnauthenticatedError

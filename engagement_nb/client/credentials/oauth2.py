@@ -23,12 +23,17 @@ import httpx
 
 from engagement_nb.apis.contract import Api, OAuth2
 from engagement_nb.client.bounds import load_json
-from engagement_nb.client.credentials.issuing import basic, bearer_in, send
 from engagement_nb.client.credentials.lookup import config_file
 from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.credentials.signing import Flow, SignIn, with_bearer
-from engagement_nb.client.credentials.tokens import Tokens, TokenStore
+from engagement_nb.client.credentials.tokens import (
+    Tokens,
+    TokenStore,
+    basic,
+    bearer_in,
+    send,
+)
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.errors import CredentialsError
 

@@ -15,10 +15,9 @@ import oauthlib.oauth1
 
 from engagement_nb.apis.contract import Auth
 from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN
-from engagement_nb.client.credentials.issuing import basic, bearer_in
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs
-from engagement_nb.client.credentials.tokens import TokenStore
+from engagement_nb.client.credentials.tokens import TokenStore, basic, bearer_in
 from engagement_nb.errors import CredentialsError
 
 Flow = Generator[httpx.Request, httpx.Response, None]

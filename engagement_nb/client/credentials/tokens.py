@@ -1,4 +1,4 @@
-"""Tokens that were issued to this user, kept in one place and renewed by one process at a time.
+"""Tokens that hosts issue: requested within limits, read, kept, renewed by one process at a time.
 
 A profile's own tokens are in `engagement_nb.client.credentials.lookup`'s places, which people
 write. Here are those that a program fetches: bearer tokens, for the life of a client; and tokens
@@ -7,6 +7,7 @@ that must be renewed, in a file, because each renewal makes the one before usele
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -17,10 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from engagement_nb.client.credentials.secret import Secret
+import httpx
+
+from engagement_nb.apis.contract import Api
+from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.bounds import BoundedConnection, load_json
+from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.owned import changeable_by, make_private
-from engagement_nb.errors import CredentialsError
+from engagement_nb.errors import ConnectionTroubleError, CredentialsError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +36,13 @@ PATIENCE = 150.0
 """Seconds to wait for another process that renews a token; longer than a response may take."""
 EARLY = 60.0
 """Seconds before its end at which a token is renewed."""
+TIMEOUT = 30.0
+"""Seconds for one response in all."""
+MOST_BYTES = 100_000
+"""Of one response. The real ones have some 200."""
+
+
+_SECRETS = ("access", "refresh", "client_secret")
 
 
 @dataclass(frozen=True)
@@ -89,10 +103,7 @@ class TokenStore:
         CredentialsError
             The file cannot be used.
         """
-        with self._trouble(), self._lock:
-            sql = "SELECT tokens FROM tokens WHERE api = ? AND profile = ?"
-            row = self._open().execute(sql, (api, profile)).fetchone()
-        return None if row is None else _read(row[0])
+        return self.of_api(api).get(profile)
 
     def of_api(self, api: str) -> dict[str, Tokens]:
         """The tokens of all profiles for an API, by profile.
@@ -105,8 +116,7 @@ class TokenStore:
         with self._trouble(), self._lock:
             sql = "SELECT profile, tokens FROM tokens WHERE api = ? ORDER BY profile"
             rows = self._open().execute(sql, (api,)).fetchall()
-        read = {profile: _read(tokens) for profile, tokens in rows}
-        return {profile: tokens for profile, tokens in read.items() if tokens is not None}
+        return {profile: tokens for profile, text in rows if (tokens := _read(text)) is not None}
 
     def put(self, api: str, profile: str, tokens: Tokens) -> None:
         """Store the tokens of a profile for an API.
@@ -116,14 +126,7 @@ class TokenStore:
         CredentialsError
             The file cannot be used.
         """
-        values = {
-            "access": tokens.access.reveal(),
-            "refresh": tokens.refresh.reveal(),
-            "expires": tokens.expires,
-            "user_id": tokens.user_id,
-            "client_id": tokens.client_id,
-            "client_secret": tokens.client_secret.reveal(),
-        }
+        values = vars(tokens) | {name: getattr(tokens, name).reveal() for name in _SECRETS}
         with self.locked():
             self._open().execute(
                 "REPLACE INTO tokens VALUES (?, ?, ?)", (api, profile, json.dumps(values))
@@ -199,9 +202,83 @@ class TokenStore:
 def _read(text: str) -> Tokens | None:
     try:
         values = json.loads(text)
-        access, refresh = Secret(values.pop("access")), Secret(values.pop("refresh"))
-        return Tokens(
-            access, refresh, client_secret=Secret(values.pop("client_secret", "")), **values
-        )
+        return Tokens(**values | {name: Secret(values[name]) for name in _SECRETS})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def send(request: httpx.Request, what: str, variable: str) -> httpx.Response:
+    """Send one request, on a connection of its own.
+
+    Parameters
+    ----------
+    request
+        The request, signed.
+    what
+        What was asked for, to begin an error.
+    variable
+        The environment variable that names the host.
+
+    Raises
+    ------
+    ConnectionTroubleError
+        The host does not respond in time, or its response is too large.
+    """
+    connection = BoundedConnection(TIMEOUT, MOST_BYTES, timeout=TIMEOUT)
+    try:
+        with connection.http as http, connection.exchange() as extensions:
+            request.extensions.update(extensions)
+            return http.send(request)
+    except httpx.HTTPError as error:
+        # From None, because httpx's error contains the request and its signature.
+        raise ConnectionTroubleError(
+            f"{what}: the login host did not respond ({type(error).__name__}).",
+            advice=f"Check the network, and {variable} if it is set.",
+        ) from None
+
+
+def basic(name: str, secret: str) -> Secret:
+    """The value of a header with a name and a secret."""
+    # RFC 6749, 2.3.1: both are url-encoded before they are joined.
+    pair = f"{quote(name, safe='')}:{quote(secret, safe='')}"
+    return Secret(f"Basic {base64.b64encode(pair.encode()).decode()}")
+
+
+def bearer_in(response: httpx.Response, api: Api, where: str) -> Tokens:
+    """The bearer token that a host issued, with what renews it.
+
+    Parameters
+    ----------
+    response
+        The response, read.
+    api
+        Whose refusals explain it.
+    where
+        What was asked for, to begin an error.
+
+    Raises
+    ------
+    ApiError
+        It issued none.
+    """
+    texts: list[str] = []
+    try:
+        told = load_json(response.content)
+        if response.is_success and str(told["token_type"]).lower() == "bearer":
+            access, life = told["access_token"], float(told.get("expires_in") or 0)
+            if isinstance(access, str) and access:
+                expires = time.time() + life if life else None
+                refresh = Secret(str(told.get("refresh_token") or ""))
+                return Tokens(Secret(access), refresh, expires)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        pass
+    try:
+        told = load_json(response.content)
+        listed = [e if isinstance(e, str) else e["message"] for e in told.get("errors", ())]
+        words = [*listed, told.get("error"), told.get("error_description")]
+        texts = [mask(word)[:200] for word in words if isinstance(word, str)]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    # A refused app, token or code is 400 or 403; what to do is what a 401 says.
+    status = 401 if response.status_code in (400, 401, 403) else response.status_code
+    raise error_for(api, status, texts, where=where)
