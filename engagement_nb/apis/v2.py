@@ -23,6 +23,7 @@ from engagement_nb.apis.contract import (
     Rule,
 )
 from engagement_nb.apis.engagement import METRICS as ENGAGEMENT_METRICS
+from engagement_nb.apis.names import wire_name
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.refusals import refusals_of_http
 from engagement_nb.errors import (
@@ -70,57 +71,35 @@ WORDS_OF_POSTS = {
 PRIVATE_FOR = timedelta(days=30)
 """Private fields exist for Posts made in the last 30 days."""
 
+
+def ours(*fields: str) -> dict[str, str]:
+    """Our name of each field, by the table of names."""
+    return {field: str(wire_name(field)) for field in fields}
+
+
 LOOKUP_FIELDS = {
-    "public_metrics": {
-        "impression_count": "impressions",
-        "like_count": "favorites",
-        "retweet_count": "retweets",
-        "repost_count": "retweets",
-        "reply_count": "replies",
-        "quote_count": "quote_tweets",
-        "bookmark_count": "bookmarks",
-    },
-    "non_public_metrics": {
-        "engagements": "engagements",
-        "url_link_clicks": "url_clicks",
-        "user_profile_clicks": "user_profile_clicks",
-    },
-}
+    "public_metrics": ours(
+        "impression_count", "like_count", "retweet_count", "repost_count", "reply_count",
+        "quote_count", "bookmark_count",
+    ),
+    "non_public_metrics": ours("engagements", "url_link_clicks", "user_profile_clicks"),
+}  # fmt: skip
 """Our name of each member of a Post's metrics. Impressions are the public ones for every Post,
 because the private ones exist for 30 days only. ``repost_count`` is the word of 2.167."""
 PRIVATE = frozenset(LOOKUP_FIELDS["non_public_metrics"].values())
 
-ANALYTICS_FIELDS = {
-    "impressions": "impressions",
-    "engagements": "engagements",
-    "likes": "favorites",
-    "retweets": "retweets",
-    "replies": "replies",
-    "quote_tweets": "quote_tweets",
-    "media_views": "media_views",
-    "url_clicks": "url_clicks",
-    "hashtag_clicks": "hashtag_clicks",
-    "detail_expands": "detail_expands",
-    "permalink_clicks": "permalink_clicks",
-    "app_install_attempts": "app_install_attempts",
-    "app_opens": "app_opens",
-    "email_tweet": "email_tweet",
-    "follows": "user_follows",
-    "user_profile_clicks": "user_profile_clicks",
-    "bookmarks": "bookmarks",
-    "shares": "shares",
-}
+ANALYTICS_FIELDS = ours(
+    "impressions", "engagements", "likes", "retweets", "replies", "quote_tweets", "media_views",
+    "url_clicks", "hashtag_clicks", "detail_expands", "permalink_clicks", "app_install_attempts",
+    "app_opens", "email_tweet", "follows", "user_profile_clicks", "bookmarks", "shares",
+)  # fmt: skip
 """Our name of each metric of ``tweets/analytics`` (2.167)."""
-OLD_ANALYTICS_FIELDS = {
-    "link_clicks": "url_clicks",
-    "media_engagements": "media_engagements",
-    "profile_visits": "user_profile_clicks",
-}
+OLD_ANALYTICS_FIELDS = ours("link_clicks", "media_engagements", "profile_visits")
 """Names of 2.166 that count where the present name is missing."""
 
 METRICS = {
     name: ENGAGEMENT_METRICS.get(name, Metric(name, "not said"))
-    for name in dict.fromkeys([*ANALYTICS_FIELDS.values()])
+    for name in ANALYTICS_FIELDS.values()
 }
 
 _HEADERS = QuotaHeaders("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
@@ -145,9 +124,7 @@ TOTALS = Endpoint(
     max_ids=MAX_LOOKUP,
     span="life",
     metrics=tuple(
-        name
-        for name in METRICS
-        if any(name in members.values() for members in LOOKUP_FIELDS.values())
+        name for name in METRICS if name in PRIVATE | {*LOOKUP_FIELDS["public_metrics"].values()}
     ),
     public=frozenset(LOOKUP_FIELDS["public_metrics"].values()),
     rules=(

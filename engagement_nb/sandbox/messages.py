@@ -31,10 +31,11 @@ class RefusedError(Exception):
         super().__init__(*texts)
         self.status = status
         self.texts = texts
+        self.document: dict[str, Any] = {"errors": list(texts)}
 
     def reply(self) -> Reply:
         """Give the response."""
-        return as_json({"errors": list(self.texts)}, self.status)
+        return as_json(self.document, self.status)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from engagement_nb.apis.v2 import ANALYTICS_FIELDS, OLD_ANALYTICS_FIELDS, PRIVATE_FOR
+from engagement_nb.apis.v2 import (
+    ANALYTICS_FIELDS,
+    LOOKUP_FIELDS,
+    OLD_ANALYTICS_FIELDS,
+    PRIVATE_FOR,
+    ours,
+)
 from engagement_nb.sandbox.counters import HIDDEN, NAMES
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.problems import NO_FIELD
@@ -16,19 +22,14 @@ from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import HOUR_MS, Tweets
 from engagement_nb.sandbox.world import World
 
-_COUNTS = {
-    "impression_count": "impressions",
-    "like_count": "favorites",
-    "reply_count": "replies",
-    "retweet_count": "retweets",
-    "url_link_clicks": "url_clicks",
-    "user_profile_clicks": "user_profile_clicks",
+_PUBLIC = {
+    name: own for name, own in LOOKUP_FIELDS["public_metrics"].items() if name != "repost_count"
 }
+_COUNTS = ours(
+    "impression_count", "like_count", "reply_count", "retweet_count", "url_link_clicks",
+    "user_profile_clicks",
+)  # fmt: skip
 """The world's name of each organic and promoted figure."""
-_PUBLIC = {name: ours for name, ours in _COUNTS.items() if "clicks" not in name} | {
-    "quote_count": "quote_tweets",
-    "bookmark_count": "bookmarks",
-}
 _PRIVATE = "non_public_metrics"
 PRIVATE_FIELDS = {
     _PRIVATE: ("impression_count", "url_link_clicks", "user_profile_clicks"),
@@ -112,7 +113,7 @@ class Posts:
             one, of = tweets.at(place), dict(zip(_COLUMNS, counts[place].tolist(), strict=True))
             post = self._plain(one, fields)
             if "public_metrics" in fields:
-                post["public_metrics"] = {name: of[ours] for name, ours in _PUBLIC.items()}
+                post["public_metrics"] = {name: of[own] for name, own in _PUBLIC.items()}
             if private:
                 if not mine[place]:
                     errors += self._field_errors(post["id"], private, parameter)
@@ -188,7 +189,7 @@ class Posts:
 
 def _private(one: Tweets, counts: Mapping[str, int], wanted: Sequence[str]) -> dict[str, Any]:
     """Give the private members; the link's is absent where there is no link."""
-    every = {name: counts[ours] for name, ours in _COUNTS.items()}
+    every = {name: counts[own] for name, own in _COUNTS.items()}
     organic = {name: int(count / one.boost[0]) for name, count in every.items()}
     of_both = {name: every[name] for name in PRIVATE_FIELDS[_PRIVATE]}
     private = {**of_both, "engagements": counts["engagements"]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engagement_nb.sandbox.messages import RefusedError, Reply, as_json
+from engagement_nb.sandbox.messages import RefusedError
 
 _ONLY_SAID = ("used", "supported")
 """Values that are in the detail and no members of the document."""
@@ -97,17 +97,7 @@ NO_FIELD = Problem(
 # fmt: on
 
 
-class DocumentError(RefusedError):
-    """A refusal with a document of its own."""
-
-    document: dict[str, Any]
-
-    def reply(self) -> Reply:
-        """Give the response."""
-        return as_json(self.document, self.status)
-
-
-class ProblemError(DocumentError):
+class ProblemError(RefusedError):
     """A request that API v2 refuses with a problem document.
 
     Parameters
@@ -125,7 +115,7 @@ class ProblemError(DocumentError):
         self.document = problem.document(host, **values) | {"status": problem.status}
 
 
-class TokenError(DocumentError):
+class TokenError(RefusedError):
     """An error of the token endpoint, in the form of RFC 6749.
 
     Parameters
