@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import islice, takewhile
 
 import numpy as np
 import pyarrow as pa
@@ -58,7 +62,7 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
         yield text.table(header, ends[first], notes)
         return
     # A title stands above a table of X's video files, and of many a spreadsheet.
-    ends = text.head_ends(most=len(data)) if len(data) <= _PIECE else ends
+    ends = text.head_ends(len(data), _PIECE) if len(data) <= _PIECE else ends
     rows = text.rows(ends)
     filled = [i for i, row in enumerate(rows) if any(row)]
     below = [i for i in filled if sum(map(bool, rows[i])) > 2]
@@ -98,10 +102,7 @@ def table_of_files(files: Sequence[bytes]) -> Cells | None:
     data = b"".join(body[size:] for body in bodies)
     text = _Text(data, "", delimiter)
     text.check_quotes()
-    try:
-        cells, _ = text.parsed(header, 0, len(data), 0, 0, text.types(header))
-    except _NotCountsError:
-        return None
+    cells = text.table(header, 0)
     # A row that began in one file and ended in another would hide the border between them.
     of_each = [data.count(b"\n") + (data[-1:] != b"\n") - 1 for data in files]
     lines = np.cumsum(of_each)
@@ -110,10 +111,6 @@ def table_of_files(files: Sequence[bytes]) -> Cells | None:
     parts = np.searchsorted(ends, lines) + 1
     whole = all(of_each) and parts[-1] == len(ends) and (ends[parts - 1] == lines).all()
     return replace(cells, parts=parts[:-1].tolist()) if whole else None
-
-
-class _NotCountsError(Exception):
-    """A column of metrics has a cell that is no plain number."""
 
 
 def delimiter_of(line: str) -> str:
@@ -149,20 +146,43 @@ class _Text:
         """The cells of the first rows."""
         return [self.split(self.data[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
 
-    def head_ends(self, most: int = _FIRST_ROWS) -> list[int]:
+    def lines(self) -> Iterator[tuple[int, bool]]:
+        """Where each line ends, and whether a row ends there: none does within quotes."""
+        at, inside = 0, False
+        for some in iter(partial(io.BytesIO(self.data).readline, _HEAD), b""):
+            for line in some.splitlines(keepends=True):
+                at += len(line)
+                inside ^= line.count(b'"') % 2 == 1
+                whole = line.endswith((b"\n", b"\r")) and not inside
+                yield at, whole or at == len(self.data)
+
+    def head_ends(self, most: int = _FIRST_ROWS, within: int = _HEAD) -> list[int]:
         """Where each of the first rows ends."""
-        size = 1 << 14
-        while True:
-            ends: list[int] = (_row_ends(self.data[:size]) + 1).tolist()
-            if size >= len(self.data) and (not ends or ends[-1] < len(self.data)):
-                ends.append(len(self.data))
-            if len(ends) > most or size >= len(self.data):
-                return ends[:most]
-            if size >= _HEAD and most == _FIRST_ROWS:
-                if ends:
-                    return ends
-                raise NotATableError(self.name, f"its first row is longer than {_HEAD >> 20} MB")
-            size *= 8
+        lines = takewhile(lambda line: line[0] <= within, self.lines())
+        ends = list(islice((at for at, is_end in lines if is_end), most))
+        if not ends:
+            raise NotATableError(self.name, f"its first row is longer than {within >> 20} MB")
+        return ends
+
+    def line(self, begin: int, number: int) -> int:
+        """The line of a row by its number among the rows from a byte on, from 1."""
+        begins = True
+        for line, (end, is_end) in enumerate(self.lines(), 1):
+            if end > begin:
+                number -= begins
+                if not number:
+                    return line
+                begins = is_end
+        return line + 1
+
+    def _line_of(self, at: int) -> int:
+        """The line on which the row with a byte begins."""
+        begun = 1
+        for line, (end, is_end) in enumerate(self.lines(), 1):
+            if end > at:
+                break
+            begun = line + 1 if is_end else begun
+        return begun
 
     def check_quotes(self) -> None:
         """Refuse a quote that neither begins nor ends a cell. It could turn two rows into one."""
@@ -188,92 +208,42 @@ class _Text:
             self._refuse_quote(self.data.rfind(b'"'))
 
     def _refuse_quote(self, at: int) -> None:
-        line = int(self._lines_until(at)[-1])
         raise InputError(
-            f"{self.name}, line {line}: the quotes of this row do not match, or one is never"
-            " closed.",
+            f"{self.name}, line {self._line_of(at)}: the quotes of this row do not match, or one is"
+            " never closed.",
             advice=AGAIN,
         )
 
-    def _lines_until(self, at: int) -> np.ndarray:
-        """The line on which each row begins, up to the row with a byte."""
-        signs = np.frombuffer(self.data, np.uint8, at)
-        breaks = _breaks(signs)
-        inside = np.searchsorted(np.flatnonzero(signs == ord('"')), breaks) % 2
-        rows = np.flatnonzero(inside == 0)
-        return np.append(1, rows + 2)
-
-    def line(self, begin: int, number: int) -> int:
-        """The line of a row by its number among the rows from a byte on, from 1."""
-        ends, lines = 0, self.data.count(b"\n", 0, begin) or self.data.count(b"\r", 0, begin)
-        for at, stop in self._pieces(begin):
-            rows = _row_ends(self.data[at:stop])
-            breaks = _breaks(np.frombuffer(self.data, np.uint8, stop - at, at))
-            if ends + len(rows) >= number - 1:
-                if number - 1 == ends:
-                    return lines + 1
-                return lines + int(np.searchsorted(breaks, rows[number - 2 - ends])) + 2
-            ends, lines = ends + len(rows), lines + len(breaks)
-        return lines + 1
-
-    def _pieces(self, begin: int) -> Iterator[tuple[int, int]]:
-        """Parts of the data that begin and end with a row."""
-        while begin < len(self.data):
-            stop = min(begin + _PIECE, len(self.data))
-            if stop < len(self.data):
-                ends = _row_ends(self.data[begin:stop])
-                if not len(ends):
-                    raise InputError(
-                        f"{self.name}: a row has more than {_PIECE >> 20} MB.", advice=AGAIN
-                    )
-                stop = begin + int(ends[-1]) + 1
-                stop += self.data[stop - 1 : stop + 1] == b"\r\n"
-            yield begin, stop
-            begin = stop
-
-    def table(self, header: list[str], begin: int, notes: tuple[str, ...]) -> Cells:
+    def table(self, header: list[str], begin: int, notes: tuple[str, ...] = ()) -> Cells:
         """The rows from a byte on."""
+        plain = _schema(header)
+        types = self._types(header)
         try:
-            return self._read(header, begin, notes, self.types(header))
-        except _NotCountsError:
-            # Some cells are no plain digits, so all are read and judged as text.
-            return self._read(header, begin, notes, _schema(header))
+            return self._read(header, begin, notes, types)
+        except pa.ArrowInvalid:
+            if types != plain:
+                # Some cells are no plain digits, so all are read and judged as text.
+                with suppress(pa.ArrowInvalid):
+                    return self._read(header, begin, notes, plain)
+            raise InputError(
+                f"{self.name}: a row has more than {_PIECE >> 20} MB.", advice=AGAIN
+            ) from None
 
-    def _read(
-        self, header: list[str], begin: int, notes: tuple[str, ...], schema: pa.Schema
-    ) -> Cells:
-        tables, numbers, before = [], [], 0
-        for at, stop in self._pieces(begin):
-            cells, rows = self.parsed(header, at, stop, before, begin, schema)
-            tables.append(cells.table)
-            numbers.append(cells.numbers)
-            before += rows
-        return Cells(
-            self.name,
-            header,
-            pa.concat_tables(tables) if tables else schema.empty_table(),
-            np.concatenate(numbers) if numbers else np.array([], dtype=np.int64),
-            lambda number: f"line {self.line(begin, number)}",
-            notes,
-        )
-
-    def types(self, header: list[str]) -> pa.Schema:
+    def _types(self, header: list[str]) -> pa.Schema:
         """Integers for the columns of metrics, text for all others."""
         # pyarrow takes a cell of 0x10 for 16.
         signs = np.frombuffer(self.data, np.uint8)
         at = np.flatnonzero((signs | 32) == ord("x"))
         at = at[signs.take(at - 1, mode="wrap") == ord("0")]
-        before = np.isin(
-            signs.take(at - 2, mode="wrap"), list(f'{self.delimiter}" \t\r\n'.encode())
-        )
-        plain = not before.any()
+        edges = list(f'{self.delimiter}" \t\r\n'.encode())
+        plain = not np.isin(signs.take(at - 2, mode="wrap"), edges).any()
         kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
         return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
-    def parsed(
-        self, header: list[str], at: int, stop: int, before: int, begin: int, schema: pa.Schema
-    ) -> tuple[Cells, int]:
-        """The rows of a piece that are not empty, and how many rows it has."""
+    def _read(
+        self, header: list[str], begin: int, notes: tuple[str, ...], schema: pa.Schema
+    ) -> Cells:
+        """The rows that are not empty; raises ArrowInvalid for cells that are not of a type."""
         wrong: list[tuple[int, int]] = []
         empty: list[int] = []
 
@@ -281,49 +251,61 @@ class _Text:
             if "".join(row.text.split()).strip(f'{self.delimiter}"'):
                 wrong.append((row.number, row.actual_columns))
             else:
-                empty.append(row.number)
+                empty.append(row.number - 1)
             return "error" if len(wrong) > 1000 or len(empty) > _MOST_ODD else "skip"
 
+        tables, places, rows = [schema.empty_table()], [np.array([], dtype=np.int64)], 0
         try:
-            table = pa_csv.read_csv(
-                pa.py_buffer(memoryview(self.data)[at:stop]),
-                pa_csv.ReadOptions(
-                    use_threads=False, block_size=stop - at + 1, column_names=schema.names
-                ),
-                pa_csv.ParseOptions(
-                    delimiter=self.delimiter,
-                    newlines_in_values=True,
-                    ignore_empty_lines=False,
-                    invalid_row_handler=skip,
-                ),
-                pa_csv.ConvertOptions(
-                    column_types=schema,
-                    check_utf8=False,
-                    null_values=["", "-"],
-                    strings_can_be_null=False,
-                    quoted_strings_can_be_null=True,
-                ),
-            )
+            for batch in self._batches(begin, schema, skip):
+                of_batch = np.arange(rows, rows + len(batch))
+                cells = Cells("", header, pa.Table.from_batches([batch]), of_batch, str).filled()
+                tables.append(cells.table)
+                places.append(cells.numbers)
+                rows += len(batch)
         except pa.ArrowInvalid:
-            if not wrong and len(empty) <= _MOST_ODD and schema != _schema(header):
-                raise _NotCountsError from None
-            if not wrong:
+            if len(empty) > _MOST_ODD:
                 raise NotATableError(
                     self.name,
                     f"its rows have another number of cells than its header ({len(header)})",
                 ) from None
+            if not wrong:
+                raise
         if wrong:
-            line = self.line(begin, before + wrong[0][0])
+            line = self.line(begin, wrong[0][0])
             more = f", and {len(wrong) - 1:,} more rows are wrong too" if len(wrong) > 1 else ""
             raise InputError(
                 f"{self.name}, line {line}: {wrong[0][1]} cells, but the header has"
                 f" {len(header)}{more}.",
                 advice=AGAIN,
             )
-        rows = table.num_rows + len(empty)
-        numbers = np.arange(before + 1, before + rows + 1)
-        numbers = np.delete(numbers, [row - 1 for row in empty]) if empty else numbers
-        return Cells(self.name, header, table, numbers, str).filled(), rows
+        numbers = np.delete(np.arange(1, rows + len(empty) + 1), empty)[np.concatenate(places)]
+        return Cells(
+            self.name, header, pa.concat_tables(tables), numbers,
+            lambda number: f"line {self.line(begin, number)}", notes,
+        )  # fmt: skip
+
+    def _batches(
+        self, begin: int, schema: pa.Schema, skip: Callable[[pa_csv.InvalidRow], str]
+    ) -> Iterator[pa.RecordBatch]:
+        if begin == len(self.data):
+            return
+        yield from pa_csv.open_csv(
+            pa.py_buffer(memoryview(self.data)[begin:]),
+            pa_csv.ReadOptions(use_threads=False, block_size=_PIECE, column_names=schema.names),
+            pa_csv.ParseOptions(
+                delimiter=self.delimiter,
+                newlines_in_values=True,
+                ignore_empty_lines=False,
+                invalid_row_handler=skip,
+            ),
+            pa_csv.ConvertOptions(
+                column_types=schema,
+                check_utf8=False,
+                null_values=["", "-"],
+                strings_can_be_null=False,
+                quoted_strings_can_be_null=True,
+            ),
+        )
 
     def short_table(
         self, rows: list[list[str]], header: int, stop: int, notes: tuple[str, ...]
@@ -350,18 +332,3 @@ class _Text:
 
 def _schema(header: list[str]) -> pa.Schema:
     return pa.schema([(f"{i}", TEXT) for i in range(len(header))])
-
-
-def _breaks(signs: np.ndarray) -> np.ndarray:
-    """Where lines end. A CR and a LF are one line break."""
-    ends = np.flatnonzero((signs == ord("\n")) | (signs == ord("\r")))
-    alone = signs.take(ends + 1, mode="clip") != ord("\n")
-    return np.asarray(ends[(signs[ends] == ord("\n")) | alone])
-
-
-def _row_ends(data: bytes) -> np.ndarray:
-    """Where the rows of a piece end. A line break within quotes ends no row."""
-    signs = np.frombuffer(data, np.uint8)
-    breaks = _breaks(signs)
-    quotes = np.flatnonzero(signs == ord('"'))
-    return np.asarray(breaks[np.searchsorted(quotes, breaks) % 2 == 0]) if len(quotes) else breaks
