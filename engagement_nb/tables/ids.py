@@ -21,36 +21,28 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import numpy as np
-import orjson
 import pandas as pd
 
+from engagement_nb.apis.names import column_name, name_key
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.tables.textfiles import (
-    MAX_VALUE,
     MAX_WHOLE,
     UTF16,
     broken_json,
     empty_file,
     explained,
     json_batches,
-    plain_words,
+    parsed,
     refuse_binary,
     too_large,
     unpacked,
 )
 
-ID_COLUMNS = frozenset(
-    {"tweet id", "tweet ids", "tweetid", "post id", "post ids", "postid", "id", "ids", "id str",
-     "status id", "tweet", "tweets"}
-)  # fmt: skip
-"""Names of columns with Tweet ids, in lower case and with spaces."""
-_OWNER_COLUMNS = ("author id", "user id", "owner id", "owner", "author", "handle", "username",
-                  "screen name")  # fmt: skip
-_LINK_COLUMNS = frozenset(
-    {"link", "post link", "tweet link", "tweet permalink", "permalink", "url", "tweet url"}
-)
+_MAY_BE_IDS = ("tweet", "tweets")
+_OWNER_COLUMNS = ("authorid", "userid", "ownerid", "owner", "author", "handle", "username",
+                  "screenname")  # fmt: skip
 
 ROUNDED = re.compile(r"\d+(?:[.,]\d+)?[eE]\+?\d+|\d{16,}[.,]0*")
 """A number that went through a float: ``6.49E+17``, ``649000000000000000.0``."""
@@ -237,33 +229,40 @@ def _too_long(name: str) -> InputError:
 def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
     if frame.index.name is not None:
         frame = frame.reset_index(allow_duplicates=True)
-    names = {plain_words(str(column)): column for column in frame.columns}
-    column = next((names[name] for name in names if name in ID_COLUMNS), None)
-    if column is None:
+    place, owner, _ = _places([*map(str, frame.columns)])
+    if place is None:
         raise InputError(
             f"The frame has no column of Tweet ids; it has: {', '.join(map(str, frame.columns))}.",
             advice='Name the column "tweet_id", or give the column itself.',
         )
-    if pd.api.types.is_float_dtype(frame[column].dtype):
-        raise _all_rounded(f'the column "{column}"', "it contains floats")
-    owner = next((names[name] for name in _OWNER_COLUMNS if name in names), None)
-    owners = repeat(None) if owner is None else frame[owner].astype("string")
-    for value, whose in zip(frame[column], owners, strict=False):
+    ids = frame.iloc[:, place]
+    if pd.api.types.is_float_dtype(ids.dtype):
+        raise _all_rounded(f'the column "{ids.name}"', "it contains floats")
+    owners = repeat(None) if owner is None else frame.iloc[:, owner].astype("string")
+    for value, whose in zip(ids, owners, strict=False):
         yield value, None if whose is pd.NA else whose, 1
+
+
+def _places(header: list[str]) -> tuple[int | None, int | None, int | None]:
+    """The columns of ids, owners and links."""
+    keys, names = [*map(name_key, header)], [*map(column_name, header)]
+    ids = (i for i, key in enumerate(keys) if names[i] == "tweet_id" or key in _MAY_BE_IDS)
+    owner = next((keys.index(key) for key in _OWNER_COLUMNS if key in keys), None)
+    return next(ids, None), owner, names.index("link") if "link" in names else None
 
 
 def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
     first = next((line for line in lines if line.strip(" ,;\t\r\n") and line[0] != "#"), "")
     delimiter = max(",;\t", key=first.count)
     try:
-        header = [plain_words(cell) for cell in next(csv.reader([first], delimiter=delimiter), [])]
-        column = next((i for i, cell in enumerate(header) if cell in ID_COLUMNS), None)
+        header = next(csv.reader([first], delimiter=delimiter), [])
+        column, owner, link = _places(header)
         if column is None:
             yield from _from_lines(chain([first], lines))
         else:
             # The header may have a line break in quotes, so it is read again with the rows.
             table = csv.reader(chain([first], lines), delimiter=delimiter)
-            yield from _from_table(table, header, column)
+            yield from _from_table(table, len(header), column, owner, link)
     except csv.Error as error:
         raise InputError(
             f"{name} cannot be read as a list or a CSV file: {error}.",
@@ -271,9 +270,9 @@ def _from_text(lines: Iterator[str], name: str) -> Iterator[_Entry]:
         ) from None
 
 
-def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> Iterator[_Entry]:
-    owner = next((header.index(cell) for cell in _OWNER_COLUMNS if cell in header), None)
-    link = next((i for i, cell in enumerate(header) if cell in _LINK_COLUMNS), None)
+def _from_table(
+    table: Iterator[list[str]], wide: int, column: int, owner: int | None, link: int | None
+) -> Iterator[_Entry]:
     next(table, None)
     empty = 0
     for row in table:
@@ -290,7 +289,7 @@ def _from_table(table: Iterator[list[str]], header: list[str], column: int) -> I
             whose = _parse(row[link])[1]
         entry = row[column] if column < len(row) else ",".join(row)
         halves = ",".join(row[column : column + 2])
-        if len(row) > len(header) and ROUNDED.fullmatch(halves):
+        if len(row) > wide and ROUNDED.fullmatch(halves):
             entry = halves  # 6,49E+17: its comma is not a delimiter.
         yield entry, whose or None, 1
 
@@ -330,7 +329,7 @@ def _from_long_line(line: str, times: int) -> Iterator[_Entry]:
 
 def _from_json(first: str, text: TextIO, name: str) -> Iterator[_Entry]:
     """Entries of JSON Lines, line by line, or of one document."""
-    if _json(first) is not None:
+    if parsed(first) is not None:
         yield from _from_json_lines(chain([first], _lines(text, name)), name)
         return
     data = bytearray(first.encode())
@@ -340,7 +339,7 @@ def _from_json(first: str, text: TextIO, name: str) -> Iterator[_Entry]:
             raise too_large(name, MAX_WHOLE)
     if data.lstrip()[:1] == b"{" and b"\n" in data:
         # Objects on several lines, or JSON Lines with a damaged line.
-        document = _json(data.strip().removesuffix(b";")) if len(data) < MAX_VALUE else None
+        document = parsed(data.strip().removesuffix(b";"))
         if document is not None:
             yield from _from_document(document, "the file")
         else:
@@ -365,18 +364,10 @@ def _from_json(first: str, text: TextIO, name: str) -> Iterator[_Entry]:
             )
 
 
-def _json(text: str | bytes | bytearray) -> Any:
-    """A text parsed as JSON; None if it is not JSON."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return None
-
-
 def _from_json_lines(lines: Iterable[str], name: str) -> Iterator[_Entry]:
     good = broken = 0
     for number, line in enumerate(lines, 1):
-        if (document := _json(line)) is not None:
+        if (document := parsed(line)) is not None:
             good += 1
             yield from _from_document(document, f"line {number}")
         elif line.strip():

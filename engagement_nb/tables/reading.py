@@ -142,20 +142,6 @@ def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
         from engagement_nb.tables.books import book_tables
 
         return [(cells.filled(), None) for cells in book_tables(data, name)]
-    if data.startswith(b"PK\x03\x04"):
-        raise NotATableError(
-            name,
-            "it is a zip archive, not a table",
-            "Unpack it, and give the file or the folder that is in it.",
-        )
-    if data.startswith(b"\xd0\xcf\x11\xe0"):
-        raise NotATableError(
-            name, "it is a spreadsheet of the old form (xls)", "Save it as XLSX or CSV."
-        )
-    if data.startswith(b"%PDF"):
-        raise NotATableError(
-            name, "it is a PDF, which has no figures to read", "Export the figures as CSV."
-        )
     if data.startswith(b"PAR1"):
         return [(parquet_table(data, name).filled(), None)]
     data, encoding = as_utf8(data, name)

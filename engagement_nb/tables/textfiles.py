@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,18 +15,21 @@ import orjson
 
 from engagement_nb.errors import InputError
 
+_AS_IT_WAS = "Give the file as it was downloaded."
 _WHAT_IT_IS = (
-    (b"PK\x03\x04", "a spreadsheet (xlsx) or a zip archive"),
-    (b"\xd0\xcf\x11\xe0", "a spreadsheet (xls)"),
-    (b"%PDF", "a PDF"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"7z\xbc\xaf", "an archive"),
-    (b"Rar!", "an archive"),
-    (b"SQLite format 3", "a database"),
-)
+    (b"PK\x03\x04", "a zip archive or a spreadsheet",
+     "Unpack the archive, or save the sheet as CSV, and give that file."),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet of the old form (xls)", "Save it as XLSX or CSV."),
+    (b"%PDF", "a PDF, which has no figures or ids to read", "Export them as CSV."),
+    (b"PAR1", "a Parquet file", "Read it, and give its column of ids."),
+    (b"\x89PNG", "a picture", _AS_IT_WAS),
+    (b"\xff\xd8\xff", "a picture", _AS_IT_WAS),
+    (b"GIF8", "a picture", _AS_IT_WAS),
+    (b"7z\xbc\xaf", "an archive", "Unpack it."),
+    (b"Rar!", "an archive", "Unpack it."),
+    (b"SQLite format 3", "a database", "Export the figures or ids as CSV."),
+)  # fmt: skip
+"""How files of other kinds begin, what they are, and what to do."""
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_WHOLE = 256 << 20
 """Limit in bytes of a file or a line that is read whole."""
@@ -48,11 +50,6 @@ class Readable(Protocol):
 
     def read(self, size: int = -1, /) -> bytes:
         """The next bytes."""
-
-
-def plain_words(cell: str) -> str:
-    """The words of a header cell, in lower case without punctuation or repeated spaces."""
-    return " ".join(re.sub(r"[_\W]+", " ", cell.lower()).split())
 
 
 @contextmanager
@@ -177,12 +174,9 @@ def read_stream(stream: Readable, name: str) -> bytes:
 
 def refuse_binary(data: bytes, name: str) -> None:
     """Raise an `InputError` if the first bytes, or a zero byte, show that this is not text."""
-    for magic, kind in _WHAT_IT_IS:
+    for magic, kind, advice in _WHAT_IT_IS:
         if data.startswith(magic):
-            raise InputError(
-                f"{name} is {kind}, not a text file, despite its name.",
-                advice="Give the file as it was downloaded.",
-            )
+            raise InputError(f"{name}: it is {kind}.", advice=advice)
     if b"\0" in data and not data.startswith(UTF16):
         raise _not_text(name)
 
@@ -239,35 +233,35 @@ def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
         yield from _items(data, begin, name)
         return
     first = data.find(b"\n", begin)
-    lines = first >= 0 and _json(data[begin:first]) is not None and data[first:].strip()
+    lines = first >= 0 and parsed(data[begin:first]) is not None and data[first:].strip()
     if lines or (first >= 0 and len(data) - begin > MAX_VALUE):
         while begin < len(data):
             end = data.find(b"\n", begin, begin + MAX_VALUE)
             end = end if end >= 0 else len(data)
             line = data[begin:end].strip()
             if line:
-                yield [_parsed(line, name)]
+                yield [_value(line, name)]
             begin = end + 1
     else:
-        yield [_parsed(data[begin:].rstrip(b" \t\r\n;"), name)]
+        yield [_value(data[begin:].rstrip(b" \t\r\n;"), name)]
 
 
-def _json(text: bytes | bytearray) -> Any:
-    """A text parsed as JSON; None if it is not JSON."""
+def parsed(text: str | bytes | bytearray) -> Any:
+    """A text parsed as JSON; None if it is not JSON, or too large for memory."""
     try:
         return orjson.loads(text) if len(text) <= MAX_VALUE else None
     except orjson.JSONDecodeError:
         return None
 
 
-def _parsed(text: bytes | bytearray, name: str) -> Any:
+def _value(text: bytes | bytearray, name: str) -> Any:
     if len(text) > MAX_VALUE:
         raise InputError(
             f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
             " memory.",
             advice="Write one Tweet or page per line (JSON Lines).",
         )
-    value = _json(text)
+    value = parsed(text)
     if value is None and text != b"null":
         raise broken_json(name)
     return value
@@ -313,7 +307,7 @@ def _items(data: bytes | bytearray, begin: int, name: str) -> Iterator[list[Any]
         if stop:
             piece = bytes(data[item:stop]).strip()
             if piece:
-                yield _parsed(b"[" + piece + b"]", name)
+                yield _value(b"[" + piece + b"]", name)
             item = stop + 1
         if len(last):
             if bytes(data[item:]).strip(b" \t\r\n;"):
