@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 from engagement_nb.apis import engagement, names, v2
-from engagement_nb.sandbox.settings import recorded, switches, written
+from engagement_nb.sandbox.settings import claims, recorded, switches, written
 
 DOCS = Path(__file__).parent
-CLAIMS = DOCS.parent / "engagement_nb" / "sandbox" / "claims.toml"
 MARK = "<!-- from the declaration: python -m docs.tables -->"
 END = "<!-- end -->"
 
@@ -21,7 +19,7 @@ def claims_table() -> str:
     """Each claim about the API, by part, with how it is known."""
     lines: list[str] = []
     part = ""
-    for claim in tomllib.loads(CLAIMS.read_text("utf-8"))["claim"]:
+    for claim in claims():
         if claim["part"] != part:
             part = claim["part"]
             lines += ["", f"## {part}", ""]

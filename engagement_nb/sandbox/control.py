@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engagement_nb.apis.engagement import ENDPOINTS
+import orjson
+
+from engagement_nb.apis.engagement import (
+    ENDPOINTS,
+    MAX_GROUPINGS,
+    METRIC_ALIASES,
+    MINUTE,
+    UNAVAILABLE,
+    UNSUPPORTED_IMPRESSIONS,
+    UNSUPPORTED_VIDEO,
+)
 from engagement_nb.apis.times import as_utc
 from engagement_nb.apis.v2 import LIMITS
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
@@ -18,7 +28,6 @@ from engagement_nb.sandbox.messages import (
     json_object,
     shown,
 )
-from engagement_nb.sandbox.openapi import description
 from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
 from engagement_nb.sandbox.settings import Settings, switches, written
 from engagement_nb.sandbox.world import KINDS
@@ -56,8 +65,21 @@ class Control:
         }
 
     def openapi(self, call: Call) -> Any:
-        """Give the OpenAPI description."""
-        return description(call.base, self.service.settings)
+        """Give the OpenAPI 3.1 description."""
+        text = page(
+            "openapi.json",
+            url=call.base,
+            settings=self.service.settings,
+            endpoints=ENDPOINTS.values(),
+            names={
+                name: [*of.metrics, *(old for old, new in METRIC_ALIASES.items() if new in of.metrics)]
+                for name, of in ENDPOINTS.items()
+            },
+            max_groupings=MAX_GROUPINGS,
+            headers=MINUTE.headers[:2],
+            lists=[UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO],
+        )
+        return orjson.loads(text)
 
     def faults(self, call: Call) -> Any:
         """GET: give the faults. POST: set them. DELETE: stop them."""

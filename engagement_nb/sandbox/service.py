@@ -43,6 +43,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.policies["json.dumps_kwargs"] = {"sort_keys": False}
 _PORTS = {"http": 80, "https": 443}
 
 

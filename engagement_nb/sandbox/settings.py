@@ -1,8 +1,8 @@
-"""All options of a sandbox, each declared once: its type, limits, default and description.
+"""All options of a sandbox: here its type, limits and default, in ``claims.toml`` what each does.
 
 Where the API's documents and recorded responses disagree, there is a switch here. Its default
 is what the documents say; the preset "recorded" sets it to what was recorded. The command line,
-the checks and the documentation come from this declaration.
+the checks and the documentation come from both files.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Wait = Annotated[float, Meta(ge=0.01, le=86_400)]
 Quota = Annotated[int, Meta(ge=1, le=10**9)]
+Dollars = Annotated[float, Meta(ge=0, le=10**9)]
 
 
 def system_clock() -> datetime:
@@ -45,257 +46,76 @@ class Settings:
     The same ``seed``, ``now``, ``tweets`` and ``accounts`` give the same figures on every
     machine and every day.
 
+    Parameters
+    ----------
+    clock
+        Present moment of the world (aware); fixed if ``now`` is given.
+    auth_clock
+        Seconds since the Unix epoch, for OAuth timestamps and reset headers. Clients sign with
+        the real time, whatever the time of the world.
+    monotonic
+        Seconds, for rate limits.
+
     Raises
     ------
     ValueError
         A value cannot be used.
     """
 
-    seed: Annotated[int, Meta(description="Seed of the world.")] = 1
-    tweets: Annotated[
-        int,
-        Meta(
-            ge=1,
-            le=10**9,
-            description="Size of the world on 2026-10-01. It grows by half of that every year.",
-        ),
-    ] = 20_000
-    accounts: Annotated[
-        int, Meta(ge=1, le=100_000, description="Number of accounts that gave the app tokens.")
-    ] = 3
-    now: Annotated[
-        datetime | str | None,
-        Meta(
-            description="Moment at which the world stands still (ISO 8601, UTC unless it has a "
-            "zone). By default the world follows the real time."
-        ),
-    ] = None
-    hidden: Annotated[
-        bool, Meta(description="Whether engagements include interactions that have no metric.")
-    ] = True
-    rates: Annotated[
-        Mapping[str, float],
-        Meta(
-            description="Factors on the rate of a metric or a hidden interaction, by name: "
-            '{"replies": 0.001} makes replies rare.'
-        ),
-    ] = field(default_factory=dict)
-    skew_minutes: Annotated[
-        float, Meta(ge=0, le=60, description="Counters are read up to this many minutes apart.")
-    ] = 0.0
-    per_minute: Annotated[
-        Quota | None,
-        Meta(description="Requests per window of window_seconds; none for no limit."),
-    ] = 600
-    per_second: Annotated[
-        Quota | None, Meta(description="Requests per second; none for no such limit.")
-    ] = None
-    window: Annotated[Literal["fixed", "sliding"], Meta(description="Kind of the window.")] = (
-        "fixed"
-    )
-    window_seconds: Annotated[Wait, Meta(description="Length of the window.")] = 60.0
-    shared: Annotated[bool, Meta(description="Whether the endpoints share the limit.")] = True
-    limit_headers: Annotated[
-        Literal["published", "full"],
-        Meta(
-            description="published: x-per-minute-limit and -remaining, and the same of the "
-            "second if there is such a limit; full: also the resets, and always the second."
-        ),
-    ] = "published"
-    gzip: Annotated[
-        Literal["required", "optional"],
-        Meta(description="Whether a request without Accept-Encoding: gzip is refused (406)."),
-    ] = "required"
-    order: Annotated[
-        Literal["by text", "as asked", "mixed"],
-        Meta(
-            description="Order of ids and metrics in a response. by text: ids by their text, "
-            "metrics alphabetically; mixed: ids in no order, metrics as asked."
-        ),
-    ] = "by text"
-    hour_without_day: Annotated[
-        Literal["by day", "hour of day"],
-        Meta(
-            description="Shape of a grouping by hour without day. by day: day, then hour; hour "
-            "of day: summed over the days."
-        ),
-    ] = "by day"
-    recent_hours: Annotated[
-        Literal[29, 28],
-        Meta(
-            description="Hours of 28hr. 29: the hours that enclose the last 28, as many as 29; "
-            "28: the last 28 of them."
-        ),
-    ] = 29
-    echoed_end: Annotated[
-        Literal["rounded", "as asked"],
-        Meta(
-            description="The end that historical echoes. as asked: not rounded to the hour; "
-            "without dates, now to the minute, and the start is rounded up."
-        ),
-    ] = "rounded"
-    totals_echo: Annotated[
-        bool, Meta(description="Whether totals echoes a start and an end, too.")
-    ] = False
-    lookback_days: Annotated[
-        Annotated[int, Meta(ge=1, le=100_000)] | None,
-        Meta(description="How far back historical reaches; none for no limit but 2014-09-01."),
-    ] = 365
-    aged_on_windows: Annotated[
-        bool,
-        Meta(
-            description="Whether 28hr and historical, too, omit impressions and engagements of "
-            "Tweets older than 90 days."
-        ),
-    ] = False
-    others: Annotated[
-        Literal[403, 200],
-        Meta(description="Status for Tweets of other accounts; 200 has errors and no groups."),
-    ] = 403
-    others_texts: Annotated[
-        Literal["together", "by author"],
-        Meta(description="One text per request or one per author."),
-    ] = "together"
-    totals_refuses_others: Annotated[
-        bool,
-        Meta(
-            description="Whether totals refuses user tokens even public metrics of Tweets of "
-            "other accounts."
-        ),
-    ] = True
-    forbidden_metrics_status: Annotated[
-        Literal[400, 403],
-        Meta(description="Status for metrics that the endpoint or the tokens do not give."),
-    ] = 400
-    no_access_status: Annotated[
-        Literal[401, 403], Meta(description="Status for an app without access to the product.")
-    ] = 401
-    reasons: Annotated[
-        Literal["published", "detailed"],
-        Meta(
-            description="Reasons in a 401. published: one text for every bad signature or "
-            "token; detailed: the real reason."
-        ),
-    ] = "published"
-    say_unavailable: Annotated[
-        bool,
-        Meta(description="Whether a text about unavailable ids accompanies the list of them."),
-    ] = True
-    bare_numbers: Annotated[
-        Share, Meta(description="Share of counts that are numbers instead of strings.")
-    ] = 0.0
-    lenient_ids: Annotated[
-        bool,
-        Meta(
-            description="Whether ids may be numbers or have blanks around them, and Tweet.id is "
-            "accepted."
-        ),
-    ] = True
-    unknown_keys: Annotated[
-        Literal["ignored", "refused"],
-        Meta(description="What happens to unknown keys of a request."),
-    ] = "ignored"
-    user_signed_login: Annotated[
-        bool,
-        Meta(
-            description="Whether a login may be signed with a user's tokens and without a callback."
-        ),
-    ] = False
-    tier: Annotated[
-        Literal["pay per use", "enterprise"],
-        Meta(description="The app's contract for API v2; only enterprise has analytics."),
-    ] = "pay per use"
-    words: Annotated[
-        Literal["tweet", "post"],
-        Meta(description="Words that API v2 takes and gives: retweet_count or repost_count."),
-    ] = "tweet"
-    analytics_form: Annotated[
-        Literal["both", "timestamped", "by granularity", "one object"],
-        Meta(
-            description="Form of v2's analytics. both: figures beside timestamped_metrics (2.167); "
-            "timestamped: only there (2.166, with its fields); by granularity: there unless "
-            "total; one object: as both, but a single Post is not in a list."
-        ),
-    ] = "both"
-    old_posts: Annotated[
-        Literal["field errors", "left out", "refused"],
-        Meta(description="What v2's look-up gives for private fields of Posts over 30 days old."),
-    ] = "field errors"
-    foreign_posts: Annotated[
-        Literal["left out", "kept"],
-        Meta(description="Whether v2 keeps a foreign Post without the private fields asked for."),
-    ] = "left out"
-    problem_host: Annotated[
-        Literal["api.x.com", "api.twitter.com"],
-        Meta(description="Host in the type of v2's problem documents."),
-    ] = "api.x.com"
-    too_many: Annotated[
-        Literal["problem", "code 88"],
-        Meta(description="Form of v2's 429: a problem document, or the errors of the guides."),
-    ] = "problem"
-    oauth1_at_v2: Annotated[
-        Literal["accepted", "refused"],
-        Meta(description="Whether API v2 takes OAuth 1.0a, which X is retiring."),
-    ] = "accepted"
-    v2_limit: Annotated[
-        Quota | None,
-        Meta(description="Requests in 15 minutes at each path of API v2; none for the table's."),
-    ] = None
-    credits: Annotated[
-        float, Meta(ge=0, le=10**9, description="Dollars that the app can spend at API v2.")
-    ] = 20.0
-    spend_cap: Annotated[
-        Annotated[float, Meta(ge=0, le=10**9)] | None,
-        Meta(description="Dollars that the account may spend at API v2; none for no cap."),
-    ] = None
-    post_cap: Annotated[
-        int, Meta(ge=0, le=10**9, description="Posts that may be read at API v2 in a month.")
-    ] = 3_000_000
-    access_token_seconds: Annotated[
-        Wait, Meta(description="Life of an access token of OAuth 2.0.")
-    ] = 7200.0
-    latency: Annotated[Seconds, Meta(description="Seconds that every response is delayed.")] = 0.0
-    faults: Annotated[
-        Mapping[str, Any] | Sequence[str],
-        Meta(description="Faults to inject: what Faults.configure takes."),
-    ] = ()
-    request_timeout: Annotated[
-        Wait, Meta(description="Seconds until an incomplete request is dropped.")
-    ] = 30.0
-    public_url: Annotated[
-        str | Sequence[str],
-        Meta(
-            description="Address that clients call if a TLS proxy is in front of the sandbox, "
-            "such as https://data-api.twitter.com; one or several. The sandbox accepts its "
-            "host, and signatures cover it."
-        ),
-    ] = ""
-    clock_skew: Annotated[
-        float,
-        Meta(
-            ge=-(10**9),
-            le=10**9,
-            description="Seconds by which the sandbox's clock is ahead when it judges OAuth "
-            "timestamps.",
-        ),
-    ] = 0.0
-    timestamp_tolerance: Annotated[
-        float, Meta(ge=1, le=10**6, description="Seconds that an OAuth timestamp may be off.")
-    ] = 300.0
-    clock: Annotated[
-        Callable[[], datetime],
-        Meta(description="Present moment of the world (aware); fixed if now is given."),
-    ] = system_clock
-    auth_clock: Annotated[
-        Callable[[], float],
-        Meta(
-            description="Seconds since the Unix epoch, for OAuth timestamps and reset headers. "
-            "Clients sign with the real time, whatever the time of the world."
-        ),
-    ] = time.time
-    monotonic: Annotated[Callable[[], float], Meta(description="Seconds, for rate limits.")] = (
-        time.monotonic
-    )
+    seed: int = 1
+    tweets: Annotated[int, Meta(ge=1, le=10**9)] = 20_000
+    accounts: Annotated[int, Meta(ge=1, le=100_000)] = 3
+    now: datetime | str | None = None
+    hidden: bool = True
+    rates: Mapping[str, float] = field(default_factory=dict)
+    skew_minutes: Annotated[float, Meta(ge=0, le=60)] = 0.0
+    per_minute: Quota | None = 600
+    per_second: Quota | None = None
+    window: Literal["fixed", "sliding"] = "fixed"
+    window_seconds: Wait = 60.0
+    shared: bool = True
+    limit_headers: Literal["published", "full"] = "published"
+    gzip: Literal["required", "optional"] = "required"
+    order: Literal["by text", "as asked", "mixed"] = "by text"
+    hour_without_day: Literal["by day", "hour of day"] = "by day"
+    recent_hours: Literal[29, 28] = 29
+    echoed_end: Literal["rounded", "as asked"] = "rounded"
+    totals_echo: bool = False
+    lookback_days: Annotated[int, Meta(ge=1, le=100_000)] | None = 365
+    aged_on_windows: bool = False
+    others: Literal[403, 200] = 403
+    others_texts: Literal["together", "by author"] = "together"
+    totals_refuses_others: bool = True
+    forbidden_metrics_status: Literal[400, 403] = 400
+    no_access_status: Literal[401, 403] = 401
+    reasons: Literal["published", "detailed"] = "published"
+    say_unavailable: bool = True
+    bare_numbers: Share = 0.0
+    lenient_ids: bool = True
+    unknown_keys: Literal["ignored", "refused"] = "ignored"
+    user_signed_login: bool = False
+    tier: Literal["pay per use", "enterprise"] = "pay per use"
+    words: Literal["tweet", "post"] = "tweet"
+    analytics_form: Literal["both", "timestamped", "by granularity", "one object"] = "both"
+    old_posts: Literal["field errors", "left out", "refused"] = "field errors"
+    foreign_posts: Literal["left out", "kept"] = "left out"
+    problem_host: Literal["api.x.com", "api.twitter.com"] = "api.x.com"
+    too_many: Literal["problem", "code 88"] = "problem"
+    oauth1_at_v2: Literal["accepted", "refused"] = "accepted"
+    v2_limit: Quota | None = None
+    credits: Dollars = 20.0
+    spend_cap: Dollars | None = None
+    post_cap: Annotated[int, Meta(ge=0, le=10**9)] = 3_000_000
+    access_token_seconds: Wait = 7200.0
+    latency: Seconds = 0.0
+    faults: Mapping[str, Any] | Sequence[str] = ()
+    request_timeout: Wait = 30.0
+    public_url: str | Sequence[str] = ""
+    clock_skew: Annotated[float, Meta(ge=-(10**9), le=10**9)] = 0.0
+    timestamp_tolerance: Annotated[float, Meta(ge=1, le=10**6)] = 300.0
+    clock: Callable[[], datetime] = system_clock
+    auth_clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
 
     @classmethod
     def of(cls, preset: str = "documented", **options: Any) -> Settings:
@@ -337,19 +157,24 @@ class Switch:
 
     Parameters
     ----------
-    name, kind, default, description
+    name, kind, default
         The declaration; the kind is its type.
     """
 
     name: str
     kind: Any
     default: Any
-    description: str
+
+    @property
+    def description(self) -> str:
+        """What it does, in words."""
+        words = (one["switches"] for one in claims() if self.name in one.get("switches", ()))
+        return str(next(words)[self.name])
 
     @property
     def simple(self) -> bool:
         """Whether its type alone tells which values it takes, so that text can be read."""
-        return self.name not in ("now", "faults", "public_url") and not callable(self.default)
+        return self.name not in ("now", "faults", "public_url")
 
     @property
     def values(self) -> str:
@@ -389,23 +214,32 @@ class Switch:
 
 
 @cache
+def claims() -> list[dict[str, Any]]:
+    """What the sandbox claims about the API, from ``claims.toml``."""
+    text = files(__package__).joinpath("claims.toml").read_text("utf-8")
+    listed: list[dict[str, Any]] = tomllib.loads(text)["claim"]
+    return listed
+
+
+@cache
 def switches() -> dict[str, Switch]:
-    """Every field of `Settings`, by name."""
+    """Every field of `Settings` but the clocks, by name."""
     kinds = get_type_hints(Settings, include_extras=True)
-    declared = {}
-    for one in fields(Settings):
-        kind = kinds[one.name]
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        description = next(n.description for n in kind.__metadata__ if n.description)
-        declared[one.name] = Switch(one.name, kind, default, description)
-    return declared
+    defaults = (
+        (one.name, one.default if one.default_factory is MISSING else one.default_factory())
+        for one in fields(Settings)
+    )
+    return {
+        name: Switch(name, kinds[name], default)
+        for name, default in defaults
+        if not callable(default)
+    }
 
 
 @cache
 def recorded() -> dict[str, Any]:
     """What the preset "recorded" sets: what ``claims.toml`` says that was recorded."""
-    claims = tomllib.loads(files(__package__).joinpath("claims.toml").read_text("utf-8"))["claim"]
-    return {name: value for one in claims for name, value in one.get("recorded", {}).items()}
+    return {name: value for one in claims() for name, value in one.get("recorded", {}).items()}
 
 
 def _values(kind: inspect.Type) -> str:
