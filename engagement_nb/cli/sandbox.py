@@ -17,7 +17,7 @@ import click
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.cli.commands import Group
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.sandbox import FAULTS, KINDS, Sandbox, Settings
+from engagement_nb.sandbox import KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import PRESETS, Switch, recorded, switches, written
 from engagement_nb.sandbox.world import World
 
@@ -62,9 +62,14 @@ def _settable() -> dict[str, Switch]:
 
 
 def _set(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Read the values of ``--set``."""
+    """Read the values of ``--set``; each switch can be given once."""
     values: dict[str, Any] = {}
-    for name, value in _pairs(texts, "--set").items():
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals:
+            raise InputError(f"--set: {text!r} does not have the form NAME=VALUE.")
+        if name in values:
+            raise InputError(f"--set: {name} is given twice.")
         if name not in _settable():
             flag = _FLAGS.get(name)
             advice = f"Use {flag}." if flag else "engagement-nb sandbox switches lists them."
@@ -118,21 +123,6 @@ def _set(texts: tuple[str, ...]) -> dict[str, Any]:
     metavar="PATH",
     help="Write keys and addresses as KEY=value lines; removed when the sandbox stops.",
 )
-@click.option(
-    "--fault",
-    "faults",
-    multiple=True,
-    metavar="FAULT=SHARE",
-    help=f"Fault in a share of responses; repeatable. One of {', '.join(FAULTS)}.",
-)
-@click.option("--script", default="", metavar="FAULT,...", help="Faults of the next responses.")
-@click.option(
-    "--fault-at",
-    "paths",
-    multiple=True,
-    metavar="PATH=FAULT",
-    help="Fault of every response at a path; repeatable.",
-)
 @click.option("--until-stdin-closes", is_flag=True, help="Stop when standard input ends.")
 def serve(
     port: int,
@@ -141,18 +131,10 @@ def serve(
     preset: str,
     changes: tuple[str, ...],
     public_url: tuple[str, ...],
-    faults: tuple[str, ...],
-    script: str,
-    paths: tuple[str, ...],
     until_stdin_closes: bool,
     **options: Any,
 ) -> None:
     """Serve the Engagement API on 127.0.0.1 until stopped (Ctrl-C)."""
-    options["faults"] = {
-        "rates": _numbers(faults, "--fault"),
-        "script": [name.strip() for name in script.split(",") if name.strip()],
-        "paths": _pairs(paths, "--fault-at"),
-    }
     try:
         running = Sandbox(
             port,
@@ -230,7 +212,7 @@ def _no_port(port: int, error: OSError) -> EngagementError:
 def _by_flag(sentence: str) -> str:
     """Give an error about a field of `Settings` the name of its option."""
     name, _, rest = sentence.partition(" ")
-    flags = {**_FLAGS, "public_url": "--public-url", "fault": "--fault", "account": "--account"}
+    flags = {**_FLAGS, "public_url": "--public-url", "account": "--account"}
     return f"{flags[name]} {rest}" if name in flags else sentence
 
 
@@ -264,29 +246,6 @@ def _remove_env(path: Path, lines: str) -> None:
     with suppress(OSError):
         if path.read_text("utf-8") == lines:
             path.unlink()
-
-
-def _pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
-    """Read texts of the form NAME=VALUE; each name can be given once."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = (part.strip() for part in text.partition("="))
-        if not equals:
-            raise InputError(f"{option}: {text!r} does not have the form NAME=VALUE.")
-        if name in found:
-            raise InputError(f"{option}: {name} is given twice.")
-        found[name] = value
-    return found
-
-
-def _numbers(texts: tuple[str, ...], option: str) -> dict[str, float]:
-    found = {}
-    for name, value in _pairs(texts, option).items():
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise InputError(f"{option}: {value!r} of {name} is not a number.") from None
-    return found
 
 
 @sandbox.command()

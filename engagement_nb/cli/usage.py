@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
+from datetime import datetime
 
 import click
 
@@ -47,7 +46,7 @@ def usage(
     if as_json and export_to == "-":
         raise click.UsageError("--json and --export - both write to stdout: choose one.")
     # Imported here for start-up time: it brings pandas.
-    from engagement_nb.usage import export_csv
+    from engagement_nb.metrics import csv_text
 
     ledger = enb.Ledger(address)
     stored = ledger.contract
@@ -60,8 +59,11 @@ def usage(
     if terms != stored:
         ledger.contract = terms
     if export_to:
-        rows = export_csv(ledger, sys.stdout if export_to == "-" else Path(export_to))
-        click.echo(f"{rows:,} records written.", err=True)
+        records = ledger.records()
+        records["first_queried"] = records["first_queried"].map(datetime.isoformat, "ignore")
+        with click.open_file(export_to, "w", encoding="utf-8") as file:
+            file.write(csv_text(records))
+        click.echo(f"{len(records):,} records written.", err=True)
         if export_to == "-":
             return
     found = enb.summarize_usage(ledger, sandbox=sandbox)

@@ -71,10 +71,7 @@ class Control:
             url=call.base,
             settings=self.service.settings,
             endpoints=ENDPOINTS.values(),
-            names={
-                name: [*of.metrics, *(old for old, new in METRIC_ALIASES.items() if new in of.metrics)]
-                for name, of in ENDPOINTS.items()
-            },
+            aliases=METRIC_ALIASES,
             max_groupings=MAX_GROUPINGS,
             headers=MINUTE.headers[:2],
             lists=[UNAVAILABLE, UNSUPPORTED_IMPRESSIONS, UNSUPPORTED_VIDEO],

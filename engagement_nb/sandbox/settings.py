@@ -108,7 +108,7 @@ class Settings:
     post_cap: Annotated[int, Meta(ge=0, le=10**9)] = 3_000_000
     access_token_seconds: Wait = 7200.0
     latency: Seconds = 0.0
-    faults: Mapping[str, Any] | Sequence[str] = ()
+    faults: Mapping[str, Any] | Sequence[str] = field(default_factory=dict)
     request_timeout: Wait = 30.0
     public_url: str | Sequence[str] = ""
     clock_skew: Annotated[float, Meta(ge=-(10**9), le=10**9)] = 0.0
@@ -174,7 +174,7 @@ class Switch:
     @property
     def simple(self) -> bool:
         """Whether its type alone tells which values it takes, so that text can be read."""
-        return self.name not in ("now", "faults", "public_url")
+        return self.name not in ("now", "public_url")
 
     @property
     def values(self) -> str:
@@ -195,7 +195,7 @@ class Switch:
             raise self._wrong(value) from None
 
     def read(self, text: str) -> Any:
-        """Read a value from a command line: a word, a number, or JSON for an object.
+        """Read a value from a command line: a word, a number, or JSON for an object or a list.
 
         Raises
         ------
@@ -203,7 +203,7 @@ class Switch:
             The text is no value of this switch.
         """
         try:
-            if text[:1] == "{":
+            if text[:1] in ("{", "["):
                 return msgspec.json.decode(text, type=self.kind)
             return msgspec.convert(None if text == "none" else text, self.kind, strict=False)
         except (msgspec.DecodeError, msgspec.ValidationError):
@@ -258,12 +258,16 @@ def _values(kind: inspect.Type) -> str:
             return "true or false"
         case inspect.NoneType():
             return "none"
+        case inspect.ListType():
+            return "a list"
+        case inspect.DictType(value_type=inspect.AnyType()):
+            return "an object"
     return "an object of numbers"
 
 
 def written(value: Any) -> str:
     """Give the value of a switch as it is written on the command line."""
-    if isinstance(value, dict):
+    if isinstance(value, dict | list | tuple):
         return msgspec.json.encode(value).decode()
     if isinstance(value, float):
         return f"{value:g}"

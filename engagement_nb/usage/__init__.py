@@ -8,7 +8,6 @@ this package keeps the count in a `Ledger`, which all runs of a user or a team s
 from engagement_nb.errors import HandlesWarning
 from engagement_nb.usage.ledger import ENV_LEDGER, Check, Contract, Ledger, user_of
 from engagement_nb.usage.summary import Usage, summarize_usage
-from engagement_nb.usage.tables import export_csv
 
 __all__ = [
     "ENV_LEDGER",
@@ -17,7 +16,6 @@ __all__ = [
     "HandlesWarning",
     "Ledger",
     "Usage",
-    "export_csv",
     "summarize_usage",
     "user_of",
 ]

@@ -175,9 +175,8 @@ def test_no_own_tweets_are_no_tweets(world: SandboxSource) -> None:
     assert len(world.tweet_ids(count=7)) == 7
 
 
-@pytest.mark.parametrize("words", ["--fault 500=0.1 --fault 500=0.2", "--fault-at /a=500 " * 2])
-def test_a_fault_given_twice_is_refused(words: str) -> None:
-    code, _, err = ran("sandbox", "serve", "--port", "0", *words.split())
+def test_a_switch_given_twice_is_refused() -> None:
+    code, _, err = ran("sandbox", "serve", "--port", "0", *["--set", 'faults=["500"]'] * 2)
     assert code in (1, 2)
     assert "is given twice" in err
 

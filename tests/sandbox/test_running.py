@@ -254,7 +254,7 @@ def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--tweets", "0"], ["--fault", "503"], ["--fault", "503=x"], ["--fault", "503=7"],
+        ["--tweets", "0"], ["--set", "faults=503"], ["--set", "faults={"],
         ["--now", "soon"], ["--limit", "-4"], ["--accounts", "0"], ["--now", "0001-01-01"],
         ["--now", "9999-12-31"], ["--public-url", "x"], ["--set", "rates=likes=2"],
         ["--set", "window_seconds=0"], ["--set", "bare_numbers=3"], ["--set", "latency=-1"],
@@ -272,7 +272,9 @@ def test_an_option_that_cannot_be_used_is_named_in_one_sentence(arguments: list[
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["--script", "boom"], "boom"), (["--fault-at", "/x=boom"], "boom"),
+        (["--set", 'faults=["boom"]'], "Unknown fault 'boom'; known: 500, "),
+        (["--set", 'faults={"paths": {"/x": "boom"}}'], "boom"),
+        (["--set", 'faults={"rates": {"503": 7}}'], "fault 503 must be a number from 0 to 1"),
         (["--preset", "remembered"], "--preset"), (["--port", "99999"], "--port"),
     ],
 )  # fmt: skip
@@ -293,8 +295,8 @@ def test_the_switches_are_listed_with_both_presets() -> None:
 def test_serve_takes_a_preset_and_switches() -> None:
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes", "--preset", "recorded",
-         "--set", "gzip=optional", "--set", "others=403", "--public-url", "https://one.example",
-         "--public-url", "https://two.example"],
+         "--set", "gzip=optional", "--set", "others=403", "--set", 'faults=["503"]',
+         "--public-url", "https://one.example", "--public-url", "https://two.example"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -305,7 +307,12 @@ def test_serve_takes_a_preset_and_switches() -> None:
     for host in ("one.example", "two.example:443"):
         text = requests.get(url, headers={"Host": host}).text
     process.communicate()
-    for needed in ("gzip = optional", "limit_headers = full", "bare_numbers = 0.02"):
+    for needed in (
+        "faults = [&#34;503&#34;]",
+        "gzip = optional",
+        "limit_headers = full",
+        "bare_numbers = 0.02",
+    ):
         assert needed in text
     assert "others = " not in text
 

@@ -19,7 +19,6 @@ from engagement_nb.usage import (
     Contract,
     HandlesWarning,
     Ledger,
-    export_csv,
     summarize_usage,
 )
 
@@ -363,18 +362,19 @@ def test_no_file_of_a_ledger_is_writable_by_everybody_even_with_umask_0(tmp_path
 
 def test_cells_that_a_spreadsheet_would_run_are_escaped(ledger, tmp_path):
     ledger.record({"1": "=HYPERLINK(1)", "2": "-2+3", "@ann": "+ann"}, NOW)
-    export_csv(ledger, tmp_path / "usage.csv")
+    run(["usage", "--ledger", ledger.address, "--export", str(tmp_path / "usage.csv")])
     rows = [line.split(",") for line in (tmp_path / "usage.csv").read_text().splitlines()[1:]]
     assert [row[1:3] for row in rows] == [
         ["1", "'=HYPERLINK(1)"], ["2", "'-2+3"], ["'@ann", "'+ann"]
     ]  # fmt: skip
 
 
-def test_a_ledger_goes_to_csv_in_the_days_of_its_zone(ledger, tmp_path):
+def test_a_ledger_goes_to_csv_in_the_days_of_its_zone(ledger, tmp_path, capsys):
     ledger.contract = Contract(zone="Asia/Tokyo")
     ledger.record({"1": "ann"}, at("2026-10-31T20:00:00"))
     ledger.record(["3"], NOW, sandbox=True)
-    assert export_csv(ledger, tmp_path / "usage.csv") == 2
+    assert run(["usage", "--ledger", ledger.address, "--export", str(tmp_path / "usage.csv")]) == 0
+    assert "2 records written" in capsys.readouterr().err
     rows = (tmp_path / "usage.csv").read_text().splitlines()
     assert rows[1] == "2026-11-01,1,ann,2026-10-31T20:00:00+00:00,False"
 
