@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import msgspec
 import pandas as pd
+from msgspec import Meta, Struct
 
 from engagement_nb.errors import InputError
 from engagement_nb.lessons.exercises import LESSONS
 from engagement_nb.metrics import bundle, handed_over
 
-FORMAT = 1
 PART = "score"
 """Name of the score among what a notebook hands over."""
 _LARGEST = 20_000_000
 """Bytes of a student's file; a notebook of all lessons has less than one million."""
+_MARKS = {True: "right", False: "not yet", None: ""}
+Count = Annotated[int, Meta(ge=0, lt=10**6)]
 
 
-@dataclass(frozen=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """How one exercise went.
 
     Parameters
@@ -36,8 +36,8 @@ class Tally:
     """
 
     right: bool | None = None
-    tries: int = 0
-    hints: int = 0
+    tries: Count = 0
+    hints: Count = 0
 
     def after(self, right: bool | None) -> Tally:
         """The tally after one more check; ``right`` is None if there was no answer."""
@@ -46,76 +46,56 @@ class Tally:
         return Tally(right, self.tries + 1, self.hints + (not right))
 
 
-@dataclass(frozen=True, eq=False)
-class Score:
+class Score(Struct, frozen=True, eq=False):
     """How a student's exercises went: shown as a table. It contains no name.
 
     Parameters
     ----------
     tallies
         By lesson, in order.
+
+    Raises
+    ------
+    ValueError
+        There is no such lesson.
     """
 
-    tallies: Mapping[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, Tally] = msgspec.field(name="lessons")
+    format: Literal[1] = 1
+
+    def __post_init__(self) -> None:
+        if not self.tallies.keys() <= LESSONS.keys():
+            raise ValueError("There is no such lesson.")
 
     @property
     def right(self) -> int:
         """Exercises whose last answer was right."""
         return sum(tally.right is True for tally in self.tallies.values())
 
-    def to_frame(self) -> pd.DataFrame:
-        """One row per lesson: ``lesson``, ``title``, ``right`` (boolean), ``tries``, ``hints``."""
-        rows = [
-            {"lesson": key, "title": LESSONS[key].title, **asdict(tally)}
-            for key, tally in self.tallies.items()
-        ]
-        columns = ["lesson", "title", "right", "tries", "hints"]
-        return pd.DataFrame(rows, columns=columns).astype({"right": "boolean"})
-
-    def to_dict(self) -> dict[str, Any]:
-        """The score as plain values for JSON."""
-        return {"format": FORMAT, "lessons": {key: asdict(t) for key, t in self.tallies.items()}}
-
     def save(self, path: str | Path) -> None:
         """Write the score to a JSON file."""
-        Path(path).write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+        Path(path).write_bytes(msgspec.json.format(msgspec.json.encode(self)) + b"\n")
 
-    @classmethod
-    def of(cls, document: Any) -> Score:
-        """The score in a JSON document.
+    @property
+    def _sentence(self) -> str:
+        return f"{self.right} of {len(self.tallies)} exercises are right."
 
-        Raises
-        ------
-        ValueError
-            It is not a score, or one of a newer version.
-        """
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ValueError("It contains no score that this version knows.")
-        tallies = {}
-        lessons = document.get("lessons")
-        for key, told in (lessons if isinstance(lessons, dict) else {}).items():
-            right, tries, hints = (told.get(name) for name in ("right", "tries", "hints"))
-            counts = all(type(n) is int and 0 <= n < 10**6 for n in (tries, hints))
-            if key not in LESSONS or right not in (True, False, None) or not counts:
-                raise ValueError(f"Its score of the lesson {str(key)[:40]!r} cannot be read.")
-            tallies[key] = Tally(right, tries, hints)
-        return cls(tallies)
+    def _table(self) -> pd.DataFrame:
+        columns = ["lesson", "title", "right", "tries", "hints"]
+        rows = (
+            (key, LESSONS[key].title, _MARKS[one.right] or "no answer", one.tries, one.hints)
+            for key, one in self.tallies.items()
+        )
+        return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:
-        lines = [f"{self.right} of {len(self.tallies)} exercises are right."]
-        for key, tally in self.tallies.items():
-            mark = {True: "right", False: "not yet", None: "no answer"}[tally.right]
-            lines.append(f"  {key:10} {mark:9} tries {tally.tries}, hints {tally.hints}")
-        return "\n".join(lines)
+        return f"{self._sentence}\n{self._table().to_string(index=False)}"
 
     def _repr_html_(self) -> str:
-        shown = self.to_frame()
-        shown["right"] = shown["right"].map({True: "right", False: "not yet"}).fillna("no answer")
-        head = f"<p><b>{self.right} of {len(self.tallies)}</b> exercises are right.</p>"
-        return head + shown.to_html(index=False)
+        return f"<p><b>{self._sentence}</b></p>{self._table().to_html(index=False)}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return bundle(**{PART: self.to_dict()})
+        return bundle(**{PART: msgspec.to_builtins(self)})
 
 
 def read_score(path: str | Path) -> Score:
@@ -129,15 +109,15 @@ def read_score(path: str | Path) -> Score:
     path = Path(path)
     try:
         if path.stat().st_size > _LARGEST:
-            raise ValueError("It is too large for a notebook of lessons.")
-        document = json.loads(path.read_text(encoding="utf-8"))
+            raise ValueError
+        document = msgspec.json.decode(path.read_bytes())
         if path.suffix == ".ipynb":
             document = handed_over(document).get(PART)
-        return Score.of(document)
-    except (OSError, ValueError, RecursionError, AttributeError, KeyError, TypeError) as error:
-        why = str(error) if type(error) is ValueError else "It cannot be read."
+        return msgspec.convert(document, Score)
+    except Exception:
+        # A student's file can hold anything.
         raise InputError(
-            f"{path.name} has no score. {why}",
+            f"{path.name} has no score that can be read.",
             advice="Run its last cells, room.score(), and save the notebook.",
         ) from None
 
@@ -170,10 +150,7 @@ def collect_scores(
         except InputError as error:
             left_out[path.name] = str(error)
             continue
-        marks = {
-            key: {True: "right", False: "not yet", None: ""}[score.tallies.get(key, Tally()).right]
-            for key in LESSONS
-        }
+        marks = {key: _MARKS[score.tallies.get(key, Tally()).right] for key in LESSONS}
         tallies = score.tallies.values()
         counts = {name: sum(getattr(t, name) for t in tallies) for name in ("tries", "hints")}
         student = len(rows) + 1 if anonymous else path.stem
