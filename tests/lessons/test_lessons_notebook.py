@@ -1,4 +1,4 @@
-"""Notebooks 03 and 04, executed by stock papermill."""
+"""Notebooks 03 and 04, executed by stock papermill, and by this package's engine."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import nbformat
 import papermill
 import pytest
 
+from engagement_nb.engine import ENGINE
 from engagement_nb.lessons import LESSONS
 from engagement_nb.usage import ENV_LEDGER, Contract, Ledger
 
@@ -21,9 +22,11 @@ USAGE = NOTEBOOKS / "04_handle_usage.ipynb"
 pytestmark = pytest.mark.notebook
 
 
-def execute(notebook, tmp_path, **parameters):
+def execute(notebook, tmp_path, engine_name=None, **parameters):
     out = tmp_path / "out.ipynb"
-    papermill.execute_notebook(notebook, out, parameters, progress_bar=False, cwd=tmp_path)
+    papermill.execute_notebook(
+        notebook, out, parameters, progress_bar=False, cwd=tmp_path, engine_name=engine_name
+    )
     return nbformat.read(out, 4)
 
 
@@ -106,7 +109,7 @@ def test_two_machines_two_days_apart_show_the_same_figures(all_lessons):
 
 
 def test_a_teacher_s_choice_leaves_the_other_lessons_out(tmp_path):
-    cells = execute(LESSON, tmp_path, lessons="unknown, clicks").cells
+    cells = execute(LESSON, tmp_path, ENGINE, lessons="unknown, clicks").cells
     ran = {lesson_of(cell) for cell in cells if lesson_of(cell) and cell.outputs}
     assert ran == {"unknown", "clicks"}
 
@@ -116,7 +119,7 @@ def test_harmless_lessons_run_on_a_live_account(tmp_path, monkeypatch, sandbox):
         monkeypatch.setenv(name, value)
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(sandbox.ids("own", 60)))
-    cells = execute(LESSON, tmp_path, where="api", ids=str(ids)).cells
+    cells = execute(LESSON, tmp_path, ENGINE, where="api", ids=str(ids)).cells
     ran = {lesson_of(cell) for cell in cells if lesson_of(cell) and cell.outputs}
     assert ran == {key for key, lesson in LESSONS.items() if lesson.live}
     text = "\n".join(shown(cell) for cell in cells)
@@ -139,7 +142,9 @@ def test_the_usage_notebook_shows_one_s_own_ledger(tmp_path):
     ledger = Ledger(tmp_path / "ledger")
     ledger.contract = Contract(handles=5)
     ledger.record({"12": "ann", "34": "bob"}, datetime.now(UTC))
-    text = "\n".join(shown(c) for c in execute(USAGE, tmp_path, ledger=ledger.address).cells)
+    text = "\n".join(
+        shown(c) for c in execute(USAGE, tmp_path, ENGINE, ledger=ledger.address).cells
+    )
     assert "2 handles in the billing month" in text
     assert "3 of 5" in text
     assert "SANDBOX" not in text
