@@ -1,16 +1,12 @@
-"""Authentication: bearer tokens, OAuth 1.0a (verified with oauthlib), and new tokens."""
+"""Authentication: bearer tokens, and OAuth 1.0a, verified with oauthlib."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-import secrets
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -18,10 +14,9 @@ from oauthlib.oauth1.rfc5849 import signature, utils
 
 from engagement_nb.sandbox.keys import App, Caller, Keys
 from engagement_nb.sandbox.messages import Call, RefusedError
+from engagement_nb.sandbox.settings import Settings
 
 _CONSUMER_KEY = re.compile(r'oauth_consumer_key="?([^",]+)')
-PENDING_SECONDS = 900.0
-OUT_OF_BAND = "oob"
 _NEEDED = (
     "oauth_consumer_key",
     "oauth_nonce",
@@ -29,27 +24,6 @@ _NEEDED = (
     "oauth_signature_method",
     "oauth_timestamp",
 )
-
-
-@dataclass
-class Pending:
-    """A login under way, with its request token.
-
-    Parameters
-    ----------
-    callback
-        Address that the browser returns to; "oob" for a PIN.
-    verifier
-        The PIN, or the verifier for the callback; "" until an account is chosen.
-    """
-
-    token: str
-    app: App
-    secret: str
-    at: float
-    callback: str
-    account: int = 0
-    verifier: str = ""
 
 
 class AuthenticationError(RefusedError):
@@ -69,38 +43,22 @@ class AuthenticationError(RefusedError):
 
 
 class Gate:
-    """Authenticates requests and issues tokens.
+    """Authenticates requests.
 
     Parameters
     ----------
     keys
         The sandbox's keys.
+    settings
+        ``timestamp_tolerance`` and ``user_signed_login``.
     now
         Present time in seconds since the Unix epoch, by the sandbox's clock.
-    tolerance
-        Seconds that a timestamp may be off.
-    user_signed_login
-        Whether a login may be signed with a user's tokens, as the vendor's explorer does.
-
-    Attributes
-    ----------
-    pending
-        Logins under way, by request token.
     """
 
-    def __init__(
-        self,
-        keys: Keys,
-        now: Callable[[], float],
-        tolerance: float,
-        *,
-        user_signed_login: bool = False,
-    ) -> None:
+    def __init__(self, keys: Keys, settings: Settings, now: Callable[[], float]) -> None:
         self.keys = keys
-        self._user_signed_login = user_signed_login
-        self._now = now
-        self._tolerance = tolerance
-        self.pending: dict[str, Pending] = {}
+        self.settings = settings
+        self.now = now
         # Nonces are kept as hashes, so busy clients do not fill the memory.
         self._seen: set[int] = set()
         self._order: deque[tuple[float, int]] = deque()
@@ -130,58 +88,13 @@ class Gate:
             return caller
         if scheme.lower() != "oauth":
             raise AuthenticationError("Unknown Authorization Type", malformed=True)
-        app, oauth = self._verify(call, self._user_secret)
+        app, oauth = self.verify(call, self.user_secret)
         # An app may sign without a user, with an empty oauth_token or none.
         caller, _ = self.keys.find(oauth.get("oauth_token", "")) or (Caller(app, None), "")
         return caller
 
-    def request_token(self, call: Call) -> Pending:
-        """First step of a login: issue a request token."""
-        by_user = self._user_signed_login
-        app, oauth = self._verify(call, self._user_secret if by_user else lambda app, token: "")
-        callback = oauth.get("oauth_callback", OUT_OF_BAND if by_user else "")
-        if callback != OUT_OF_BAND and not is_address(callback):
-            raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address')
-        now = self._now()
-        for old in [p for p in self.pending.values() if p.at < now - PENDING_SECONDS]:
-            del self.pending[old.token]
-        token, secret = (f"SANDBOX{secrets.token_hex(16)}" for _ in range(2))
-        self.pending[token] = Pending(token, app, secret, now, callback)
-        return self.pending[token]
-
-    def grant(self, pending: Pending, account: int) -> None:
-        """Second step: the user authorized the app for this account."""
-        pending.account = account
-        if not pending.verifier:
-            pin = f"{secrets.randbelow(9_000_000) + 1_000_000}"
-            pending.verifier = pin if pending.callback == OUT_OF_BAND else secrets.token_hex(16)
-
-    def access_token(self, call: Call) -> dict[str, str]:
-        """Third step: exchange the PIN or verifier, once, for the user's tokens."""
-        try:
-            app, oauth = self._verify(call, self._pending_secret)
-        except AuthenticationError:
-            if not self._user_signed_login:
-                raise
-            app, oauth = self._verify_as_user(call)
-        pending = self.pending.get(oauth.get("oauth_token", ""))
-        if (
-            pending is None
-            or not pending.verifier
-            or pending.verifier != oauth.get("oauth_verifier")
-        ):
-            raise AuthenticationError("Wrong PIN or verifier")
-        del self.pending[pending.token]
-        token, secret = self.keys.issue(app, pending.account)
-        account = self.keys.accounts[pending.account]
-        return {
-            "oauth_token": token,
-            "oauth_token_secret": secret,
-            "user_id": account.user_id,
-            "screen_name": account.handle,
-        }
-
-    def _user_secret(self, app: App, token: str) -> str:
+    def user_secret(self, app: App, token: str) -> str:
+        """Give the secret of a user's token for an app; "" for no token."""
         if not token:
             return ""
         caller, secret = self.keys.find(token) or (None, "")
@@ -189,28 +102,28 @@ class Gate:
             raise AuthenticationError("Access token not found")
         return secret
 
-    def _pending_secret(self, app: App, token: str) -> str:
-        known = self.pending.get(token)
-        if known is None or known.app != app:
-            raise AuthenticationError("Request token not found")
-        return known.secret
-
-    def _verify_as_user(self, call: Call) -> tuple[App, dict[str, str]]:
-        """Verify the last step of a login that a user's secret signed."""
-        for caller, secret in list(self.keys.tokens.values()):
-            if caller.account is not None:
-                with suppress(AuthenticationError):
-                    return self._verify(call, partial(_known, secret))
-        raise AuthenticationError("Invalid signature")
-
-    def _verify(
+    def verify(
         self, call: Call, secret_of: Callable[[App, str], str]
     ) -> tuple[App, dict[str, str]]:
-        """Verify a signature; give the app and the OAuth parameters."""
-        oauth, params = _read(call, may_repeat=self._user_signed_login)
+        """Verify a signature; give the app and the OAuth parameters.
+
+        Parameters
+        ----------
+        call
+            The request.
+        secret_of
+            Gives the secret of the token that an app signed with.
+
+        Raises
+        ------
+        AuthenticationError
+            With the real reason.
+        """
+        oauth, params = _read(call, may_repeat=self.settings.user_signed_login)
         app, token = self.keys.apps.get(oauth["oauth_consumer_key"]), oauth.get("oauth_token", "")
-        now, stamp = self._now(), oauth["oauth_timestamp"]
-        if abs(now - int(stamp)) > self._tolerance:
+        now, stamp = self.now(), oauth["oauth_timestamp"]
+        tolerance = self.settings.timestamp_tolerance
+        if abs(now - int(stamp)) > tolerance:
             raise AuthenticationError("Timestamp out of bounds")
         nonce = hash((oauth["oauth_consumer_key"], token, stamp, oauth["oauth_nonce"]))
         if nonce in self._seen:
@@ -233,13 +146,9 @@ class Gate:
         self._seen.add(nonce)
         self._order.append((now, nonce))
         # After twice the tolerance, the timestamp alone refuses a replay.
-        while self._order[0][0] < now - 2 * self._tolerance:
+        while self._order[0][0] < now - 2 * tolerance:
             self._seen.discard(self._order.popleft()[1])
         return app, oauth
-
-
-def _known(secret: str, app: App, token: str) -> str:
-    return secret
 
 
 def is_address(text: str) -> bool:

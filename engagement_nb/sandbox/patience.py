@@ -32,6 +32,8 @@ def server_of(app: Any, seconds: float) -> uvicorn.Server:
         server_header=False,
         headers=[("server", "SANDBOX")],
         timeout_graceful_shutdown=1,
+        # What comes after a response, but is not whole, ends as slowly as an idle connection.
+        timeout_keep_alive=max(1, min(5, round(seconds))),
     )
     return uvicorn.Server(config)
 

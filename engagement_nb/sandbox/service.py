@@ -122,10 +122,7 @@ class Service:
         self.faults.clock_skew = settings.clock_skew
         self.faults.configure(settings.faults)
         self.gate = Gate(
-            self.keys,
-            lambda: settings.auth_clock() + self.faults.clock_skew,
-            settings.timestamp_tolerance,
-            user_signed_login=settings.user_signed_login,
+            self.keys, settings, lambda: settings.auth_clock() + self.faults.clock_skew
         )
         kind, monotonic = settings.window, settings.monotonic
         self.minute = Limit(settings.per_minute, settings.window_seconds, kind, monotonic)

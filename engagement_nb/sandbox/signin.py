@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from engagement_nb.apis.engagement import (
@@ -23,11 +26,34 @@ from engagement_nb.sandbox.messages import (
     as_json,
     redirect,
 )
-from engagement_nb.sandbox.oauth import OUT_OF_BAND, PENDING_SECONDS
+from engagement_nb.sandbox.oauth import AuthenticationError, is_address
 from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
 
 PATH_AUTHENTICATE = "/oauth/authenticate"
 PATH_VERIFY = "/1.1/account/verify_credentials.json"
+PENDING_SECONDS = 900.0
+OUT_OF_BAND = "oob"
+
+
+@dataclass
+class Pending:
+    """A login under way, with its request token.
+
+    Parameters
+    ----------
+    callback
+        Address that the browser returns to; "oob" for a PIN.
+    verifier
+        The PIN, or the verifier for the callback; "" until an account is chosen.
+    """
+
+    token: str
+    app: App
+    secret: str
+    at: float
+    callback: str
+    account: int = 0
+    verifier: str = ""
 
 
 class SignIn:
@@ -43,6 +69,8 @@ class SignIn:
         self.service = service
         self.gate = service.gate
         self.keys = service.keys
+        self.by_user = service.settings.user_signed_login
+        self.pending: dict[str, Pending] = {}
 
     def routes(self) -> dict[str, Route]:
         """Give all paths of the auth host."""
@@ -95,21 +123,65 @@ class SignIn:
 
     def request_token(self, call: Call, seen: Seen) -> Reply:
         """First step: give a request token."""
-        pending = self.gate.request_token(call)
+        secret_of = self.gate.user_secret if self.by_user else lambda app, token: ""
+        app, oauth = self.gate.verify(call, secret_of)
+        callback = oauth.get("oauth_callback", OUT_OF_BAND if self.by_user else "")
+        if callback != OUT_OF_BAND and not is_address(callback):
+            raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address')
+        now = self.gate.now()
+        self.pending = {t: p for t, p in self.pending.items() if p.at >= now - PENDING_SECONDS}
+        token, secret = (f"SANDBOX{secrets.token_hex(16)}" for _ in range(2))
+        self.pending[token] = Pending(token, app, secret, now, callback)
         seen.who = "login"
         return as_form(
             {
-                "oauth_token": pending.token,
-                "oauth_token_secret": pending.secret,
+                "oauth_token": token,
+                "oauth_token_secret": secret,
                 "oauth_callback_confirmed": "true",
             }
         )
 
     def access_token(self, call: Call, seen: Seen) -> Reply:
-        """Third step: give the user's tokens for the PIN or verifier."""
-        tokens = self.gate.access_token(call)
+        """Third step: give the user's tokens for the PIN or verifier, once."""
+        try:
+            app, oauth = self.gate.verify(call, self._pending_secret)
+        except AuthenticationError:
+            if not self.by_user:
+                raise
+            app, oauth = self._verify_as_user(call)
+        pending = self.pending.get(oauth.get("oauth_token", ""))
+        if (
+            pending is None
+            or not pending.verifier
+            or pending.verifier != oauth.get("oauth_verifier")
+        ):
+            raise AuthenticationError("Wrong PIN or verifier")
+        del self.pending[pending.token]
+        token, secret = self.keys.issue(app, pending.account)
+        account = self.keys.accounts[pending.account]
         seen.who = "login"
-        return as_form(tokens)
+        return as_form(
+            {
+                "oauth_token": token,
+                "oauth_token_secret": secret,
+                "user_id": account.user_id,
+                "screen_name": account.handle,
+            }
+        )
+
+    def _pending_secret(self, app: App, token: str) -> str:
+        known = self.pending.get(token)
+        if known is None or known.app != app:
+            raise AuthenticationError("Request token not found")
+        return known.secret
+
+    def _verify_as_user(self, call: Call) -> tuple[App, dict[str, str]]:
+        """Verify the last step of a login that a user's secret signed."""
+        for caller, secret in list(self.keys.tokens.values()):
+            if caller.account is not None:
+                with suppress(AuthenticationError):
+                    return self.gate.verify(call, lambda *_, secret=secret: secret)
+        raise AuthenticationError("Invalid signature")
 
     def verify(self, call: Call, seen: Seen) -> Reply:
         """Say whose tokens these are, as programs ask after a login (twurl does)."""
@@ -133,19 +205,22 @@ class SignIn:
         accounts = self.keys.accounts
         form = call.form if call.method == "POST" else {}
         token = form.get("oauth_token") or call.query.get("oauth_token", "")
-        pending = self.gate.pending.get(token)
+        pending = self.pending.get(token)
         if pending is None:
             return as_html(page("gone.html", minutes=int(PENDING_SECONDS // 60), wrong=""), 404)
         by_pin = pending.callback == OUT_OF_BAND
         if form.get("cancel"):
-            del self.gate.pending[token]
+            del self.pending[token]
             if by_pin:
                 return as_html(page("gone.html", minutes=None, wrong=""))
             return redirect(pending.callback, denied=token)
         number = chosen_account(form, len(accounts))
         if number is None:
             return page_of_accounts(PATH_AUTHORIZE, {"oauth_token": token}, accounts, pin=by_pin)
-        self.gate.grant(pending, number)
+        pending.account = number
+        if not pending.verifier:
+            pin = f"{secrets.randbelow(9_000_000) + 1_000_000}"
+            pending.verifier = pin if by_pin else secrets.token_hex(16)
         if not by_pin:
             return redirect(pending.callback, oauth_token=token, oauth_verifier=pending.verifier)
         return as_html(page("pin.html", pin=pending.verifier, handle=accounts[number].handle))

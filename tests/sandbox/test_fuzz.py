@@ -10,10 +10,10 @@ from tests.sandbox.fuzz import fuzz
 
 
 def test_random_bodies_get_documented_responses_and_never_a_5xx(sandbox: Sandbox) -> None:
-    found = fuzz(sandbox, 200)
-    assert found["bodies"] >= 150
-    assert found["statuses"][200] > 10
-    assert found["statuses"][400] > 40
+    found = fuzz(sandbox, 120)
+    assert found["bodies"] >= 90
+    assert found["statuses"][200] > 6
+    assert found["statuses"][400] > 25
 
 
 def test_the_description_is_valid_and_names_all_endpoints(sandbox: Sandbox) -> None:

@@ -19,6 +19,7 @@ from oauthlib.oauth1 import Client
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sandbox.keys import App, Caller, Keys
 from engagement_nb.sandbox.oauth import AuthenticationError, Call, Gate
+from engagement_nb.sandbox.settings import Settings
 
 NOW = 1_318_622_958
 Pairs = Sequence[tuple[str, str]]
@@ -61,7 +62,7 @@ def gate(app: App, token: str, secret: str, now: float = NOW, tolerance: float =
     keys = Keys(1, 1)
     keys.apps[app.consumer_key] = app
     keys.tokens[token] = (Caller(app, 0), secret)
-    return Gate(keys, lambda: now, tolerance)
+    return Gate(keys, Settings(timestamp_tolerance=tolerance), lambda: now)
 
 
 APP = App("mine", "the key", "the&secret=%", "a bearer token")

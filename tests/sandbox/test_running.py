@@ -218,22 +218,6 @@ def test_an_env_file_of_a_later_sandbox_is_not_removed(tmp_path: Path) -> None:
     assert file.read_text() == later
 
 
-def test_serve_stops_with_the_program_that_started_it() -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stdin is not None
-    while not process.stdout.readline().startswith(b"SANDBOX ready"):
-        pass
-    process.stdin.close()
-    assert process.wait(20) == 0
-    process.stdout.close()
-    assert process.stderr is not None
-    process.stderr.close()
-
-
 def test_a_port_in_use_is_one_sentence(sandbox: Sandbox) -> None:
     code, out, talk = run("serve", "--port", str(urlsplit(sandbox.url).port))
     assert code == 1
@@ -292,7 +276,7 @@ def test_the_switches_are_listed_with_both_presets() -> None:
     assert "port" not in out
 
 
-def test_serve_takes_a_preset_and_switches() -> None:
+def test_serve_takes_a_preset_and_switches_and_stops_with_its_program() -> None:
     process = subprocess.Popen(
         [*PROGRAM, "serve", "--port", "0", "--until-stdin-closes", "--preset", "recorded",
          "--set", "gzip=optional", "--set", "others=403", "--set", 'faults=["503"]',
@@ -306,7 +290,8 @@ def test_serve_takes_a_preset_and_switches() -> None:
     url = line.split()[3]
     for host in ("one.example", "two.example:443"):
         text = requests.get(url, headers={"Host": host}).text
-    process.communicate()
+    process.communicate(timeout=20)
+    assert process.returncode == 0
     for needed in (
         "faults = [&#34;503&#34;]",
         "gzip = optional",

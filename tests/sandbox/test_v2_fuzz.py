@@ -46,7 +46,7 @@ def ask(method: str, path: str, query: str, headers: dict[str, str], body: bytes
     return reply.status, json.loads(reply.body)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     path=st.sampled_from(PATHS),
     place=st.sampled_from(PLACES),
@@ -65,7 +65,7 @@ def test_random_queries_get_a_document_and_never_a_5xx(
         assert told["status"] == status
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     form=st.fixed_dictionaries(
         {"grant_type": st.sampled_from(
@@ -92,7 +92,7 @@ def test_random_forms_get_a_document_and_never_a_5xx(
     assert isinstance(told, dict)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     query=st.fixed_dictionaries(
         {},
