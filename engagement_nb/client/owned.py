@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 def make_private(directory: Path) -> None:
@@ -42,3 +47,25 @@ def changeable_by(path: Path) -> str:
     if about.st_mode & (stat.S_IWOTH | (0 if own_group else stat.S_IWGRP)):
         return f"can be changed by others (mode {stat.S_IMODE(about.st_mode):04o})"
     return ""
+
+
+def private_database(path: Path | None, patience: float, owner: object) -> sqlite3.Connection:
+    """Open an SQLite database that threads share, until ``owner`` is no longer used.
+
+    A file is made if it is missing, and an ``OSError`` tells if others can change it. None is a
+    database in memory.
+    """
+    # Imported here because Python in a browser loads it separately.
+    import sqlite3
+
+    if path is not None:
+        make_private(path.parent)
+        # Created here and not by SQLite, so that nobody else can read it.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if others := changeable_by(path):
+            raise PermissionError(f"it {others}")
+    database = sqlite3.connect(
+        path or ":memory:", patience, isolation_level=None, check_same_thread=False
+    )
+    weakref.finalize(owner, database.close)
+    return database

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Literal, Protocol, Self, Unpack
+from typing import Any, ClassVar, Literal, Self, Unpack
 
+from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import Api, By, Span
 from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
@@ -14,18 +15,9 @@ from engagement_nb.metrics.periods import Moment
 from engagement_nb.sources.options import MetricNames, Options, Posted, checked, in_words
 
 
-class _Period(Protocol):
-    @property
-    def start(self) -> datetime | None: ...
-    @property
-    def end(self) -> datetime | None: ...
-
-
-def period_words(of: _Period) -> list[str]:
-    """The period of figures or of a run in words, if there is one."""
-    if of.start is None or of.end is None:
-        return []
-    return [f"{of.start:%Y-%m-%d %H:%M} to {of.end:%Y-%m-%d %H:%M} UTC"]
+def period_words(start: datetime | None, end: datetime | None) -> list[str]:
+    """A period in words, if there is one."""
+    return [str(Window(start, end))] if start and end else []
 
 
 class Source:

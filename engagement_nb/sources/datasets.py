@@ -41,7 +41,7 @@ class DatasetSource(Source):
     def _described(self) -> list[str]:
         found = [str(self._where)]
         for run in self.dataset.runs()[-1:]:
-            found += [run.endpoint, *(period_words(run) if run.start and run.end else [])]
+            found += [run.endpoint, *period_words(run.start, run.end)]
         return found
 
     def _present(self) -> datetime:

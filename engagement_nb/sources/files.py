@@ -50,7 +50,7 @@ class TableSource(Source):
             told.append(f"account {self._account}")
         # Once they are read; a repr reads no files.
         if "metrics" in vars(self):
-            told += period_words(self.metrics.about)
+            told += period_words(self.metrics.about.start, self.metrics.about.end)
         return told
 
     @cached_property

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ from engagement_nb.apis.contract import Api
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.bounds import BoundedConnection, load_json
 from engagement_nb.client.credentials.secret import Secret, mask
-from engagement_nb.client.owned import changeable_by, make_private
+from engagement_nb.client.owned import private_database
 from engagement_nb.errors import ConnectionTroubleError, CredentialsError
 
 if TYPE_CHECKING:
@@ -166,19 +164,7 @@ class TokenStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
-            # Imported here because Python in a browser loads it separately.
-            import sqlite3
-
-            if self.path is not None:
-                make_private(self.path.parent)
-                # Created with this mode, so it is never readable by others.
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-                if others := changeable_by(self.path):
-                    raise PermissionError(f"it {others}")
-            self._database = sqlite3.connect(
-                self.path or ":memory:", PATIENCE, isolation_level=None, check_same_thread=False
-            )
-            weakref.finalize(self, self._database.close)
+            self._database = private_database(self.path, PATIENCE, self)
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS tokens (api, profile, tokens,"
                 " PRIMARY KEY (api, profile))"

@@ -8,14 +8,12 @@ pacer's clock.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engagement_nb.client.owned import make_private
+from engagement_nb.client.owned import private_database
 
 if TYPE_CHECKING:
     import sqlite3
@@ -157,14 +155,7 @@ class Rows:
         return self._database
 
     def _connect(self) -> sqlite3.Connection:
-        if self._path is not None:
-            make_private(self._path.parent)
-            # Created here and not by SQLite, so that nobody else can read it.
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
-        database = self._sqlite.connect(
-            self._path or ":memory:", LOCK_PATIENCE, isolation_level=None, check_same_thread=False
-        )
-        weakref.finalize(self, database.close)
+        database = private_database(self._path, LOCK_PATIENCE, self)
         # Waiting for the disk would protect only against a power cut, when nothing is lost.
         database.execute("PRAGMA synchronous = OFF")
         database.execute("PRAGMA journal_mode = MEMORY")
