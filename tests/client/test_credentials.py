@@ -492,18 +492,6 @@ def test_a_login_host_has_little_time_and_space(
         login("me", consumer_key="key", consumer_secret="secret", hosts=hosts_at(url))
 
 
-def test_an_app_without_a_bearer_endpoint_signs_by_oauth_1() -> None:
-    """The reference names both for public metrics."""
-    profile = Profile("me", LIVE, "a key", "a secret")
-    flow = auth_for(profile, "app").auth_flow(httpx.Request("POST", LIVE.api + "/totals"))
-    asked = next(flow)
-    assert asked.url.path == "/oauth2/token"
-    signed = flow.send(httpx.Response(404, request=asked))
-    assert signed.url.path == "/totals"
-    assert signed.headers["Authorization"].startswith("OAuth oauth_nonce")
-    assert "oauth_token=" not in signed.headers["Authorization"]
-
-
 def test_a_bearer_token_is_fetched_kept_and_renewed_without_a_network() -> None:
     profile, tokens = Profile("me", LIVE, "a key", "a secret"), TokenStore()
 

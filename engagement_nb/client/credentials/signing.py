@@ -22,8 +22,6 @@ from engagement_nb.errors import CredentialsError
 
 Flow = Generator[httpx.Request, httpx.Response, None]
 
-_NO_SUCH_PAGE = (404, 405, 410)
-
 hush_signing_logs()
 
 
@@ -81,18 +79,10 @@ class OAuth1User(SignIn):
         yield oauth1(request, *(getattr(self.profile, part) for part in self.needs))
 
 
-class OAuth1App(OAuth1User):
-    """OAuth 1.0a with an app's key and secret only, for public metrics."""
-
-    needs = APP_FIELDS
-    purpose = "sign as an app"
-
-
 class AppBearer(SignIn):
     """An app's bearer token (OAuth 2.0), fetched with key and secret if the profile has none.
 
-    If the API no longer accepts a fetched token, it is fetched again, once. If the host issues
-    none, `OAuth1App` signs.
+    If the API no longer accepts a fetched token, it is fetched again, once.
     """
 
     purpose = "fetch a bearer token"
@@ -108,9 +98,6 @@ class AppBearer(SignIn):
         bearer = self.profile.bearer_token or (
             kept.access if kept else (yield from self._fetch(request))
         )
-        if not bearer:
-            yield from OAuth1App(self.profile).signed(request)
-            return
         response = yield with_bearer(request, bearer)
         if kept and response.status_code == httpx.codes.UNAUTHORIZED:
             yield with_bearer(request, (yield from self._fetch(request)))
@@ -121,7 +108,6 @@ class AppBearer(SignIn):
         return self.profile.hosts.auth, hashlib.sha256(app.encode()).hexdigest()
 
     def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Secret]:
-        """Fetch a token; an empty one if the host issues none."""
         key, secret = self.profile.consumer_key, self.profile.consumer_secret
         response = yield httpx.Request(
             "POST",
@@ -132,8 +118,6 @@ class AppBearer(SignIn):
             extensions=dict(request.extensions),
         )
         response.read()
-        if response.status_code in _NO_SUCH_PAGE:
-            return Secret()
         issued = bearer_in(response, ENGAGEMENT, "the bearer token")
         self.tokens.put(*self._key, issued)
         return issued.access
