@@ -124,15 +124,14 @@ class Pkce:
         self.service.trouble(seen, self.service.faults.paths.get(call.path, ""))
         app = self._client(call)
         seen.who = f"app {app.name}"
-        kind = call.form.get("grant_type")
-        if kind == "authorization_code":
-            grant = self._by_code(call, app)
-        elif kind == "refresh_token":
-            grant = self._by_refresh(call, app)
-        elif kind == GRANT_EXCHANGE:
-            grant = self._by_old_token(call, app)
-        else:
+        kinds = {
+            "authorization_code": self._by_code,
+            "refresh_token": self._by_refresh,
+            GRANT_EXCHANGE: self._by_old_token,
+        }
+        if call.form.get("grant_type") not in kinds:
             raise TokenError("invalid_request", "Missing or wrong parameter: grant_type")
+        grant = kinds[call.form["grant_type"]](call, app)
         seen.who = self.keys.accounts[grant.account].handle
         return as_json(self.issue(grant))
 

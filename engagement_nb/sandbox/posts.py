@@ -114,16 +114,13 @@ class Posts:
             post = self._plain(one, fields)
             if "public_metrics" in fields:
                 post["public_metrics"] = {name: of[own] for name, own in _PUBLIC.items()}
-            if private:
-                if not mine[place]:
+            if private and mine[place] and not old[place]:
+                post |= _private(one, of, private)
+            elif private:
+                if not mine[place] or self.settings.old_posts == "field errors":
                     errors += self._field_errors(post["id"], private, parameter)
-                    if self.settings.foreign_posts == "left out":
-                        continue
-                elif old[place]:
-                    if self.settings.old_posts == "field errors":
-                        errors += self._field_errors(post["id"], private, parameter)
-                else:
-                    post |= _private(one, of, private)
+                if not mine[place] and self.settings.foreign_posts == "left out":
+                    continue
             shown.append(post)
         return shown, errors
 

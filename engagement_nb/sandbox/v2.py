@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, NoReturn
 
@@ -274,7 +275,10 @@ class V2:
         fields = self._fields(asked, "tweet.fields", TWEET_FIELDS)
         excluded = self._fields(asked, "exclude", ("replies", "retweets"))
         size = self._whole("max_results", query.get("max_results", "10"), MIN_PAGE, MAX_PAGE)
-        since, until = (self._moment(asked, name) for name in ("start_time", "end_time"))
+        since, until = (
+            self._moment(asked, name) if query.get(name) else None
+            for name in ("start_time", "end_time")
+        )
         if set(fields) & set(PRIVATE_FIELDS):
             # Results adjust to the Posts that have private fields.
             since = max(since or now - PRIVATE_FOR, now - PRIVATE_FOR)
@@ -314,8 +318,7 @@ class V2:
         granularity = asked.query.get("granularity", "total")
         if granularity not in _GRANULARITIES:
             self._not_valid("granularity", granularity, f"is not one of {[*_GRANULARITIES]}")
-        edges = [self._moment(asked, name, needed=True) for name in ("start_time", "end_time")]
-        begin, finish = (edge for edge in edges if edge is not None)
+        begin, finish = (self._moment(asked, name) for name in ("start_time", "end_time"))
         if begin >= finish:
             self._not_valid("start_time", wire_time(begin), "is not before end_time")
         start, end = (edge.replace(minute=0, second=0) for edge in (begin, finish))
@@ -396,24 +399,17 @@ class V2:
             self._not_valid(name, text, f"is not between {least} and {most}")
         return int(text)
 
-    def _moment(self, asked: Asked, name: str, *, needed: bool = False) -> datetime | None:
+    def _moment(self, asked: Asked, name: str) -> datetime:
         text = asked.query.get(name, "")
-        if not text and not needed:
-            return None
-        try:
+        with suppress(ValueError, OverflowError):
             # Milliseconds are refused, as recorded in 2026-08.
             if _WHOLE_SECONDS.fullmatch(text):
                 return as_utc(text)
-        except (ValueError, OverflowError):
-            pass
         self._not_valid(name, text, "is not YYYY-MM-DDTHH:mm:ssZ")
 
     def _account(self, user_id: str) -> int | None:
-        number = int(user_id) % 1000
-        for account in range(number, self.settings.accounts + 2, 1000):
-            if self.keys.user_id(account) == user_id:
-                return account
-        return None
+        possible = range(int(user_id) % 1000, self.settings.accounts + 2, 1000)
+        return next((n for n in possible if self.keys.user_id(n) == user_id), None)
 
     def _page(self, token: str) -> tuple[int, int]:
         """Read a page's token: the number before which it begins, and how many came before."""

@@ -218,24 +218,13 @@ class ApiSource(Source):
         **more: Any,
     ) -> Plan:
         limit = self.client.quota(self.profiles[0], endpoint).per_minute
-        plan = make_plan(
-            ids,
-            endpoint,
-            by=asked.get("by"),
-            metrics=asked.get("metrics"),
-            start=asked.get("start"),
-            end=asked.get("end"),
-            period=asked.get("period"),
-            zone=asked.get("zone"),
-            api=self.api,
-            **{
-                "profiles": self.profiles,
-                "limit": limit,
-                "owners": self._owners,
-                "now": self._present(),
-                **more,
-            },
-        )
+        given = {name: value for name, value in asked.items() if name != "posted"} | {
+            "profiles": self.profiles,
+            "limit": limit,
+            "owners": self._owners,
+            "now": self._present(),
+        }
+        plan = make_plan(ids, endpoint, api=self.api, **{**given, **more})
         notes = [f"{counted(n, 'Tweet')} left out: {why}." for why, n in left_out.items()]
         return replace(plan, notes=(*notes, *plan.notes))
 

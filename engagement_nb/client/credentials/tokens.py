@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,8 @@ MOST_BYTES = 100_000
 """Of one response. The real ones have some 200."""
 
 
+_ODD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What a response that is not as documented raises where it is read."""
 _SECRETS = ("access", "refresh", "client_secret")
 
 
@@ -248,7 +250,7 @@ def bearer_in(response: httpx.Response, api: Api, where: str) -> Tokens:
         It issued none.
     """
     texts: list[str] = []
-    try:
+    with suppress(*_ODD):
         told = load_json(response.content)
         if response.is_success and str(told["token_type"]).lower() == "bearer":
             access, life = told["access_token"], float(told.get("expires_in") or 0)
@@ -256,15 +258,11 @@ def bearer_in(response: httpx.Response, api: Api, where: str) -> Tokens:
                 expires = time.time() + life if life else None
                 refresh = Secret(str(told.get("refresh_token") or ""))
                 return Tokens(Secret(access), refresh, expires)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        pass
-    try:
+    with suppress(*_ODD):
         told = load_json(response.content)
         listed = [e if isinstance(e, str) else e["message"] for e in told.get("errors", ())]
         words = [*listed, told.get("error"), told.get("error_description")]
         texts = [mask(word)[:200] for word in words if isinstance(word, str)]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        pass
     # A refused app, token or code is 400 or 403; what to do is what a 401 says.
     status = 401 if response.status_code in (400, 401, 403) else response.status_code
     raise error_for(api, status, texts, where=where)
