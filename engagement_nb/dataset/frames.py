@@ -227,11 +227,10 @@ def _blank(
     return table
 
 
-def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
+def sum_windows(table: pa.Table) -> pa.Table:
     """Add up rows of the same Tweet (and time) from windows that touch.
 
-    A null in any row makes the sum null; ``read_at`` is the latest. Given the ``ends`` of the
-    windows, a Tweet without a row for each window after its posting is left out.
+    A null in any row makes the sum null; ``read_at`` is the latest.
     """
     keys = [name for name in ("tweet_id", "time") if name in table.column_names]
     names = [field.name for field in table.schema if field.type == pa.int64()]
@@ -239,12 +238,7 @@ def sum_windows(table: pa.Table, ends: Sequence[datetime] = ()) -> pa.Table:
     no_nulls = pc.ScalarAggregateOptions(skip_nulls=False)
     wanted: list[Any] = [(name, "sum", no_nulls) for name in names]
     wanted += [(name, "max") for name in others]
-    summed = table.group_by(keys, use_threads=False).aggregate([*wanted, ([], "count_all")])
-    if ends:
-        counts = zip(summed["tweet_id"].to_pylist(), summed["count_all"].to_pylist(), strict=True)
-        enough = [n >= sum(posted_before(t, end) for end in ends) for t, n in counts]
-        summed = summed.filter(pa.array(enough, pa.bool_()))
-    summed = summed.drop_columns(["count_all"])
+    summed = table.group_by(keys, use_threads=False).aggregate(wanted)
     summed = summed.rename_columns([re.sub("_(sum|max)$", "", n) for n in summed.column_names])
     return summed.select(table.column_names)
 

@@ -27,7 +27,17 @@ from engagement_nb.tables.frames import is_frame
 from engagement_nb.tables.layouts import HOW_TO_EXPORT
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
 from engagement_nb.tables.reading import SUFFIXES, read_files, read_source
-from engagement_nb.tables.table import CUT_AT, POSTS, STILL_GROWING, NoRowsError, OneTable
+from engagement_nb.tables.table import (
+    AGAIN,
+    BY_X,
+    CUT_AT,
+    NEWER,
+    OTHERS,
+    POSTS,
+    STILL_GROWING,
+    NoRowsError,
+    OneTable,
+)
 from engagement_nb.words import counted, listed, number, percent
 
 ANSWERS = {
@@ -105,23 +115,15 @@ class Tables:
         self.left_out: dict[str, str] = {}
         """Files of a folder that were left out, and why."""
         self.path: Path | None = None
-        self._frame_given: pd.DataFrame | None = None
-        if is_frame(source):
-            self.name = "the table"
-            self._frame_given = source if isinstance(source, pd.DataFrame) else None
-            files = read_source(source, self.name)
-        elif hasattr(source, "read"):
-            self.name = str(getattr(source, "name", "") or "the file")
-            files = read_source(source, self.name)
-        elif not isinstance(source, str | os.PathLike):
-            raise InputError(
-                f"Figures cannot be read from a {type(source).__name__}.",
-                advice="Give a path, an open file or a DataFrame.",
-            )
+        self._frame_given = source if isinstance(source, pd.DataFrame) else None
+        if isinstance(source, str | os.PathLike):
+            source = self.path = Path(source).expanduser()
+            self.name = str(source)
         else:
-            self.path = Path(source).expanduser()
-            self.name = str(self.path)
-            files = self._in_folder() if self.path.is_dir() else read_source(self.path, self.name)
+            named = str(getattr(source, "name", "") or "the file")
+            self.name = "the table" if is_frame(source) else named
+        in_folder = self.path is not None and self.path.is_dir()
+        files = self._in_folder() if in_folder else read_source(source, self.name)
         self._files = sorted(files, key=OneTable.newness, reverse=True)
 
     @property
@@ -194,11 +196,7 @@ class Tables:
             if file.kind not in kinds:
                 named[f"in the {file.kind} table, kept apart"] += file.rows
                 continue
-            named["an empty row that X itself wrote"] += file.own_empty
-            named["the sum of the other rows"] += file.sums
-            named["repeated in the same table"] += file.repeated
-            named["a newer row has the same Tweet or day"] += file.in_newer_file
-            named["of another account"] += file.of_others
+            named.update(file.left_out)
         parts = [file.columns() for file in files]
         metrics, known, unused = ({k: v for p in parts for k, v in p[i].items()} for i in range(3))
         options = {"account": self._account} if self._account else {}
@@ -226,9 +224,9 @@ class Tables:
                 "last": file.last.date(),
                 "rows": file.rows,
                 "used": file.used,
-                "repeated": file.repeated,
-                "in_newer_file": file.in_newer_file,
-                "empty": file.own_empty,
+                "repeated": file.left_out[AGAIN],
+                "in_newer_file": file.left_out[NEWER],
+                "empty": file.left_out[BY_X],
                 "unnamed": file.unnamed,
                 "cut": file.cut,
                 "answers": ANSWERS[file.kind],
@@ -392,13 +390,13 @@ class Tables:
                     self._notes[""].append(
                         f"{file.file} was left out: it does not name an account."
                     )
-                    file.of_others = file.rows
+                    file.left_out[OTHERS] = file.rows
             elif "account" in file.table.column_names:
                 mine = pc.is_in(file.table["account"], pa.array(wanted, pa.large_string()))
                 file.table, before = file.table.filter(mine), file.table.num_rows
-                file.of_others = before - file.table.num_rows
+                file.left_out[OTHERS] = before - file.table.num_rows
             elif file.named_account and file.named_account not in wanted:
-                file.of_others = file.rows
+                file.left_out[OTHERS] = file.rows
         self._files = [file for file in self._files if file.used or not file.rows]
         if not self._files:
             raise InputError(
@@ -465,14 +463,14 @@ class Tables:
                 places = np.flatnonzero(own)[rows]
                 out[places] = True
                 for i, count in _counts(of_file[places]):
-                    files[i].repeated += count
+                    files[i].left_out[AGAIN] += count
                     files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
         if not own.all():
             of_each = pd.DataFrame({key: frame[key], "file": of_file})
             again = of_each.duplicated(keep="last").to_numpy() & ~own
             out |= again
             for i, count in _counts(of_file[again]):
-                files[i].repeated += count
+                files[i].left_out[AGAIN] += count
                 files[i].notes.append(
                     f"repeats a {what} in {counted(count, 'row')}; the last row of each is used"
                 )
@@ -480,7 +478,7 @@ class Tables:
             older[~out] = frame[~out].duplicated(key).to_numpy()
             out |= older
             for i, count in _counts(of_file[older]):
-                files[i].in_newer_file += count
+                files[i].left_out[NEWER] += count
             if older.any():
                 count = int(older.sum())
                 self._notes[group].append(

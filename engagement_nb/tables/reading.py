@@ -55,8 +55,13 @@ def read_source(source: Any, name: str) -> list[OneTable]:
         data = read_file(source)
         written = source.stat().st_mtime
         tables = _tables(data, name)
-    else:
+    elif hasattr(source, "read"):
         tables = _tables(read_stream(source, name), name)
+    else:
+        raise InputError(
+            f"Figures cannot be read from a {type(source).__name__}.",
+            advice="Give a path, an open file or a DataFrame.",
+        )
     read: list[OneTable] = []
     refused: list[InputError] = []
     for cells, layout in tables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,6 +33,10 @@ from engagement_nb.words import counted
 
 CUT_AT = 1000
 """Maximum number of Posts in one content file."""
+BY_X, SUM = "an empty row that X itself wrote", "the sum of the other rows"
+AGAIN, NEWER = "repeated in the same table", "a newer row has the same Tweet or day"
+OTHERS = "of another account"
+"""Why rows are not used."""
 _LEAST_SUMMED = 4
 """Rows of a table in which one can be taken for the sum of the others."""
 STILL_GROWING = timedelta(days=3)
@@ -81,15 +86,10 @@ class OneTable:
         Sentences about the table, without its name.
     marks
         What the table says of its figures itself.
-    own_empty
-        Rows that X wrote itself: no id, no date, and only zeros.
+    left_out
+        How many rows are not used, by the reason: `BY_X`, `SUM`, `AGAIN`, `NEWER`, `OTHERS`.
     unnamed
         Rows whose Tweet is named by a row number.
-    sums
-        Rows that are the sum of the others.
-    repeated, in_newer_file, of_others
-        Rows that another row of the table repeats, that a newer table has too, and that are of
-        an account that was not chosen.
     problems
         What the table says is missing.
     """
@@ -102,12 +102,8 @@ class OneTable:
     written: float = 0
     notes: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
-    own_empty: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
     unnamed: int = 0
-    sums: int = 0
-    repeated: int = 0
-    in_newer_file: int = 0
-    of_others: int = 0
     problems: tuple[Mapping[str, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -126,8 +122,7 @@ class OneTable:
     @property
     def used(self) -> int:
         """Rows that are in the joined frame."""
-        left_out = self.own_empty + self.sums + self.repeated + self.in_newer_file + self.of_others
-        return self.rows - left_out
+        return self.rows - self.left_out.total()
 
     @property
     def cut(self) -> bool:
@@ -212,24 +207,27 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
         and "sandbox" in pc.unique(cells.texts(layout.at["source"])).to_pylist()
     ):
         marks["source"] = "sandbox"
-    own_empty = unnamed = 0
+    left_out: Counter[str] = Counter()
+    unnamed = 0
     columns: dict[str, pa.ChunkedArray | pa.Array]
     figures = _figures(cells, layout) if layout.kind != "videos" else {}
     if layout.kind == "videos":
         columns = _videos(cells, layout.at)
     elif layout.kind in POSTS:
         empty = _own_empty_rows(cells, layout, figures)
-        if own_empty := int(empty.sum()):
+        if empty.any():
+            left_out[BY_X] = int(empty.sum())
             figures = {name: column.filter(pa.array(~empty)) for name, column in figures.items()}
             cells = cells.keep(~empty)
             notes.append(
-                f"has {counted(own_empty, 'empty row')} that X itself wrote (no id, no date, only"
-                " zeros); nothing is missing there"
+                f"has {counted(left_out[BY_X], 'empty row')} that X itself wrote (no id, no date,"
+                " only zeros); nothing is missing there"
             )
         tweets = _Tweets(cells, layout)
         unread = tweets.numbers == 0
         if unread.any() and (sums := unread & _sum_rows(figures, len(cells))).any():
             figures = {name: column.filter(pa.array(~sums)) for name, column in figures.items()}
+            left_out[SUM] = int(sums.sum())
             notes.append(
                 f"has the sum of its rows in row {cells.numbers[sums.argmax()]}, which is not used"
             )
@@ -244,7 +242,7 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
     table = pa.table(columns | figures)
     return OneTable(
         cells.name, layout, rows, table, cells.header, written, notes, marks,
-        own_empty, unnamed, sums=rows - own_empty - len(cells), problems=cells.problems,
+        left_out, unnamed, cells.problems,
     )  # fmt: skip
 
 

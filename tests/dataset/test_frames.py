@@ -233,13 +233,6 @@ def test_days_of_touching_windows_are_added_by_day_with_the_latest_reading() -> 
     assert summed["read_at"].to_pylist() == [first, second]
 
 
-def test_a_sum_lacking_a_window_is_left_out_unless_the_tweet_was_not_posted_yet() -> None:
-    late = str(snowflake(datetime(2026, 10, 20, tzinfo=UTC)))
-    ends = [datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 10, 29, tzinfo=UTC)]
-    table = pa.table({"tweet_id": [OLD, late], "favorites": pa.array([1, 2], pa.int64())})
-    assert sum_windows(table, ends)["tweet_id"].to_pylist() == [late]
-
-
 def test_rows_are_put_in_the_order_of_the_given_tweets_and_of_time() -> None:
     times = pa.array([2, 1, 1, 2], pa.int64()).cast(TIME)
     table = pa.table({"tweet_id": ["2", "2", "1", "1"], "time": times})
