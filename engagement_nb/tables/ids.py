@@ -27,6 +27,7 @@ from engagement_nb.apis.names import column_name, name_key
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
+from engagement_nb.tables.cells import shown
 from engagement_nb.tables.textfiles import (
     MAX_WHOLE,
     UTF16,
@@ -456,14 +457,14 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
             continue
         tweet_id, handle, why = _parse(value)
         if tweet_id is None:
-            shown = str(value).strip()[:80]
-            duplicates += times - (shown not in wrong)
+            entry = str(value).strip()[:80]
+            duplicates += times - (entry not in wrong)
             rounded += times * bool(why)  # Each entry: rounding makes many ids one number.
-            wrong[shown] = why
+            wrong[entry] = why
             if len(wrong) > _MAX_WRONG:
                 raise InputError(
                     f"{name} has more than {_MAX_WRONG:,} entries that are no Tweet ids, the"
-                    f' first: "{next(iter(wrong))}".',
+                    f" first: {shown(next(iter(wrong)), 80)}.",
                     advice="Give the digits of the ids, one per line, or a column tweet_id.",
                 )
             continue
@@ -477,7 +478,7 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
         example = next((value for value, why in wrong.items() if why), None) or ids[0]
         raise _all_rounded(name, f"they read like {example}")
     if not ids:
-        found = f': "{next(iter(wrong))}" is none' if wrong else ""
+        found = f": {shown(next(iter(wrong)), 80)} is none" if wrong else ""
         raise InputError(
             f"{name} holds no Tweet id{found}.",
             advice="Give the digits of the ids, one per line, or a column tweet_id.",

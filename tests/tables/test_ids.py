@@ -198,6 +198,7 @@ def test_files_of_rounded_ids_are_refused_with_the_reason(tmp_path, text):
         (b"[]", "no Tweet id"),
         (b'{"meta": {"result_count": 0}}', "no Tweet id"),
         (b'[{"id": 1', "cut off or damaged"),
+        (b"\x1b[2Jhello\n", 'no Tweet id: "\N{REPLACEMENT CHARACTER}[2Jhello" is none'),
         (b"PK\x03\x04", "spreadsheet"),
         (b"\x1f\x8b\x08cut", "gzip"),
         (b"<html>", "web page"),
