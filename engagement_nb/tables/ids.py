@@ -13,12 +13,11 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,16 +28,13 @@ from engagement_nb.errors import InputError
 from engagement_nb.metrics import problems_frame
 from engagement_nb.tables.cells import shown
 from engagement_nb.tables.textfiles import (
-    MAX_WHOLE,
-    UTF16,
+    as_utf8,
     broken_json,
-    empty_file,
-    explained,
     json_batches,
     parsed,
-    refuse_binary,
+    read_file,
+    read_stream,
     too_large,
-    unpacked,
 )
 
 _MAY_BE_IDS = ("tweet", "tweets")
@@ -58,7 +54,7 @@ _POST_LINK = re.compile(
 )
 _ACTIVITY = re.compile(r"tag:search\.twitter\.com,2005:(\d{1,19})")
 _ACTOR = re.compile(r"id:twitter\.com:(\d+)")
-_ARCHIVE = re.compile(r"\s*window\.[\w.]+\s*=\s*")
+_ARCHIVE = re.compile(rb"window\.[\w.]+\s*=\s*")
 _MAX_ID = 2**63 - 1
 _INNER = ("tweet", "status", "like", "post", "data", "statuses", "results", "tweets", "tweet_ids",
           "ids", "posts")  # fmt: skip
@@ -155,8 +151,7 @@ def read_ids(source: Any) -> IdList:
         source = io.BytesIO(source)
     if hasattr(source, "read"):
         name = str(getattr(source, "name", "") or "the data")
-        with explained(name):
-            return _from_stream(source, name)
+        return _from_bytes(read_stream(source, name), name)
     if isinstance(source, numbers.Number):
         source = [source]
     try:
@@ -180,51 +175,32 @@ def _from_name(source: str | Path) -> IdList:
     path = Path(source).expanduser()
     if isinstance(source, str) and not path.exists() and _parse(source)[0]:
         return _collect([(source, None, 1)], "the argument")
-    given = str(source) == "-"
-    name = "Standard input" if given else str(path)
-    with explained(name), nullcontext(sys.stdin.buffer) if given else path.open("rb") as stream:
-        return _from_stream(stream, name)
+    if str(source) == "-":
+        name = "Standard input"
+        return _from_bytes(read_stream(sys.stdin.buffer, name), name)
+    return _from_bytes(read_file(path), str(path))
 
 
-def _from_stream(stream: BinaryIO, name: str) -> IdList:
-    """Ids of a stream. Few lines are in memory at a time, except for a single JSON document."""
-    data = unpacked(stream, name)
-    head = data.peek(1 << 16)
-    refuse_binary(head, name)
-    encoding = "utf-16" if head.startswith(UTF16) else "utf-8-sig"
-    text = io.TextIOWrapper(data, encoding, errors="replace", newline="")
-    first = next((line for line in iter(partial(text.readline, _PIECE), "") if line.strip()), "")
-    if not first:
-        raise empty_file(name)
-    start = first.lstrip()
-    if start[0] == "<":
+def _from_bytes(data: bytes, name: str) -> IdList:
+    text = as_utf8(data, name)[0].lstrip()
+    if text[:1] == b"<":
         raise InputError(
             f"{name} is a web page or XML, not a list of Tweet ids.",
             advice="Give text, CSV or JSON with the ids.",
         )
-    if _ARCHIVE.match(start) or start[0] in "[{":
-        return _collect(_from_json(_ARCHIVE.sub("", first, count=1), text, name), name)
-    if len(first) == _PIECE:
-        first += text.readline(_MAX_LINE - _PIECE)
-        if len(first) == _MAX_LINE:
-            raise _too_long(name)
-    return _collect(_from_text(chain([first], _lines(text, name)), name), name)
+    archive = _ARCHIVE.match(text)
+    if archive or text[:1] in (b"[", b"{"):
+        return _collect(_from_json(text[archive.end() :] if archive else text, name), name)
+    return _collect(_from_text(_lines(text, name), name), name)
 
 
-def _lines(text: TextIO, name: str) -> Iterator[str]:
+def _lines(data: bytes, name: str) -> Iterator[str]:
     """Lines with their line ends, bounded in length."""
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8", newline="")
     for line in iter(partial(text.readline, _MAX_LINE), ""):
         if len(line) == _MAX_LINE:
-            raise _too_long(name)
+            raise too_large(f"A line of {name}", _MAX_LINE)
         yield line
-
-
-def _too_long(name: str) -> InputError:
-    return InputError(
-        f"{name} is one line or document of more than {_MAX_LINE >> 20} MB, which is too large"
-        " for memory.",
-        advice="Give the ids as text, one per line, or as JSON Lines.",
-    )
 
 
 def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
@@ -328,23 +304,18 @@ def _from_long_line(line: str, times: int) -> Iterator[_Entry]:
         yield from ((cell, None, times * count) for cell, count in batch.items())
 
 
-def _from_json(first: str, text: TextIO, name: str) -> Iterator[_Entry]:
+def _from_json(data: bytes, name: str) -> Iterator[_Entry]:
     """Entries of JSON Lines, line by line, or of one document."""
-    if parsed(first) is not None:
-        yield from _from_json_lines(chain([first], _lines(text, name)), name)
+    if parsed(data[:_PIECE].split(b"\n", 1)[0]) is not None:
+        yield from _from_json_lines(_lines(data, name), name)
         return
-    data = bytearray(first.encode())
-    for piece in iter(partial(text.read, _PIECE), ""):
-        data += piece.encode()
-        if len(data) > MAX_WHOLE:
-            raise too_large(name, MAX_WHOLE)
-    if data.lstrip()[:1] == b"{" and b"\n" in data:
-        # Objects on several lines, or JSON Lines with a damaged line.
+    if data[:1] == b"{":
+        # An object on several lines, or JSON Lines with a damaged line.
         document = parsed(data.strip().removesuffix(b";"))
         if document is not None:
             yield from _from_document(document, "the file")
         else:
-            yield from _from_json_lines(io.TextIOWrapper(io.BytesIO(data), "utf-8"), name)
+            yield from _from_json_lines(_lines(data, name), name)
         return
     place = 0
     seen: set[Any] = set()

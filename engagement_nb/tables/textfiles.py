@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BufferedReader, BytesIO, RawIOBase
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
@@ -33,8 +34,6 @@ _WHAT_IT_IS = (
 UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 MAX_WHOLE = 256 << 20
 """Limit in bytes of a file or a line that is read whole."""
-MAX_STREAM = 2 << 30
-"""Limit in bytes of what a gzip file unpacks to, where it is read piece by piece."""
 _MAX_SMALL = 16 << 20
 _MAX_RATIO = 100
 """Limit of a gzip file that is read whole, as a multiple of its size: tables have 5 to 20."""
@@ -58,7 +57,7 @@ def explained(name: str) -> Iterator[None]:
     again = "Check the path."
     try:
         yield
-    except (EOFError, zlib.error):
+    except (EOFError, zlib.error, gzip.BadGzipFile):
         what, again = "the gzip file is damaged or cut off", "Download it again."
     except FileNotFoundError:
         what = "there is no such file or folder"
@@ -71,74 +70,6 @@ def explained(name: str) -> Iterator[None]:
     else:
         return
     raise InputError(f"{name}: {what}.", advice=again)
-
-
-class Unpacked(RawIOBase):
-    """A gzip file, unpacked piece by piece within limits.
-
-    Parameters
-    ----------
-    stream
-        The packed file.
-    name
-        What it is called in sentences.
-
-    Raises
-    ------
-    InputError
-        It is damaged, unpacks to more than `MAX_STREAM`, or has other data behind its end.
-    """
-
-    def __init__(self, stream: Readable, name: str) -> None:
-        self._stream, self._name = stream, name
-        self._packed = b""
-        self._part: Any = zlib.decompressobj(31)
-        self._size = self._read = self._parts = 0
-
-    def readable(self) -> bool:
-        """Whether it can be read: yes."""
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        """The next bytes."""
-        data = self._next(len(buffer))
-        buffer[: len(data)] = data
-        self._size += len(data)
-        if self._size > MAX_STREAM:
-            raise too_large(self._name, MAX_STREAM)
-        return len(data)
-
-    def _next(self, most: int) -> bytes:
-        while True:
-            if not self._packed:
-                self._packed = self._stream.read(1 << 16)
-                self._read += len(self._packed)
-                if self._read > MAX_STREAM:
-                    raise too_large(self._name, MAX_STREAM)
-                if not self._packed:
-                    if not self._part.eof:
-                        raise EOFError
-                    return b""
-            if self._part.eof:
-                # Zeros fill up a block of a tape or disk.
-                self._packed = self._packed.lstrip(b"\0")
-                if not self._packed:
-                    continue
-                self._parts += 1
-                if self._parts > _MAX_MEMBERS:
-                    raise too_large(self._name, MAX_STREAM)
-                self._part = zlib.decompressobj(31)
-            data: bytes = self._part.decompress(self._packed, most)
-            self._packed = self._part.unused_data if self._part.eof else self._part.unconsumed_tail
-            if data:
-                return data
-
-
-def unpacked(stream: BinaryIO, name: str) -> BufferedReader[RawIOBase]:
-    """The same stream, unpacked if it is gzipped."""
-    buffered = BufferedReader(cast(RawIOBase, stream))
-    packed = buffered.peek(2)[:2] == b"\x1f\x8b"
-    return BufferedReader(Unpacked(buffered, name), _BLOCK) if packed else buffered
 
 
 def read_file(path: Path) -> bytes:
@@ -157,19 +88,29 @@ def read_stream(stream: Readable, name: str) -> bytes:
         `MAX_WHOLE` bytes.
     """
     with explained(name):
-        data = stream.read(MAX_WHOLE + 1)
-        if isinstance(data, str):
-            raise InputError(f"{name} is open as text.", advice='Open it with mode "rb".')
+        data = _bounded(stream, name, MAX_WHOLE)
         if data.startswith(b"\x1f\x8b"):
             most = min(MAX_WHOLE, max(_MAX_SMALL, len(data) * _MAX_RATIO))
-            data = BufferedReader(Unpacked(BytesIO(data), name), _BLOCK).read(most + 1)
-            if len(data) > most:
+            if data.count(b"\x1f\x8b\x08") > _MAX_MEMBERS:
                 raise too_large(name, most)
-    if len(data) > MAX_WHOLE:
-        raise too_large(name, MAX_WHOLE)
+            with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
+                data = _bounded(packed, name, most)
     if not data[:4096].strip() and not data.strip():
         raise empty_file(name)
     return data
+
+
+def _bounded(stream: Readable, name: str, most: int) -> bytes:
+    """All bytes of a stream, read in pieces: to ask for the most at once would reserve it."""
+    pieces, size = [], 0
+    while piece := stream.read(_BLOCK):
+        if isinstance(piece, str):
+            raise InputError(f"{name} is open as text.", advice='Open it with mode "rb".')
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise too_large(name, most)
+    return b"".join(pieces)
 
 
 def refuse_binary(data: bytes, name: str) -> None:
