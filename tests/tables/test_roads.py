@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars
 import pyarrow as pa
 import pytest
 
@@ -62,6 +63,10 @@ ROADS: dict[str, Callable[[Path], Any]] = {
     "index": lambda folder: table().set_index("Tweet id"),
     "ids as integers": lambda folder: table().astype({"Tweet id": "int64"}),
     "Arrow": lambda folder: pa.Table.from_pandas(table()),
+    "polars": lambda folder: polars.from_pandas(table()).with_columns(
+        polars.Series("team", ["red", "blue"] * 30, dtype=polars.Categorical),
+        polars.Series("raw", [b"\xff"] * 60),
+    ),
     "categories as polars has them": lambda folder: with_categories(pa.Table.from_pandas(table())),
     "wire names": lambda folder: enb.read_table(table()).frame,
     "saved by us": lambda folder: saved(folder, "a.csv", enb.read_table(table()).to_csv),
