@@ -117,16 +117,17 @@ class Findings:
     def tweets(self) -> pd.DataFrame:
         """One row per Tweet compared.
 
-        Columns ``tweet_id`` and ``created_at`` if known, and the integers ``engagements``,
-        ``sum_of_metrics``, ``naive_gap``, ``hidden``, ``hidden_least``, ``hidden_most``,
-        ``over_count`` and ``excess``. ``hidden`` is what the metrics of `summed` leave of
-        engagements, and ``excess`` is by how much they exceed them, so one of the two is 0. The
-        bounds are what is left if every undetermined metric is counted, and if none is. Unknown
-        figures count as 0 in ``sum_of_metrics`` and ``over_count``.
+        Columns ``tweet_id`` and ``created_at`` if known, ``source`` if the figures are made up,
+        and the integers ``engagements``, ``sum_of_metrics``, ``naive_gap``, ``hidden``,
+        ``hidden_least``, ``hidden_most``, ``over_count`` and ``excess``. ``hidden`` is what the
+        metrics of `summed` leave of engagements, and ``excess`` is by how much they exceed them,
+        so one of the two is 0. The bounds are what is left if every undetermined metric is
+        counted, and if none is. Unknown figures count as 0 in ``sum_of_metrics`` and
+        ``over_count``.
         """
         chosen = self.compared
         keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
-        frame = self.counts.frame.loc[chosen, keys].reset_index(drop=True)
+        frame = marked(self.counts.frame.loc[chosen, keys].reset_index(drop=True), self.about)
         engagements = self.counts.engagements[chosen]
         inside = self.counts.sums(self.summed)[chosen]
         outside = self.counts.sums(self.left_out)[chosen]

@@ -113,6 +113,8 @@ class Metrics:
         have it in ``start`` and ``end`` (exclusive). If ``about.unit``
         is "day", one row per day of the whole account. ``tweet_id`` is text, ``created_at`` is
         in UTC, each metric is a nullable integer under its wire name, and missing is ``<NA>``.
+        Made-up figures have "sandbox" in the column ``source``, so that they say so wherever they
+        are saved.
     problems
         One row per Tweet and reason, with `PROBLEM_COLUMNS`.
     about
@@ -132,7 +134,8 @@ class Metrics:
         if unmarked and about.start and about.end:
             # Rows of another period can be put beside these, and nobody takes them for snapshots.
             span = {"start": pd.Timestamp(about.start), "end": pd.Timestamp(about.end)}
-            object.__setattr__(self, "frame", frame.assign(**span))
+            frame = frame.assign(**span)
+        object.__setattr__(self, "frame", marked(frame, about))
         if about.sandbox:
             self.frame.attrs[MARK] = {"source": about.source}
 
@@ -198,7 +201,7 @@ class Metrics:
 
         A text that a spreadsheet would run as a formula gets a quote before it.
         """
-        Path(path).write_text(csv_text(marked(self.frame, self.about)), encoding="utf-8")
+        Path(path).write_text(csv_text(self.frame), encoding="utf-8")
 
     def __getitem__(self, name: str) -> pd.Series:
         """A column of the frame, such as ``metrics["likes"]``.
@@ -303,8 +306,12 @@ _FORMULA = re.compile(
 
 
 def marked(frame: pd.DataFrame, about: About) -> pd.DataFrame:
-    """The frame as it is saved: made-up figures say so in the column ``source``."""
-    return frame.assign(source=about.source) if about.sandbox else frame
+    """The frame with a column ``source`` if its figures are made up."""
+    if not about.sandbox or "source" in frame:
+        return frame
+    # A category takes a byte a row.
+    made_up = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [about.source])
+    return frame.assign(source=made_up)
 
 
 def csv_text(frame: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from engagement_nb import engine as engine_room
 from engagement_nb.dataset import Dataset
 from engagement_nb.engine.scratch import scratch_folder, sweep
 from engagement_nb.errors import EngagementError, InputError, ReportError
-from engagement_nb.metrics import Metrics, marked, save_tables
+from engagement_nb.metrics import Metrics, save_tables
 from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.compose import to_markdown
 from engagement_nb.report.fetches import moment_of
@@ -160,7 +160,7 @@ def make_report(
 def _saved(figures: Any, folder: Path) -> Path:
     """Figures in memory as a file that a notebook reads."""
     metrics = figures if isinstance(figures, Metrics) else read_table(figures)
-    save_tables(folder, figures=marked(metrics.frame, metrics.about))
+    save_tables(folder, figures=metrics.frame)
     return folder / "figures.parquet"
 
 

@@ -134,7 +134,7 @@ class Tables:
 
     @cached_property
     def accounts(self) -> list[str]:
-        """Handles found in the links and names of the files, the most frequent first."""
+        """Handles in the links, columns and names of the files, the most frequent first."""
         return [handle for handle, _ in self._rows_by_account.most_common()]
 
     def metrics(self) -> Metrics:
@@ -494,9 +494,11 @@ class Tables:
         if any(part is not None for part in given.index.names):
             given = given.reset_index(allow_duplicates=True)
         rows = frame["row"].to_numpy() - 1
-        for i, why in file.layout.unused.items():
+        extras = [i for i, why in file.layout.unused.items() if not why]
+        extras += [i for i, name in enumerate(file.layout.names) if name == "account"]
+        for i in extras:
             said = file.header[i]
-            if not why and said and said not in frame:
+            if said and said not in frame:
                 frame[said] = given.iloc[rows, i].set_axis(frame.index)
         return frame[_in_order(n for n in frame.columns if n != "row")]
 

@@ -51,6 +51,10 @@ _CLASSIC_ONLY = frozenset({"rate", "app_opens", "app_install_attempts", "email_t
 _BY_DAY_CLICKS = frozenset({"url_clicks", "detail_expands", "rate"})
 _CAMPAIGNS = frozenset({"campaign", "campaignname", "campaignid", "spend", "adgroup", "adgroupname",
                         "lineitem", "fundingsource", "objective"})  # fmt: skip
+_ACCOUNTS = ("handle", "username", "screenname", "twitterhandle", "account", "accountname",
+             "authorusername", "authorhandle")  # fmt: skip
+_ACCOUNT = r"^@?\w(?:[\w .-]{0,48}\w)?$"
+"""What the cells of a column of accounts look like: handles, or names of a few words."""
 _MOST = 0.98
 """Share of the rows that must pass each check before a file is read by position."""
 _MAX_COLUMNS = 1000
@@ -154,6 +158,9 @@ def find_layout(cells: Cells) -> Layout:
             names[i] = old if old not in names else ""
         if name_key(cell) in _MAY_BE_IDS:
             names[i] = _what_tweet_is(cells, i, names)
+        if not names[i] and name_key(cell) in _ACCOUNTS and "account" not in names:
+            said = pc.or_(_matches(cells, i, _ACCOUNT), _matches(cells, i, "^$"))
+            names[i] = "account" if len(said) and pc.all(said).as_py() else ""
     unused = _one_column_each(cells, names)
     for i, cell in enumerate(header):
         if not names[i] and i not in unused and _said(cell) and cell not in MADE:

@@ -54,6 +54,7 @@ _KNOWN_AS = {
     "date": "the time",
     "video_id": "the id of the video",
     "source": "where the figures are from",
+    "account": "whose Posts they are",
 }
 POSTS = frozenset({"content", "classic", "table"})
 """The kinds with one row per Tweet."""
@@ -237,6 +238,7 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
         notes += tweets.notes
     else:
         columns = {"time": cells.days(layout.at["date"])}
+        columns |= _accounts(cells, layout.at)
     if cells.extras:
         columns["row"] = pa.array(cells.numbers)
     table = pa.table(columns | figures)
@@ -380,8 +382,7 @@ class _Tweets:
             columns["time"] = cells.days(at["date"])
         if "text" in at:
             columns["text"] = cells.texts(at["text"])
-        if self.links is not None:
-            columns["account"] = _accounts(self.links, cells.parts)
+        columns |= _accounts(cells, at)
         for name, kind in FACTS.items():
             if name in at and name not in ("created_at", "source"):
                 columns[name] = _fact(cells, at[name], kind)
@@ -495,17 +496,30 @@ def _as_numbers(texts: pa.ChunkedArray) -> np.ndarray:
         return np.array([number if number < 2**63 else 0 for number in ids], dtype=np.int64)
 
 
-def _accounts(links: pa.ChunkedArray, parts: Sequence[int]) -> pa.ChunkedArray | pa.Array:
-    """The handle in each link; for a link without one, the most frequent handle of the file."""
-    first = re.match(r"https://(?:twitter|x)\.com/(\w{1,20})/status/", links[0].as_py())
-    if first and first[1] != "i" and pc.all(pc.starts_with(links, first[0])).as_py():
-        return pa.repeat(pa.scalar(first[1].lower(), TEXT), len(links))
-    handles = pc.utf8_lower(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
-    handles = pc.if_else(pc.equal(handles, "i"), pa.scalar(None, handles.type), handles)
+def _accounts(cells: Cells, at: Mapping[str, int]) -> dict[str, pa.ChunkedArray | pa.Array]:
+    """Whose each row is: the handle in its link, or else in a column of handles.
+
+    A row without one is of the most frequent account of its file.
+    """
+    said = []
+    if "link" in at:
+        links = cells.texts(at["link"])
+        first = re.match(r"https://(?:twitter|x)\.com/(\w{1,20})/status/", links[0].as_py())
+        if first and first[1] != "i" and pc.all(pc.starts_with(links, first[0])).as_py():
+            return {"account": pa.repeat(pa.scalar(first[1].lower(), TEXT), len(links))}
+        said.append(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
+    if "account" in at:
+        said.append(pc.utf8_ltrim(cells.texts(at["account"]), "@"))
+    if not said:
+        return {}
+    none, nobody = pa.scalar(None, TEXT), pa.array(["", "i"], TEXT)
+    known = [pc.if_else(pc.is_in(names, nobody), none, names) for names in said]
+    handles = pc.utf8_lower(pc.coalesce(*known))
     if not handles.null_count:
-        return handles
-    of_each = (handles.slice(a, b - a) for a, b in pairwise([0, *parts, len(handles)]))
-    return pa.chunked_array([c for part in of_each for c in _most_frequent_for_null(part).chunks])
+        return {"account": handles}
+    of_each = (handles.slice(a, b - a) for a, b in pairwise([0, *cells.parts, len(handles)]))
+    filled = [c for part in of_each for c in _most_frequent_for_null(part).chunks]
+    return {"account": pa.chunked_array(filled)}
 
 
 def _most_frequent_for_null(texts: pa.ChunkedArray) -> pa.ChunkedArray:

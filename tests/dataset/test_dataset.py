@@ -162,7 +162,7 @@ def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
     some = dataset.read(
         "historical", by="hour", tweet_ids=ids[:4], metrics=["favorites"], start=start
     ).frame
-    assert list(some.columns) == ["tweet_id", "created_at", "time", "favorites"]
+    assert list(some.columns) == ["tweet_id", "created_at", "time", "favorites", "source"]
     expected = whole[whole["tweet_id"].isin(ids[:4]) & (whole["time"] >= start)]
     same(some, expected[list(some.columns)])
     with pytest.raises(InputError, match="not fetched"):

@@ -12,9 +12,11 @@ from typing import Any
 import pandas as pd
 import polars
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import engagement_nb as enb
+from engagement_nb.errors import InputError
 from engagement_nb.metrics import csv_text
 from tests.tables import kinds
 from tests.tables.export_files import write
@@ -143,6 +145,39 @@ def test_made_up_figures_say_so_after_they_were_saved_and_read_again(october, tm
         assert metrics.frame["engagements"].sum() == whole.frame["engagements"].sum()
         assert metrics.account.not_used == {}
     assert enb.explore_gap(days.frame).about.sandbox
+
+
+def test_frames_that_other_programs_save_keep_the_sandbox_mark(october, tmp_path):
+    _, whole, _ = october
+    gap = enb.explore_gap(whole)
+    whole.frame.to_csv(tmp_path / "pandas.csv")
+    whole.frame.to_json(tmp_path / "pandas.json", orient="records", date_format="iso")
+    pq.write_table(pa.Table.from_pandas(whole.frame).replace_schema_metadata(), tmp_path / "a.pq")
+    for name in ("pandas.csv", "pandas.json", "a.pq"):
+        metrics = enb.read_table(tmp_path / name)
+        assert metrics.about.sandbox
+        assert enb.explore_gap(metrics).share == gap.share
+    gap.to_csv(tmp_path / "gap.csv")
+    assert enb.read_table(tmp_path / "gap.csv").about.sandbox
+
+
+@pytest.mark.parametrize("column", ["handle", "User name", "account"])
+def test_a_column_of_accounts_says_whose_rows_are(column, tmp_path):
+    unnamed = table().drop(columns="Tweet permalink")
+    both = unnamed.assign(**{column: ["@Acme", "beta"] * 30})
+    both.to_csv(tmp_path / "both.csv", index=False)
+    for source in (both, tmp_path / "both.csv"):
+        with pytest.raises(InputError, match=r"2 accounts: @acme .* and @beta"):
+            enb.read_table(source)
+        assert enb.TableSource(source).tables.accounts == ["acme", "beta"]
+        one = enb.connect(source, profile="acme").totals()
+        assert one.frame["tweet_id"].tolist() == both["Tweet id"][::2].tolist()
+        assert one.account.rows_named == {"of another account": 30}
+    gap = enb.explore_gap(enb.connect(both, profile="acme,beta").totals())
+    assert set(gap.by(column).index) == {"@Acme", "beta"}
+    # Sentences are no accounts, and one account is no choice.
+    assert len(enb.read_table(unnamed.assign(**{column: ["yes (very)", "no"] * 30}))) == 60
+    assert enb.read_table(unnamed.assign(**{column: "acme"})).account.known[column]
 
 
 @pytest.mark.parametrize(
