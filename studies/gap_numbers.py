@@ -26,8 +26,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import Gap, explore_gap
-from engagement_nb.report.firstpage import first_page
-from engagement_nb.report.page import Page, to_html
+from engagement_nb.report.compose import first_page
+from engagement_nb.report.page import to_html
 from engagement_nb.words import interval, number, percent
 from studies.gap_worlds import KINDS, world
 
@@ -350,7 +350,7 @@ def page_of(gap: Gap, *, title: str = "A world") -> str:
         outputs.append(new_output("display_data", {"text/markdown": gap.reading(topic)}))
         cells.append(new_code_cell("", outputs=outputs))
     first = first_page(gap.to_dict(), gap.facts or {})
-    return to_html(new_notebook(cells=cells), Page(title, first=first))
+    return to_html(new_notebook(cells=cells), {"title": title, "first": first})
 
 
 def dated(frame: pd.DataFrame, seed: int) -> pd.DataFrame:

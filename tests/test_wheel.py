@@ -73,12 +73,11 @@ def test_the_wheel_contains_the_notebooks_and_no_other_files(wheel):
     )
     assert [name[:3] for name in shipped] == ["01_", "02_", "03_", "04_", "05_", "06_"]
     for name in (
-        "index.html.j2",
+        "report.html.j2",
         "batch.html.j2",
         "sort.js",
         "style.css",
         "sandbox.css",
-        "conf.json",
     ):
         assert f"engagement_nb/report/template/{name}" in names
     assert "engagement_nb/report/jupyter/labconfig/default_setting_overrides.json" in names

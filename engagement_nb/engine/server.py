@@ -15,7 +15,7 @@ import socket
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
-from engagement_nb.engine.shell import INLINE, serve
+from engagement_nb.engine.shell import INLINE, serve, start_shell
 
 _ALSO = ("matplotlib_inline.backend_inline",)
 """Imported where it is installed, because most notebooks draw."""
@@ -45,6 +45,7 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     for module in (*_ALSO, *modules):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
+    shell = start_shell(modules)
     # The garbage collector leaves these objects alone, so that copies share their memory. In a
     # copy it runs rarely, because a copy lives for seconds only.
     gc.collect()
@@ -57,5 +58,5 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
             return
         if os.fork() == 0:
             control.close()
-            serve(Connection(descriptors[0]), modules)
+            serve(Connection(descriptors[0]), shell)
         os.close(descriptors[0])

@@ -148,7 +148,7 @@ class _Stream(io.TextIOBase):
         return self._descriptor
 
 
-def serve(connection: Connection, extensions: Sequence[str] = ()) -> NoReturn:
+def serve(connection: Connection, shell: InteractiveShell) -> NoReturn:
     """Run the cells that arrive on a connection, in a process that ends with it.
 
     Parameters
@@ -159,13 +159,13 @@ def serve(connection: Connection, extensions: Sequence[str] = ()) -> NoReturn:
         The response is the ``pid``, or the ``error`` for which the shell cannot start. Then it
         brings the source of one cell after another, and "" at the end. After each cell it gets
         JSON: ``execution_count``, ``outputs`` and whether the cell ``failed``.
-    extensions
-        Modules that may be IPython extensions.
+    shell
+        Made by `start_shell` before this process was forked.
     """
     try:
         wanted = json.loads(connection.recv_bytes())
         _become_own_process(connection, wanted)
-        shell = _start_shell(wanted["scratch"], extensions)
+        _enter(shell, wanted["scratch"])
     except (OSError, MemoryError) as failed_start:
         connection.send_bytes(json.dumps({"error": str(failed_start) or "out of memory"}).encode())
         os._exit(1)
@@ -195,7 +195,8 @@ class CellsHere:
         os.environ.setdefault("MPLBACKEND", INLINE)
         for name in extensions:
             importlib.import_module(name)
-        self._shell = _start_shell(str(scratch), extensions)
+        self._shell = start_shell(extensions)
+        _enter(self._shell, str(scratch))
         os.chdir(cwd)
 
     def __enter__(self) -> Self:
@@ -254,12 +255,18 @@ def _end_with(descriptor: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _start_shell(scratch: str, extensions: Sequence[str]) -> InteractiveShell:
+def start_shell(extensions: Sequence[str]) -> InteractiveShell:
+    """Make a shell. A server makes it once, for all its copies.
+
+    Parameters
+    ----------
+    extensions
+        Modules that may be IPython extensions.
+    """
     options = Config()
     options.HistoryManager.enabled = False
-    profile = ProfileDir(location=str(Path(scratch) / "ipython"))
-    shell = _Shell.instance(config=options, profile_dir=profile)
-    sys.stdout, sys.stderr = _Stream("stdout", 1), _Stream("stderr", 2)
+    with tempfile.TemporaryDirectory() as folder:
+        shell = _Shell.instance(config=options, profile_dir=ProfileDir(location=folder))
     # The inline backend was imported when there was no shell to connect to.
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):
         inline._enable_matplotlib_integration()
@@ -267,6 +274,12 @@ def _start_shell(scratch: str, extensions: Sequence[str]) -> InteractiveShell:
         if hasattr(sys.modules.get(name), "load_ipython_extension"):
             shell.run_line_magic("load_ext", name)
     return shell
+
+
+def _enter(shell: InteractiveShell, scratch: str) -> None:
+    """Make a shell that of the notebook in this process."""
+    shell.profile_dir = ProfileDir(location=str(Path(scratch) / "ipython"))
+    sys.stdout, sys.stderr = _Stream("stdout", 1), _Stream("stderr", 2)
 
 
 def _as_json(done: dict[str, Any]) -> str:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
-
 from engagement_nb.gap.share import Share
-from engagement_nb.metrics.problems import tweets_missing
-from engagement_nb.report.page import script, style
+from engagement_nb.problems import tweets_missing
+from engagement_nb.report.page import script, style, template
 from engagement_nb.words import number
 
-_TEMPLATE = Path(__file__).parent / "template"
 _COLUMNS = ("Report", "Tweets", "Engagements", "Hidden share", "Interval", "Hidden", "Over-count",
             "Naive gap", "Tweets missing")  # fmt: skip
 REPORTS = "reports"
@@ -47,8 +42,7 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
     with_gap = [r for r in records if r["status"] == "done" and "hidden" in r["figures"]]
     counted = [record for record in with_gap if record["figures"]["engagements"]]
     done = f"{len(rows) - len(failed):,} of " if failed else ""
-    environment = Environment(loader=FileSystemLoader(_TEMPLATE), autoescape=True)
-    return environment.get_template("batch.html.j2").render(
+    return template("batch.html.j2").render(
         title=title,
         headline=f"{done}{len(rows):,} reports, made {made_at:%Y-%m-%d %H:%M} UTC",
         sandbox=sandbox,
@@ -57,9 +51,8 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
         rows=rows,
         failed=failed,
         pictures=[_picture(record) for record in counted],
-        # Both are files of this package, not input.
-        style=Markup(style(sandbox)),  # noqa: S704
-        script=Markup(code),  # noqa: S704
+        style=style(sandbox),
+        script=code,
         script_digest=digest,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This page makes no network"
         " requests; its links lead to the files beside it.",

@@ -5,180 +5,60 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, lru_cache
 from html import escape
+from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import nbformat
-from nbconvert import HTMLExporter
-from nbconvert.filters import DataTypeFilter, Highlight2HTML
+from jinja2 import Environment, FileSystemLoader, Template
+from markupsafe import Markup
+from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from engagement_nb.charts import svg
 from engagement_nb.htmltables import safe_html
-from engagement_nb.report.look import PLAIN, Look
-from engagement_nb.report.since import Since
+from engagement_nb.report.look import PLAIN
 
 _TEMPLATE = Path(__file__).parent / "template"
 ARITHMETIC = "arithmetic"
 """Tag of cells that compute a figure again for readers of the code."""
 _CONTENTS = "<!--contents-->"
 """Where the template leaves room for the table of contents."""
+_NO_ALT = "Figure without a description"
+_KINDS = ("application/vnd.jupyter.widget-view+json", "application/javascript", "text/html",
+          "text/markdown", "image/svg+xml", "text/latex", "image/png", "image/jpeg",
+          "text/plain")  # fmt: skip
+"""Of these forms of an output, the first is shown. The first two need a running notebook."""
 
 
 @cache
-def style(sandbox: bool) -> str:
+def template(name: str) -> Template:
+    """A template; what it gets is escaped, but for `markupsafe.Markup`."""
+    environment = Environment(loader=FileSystemLoader(_TEMPLATE), autoescape=True)
+    environment.filters |= {"unbroken": _unbroken, "safe_html": _safe}
+    return environment.get_template(name)
+
+
+@cache
+def style(sandbox: bool) -> Markup:
     """The style sheet, of charts too. Only that of a stamped page mentions the sandbox."""
     names = ("style.css", "sandbox.css") if sandbox else ("style.css",)
     sheets = [(_TEMPLATE / name).read_text(encoding="utf-8") for name in names]
-    return "\n".join([*sheets, svg.STYLE])
+    return Markup("\n".join([*sheets, svg.STYLE]))  # noqa: S704 - files of this package
 
 
 @cache
-def script() -> tuple[str, str]:
+def script() -> tuple[Markup, str]:
     """The script that sorts tables, and its digest for the policy of a page."""
     text = (_TEMPLATE / "sort.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    return text, f"sha256-{digest}"
+    return Markup(text), f"sha256-{digest}"  # noqa: S704 - a file of this package
 
 
-class KeyFigure(NamedTuple):
-    """A number at the top of the page."""
-
-    label: str
-    value: str
-    note: str = ""
-
-
-class Missing(NamedTuple):
-    """Tweets or metrics that are missing for one reason."""
-
-    reason: str
-    tweets: str
-    missing: str
-    advice: str
-
-
-@dataclass(frozen=True)
-class Page:
-    """What a page says around its notebook.
-
-    Parameters
-    ----------
-    title, subtitle, footer
-        One line each.
-    client
-        Who the report is about, for the foot of each printed page.
-    sandbox
-        Whether to stamp it as made-up data.
-    first
-        The first page; None without an answer.
-    since
-        What changed since the last run.
-    problems
-        Missing data; None if it is not known.
-    unit
-        What a row of the figures is about: "Tweet" or "day".
-    unmeasured
-        Metrics that may not be measured, in a sentence; empty without any.
-    made
-        How the report was made: label and text.
-    failure
-        Why the report is not complete, in a sentence.
-    glossary
-        Its words: "gap", "days" for a report on days without a gap, or empty.
-    look
-        Options of the page.
-    """
-
-    title: str
-    client: str = ""
-    subtitle: str = ""
-    sandbox: bool = False
-    first: Any = None
-    since: Since | None = None
-    problems: Sequence[Missing] | None = None
-    unit: str = "Tweet"
-    unmeasured: str = ""
-    made: Sequence[tuple[str, str]] = ()
-    failure: str = ""
-    footer: str = ""
-    glossary: Literal["gap", "days", ""] = ""
-    look: Look = PLAIN
-
-    @property
-    def style(self) -> str:
-        """The style sheet of the page."""
-        return style(self.sandbox)
-
-    @property
-    def script(self) -> str:
-        """The script of the page."""
-        return script()[0]
-
-    @property
-    def script_digest(self) -> str:
-        """The digest of the only script that the page may run."""
-        return script()[1]
-
-    @property
-    def foot(self) -> str:
-        """The foot of each printed page as the content of a style, all its signs as codes."""
-        return "".join(f"\\{ord(sign):x} " for sign in self.client or self.title)
-
-
-class _Exporter(HTMLExporter):
-    """The exporter of nbconvert without its last step.
-
-    That step parses the whole page with its pictures, which takes longer than `_accessible`.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(
-            template_name=_TEMPLATE.name,
-            extra_template_basedirs=[str(_TEMPLATE.parent)],
-            exclude_anchor_links=True,
-            # The others do nothing here, and the notebook is validated after each.
-            default_preprocessors=[
-                "nbconvert.preprocessors.CoalesceStreamsPreprocessor",
-                "nbconvert.preprocessors.HighlightMagicsPreprocessor",
-            ],
-        )
-        # Hundreds of reports show the same code.
-        self.register_filter("highlight_code", cache(Highlight2HTML(pygments_lexer="ipython3")))
-        self.register_filter("filter_data_type", DataTypeFilter(parent=self))
-        self.register_filter("safe_html", safe_html)
-        self.register_filter("unbroken", _unbroken)
-        self.register_filter("markdown_text", _markdown)
-
-    def from_notebook_node(
-        self, nb: nbformat.NotebookNode, resources: Any = None, **kw: Any
-    ) -> tuple[Any, dict[str, Any]]:
-        return super(HTMLExporter, self).from_notebook_node(nb, resources, **kw)
-
-
-def _unbroken(text: str) -> str:
-    """A sentence as HTML, in which no number is parted from its percent sign or its range."""
-    return re.sub(r"[\d.,]+(–[\d.,]+)? %", r'<span class="nb">\g<0></span>', escape(text))
-
-
-def _markdown(text: str) -> str:
-    """The HTML of Markdown that a cell displays. HTML in it is only text."""
-    return str(
-        MarkdownWithMath(renderer=IPythonRenderer(escape=True, exclude_anchor_links=True)).render(
-            text
-        )
-    )
-
-
-_of_thread = threading.local()
-
-
-def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
+def to_html(notebook: nbformat.NotebookNode, page: Mapping[str, Any]) -> str:
     """Convert to one HTML file that contains everything it shows.
 
     Parameters
@@ -186,58 +66,26 @@ def to_html(notebook: nbformat.NotebookNode, page: Page) -> str:
     notebook
         The executed notebook. Its first heading is left out, because the page has a title.
     page
-        What the page says around it.
+        What the page says around it: see `engagement_nb.report.compose.compose`. Only the
+        ``title`` is needed.
     """
-    if not hasattr(_of_thread, "exporter"):
-        # Making one takes ten times as long as using it, and threads cannot share one.
-        _of_thread.exporter = _Exporter()
-    shown = _readable(notebook, page.look.code)
-    html, _ = _of_thread.exporter.from_notebook_node(shown, {"page": page})
-    return _accessible(html)
-
-
-def _readable(notebook: nbformat.NotebookNode, code: bool) -> nbformat.NotebookNode:
-    """Drop what only a running notebook can show.
-
-    Without ``code``, cells with the tag `ARITHMETIC` and printed lines are dropped too.
-    """
-    cells = []
-    for cell in notebook.cells:
-        shown = nbformat.from_dict(cell)
-        tags = cell.metadata.get("tags", [])
-        if "papermill-error-cell-tag" in tags or (ARITHMETIC in tags and not code):
-            continue
-        if cell.cell_type == "code":
-            kept = [o for o in cell.outputs if code or o.output_type != "stream"]
-            found = (_readable_output(output) for output in kept)
-            shown.outputs = [output for output in found if output is not None]
-        cells.append(shown)
-    for cell in cells:
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(r"\A\s*# .*\n?", "", cell.source).strip()
-            break
-    return nbformat.from_dict({**notebook, "cells": cells})
-
-
-def _readable_output(output: Any) -> Any:
-    """An output as a reader of the page needs it; None for progress bars and widgets."""
-    if output.output_type == "stream":
-        text = _printed(output.text)
-        return nbformat.from_dict({**output, "text": text}) if text else None
-    data = dict(output.get("data", {}))
-    if "application/vnd.jupyter.widget-view+json" in data:
-        return None
-    if "text/markdown" in data:
-        # No line break between a number and its percent sign.
-        text = data["text/markdown"]
-        data["text/markdown"] = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)
-    return nbformat.from_dict({**output, "data": data}) if data else output
-
-
-def _printed(stream: str) -> str:
-    """What a stream leaves on a terminal, without progress bars."""
-    lines = [line.rsplit("\r", 1)[-1] for line in stream.replace("\r\n", "\n").split("\n")]
-    return "\n".join(line for line in lines if not re.search(r"\d+%\|.*\|", line)).strip("\n")
+    look = page.get("look", PLAIN)
+    code, digest = script()
+    sources = [c.source for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    foot = page.get("client") or page["title"]
+    html = template("report.html.j2").render(
+        {"problems": None, "unit": "Tweet", **page},
+        look=look,
+        body=Markup("\n".join(_cells(notebook, look.code))),  # noqa: S704 - see `safe_html`
+        sources=[_highlighted(source) for source in sources] if look.code else [],
+        style=style(bool(page.get("sandbox"))),
+        script=code,
+        script_digest=digest,
+        # The foot of each printed page, as the content of a style: all its signs as codes.
+        foot=Markup("".join(f"\\{ord(sign):x} " for sign in foot)),  # noqa: S704
+    )
+    start = html.index("<main")
+    return html[:start] + _contents(_named(html[start:]))
 
 
 def title_of(notebook: nbformat.NotebookNode) -> str:
@@ -248,10 +96,100 @@ def title_of(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
-def _accessible(html: str) -> str:
-    """Add a table of contents, ids of headings, names of tables and alternative texts."""
-    start = html.index("<main")
-    return html[:start] + _contents(_named(html[start:]))
+def _cells(notebook: nbformat.NotebookNode, code: bool) -> Iterator[str]:
+    """The HTML of the prose and of the outputs; what only a running notebook shows is dropped.
+
+    Without ``code``, cells with the tag `ARITHMETIC` and printed lines are dropped too.
+    """
+    first = True
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "papermill-error-cell-tag" in tags or (ARITHMETIC in tags and not code):
+            continue
+        if cell.cell_type == "markdown":
+            source = re.sub(r"\A\s*# .*\n?", "", cell.source).strip() if first else cell.source
+            first = False
+            yield f'<div class="prose">\n{_prose(source)}\n</div>'
+        elif shown := "\n".join(filter(None, _outputs(cell.get("outputs", ()), code))):
+            yield f'<div class="cell">\n{shown}\n</div>'
+
+
+def _outputs(outputs: Iterable[Mapping[str, Any]], code: bool) -> Iterator[str]:
+    for stream, run in groupby(outputs, lambda output: output.get("name", "")):
+        if stream and not code:
+            continue
+        if stream:
+            yield _stream("".join(output["text"] for output in run), stream)
+            continue
+        for output in run:
+            yield _error(output) if output["output_type"] == "error" else _data(output)
+
+
+def _stream(printed: str, name: str) -> str:
+    """What a stream leaves on a terminal, without progress bars."""
+    lines = [line.rsplit("\r", 1)[-1] for line in printed.replace("\r\n", "\n").split("\n")]
+    text = "\n".join(line for line in lines if not re.search(r"\d+%\|.*\|", line)).strip("\n")
+    shown = _preformatted(text) if text else ""
+    return _folded("Messages", shown, " messages") if shown and name == "stderr" else shown
+
+
+def _error(output: Mapping[str, Any]) -> str:
+    name, value = escape(output["ename"]), escape(output["evalue"])
+    where = _folded("Where", _preformatted("\n".join(output["traceback"])))
+    return (
+        f'<div class="failure">\n<p>The notebook stopped here: <strong>{name}</strong>: {value}</p>'
+        f"\n{where}\n</div>"
+    )
+
+
+def _data(output: Mapping[str, Any]) -> str:
+    """The HTML of rich output, by the form that says most."""
+    data = output.get("data", {})
+    kind = next((kind for kind in _KINDS if kind in data), "")
+    value = data.get(kind, "")
+    if kind == "text/html":
+        return f'<div class="output">\n{safe_html(value)}\n</div>'
+    if kind == "text/markdown":
+        # No line break between a number and its percent sign.
+        text = re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", value)
+        return f'<div class="output prose">\n{_prose(text, html=False)}\n</div>'
+    if kind.startswith("image/"):
+        told = output.get("metadata", {}).get(kind, {})
+        image = base64.b64encode(value.encode()).decode() if "svg" in kind else escape(value)
+        width = f' width="{escape(str(told["width"]))}"' if "width" in told else ""
+        alt = escape(str(told.get("alt") or _NO_ALT))
+        return f'<figure><img alt="{alt}" src="data:{kind};base64,{image}"{width}></figure>'
+    return _preformatted(value) if kind.startswith("text/") else ""
+
+
+def _preformatted(text: str) -> str:
+    return f'<pre class="output" tabindex="0">{ansi2html(text)}</pre>'
+
+
+def _folded(summary: str, html: str, kind: str = "") -> str:
+    return f'<details class="code{kind}">\n<summary>{summary}</summary>\n{html}\n</details>'
+
+
+def _unbroken(text: str) -> Markup:
+    """A sentence as HTML, in which no number is parted from its percent sign or its range."""
+    html = re.sub(r"[\d.,]+(–[\d.,]+)? %", r'<span class="nb">\g<0></span>', escape(text))
+    return Markup(html)  # noqa: S704 - it is escaped
+
+
+def _safe(html: str) -> Markup:
+    return Markup(safe_html(html))  # noqa: S704
+
+
+@lru_cache(1000)  # Hundreds of reports have the same prose and code.
+def _prose(source: str, *, html: bool = True) -> str:
+    """The HTML of Markdown. In what a cell displays, HTML is only text."""
+    renderer = IPythonRenderer(escape=not html, exclude_anchor_links=True)
+    return safe_html(MarkdownWithMath(renderer=renderer).render(source))
+
+
+@lru_cache(1000)
+def _highlighted(source: str) -> Markup:
+    return Markup(Highlight2HTML(pygments_lexer="ipython3")(source))  # noqa: S704 - it is escaped
 
 
 _HEADING = re.compile(r"<h([1-6])([^>]*)>(.*?)</h\1>", re.DOTALL)
@@ -280,7 +218,7 @@ def _named(html: str) -> str:
         return f'<h{level} id="{identity}"{others}>{found[3]}</h{level}>'
 
     html = re.sub(f"{_HEADING.pattern}|{_TABLE.pattern}", name, html, flags=re.DOTALL)
-    html = re.sub(r"<img(?![^>]*\balt=)", '<img alt="Figure without a description"', html)
+    html = re.sub(r"<img(?![^>]*\balt=)", f'<img alt="{_NO_ALT}"', html)
     return html.replace("<pre>", '<pre tabindex="0">')
 
 

@@ -17,8 +17,7 @@ from engagement_nb.client.credentials import find_profiles, redact
 from engagement_nb.engine import stopped
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
-from engagement_nb.report.compose import compose
-from engagement_nb.report.firstpage import account_of
+from engagement_nb.report.compose import account_of, compose
 from engagement_nb.report.job import Job
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
 from engagement_nb.report.page import to_html

@@ -13,9 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from engagement_nb import cli
 from engagement_nb.htmltables import Notes, safe_html, table_html
-from engagement_nb.report.firstpage import FirstPage, TopTweet
 from engagement_nb.report.index import index_html
-from engagement_nb.report.page import KeyFigure, Missing, Page, script, to_html
+from engagement_nb.report.page import script, to_html
 from tests.browser import browser
 from tests.report.report_inputs import export, quick_notebooks
 from tests.tables import export_files, kinds
@@ -83,12 +82,13 @@ def page_of_payloads() -> str:
     ]
     cells = [new_code_cell(f"# {ALL}", outputs=[output]) for output in outputs]
     cells.append(new_markdown_cell(f"## Heading {ALL}"))
-    page = Page(
-        title=ALL, subtitle=ALL,
-        first=FirstPage(ALL, ALL, [ALL], [ALL], [KeyFigure(ALL, ALL, ALL)], since=ALL,
-                        top=((ALL, [TopTweet(ALL, ALL, ALL, "https://x.com/" + ALL)]),)),
-        problems=[Missing(ALL, ALL, ALL, ALL)], made=[(ALL, ALL)], failure=ALL, footer=ALL,
-    )  # fmt: skip
+    tweet = {"value": ALL, "text": ALL, "posted": ALL, "href": "https://x.com/" + ALL}
+    page = {
+        "title": ALL, "subtitle": ALL, "made": [(ALL, ALL)], "failure": ALL, "footer": ALL,
+        "problems": [dict.fromkeys(("reason", "tweets", "missing", "advice"), ALL)],
+        "first": {"account": ALL, "period": ALL, "finding": [ALL], "means": [ALL], "since": ALL,
+                  "figures": [(ALL, ALL, ALL)], "top": [(ALL, [tweet])]},
+    }  # fmt: skip
     return to_html(new_notebook(cells=cells), page)
 
 

@@ -13,11 +13,11 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from engagement_nb.gap import explore_gap
-from engagement_nb.report.firstpage import FirstPage, first_page
+from engagement_nb.report.compose import first_page
 from engagement_nb.report.index import index_html
 from engagement_nb.report.look import Look
 from engagement_nb.report.make import make_report
-from engagement_nb.report.page import KeyFigure, Missing, Page, script, to_html
+from engagement_nb.report.page import script, to_html
 from engagement_nb.report.pdf import find_browser
 from tests.browser import browser
 from tests.gap.accounts import account, as_metrics
@@ -49,13 +49,12 @@ def display(**data):
 
 def page_of(*cells, **around):
     around = {"title": "A report", **around}
-    return BeautifulSoup(to_html(notebook(*cells), Page(**around)), "html.parser")
+    return BeautifulSoup(to_html(notebook(*cells), around), "html.parser")
 
 
-def said(finding: list[str], **parts) -> FirstPage:
+def said(finding: list[str], **parts) -> dict[str, object]:
     """A first page with some sentences."""
-    figures = [KeyFigure("Tweets", "3")]
-    return FirstPage("", "", **{"finding": finding, "means": [], "figures": figures, **parts})
+    return {"finding": finding, "means": [], "figures": [("Tweets", "3", "")], **parts}
 
 
 def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
@@ -132,9 +131,10 @@ def test_code_is_folded():
 def test_texts_around_the_notebook_are_escaped():
     """Markup in a title is shown as text."""
     nasty = '<script>"&'
+    row = dict.fromkeys(("reason", "tweets", "missing", "advice"), nasty)
     page = page_of("## x", title=nasty, subtitle=nasty, failure=nasty,
                    first=said([nasty], means=[nasty], since=nasty),
-                   made=[(nasty, nasty)], problems=[Missing(*[nasty] * 4)])  # fmt: skip
+                   made=[(nasty, nasty)], problems=[row])  # fmt: skip
     assert [tag.string for tag in page.find_all("script")] == [script()[0]]
     assert page.h1.text == nasty
     assert page.text.count(nasty) == 13
@@ -269,7 +269,7 @@ SORTED = pd.DataFrame(
 def test_a_table_is_sorted_from_the_keyboard(browser, tmp_path, column, up, down):
     """Ranges by their lower end, numbers as numbers, and what is missing always last."""
     path = tmp_path / "page.html"
-    path.write_text(to_html(notebook(display(html=SORTED.to_html())), Page(title="x")))
+    path.write_text(to_html(notebook(display(html=SORTED.to_html())), {"title": "x"}))
     browser.open(path)
     heads = "[...document.querySelectorAll('thead th')]"
     head = f"{heads}.find(x => x.textContent == {column!r})"
@@ -325,7 +325,7 @@ def test_braces_of_the_style_sheets_are_balanced():
         assert depth == 0, sheet
 
 
-def first_of(**answer) -> FirstPage:
+def first_of(**answer) -> dict[str, object]:
     """The first page of an account of sixty Tweets."""
     frame = account(60).assign(text=[f"Tweet number {k} https://t.co/abc" for k in range(60)])
     gap = explore_gap(as_metrics(frame, **answer))
@@ -341,7 +341,7 @@ def test_the_first_page_says_who_when_what_and_what_to_do():
     assert 1 <= len(section.find(class_="means").find_all("li")) <= 3
     assert len(section.dl.find_all("dt")) == 4
     titles = [caption.text for caption in section.find_all("figcaption")]
-    share = first.figures[2].note.partition(" of")[0]
+    share = first["figures"][2][2].partition(" of")[0]
     assert titles[0] == f"{share} of engagements match no metric"
     assert titles[1].startswith("Engagements by day of posting")
 
@@ -382,7 +382,9 @@ def test_a_reader_who_wants_no_code_sees_no_arithmetic():
     cells.cells.append(
         new_code_cell("1", outputs=[new_output("stream", name="stdout", text="7 of 9")])
     )
-    plain, full = (to_html(cells, Page(title="x", look=Look(code=code))) for code in (False, True))
+    plain, full = (
+        to_html(cells, {"title": "x", "look": Look(code=code)}) for code in (False, True)
+    )
     assert "By hand" in full
     assert "7 of 9" in full
     assert "By hand" not in plain
