@@ -15,11 +15,11 @@ import pandas as pd
 from markupsafe import Markup
 
 from engagement_nb import charts
-from engagement_nb.account import Account
 from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.share import Share
 from engagement_nb.htmltables import safe_html
-from engagement_nb.problems import SCOPES, unit_of
+from engagement_nb.metrics.account import Account
+from engagement_nb.metrics.problems import SCOPES, unit_of
 from engagement_nb.report.job import Job
 from engagement_nb.report.page import title_of
 from engagement_nb.report.run import Run

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from engagement_nb.gap.share import Share
-from engagement_nb.problems import tweets_missing
+from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.page import script, style, template
 from engagement_nb.words import number
 
