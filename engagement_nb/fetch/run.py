@@ -15,21 +15,22 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
+
+from tqdm import tqdm
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import UNFINISHED, Reason
 from engagement_nb.apis.times import wire_time
 from engagement_nb.client import Client, Request
-from engagement_nb.client.pacing import PacerState, WaitStoppedError, backoff
+from engagement_nb.client.pacing import PacerState, WaitStoppedError
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.errors import (
     ApiError,
     BadRequestError,
-    ConnectionTroubleError,
     CredentialsError,
     EngagementError,
     ForbiddenMetricsError,
@@ -37,14 +38,13 @@ from engagement_nb.errors import (
     NoAccessError,
     PeriodError,
     RateLimitedError,
-    ServerTroubleError,
     UnauthenticatedError,
     UnavailableTweetsError,
 )
-from engagement_nb.fetch.meter import Meter
 from engagement_nb.fetch.part import EmptyResponseError, part_of, part_of_refusal
 from engagement_nb.fetch.plan import Plan
-from engagement_nb.fetch.state import MAX_ABSENCES, State
+from engagement_nb.fetch.retry import WORTH_A_RETRY, retry_after
+from engagement_nb.fetch.state import State
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
 
@@ -56,70 +56,14 @@ MAX_CONSECUTIVE_FAILURES = 2
 MAX_REJECTIONS = 2
 """After so many rejected requests for a period and none accepted, no more are sent for it; after
 one if the API says that the period is the cause."""
+BAR_AFTER = 1.5
+"""Seconds: shorter runs show no bar."""
 _PATIENCE = 0.5
 """Seconds that an interrupted run waits for responses to requests already sent."""
-_REJECTIONS = (400, 401, 403)
-
-
-@dataclass(frozen=True)
-class Retry:
-    """How a kind of error is retried.
-
-    Parameters
-    ----------
-    attempts
-        How often a request is sent in total.
-    base
-        Seconds before the second attempt. They double with each attempt, up to half a minute,
-        and half of them is random: see `engagement_nb.client.pacing.backoff`. 0: the pacer waits.
-    """
-
-    attempts: int
-    base: float
-
-
-WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
-    # The pacer sees each 429 and delays all requests.
-    RateLimitedError: Retry(attempts=30, base=0.0),
-    EmptyResponseError: Retry(attempts=MAX_ABSENCES, base=0.5),
-    ServerTroubleError: Retry(attempts=8, base=0.5),
-    ConnectionTroubleError: Retry(attempts=8, base=0.5),
-}
-"""All other errors are final: the API would refuse the same tokens, Tweets or metrics again."""
-
-UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
-"""A rejection without a text may come from a proxy, so it is final only if it repeats."""
-
-
-def retry_after(error: EngagementError, attempt: int) -> float | Literal[False]:
-    """Seconds to wait before a request is sent again; False if the error is final.
-
-    Parameters
-    ----------
-    error
-        Why the request failed.
-    attempt
-        How often it was sent.
-    """
-    if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
-        retry = UNEXPLAINED_REJECTION
-    else:
-        fitting = (retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind))
-        retry = next(fitting, Retry(1, 0.0))
-    return attempt < retry.attempts and backoff(attempt, base=retry.base, cap=30.0)
 
 
 def fetch(
-    plan: Plan,
-    client: Client,
-    *,
-    source: str,
-    dataset: Dataset | None = None,
-    snapshot: str | None = None,
-    parts: Iterable[Part] = (),
-    workers: int | None = None,
-    progress: bool | None = None,
-    sleep: Callable[[float], object] | None = None,
+    plan: Plan, client: Client, *, source: str, dataset: Dataset | None = None, **options: Any
 ) -> Metrics:
     """Run a plan, and return its figures and problems.
 
@@ -133,8 +77,8 @@ def fetch(
         "sandbox" or "api".
     dataset
         Keeps each finished request, and finds it again. Without it everything stays in memory.
-    snapshot, parts, workers, progress, sleep
-        See `fetch_into`.
+    **options
+        As for `fetch_into`.
 
     Returns
     -------
@@ -150,11 +94,7 @@ def fetch(
     """
     kept = dataset or Dataset.create(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
     try:
-        run = fetch_into(
-            kept, plan, client, snapshot=snapshot, parts=parts, workers=workers, progress=progress,
-            sleep=sleep,
-        )  # fmt: skip
-        return run.read(kept)
+        return fetch_into(kept, plan, client, **options).read(kept)
     finally:
         if dataset is None:
             kept.store.fs.rm(kept.store.root, recursive=True)
@@ -168,9 +108,7 @@ def fetch_into(
     ask: str | None = None,
     snapshot: str | None = None,
     parts: Iterable[Part] = (),
-    workers: int | None = None,
-    progress: bool | None = None,
-    sleep: Callable[[float], object] | None = None,
+    **options: Any,
 ) -> Run:
     """Run a plan into a dataset, in bounded memory; resume an earlier run if there is one.
 
@@ -185,22 +123,16 @@ def fetch_into(
         Label of the figures: see `engagement_nb.dataset`.
     parts
         Requests that were finished to find the Tweets: they are stored first, and counted.
-    workers
-        Number of threads; None for as many as use the whole quota at the measured latency. With
-        0, this thread sends one request after the other.
-    progress
-        Whether to show a progress bar; None to show it on a terminal and in a notebook.
-    sleep
-        Waits for some seconds, or until the run is stopped; tests replace it.
+    **options
+        ``workers``, ``progress`` and ``sleep``: see `Run`.
 
     Raises
     ------
     EngagementError, KeyboardInterrupt
         As for `fetch`.
     """
-    record = record_of(plan, ask or plan.question.digest, snapshot)
-    writer = dataset.begin(record)
-    run = Run(plan, client, writer, workers=workers, progress=progress, sleep=sleep)
+    writer = dataset.begin(record_of(plan, ask or plan.question.digest, snapshot))
+    run = Run(plan, client, writer, **options)
     for part in parts:
         writer.put(part)
         run.requests += 1
@@ -246,8 +178,13 @@ class Run:
         Sends single requests.
     writer
         Stores finished requests.
-    workers, progress, sleep
-        See `fetch_into`.
+    workers
+        Number of threads; None for as many as use the whole quota at the measured latency. With
+        0, this thread sends one request after the other.
+    progress
+        Whether to show a progress bar; None to show it on a terminal and in a notebook.
+    sleep
+        Waits for some seconds, or until the run is stopped; tests replace it.
 
     Attributes
     ----------
@@ -308,7 +245,7 @@ class Run:
         for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
             self.state.take(part)
         before = self.state.tweets
-        with Meter(self._progress) as meter:
+        with _progress_bar(self._progress) as bar:
             try:
                 while not self.halted:
                     router = self.state.router()
@@ -318,7 +255,7 @@ class Run:
                     if not requests:
                         break
                     mark = self._mark()
-                    self._wave(requests, meter)
+                    self._wave(requests, bar)
                     if self._mark() == mark:
                         break
             except BaseException:
@@ -409,11 +346,11 @@ class Run:
         what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
         return f"{what} {self.state.unapproved(tweet_id)}".strip()
 
-    def _wave(self, requests: Sequence[Request], meter: Meter) -> None:
+    def _wave(self, requests: Sequence[Request], bar: Any) -> None:
         for request in requests:
             self._todo.put(request)
         pending = len(requests)
-        meter.expect(pending)
+        bar.total += pending
         while pending:
             if self._workers == 0:
                 self._work_once(self._todo.get())
@@ -427,8 +364,20 @@ class Run:
             for half in halves:
                 self._todo.put(half)
             pending += len(halves) - 1
-            meter.expect(len(halves))
-            meter.done(self.state.tweets, self._quota)
+            bar.total += len(halves)
+            self._show_progress(bar)
+
+    def _show_progress(self, bar: Any) -> None:
+        """Count one finished request, and show what is left of the quota."""
+        if bar.disable:
+            return
+        quota, told = self._quota(), f"{self.state.tweets:,} Tweets"
+        if quota.limit is not None:
+            minutes = quota.window / 60
+            span = "this minute" if minutes <= 1 else f"these {minutes:g} minutes"
+            told += f", {quota.left} of {quota.limit} left {span}"
+        bar.set_postfix_str(told, refresh=False)
+        bar.update(1)
 
     def _quota(self) -> PacerState:
         return self._client.quota(self.plan.profiles[0], self.plan.endpoint.name)
@@ -598,3 +547,21 @@ def _reason(error: EngagementError | None) -> Reason:
     """Why the Tweets of a failed request are missing."""
     left_out = isinstance(error, EmptyResponseError)
     return Reason.NO_ANSWER if left_out else Reason.REQUEST_FAILED
+
+
+def _progress_bar(show: bool | None) -> Any:
+    """A bar for runs that take longer than a moment; None to show it only where somebody looks."""
+    if show is False:
+        return tqdm(disable=True, total=0)
+    # Imported late: in a notebook it imports the widgets too.
+    from tqdm.auto import tqdm as of_place
+
+    return of_place(
+        total=0,
+        unit="request",
+        delay=BAR_AFTER,
+        disable=None if show is None else False,
+        leave=False,
+        # The quota comes in bursts: only the overall average predicts the time left.
+        smoothing=0,
+    )

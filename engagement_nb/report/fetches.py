@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from collections.abc import Collection, Iterable, Sequence
@@ -11,16 +10,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import nbformat
 
-from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
-from engagement_nb.metrics.periods import parse_moment
 from engagement_nb.report.job import Job, absolute, digest, fetching, slug
-from engagement_nb.report.question import Fetch, Question
+from engagement_nb.report.question import Question
 from engagement_nb.report.run import run
-from engagement_nb.sources import ApiSource, SandboxSource, connect
+from engagement_nb.sources import ApiSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
@@ -58,22 +56,13 @@ class RunState:
         state = cls(now)
         if store.exists(STATE):
             try:
-                state = cls._from(store.read_record(STATE))
-            except (EngagementError, ValueError, TypeError, KeyError):
+                state = msgspec.convert(store.read_record(STATE), cls)
+            except (EngagementError, msgspec.ValidationError):
                 store.publish(f"{STATE}.damaged", store.read(STATE))
         if state.ended and not resume:
             state = cls(now)
         state.keep(store)
         return state
-
-    @classmethod
-    def _from(cls, values: dict[str, Any]) -> RunState:
-        return cls(
-            datetime.fromisoformat(values["started_at"]),
-            {name: dict(told) for name, told in values["fetched"].items()},
-            {name: list(lists) for name, lists in values.get("requested", {}).items()},
-            bool(values["ended"]),
-        )
 
     def keep(self, store: Store) -> None:
         """Write it to its file."""
@@ -88,9 +77,9 @@ def dataset_name(question: Question) -> str:
     """
     fetch = question.fetch
     assert fetch is not None  # noqa: S101 - for the type checker
-    told = fetch.columns() | dict(fetch.more)
-    every = "" if question.ids else "all"
-    parts = (fetch.source, fetch.profile, fetch.endpoint, digest(told)[:8], every)
+    asked = fetch.identity
+    told = digest(asked | dict(fetch.chosen))[:8]
+    parts = (fetch.source, asked["profile"], asked["endpoint"], told, "" if question.ids else "all")
     return f"{DATASETS}/{slug('-'.join(part for part in parts if part))}"
 
 
@@ -165,9 +154,10 @@ def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
         # An error of the plan comes up again in the fetch.
         with suppress(EngagementError):
             if fetch is not None and fetch.counts_handles:
-                with closing(connect(fetch.source, profile=fetch.profile or None)) as source:
+                asked = fetch.identity
+                with closing(connect(fetch.source, profile=asked["profile"] or None)) as source:
                     assert isinstance(source, ApiSource)  # noqa: S101 - for the type checker
-                    signers = source.plan(_ids(sharing), fetch.endpoint).signers
+                    signers = source.plan(_ids(sharing), asked["endpoint"]).signers
                     users.setdefault(source.sandbox, {}).update(signers)
     for sandbox, signers in users.items():
         with warnings.catch_warnings():
@@ -177,17 +167,6 @@ def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
 
 def _ids(sharing: Iterable[Question]) -> list[str]:
     return list(dict.fromkeys(i for each in sharing for i in (each.ids.ids if each.ids else ())))
-
-
-def moment_of(fetch: Fetch, now: datetime) -> datetime:
-    """The moment from which a period is counted: that of the sandbox's world, or ``now``."""
-    if fetch.now:
-        return parse_moment(fetch.now, "now") or now
-    if fetch.made_up and fetch.period and os.environ.get(ENV_API_URL):
-        with closing(connect(fetch.source)) as source:
-            assert isinstance(source, SandboxSource)  # noqa: S101 - for the type checker
-            return source.now or now
-    return now
 
 
 def _fetch(
@@ -205,7 +184,7 @@ def _fetch(
     """
     question = sharing[0]
     assert question.fetch is not None  # noqa: S101 - for the type checker
-    dates = question.fetch.dates(moment_of(question.fetch, moment))
+    dates = question.fetch.dates(moment)
     if question.fetch.takes_period and before.get("start"):
         dates = {"start": before["start"], "end": before["end"], "period": ""}
     step = fetching(

@@ -84,7 +84,7 @@ class Job:
     fetched: Mapping[str, Any] = field(default_factory=dict)
     depends_on: list[Any] = field(default_factory=list)
     question: str = ""
-    world: tuple[Any, ...] = ()
+    world: list[Any] = field(default_factory=list)
     engine: str = "fast"
     pdf: bool = False
     look: Look = PLAIN

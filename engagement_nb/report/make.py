@@ -16,7 +16,6 @@ from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.metrics import Metrics, save_tables
 from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.compose import to_markdown
-from engagement_nb.report.fetches import moment_of
 from engagement_nb.report.job import Job, absolute, digest, exploring, fetching
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
@@ -132,13 +131,13 @@ def make_report(
             _retire(store, question)
         if question.fetch is not None:
             kept = absolute(dataset or f"{where}/{DATASET}")
-            dates = question.fetch.dates(moment_of(question.fetch, datetime.now(UTC)))
+            dates = question.fetch.dates(datetime.now(UTC))
             fetch = fetching(question, kept, dates, cell_timeout=cell_timeout)
             steps = [fetch, exploring(question, kept, cell_timeout)]
         job = Job(
             name=Path(where).name, folder=where, steps=tuple(steps), title=title,
             question=_identity(question), engine=engine, pdf=pdf, look=look,
-            world=question.fetch.world() if question.fetch else (),
+            world=question.fetch.world() if question.fetch else [],
         )  # fmt: skip
         made = make(job, alone=True)
     if made.error is not None:
@@ -199,7 +198,7 @@ def _retire(store: Store, question: Question) -> None:
         dataset = Dataset.open(own)
     except EngagementError:
         return
-    world = list(question.fetch.world()) if question.fetch else []
+    world = question.fetch.world() if question.fetch else []
     read = absolute(own) == question.source.rstrip("/")
     if dataset.sandbox and not read and record.get("world", []) != world:
         store.fs.rm(store.path(DATASET), recursive=True)
@@ -207,7 +206,7 @@ def _retire(store: Store, question: Question) -> None:
 
 def _identity(question: Question) -> str:
     """A digest of what a report is about, whatever moment it is made at."""
-    fetch = question.fetch and question.fetch.columns()
+    fetch = question.fetch and question.fetch.identity
     return digest([question.source, question.ids_file, fetch])[:16]
 
 

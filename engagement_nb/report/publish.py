@@ -226,7 +226,7 @@ def write_record(store: Store, job: Job, before: Mapping[str, Any], **made: Any)
         "title": job.title,
         "folder": job.folder.rstrip("/").rpartition("/")[2],
         "question": job.question,
-        "world": list(job.world),
+        "world": job.world,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "files": {},
         "figures": {},

@@ -7,14 +7,16 @@ take and refuse the same options.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from engagement_nb.apis.engagement import ENGAGEMENT
+from engagement_nb.apis.engagement import ENGAGEMENT, ENV_API_URL
 from engagement_nb.errors import InputError
-from engagement_nb.metrics.periods import dates_of
+from engagement_nb.metrics.periods import dates_of, parse_moment
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
 from engagement_nb.sources import FETCHED, ApiSource, SandboxSource, connect
 from engagement_nb.store import Store
@@ -38,6 +40,13 @@ _OF_PIPELINE = {
 """Parameters that a report sets itself, and what to do instead."""
 
 
+_LEFT_OUT: dict[str, Any] = {
+    "profile": "", "endpoint": "historical", "start": "", "end": "", "by": "", "period": "",
+    "posted": "", "zone": "", "seed": None, "now": "", "tweets": None, "count": None,
+}  # fmt: skip
+"""What chooses the figures of a fetch, and its values where they are left out."""
+
+
 @dataclass(frozen=True)
 class Fetch:
     """What to fetch, once for all questions that share it.
@@ -46,31 +55,22 @@ class Fetch:
     ----------
     source
         One of `FETCHED`.
-    profile, endpoint, start, end, by, period, posted, zone, seed, now, tweets, count
-        Parameters of the notebook that fetches.
-    more
-        Its other parameters, with their names.
+    chosen
+        Parameters of the notebook that fetches, by name.
     """
 
     source: str
-    profile: str = ""
-    endpoint: str = "historical"
-    start: str = ""
-    end: str = ""
-    by: str = ""
-    period: str = ""
-    posted: str = ""
-    zone: str = ""
-    seed: int | None = None
-    now: str = ""
-    tweets: int | None = None
-    count: int | None = None
-    more: tuple[tuple[str, Any], ...] = ()
+    chosen: Mapping[str, Any]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What chooses the figures, by name."""
+        return {"source": self.source} | {k: self.chosen.get(k, v) for k, v in _LEFT_OUT.items()}
 
     @property
     def takes_period(self) -> bool:
         """Whether the figures are of a period that can be chosen."""
-        return FETCHED[self.source].asks().endpoint(self.endpoint).takes_period
+        return FETCHED[self.source].asks().endpoint(self.identity["endpoint"]).takes_period
 
     @property
     def made_up(self) -> bool:
@@ -84,22 +84,28 @@ class Fetch:
 
     def parameters(self) -> dict[str, Any]:
         """Parameters of the notebook that fetches, apart from those at their defaults."""
-        chosen = {k: v for k, v in self.columns().items() if k == "by" or v not in (None, "")}
-        return {**chosen, **dict(self.more)}
+        told = {k: v for k, v in self.identity.items() if k == "by" or v not in (None, "")}
+        return {**told, **{k: v for k, v in self.chosen.items() if k not in _LEFT_OUT}}
 
-    def world(self) -> tuple[Any, ...]:
+    def world(self) -> list[Any]:
         """What chooses the world of the figures."""
-        return (self.source, self.seed, self.now, self.tweets)
-
-    def columns(self) -> dict[str, Any]:
-        """Its fields but ``more``, by name."""
-        return {name: value for name, value in vars(self).items() if name != "more"}
+        return [self.identity[name] for name in ("source", "seed", "now", "tweets")]
 
     def dates(self, now: datetime) -> dict[str, str]:
-        """Its period as two moments, counted from ``now``; empty if it names none."""
+        """Its period as two moments, empty if it names none.
+
+        They are counted from the moment of the sandbox's world, or from ``now``.
+        """
         if not self.takes_period:
             return {}
-        start, end = dates_of(self.start, self.end, self.period, self.zone, now)
+        asked = self.identity
+        if asked["now"]:
+            now = parse_moment(asked["now"], "now") or now
+        elif self.made_up and asked["period"] and os.environ.get(ENV_API_URL):
+            with closing(connect(self.source)) as source:
+                assert isinstance(source, SandboxSource)  # noqa: S101 - for the type checker
+                now = source.now or now
+        start, end = dates_of(asked["start"], asked["end"], asked["period"], asked["zone"], now)
         found = {"start": start, "end": end}
         moments = {name: moment.isoformat() for name, moment in found.items() if moment}
         return {**moments, "period": ""} if moments else {}
@@ -241,6 +247,10 @@ def ask(
             )
     if not inputs.broken:
         _refuse(source, values, inputs)
+    fetch = None
+    if fetching:
+        of_fetch = {k: v for k, v in values.items() if k in fetching.parameters}
+        fetch = Fetch(source, {"endpoint": endpoint_of(source), **fetching.check(of_fetch)})
     explore = {
         option: value
         for option, value in values.items()
@@ -253,7 +263,7 @@ def ask(
         source="" if fetched else source,
         ids_file=ids_file,
         ids=inputs.ids,
-        fetch=_fetch(source, fetching, values) if fetching else None,
+        fetch=fetch,
         fetching=fetching,
         notebook=notebook,
         parameters=notebook.check(explore),
@@ -310,16 +320,6 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
         first, after = dates_of(start, end, period, zone, datetime.now(UTC))
         if first is not None and after is not None and first >= after:
             raise InputError("The period ends before it starts.", advice="end is the day after.")
-
-
-def _fetch(source: str, notebook: NotebookFile, values: Mapping[str, Any]) -> Fetch:
-    """What to fetch, from the options that the fetching notebook takes."""
-    taken = {option: value for option, value in values.items() if option in notebook.parameters}
-    checked = notebook.check(taken)
-    fields = [option for option in checked if option in Fetch.__dataclass_fields__]
-    more = [(option, checked[option]) for option in checked if option not in fields]
-    chosen = {"endpoint": endpoint_of(source), **{option: checked[option] for option in fields}}
-    return Fetch(source, **chosen, more=tuple(more))
 
 
 def endpoint_of(source: str) -> str:

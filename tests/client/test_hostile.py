@@ -27,7 +27,7 @@ from engagement_nb.errors import (
     EngagementError,
     ServerTroubleError,
 )
-from engagement_nb.fetch.run import retry_after
+from engagement_nb.fetch.retry import retry_after
 from tests.client.hostile import (
     Behavior,
     drips_body,

@@ -431,7 +431,7 @@ def test_the_progress_bar_shows_requests_tweets_and_the_quota(
     with Client() as client:
         run_plan(plan, client, source="sandbox", progress=True)
         assert "request" not in capsys.readouterr().err
-        monkeypatch.setattr("engagement_nb.fetch.meter.DELAY", 0.0)
+        monkeypatch.setattr("engagement_nb.fetch.run.BAR_AFTER", 0.0)
         run_plan(plan, client, source="sandbox", progress=True, workers=1)
         talk = capsys.readouterr().err
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
