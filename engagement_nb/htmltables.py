@@ -87,12 +87,6 @@ def table_html(frame: pd.DataFrame, **options: Any) -> str:
     return safe_html(frame.to_html(**{**shown, **options, "escape": True}))
 
 
-def load_ipython_extension(shell: Any) -> None:
-    """Show frames with `table_html` in a notebook: ``%load_ext engagement_nb.htmltables``."""
-    formatter = shell.display_formatter.formatters["text/html"]
-    formatter.for_type_by_name("pandas.core.frame", "DataFrame", table_html)
-
-
 class Notes:
     """Sentences as a list in a notebook; texts from outside are only text in it.
 

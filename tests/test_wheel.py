@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from engagement_nb.report.notebooks import lab_command, notebooks_folder, working_folder
+from engagement_nb.cli.lab import lab_command, working_folder
+from engagement_nb.report.notebooks import notebooks_folder
 from tests.report.report_inputs import export
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +112,7 @@ def test_it_reports_and_makes_batches_in_an_empty_folder(program, tmp_path):
 
 def test_lab_works_on_copies_that_stay_as_they_are(program, tmp_path):
     """A copy that the user changed is not overwritten."""
-    code = "from engagement_nb.report.notebooks import working_folder; print(working_folder())"
+    code = "from engagement_nb.cli.lab import working_folder; print(working_folder())"
     command = [program.python, "-c", code]
     folder = Path(
         subprocess.check_output(command, cwd=tmp_path, env=program.env, text=True).strip()

@@ -42,7 +42,7 @@ COMMANDS = {
     "auth": ("auth:auth", "Tokens: log in with a PIN, list them, check that they work."),
     "usage": ("usage:usage", "Handles queried this billing month."),
     "sandbox": ("sandbox:sandbox", "A copy of the API on this machine, and ids to try it with."),
-    "lab": ("reports:lab", "JupyterLab on the notebooks."),
+    "lab": ("lab:lab", "JupyterLab on the notebooks."),
     "lessons": ("lessons:lessons", "For teachers: copies, scores, one table of a class."),
 }
 """Command -> ("module:attribute" in this package, help in one line)."""
@@ -261,35 +261,36 @@ def lasting(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-def world_options(command: _Command) -> _Command:
-    """Add the options that choose the sandbox's world."""
-    for option in (
-        click.option("--tweets", type=click.IntRange(1), help="Size of the sandbox's world."),
-        click.option("--now", help="Moment at which the sandbox stands still, as 2026-11-02."),
-        click.option(
-            "--seed", type=int, help="World of the sandbox; with --now, figures never change."
-        ),
-    ):
-        command = option(command)
-    return command
+def options(*each: Callable[..., Any]) -> Callable[[_Command], _Command]:
+    """Add several options to a command, in this order."""
+
+    def add(command: _Command) -> _Command:
+        for option in reversed(each):
+            command = option(command)
+        return command
+
+    return add
 
 
-def cost_options(command: _Command) -> _Command:
-    """Add the options on the price of an API that bills each Post."""
-    for option in (
-        click.option(
-            "--owns-app", is_flag=True, default=None,
-            help="With --source v2: you own the app, so your own timeline has the lower price.",
-        ),
-        click.option(
-            "--max-cost", type=click.FloatRange(0),
-            help="With --source v2: refuse what could cost more US dollars.",
-        ),
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
+world_options = options(
+    click.option(
+        "--seed", type=int, help="World of the sandbox; with --now, figures never change."
+    ),
+    click.option("--now", help="Moment at which the sandbox stands still, as 2026-11-02."),
+    click.option("--tweets", type=click.IntRange(1), help="Size of the sandbox's world."),
+)
+"""The options that choose the sandbox's world."""
+cost_options = options(
+    click.option(
+        "--max-cost", type=click.FloatRange(0),
+        help="With --source v2: refuse what could cost more US dollars.",
+    ),
+    click.option(
+        "--owns-app", is_flag=True, default=None,
+        help="With --source v2: you own the app, so your own timeline has the lower price.",
+    ),
+)  # fmt: skip
+"""The options on the price of an API that bills each Post."""
 period_option = click.option(
     "--period", metavar="NAME",
     help="When people engaged: last week, last month, last 7 days, since monday or 2026-10.",

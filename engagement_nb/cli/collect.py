@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +17,7 @@ from engagement_nb.cli import (
     cost_options,
     lasting,
     named,
+    options,
     period_option,
     posted_option,
     say,
@@ -37,46 +37,32 @@ if TYPE_CHECKING:
 
 _AGAIN = "Rerun the command: it requests only what is missing."
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
-
-def _question(command: _Command) -> _Command:
-    """Add the options of both commands."""
-    for decorate in reversed(
-        (
-            click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
-            click.option(
-                "--ids", callback=named, help="File of Tweet ids, or - for standard input."
-            ),
-            click.option("--start", help="First date or time of the period; by default in UTC."),
-            click.option("--end", help="End of the period, exclusive."),
-            period_option,
-            posted_option,
-            zone_option,
-            click.option(
-                "--by", type=click.Choice(["day", "hour"]), help="One row per day or hour."
-            ),
-            click.option("--metrics", help="Metrics, separated by commas; by default all."),
-            click.option("--profile", multiple=True, help="Whose tokens; by default all stored."),
-            click.option(
-                "--source",
-                type=click.Choice(["sandbox", "api", "v2", "sandbox-v2"]),
-                default="sandbox",
-                show_default=True,
-                help="The Engagement API or X API v2, or the sandbox's copy of either.",
-            ),
-            cost_options,
-            world_options,
-            click.option(
-                "--max-handles",
-                type=click.IntRange(0),
-                help="Refuse a fetch beyond this number of handles per month.",
-            ),
-            click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
-        )
-    ):
-        command = decorate(command)
-    return command
+_question = options(
+    click.argument("endpoint", type=click.Choice(list(ENDPOINTS))),
+    click.option("--ids", callback=named, help="File of Tweet ids, or - for standard input."),
+    click.option("--start", help="First date or time of the period; by default in UTC."),
+    click.option("--end", help="End of the period, exclusive."),
+    period_option,
+    posted_option,
+    zone_option,
+    click.option("--by", type=click.Choice(["day", "hour"]), help="One row per day or hour."),
+    click.option("--metrics", help="Metrics, separated by commas; by default all."),
+    click.option("--profile", multiple=True, help="Whose tokens; by default all stored."),
+    click.option(
+        "--source", type=click.Choice(["sandbox", "api", "v2", "sandbox-v2"]), default="sandbox",
+        show_default=True,
+        help="The Engagement API or X API v2, or the sandbox's copy of either.",
+    ),
+    cost_options,
+    world_options,
+    click.option(
+        "--max-handles", type=click.IntRange(0),
+        help="Refuse a fetch beyond this number of handles per month.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="JSON on stdout."),
+)  # fmt: skip
+"""The options of both commands that fetch."""
 
 
 def _check_handles(

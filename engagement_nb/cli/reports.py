@@ -1,4 +1,4 @@
-"""Commands that make reports from notebooks: ``report``, ``batch``, ``lab``."""
+"""Commands that make reports from notebooks: ``report``, ``batch``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import update_wrapper
-from pathlib import Path
 from typing import Any
 
 import click
@@ -18,6 +17,7 @@ from engagement_nb.cli import (
     INCOMPLETE,
     cost_options,
     lasting,
+    options,
     period_option,
     posted_option,
     without_secrets,
@@ -46,7 +46,7 @@ _parameters = click.option(
     "-p", "--parameter", "parameters", nargs=2, multiple=True, metavar="NAME VALUE",
     callback=_pairs, help="A parameter of the notebooks.",
 )  # fmt: skip
-_MAKING = (
+_making_options = options(
     click.option(
         "--notebooks", type=click.Path(file_okay=False), metavar="DIR",
         help="Folder with your own copies of notebooks; others come from the package.",
@@ -83,9 +83,7 @@ def _making(command: Callable[..., None]) -> Callable[..., None]:
             preload("engagement_nb.report.warm")
         command(*given, making=making, **options)
 
-    for option in reversed(_MAKING):
-        with_making = option(with_making)
-    return update_wrapper(with_making, command)
+    return update_wrapper(_making_options(with_making), command)
 
 
 def accounts_in(source: str) -> list[str]:
@@ -261,34 +259,3 @@ def batch(
             err=True,
         )
         ctx.exit(INCOMPLETE)
-
-
-@command(context_settings={"ignore_unknown_options": True})
-@click.option("--port", type=int, default=8888, show_default=True, help="Port; 0 for any free one.")
-@click.option("--no-browser", is_flag=True, help="Don't open a browser.")
-@click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Folder for your copies of the notebooks; by default ./engagement-notebooks.",
-)  # fmt: skip
-@click.option("--here", is_flag=True, help="Open the original notebooks, not copies.")
-@click.argument("more", nargs=-1, type=click.UNPROCESSED)
-def lab(
-    port: int, no_browser: bool, folder: Path | None, here: bool, more: tuple[str, ...]
-) -> None:
-    """Open JupyterLab on the notebooks, on this machine only.
-
-    It opens copies in your own folder, which are never overwritten; with --here, the original
-    notebooks. Further arguments go to JupyterLab.
-    """
-    for word in more:
-        if word.startswith(("--ip", "--ServerApp.ip")):
-            raise InputError(
-                f"{word} is refused: this JupyterLab listens on this machine only.",
-                advice="Start jupyter lab yourself to let others reach it.",
-            )
-    if here and folder:
-        raise click.UsageError("--here and --folder exclude each other.")
-    # Imported here for start-up time: reports need none of it.
-    from engagement_nb.report.notebooks import open_lab
-
-    open_lab(folder=folder, here=here, port=port, browser=not no_browser, more=more)

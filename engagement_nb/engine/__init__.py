@@ -20,8 +20,7 @@ In Python, for many notebooks, with libraries that are imported only once::
             "in.ipynb", f"{name}.ipynb", {"name": name}, engine_name=engine.ENGINE
         )
 
-A preloaded module that is an IPython extension (it has ``load_ipython_extension``) is loaded in
-each notebook. A notebook for another kernel than this Python's, and every notebook on a system
+A notebook for another kernel than this Python's, and every notebook on a system
 without fork, is run by papermill's own engine. Nothing here knows what this package is about.
 """
 

@@ -16,7 +16,6 @@ from engagement_nb.engine.processes import (
     Cells,
     CellTooSlowError,
     ProcessEndedError,
-    preloaded,
 )
 from engagement_nb.engine.scratch import scratch_folder
 
@@ -87,7 +86,7 @@ def _cells(cwd: Path, scratch: Path) -> Cells | CellsHere:
     # Imported here for start-up time: elsewhere a process of its own imports it.
     from engagement_nb.engine.shell import CellsHere
 
-    return CellsHere(cwd, scratch, preloaded())
+    return CellsHere(cwd, scratch)
 
 
 def _run_cell(

@@ -131,14 +131,9 @@ def preload(*modules: str) -> None:
     Parameters
     ----------
     *modules
-        Names of modules. Those that are IPython extensions are loaded in each notebook.
+        Names of modules.
     """
     _server.preload(modules)
-
-
-def preloaded() -> tuple[str, ...]:
-    """Names of the modules that `preload` got last."""
-    return _server.modules
 
 
 def stop() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import base64
-import importlib
 import io
 import json
 import os
@@ -18,7 +17,7 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -186,16 +185,12 @@ class CellsHere:
     ----------
     cwd, scratch
         As for `engagement_nb.engine.processes.Cells`.
-    extensions
-        Modules that may be IPython extensions.
     """
 
-    def __init__(self, cwd: Path, scratch: Path, extensions: Sequence[str]) -> None:
+    def __init__(self, cwd: Path, scratch: Path) -> None:
         self._before = Path.cwd(), sys.stdout, sys.stderr
         os.environ.setdefault("MPLBACKEND", INLINE)
-        for name in extensions:
-            importlib.import_module(name)
-        self._shell = start_shell(extensions)
+        self._shell = start_shell()
         _enter(self._shell, str(scratch))
         os.chdir(cwd)
 
@@ -255,14 +250,8 @@ def _end_with(descriptor: int) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def start_shell(extensions: Sequence[str]) -> InteractiveShell:
-    """Make a shell. A server makes it once, for all its copies.
-
-    Parameters
-    ----------
-    extensions
-        Modules that may be IPython extensions.
-    """
+def start_shell() -> InteractiveShell:
+    """Make a shell. A server makes it once, for all its copies."""
     options = Config()
     options.HistoryManager.enabled = False
     with tempfile.TemporaryDirectory() as folder:
@@ -270,9 +259,6 @@ def start_shell(extensions: Sequence[str]) -> InteractiveShell:
     # The inline backend was imported when there was no shell to connect to.
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):
         inline._enable_matplotlib_integration()
-    for name in extensions:
-        if hasattr(sys.modules.get(name), "load_ipython_extension"):
-            shell.run_line_magic("load_ext", name)
     return shell
 
 

@@ -17,7 +17,6 @@ from markupsafe import Markup
 from engagement_nb import charts
 from engagement_nb.apis.names import ORIGINS, label
 from engagement_nb.gap.share import Share
-from engagement_nb.htmltables import safe_html
 from engagement_nb.metrics.account import Account
 from engagement_nb.metrics.problems import SCOPES, unit_of
 from engagement_nb.report.job import Job
@@ -158,11 +157,10 @@ def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "
 
 def _chart(answer: Mapping[str, Any], sandbox: bool) -> Markup:
     least, most = answer["over_bounds"]
-    chart = charts.bridge(
+    return _html(charts.bridge(
         Share.of_gap(answer), answer["sum_of_metrics"], least, most - least, answer["excess"],
         doubtful=least == most and answer["doubtful_outside"] > 0, sandbox=sandbox,
-    )  # fmt: skip
-    return Markup(safe_html(chart.html()))  # noqa: S704
+    ))  # fmt: skip
 
 
 def _trend(told: Mapping[str, Any], sandbox: bool) -> Markup:
@@ -170,8 +168,13 @@ def _trend(told: Mapping[str, Any], sandbox: bool) -> Markup:
     index = pd.DatetimeIndex(table.pop("begins"), name=told["name"])
     table = table.set_index(index)
     shown = [name for name in _TREND if name in table and table[name].notna().any()]
-    chart = charts.trend(table, columns=tuple(shown[:2]), height=62, sandbox=sandbox)
-    return Markup(safe_html(chart.html()))  # noqa: S704
+    return _html(charts.trend(table, columns=tuple(shown[:2]), height=62, sandbox=sandbox))
+
+
+def _html(chart: charts.Chart) -> Markup:
+    # The page has the style of all charts.
+    drawn = chart.html().replace(f"<style>{charts.svg.STYLE}</style>", "")
+    return Markup(drawn)  # noqa: S704 - a drawing of ours, its texts escaped
 
 
 def _tweets(ranking: Mapping[str, Any], sandbox: bool) -> list[dict[str, str]]:

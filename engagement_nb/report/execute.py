@@ -16,13 +16,14 @@ from typing import Any
 import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.execute import raise_for_execution_errors
 from zmq import ZMQError
 
 from engagement_nb import errors
 from engagement_nb.client.credentials import redact
 from engagement_nb.engine.processes import DIED, ENGINE, TOO_SLOW, preload
-from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.notebooks import NotebookFile
 
@@ -97,38 +98,38 @@ def run_notebook(
     if engine == "fast":
         preload(_WARM)
     error: errors.EngagementError | None = None
-    with scratch_folder() as scratch:
-        kept = scratch / "executed.ipynb"
-        for attempt in range(1, KERNEL_STARTS + 1):
-            try:
-                papermill.execute_notebook(
-                    copy.deepcopy(notebook.node),
-                    str(kept),
-                    parameters=checked,
-                    engine_name=ENGINES[engine],
-                    progress_bar=False,
-                    execution_timeout=cell_timeout,
-                    # Saving takes a fifth of a report's time. The fast engine returns the cells
-                    # that ran before a crash; of stock kernels only saved cells are left.
-                    request_save_on_cell_execute=engine == "stock",
-                    autosave_cell_every=0,
-                    # Kernels warn of TCP at each start, though they listen on loopback only.
-                    extra_arguments=["--log-level=ERROR"],
-                    resources={"metadata": {"path": str(cwd or Path.cwd())}},
-                )
-            except PapermillExecutionError as failed:
-                error = _notebook_error(failed, name)
-            except (DeadKernelError, CellTimeoutError) as stopped:
-                error = _process_error(
-                    type(stopped).__name__, name, _cells_started(_read(kept) or notebook.node)
-                )
-            except (RuntimeError, OSError, ZMQError) as failed_start:
-                # The kernel did not start. No cell has run, so a retry repeats nothing.
-                if attempt < KERNEL_STARTS and getattr(failed_start, "errno", 0) not in _SCARCE:
-                    continue
-                error = _start_error(failed_start, name)
-            break
-        executed = _clean(_read(kept) or notebook.node, name)
+    node = notebook.node
+    for attempt in range(1, KERNEL_STARTS + 1):
+        try:
+            node = papermill.execute_notebook(
+                copy.deepcopy(notebook.node), None, parameters=checked, prepare_only=True
+            )
+            # Nothing is saved on the way: it would take a fifth of a report's time, and the
+            # engines leave what has run in the notebook itself.
+            node = papermill_engines.execute_notebook_with_engine(
+                ENGINES[engine],
+                node,
+                kernel_name=papermill_engines.nb_kernel_name(ENGINES[engine], node),
+                progress_bar=False,
+                autosave_cell_every=0,
+                start_timeout=60,
+                execution_timeout=cell_timeout,
+                # Kernels warn of TCP at each start, though they listen on loopback only.
+                extra_arguments=["--log-level=ERROR"],
+                resources={"metadata": {"path": str(cwd or Path.cwd())}},
+            )
+            raise_for_execution_errors(node, None)
+        except PapermillExecutionError as failed:
+            error = _notebook_error(failed, name)
+        except (DeadKernelError, CellTimeoutError) as stopped:
+            error = _process_error(type(stopped).__name__, name, _cells_started(node))
+        except (RuntimeError, OSError, ZMQError) as failed_start:
+            # The kernel did not start. No cell has run, so a retry repeats nothing.
+            if attempt < KERNEL_STARTS and getattr(failed_start, "errno", 0) not in _SCARCE:
+                continue
+            error = _start_error(failed_start, name)
+        break
+    executed = _clean(node, name)
     if error is None and (missing := _cells_not_run(executed)):
         error = errors.ReportError(
             f"Papermill reported success for {name}, but {missing} cells have not run.",
@@ -188,14 +189,6 @@ def _cells_not_run(notebook: nbformat.NotebookNode) -> int:
         for cell in notebook.cells
         if cell.cell_type == "code" and cell.source.strip()
     )
-
-
-def _read(path: Path) -> nbformat.NotebookNode | None:
-    """A notebook that papermill wrote; None if the disk was full."""
-    try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, ValueError, nbformat.reader.NotJSONError):
-        return None
 
 
 def _clean(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import nbformat
 
 from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.report.job import Job, absolute, digest, fetching, slug
+from engagement_nb.report.notebooks import as_file
 from engagement_nb.report.question import Question
 from engagement_nb.report.run import run
 from engagement_nb.sources import ApiSource, connect
@@ -197,7 +197,7 @@ def _fetch(
     )
     done = run(Job(name=name, folder=store.where, steps=(step,), engine=engine))
     notebook = f"{_beside(name)}.ipynb"
-    store.publish(notebook, nbformat.writes(done.last.notebook).encode())
+    store.publish(notebook, as_file(done.last.notebook))
     if done.error is not None:
         raise done.error
     if done.ids:

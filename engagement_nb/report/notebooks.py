@@ -1,15 +1,11 @@
-"""The notebooks: where they are, their parameters, JupyterLab."""
+"""The notebooks: where they are, and their parameters."""
 
 from __future__ import annotations
 
 import ast
 import difflib
 import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -17,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import orjson
 import papermill
 import yaml
+from nbformat.v4 import rwbase
 
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import InputError, ReportError
 
 FETCH = "01_fetch_metrics.ipynb"
 EXPLORE = "02_explore_gap.ipynb"
-COPIES = "engagement-notebooks"
 BY_DAY = "05_account_by_day.ipynb"
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -150,6 +147,12 @@ class NotebookFile:
         return {name: _checked(self.name, taken, name, value) for name, value in given.items()}
 
 
+def as_file(notebook: nbformat.NotebookNode) -> bytes:
+    """The content of a notebook's file. nbformat takes ten times as long to write it."""
+    lines = rwbase.split_lines(nbformat.from_dict(notebook))
+    return orjson.dumps(lines, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
 def _declared(name: str, seen: Mapping[str, str]) -> Parameter:
     try:
         default = ast.literal_eval(seen["default"])
@@ -209,74 +212,3 @@ def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
                 " the report.",
                 advice="Keep credentials in the environment or in the profiles file.",
             )
-
-
-def working_folder(folder: Path | None = None) -> Path:
-    """The folder with copies of the notebooks. Copies that exist are not overwritten.
-
-    Parameters
-    ----------
-    folder
-        For the copies; by default `COPIES` in the working directory.
-    """
-    shipped = notebooks_folder()
-    copies = (folder or Path(COPIES)).absolute()
-    copies.mkdir(parents=True, exist_ok=True)
-    for notebook in sorted(shipped.glob("*.ipynb")):
-        if not (copies / notebook.name).exists():
-            shutil.copyfile(notebook, copies / notebook.name)
-    return copies
-
-
-def lab_command(
-    folder: Path, *, port: int = 8888, browser: bool = True, more: Sequence[str] = ()
-) -> list[str]:
-    """The command that opens JupyterLab on a folder, reachable from this machine only."""
-    # In a container root is often the only user. Loopback and a token guard the server.
-    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    return [
-        sys.executable, "-m", "jupyterlab", str(folder), "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}", *([] if browser else ["--no-browser"]),
-        # No requests to Jupyter's servers.
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        *as_root, *more,
-    ]  # fmt: skip
-
-
-def open_lab(
-    *,
-    folder: Path | None = None,
-    here: bool = False,
-    port: int = 8888,
-    browser: bool = True,
-    more: Sequence[str] = (),
-) -> None:
-    """Open JupyterLab and stay until it ends.
-
-    Parameters
-    ----------
-    folder
-        See `working_folder`.
-    here
-        Open the original notebooks, not copies.
-    port, browser, more
-        See `lab_command`.
-
-    Raises
-    ------
-    ReportError
-        It ended with an error.
-    """
-    where = notebooks_folder() if here else working_folder(folder)
-    print(f"JupyterLab on {where}", file=sys.stderr)
-    command = lab_command(where, port=port, browser=browser, more=more)
-    # Its setting answers JupyterLab's question about news, which `news_url` does not.
-    settings = [str(Path(__file__).with_name("jupyter")), os.environ.get("JUPYTER_CONFIG_PATH")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
-    if os.name == "posix":
-        sys.stderr.flush()
-        os.execv(command[0], command)  # noqa: S606 - so that Ctrl-C and signals are JupyterLab's
-    ended = subprocess.run(command).returncode  # noqa: S603
-    if ended:
-        raise ReportError(f"JupyterLab ended with exit code {ended}.")

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import nbformat
-
 from engagement_nb.client.credentials import find_profiles, redact
 from engagement_nb.engine import stopped
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.compose import account_of, compose
 from engagement_nb.report.job import Job
-from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH
+from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, as_file
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf
 from engagement_nb.report.run import Run, run
@@ -155,7 +153,7 @@ def publish(
     files = []
     for executed in done.executed:
         name = str(executed.notebook.metadata.papermill.input_path)
-        store.publish(name, nbformat.writes(executed.notebook).encode())
+        store.publish(name, as_file(executed.notebook))
         files.append(name)
     if not done.answer and done.error is None:
         raise ReportError(

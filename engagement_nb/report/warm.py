@@ -5,15 +5,6 @@ libraries (fonts, widths of digits, lazy imports), which would take each new pro
 """
 
 import contextlib
-from typing import Any
-
-from engagement_nb import htmltables
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """Show frames as accessible tables."""
-    htmltables.load_ipython_extension(shell)
-
 
 with contextlib.suppress(Exception):
     import numpy as np
@@ -24,6 +15,7 @@ with contextlib.suppress(Exception):
     import engagement_nb.dataset
     import engagement_nb.sources
     import engagement_nb.tables  # noqa: F401
+    from engagement_nb import htmltables
     from engagement_nb.gap import explore_gap
 
     parts = np.random.default_rng(0).poisson(5.0, (3, 60))
