@@ -16,11 +16,13 @@ NBSP = "\N{NO-BREAK SPACE}"
 
 
 def test_a_folder_with_several_kinds_of_files_gives_one_report(tmp_path, capsys):
+    """It is small enough to be sent."""
     folder, out = tmp_path / "files", tmp_path / "out"
     folder.mkdir()
     content = kinds.mixed(folder)
     assert cli.run(["report", str(folder), "-o", str(out)]) == 0
     html = (out / "report.html").read_text()
+    assert len(html.encode()) < 500_000
     rows = {row.text for row in BeautifulSoup(html, "html.parser").find_all("th", scope="row")}
     assert {"content", "classic", "overview", "video", "videos"} <= rows
     assert f">{sum(int(row[6]) for row in content):,}</td>" in html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import UTC, datetime
 from importlib import resources
 from itertools import pairwise
@@ -200,11 +201,14 @@ def files(tmp_path_factory):
     """The files of a report on an export, of one on the sandbox, and of an index."""
     folder = tmp_path_factory.mktemp("pages")
     make_report(str(export(folder)), out=folder / "export")
+    shutil.copytree(folder / "export", folder / "monday")
+    make_report(str(export(folder, seed=2)), out=folder / "monday", title="Our client, by week")
     make_report("sandbox", out=folder / "box", parameters={"count": 40}, pdf=bool(find_browser()))
     index = folder / "index.html"
     index.write_text(index_html(records(), title="Week", made_at=datetime(2026, 1, 5, tzinfo=UTC)))
     return {
         "export": folder / "export" / "report.html",
+        "monday": folder / "monday" / "report.html",
         "sandbox": folder / "box" / "report.html",
         "index": index,
     }
@@ -221,10 +225,11 @@ def test_pages_are_accessible_and_make_no_requests(browser, files, name, width, 
     assert browser.accessibility_violations() == []
 
 
-@pytest.mark.parametrize("name", ["export", "sandbox"])
+@pytest.mark.parametrize("name", ["export", "monday", "sandbox"])
 def test_the_first_page_is_two_screens_of_a_phone_and_one_sheet_of_paper(browser, files, name):
     """And a report of everything is small enough to be sent."""
     end = "document.querySelector('section.first').getBoundingClientRect().bottom"
+    assert ("Since the last run" in files[name].read_text()) == (name == "monday")
     browser.open(files[name], width=390)
     assert browser.evaluate(end) < 2 * 844
     # A4 without its margins, at 96 pixels an inch.
