@@ -14,6 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,8 +29,10 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import Gap, explore_gap
 from engagement_nb.report.compose import first_page
 from engagement_nb.report.page import to_html
+from engagement_nb.tables import read_table
 from engagement_nb.words import interval, number, percent
 from studies.gap_worlds import KINDS, world
+from tests.tables import kinds as layouts
 
 _POINTS = ("hidden", "hidden_share", "over_count", "page")
 """What JSON has besides the share, and nothing may print if the share has no value."""
@@ -369,18 +372,29 @@ def worlds(each: int, seed: int = 0, kinds: Iterable[str] = KINDS) -> Iterator[t
             yield f"{kind} {k}", explore_gap(dated(world(kind, k).frame, k))
 
 
+def made_files(each: int, seed: int = 0) -> Iterator[tuple[str, Gap]]:
+    """Analyses of made files by Post, of each kind in each language: large, small and tiny ones."""
+    for kind in ("content", "classic"):
+        for language in sorted(layouts.LAYOUTS[kind].keys() - {"names"}):
+            for k in range(seed, seed + each):
+                rows = layouts.rows(kind, (60, 7, 200, 25)[k % 4], k)
+                text = layouts.text(layouts.header(kind, language), rows)
+                yield f"{kind} {language} {k}", explore_gap(read_table(io.BytesIO(text.encode())))
+
+
 @click.command()
-@click.option("--each", default=20, show_default=True, help="Worlds of each kind.")
+@click.option("--each", default=20, show_default=True, help="Worlds, and made files, of each kind.")
 @click.option("--seed", default=0, show_default=True, help="Of the first; the others follow.")
 def numbers(each: int, seed: int) -> None:
     """Every number of a page against the JSON of its analysis."""
     wrong, kinds = 0, dict[str, int]()
-    for name, gap in worlds(each, seed):
+    for name, gap in chain(worlds(each, seed), made_files(each, seed)):
         kinds[gap.share.kind] = kinds.get(gap.share.kind, 0) + 1
         for complaint in wrong_numbers(page_of(gap), gap):
             wrong += 1
             click.echo(f"{name}: {complaint}")
-    click.echo(f"{each * len(KINDS)} worlds ({kinds}): {wrong} wrong numbers")
+    told = f"{sum(kinds.values())} worlds and made files ({kinds})"
+    click.echo(f"{told}: {wrong} wrong numbers")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from engagement_nb.report.look import Look
 from engagement_nb.report.make import make_report
 from engagement_nb.report.publish import read_record
 from engagement_nb.store import Store
-from studies.gap_numbers import figures_of, wrong_numbers
+from studies.gap_numbers import figures_of, made_files, page_of, wrong_numbers
 from tests.report.report_inputs import export
 from tests.tables import export_files, kinds
 
@@ -114,3 +114,12 @@ def test_a_report_on_a_month_of_a_file_takes_verdicts_from_the_whole_file(tmp_pa
         sums = source.tables.summary()[["impressions", "engagements"]].sum()
     files = f"{sums['impressions']:,} {sums['engagements']:,} {whole.facts()['period']} 285"
     assert wrong_numbers(html, gap, also=files) == []
+
+
+def test_pages_of_made_files_of_each_kind_and_language_print_the_figures_of_their_json() -> None:
+    """Of one size for each; `studies.gap_numbers` tries many."""
+    seen = []
+    for name, gap in made_files(1):
+        seen.append(name)
+        assert wrong_numbers(page_of(gap), gap) == [], name
+    assert {"content ja 0", "content de 0", "classic fr 0", "classic pt 0"} <= {*seen}
