@@ -63,6 +63,17 @@ def as_utc(value: datetime | str) -> datetime:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
+def full_hour(moment: datetime) -> datetime:
+    """The beginning of the hour that a moment is in."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def next_full_hour(moment: datetime) -> datetime:
+    """The first beginning of an hour that is not before a moment."""
+    begun = full_hour(moment)
+    return begun if begun == moment else begun + timedelta(hours=1)
+
+
 def posted_before(tweet_id: str, moment: datetime) -> bool:
     """Whether a Tweet was posted before a moment; ids from before 2010-11-04 always were."""
     return int(tweet_id) < first_id_of(moment)

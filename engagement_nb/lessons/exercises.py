@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from engagement_nb.apis.times import full_hour, next_full_hour
 from engagement_nb.lessons.shown import Verdict
 
 Wrong = dict[str, str]
@@ -136,8 +137,7 @@ def _window(answer: Any, right: str) -> Wrong:
         moments.append(moment.replace(tzinfo=UTC))
     start, end = moments
     # As in the API, start is rounded down to the hour and end is rounded up.
-    first = start.replace(minute=0, second=0, microsecond=0)
-    last = (end + hour - timedelta(microseconds=1)).replace(minute=0, second=0, microsecond=0)
+    first, last = full_hour(start), next_full_hour(end)
     late, hours = (first - datetime.fromisoformat(right)) // hour, (last - first) // hour
     if hours <= 0:
         return {"empty": ""}

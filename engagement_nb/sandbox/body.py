@@ -19,12 +19,11 @@ from engagement_nb.apis.engagement import (
     METRICS,
     RECENT_WINDOW,
 )
-from engagement_nb.apis.times import as_utc
+from engagement_nb.apis.times import as_utc, full_hour, next_full_hour
 from engagement_nb.sandbox.messages import RefusedError, shown
 from engagement_nb.sandbox.settings import Settings
 
 KNOWN_KEYS = {"tweet_ids", "engagement_types", "groupings", "start", "end"}
-_HOUR = timedelta(hours=1)
 _MIX = 0x9E3779B97F4A7C15
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d:?\d\d)?)?")
 
@@ -168,10 +167,10 @@ def _window(
     """Give the first hour, the end of the last one, and the end as it is echoed."""
     if endpoint.of_life:
         return None, None, None
-    end = _ceil(now)
+    end = next_full_hour(now)
     if not endpoint.takes_period:
         hours = timedelta(hours=settings.recent_hours)
-        return max(_floor(now - RECENT_WINDOW), end - hours), end, end
+        return max(full_hour(now - RECENT_WINDOW), end - hours), end, end
     as_asked = settings.echoed_end == "as asked"
     begin, finish = _moment(body.get("start"), "start"), _moment(body.get("end"), "end")
     echoed = finish
@@ -180,10 +179,10 @@ def _window(
         echoed = finish.replace(second=0, microsecond=0)
     if begin is None:
         begin = finish - MAX_WINDOW
-        begin = _ceil(begin) if as_asked else begin
+        begin = next_full_hour(begin) if as_asked else begin
     if finish > now or begin > now:
         raise RefusedError(400, "start and end must not be in the future.")
-    start, end = _floor(begin), _ceil(finish)
+    start, end = full_hour(begin), next_full_hour(finish)
     if start >= end:
         raise RefusedError(400, "start must be before end.")
     if finish - begin > MAX_WINDOW:
@@ -191,7 +190,7 @@ def _window(
     if start < FIRST_MOMENT:
         raise RefusedError(400, "start must not be before 2014-09-01.")
     days = settings.lookback_days
-    if days is not None and start < _floor(now).replace(hour=0) - timedelta(days=days):
+    if days is not None and start < full_hour(now).replace(hour=0) - timedelta(days=days):
         raise RefusedError(400, f"start must not be more than {days} days in the past.")
     return start, end, echoed if as_asked else end
 
@@ -205,12 +204,3 @@ def _moment(value: Any, name: str) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     raise RefusedError(400, f"{name} must be an ISO 8601 date or time in UTC, not {shown(value)}.")
-
-
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _ceil(moment: datetime) -> datetime:
-    floor = _floor(moment)
-    return floor if floor == moment else floor + _HOUR
