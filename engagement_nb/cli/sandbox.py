@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import signal
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ import click
 
 from engagement_nb.apis.engagement import TOKEN_VARIABLES
 from engagement_nb.cli.commands import Group
-from engagement_nb.errors import EngagementError, InputError
+from engagement_nb.errors import InputError
 from engagement_nb.sandbox import KINDS, Sandbox, Settings
 from engagement_nb.sandbox.settings import PRESETS, Switch, recorded, switches, written
 from engagement_nb.sandbox.world import World
@@ -148,20 +147,11 @@ def serve(
         raise InputError(_by_flag(str(error))) from None
     _check_env_file(env_file)
     stopped = _stop_event(until_stdin_closes)
-    try:
-        running.start()
-    except OSError as error:
-        raise _no_port(port, error) from None
-    lines = "".join(f"{name}={value}\n" for name, value in running.env.items())
-    try:
-        if env_file:
-            _write_env(env_file, lines)
-        _say_ready(running, env_file)
-        stopped.wait()
-    finally:
-        running.stop()
-        if env_file:
-            _remove_env(env_file, lines)
+    with running:
+        lines = "".join(f"{name}={value}\n" for name, value in running.env.items())
+        with _env_file(env_file, lines):
+            _say_ready(running, env_file)
+            stopped.wait()
     click.echo("SANDBOX stopped.", err=True)
 
 
@@ -201,14 +191,6 @@ def _stop_event(until_stdin_closes: bool) -> threading.Event:
     return stopped
 
 
-def _no_port(port: int, error: OSError) -> EngagementError:
-    used = error.errno == errno.EADDRINUSE
-    return EngagementError(
-        f"Port {port} of 127.0.0.1 {'is in use' if used else f'cannot be used: {error.strerror}'}.",
-        advice="Choose another with --port, or 0 for any.",
-    )
-
-
 def _by_flag(sentence: str) -> str:
     """Give an error about a field of `Settings` the name of its option."""
     name, _, rest = sentence.partition(" ")
@@ -216,36 +198,35 @@ def _by_flag(sentence: str) -> str:
     return f"{flags[name]} {rest}" if name in flags else sentence
 
 
-def _is_ours(text: str) -> bool:
-    return any(
-        line.startswith(f"{TOKEN_VARIABLES['consumer_key']}=SANDBOX") for line in text.splitlines()
-    )
-
-
 def _check_env_file(path: Path | None) -> None:
     """Refuse to overwrite a file that may contain real keys."""
     if path is None:
         return
     try:
-        text = path.read_text("utf-8", "replace")
+        lines = path.read_text("utf-8", "replace").split("\n")
     except FileNotFoundError:
         if not path.parent.is_dir():
             raise InputError(f"--env-file: there is no folder {path.parent}.") from None
         return
-    if text.strip() and not _is_ours(text):
+    ours = f"{TOKEN_VARIABLES['consumer_key']}=SANDBOX"
+    if any(line.strip() for line in lines) and not any(line.startswith(ours) for line in lines):
         raise InputError(f"--env-file: {path} exists and is not from a sandbox; name another file.")
 
 
-def _write_env(path: Path, lines: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(lines, "utf-8")
-
-
-def _remove_env(path: Path, lines: str) -> None:
-    """Remove the file, unless its content has changed."""
-    with suppress(OSError):
-        if path.read_text("utf-8") == lines:
-            path.unlink()
+@contextmanager
+def _env_file(path: Path | None, lines: str) -> Iterator[None]:
+    """Keep the keys in a file; in the end remove it, unless its content has changed."""
+    if path is None:
+        yield
+        return
+    try:
+        path.touch(mode=0o600)
+        path.write_text(lines, "utf-8")
+        yield
+    finally:
+        with suppress(OSError):
+            if path.read_text("utf-8") == lines:
+                path.unlink()
 
 
 @sandbox.command()

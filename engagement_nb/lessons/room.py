@@ -193,8 +193,7 @@ class Room:
 
     def material(self, lesson: str) -> Any:
         """Give the material of a lesson's exercise: a frame, a response, or a list of wishes."""
-        found = LESSONS[lesson].material
-        return found.copy() if isinstance(found, pd.DataFrame | dict) else found
+        return LESSONS[lesson].material
 
     def show(self, lesson: str) -> None:
         """Show the material of a lesson's exercise."""

@@ -120,10 +120,10 @@ class Sandbox:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((HOST, self._port))
-        except OSError:
+        except OSError as error:
             self._socket.close()
             self._socket = None
-            raise
+            raise OSError(error.errno, error.strerror, f"{HOST}:{self._port}") from None
         self._url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         # Imported here: `handle` works where there are no sockets.
         from engagement_nb.sandbox.patience import server_of

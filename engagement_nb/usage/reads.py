@@ -7,11 +7,11 @@ Records are files that are created once and never changed, beside those of handl
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from engagement_nb.errors import DatasetError
 from engagement_nb.store import Store
 from engagement_nb.usage.ledger import Ledger
 
@@ -47,17 +47,17 @@ class Reads:
         """
         ids = list(dict.fromkeys(tweet_ids))
         if ids:
-            content = json.dumps({"format": 1, "price": price, "ids": ids}).encode()
-            self._store.publish(f"{_day(when)}/{uuid.uuid4().hex}.json", content)
+            name = f"{_day(when)}/{uuid.uuid4().hex}.json"
+            self._store.publish_record(name, {"price": price, "ids": ids})
 
     def of_day(self, when: datetime) -> dict[str, float]:
         """Posts read on the UTC day of a moment, with what each was billed: its highest price."""
         billed: dict[str, float] = {}
         for name in self._store.names(_day(when)):
             try:
-                told = json.loads(self._store.read(f"{_day(when)}/{name}"))
+                told = self._store.read_record(f"{_day(when)}/{name}")
                 price, ids = float(told["price"]), [str(tweet_id) for tweet_id in told["ids"]]
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, DatasetError, ValueError, KeyError, TypeError):
                 continue  # Another program's file, or one that is being written.
             for tweet_id in ids:
                 billed[tweet_id] = max(price, billed.get(tweet_id, 0.0))

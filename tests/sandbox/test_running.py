@@ -222,7 +222,9 @@ def test_a_port_in_use_is_one_sentence(sandbox: Sandbox) -> None:
     code, out, talk = run("serve", "--port", str(urlsplit(sandbox.url).port))
     assert code == 1
     assert out == ""
-    assert re.fullmatch(r"error: Port \d+ of 127\.0\.0\.1 is in use\. Choose another .*\n", talk)
+    assert re.fullmatch(
+        r"error: 127\.0\.0\.1:\d+: Address already in use\. The port is in use: choose .*\n", talk
+    )
 
 
 def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> None:
