@@ -99,10 +99,9 @@ def table_of_files(files: Sequence[bytes]) -> Cells | None:
     if not has_plain_header(header) or not all(data.startswith(files[0][:size]) for data in files):
         return None
     bodies = [memoryview(data if data.endswith(b"\n") else data + b"\n") for data in files]
-    data = b"".join(body[size:] for body in bodies)
-    text = _Text(data, "", delimiter)
+    text = _Text(b"".join(body[i and size :] for i, body in enumerate(bodies)), "", delimiter)
     text.check_quotes()
-    cells = text.table(header, 0)
+    cells = text.table(header, size)
     # A row that began in one file and ended in another would hide the border between them.
     of_each = [data.count(b"\n") + (data[-1:] != b"\n") - 1 for data in files]
     lines = np.cumsum(of_each)
