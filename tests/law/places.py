@@ -21,7 +21,6 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource, SandboxSource, Source
 from engagement_nb.sources.sandbox import transport_to
-from engagement_nb.sources.v2 import V2SandboxSource
 from tests.tables.kinds import header, rows, text
 
 WORLD: dict[str, Any] = {
@@ -71,11 +70,10 @@ def in_process(folder: Path) -> Iterator[None]:
         }
         return Client(adapter, **{**mine, **options})
 
-    def pinned(source: type[SandboxSource]) -> Any:
-        def opened(**options: Any) -> SandboxSource:
-            return source(in_process=True, **{**WORLD, **options})
+    init = SandboxSource.__init__
 
-        return opened
+    def pinned(source: SandboxSource, **options: Any) -> None:
+        init(source, **{"in_process": True, **WORLD, **options})
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in sandbox.env.items():
@@ -86,8 +84,7 @@ def in_process(folder: Path) -> Iterator[None]:
         # The API's present is that of the world, so that both count back from one moment.
         patch.setattr(ApiSource, "now", now.replace(tzinfo=UTC))
         patch.setattr(ApiSource, "_workers", 0)
-        for kind in (SandboxSource, V2SandboxSource):
-            patch.setattr(f"engagement_nb.sources.{kind.__name__}", pinned(kind))
+        patch.setattr(SandboxSource, "__init__", pinned)
         yield
 
 
