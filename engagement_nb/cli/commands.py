@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any
 
@@ -76,6 +76,6 @@ def lacking(missing: int, unit: str = "Tweet") -> str:
     return f"{counted(missing, unit)} {'is' if missing == 1 else 'are'}"
 
 
-def command(*args: Any, **options: Any) -> Any:
+def command(**options: Any) -> Callable[[Callable[..., Any]], Command]:
     """Declare a command, as `click.command` does."""
-    return click.command(*args, cls=Command, **options)
+    return click.command(cls=Command, **options)

@@ -153,6 +153,7 @@ def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> No
 @click.pass_context
 def report(
     ctx: click.Context,
+    /,
     path: str | None,
     source: str | None,
     by: str | None,
@@ -224,6 +225,7 @@ def report(
 @click.pass_context
 def batch(
     ctx: click.Context,
+    /,
     manifest: str,
     out: str,
     strict: bool,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engagement_nb.engine.shell import CellsHere
 
 
-class ShellEngine(NBClientEngine):
+class ShellEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no types
     """Runs the cells of a notebook in a shell, in a process that ends with the notebook."""
 
     @classmethod

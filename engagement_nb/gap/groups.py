@@ -210,12 +210,12 @@ class Units:
             figures = figures.groupby(self.frame["tweet_id"]).transform("sum")
         edges = [0, *(10**k for k in range(19))]
         names = ["0", *(f"{number(10**k)}–{number(10 ** (k + 1) - 1)}" for k in range(18))]
-        return pd.cut(figures, edges, right=False, labels=names)
+        return _binned(figures, edges, names)
 
     def _ages(self) -> pd.Series:
         posted = self._posted()
         days = ((pd.Timestamp(self.moment or posted.max()) - posted).dt.total_seconds()) / 86400
-        return pd.cut(days, [-np.inf, *_AGES], right=False, labels=[*_AGES.values()])
+        return _binned(days, [-np.inf, *_AGES], [*_AGES.values()])
 
     def _hours(self) -> pd.Series:
         time = self._time()
@@ -224,25 +224,27 @@ class Units:
                 "These figures are by day, so their hours are not known.",
                 advice='Fetch them by="hour".',
             )
-        return time.dt.strftime("%H")
+        hours: pd.Series = time.dt.strftime("%H")
+        return hours
 
     def _since_hours(self) -> pd.Series:
         spans = pairwise(_SINCE_HOURS)
         names = [f"{a} h" if b == a + 1 else f"{a}–{b - 1} h" for a, b in spans]
         names.append(f"{_SINCE_HOURS[-1]} h and more")
         hours = self._since("h").dt.total_seconds() / 3600
-        return pd.cut(hours, [*_SINCE_HOURS, np.inf], right=False, labels=names)
+        return _binned(hours, [*_SINCE_HOURS, np.inf], names)
 
     def _since_days(self) -> pd.Series:
         days = self._since("D").dt.days
         last = int(days.max()) if days.notna().any() else 0
         names = [f"day {day}" for day in range(last + 1)]
-        return pd.cut(days, range(last + 2), right=False, labels=names)
+        return _binned(days, range(last + 2), names)
 
     def _since(self, unit: str) -> pd.Series:
         """Time since posting; missing for Tweets that were posted before the series began."""
         posted, time = self._posted().dt.floor(unit), self._time()
-        return (time - posted).where((posted >= time.min()) & (time >= posted))
+        since: pd.Series = (time - posted).where((posted >= time.min()) & (time >= posted))
+        return since
 
     def _posted(self) -> pd.Series:
         if len(self.frame) and (
@@ -279,6 +281,12 @@ def series_rows(
     over = sum((figures[metric] for metric in left_out), none)
     rows = rows.assign(engagements=engagements, over_count=over, **made)
     return rows.reset_index(drop=True)
+
+
+def _binned(values: pd.Series, edges: Sequence[float], names: list[str]) -> pd.Series:
+    """The name of the interval of each value; the lower edge of an interval is part of it."""
+    groups: pd.Series = pd.cut(values, edges, right=False, labels=names)
+    return groups
 
 
 def _filled(groups: Mapping[str, pd.Series]) -> dict[str, np.ndarray]:

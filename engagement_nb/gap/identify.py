@@ -101,7 +101,7 @@ class MetricSet:
     @property
     def fits(self) -> np.ndarray:
         """Tweets that it sums to exactly."""
-        return self.left == 0
+        return np.asarray(self.left == 0)
 
     @property
     def exceeds(self) -> np.ndarray:

@@ -310,7 +310,7 @@ def marked(frame: pd.DataFrame, about: About) -> pd.DataFrame:
     if not about.sandbox or "source" in frame:
         return frame
     # A category takes a byte a row.
-    made_up = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), [about.source])
+    made_up = pd.Categorical.from_codes(np.zeros(len(frame), np.int8), pd.Index([about.source]))
     return frame.assign(source=made_up)
 
 
@@ -325,7 +325,7 @@ def csv_text(frame: pd.DataFrame) -> str:
         return _FORMULA.sub("'", text)
 
     texts = frame.columns[[dtype.kind == "O" for dtype in frame.dtypes]]
-    changed = {name: frame[name].map(safe) for name in texts}
+    changed: dict[Any, Any] = {name: frame[name].map(safe) for name in texts}
     for name in frame.select_dtypes(["datetime", "datetimetz"]):
         # Each moment once: pandas takes longer for them than for all counts.
         place, moments = pd.factorize(frame[name])

@@ -201,7 +201,10 @@ def _clean(notebook: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
                 output.traceback = [_without_home(line) for line in output.traceback]
             elif output.get("name") == "stderr":
                 output.text = _without_home(output.text)
-    return nbformat.from_dict(json.loads(redact(json.dumps(notebook, ensure_ascii=False))))
+    clean: nbformat.NotebookNode = nbformat.from_dict(
+        json.loads(redact(json.dumps(notebook, ensure_ascii=False)))
+    )
+    return clean
 
 
 def _without_home(text: str) -> str:

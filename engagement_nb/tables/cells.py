@@ -127,7 +127,8 @@ class Cells:
             return np.asarray(moments, "datetime64[ms]")
         texts = self.texts(at)
         different = pc.unique(texts)
-        return _moments(different.to_pylist())[pc.index_in(texts, different).to_numpy()]
+        moments = _moments(different.to_pylist())
+        return moments[np.asarray(pc.index_in(texts, different), np.intp)]
 
     def days(self, at: int) -> pa.Array:
         """A column of dates, UTC.

@@ -217,7 +217,7 @@ def _from_frame(frame: pd.DataFrame) -> Iterator[_Entry]:
         raise _all_rounded(f'the column "{ids.name}"', "it contains floats")
     owners = repeat(None) if owner is None else frame.iloc[:, owner].astype("string")
     for value, whose in zip(ids, owners, strict=False):
-        yield value, None if whose is pd.NA else whose, 1
+        yield value, None if pd.isna(whose) else whose, 1
 
 
 def _places(header: list[str]) -> tuple[int | None, int | None, int | None]:
