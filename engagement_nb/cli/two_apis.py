@@ -57,14 +57,12 @@ def snapshot(
         assert isinstance(opened, V2Source)  # noqa: S101
         run = opened.snapshot(opened.dataset_at(out))
         mark = "SANDBOX (made-up figures): " if opened.sandbox else ""
+    if as_json:
+        new = {"dataset": out, "new": run is not None, "sandbox": opened.sandbox}
+        click.echo(json.dumps((run.to_dict() if run else {}) | new))
     if run is None:
         say(f"{mark}{out} has today's snapshot already. Nothing was requested.", err=True)
-        if as_json:
-            click.echo(json.dumps({"dataset": out, "new": False, "sandbox": opened.sandbox}))
         return
-    if as_json:
-        told = run.to_dict() | {"dataset": out, "new": True, "sandbox": opened.sandbox}
-        click.echo(json.dumps(told))
     say(
         f"{mark}{counted(run.tweets, 'Post')} in {out}, snapshot {run.record.snapshot};"
         f" {counted(run.requests, 'request')}.",

@@ -38,9 +38,6 @@ from engagement_nb.sources.sandbox import SandboxSource
 from engagement_nb.usage.reads import Reads
 from engagement_nb.words import counted
 
-TIMELINE = "timeline"
-"""Name of the quota of timelines."""
-
 
 class V2Source(ApiSource):
     """X API v2 with the tokens of one or more users.
@@ -178,7 +175,7 @@ class V2Source(ApiSource):
         self._refuse_over(TIMELINE_POSTS * self._timeline_price, "Your timeline", at_most=True)
         adapter = TimelineAdapter(profile.user_id, start)
         options = {"recorder": self._record_page, "now": self._present, **self._client_options}
-        request = Request(TIMELINE, (), TOTALS.metrics, profile)
+        request = Request("timeline", (), TOTALS.metrics, profile)
         with Client(adapter, **options) as client:
             self._pages = [_sent(client, request)]
             while adapter.token:

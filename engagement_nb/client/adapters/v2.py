@@ -34,7 +34,6 @@ from engagement_nb.client.cubes import MOST_DIGITS
 from engagement_nb.client.request import Request, Response
 
 GRANULARITY = {None: "total", "day": "daily", "hour": "hourly"}
-_PRIVATE_MEMBER = "non_public_metrics"
 _GONE = frozenset({"resource-not-found", "not-authorized-for-resource", "resource-unavailable"})
 _OF_SERIES = ("id", "timestamp", "timestamped_metrics")
 
@@ -70,7 +69,7 @@ class V2Adapter:
         if document is None:
             raise unreadable(request, "not a JSON object", page=True)
         posts = [*_posts(document.get("data"))]
-        problems = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
+        problems = _dicts(document.get("errors"))
         of_period = self.api.endpoint(request.endpoint).takes_period
         try:
             read = _analytics if of_period else _lookup
@@ -100,8 +99,7 @@ class V2Adapter:
         document = _document(raw)
         if document is None:
             return ()
-        nested = [p for p in _list(document.get("errors")) if isinstance(p, dict)]
-        texts = _texts([document, *nested])
+        texts = _texts([document, *_dicts(document.get("errors"))])
         if any(re.search(RENAMED, text) for text in texts):
             self._fields = WORDS_OF_POSTS["tweet.fields"]
         return texts
@@ -172,14 +170,15 @@ def _document(raw: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _dicts(value: object) -> list[dict[str, Any]]:
+    """The objects in a list; none if it is something else."""
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _posts(data: object) -> Iterator[tuple[str, dict[str, Any]]]:
     """Each Post of a response by its id; the earliest page of analytics has one object."""
-    for post in [data] if isinstance(data, dict) else _list(data):
-        if isinstance(post, dict) and isinstance(post.get("id"), str | int):
+    for post in [data] if isinstance(data, dict) else _dicts(data):
+        if isinstance(post.get("id"), str | int):
             yield str(post["id"]).strip(), post
 
 
@@ -216,8 +215,7 @@ def _analytics(post: Mapping[str, Any], request: Request) -> dict[str, Any]:
     names = {**ANALYTICS_FIELDS, **OLD_ANALYTICS_FIELDS}
     buckets = [
         (bucket.get("timestamp"), _named(bucket.get("metrics"), names))
-        for bucket in _list(post.get("timestamped_metrics"))
-        if isinstance(bucket, dict)
+        for bucket in _dicts(post.get("timestamped_metrics"))
     ]
     whole = _named(post, names)
     if request.by is None or request.window is None:
@@ -276,7 +274,7 @@ def _without_private(
         return {}
     others, no_link = [], []
     for tweet_id, post in posts.items():
-        private = post.get(_PRIVATE_MEMBER)
+        private = post.get("non_public_metrics")
         if tweet_id in closed:
             others.append(tweet_id)
         elif isinstance(private, dict) and private and "url_link_clicks" not in private:

@@ -8,7 +8,6 @@ before anything is done with them.
 from __future__ import annotations
 
 import base64
-import hmac
 import secrets
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -300,7 +299,7 @@ def _facts(api: Api) -> OAuth2:
 
 
 def _code_in(came: Mapping[str, list[str]], state: str) -> str:
-    if not hmac.compare_digest(came.get("state", [""])[0], state):
+    if came.get("state") != [state]:
         raise CredentialsError(
             "The browser came back from another sign-in.", advice="Start the sign-in again."
         )
