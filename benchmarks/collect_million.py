@@ -68,7 +68,7 @@ def main() -> None:
             )  # fmt: skip
         count = sum(1 for _ in listed.open())
         serve = [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
-                 "--limit", "0", "--until-stdin-closes", *options]  # fmt: skip
+                 "--set", "per_minute=none", "--until-stdin-closes", *options]  # fmt: skip
         sandbox = subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         env = dict(os.environ) | {"ENGAGEMENT_STATE_DIR": folder, "ENGAGEMENT_LEDGER": folder}
         for line in sandbox.stdout or ():

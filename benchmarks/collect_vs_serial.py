@@ -34,8 +34,8 @@ DAY = timedelta(days=1)
 def serving() -> Iterator[dict[str, str]]:
     """A sandbox in a process of its own: the variables that point to it."""
     command = [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
-               "--tweets", "400000", "--limit", str(PER_MINUTE), "--set", f"latency={LATENCY}",
-               "--until-stdin-closes"]  # fmt: skip
+               "--tweets", "400000", "--set", f"per_minute={PER_MINUTE}",
+               "--set", f"latency={LATENCY}", "--until-stdin-closes"]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     env: dict[str, str] = {}
     try:

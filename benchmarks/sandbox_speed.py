@@ -36,7 +36,7 @@ CASES = (
 def serving(tweets: int) -> Iterator[tuple[str, dict[str, str], int]]:
     """A sandbox in a process of its own: its address, its environment and its process id."""
     command = [sys.executable, "-m", "engagement_nb", "sandbox", "serve", "--port", "0",
-               "--tweets", str(tweets), "--limit", "0", "--set", "gzip=optional",
+               "--tweets", str(tweets), "--set", "per_minute=none", "--set", "gzip=optional",
                "--until-stdin-closes"]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     env: dict[str, str] = {}

@@ -30,8 +30,7 @@ def sandbox() -> None:
 
 
 _WORLD = ("seed", "tweets", "accounts", "now")
-_FLAGS = {**{name: f"--{name}" for name in _WORLD}, "per_minute": "--limit"}
-"""The settings that have an option of their own; the others are set by ``--set``."""
+"""The settings that choose a world. Each has an option of its own; others are set by ``--set``."""
 
 
 def _world_options(command: _Command) -> _Command:
@@ -39,7 +38,7 @@ def _world_options(command: _Command) -> _Command:
     for name in reversed(_WORLD):
         one = switches()[name]
         command = click.option(
-            _FLAGS[name],
+            f"--{name}",
             default=one.default,
             show_default=one.default is not None,
             help=one.description,
@@ -57,7 +56,7 @@ def print_switches() -> None:
 
 
 def _settable() -> dict[str, Switch]:
-    return {name: one for name, one in switches().items() if one.simple and name not in _FLAGS}
+    return {name: one for name, one in switches().items() if one.simple and name not in _WORLD}
 
 
 def _set(texts: tuple[str, ...]) -> dict[str, Any]:
@@ -70,8 +69,9 @@ def _set(texts: tuple[str, ...]) -> dict[str, Any]:
         if name in values:
             raise InputError(f"--set: {name} is given twice.")
         if name not in _settable():
-            flag = _FLAGS.get(name)
-            advice = f"Use {flag}." if flag else "engagement-nb sandbox switches lists them."
+            advice = "engagement-nb sandbox switches lists them."
+            if name in _WORLD:
+                advice = f"Use --{name}."
             raise InputError(f"--set: there is no switch {name!r}.", advice=advice)
         try:
             values[name] = switches()[name].read(value)
@@ -82,13 +82,6 @@ def _set(texts: tuple[str, ...]) -> dict[str, Any]:
 
 @sandbox.command()
 @_world_options
-@click.option(
-    "--limit",
-    "per_minute",
-    default=switches()["per_minute"].default,
-    show_default=True,
-    help="Requests per minute; 0 for no limit.",
-)
 @click.option(
     "--preset",
     type=click.Choice(PRESETS),
@@ -126,7 +119,6 @@ def _set(texts: tuple[str, ...]) -> dict[str, Any]:
 def serve(
     port: int,
     env_file: Path | None,
-    per_minute: int,
     preset: str,
     changes: tuple[str, ...],
     public_url: tuple[str, ...],
@@ -138,7 +130,6 @@ def serve(
         running = Sandbox(
             port,
             preset=preset,
-            per_minute=per_minute or None,
             public_url=public_url,
             **options,
             **_set(changes),
@@ -194,8 +185,8 @@ def _stop_event(until_stdin_closes: bool) -> threading.Event:
 def _by_flag(sentence: str) -> str:
     """Give an error about a field of `Settings` the name of its option."""
     name, _, rest = sentence.partition(" ")
-    flags = {**_FLAGS, "public_url": "--public-url", "account": "--account"}
-    return f"{flags[name]} {rest}" if name in flags else sentence
+    named = name in (*_WORLD, "public_url", "account")
+    return f"--{name.replace('_', '-')} {rest}" if named else sentence
 
 
 def _check_env_file(path: Path | None) -> None:

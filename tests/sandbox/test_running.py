@@ -178,7 +178,8 @@ def test_ids_says_if_there_are_too_few_and_refuses_unknown_kinds() -> None:
 def test_serve_prints_keys_writes_them_to_a_file_and_stops_at_a_signal(tmp_path: Path) -> None:
     file = tmp_path / "keys.env"
     process = subprocess.Popen(
-        [*PROGRAM, "serve", "--port", "0", "--env-file", str(file), "--limit", "7"],
+        [*PROGRAM, "serve", "--port", "0", "--env-file", str(file),
+         "--set", "per_minute=7"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout is not None
@@ -241,7 +242,7 @@ def test_an_env_file_with_other_keys_is_never_overwritten(tmp_path: Path) -> Non
     "arguments",
     [
         ["--tweets", "0"], ["--set", "faults=503"], ["--set", "faults={"],
-        ["--now", "soon"], ["--limit", "-4"], ["--accounts", "0"], ["--now", "0001-01-01"],
+        ["--now", "soon"], ["--set", "per_minute=-4"], ["--accounts", "0"], ["--now", "0001-01-01"],
         ["--now", "9999-12-31"], ["--public-url", "x"], ["--set", "rates=likes=2"],
         ["--set", "window_seconds=0"], ["--set", "bare_numbers=3"], ["--set", "latency=-1"],
         ["--set", "window=rolling"], ["--set", "order"], ["--set", "seed=1"],
