@@ -9,14 +9,14 @@ import textwrap
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from engagement_nb.client.bounds import trusted
 from engagement_nb.client.credentials import Profile, auth_for, redact
-from engagement_nb.sources.sandbox import SandboxTransport, transport_to
+from engagement_nb.sources.sandbox import transport_to
 
 _LONGEST = 34
 """Lines of a body that are shown."""
@@ -213,15 +213,18 @@ def send(
     header
         An Authorization header to send instead.
     """
-    here = transport_to(profile.hosts.api) is not None
-    client = _http(loopback=profile.hosts.sandbox, here=here)
-    request = client.build_request(method, profile.hosts.api + path, json=body)
+    api, tokens = profile.hosts.api, None
     if header is None:
         tokens = auth_for(profile, "user" if auth == "user" else "app")
+    # A proxy of the environment is never used for loopback.
+    trust = not profile.hosts.sandbox
+    with httpx.Client(
+        transport=transport_to(api), timeout=60, trust_env=trust, verify=trusted()
+    ) as client:
+        request = client.build_request(method, api + path, json=body)
+        if header is not None:
+            request.headers["Authorization"] = header
         response = client.send(request, auth=tokens)
-    else:
-        request.headers["Authorization"] = header
-        response = client.send(request)
     try:
         parsed = response.json()
     except ValueError:
@@ -241,13 +244,6 @@ def send(
         ),
         profile.hosts.sandbox,
     )
-
-
-@cache
-def _http(*, loopback: bool, here: bool) -> httpx.Client:
-    """Make one client for all lessons; a proxy of the environment is never used for loopback."""
-    transport = SandboxTransport() if here else None
-    return httpx.Client(transport=transport, timeout=60, trust_env=not loopback)
 
 
 def _message(first: str, headers: list[tuple[str, str]], body: str) -> str:
