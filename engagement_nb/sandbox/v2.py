@@ -189,7 +189,8 @@ class V2:
             self._refuse(problems.TOO_MANY)
 
     def _permit(self, asked: Asked, supported: Sequence[str]) -> None:
-        if asked.kind not in supported:
+        # An app may sign without a user, too.
+        if asked.kind not in supported or (asked.account is None and _BEARER not in supported):
             self._refuse(problems.WRONG_KIND, used=asked.kind, supported=", ".join(supported))
         if asked.kind == _OAUTH1 and self.settings.oauth1_at_v2 == "refused":
             self._refuse(problems.NO_OAUTH1)

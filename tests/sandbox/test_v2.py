@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import requests
+from requests_oauthlib import OAuth1
 
 from engagement_nb.apis.v2 import LIMITS
 from engagement_nb.sandbox import Sandbox
@@ -301,6 +302,9 @@ def test_tokens_of_the_wrong_kind_and_unknown_ones_are_refused(frozen: Sandbox) 
         assert (response.status_code, told["title"]) == (403, "Unsupported Authentication")
         assert told["type"].endswith("/unsupported-authentication")
         assert set(told) == {"title", "detail", "type", "status"}
+        app = OAuth1(frozen.consumer_key, frozen.consumer_secret)
+        response = requests.get(frozen.url + path, auth=app)
+        assert (response.status_code, response.json()["title"]) == (403, told["title"])
     expected = {
         "title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"
     }  # fmt: skip
