@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,7 @@ def start(place: Path, environment: dict[str, str]) -> Iterator[object]:
 
     def begin(command: str, **more: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            command.split(),
+            shlex.split(command),
             cwd=place,
             env={**environment, **more},
             stdin=subprocess.PIPE,
