@@ -14,6 +14,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}".replace("-", "−")
 
 
+def span(least: float, most: float) -> str:
+    """A count that is not known exactly: ``2 to 1,773``, or one number if both are equal."""
+    return number(least) if least == most else f"{number(least)} to {number(most)}"
+
+
 def percent(share: float | None, digits: int = 1) -> str:
     """A share as a percentage; never rounded to 0 or 100 unless it is."""
     if share is None or share != share:

@@ -2,15 +2,23 @@
 
 A chart is drawn once, as SVG that fits every width. Its title says the finding. It has colors for
 any color vision, an alternative text with the numbers, its figures as CSV, and a stamp for sandbox
-data.
+data. One without panels says why there is nothing to draw.
 """
 
 from __future__ import annotations
 
-from engagement_nb.charts.chart import Chart, nothing
-from engagement_nb.charts.months import handles
-from engagement_nb.charts.shares import definitions, growth, hidden_by, trend
-from engagement_nb.charts.sums import bridge, evidence, totals, tweets
+from engagement_nb.charts.chart import Chart
+from engagement_nb.charts.figures import (
+    bridge,
+    definitions,
+    evidence,
+    growth,
+    handles,
+    hidden_by,
+    totals,
+    trend,
+    tweets,
+)
 
 __all__ = ["Chart", "bridge", "definitions", "evidence", "growth", "handles", "hidden_by",
-           "nothing", "totals", "trend", "tweets"]  # fmt: skip
+           "totals", "trend", "tweets"]  # fmt: skip

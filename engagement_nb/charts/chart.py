@@ -1,26 +1,38 @@
 """What a chart is: a title that says the finding, panels of marks, and the figures behind it.
 
-`marks` are what panels consist of, `svg` draws a chart for pages and notebooks, and `axes` draws
-it on axes of matplotlib.
+`marks` are what panels consist of, and `svg` draws a chart for pages and notebooks. The functions
+here draw it on axes of matplotlib.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import pandas as pd
+import numpy as np
 
-from engagement_nb.charts import axes, svg
-from engagement_nb.charts.marks import Drawing
+from engagement_nb.charts import svg
+from engagement_nb.charts.marks import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    Axis,
+    Drawing,
+    Panel,
+    Plot,
+    Rows,
+    Scatter,
+)
 from engagement_nb.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DOWNLOAD = 3000
 """Rows up to which the figures of a chart can be downloaded from it."""
@@ -28,22 +40,15 @@ DOWNLOAD = 3000
 
 @dataclass(frozen=True, eq=False)
 class Chart(Drawing):
-    """A chart, drawn once for every width, on light and dark backgrounds.
+    """A chart, drawn once for every width, on light and dark backgrounds."""
 
-    Parameters
-    ----------
-    data
-        The figures behind it, offered as CSV.
-    what
-        Name of the CSV file, without its ending.
-    """
+    def stamped(self, sandbox: bool) -> Chart:
+        """The chart of made-up figures says so; that of other figures stays as it is."""
+        return replace(self, sandbox=True, alt=f"SANDBOX DATA. {self.alt}") if sandbox else self
 
-    data: pd.DataFrame | None = field(default=None, repr=False)
-    what: str = "figures"
-
-    def __post_init__(self) -> None:
-        if self.sandbox:
-            object.__setattr__(self, "alt", f"SANDBOX DATA. {self.alt}")
+    def on(self, ax: Axes | None) -> Chart | Axes:
+        """The chart, or axes of matplotlib on which it was drawn if there are any."""
+        return self if ax is None else _draw(self, ax)
 
     def svg(self) -> str:
         """The chart as SVG that fills the width it gets, with its text as text."""
@@ -63,10 +68,6 @@ class Chart(Drawing):
             f'<figure class="enb"><figcaption>{title}</figcaption>{self.svg()}{download}</figure>'
         )
 
-    def draw(self, ax: Axes) -> Axes:
-        """Draw it on axes of matplotlib, and return them."""
-        return axes.draw(self, ax)
-
     def save(self, path: str | Path) -> None:
         """Write it to a file: SVG, or PNG or PDF by matplotlib.
 
@@ -79,7 +80,7 @@ class Chart(Drawing):
         if place.suffix == ".svg":
             place.write_text(self.svg(), encoding="utf-8")
         elif place.suffix in (".png", ".pdf"):
-            axes.figure_of(self).savefig(place, dpi=150, bbox_inches="tight")
+            _figure_of(self).savefig(place, dpi=150, bbox_inches="tight")
         else:
             raise InputError(
                 f"A chart cannot be written as {place.name}.", advice="Use .svg, .png or .pdf."
@@ -92,6 +93,102 @@ class Chart(Drawing):
         return self.html()
 
 
-def nothing(title: str, why: str, *, sandbox: bool = False) -> Chart:
-    """A chart that says why there is nothing to draw."""
-    return Chart(title, why, sandbox=sandbox)
+def _figure_of(chart: Drawing) -> Figure:
+    """A figure with the chart."""
+    # Not by pyplot, which would keep it in memory; and here, because it takes long to load.
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(8.6, 1.2 + 1.6 * len(chart.panels)), dpi=96)
+    for panel in chart.panels:
+        if isinstance(panel, Rows):
+            made.set_figheight(1.2 + 0.34 * len(panel.rows))
+        elif isinstance(panel, Scatter):
+            made.set_figheight(5)
+    _draw(chart, made.add_subplot())
+    return made
+
+
+def _draw(chart: Drawing, ax: Axes) -> Axes:
+    """Draw a chart on axes; several panels become axes inside of them."""
+    ax.set_title(f"SANDBOX DATA: {chart.title}" if chart.sandbox else chart.title, loc="left")
+    if len(chart.panels) == 1:
+        _panel(chart, chart.panels[0], ax)
+    else:
+        ax.set_axis_off()
+        for k, panel in enumerate(chart.panels):
+            height = 1 / len(chart.panels)
+            _panel(chart, panel, ax.inset_axes((0, 1 - (k + 0.85) * height, 1, 0.6 * height)))
+    if not chart.panels:
+        ax.text(0.5, 0.5, chart.alt, ha="center", va="center", wrap=True)
+    return ax
+
+
+def _panel(chart: Drawing, panel: Panel, ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    if isinstance(panel, Rows):
+        _rows(panel, ax)
+    elif isinstance(panel, Plot):
+        _plot(chart, panel, ax)
+    else:
+        _scatter(panel, ax)
+
+
+def _axis(axis: Axis, which: Any) -> None:
+    which.set_major_formatter(lambda value, _: axis.shown(value))
+    which.set_label_text(axis.label)
+
+
+def _rows(panel: Rows, ax: Axes) -> None:
+    places = np.arange(len(panel.rows))[::-1]
+    for y, row in zip(places, panel.rows, strict=True):
+        for bar in row.bars:
+            ax.barh(
+                y, bar.high - bar.low, left=bar.low, height=0.2 if bar.thin else 0.62,
+                color=bar.color, alpha=1 if bar.sure and not bar.thin else 0.4,
+            )  # fmt: skip
+        if row.dot is not None:
+            ax.plot(row.dot, y, "o", color=BLUE)
+        end = max([*(max(bar.low, bar.high) for bar in row.bars), row.dot or 0])
+        ax.annotate(row.value, (end, y), xytext=(5, 0), textcoords="offset points", va="center")
+    for value, words in panel.rules:
+        ax.axvline(value, color=ORANGE, lw=1.3)
+        ax.annotate(words, (value, 1), xycoords=("data", "axes fraction"), va="bottom")
+    ax.set_yticks(places, [row.name for row in panel.rows])
+    ax.set_xlim(panel.x.low, panel.x.high)
+    _axis(panel.x, ax.xaxis)
+
+
+def _plot(chart: Drawing, panel: Plot, ax: Axes) -> None:
+    ax.set_ylabel(panel.title)
+    for series in panel.series:
+        x = np.arange(len(series.y))
+        if series.low is not None and series.high is not None:
+            ax.vlines(x, series.low, series.high, color=series.color, alpha=0.3, lw=5)
+        if series.kind == "columns":
+            ax.bar(x, series.y, color=series.color, alpha=0.8)
+            continue
+        style = "steps-post" if series.kind == "step" else "default"
+        ax.plot(x, series.y, "-", color=series.color, drawstyle=style)
+        if series.kind == "line":
+            hollow = np.zeros(len(x), dtype=bool) if series.hollow is None else series.hollow
+            for which, fill in ((hollow, "white"), (~hollow, series.color)):
+                ax.plot(x[which], series.y[which], "o", color=series.color, mfc=fill)
+    for value, words in panel.rules:
+        ax.axhline(value, color=ORANGE, ls="--")
+        ax.annotate(words, (1, value), xycoords=("axes fraction", "data"), ha="right")
+    every = slice(None, None, max(1, -(-len(chart.names) // 12)))
+    ax.set_xticks(np.arange(len(chart.names))[every], chart.names[every])
+    ax.set_ylim(panel.y.low, panel.y.high)
+    _axis(panel.y, ax.yaxis)
+
+
+def _scatter(panel: Scatter, ax: Axes) -> None:
+    for x, y, color in panel.points:
+        ax.scatter(x, y, s=11, color="#222222" if color == INK else color, alpha=0.55, lw=0)
+    ax.axline((0, 0), slope=1, color=GREY, lw=0.9)
+    for scale in (ax.set_xscale, ax.set_yscale):
+        scale("symlog", linthresh=10)
+    for axis, which in ((panel.x, ax.xaxis), (panel.y, ax.yaxis)):
+        _axis(axis, which)
+    ax.set_xlim(panel.x.low, panel.x.high)
+    ax.set_ylim(panel.y.low, panel.y.high)

@@ -7,11 +7,12 @@ page and a phone.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import floor, log10
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from engagement_nb.words import number
 
@@ -112,7 +113,7 @@ class Series:
 
     y: np.ndarray
     color: str
-    kind: Literal["line", "columns", "step", "dotted"] = "line"
+    kind: Literal["line", "columns", "step"] = "line"
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     hollow: np.ndarray | None = None
@@ -148,22 +149,21 @@ class Drawing:
 
     Parameters
     ----------
-    title
-        The finding in one line.
-    alt
-        The alternative text, with the numbers.
+    title, alt
+        The finding in one line; the alternative text, with the numbers.
     panels
-        What is drawn, from top to bottom.
-    names
-        Labels of the positions of `Plot` panels; two lines are separated by a line break.
-    tips
-        What hovering over each position shows.
+        What is drawn; nothing for a chart that says why there is nothing to draw.
+    names, tips
+        Labels of the positions of `Plot` panels (two lines are separated by a line break), and
+        what hovering over each position shows.
     legend
         Colors and what they mean.
     axis
         What the positions of `Plot` panels are.
+    data, what
+        The figures behind it, offered as CSV, and the name of that file without its ending.
     sandbox
-        Whether to stamp it as made-up data.
+        Whether it is stamped as made-up data.
     """
 
     title: str
@@ -173,6 +173,8 @@ class Drawing:
     tips: tuple[str, ...] = ()
     legend: tuple[tuple[str, str], ...] = ()
     axis: str = ""
+    data: pd.DataFrame | None = field(default=None, repr=False)
+    what: str = "figures"
     sandbox: bool = False
 
 
@@ -187,21 +189,8 @@ def shares(*, signed: bool = True, digits: int | None = None) -> Callable[[float
     return shown
 
 
-def thinned(count: int, most: int) -> np.ndarray:
-    """At most ``most`` positions, evenly spread."""
-    return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
-
-
 def days(index: Sequence[Any], step: str) -> tuple[str, ...]:
-    """Labels of days or months in order of time, with the year at the first and where it changes.
-
-    Parameters
-    ----------
-    index
-        Dates.
-    step
-        "day", "week" or "month".
-    """
+    """Labels of days, weeks or months in order, with the year at the first and where it changes."""
     names, year = [], 0
     for day in index:
         text = f"{day:%b}" if step == "month" else f"{day:%b} {day.day}"

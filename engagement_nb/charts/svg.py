@@ -7,6 +7,8 @@ the color of the page around them. Marks can be reached by the keyboard, and sho
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 
 import numpy as np
@@ -19,7 +21,6 @@ from engagement_nb.charts.marks import (
     Axis,
     Bar,
     Drawing,
-    Panel,
     Plot,
     Rows,
     Scatter,
@@ -55,30 +56,30 @@ STYLE = (
 
 def draw(chart: Drawing) -> str:
     """A chart as one SVG element."""
-    parts, top = [], 0.0
+    canvas = _Canvas()
     if chart.sandbox:
-        parts.append(_text("100%", 12, "SANDBOX DATA", "b", anchor="end", fill=RED))
-        top = 20.0
-    if chart.legend:
-        legend, top = _legend(chart, top)
-        parts += legend
+        canvas.text("100%", 12, "SANDBOX DATA", "b", anchor="end", fill=RED)
+        canvas.top = 20
+    canvas.legend(chart.legend)
     if not chart.panels:
-        words, top = _wrapped(chart.alt, top)
-        parts += words
-    body, first = [], top
+        canvas.words(chart.alt.removeprefix("SANDBOX DATA. "))
+    first = canvas.top
     for panel in chart.panels:
-        drawn, top = _panel(panel, top)
-        body += drawn
+        if isinstance(panel, Rows):
+            canvas.rows(panel)
+        elif isinstance(panel, Plot):
+            canvas.plot(panel)
+        else:
+            canvas.scatter(panel)
     if any(isinstance(panel, Plot) for panel in chart.panels):
-        drawn, top = _positions(chart, first, top)
-        body += drawn
+        canvas.positions(chart, first)
     elif any(isinstance(panel, Rows) and any(r.tip for r in panel.rows) for panel in chart.panels):
-        top += TIP
-    inside = "".join([*parts, *body]).replace("{bottom}", f"{top - 4:.0f}")
+        canvas.top += TIP
+    inside = "".join(canvas.parts).replace("{bottom}", f"{canvas.top - 4:.0f}")
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" class="enb" role="group" width="100%"'
-        f' height="{top:.0f}" aria-label="{escape(chart.alt)}"><style>{STYLE}</style>{inside}'
-        "</svg>"
+        f' height="{canvas.top:.0f}" aria-label="{escape(chart.alt)}"><style>{STYLE}</style>'
+        f"{inside}</svg>"
     )
 
 
@@ -86,71 +87,161 @@ def _at(share: float) -> str:
     return f"{round(100 * float(share), 2):g}%"
 
 
-def _text(
-    x: str, y: float, words: str, kind: str = "", *, anchor: str = "start", dx: int = 0,
-    fill: str = "", note: str = "",
-) -> str:  # fmt: skip
-    more = f' text-anchor="{anchor}"' if anchor != "start" else ""
-    more += f' dx="{dx}"' if dx else ""
-    more += f' style="fill:{fill}"' if fill else ""
-    more += f' class="{kind}"' if kind else ""
-    first, *others = words.split("\n")
-    lines = "".join(f'<tspan x="{x}" dy="14">{escape(line)}</tspan>' for line in others)
-    lines += f' <tspan class="s w">({escape(note)})</tspan>' if note else ""
-    return f'<text x="{x}" y="{y:.0f}"{more}>{escape(first)}{lines}</text>'
+def _anchor(share: float, edge: float) -> str:
+    """How a text at a place is aligned, so that it stays within the picture."""
+    return "start" if share < edge else "end" if share > 1 - edge else "middle"
 
 
-def _wrapped(words: str, top: float) -> tuple[list[str], float]:
-    """A sentence on lines that fit a phone."""
-    lines = textwrap.wrap(words.removeprefix("SANDBOX DATA. "), 50)
-    drawn = [_text("0", top + 16 + 18 * k, line, "s") for k, line in enumerate(lines)]
-    return drawn, top + 18 * len(lines) + 8
+class _Canvas:
+    """What is drawn so far, and where the next part begins."""
 
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.top = 0.0
 
-def _legend(chart: Drawing, top: float) -> tuple[list[str], float]:
-    parts = []
-    for color, words in chart.legend:
-        parts.append(
-            f'<rect x="0" y="{top + 3:.0f}" width="11" height="11" rx="2" fill="{color}"/>'
+    def add(self, *parts: str) -> None:
+        self.parts += parts
+
+    def text(
+        self, x: str, y: float, words: str, kind: str = "", *, anchor: str = "start", dx: int = 0,
+        fill: str = "", note: str = "",
+    ) -> None:  # fmt: skip
+        more = f' text-anchor="{anchor}"' if anchor != "start" else ""
+        more += f' dx="{dx}"' if dx else ""
+        more += f' style="fill:{fill}"' if fill else ""
+        more += f' class="{kind}"' if kind else ""
+        first, *others = words.split("\n")
+        lines = "".join(f'<tspan x="{x}" dy="14">{escape(line)}</tspan>' for line in others)
+        lines += f' <tspan class="s w">({escape(note)})</tspan>' if note else ""
+        self.add(f'<text x="{x}" y="{y:.0f}"{more}>{escape(first)}{lines}</text>')
+
+    def words(self, words: str) -> None:
+        """A sentence on lines that fit a phone."""
+        for line in textwrap.wrap(words, 50):
+            self.text("0", self.top + 16, line, "s")
+            self.top += 18
+        self.top += 8
+
+    def legend(self, legend: tuple[tuple[str, str], ...]) -> None:
+        for color, words in legend:
+            y = f"{self.top + 3:.0f}"
+            self.add(f'<rect x="0" y="{y}" width="11" height="11" rx="2" fill="{color}"/>')
+            self.text("17", self.top + 13, words, "s")
+            self.top += 17
+        self.top += 4 if legend else 0
+
+    @contextmanager
+    def mark(self, words: str, *, tip: bool = True) -> Iterator[None]:
+        """A group that shows its figures on hover and on focus."""
+        said = escape(words)
+        self.add(f'<g class="m" tabindex="0" role="img" aria-label="{said}"><title>{said}</title>')
+        yield
+        self.add(f'<text x="0" y="{{bottom}}" class="s t">{said}</text></g>' if tip else "</g>")
+
+    def rows(self, panel: Rows) -> None:
+        self.top += 18 if panel.rules else 0
+        top, bottom = self.top, self.top + ROW * len(panel.rows) + 2
+        self.grid_x(panel.x, bottom)
+        for value, words in panel.rules:
+            x, late = _at(panel.x.at(value)), panel.x.at(value) > 0.6
+            self.add(
+                f'<line x1="{x}" x2="{x}" y1="{top - 4:.0f}" y2="{bottom:.0f}" stroke="{ORANGE}"'
+                ' stroke-width="1.5"/>'
+            )
+            anchor, dx = ("end", -2) if late else ("start", 0)
+            self.text(x, top - 6, words, "s", anchor=anchor, dx=dx)
+        for k, row in enumerate(panel.rows):
+            y = top + ROW * k
+            with self.mark(row.tip or f"{row.name}: {row.value}", tip=bool(row.tip)):
+                size = f'width="100%" height="{ROW - 2}"'
+                self.add(f'<rect class="a" x="0" y="{y + 1:.0f}" {size}/>')
+                self.text("0", y + 15, row.name, note=row.note)
+                self.text("100%", y + 15, row.value, "b", anchor="end")
+                self.add(*(_bar(bar, panel.x, y + 21) for bar in row.bars))
+                if row.dot is not None:
+                    x = _at(panel.x.at(row.dot))
+                    self.add(f'<circle cx="{x}" cy="{y + 27:.0f}" r="5" fill="{BLUE}"/>')
+        self.top = bottom + TICKS + (14 if panel.x.label else 0)
+
+    def grid_x(self, axis: Axis, bottom: float) -> None:
+        for tick in axis.ticks(4):
+            share = float(axis.at(tick))
+            x, kind = _at(share), "z" if tick == 0 else "g"
+            ends = f'y1="{self.top:.0f}" y2="{bottom:.0f}"'
+            self.add(f'<line class="{kind}" x1="{x}" x2="{x}" {ends}/>')
+            self.text(x, bottom + 14, axis.shown(tick), "s", anchor=_anchor(share, 0.04))
+        if axis.label:
+            self.text("100%", bottom + 29, axis.label, "s", anchor="end")
+
+    def grid_y(self, axis: Axis, height: float) -> None:
+        for tick in axis.ticks(4 if height < 200 else 6):
+            y = self.top + height * (1 - float(axis.at(tick)))
+            kind = "z" if tick == 0 else "g"
+            self.add(f'<line class="{kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+            if tick:
+                self.text("0", y - 3, axis.shown(tick), "s")
+
+    def stretched(self, height: float, shapes: list[str]) -> None:
+        """Shapes in a picture of 1000 by ``height`` that fills the width."""
+        self.add(
+            f'<svg y="{self.top:.0f}" width="100%" height="{height:.0f}"'
+            f' viewBox="0 0 1000 {height:.0f}" preserveAspectRatio="none">{"".join(shapes)}</svg>'
         )
-        parts.append(_text("17", top + 13, words, "s"))
-        top += 17
-    return parts, top + 4
 
+    def plot(self, panel: Plot) -> None:
+        self.text("0", self.top + 15, panel.title, "b")
+        self.top += TITLE + 12
+        self.grid_y(panel.y, panel.height)
+        drawn = [_series(series, panel, self.top) for series in panel.series]
+        self.stretched(panel.height, [shape for shapes, _ in drawn for shape in shapes])
+        self.add(*(dot for _, dots in drawn for dot in dots))
+        for value, words in panel.rules:
+            y = self.top + panel.height * (1 - float(panel.y.at(value)))
+            self.add(
+                f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" stroke="{ORANGE}"'
+                ' stroke-dasharray="5 3"/>'
+            )
+            self.text("100%", y - 4, words, "s", anchor="end")
+        self.top += panel.height + 10
 
-def _panel(panel: Panel, top: float) -> tuple[list[str], float]:
-    if isinstance(panel, Rows):
-        return _rows(panel, top)
-    return _plot(panel, top) if isinstance(panel, Plot) else _scatter(panel, top)
+    def positions(self, chart: Drawing, first: float) -> None:
+        """Labels of the positions below the last panel, and a mark over all panels for each."""
+        count, top = len(chart.names), self.top
+        step, lines = max(1, -(-count // 5)), 1
+        for k in range(0, count, step):
+            at, name = (k + 0.5) / count, chart.names[k]
+            # A year is at the first label that is shown of it.
+            if k and "\n" not in name and (year := _year_between(chart.names, k - step + 1, k)):
+                name = f"{name}\n{year}"
+            lines = max(lines, name.count("\n") + 1)
+            self.text(_at(at), top + 6, name, "s", anchor=_anchor(at, 0.05))
+        self.top += 14 * lines + 2
+        if chart.axis:
+            # What hovering shows takes its place.
+            self.text("100%", self.top + 12, chart.axis, "s x", anchor="end")
+        self.top += TIP if chart.axis or chart.tips else 0
+        for k, words in enumerate(chart.tips):
+            with self.mark(words):
+                self.add(
+                    f'<rect class="a" x="{_at(k / count)}" y="{first:.0f}" width="{_at(1 / count)}"'
+                    f' height="{top - first:.0f}"/>'
+                )
 
-
-def _rows(panel: Rows, top: float) -> tuple[list[str], float]:
-    top += 18 if panel.rules else 0
-    bottom = top + ROW * len(panel.rows) + 2
-    parts = _grid_x(panel.x, top, bottom)
-    for value, words in panel.rules:
-        x = _at(panel.x.at(value))
-        parts.append(
-            f'<line x1="{x}" x2="{x}" y1="{top - 4:.0f}" y2="{bottom:.0f}" stroke="{ORANGE}"'
-            ' stroke-width="1.5"/>'
-        )
-        late = panel.x.at(value) > 0.6
-        parts.append(
-            _text(x, top - 6, words, "s", anchor="end" if late else "start", dx=-2 if late else 0)
-        )
-    for k, row in enumerate(panel.rows):
-        y = top + ROW * k
-        inside = [
-            f'<rect class="a" x="0" y="{y + 1:.0f}" width="100%" height="{ROW - 2}"/>',
-            _text("0", y + 15, row.name, note=row.note),
-            _text("100%", y + 15, row.value, "b", anchor="end"),
-            *(_bar(bar, panel.x, y + 21) for bar in row.bars),
-        ]
-        if row.dot is not None:
-            x = _at(panel.x.at(row.dot))
-            inside.append(f'<circle cx="{x}" cy="{y + 27:.0f}" r="5" fill="{BLUE}"/>')
-        parts.append(_mark(row.tip or f"{row.name}: {row.value}", inside, tip=bool(row.tip)))
-    return parts, bottom + TICKS + (14 if panel.x.label else 0)
+    def scatter(self, panel: Scatter) -> None:
+        self.top += 10
+        height, (columns, rows) = panel.height, GRID
+        self.grid_y(panel.y, height)
+        self.grid_x(panel.x, self.top + height)
+        shapes = [f'<path class="l" stroke="{GREY}" d="M0 {height}L1000 0"/>']
+        for x, y, color in panel.points:
+            cells = np.unique(
+                np.stack([panel.x.at(x) * columns, (1 - panel.y.at(y)) * rows]).round(), axis=1
+            ).T * (1000 / columns, height / rows)
+            dots = "".join(f"M{a:.0f} {b:.0f}h0" for a, b in cells)
+            shapes.append(f'<path class="p" stroke="{color}" d="{dots}"/>')
+        self.stretched(height, shapes)
+        self.text("0", self.top - 2, panel.y.label, "s")
+        self.top += height + TICKS + 14
 
 
 def _bar(bar: Bar, x: Axis, y: float) -> str:
@@ -161,69 +252,6 @@ def _bar(bar: Bar, x: Axis, y: float) -> str:
         how = f'fill="{bar.color}" fill-opacity=".35" stroke="{bar.color}" stroke-dasharray="3 2"'
     size = f'width="{_at(high - low)}" height="{height}"'
     return f'<rect x="{_at(low)}" y="{y:g}" {size} {how}/>'
-
-
-def _mark(words: str, inside: list[str], *, tip: bool = True) -> str:
-    """A group that shows its figures on hover and on focus."""
-    said = escape(words)
-    shown = _text("0", 0, words, "s t").replace('y="0"', 'y="{bottom}"') if tip else ""
-    return (
-        f'<g class="m" tabindex="0" role="img" aria-label="{said}"><title>{said}</title>'
-        f"{''.join(inside)}{shown}</g>"
-    )
-
-
-def _grid_x(axis: Axis, top: float, bottom: float) -> list[str]:
-    parts = []
-    for tick in axis.ticks(4):
-        share = float(axis.at(tick))
-        x, anchor = _at(share), "start" if share < 0.04 else "end" if share > 0.96 else "middle"
-        kind = "z" if tick == 0 else "g"
-        parts.append(
-            f'<line class="{kind}" x1="{x}" x2="{x}" y1="{top:.0f}" y2="{bottom:.0f}"/>'
-            + _text(x, bottom + 14, axis.shown(tick), "s", anchor=anchor)
-        )
-    if axis.label:
-        parts.append(_text("100%", bottom + 29, axis.label, "s", anchor="end"))
-    return parts
-
-
-def _grid_y(axis: Axis, top: float, height: float) -> list[str]:
-    parts = []
-    for tick in axis.ticks(4 if height < 200 else 6):
-        y = top + height * (1 - float(axis.at(tick)))
-        kind = "z" if tick == 0 else "g"
-        parts.append(f'<line class="{kind}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
-        if tick:
-            parts.append(_text("0", y - 3, axis.shown(tick), "s"))
-    return parts
-
-
-def _stretched(top: float, height: float, inside: str) -> str:
-    """Shapes in a picture of 1000 by ``height`` that fills the width."""
-    return (
-        f'<svg y="{top:.0f}" width="100%" height="{height:.0f}" viewBox="0 0 1000 {height:.0f}"'
-        f' preserveAspectRatio="none">{inside}</svg>'
-    )
-
-
-def _plot(panel: Plot, top: float) -> tuple[list[str], float]:
-    parts = [_text("0", top + 15, panel.title, "b")]
-    top += TITLE + 12
-    parts += _grid_y(panel.y, top, panel.height)
-    shapes, dots = [], []
-    for series in panel.series:
-        shape, marks = _series(series, panel, top)
-        shapes += shape
-        dots += marks
-    parts += [_stretched(top, panel.height, "".join(shapes)), *dots]
-    for value, words in panel.rules:
-        y = top + panel.height * (1 - float(panel.y.at(value)))
-        parts.append(
-            f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" stroke="{ORANGE}"'
-            f' stroke-dasharray="5 3"/>{_text("100%", y - 4, words, "s", anchor="end")}'
-        )
-    return parts, top + panel.height + 10
 
 
 def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[str]]:
@@ -263,8 +291,7 @@ def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[st
         step = f"H{x[k]:.1f}V" if series.kind == "step" and pen == "L" else f"{pen}{x[k]:.1f} "
         path.append(f"{step}{y[k]:.1f}")
         pen = "L"
-    dashed = ' stroke-dasharray="2 3"' if series.kind == "dotted" else ""
-    shapes.append(f'<path class="l" stroke="{series.color}"{dashed} d="{"".join(path)}"/>')
+    shapes.append(f'<path class="l" stroke="{series.color}" d="{"".join(path)}"/>')
     if series.kind == "line" and count <= 70:
         hollow = np.zeros(count, dtype=bool) if series.hollow is None else series.hollow
         for k in map(int, np.flatnonzero(known)):
@@ -274,52 +301,6 @@ def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[st
     return shapes, dots
 
 
-def _positions(chart: Drawing, first: float, top: float) -> tuple[list[str], float]:
-    """Labels of the positions below the last panel, and a mark over all panels for each."""
-    count = len(chart.names)
-    parts = []
-    step = max(1, -(-count // 5))
-    lines = 1
-    for k in range(0, count, step):
-        at = (k + 0.5) / count
-        anchor = "start" if at < 0.05 else "end" if at > 0.95 else "middle"
-        name = chart.names[k]
-        # A year is at the first label that is shown of it.
-        if k and "\n" not in name and (year := _year_between(chart.names, k - step + 1, k)):
-            name = f"{name}\n{year}"
-        lines = max(lines, name.count("\n") + 1)
-        parts.append(_text(_at(at), top + 6, name, "s", anchor=anchor))
-    below = top + 14 * lines + 2
-    if chart.axis:
-        # What hovering shows takes its place.
-        parts.append(_text("100%", below + 12, chart.axis, "s x", anchor="end"))
-    below += TIP if chart.axis or chart.tips else 0
-    for k, words in enumerate(chart.tips):
-        area = (
-            f'<rect class="a" x="{_at(k / count)}" y="{first:.0f}" width="{_at(1 / count)}"'
-            f' height="{top - first:.0f}"/>'
-        )
-        parts.append(_mark(words, [area]))
-    return parts, below
-
-
 def _year_between(names: tuple[str, ...], low: int, high: int) -> str:
     """The year that a label between two positions has; empty if none does."""
     return next((n.split("\n")[1] for n in names[low : high + 1] if "\n" in n), "")
-
-
-def _scatter(panel: Scatter, top: float) -> tuple[list[str], float]:
-    top += 10
-    height = panel.height
-    parts = [*_grid_y(panel.y, top, height), *_grid_x(panel.x, top, top + height)]
-    columns, rows = GRID
-    shapes = [f'<path class="l" stroke="{GREY}" d="M0 {height}L1000 0"/>']
-    for x, y, color in panel.points:
-        cells = np.unique(
-            np.stack([panel.x.at(x) * columns, (1 - panel.y.at(y)) * rows]).round(), axis=1
-        )
-        dots = "".join(f"M{a * 1000 / columns:.0f} {b * height / rows:.0f}h0" for a, b in cells.T)
-        shapes.append(f'<path class="p" stroke="{color}" d="{dots}"/>')
-    parts.append(_stretched(top, height, "".join(shapes)))
-    parts.append(_text("0", top - 2, panel.y.label, "s"))
-    return parts, top + height + TICKS + 14

@@ -10,7 +10,7 @@ The modules, in the order in which figures pass through them:
 - `read`: frames become arrays with one row per Tweet; wrong input is refused with a reason;
 - `identify`: the best set of metrics, and a verdict on each with its evidence;
 - `interval`: confidence intervals; `share`: the hidden share as every text prints it;
-- `groups`, `trend`, `definitions`, `oddities`, `totals`: further tables;
+- `groups`, `beside`, `totals`: further tables;
 - `result`: figures and tables of one analysis; `sentences`: what reports say; `shown`: charts;
 - `compare`: two analyses; `days`: a whole account by day.
 
@@ -27,8 +27,8 @@ from engagement_nb.gap.identify import TOLERANCE, UNDETERMINED, Verdict, judge, 
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
-from engagement_nb.gap.trend import place_of
 from engagement_nb.metrics import About, Metrics
+from engagement_nb.metrics.periods import zone_of
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
 
@@ -89,5 +89,5 @@ def explore_gap(
         settled = settled_on(open_figures(history)[0], tolerance)
         verdicts, together = judge(counts, tolerance, settled)
     asked = (facts or {}).get("account", {}).get("options", {}).get("zone")
-    zone = place_of(zone or asked or "UTC").key
+    zone = zone_of(zone or asked or "UTC").key
     return Gap(counts, verdicts, together, about, facts, tolerance, level, ignored, zone)

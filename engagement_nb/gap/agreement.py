@@ -6,6 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.names import LABELS, label
@@ -45,7 +46,7 @@ class Agreement:
 
     def metrics(self, verdict: str) -> list[str]:
         """Wire names of the metrics with a verdict."""
-        return list(self.table.index[self.table["verdict"] == verdict])
+        return [*self.table.index[self.table["verdict"] == verdict]]
 
     @property
     def agree(self) -> bool:
@@ -123,46 +124,28 @@ def agree(
         raise AnalysisError(
             "The two sources have no Tweet in common.", advice="Give both the same ids."
         )
-    rows = []
-    for name in LABELS:
-        has = [name in side and side.loc[shared, name].notna().any() for side in (one, other)]
-        if any(has):
-            rows.append(_row(name, one, other, shared, has, names))
-    table = pd.DataFrame(rows).set_index("metric")
+    a, b = (side.loc[shared].reindex(columns=[*LABELS]).astype("Int64") for side in (one, other))
+    in_a, in_b = a.notna().any(), b.notna().any()
+    both = a.notna() & b.notna()
+    apart = (a - b).abs()
+    verdict = pd.Series(EQUAL, index=a.columns).mask(apart.gt(0).any(), DIFFERS)
+    table = pd.DataFrame(
+        {
+            "label": a.columns.map(label),
+            "verdict": verdict.where(in_a & in_b, NOT_GIVEN),
+            "compared": both.sum(),
+            "different": apart.gt(0).sum(),
+            "first": a.where(both).sum(),
+            "second": b.where(both).sum(),
+            "largest": apart.max().fillna(0),
+            "by": np.select([in_a & in_b, in_a], ["", names[0]], names[1]),
+        }
+    )
+    counts = dict.fromkeys(table.columns[2:-1], "int64")
     return Agreement(
         names=names,
         tweets=len(shared),
         only=(len(one.index.difference(shared)), len(other.index.difference(shared))),
-        table=table,
+        table=table[in_a | in_b].astype(counts).rename_axis("metric"),
         sandbox=first.about.sandbox or second.about.sandbox,
     )
-
-
-def _row(
-    name: str,
-    one: pd.DataFrame,
-    other: pd.DataFrame,
-    shared: pd.Index,
-    has: list[Any],
-    names: tuple[str, str],
-) -> dict[str, Any]:
-    empty = {"compared": 0, "different": 0, "first": 0, "second": 0, "largest": 0, "by": ""}
-    if not all(has):
-        by = names[0] if has[0] else names[1]
-        return {"metric": name, "label": label(name), "verdict": NOT_GIVEN, **empty, "by": by}
-    a, b = one.loc[shared, name], other.loc[shared, name]
-    both = a.notna() & b.notna()
-    a, b = a[both].astype("int64"), b[both].astype("int64")
-    apart = (a - b).abs()
-    different = int((apart > 0).sum())
-    return {
-        "metric": name,
-        "label": label(name),
-        "verdict": DIFFERS if different else EQUAL,
-        "compared": len(a),
-        "different": different,
-        "first": int(a.sum()),
-        "second": int(b.sum()),
-        "largest": int(apart.max()) if len(apart) else 0,
-        "by": "",
-    }

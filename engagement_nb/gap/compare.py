@@ -29,7 +29,7 @@ from engagement_nb.gap.interval import (
     ratio_interval,
     share_interval,
 )
-from engagement_nb.gap.read import Counts, column_counts, exact_sum, open_figures, read_counts
+from engagement_nb.gap.read import Counts, exact_sum, open_figures, read_counts
 from engagement_nb.gap.result import Findings
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics import Metrics, csv_text, metric_columns
@@ -75,19 +75,18 @@ class Change:
     shares: tuple[Share, ...] = ()
 
     @property
-    def texts(self) -> tuple[str, str]:
+    def texts(self) -> tuple[str, ...]:
         """Both sides for people."""
         if self.shares:
-            return self.shares[0].point, self.shares[1].point
-        return self._text(self.before), self._text(self.after)
+            return tuple(share.point for share in self.shares)
+        digits = SHARES.get(self.name)
+        known = (0.0 if value is None else value for value in (self.before, self.after))
+        return tuple(percent(value, digits) if digits else f"{value:,.1f}" for value in known)
 
-    def _text(self, value: float | None) -> str:
+    def _signed(self, value: float | None) -> str:
+        """A difference for people, in percentage points for a share or a rate; empty for none."""
         if value is None:
             return ""
-        return percent(value, SHARES[self.name]) if self.name in SHARES else f"{value:,.1f}"
-
-    def signed(self, value: float) -> str:
-        """A difference for people: in percentage points for a share or a rate."""
         digits = SHARES.get(self.name)
         shown = f"{value * 100:+z.{digits}f}" if digits else f"{value:+z,.1f}"
         return shown.replace("-", "\N{MINUS SIGN}")
@@ -95,14 +94,12 @@ class Change:
     @property
     def by(self) -> str:
         """The difference for people; empty if there is none."""
-        return "" if self.difference is None else self.signed(self.difference)
+        return self._signed(self.difference)
 
     @property
     def interval(self) -> str:
         """The interval for people; empty if there is none."""
-        if self.low is None or self.high is None:
-            return ""
-        return f"{self.signed(self.low)} to {self.signed(self.high)}"
+        return "" if self.low is None else f"{self._signed(self.low)} to {self._signed(self.high)}"
 
     @property
     def sentence(self) -> str:
@@ -111,8 +108,8 @@ class Change:
         points = " percentage points" if self.name in SHARES else ""
         before, after = self.texts
         by = f"interval {self.interval}{points}"
-        if self.difference is not None:
-            by = f"{self.signed(self.difference)}{points}, interval {self.interval}"
+        if self.by:
+            by = f"{self.by}{points}, interval {self.interval}"
         return f"{sentence(self.name)} {verb} from {before} to {after} ({by})."
 
 
@@ -164,14 +161,12 @@ class Comparison:
         hidden = next((change for change in self.changes if change.name == HIDDEN_SHARE), None)
         if hidden is None:
             said.append("No metric is known to be counted, so hidden shares are not compared.")
-        elif hidden.difference is None and hidden.low is not None:
-            before, after = hidden.texts
-            allowed = f"{hidden.interval} percentage points"
+        elif hidden.interval and not hidden.by:
             said.append(
-                f"Undetermined metrics leave the hidden share at {before} and {after}; they allow a"
-                f" difference of {allowed}."
+                f"Undetermined metrics leave the hidden share at {' and '.join(hidden.texts)}; they"
+                f" allow a difference of {hidden.interval} percentage points."
             )
-        elif self.undetermined and hidden.low is not None:
+        elif hidden.interval and self.undetermined:
             open_ones = listed([label(name) for name in self.undetermined])
             said.append(f"The interval of the hidden share covers both readings of {open_ones}.")
         return " ".join(said)
@@ -190,13 +185,9 @@ class Comparison:
     def _verdicts(self) -> list[str]:
         unit = next(iter(self.totals))
         said = [change.sentence for change in self.changes if change.verdict == "changed"]
-        for verdict, words in (
-            ("may be chance", "did not change by more than chance explains"),
-            (
-                "too few Tweets",
-                f"cannot be compared: a side has fewer than {LEAST_GROUP} {unit} to tell it",
-            ),
-        ):
+        few = f"cannot be compared: a side has fewer than {LEAST_GROUP} {unit} to tell it"
+        chance = "did not change by more than chance explains"
+        for verdict, words in (("may be chance", chance), ("too few Tweets", few)):
             if names := [change.name for change in self.changes if change.verdict == verdict]:
                 said.append(f"{sentence(listed(names))} {words}.")
         return said
@@ -229,15 +220,7 @@ class Comparison:
             [number(a), number(b), ("+" if b > a else "") + number(b - a), "", ""]
             for a, b in self.totals.values()
         ]
-        cells += [
-            [
-                *c.texts,
-                "" if c.difference is None else c.signed(c.difference),
-                c.interval,
-                c.verdict,
-            ]
-            for c in self.changes
-        ]
+        cells += [[*c.texts, c.by, c.interval, c.verdict] for c in self.changes]
         columns = [*self.names, "difference", f"{self.level * 100:g} % interval", "verdict"]
         index = [*self.totals, *(change.name for change in self.changes)]
         return pd.DataFrame(cells, index=index, columns=columns)
@@ -298,31 +281,30 @@ def compare(
     sure = [v.name for v in verdicts if v.verdict == COUNTED]
     undetermined = [v.name for v in verdicts if v.verdict == UNDETERMINED and v.posts_above_zero]
     engagements, judged, known = counts.engagements, counts.judged, counts.complete(summed)
-    ratios: dict[str, list[_Ratio]] = {}
-    if sure:
-        # The last two are the bounds: no undetermined metric is counted, or all of them are.
-        ratios[HIDDEN_SHARE] = [
-            (np.maximum(engagements - counts.sums(members), 0) * known, engagements * known)
-            for members in (summed, sure, [*sure, *undetermined])
-        ]
-    totals = {f"{noun}s": judged.astype(np.int64), "engagements": engagements}
-    if "impressions" in rows:
-        impressions, seen = column_counts(rows, "impressions")
-        totals["impressions"] = impressions
-        both = judged & seen & (impressions > 0)
-        ratios[RATE] = [(engagements * both, impressions * both)]
-    ratios[f"engagements per {noun}"] = [(engagements, judged.astype(np.int64))]
     sides, units = rows["side"].to_numpy(), pd.factorize(rows["unit"])[0]
+    ratios: dict[str, list[_Ratio]] = {}
     shares: tuple[Share, ...] = ()
     if sure:
-        hidden, most, least = (part for part, _ in ratios[HIDDEN_SHARE])
+        # The last two are the bounds: no undetermined metric is counted, or all of them are.
+        whole = engagements * known
+        hidden, most, least = parts = [
+            np.maximum(engagements - counts.sums(members), 0) * known
+            for members in (summed, sure, [*sure, *undetermined])
+        ]
+        ratios[HIDDEN_SHARE] = [(part, whole) for part in parts]
         shares = tuple(
             Share.of(
-                hidden[sides == side], least[sides == side], most[sides == side],
-                (engagements * known)[sides == side], level=level, undetermined=tuple(undetermined),
+                *(column[sides == side] for column in (hidden, least, most, whole)),
+                level=level, undetermined=tuple(undetermined),
             )
             for side in (0, 1)
         )  # fmt: skip
+    totals = {f"{noun}s": judged.astype(np.int64), "engagements": engagements}
+    if "impressions" in rows:
+        totals["impressions"], seen = counts.impressions
+        both = judged & seen & (totals["impressions"] > 0)
+        ratios[RATE] = [(engagements * both, totals["impressions"] * both)]
+    ratios[f"engagements per {noun}"] = [(engagements, judged.astype(np.int64))]
     ratios = {
         name: found
         for name, found in ratios.items()
@@ -382,7 +364,8 @@ def _change(
     shares: tuple[Share, ...],
 ) -> Change:
     """One quantity: values of the first ratio, with an interval that contains those of all."""
-    values, limits = [], []
+    pairs: list[list[tuple[float, Interval]]] = []
+    limits: list[Interval] = []
     for part, whole in ratios:
         pair: list[tuple[float, Interval]] = []
         # By how much each unit moves each ratio. Its correlation is that of the two estimates.
@@ -391,23 +374,19 @@ def _change(
             rows = (sides == side) & (whole > 0)
             mine, all_mine = part[rows].astype(float), whole[rows].astype(float)
             value = float(mine.sum() / all_mine.sum())
-            is_share = name in SHARES and value <= 1
-            pair.append(
-                (value, (share_interval if is_share else ratio_interval)(mine, all_mine, level))
-            )
+            of = share_interval if name in SHARES and value <= 1 else ratio_interval
+            pair.append((value, of(mine, all_mine, level)))
             influence[side, units[rows]] = (mine - value * all_mine) / all_mine.sum()
         size = np.sqrt((influence**2).sum(axis=1).prod())
         correlation = float(influence.prod(axis=0).sum() / size) if size else 0.0
         limits.append(difference_interval(pair[0], pair[1], correlation))
-        values.append((pair[0][0], pair[1][0]))
-    (before, after), low, high = values[0], min(x.low for x in limits), max(x.high for x in limits)
-    units_of = [np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1)]
-    values_of: tuple[float | None, float | None, float | None] = (before, after, after - before)
+        pairs.append(pair)
+    (before, _), (after, _) = pairs[0]
+    values: tuple[float | None, float | None, float | None] = (before, after, after - before)
     if any(share.value is None for share in shares):
-        values_of = (None, None, None)
-    if min(units_of) < LEAST_GROUP:
-        return Change(name, *values_of, None, None, "too few Tweets", shares)
-    verdict: Literal["changed", "may be chance"] = (
-        "may be chance" if low <= 0 <= high else "changed"
-    )
-    return Change(name, *values_of, low, high, verdict, shares)
+        values = (None, None, None)
+    if min(np.count_nonzero(ratios[0][1][sides == side]) for side in (0, 1)) < LEAST_GROUP:
+        return Change(name, *values, None, None, "too few Tweets", shares)
+    low, high = min(x.low for x in limits), max(x.high for x in limits)
+    chance = low <= 0 <= high
+    return Change(name, *values, low, high, "may be chance" if chance else "changed", shares)

@@ -13,8 +13,8 @@ import pandas as pd
 from engagement_nb import charts
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
-from engagement_nb.gap.firstpage import trend_rows
-from engagement_nb.gap.trend import Step, covered_in_part, in_periods
+from engagement_nb.gap.groups import Step, covered_in_part, in_periods
+from engagement_nb.gap.shown import trend_rows
 from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
 from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.words import counted, number, percent
@@ -135,29 +135,26 @@ class Days:
         lost = tweets_missing(self.metrics.facts()["problems"])
         without = f"; {counted(lost, 'day')} missing" if lost else ""
         made_up = "SANDBOX DATA (made up): " if self.metrics.about.sandbox else ""
-        text = f"{made_up}{counted(len(days), 'day')}"
-        text += f" ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}{without})"
-        text += " has" if len(days) == 1 else " have"
-        text += f" {' and '.join(f'{number(sums[name])} {label(name)}' for name in named[:2])}."
+        text = (
+            f"{made_up}{counted(len(days), 'day')} ({days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}"
+            f"{without}) {'has' if len(days) == 1 else 'have'}"
+            f" {' and '.join(f'{number(sums[name])} {label(name)}' for name in named[:2])}."
+        )
         for name, (_, _, said, digits) in _RATIOS.items():
             if (share := self.ratio(name)) is not None:
                 text += f" {said}: {percent(share, digits)}."
-        told = [text, self._most, _NO_CLAIM.get(self.metrics.about.kind, "")]
-        return [sentence for sentence in told if sentence]
-
-    @property
-    def _most(self) -> str:
-        """The day with the most engagements, or views."""
-        name = next((n for n in ("engagements", "video_views") if n in self.frame), None)
-        if name is None:
-            return ""
-        most, day = int(self.table["most"][name]), self.table["day"][name]
-        return f"Most {label(name)} on one day: {number(most)}, on {day}."
+        told = [text]
+        most = next((name for name in ("engagements", "video_views") if name in sums), None)
+        if most is not None:
+            count, day = int(self.table["most"][most]), self.table["day"][most]
+            told.append(f"Most {label(most)} on one day: {number(count)}, on {day}.")
+        if (kind := self.metrics.about.kind) in _NO_CLAIM:
+            told.append(_NO_CLAIM[kind])
+        return told
 
     def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:
         """Draw `trend`; on axes of matplotlib if they are given."""
-        chart = charts.trend(self.trend(by))
-        return chart if ax is None else chart.draw(ax)
+        return charts.trend(self.trend(by)).on(ax)
 
     def save_tables(self, where: str | Path) -> None:
         """Write the figures by day and by metric, each as CSV and as Parquet.
@@ -195,17 +192,14 @@ class Days:
             **{name: self.ratio(name) for name in _RATIOS},
             "cards": cards,
             "sandbox": self.metrics.about.sandbox,
-            "page": self._first_page(),
-        }
-
-    def _first_page(self) -> dict[str, Any]:
-        """As `engagement_nb.gap.firstpage.first_page`."""
-        return {
-            "period": self.metrics.facts()["period"],
-            "finding": self._said,
-            "means": list(_MEANS),
-            "top": [],
-            "trend": trend_rows(self.trend()),
+            # As `engagement_nb.gap.shown.first_page`.
+            "page": {
+                "period": self.metrics.facts()["period"],
+                "finding": self._said,
+                "means": list(_MEANS),
+                "top": [],
+                "trend": trend_rows(self.trend()),
+            },
         }
 
     def __repr__(self) -> str:

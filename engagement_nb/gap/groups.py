@@ -1,4 +1,4 @@
-"""Hidden engagement by group of Tweets, and whether two groups differ by more than chance.
+"""Hidden engagement by group of Tweets and over time, and whether two groups differ by chance.
 
 Two groups are compared with a permutation test: if the groups had nothing to do with hidden
 engagement, every assignment of the Tweets to the two groups would be equally likely. The p-values
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cached_property
+from datetime import datetime, timedelta
+from functools import cache, cached_property
 from itertools import combinations, pairwise
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,10 @@ from scipy.special import ndtr
 
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOGETHER
+from engagement_nb.gap.interval import ratio_interval, share_interval
 from engagement_nb.gap.read import Counts, column_counts
 from engagement_nb.gap.share import Share
+from engagement_nb.metrics.periods import LATEST_MIDNIGHT, zone_of
 from engagement_nb.words import number
 
 CONTENT = {
@@ -49,6 +52,15 @@ _SINCE_HOURS = (0, 1, 2, 3, 4, 6, 9, 12, 18, 24, 36, 48, 72, 120, 168, 336, 672)
 
 BOUNDS = ["hidden", "hidden_least", "hidden_most"]
 COLUMNS = ["tweets", "engagements", *BOUNDS, "hidden_share", "low", "high", "kind", "over_count"]
+
+Step = Literal["day", "week", "month", "year"]
+_PERIODS: dict[Step, str] = {"day": "D", "week": "W-SUN", "month": "M", "year": "Y"}
+_LONGEST: dict[Step, int] = {"day": 32, "week": 183, "month": 1100}
+"""Shorter spans in days are shown by day or by week by default."""
+TIMES = {"time": "engagement", "day": "engagement", "created_at": "posting"}
+"""Columns with times, the best first, and what happened then."""
+TREND = ["tweets", "engagements", *BOUNDS, "hidden_share", "hidden_low", "hidden_high",
+           "impressions", "engagement_rate", "rate_low", "rate_high", "partial"]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +108,7 @@ class Units:
 
     def differences(self, key: str) -> pd.DataFrame:
         """Permutation tests between groups: see `engagement_nb.Gap.differences`."""
-        if key not in self._tests:
-            self._tests[key] = self._test(key)
-        return self._tests[key].copy()
+        return self._tests(key).copy()
 
     def _test(self, key: str) -> pd.DataFrame:
         # Engagements include what is hidden, so groups by size differ by construction.
@@ -115,16 +125,12 @@ class Units:
             # Groups by content overlap, so a fact is compared with its absence only.
             if key != "content" or other == f"no {one.partition(' ')[2]}"
         ]
-        columns = ["group", "other", "hidden_share", "other_share", "p", "p_adjusted"]
-        rows: list[list[str | float]] = []
-        for one, other in pairs:
-            first, second = sums[one], sums[other]
-            shares = [part["hidden"].sum() / part["engagements"].sum() for part in (first, second)]
-            rows.append([one, other, *shares, permutation_p(first, second)])
-        adjusted = holm([float(row[-1]) for row in rows])
-        return pd.DataFrame(
-            [[*row, p] for row, p in zip(rows, adjusted, strict=True)], columns=columns
-        )
+        rates = {name: rows["hidden"].sum() / rows["engagements"].sum()
+                 for name, rows in sums.items()}  # fmt: skip
+        rows = [[a, b, rates[a], rates[b], permutation_p(sums[a], sums[b])] for a, b in pairs]
+        columns = ["group", "other", "hidden_share", "other_share", "p"]
+        table = pd.DataFrame(rows, columns=columns)
+        return table.assign(p_adjusted=holm([*table["p"]]))
 
     def _groups(self, key: str) -> dict[str, np.ndarray]:
         """The rows of each group as a mask, by its label; no group is empty."""
@@ -153,8 +159,8 @@ class Units:
         return _filled({label: labels == label for label in found})
 
     @cached_property
-    def _tests(self) -> dict[str, pd.DataFrame]:
-        return {}
+    def _tests(self) -> Callable[[str], pd.DataFrame]:
+        return cache(self._test)
 
     @cached_property
     def _figures(self) -> pd.DataFrame:
@@ -166,23 +172,15 @@ class Units:
             rows = rows.groupby(self.frame["tweet_id"][chosen]).sum()
         return rows
 
-    def _row(self, chosen: np.ndarray) -> dict[str, object]:
+    def _row(self, chosen: np.ndarray) -> list[object]:
         rows = self._by_tweet(chosen)
         share = self.share_of(rows)
         # In a series, every Tweet has a row for every hour or day.
         tweets = len(rows) if "time" not in self.frame else int((rows["engagements"] > 0).sum())
-        return {
-            "tweets": tweets,
-            "engagements": share.whole,
-            "hidden": max(int(rows["hidden"].sum()), 0),
-            "hidden_least": share.least,
-            "hidden_most": share.most,
-            "hidden_share": share.value,
-            "low": share.low,
-            "high": share.high,
-            "kind": share.kind,
-            "over_count": int(rows["over_count"].sum()),
-        }
+        return [
+            tweets, share.whole, max(int(rows["hidden"].sum()), 0), share.least, share.most,
+            share.value, share.low, share.high, share.kind, int(rows["over_count"].sum()),
+        ]  # fmt: skip
 
     def _by_content(self) -> dict[str, np.ndarray]:
         facts = {c: word for c, word in CONTENT.items() if c in self.frame.columns}
@@ -194,10 +192,9 @@ class Units:
         groups: dict[str, pd.Series] = {}
         for column, word in facts.items():
             given = self.frame[column].astype("boolean")
-            groups[f"{'a' if word == 'reply' else 'with'} {word}"] = given
-            groups[f"no {word}"] = ~given
-            # The last link of a text may be that of a picture.
-            groups[f"{word} unknown"] = given.isna()
+            # The last link of a text may be that of a picture, so some are unknown.
+            groups |= {f"{'a' if word == 'reply' else 'with'} {word}": given, f"no {word}": ~given,
+                       f"{word} unknown": given.isna()}  # fmt: skip
         once: dict[bytes, str] = {}
         for label, chosen in _filled(groups).items():
             once.setdefault(chosen.tobytes(), label)
@@ -271,15 +268,14 @@ def series_rows(
     series = counts.series
     assert series is not None  # noqa: S101
     rows = series[series["tweet_id"].isin(counts.frame["tweet_id"][compared])]
-    figures = {name: column_counts(rows, name)[0] for name in counts.names}
-    engagements = column_counts(rows, "engagements")[0]
-    none = np.zeros(len(rows), dtype=np.int64)
-    made = {
-        name: engagements - sum((figures[metric] for metric in metrics), none)
-        for name, metrics in zip(BOUNDS, inside, strict=True)
-    }
-    over = sum((figures[metric] for metric in left_out), none)
-    rows = rows.assign(engagements=engagements, over_count=over, **made)
+    figures = {name: column_counts(rows, name)[0] for name in (*counts.names, "engagements")}
+
+    def total(metrics: Sequence[str]) -> np.ndarray:
+        return sum((figures[name] for name in metrics), np.zeros(len(rows), dtype=np.int64))
+
+    whole = figures["engagements"]
+    left = {name: whole - total(metrics) for name, metrics in zip(BOUNDS, inside, strict=True)}
+    rows = rows.assign(engagements=whole, over_count=total(left_out), **left)
     return rows.reset_index(drop=True)
 
 
@@ -323,8 +319,105 @@ def permutation_p(first: pd.DataFrame, second: pd.DataFrame) -> float:
 
 def holm(p_values: list[float]) -> list[float]:
     """P-values adjusted for their number by Holm's step-down method, in the same order."""
-    count, adjusted, highest = len(p_values), [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(sorted(range(count), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (count - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
+    order = np.argsort(p_values, kind="stable")
+    times = np.sort(p_values) * np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(np.minimum(times, 1))
+    return [float(p) for p in adjusted]
+
+
+def over_time(
+    units: Units, by: Step | None, zone: str, start: datetime | None, end: datetime | None
+) -> pd.DataFrame:
+    """Figures by period, in order of time without gaps: see `engagement_nb.Gap.trend`.
+
+    ``start`` and ``end`` are the times that the figures cover; None if unknown.
+    """
+    frame = units.frame
+    column = next((name for name in TIMES if name in frame and frame[name].notna().any()), None)
+    if column is None or not len(frame):
+        raise AnalysisError("It is not known when these Tweets were posted.")
+    frame, of_what = frame[frame[column].notna()], TIMES[column]
+    moment = pd.to_datetime(frame[column], utc=True)
+    # Figures by day have days of UTC.
+    daily = of_what == "engagement" and bool((moment == moment.dt.floor("D")).all())
+    place = zone_of("UTC" if daily else zone)
+    # An hour in which midnight falls counts for the day that begins, as when figures are fetched.
+    hourly = of_what == "engagement" and bool((moment == moment.dt.floor("h")).all())
+    late = LATEST_MIDNIGHT if hourly else timedelta()
+    local = (moment + late).dt.tz_convert(place).dt.tz_localize(None)
+    period, index, step = in_periods(local, by)
+    impressions, seen = column_counts(frame, "impressions")
+    # Arrays, because one frame for each period takes ten times as long.
+    figures = frame[["engagements", *BOUNDS]].assign(
+        impressions=impressions, engaged=np.where(seen, frame["engagements"], 0),
+        place=index.get_indexer(pd.PeriodIndex(period)),
+        tweet=pd.factorize(frame["tweet_id"])[0] if "tweet_id" in frame else np.arange(len(frame)),
+    )  # fmt: skip
+    sums = figures.groupby(["place", "tweet"]).sum()
+    edges = np.searchsorted(sums.index.get_level_values("place"), np.arange(len(index) + 1))
+    rows = [_period(sums.iloc[a:b], units) for a, b in pairwise(edges)]
+    table = pd.DataFrame(rows, columns=TREND[:-1])
+    if end is None and of_what == "posting":
+        end = moment.max().ceil("D")
+    first, last = (None if m is None else pd.Timestamp(m).tz_convert(place).tz_localize(None)
+                   for m in (start, end and end + late))  # fmt: skip
+    table["partial"] = covered_in_part(index, first, last)
+    table.index = index.to_timestamp().rename(f"{step} of {of_what}")
+    ratios = [name for name in TREND if name.endswith(("share", "rate", "low", "high"))]
+    return table.astype(dict.fromkeys(ratios, "Float64"))
+
+
+def in_periods(moments: pd.Series, by: Step | None) -> tuple[pd.Series, pd.PeriodIndex, Step]:
+    """The period of each moment, all periods without gaps, and their length.
+
+    Raises
+    ------
+    AnalysisError
+        ``by`` is not a step in time.
+    """
+    days = (moments.max() - moments.min()).days
+    step = by or next((step for step, most in _LONGEST.items() if days < most), "year")
+    if step not in _PERIODS:
+        raise AnalysisError(
+            f"{by!r} is not a step in time.", advice='Use "day", "week", "month" or "year".'
+        )
+    period = moments.dt.to_period(_PERIODS[step])
+    return period, pd.period_range(period.min(), period.max(), freq=_PERIODS[step]), step
+
+
+def covered_in_part(
+    index: pd.PeriodIndex, first: pd.Timestamp | None, last: pd.Timestamp | None
+) -> np.ndarray:
+    """Which periods begin before the first moment that is covered, or end after the last."""
+    before = np.zeros(len(index), bool) if first is None else index.start_time < first
+    return before if last is None else before | (index.end_time > last)
+
+
+def _period(rows: pd.DataFrame, units: Units) -> list[object]:
+    """The figures of one period, from sums by Tweet."""
+    share = units.share_of(rows)
+    few = int((rows["engagements"] > 0).sum()) < LEAST_GROUP and share.kind != "bounds"
+    return [
+        int((rows["engagements"] > 0).sum()),
+        share.whole,
+        max(int(rows["hidden"].sum()), 0),
+        share.least,
+        share.most,
+        share.value,
+        *((None, None) if few else (share.low, share.high)),
+        int(rows["impressions"].sum()),
+        *_rate(rows, units.share.level),
+    ]
+
+
+def _rate(rows: pd.DataFrame, level: float) -> tuple[float | None, ...]:
+    """The engagement rate and its interval; None if it is unknown or there are too few Tweets."""
+    engaged, shown = (rows[name].to_numpy() for name in ("engaged", "impressions"))
+    engaged, shown = engaged[shown > 0], shown[shown > 0]
+    if not len(shown):
+        return None, None, None
+    rate = float(engaged.sum() / shown.sum())
+    if len(shown) < LEAST_GROUP:
+        return rate, None, None
+    return rate, *(share_interval if rate <= 1 else ratio_interval)(engaged, shown, level)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -91,29 +90,26 @@ def open_figures(
     if hasattr(metrics, "gather") and not is_frame(metrics):
         # A source is asked for what it tells best.
         metrics = metrics.gather(beside=False)[0]
-    if metrics is None or isinstance(metrics, str | bytes | Path | Mapping):
-        raise AnalysisError(
-            f"Figures are needed, not a {type(metrics).__name__}.",
-            advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
-        )
     facts: dict[str, Any] | None = None
     if isinstance(metrics, Metrics) or is_frame(metrics):
         read = metrics if isinstance(metrics, Metrics) else _table(metrics)
         known, facts, frame = read.about, read.facts(), _with_zeros(read)
-    elif isinstance(metrics, Iterable):
+    elif isinstance(metrics, Iterable) and not isinstance(metrics, str | bytes | Mapping):
         frame, known = gathered(metrics)
     else:
         raise AnalysisError(
             f"Figures are needed, not a {type(metrics).__name__}.",
-            advice="See engagement_nb.connect for sources of figures.",
+            advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
     about = about or known
     if about.kind in ("overview", "video"):
+        why = {
+            "overview": "An overview file has no clicks and expands, so it cannot tell what is"
+            " hidden; its totals by day are in metrics.frame.",
+            "video": "A video file has no engagements; its views by day are in metrics.frame.",
+        }
         raise AnalysisError(
-            "An overview file has no clicks and expands, so it cannot tell what is hidden; its"
-            " totals by day are in metrics.frame."
-            if about.kind == "overview"
-            else "A video file has no engagements; its views by day are in metrics.frame.",
+            why[about.kind],
             advice="Export the content of the same period (account_analytics_content_...) too.",
         )
     return read_counts(frame), about, facts

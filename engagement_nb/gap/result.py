@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.names import label
-from engagement_nb.gap.definitions import compare_definitions
-from engagement_nb.gap.groups import BOUNDS, BY_TIME, Units, series_rows
+from engagement_nb.gap.beside import compare_definitions
+from engagement_nb.gap.groups import BOUNDS, BY_TIME, TIMES, Step, Units, over_time, series_rows
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
 from engagement_nb.gap.share import Share
-from engagement_nb.gap.trend import TIMES, Step, over_time
 from engagement_nb.metrics import About, csv_text, marked, period_in_words, save_tables
 
 _COLUMNS = ["label", "sum", *(field.name for field in fields(Verdict) if field.name != "name")]
@@ -28,7 +28,6 @@ _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap
 """What JSON has under its own name."""
 
 
-@dataclass(frozen=True, eq=False)
 class Findings:
     """Figures and tables of the gap; `engagement_nb.Gap` adds oddities, charts and sentences.
 
@@ -48,70 +47,71 @@ class Findings:
         The options of `explore_gap`; ``ignored`` are metrics that are not looked at by choice.
     zone
         IANA name of the time zone of its dates.
+
+    Attributes
+    ----------
+    counted, not_counted, undetermined
+        Metrics that are part of engagements; that they do not include, or not in full; and that
+        may or may not be part (wire names).
+    summed, left_out
+        Metrics that ``hidden`` subtracts: counted, and undetermined ones presumed counted. And
+        all others, whose sum is ``over_count``.
+    compared
+        Which Tweets are compared: those with engagements and every metric of ``summed``.
+    posts, posts_left_out
+        Their number, and that of the others.
+    engagements, sum_of_metrics, over_count
+        Sums over the Tweets compared: engagements, every metric, and ``left_out``.
+    naive_gap
+        Engagements less the sum of every metric.
+    hidden, excess
+        Engagements that match no metric, of the Tweets that ``summed`` does not exceed; and by how
+        much it exceeds engagements on the Tweets where it does.
+    hidden_share
+        ``hidden`` as a share of engagements; None without any.
+    contradictions
+        Tweets on which the metrics of ``summed`` add up to more than engagements.
+    sandbox
+        Whether the figures are made up by the sandbox.
     """
 
-    counts: Counts
-    verdicts: list[Verdict]
-    together: bool
-    about: About
-    facts: dict[str, Any] | None
-    tolerance: float
-    level: float
-    ignored: tuple[str, ...] = ()
-    zone: str = "UTC"
+    def __init__(
+        self,
+        counts: Counts,
+        verdicts: list[Verdict],
+        together: bool,
+        about: About,
+        facts: dict[str, Any] | None,
+        tolerance: float,
+        level: float,
+        ignored: tuple[str, ...] = (),
+        zone: str = "UTC",
+    ) -> None:
+        self.counts, self.verdicts, self.together = counts, verdicts, together
+        self.about, self.facts, self.zone = about, facts, zone
+        self.tolerance, self.level, self.ignored = tolerance, level, ignored
+        self.counted, self.not_counted, self.undetermined = (
+            [v.name for v in verdicts if v.verdict == verdict]
+            for verdict in (COUNTED, NOT_COUNTED, UNDETERMINED)
+        )
+        self.summed = [v.name for v in verdicts if v.in_hidden]
+        self.left_out = [v.name for v in verdicts if not v.in_hidden]
+        self.compared = counts.complete(self.summed)
+        self.posts = int(np.count_nonzero(self.compared))
+        self.posts_left_out = len(counts) - self.posts
+        self.engagements, self.sum_of_metrics, self.over_count, self.hidden, self.excess = (
+            exact_sum(self.tweets[column].to_numpy())
+            for column in ("engagements", "sum_of_metrics", "over_count", "hidden", "excess")
+        )
+        self.naive_gap = self.engagements - self.sum_of_metrics
+        self.hidden_share = self.hidden / self.engagements if self.engagements else None
+        self.contradictions = int(np.count_nonzero(self.tweets["excess"].to_numpy()))
+        self.sandbox = about.sandbox
 
     @property
     def period(self) -> str:
         """The time that the figures cover: see `engagement_nb.metrics.period_in_words`."""
         return period_in_words(self.about, self.counts.frame, self.zone)
-
-    @property
-    def sandbox(self) -> bool:
-        """Whether the figures are made up by the sandbox."""
-        return self.about.sandbox
-
-    def _named(self, verdict: str) -> list[str]:
-        return [v.name for v in self.verdicts if v.verdict == verdict]
-
-    @property
-    def counted(self) -> list[str]:
-        """Metrics that are part of engagements (wire names)."""
-        return self._named(COUNTED)
-
-    @property
-    def not_counted(self) -> list[str]:
-        """Metrics that engagements do not include, or not in full (wire names)."""
-        return self._named(NOT_COUNTED)
-
-    @property
-    def undetermined(self) -> list[str]:
-        """Metrics that may or may not be part of engagements (wire names)."""
-        return self._named(UNDETERMINED)
-
-    @property
-    def summed(self) -> list[str]:
-        """Metrics that `hidden` subtracts: counted, and undetermined ones presumed counted."""
-        return [v.name for v in self.verdicts if v.in_hidden]
-
-    @property
-    def left_out(self) -> list[str]:
-        """All other metrics: their sum is `over_count`."""
-        return [v.name for v in self.verdicts if not v.in_hidden]
-
-    @cached_property
-    def compared(self) -> np.ndarray:
-        """Which Tweets are compared: those with engagements and every metric of `summed`."""
-        return self.counts.complete(self.summed)
-
-    @property
-    def posts(self) -> int:
-        """Tweets that are compared."""
-        return int(np.count_nonzero(self.compared))
-
-    @property
-    def posts_left_out(self) -> int:
-        """Tweets without engagements or without a metric of `summed`."""
-        return len(self.counts) - self.posts
 
     @cached_property
     def tweets(self) -> pd.DataFrame:
@@ -125,55 +125,26 @@ class Findings:
         counted, and if none is. Unknown figures count as 0 in ``sum_of_metrics`` and
         ``over_count``.
         """
-        chosen = self.compared
-        keys = [c for c in ("tweet_id", "day", "created_at") if c in self.counts.frame.columns]
-        frame = marked(self.counts.frame.loc[chosen, keys].reset_index(drop=True), self.about)
-        engagements = self.counts.engagements[chosen]
-        inside = self.counts.sums(self.summed)[chosen]
-        outside = self.counts.sums(self.left_out)[chosen]
-        frame["engagements"] = engagements
-        frame["sum_of_metrics"] = inside + outside
-        frame["naive_gap"] = engagements - inside - outside
-        frame["hidden"] = np.maximum(engagements - inside, 0)
-        most = engagements - self.counts.sums(self.counted)[chosen]
-        frame["hidden_least"] = np.maximum(most - self.counts.sums(self.undetermined)[chosen], 0)
-        frame["hidden_most"] = np.maximum(most, 0)
-        frame["over_count"] = outside
-        frame["excess"] = np.maximum(inside - engagements, 0)
-        return frame
-
-    def _total(self, column: str) -> int:
-        return exact_sum(self.tweets[column].to_numpy())
-
-    @cached_property
-    def engagements(self) -> int:
-        """Engagements of the Tweets compared."""
-        return self._total("engagements")
-
-    @cached_property
-    def sum_of_metrics(self) -> int:
-        """Sum of every metric of them."""
-        return self._total("sum_of_metrics")
-
-    @cached_property
-    def over_count(self) -> int:
-        """Sum of the metrics that are not part of engagements."""
-        return self._total("over_count")
-
-    @property
-    def naive_gap(self) -> int:
-        """Engagements less the sum of every metric."""
-        return self.engagements - self.sum_of_metrics
-
-    @cached_property
-    def hidden(self) -> int:
-        """Engagements that match no metric, of the Tweets that `summed` does not exceed."""
-        return self._total("hidden")
-
-    @cached_property
-    def excess(self) -> int:
-        """By how much `summed` exceeds engagements, on the Tweets where it does."""
-        return self._total("excess")
+        chosen, counts = self.compared, self.counts
+        keys = [c for c in ("tweet_id", "day", "created_at") if c in counts.frame.columns]
+        whole, inside, outside, sure, either = (
+            column[chosen]
+            for column in (
+                counts.engagements,
+                *map(counts.sums, (self.summed, self.left_out, self.counted, self.undetermined)),
+            )
+        )
+        known = counts.frame.loc[chosen, keys].reset_index(drop=True)
+        return marked(known, self.about).assign(
+            engagements=whole,
+            sum_of_metrics=inside + outside,
+            naive_gap=whole - inside - outside,
+            hidden=np.maximum(whole - inside, 0),
+            hidden_least=np.maximum(whole - sure - either, 0),
+            hidden_most=np.maximum(whole - sure, 0),
+            over_count=outside,
+            excess=np.maximum(inside - whole, 0),
+        )  # fmt: skip
 
     @property
     def over_bounds(self) -> tuple[int, int]:
@@ -189,11 +160,6 @@ class Findings:
         doubtful = [name for name in self.undetermined if name not in self.summed]
         return exact_sum(self.counts.sums(doubtful)[self.compared])
 
-    @property
-    def hidden_share(self) -> float | None:
-        """`hidden` as a share of engagements; None without any."""
-        return self.hidden / self.engagements if self.engagements else None
-
     @cached_property
     def sampling_interval(self) -> Interval:
         """Confidence interval of the hidden share if `summed` is right: see `share_interval`."""
@@ -202,12 +168,8 @@ class Findings:
     @cached_property
     def share(self) -> Share:
         """The hidden share with its uncertainty, as reports, charts and tables print it."""
-        frame = self.tweets
         return Share.of(
-            frame["hidden"].to_numpy(),
-            frame["hidden_least"].to_numpy(),
-            frame["hidden_most"].to_numpy(),
-            frame["engagements"].to_numpy(),
+            *(self.tweets[name].to_numpy() for name in (*BOUNDS, "engagements")),
             level=self.level,
             undetermined=tuple(self.unsettled),
             counted=bool(self.counted),
@@ -216,7 +178,7 @@ class Findings:
     @property
     def unsettled(self) -> list[str]:
         """Undetermined metrics that some Tweet compared has (wire names)."""
-        return [name for name in self.undetermined if self._metrics[name]["sum"]]
+        return [name for name in self.undetermined if self.table["sum"][name]]
 
     @cached_property
     def engagement_rate(self) -> float | None:
@@ -228,31 +190,19 @@ class Findings:
         return exact_sum(self.counts.engagements[chosen]) / exact_sum(shown[chosen])
 
     @cached_property
-    def contradictions(self) -> int:
-        """Tweets on which the metrics of `summed` add up to more than engagements."""
-        return int(np.count_nonzero(self.tweets["excess"].to_numpy()))
-
-    @cached_property
     def table(self) -> pd.DataFrame:
         """One row per metric (index: wire name).
 
         Columns ``label``, ``sum``, and those of `engagement_nb.gap.identify.Verdict`.
         """
-        table = pd.DataFrame.from_dict(self._metrics, orient="index", columns=_COLUMNS)
-        table.index.name = "metric"
-        return table.astype({"contradicted_share": "Float64", "weight": "Float64"})
-
-    @cached_property
-    def _metrics(self) -> dict[str, dict[str, Any]]:
-        """The rows of `table` as plain values."""
         sums = {
             name: exact_sum(values[self.compared])
             for name, values in zip(self.counts.names, self.counts.values, strict=True)
         }
-        return {
-            v.name: {"label": label(v.name), "sum": sums[v.name], **asdict(v)}
-            for v in self.verdicts
-        }
+        rows = [{"label": label(v.name), "sum": sums[v.name], **asdict(v)} for v in self.verdicts]
+        table = pd.DataFrame(rows, index=[v.name for v in self.verdicts], columns=_COLUMNS)
+        table.index.name = "metric"
+        return table.astype({"contradicted_share": "Float64", "weight": "Float64"})
 
     def _units(self, key: str) -> Units:
         """The rows to group: those of a series for groups in time, otherwise Tweets."""
@@ -356,22 +306,19 @@ class Findings:
         period. The API counts organic impressions only, but organic and promoted engagements, so
         the rate of promoted Tweets is too high and can exceed 100 %.
         """
-        zone = zone or self.zone
-        if (by, zone) not in self._trends:
-            about = self.about
-            end = about.end if self.counts.series is not None else about.read_at or about.end
-            found = over_time(self._units("day"), by, zone, about.start, end)
-            self._trends[by, zone] = found
-        return self._trends[by, zone].copy()
+        return self._trend(by, zone or self.zone).copy()
 
     @cached_property
-    def _trends(self) -> dict[tuple[Step | None, str], pd.DataFrame]:
-        return {}
+    def _trend(self) -> Callable[[Step | None, str], pd.DataFrame]:
+        about = self.about
+        end = about.end if self.counts.series is not None else about.read_at or about.end
+        units = self._units("day")
+        return cache(lambda by, zone: over_time(units, by, zone, about.start, end))
 
     def definitions(self) -> pd.DataFrame:
         """The usual definitions of engagement against engagements, one row per definition.
 
-        See `engagement_nb.gap.definitions.compare_definitions` for the columns. The rates are per
+        See `engagement_nb.gap.beside.compare_definitions` for the columns. The rates are per
         impression; impressions are organic only, engagements of the API organic and promoted.
         """
         return self._definitions.copy()
@@ -421,10 +368,7 @@ class Findings:
             "period": self.period,
             "zone": self.zone,
             "read_together": self.together,
-            "metrics": {
-                name: {column: row[column] for column in _COLUMNS}
-                for name, row in self._metrics.items()
-            },
+            "metrics": self.table.astype(object).where(self.table.notna(), None).to_dict("index"),
             "labels": dict(self.about.labels),
             "source": self.about.source,
             "endpoint": self.about.endpoint,

@@ -12,7 +12,7 @@ from engagement_nb.apis.names import COLUMN_ORDERS, ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, SETTLED, TOGETHER
 from engagement_nb.gap.result import Findings
-from engagement_nb.words import counted, listed, number, percent, sentence, spelled
+from engagement_nb.words import counted, listed, number, percent, sentence, span, spelled
 
 SIGNIFICANT = 0.05
 """Adjusted p-value up to which two groups are said to differ."""
@@ -32,14 +32,10 @@ def answer(gap: Findings) -> str:
     """What a report says first: engagements, what is hidden, what is included, what is not."""
     if (nothing := no_answer(gap)) is not None:
         return nothing
-    parts = [
-        f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} {number(gap.engagements)} engagements."
-    ]
+    parts = [f"{_tweets(gap.posts)} {number(gap.engagements)} engagements."]
     parts += [gap.share.sentence, _included(gap)]
-    outside = [name for name in gap.not_counted if gap.table["sum"][name]]
-    if outside:
-        named = f"{labels(outside)} ({number(gap.table.loc[outside, 'sum'].sum())})"
-        parts.append(sentence(f"{named} look like engagement but are not counted in full."))
+    if outside := _outside(gap)[1]:
+        parts.append(sentence(f"{outside} look like engagement but are not counted in full."))
     if gap.excess:
         parts.append(
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
@@ -66,8 +62,15 @@ def _not_asked_for(gap: Findings) -> list[str]:
     return [n for n, metric in METRICS.items() if metric.expected == "counted" and n not in given]
 
 
-def _have(count: int) -> str:
-    return "has" if count == 1 else "have"
+def _tweets(count: int, noun: str = "Tweet", verbs: tuple[str, str] = ("has", "have")) -> str:
+    return f"{counted(count, noun)} {verbs[count != 1]}"
+
+
+def _outside(gap: Findings) -> tuple[int, str]:
+    """Metrics that are not counted in full and not 0: how many, and their names with their sum."""
+    names = [name for name in gap.not_counted if gap.table["sum"][name]]
+    total = number(gap.table.loc[names, "sum"].sum())
+    return len(names), f"{labels(names)} ({total})" if names else ""
 
 
 def _included(gap: Findings) -> str:
@@ -84,10 +87,9 @@ def _included(gap: Findings) -> str:
 def settled(gap: Findings) -> str:
     """Which verdicts come from a longer history; empty without one."""
     known = [v for v in gap.verdicts if v.why.startswith(SETTLED)]
-    if not known:
-        return ""
     verb = "was" if len(known) == 1 else "were"
-    return sentence(f"{labels([v.name for v in known])} {verb} {known[0].why}.")
+    named = labels([v.name for v in known])
+    return sentence(f"{named} {verb} {known[0].why}.") if known else ""
 
 
 def _left_out(gap: Findings) -> str:
@@ -98,11 +100,10 @@ def _left_out(gap: Findings) -> str:
         return ""
     known = dict(zip(gap.counts.names, gap.counts.known, strict=True))
     names = [name for name in gap.summed if not known[name][judged].all()]
-    text = f"{counted(lacking, 'more Tweet')} {_have(lacking)} no figure for {labels(names)} and"
+    text = f"{_tweets(lacking, 'more Tweet')} no figure for {labels(names)} and"
     text += f" {'is' if lacking == 1 else 'are'} excluded."
-    if gap.about.source == "export":
-        text += " Explore files of one kind at a time."
-    return text
+    one = " Explore files of one kind at a time." if gap.about.source == "export" else ""
+    return text + one
 
 
 def no_answer(gap: Findings) -> str | None:
@@ -126,7 +127,7 @@ def no_answer(gap: Findings) -> str | None:
     if not gap.posts:
         return "No Tweet has both engagements and all the metrics to compare them with."
     if not gap.engagements:
-        none = f"{counted(gap.posts, 'Tweet')} {_have(gap.posts)} no engagements"
+        none = f"{_tweets(gap.posts)} no engagements"
         if gap.sum_of_metrics:
             return (
                 f"{none}, but their metrics sum to {number(gap.sum_of_metrics)}: these metrics are"
@@ -184,39 +185,24 @@ def columns(gap: Findings) -> str:
     gaps = gap.tweets["naive_gap"].to_numpy()
     above, below = int(np.count_nonzero(gaps > 0)), int(np.count_nonzero(gaps < 0))
     equal = gap.posts - above - below
-    if not gap.naive_gap:
-        first = "All columns together sum to exactly the engagements."
-    else:
-        more = "more" if gap.naive_gap < 0 else "less"
-        first = (
-            f"All columns together sum to {number(gap.sum_of_metrics)}, which is"
-            f" {number(abs(gap.naive_gap))} {more} than engagements: the naive gap is"
-            f" {number(gap.naive_gap)}."
-        )
-    second = (
-        f"The sum is above engagements on {counted(below, 'Tweet')}, below on {number(above)},"
-        f" equal on {number(equal)}."
+    naive = f": the naive gap is {number(gap.naive_gap)}" if gap.naive_gap else ""
+    return (
+        f"{_all_columns(gap, ', which is')}{naive}. The sum is above engagements on"
+        f" {counted(below, 'Tweet')}, below on {number(above)}, equal on {number(equal)}."
+        f" {_two_errors(gap)}"
     )
-    return f"{first} {second} {_two_errors(gap)}"
 
 
 def _two_errors(gap: Findings) -> str:
     """What the sum of all columns includes and lacks."""
-    share, (least, most) = gap.share, gap.over_bounds
-    if share.value is None:
-        over = number(most) if least == most else f"{number(least)} to {number(most)}"
-        return (
-            f"The naive gap mixes two errors of opposite sign: the sum includes {over} interactions"
-            f" that are not part of engagements, and lacks {share.counts} engagements that match no"
-            " metric. Undetermined metrics decide."
-        )
-    outside = "not assumed to be" if gap.doubtful_outside else "not"
-    over = f"{number(gap.over_count)} interactions that are {outside} part of engagements"
-    if gap.hidden and gap.over_count:
-        return (
-            f"The naive gap mixes two errors of opposite sign: the sum includes {over}, and lacks"
-            f" {number(gap.hidden)} engagements that match no metric."
-        )
+    both = "The naive gap mixes two errors of opposite sign: the sum includes"
+    sure = gap.share.value is not None
+    outside = "not assumed to be" if sure and gap.doubtful_outside else "not"
+    over = f"{span(*gap.over_bounds)} interactions that are {outside} part of engagements"
+    if not sure or (gap.hidden and gap.over_count):
+        decide = "" if sure else " Undetermined metrics decide."
+        hidden = f"{gap.share.counts} engagements that match no metric"
+        return f"{both} {over}, and lacks {hidden}.{decide}"
     if gap.over_count:
         return f"The sum includes {over}."
     if gap.excess:
@@ -232,12 +218,12 @@ def evidence(gap: Findings) -> str:
     table = gap.table.to_dict("index")
     parts = []
     if gap.counted:
-        against = (
-            "no Tweet contradicts them"
-            if not gap.contradictions
-            else f"they sum to more than engagements on {counted(gap.contradictions, 'Tweet')},"
-            " which incorrect rows or counters read at different moments can explain"
-        )
+        against = "no Tweet contradicts them"
+        if gap.contradictions:
+            against = (
+                f"they sum to more than engagements on {counted(gap.contradictions, 'Tweet')},"
+                " which incorrect rows or counters read at different moments can explain"
+            )
         parts.append(f"**Counted:** {labels(gap.counted)}; {against}.")
     if gap.not_counted:
         said = [
@@ -414,7 +400,7 @@ def trend(gap: Findings, table: pd.DataFrame) -> str:
             text += f", which lies outside {of if outside else 'no interval'}"
             text += f" (chance alone: {(1 - gap.level) * 100:g} %)"
         if few := len(known) - len(told):
-            text += f"; {counted(few, step)} {_have(few)} too few Tweets for an interval"
+            text += f"; {_tweets(few, step)} too few Tweets for an interval"
         parts.append(f"{text}.")
     parts.append(_other_sums(gap, table))
     partial = [f"{day:%Y-%m-%d}" for day in table.index[table["partial"]]]
@@ -508,9 +494,7 @@ def plain_share(gap: Findings) -> str:
             "These Tweets cannot tell how many of them match no metric: no metric is known to be"
             " counted."
         )
-    if share.kind == "bounds":
-        return f"{share.point} of them ({share.counts}) match no metric that X shows."
-    if not share.count:
+    if share.count == 0:
         return "The metrics explain all of them: nothing is hidden."
     likely = f" For such Tweets in general it is {share.limits}." if share.limits else ""
     return f"{share.point} of them ({share.counts}) match no metric that X shows.{likely}"
@@ -518,20 +502,21 @@ def plain_share(gap: Findings) -> str:
 
 def plain_columns(gap: Findings) -> str:
     """What the sum of all columns gets wrong, for somebody who has one minute."""
-    outside = [name for name in gap.not_counted if gap.table["sum"][name]]
+    many, outside = _outside(gap)
     if outside:
-        total = number(gap.table.loc[outside, "sum"].sum())
-        verb = "looks" if len(outside) == 1 else "look"
-        part = "is" if len(outside) == 1 else "are"
-        return sentence(
-            f"{labels(outside)} ({total}) {verb} like engagement, but {part} not counted in full."
-        )
+        verb, part = ("looks", "is") if many == 1 else ("look", "are")
+        return sentence(f"{outside} {verb} like engagement, but {part} not counted in full.")
+    return _all_columns(gap, ",") + "."
+
+
+def _all_columns(gap: Findings, then: str) -> str:
+    """The sum of all columns against engagements, without the end of the sentence."""
     if not gap.naive_gap:
-        return "All columns together sum to exactly the engagements."
+        return "All columns together sum to exactly the engagements"
     more = "more" if gap.naive_gap < 0 else "less"
     return (
-        f"All columns together sum to {number(gap.sum_of_metrics)},"
-        f" {number(abs(gap.naive_gap))} {more} than engagements."
+        f"All columns together sum to {number(gap.sum_of_metrics)}{then}"
+        f" {number(abs(gap.naive_gap))} {more} than engagements"
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from engagement_nb.apis.names import label
 from engagement_nb.gap.interval import ANY_SHARE, share_interval
 from engagement_nb.gap.read import exact_sum
-from engagement_nb.words import interval, listed, number, percent
+from engagement_nb.words import interval, listed, number, percent, span
 
 Kind = Literal["interval", "bounds", "exact", "unknown"]
 
@@ -79,8 +79,7 @@ class Share:
         counted
             Whether any metric is known to be counted.
         """
-        total, count = exact_sum(whole), exact_sum(hidden)
-        low, high = exact_sum(least), exact_sum(most)
+        total, count, low, high = map(exact_sum, (whole, hidden, least, most))
         rest: Any = {"least": low, "most": high, "whole": total, "level": level,
                 "undetermined": undetermined}  # fmt: skip
         if not total:
@@ -98,9 +97,7 @@ class Share:
     @property
     def counts(self) -> str:
         """Hidden engagements: ``620,451``, or the range ``2 to 1,773``."""
-        if self.count is not None or self.least == self.most:
-            return number(self.least if self.count is None else self.count)
-        return f"{number(self.least)} to {number(self.most)}"
+        return span(self.least, self.most) if self.count is None else number(self.count)
 
     @property
     def point(self) -> str:
@@ -152,12 +149,8 @@ class Share:
             )
         if not self.count:
             return "The included metrics explain all of them: nothing is hidden."
-        text = f"{self.point} of them ({self.counts}) match no metric"
-        return (
-            f"{text}; {self._level} confidence interval {self.limits}."
-            if self.limits
-            else f"{text}."
-        )
+        likely = f"; {self._level} confidence interval {self.limits}" if self.limits else ""
+        return f"{self.point} of them ({self.counts}) match no metric{likely}."
 
     @property
     def _level(self) -> str:

@@ -1,10 +1,12 @@
-"""A gap as people see it: charts, sentences, and what a notebook displays."""
+"""A gap as people see it: charts, sentences, a first page, and what a notebook displays."""
 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,19 +14,28 @@ import pandas as pd
 from engagement_nb import charts
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import sentences
-from engagement_nb.gap.firstpage import first_page
-from engagement_nb.gap.oddities import find_oddities
+from engagement_nb.gap.beside import find_oddities
+from engagement_nb.gap.groups import Step
 from engagement_nb.gap.read import frame_of
 from engagement_nb.gap.result import Findings
 from engagement_nb.gap.totals import TotalsGap, split_gap
-from engagement_nb.gap.trend import Step
 from engagement_nb.metrics import Metrics, bundle
-from engagement_nb.words import number
+from engagement_nb.words import counted, number, percent, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from engagement_nb.charts import Chart
+
+TOP = 3
+"""Tweets that each ranking names."""
+SEEN = 100
+"""Impressions that a Tweet needs to be ranked by its engagement rate."""
+LONGEST = 1100
+"""Days of posting above which a trend says nothing about now, so that the page has none."""
+_ADDRESS = re.compile(r"https?://t\.co/\w+")
+FIRST_WORDS = 70
+"""Characters of a Tweet's text."""
 
 _TITLES = {
     "size": "by engagements of the Tweet",
@@ -96,32 +107,25 @@ class Gap(Findings):
             Axes of matplotlib to draw on, which are returned; by default, a chart is returned
             that a notebook shows. All plots have it.
         """
-        return _on(self._bridge(), ax)
+        return self._bridge().on(ax)
 
     plot_bridge = plot
 
     def _bridge(self) -> Chart:
         least, most = self.over_bounds
+        doubtful = least == most and self.doubtful_outside > 0
         return charts.bridge(
-            self.share,
-            self.sum_of_metrics,
-            least,
-            most - least,
-            self.excess,
-            doubtful=least == most and self.doubtful_outside > 0,
-            sandbox=self.sandbox,
-        )
+            self.share, self.sum_of_metrics, least, most - least, self.excess, doubtful=doubtful
+        ).stamped(self.sandbox)
 
     def plot_tweets(self, ax: Axes | None = None) -> Chart | Axes:
         """Engagements against the sum of all columns, one dot per Tweet."""
-        engagements, sums = (
-            self.tweets[name].to_numpy() for name in ("engagements", "sum_of_metrics")
-        )
-        return _on(charts.tweets(engagements, sums, sandbox=self.sandbox), ax)
+        figures = (self.tweets[name].to_numpy() for name in ("engagements", "sum_of_metrics"))
+        return charts.tweets(*figures).stamped(self.sandbox).on(ax)
 
     def plot_evidence(self, ax: Axes | None = None) -> Chart | Axes:
         """For each metric, the Tweets that fit exactly with it and those that contradict it."""
-        return _on(charts.evidence(self.table, sandbox=self.sandbox), ax)
+        return charts.evidence(self.table).stamped(self.sandbox).on(ax)
 
     def plot_by(self, key: str, ax: Axes | None = None) -> Chart | Axes:
         """Hidden share by group, with intervals or bounds: see `by` for the keys."""
@@ -131,26 +135,24 @@ class Gap(Findings):
         except AnalysisError as error:
             if key not in _TITLES:
                 raise
-            return _on(charts.nothing(f"Hidden share {what}", str(error), sandbox=self.sandbox), ax)
+            return charts.Chart(f"Hidden share {what}", str(error)).stamped(self.sandbox).on(ax)
         title = sentences.groups_title(table, self.differences(key), what)
         unit = self.about.unit.replace("tweet", "Tweet")
-        return _on(
-            charts.hidden_by(table, title, overall=self.share, unit=unit, sandbox=self.sandbox), ax
-        )
+        return charts.hidden_by(table, title, self.share, unit).stamped(self.sandbox).on(ax)
 
     def plot_growth(self, ax: Axes | None = None) -> Chart | Axes:
         """How engagements of a series grow after posting, and what is hidden."""
-        return _on(charts.growth(self.growth(), sandbox=self.sandbox), ax)
+        return charts.growth(self.growth()).stamped(self.sandbox).on(ax)
 
     def plot_trend(
         self, by: Step | None = None, zone: str | None = None, ax: Axes | None = None
     ) -> Chart | Axes:
         """Engagements, hidden share and engagement rate over time: see `trend`."""
-        return _on(charts.trend(self.trend(by, zone), sandbox=self.sandbox), ax)
+        return charts.trend(self.trend(by, zone)).stamped(self.sandbox).on(ax)
 
     def plot_definitions(self, ax: Axes | None = None) -> Chart | Axes:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
-        return _on(charts.definitions(self.definitions(), sandbox=self.sandbox), ax)
+        return charts.definitions(self.definitions()).stamped(self.sandbox).on(ax)
 
     def reading(self, topic: str, earlier: Metrics | None = None, zone: str | None = None) -> str:
         """The findings on a topic in sentences (Markdown).
@@ -172,13 +174,10 @@ class Gap(Findings):
         if none is not None and topic not in ("figures", "oddities"):
             return none
         by = _TITLES.get(topic, f"by {topic}")
+        of_gap = (sentences.figures, sentences.columns, sentences.evidence, sentences.documents,
+                  sentences.confidence, sentences.meaning)  # fmt: skip
         readings: dict[str, Callable[[], str]] = {
-            "figures": lambda: sentences.figures(self),
-            "columns": lambda: sentences.columns(self),
-            "evidence": lambda: sentences.evidence(self),
-            "documents": lambda: sentences.documents(self),
-            "confidence": lambda: sentences.confidence(self),
-            "meaning": lambda: sentences.meaning(self),
+            **{said.__name__: partial(said, self) for said in of_gap},
             "definitions": lambda: sentences.usual(self, self.definitions()),
             "oddities": lambda: sentences.odd(self.oddities(earlier)),
             "trend": lambda: sentences.trend(self, self.trend(zone=zone)),
@@ -220,5 +219,97 @@ class Gap(Findings):
         return {"text/plain": repr(self), "text/html": self._repr_html_(), **bundle(**parts)}
 
 
-def _on(chart: Chart, ax: Axes | None) -> Chart | Axes:
-    return chart if ax is None else chart.draw(ax)
+def first_page(gap: Findings) -> dict[str, Any]:
+    """The parts of the first page as plain values, for JSON.
+
+    Parameters
+    ----------
+    gap
+        The analysis.
+
+    Returns
+    -------
+    dict
+        ``period``; ``finding`` and ``means`` (sentences); ``top`` (rankings, each with ``by`` and
+        ``tweets``); ``trend`` (``name`` of its index and ``rows``), None without times.
+    """
+    nothing = sentences.no_answer(gap)
+    return {
+        "period": gap.period,
+        "finding": [nothing] if nothing else _finding(gap),
+        "means": [] if nothing else sentences.consequences(gap)[:3],
+        "top": [] if nothing else _top(gap),
+        "trend": None if nothing else _trend(gap),
+    }
+
+
+def _finding(gap: Findings) -> list[str]:
+    rate = gap.engagement_rate
+    seen = f", an engagement rate of {percent(rate, 2)}" if rate is not None else ""
+    said = [
+        f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
+        f" engagements{sentences.when(gap)}{seen}.",
+        sentences.plain_share(gap),
+        f"{sentences.plain_columns(gap)} {sentences.settled(gap)}".rstrip(),
+    ]
+    return [sentences.by_unit(sentence, gap) for sentence in said]
+
+
+def _top(gap: Findings) -> list[dict[str, Any]]:
+    """The Tweets with the most engagements, the most hidden, and the highest rate."""
+    tweets = gap.tweets
+    if "tweet_id" not in tweets or len(tweets) <= TOP:
+        return []
+    known = gap.counts.frame[gap.compared].reset_index(drop=True)
+    # Of equal Tweets the first by id, in whatever order a source has them.
+    by_id = tweets["tweet_id"].astype(str).sort_values().index
+    shown = pd.Series(gap.counts.impressions[0][gap.compared])
+    rates = (tweets["engagements"] / shown.where(shown >= SEEN)).dropna()
+    bounds = ["hidden"] * 2 if gap.share.value is not None else ["hidden_least", "hidden_most"]
+    least, most = (tweets[name] for name in bounds)
+    rankings: list[tuple[str, pd.Series, Callable[[int], str]]] = [
+        ("Most engagements", tweets["engagements"], lambda row: number(tweets["engagements"][row])),
+        ("Most hidden engagements", least, lambda row: span(least[row], most[row])),
+        ("Highest engagement rate", rates, lambda row: percent(rates[row])),
+    ]
+    return [
+        {
+            "by": by,
+            "tweets": [
+                {**_tweet(known.loc[row], gap.zone), "value": text(row)}
+                for row in figures.reindex(by_id)[lambda given: given > 0].nlargest(TOP).index
+            ],
+        }
+        for by, figures, text in rankings
+        if (figures > 0).any()
+    ]
+
+
+def _tweet(row: pd.Series, zone: str) -> dict[str, Any]:
+    posted, text = row.get("created_at"), row.get("text")
+    words = ""
+    if text is not None and pd.notna(text):
+        # Addresses that X shortened say nothing.
+        words = " ".join(_ADDRESS.sub("", str(text)).split()) or "only a link or media"
+    if len(words) > FIRST_WORDS:
+        words = f"{words[:FIRST_WORDS].rsplit(' ', 1)[0]} …"
+    day = "" if pd.isna(posted) else f"{pd.Timestamp(posted).tz_convert(zone):%Y-%m-%d}"
+    return {"id": str(row["tweet_id"]), "text": words, "posted": day}
+
+
+def _trend(gap: Findings) -> dict[str, Any] | None:
+    try:
+        table = gap.trend()
+    except AnalysisError:
+        return None
+    span = (table.index[-1] - table.index[0]).days
+    if len(table) < 2 or (str(table.index.name).endswith("posting") and span > LONGEST):
+        return None
+    return trend_rows(table)
+
+
+def trend_rows(table: pd.DataFrame) -> dict[str, Any]:
+    """A trend as plain values: the ``name`` of its index, and its ``rows``."""
+    rows = table.astype(object).where(table.notna(), None)
+    rows.insert(0, "begins", [f"{day:%Y-%m-%d}" for day in table.index])
+    return {"name": str(table.index.name), "rows": rows.to_dict("records")}

@@ -29,8 +29,9 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
 from engagement_nb.gap.result import Findings
 from engagement_nb.metrics import Metrics, bundle
+from engagement_nb.metrics.periods import parse_moment
 from engagement_nb.tables.once import has_ids, has_row_name
-from engagement_nb.words import counted, listed, number, percent
+from engagement_nb.words import counted, listed, number, percent, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,10 +83,9 @@ class TotalsGap:
     def sentence(self) -> str:
         """The split in words."""
         excluded = ""
-        if self.not_compared:
-            verb = "is" if self.not_compared == 1 else "are"
-            tweets = counted(self.not_compared, "Tweet")
-            excluded += f" {tweets} with engagements outside the window {verb} excluded."
+        if many := self.not_compared:
+            tweets = f"{counted(many, 'Tweet')} with engagements outside the window"
+            excluded += f" {tweets} {'is' if many == 1 else 'are'} excluded."
         if self.not_known:
             excluded += f" Totals lacks some figures for {counted(self.not_known, 'Tweet')}."
         if not self.tweets:
@@ -93,10 +93,8 @@ class TotalsGap:
             return none + excluded
         start = f"On {counted(self.tweets, 'Tweet')} with their whole life in the window, totals"
         if self.bounds is not None:
-            least, most = map(number, self.bounds)
             return (
-                f"{start} cannot be split: undetermined metrics leave"
-                f" {least if least == most else f'{least} to {most}'} of"
+                f"{start} cannot be split: undetermined metrics leave {span(*self.bounds)} of"
                 f" {number(self.engagements)} engagements hidden.{excluded}"
             )
         if not self.gap_in_totals:
@@ -114,22 +112,17 @@ class TotalsGap:
 
     def plot(self, ax: Axes | None = None) -> Chart | Axes:
         """From the metrics of totals to engagements; on axes of matplotlib if they are given."""
-        chart = self._chart()
-        return chart if ax is None else chart.draw(ax)
+        return self._chart().on(ax)
 
     def _chart(self) -> Chart:
         if not self.tweets or self.bounds is not None:
-            title = "The gap of totals cannot be split"
-            return charts.nothing(title, self.sentence, sandbox=self.sandbox)
-        return charts.totals(
-            self.engagements,
-            self.gap_in_totals,
-            self.not_in_totals,
-            self.hidden,
-            self.drift,
-            alt=self.sentence,
-            sandbox=self.sandbox,
-        )
+            chart = charts.Chart("The gap of totals cannot be split", self.sentence)
+        else:
+            chart = charts.totals(
+                self.engagements, self.gap_in_totals, self.not_in_totals, self.hidden, self.drift,
+                self.sentence,
+            )  # fmt: skip
+        return chart.stamped(self.sandbox)
 
     def __repr__(self) -> str:
         return self.sentence
@@ -137,6 +130,7 @@ class TotalsGap:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         told = asdict(self)
         if self.bounds is not None:
+            # The parts are not known.
             told = {name: told[name] for name in _WHOLE}
         shown = f"{self._chart().html()}<p>{html.escape(self.sentence)}</p>"
         return {"text/plain": repr(self), "text/html": shown, **bundle(totals=told)}
@@ -160,10 +154,16 @@ def split_gap(
     ------
     AnalysisError
         The ids, the times of posting or the start of the window are not known.
+    InputError
+        ``start`` is not a time.
     """
     counts, summed = gap.counts, gap.summed
     lifetime = read_counts(frame_of(totals))
-    began = _moment(start)
+    if (began := parse_moment(start, "start")) is None:
+        raise AnalysisError(
+            "It is not known when the window of these figures began.",
+            advice="Give start, so that Tweets posted earlier can be left out.",
+        )
     pairs, not_known = _pairs(counts, summed, lifetime)
     engagements = lifetime.engagements[pairs["there"]]
     young = (pairs["created_at"] >= began).to_numpy(dtype=bool)
@@ -184,10 +184,13 @@ def split_gap(
     def window(names: list[str]) -> int:
         return exact_sum(counts.sums(names)[here])
 
-    def left(members: list[str]) -> int:
-        inside = counts.sums(members)[here]
-        return exact_sum(np.maximum(counts.engagements[here] - inside, 0))
-
+    bounds = None
+    if gap.share.value is None:
+        most, least = (
+            exact_sum(np.maximum((counts.engagements - counts.sums(members))[here], 0))
+            for members in (gap.counted, [*gap.counted, *gap.undetermined])
+        )
+        bounds = max(least - lives(only_totals), 0), most
     total = exact_sum(engagements[whole])
     clicks = {name: window([name]) for name in only_window}
     return TotalsGap(
@@ -201,28 +204,8 @@ def split_gap(
         drift=window(shared) - lives(shared),
         clicks={name: count for name, count in clicks.items() if count},
         sandbox=gap.sandbox,
-        bounds=None
-        if gap.share.value is not None
-        else (
-            max(left([*gap.counted, *gap.undetermined]) - lives(only_totals), 0),
-            left(gap.counted),
-        ),
+        bounds=bounds,
     )
-
-
-def _moment(start: datetime | str | None) -> pd.Timestamp:
-    if start is None:
-        raise AnalysisError(
-            "It is not known when the window of these figures began.",
-            advice="Give start, so that Tweets posted earlier can be left out.",
-        )
-    try:
-        moment = pd.Timestamp(start)
-    except ValueError:
-        raise AnalysisError(
-            f"start is not a time: {start}.", advice="Give it as 2026-01-31T12:00:00Z."
-        ) from None
-    return moment.tz_localize("UTC") if moment.tzinfo is None else moment
 
 
 def _pairs(counts: Counts, summed: list[str], lifetime: Counts) -> tuple[pd.DataFrame, int]:

@@ -32,6 +32,10 @@ class Coverage:
     holes: tuple[tuple[datetime, datetime], ...] = ()
 
 
+def _span(start: datetime, end: datetime) -> str:
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
+
+
 @dataclass(frozen=True)
 class Account:
     """What became of everything that a source was given.
@@ -92,18 +96,11 @@ class Account:
             ]
             lines.append(f"options: {'; '.join(chosen)}")
         if (period := self.coverage) is not None:
-            lines.append(
-                f"period {period.start:%Y-%m-%d %H:%M} to {period.end:%Y-%m-%d %H:%M} UTC"
-                + (
-                    f": {counted(period.whole, 'Tweet')} whole, {period.partial:,} in part"
-                    if period.whole or period.partial
-                    else ""
-                )
-            )
-            lines += [
-                f"no figures from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-                for start, end in period.holes
-            ]
+            of = ""
+            if period.whole or period.partial:
+                of = f": {counted(period.whole, 'Tweet')} whole, {period.partial:,} in part"
+            lines.append(f"period {_span(period.start, period.end)}{of}")
+            lines += [f"no figures from {_span(*hole)}" for hole in period.holes]
         if self.requests is not None:
             lines.append(counted(self.requests, "request"))
         if self.world:

@@ -85,7 +85,7 @@ def dates_of(
         A period is given together with a start or end, or one of them cannot be read.
     """
     start, end, period = start or None, end or None, period or None
-    place = _zone(zone or "UTC")
+    place = zone_of(zone or "UTC")
     if period is None:
         return parse_moment(start, "start", place), parse_moment(end, "end", place)
     if start is not None or end is not None:
@@ -93,19 +93,17 @@ def dates_of(
             f"period={period!r} and a start or end are two ways to give the same dates.",
             advice="Give only one of them.",
         )
-    first, after = _named_days(period, place, now)
-    begin, end = (
+    first, after = (
         None if day is None else datetime.combine(day, time(), place).astimezone(UTC)
-        for day in (first, after)
+        for day in _named_days(period, place, now)
     )
-    if end is not None and end > now:
-        end = None
-    if whole_hours:
-        begin, end = (None if moment is None else _floor(moment) for moment in (begin, end))
-    return begin, end
+    if after is not None and after > now:
+        after = None
+    return (first and _floor(first), after and _floor(after)) if whole_hours else (first, after)
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its IANA name."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -138,21 +136,16 @@ def parse_moment(value: Moment, name: str, zone: tzinfo = UTC) -> datetime | Non
     """A date or time in UTC; those without an offset are in ``zone``, others are converted."""
     if value is None:
         return None
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = datetime.fromisoformat(value.strip())
-        except ValueError:
-            raise InputError(
-                f"{name}={value!r} is not a date or time.",
-                advice="Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00.",
-            ) from None
-    elif not isinstance(value, datetime):
-        try:
-            value = pd.Timestamp(value)
-        except (TypeError, ValueError):
-            raise InputError(f"{name}={value!r} is not a date or time.") from None
-    if isinstance(value, pd.Timestamp):
-        value = value.to_pydatetime()
+        elif not isinstance(value, datetime) or isinstance(value, pd.Timestamp):
+            value = pd.Timestamp(value).to_pydatetime()
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{name}={value!r} is not a date or time.",
+            advice="Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00.",
+        ) from None
     if pd.isna(value):
         return None
     try:
@@ -169,7 +162,7 @@ def _floor(moment: datetime) -> datetime:
 
 
 def _is_midnight(moment: datetime, zone: str) -> bool:
-    return moment.astimezone(_zone(zone)).time() == time()
+    return moment.astimezone(zone_of(zone)).time() == time()
 
 
 def day_of(hour: datetime, zone: str) -> datetime:
@@ -178,7 +171,7 @@ def day_of(hour: datetime, zone: str) -> datetime:
     Where midnight falls within an hour of UTC (Kathmandu, Adelaide), the whole hour belongs to
     the day that begins in it. In every such zone of today at least half of it does.
     """
-    place = _zone(zone)
+    place = zone_of(zone)
     return _first_hour((hour + LATEST_MIDNIGHT).astimezone(place).date(), place)
 
 
@@ -188,7 +181,7 @@ def _first_hour(day: date, place: tzinfo) -> datetime:
 
 def _first_day_from(hour: datetime, zone: str) -> datetime:
     """The first hour of the first day of a zone that does not begin before an hour."""
-    place = _zone(zone)
+    place = zone_of(zone)
     day = hour.astimezone(place).date()
     begins = (_first_hour(day + timedelta(days=n), place) for n in range(3))
     return next(moment for moment in begins if moment >= hour)
@@ -196,7 +189,7 @@ def _first_day_from(hour: datetime, zone: str) -> datetime:
 
 def in_words(start: datetime, end: datetime, zone: str = "UTC") -> str:
     """A period in the dates of a zone, both included: ``2026-10-05 to 2026-10-11 (UTC)``."""
-    place = _zone(zone)
+    place = zone_of(zone)
     first, last = (moment.astimezone(place) for moment in (start, end))
     if last > first and all(m.time() == time() or day_of(m, zone) == m for m in (first, last)):
         days = (first + LATEST_MIDNIGHT, last + LATEST_MIDNIGHT - DAY)
@@ -208,7 +201,7 @@ def in_words(start: datetime, end: datetime, zone: str = "UTC") -> str:
 
 def splits_hours(zone: str, window: Window) -> bool:
     """Whether days of a zone begin within hours of UTC, anywhere in a period."""
-    place = _zone(zone)
+    place = zone_of(zone)
     first = window.start.astimezone(place).date()
     days = (first + timedelta(days=n) for n in range((window.end - window.start).days + 2))
     return any(datetime.combine(day, time(), place).astimezone(UTC).minute for day in days)
@@ -254,8 +247,7 @@ def resolve(
         The period is empty, in the future, or ends before the API's first moment.
     """
     first, last = start, end
-    known_from, longest = api.first_moment, endpoint.length or DAY
-    full_hour = _floor(now)
+    known_from, full_hour = api.first_moment, _floor(now)
     if last is None:
         midnight = day_of(full_hour, zone)
         last = midnight if by == "day" and (first is None or first < midnight) else full_hour
@@ -267,25 +259,22 @@ def resolve(
     elif _is_midnight(last, zone):
         last = _floor(last)
     elif last != _floor(last):
-        last, why = _floor(last) + HOUR, "The API counts whole hours"
-        if last > full_hour:
-            last, why = full_hour, "The present hour is not over"
+        over = _floor(last) + HOUR <= full_hour
+        why = "The API counts whole hours" if over else "The present hour is not over"
+        last = min(_floor(last) + HOUR, full_hour)
         notes.append(f"{why}: the period ends at {last:%H:%M} UTC.")
     if known_from is not None and last <= known_from:
         raise InputError(
             f"The period ends before {known_from:%Y-%m-%d}, and the API knows nothing earlier.",
             advice="Choose a later period.",
         )
-    if first is not None:
-        if first != _floor(first) and not _is_midnight(first, zone):
-            notes.append(
-                f"The API counts whole hours: the period starts at {_floor(first):%H:%M} UTC."
-            )
-        first = _floor(first)
-    else:
-        first = last - longest
-        whole = by == "day" and day_of(last, zone) == last
-        first = _first_day_from(first, zone) if whole else first
+    if first is None:
+        first = last - (endpoint.length or DAY)
+        if by == "day" and day_of(last, zone) == last:
+            first = _first_day_from(first, zone)
+    elif first != _floor(first) and not _is_midnight(first, zone):
+        notes.append(f"The API counts whole hours: the period starts at {_floor(first):%H:%M} UTC.")
+    first = _floor(first)
     if first > now:
         raise InputError(
             f"The start {first:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.metrics.metrics import PROBLEM_COLUMNS, problems_frame
+from engagement_nb.metrics import PROBLEM_COLUMNS, problems_frame
+from engagement_nb.words import counted
 
 SCOPES = {"tweet": "", "period": "part of the period", "metrics": "some metrics"}
 """The part of a Tweet's figures that is missing; empty for all of them."""
@@ -42,18 +43,10 @@ class ProblemLog:
     def __init__(self) -> None:
         self._ids: dict[Problem, dict[str, None]] = {}
 
-    def add(
-        self,
-        tweet_ids: Iterable[str],
-        reason: Reason,
-        scope: str = "tweet",
-        metrics: str = "",
-        detail: str = "",
-    ) -> None:
-        """Add a problem of these Tweets."""
-        found = dict.fromkeys(tweet_ids)
-        if found:
-            self._ids.setdefault(Problem(reason, scope, metrics, detail), {}).update(found)
+    def add(self, tweet_ids: Iterable[str], reason: Reason, *kind: str, **more: str) -> None:
+        """Add a problem of these Tweets: the reason and other fields of `Problem`."""
+        if found := dict.fromkeys(tweet_ids):
+            self._ids.setdefault(Problem(reason, *kind, **more), {}).update(found)
 
     def update(self, other: ProblemLog) -> None:
         """Add all problems of another log."""
@@ -83,20 +76,13 @@ class ProblemLog:
             Begins each line, except the line about entries that are not Tweet ids.
         """
         lines = []
+        entries = "entry that is not a Tweet id", "entries that are not Tweet ids"
         for row in self.counts():
-            number, some = row["tweets"], SCOPES[row["scope"]]
+            some = f" ({SCOPES[row['scope']]})" if SCOPES[row["scope"]] else ""
             if row["reason"] == Reason.NOT_A_TWEET_ID:
-                that = (
-                    "entry that is not a Tweet id"
-                    if number == 1
-                    else "entries that are not Tweet ids"
-                )
-                lines.append(f"skipped: {number:,} {that}")
-                continue
-            tweets = "Tweet" if number == 1 else "Tweets"
-            lines.append(
-                f"{label}{number:,} {tweets}: {row['reason']}{f' ({some})' if some else ''}"
-            )
+                lines.append(f"skipped: {counted(row['tweets'], *entries)}")
+            else:
+                lines.append(f"{label}{counted(row['tweets'], 'Tweet')}: {row['reason']}{some}")
         return lines
 
     def of_scope(self, scope: str) -> set[str]:
@@ -120,11 +106,6 @@ class ProblemLog:
         """A log of the rows of a frame of problems."""
         log = cls()
         for row in rows:
-            log.add(
-                [str(row["tweet_id"])],
-                Reason(str(row["reason"])),
-                str(row.get("scope") or "tweet"),
-                str(row.get("metrics") or ""),
-                str(row.get("detail") or ""),
-            )
+            more = {name: str(row[name]) for name in Problem._fields[1:] if row.get(name)}
+            log.add([str(row["tweet_id"])], Reason(str(row["reason"])), **more)
         return log

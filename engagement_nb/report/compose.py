@@ -23,7 +23,7 @@ from engagement_nb.report.job import Job
 from engagement_nb.report.page import title_of
 from engagement_nb.report.run import Run
 from engagement_nb.report.since import Since
-from engagement_nb.words import counted, listed, number, percent, sentence
+from engagement_nb.words import counted, listed, number, percent, sentence, span
 
 version = cache(_look_up)
 
@@ -116,15 +116,13 @@ def key_figures(answer: Mapping[str, Any]) -> list[_Figure]:
         cards: list[_Figure] = [(name, value, note) for name, value, note in answer["cards"]]
         return [card for card in cards if card[0] not in _LESS][:4]
     share, rate = Share.of_gap(answer), answer.get("engagement_rate")
-    least, most = answer["over_bounds"]
-    over = number(most) if least == most else f"{number(least)} to {number(most)}"
     return [
         ("Days" if answer.get("unit") == "day" else "Tweets", number(answer["posts"]), ""),
         ("Engagements", number(answer["engagements"]), ""),
         ("Hidden", share.counts, share.note),
         ("Engagement rate", percent(rate, 2), "engagements / impressions")
         if rate is not None
-        else ("Over-count", over, "looks like engagement"),
+        else ("Over-count", span(*answer["over_bounds"]), "looks like engagement"),
     ]
 
 
@@ -159,8 +157,8 @@ def _chart(answer: Mapping[str, Any], sandbox: bool) -> Markup:
     least, most = answer["over_bounds"]
     return _html(charts.bridge(
         Share.of_gap(answer), answer["sum_of_metrics"], least, most - least, answer["excess"],
-        doubtful=least == most and answer["doubtful_outside"] > 0, sandbox=sandbox,
-    ))  # fmt: skip
+        doubtful=least == most and answer["doubtful_outside"] > 0,
+    ).stamped(sandbox))  # fmt: skip
 
 
 def _trend(told: Mapping[str, Any], sandbox: bool) -> Markup:
@@ -168,7 +166,7 @@ def _trend(told: Mapping[str, Any], sandbox: bool) -> Markup:
     index = pd.DatetimeIndex(table.pop("begins"), name=told["name"])
     table = table.set_index(index)
     shown = [name for name in _TREND if name in table and table[name].notna().any()]
-    return _html(charts.trend(table, columns=tuple(shown[:2]), height=62, sandbox=sandbox))
+    return _html(charts.trend(table, columns=tuple(shown[:2]), height=62).stamped(sandbox))
 
 
 def _html(chart: charts.Chart) -> Markup:

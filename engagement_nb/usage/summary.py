@@ -107,8 +107,7 @@ class Usage:
             ends=self.ends,
             before=self.before,
             contracted=self.contract.handles,
-            sandbox=self.sandbox,
-        )
+        ).stamped(self.sandbox)
 
 
 def summarize_usage(

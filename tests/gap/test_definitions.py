@@ -8,7 +8,7 @@ import pytest
 
 from engagement_nb.apis.engagement import METRICS
 from engagement_nb.gap import explore_gap
-from engagement_nb.gap.definitions import rank_agreement, tools, top_agreement
+from engagement_nb.gap.beside import rank_agreement, tools, top_agreement
 from tests.gap.accounts import COUNTED, account
 
 COLUMNS = ["metrics", "used_by", "pages", "read_on", "computable", "missing", "tweets", "sum",

@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from engagement_nb.charts import Chart
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
-from engagement_nb.gap.firstpage import first_page
+from engagement_nb.gap.shown import first_page
 from tests.gap.accounts import COUNTED, account, as_metrics, in_two_days
 
 

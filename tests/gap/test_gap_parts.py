@@ -10,8 +10,8 @@ from scipy import stats
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap import explore_gap
+from engagement_nb.gap.beside import find_oddities
 from engagement_nb.gap.groups import holm, permutation_p
-from engagement_nb.gap.oddities import find_oddities
 from engagement_nb.gap.read import read_counts
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN
 from engagement_nb.sandbox.settings import Settings

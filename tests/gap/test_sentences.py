@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.gap.definitions import PUBLIC
+from engagement_nb.gap.beside import PUBLIC
 from engagement_nb.gap.sentences import growth, trend, usual, where
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics import About, Metrics, problems_frame

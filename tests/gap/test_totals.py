@@ -102,7 +102,8 @@ def test_the_start_of_the_figures_is_used_unless_one_is_given():
     [
         (window(), totals(), None, "It is not known when the window of these figures began. Give"
          " start, so that Tweets posted earlier can be left out."),
-        (window(), totals(), "soon", "start is not a time: soon. Give it as 2026-01-31T12:00:00Z."),
+        (window(), totals(), "soon", "start='soon' is not a date or time. Write 2026-01-31,"
+         " 2026-01-31T13:00 or 2026-01-31T13:00+09:00."),
         (window().drop(columns="tweet_id"), totals(), START, "Both sources need the column tweet_id"
          " to be compared."),
         (window(), totals().drop(columns="tweet_id"), START, "Both sources need the column tweet_id"
@@ -112,7 +113,7 @@ def test_the_start_of_the_figures_is_used_unless_one_is_given():
     ],
 )  # fmt: skip
 def test_what_cannot_be_split_is_refused_with_the_reason(windowed, lifetime, start, words):
-    with pytest.raises(enb.AnalysisError) as caught:
+    with pytest.raises((enb.AnalysisError, enb.InputError)) as caught:
         split(windowed, lifetime, start)
     assert str(caught.value) == words
 

@@ -198,7 +198,7 @@ WRITE = "Write 2026-01-31, 2026-01-31T13:00 or 2026-01-31T13:00+09:00."
     [
         ("yesterday", None, f"start='yesterday' is not a date or time. {WRITE}"),
         (None, "today", f"end='today' is not a date or time. {WRITE}"),
-        ([1], None, "start=[1] is not a date or time."),
+        ([1], None, f"start=[1] is not a date or time. {WRITE}"),
         (
             "0001-01-01T00:00+09:00",
             None,

@@ -1,0 +1,482 @@
+"""Figures from numbers and tables: sums, hidden shares, trends, definitions, handles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engagement_nb.charts.chart import Chart
+from engagement_nb.charts.marks import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    SKY,
+    Axis,
+    Bar,
+    Plot,
+    Row,
+    Rows,
+    Scatter,
+    Series,
+    days,
+    shares,
+)
+from engagement_nb.words import counted, interval, listed, number, percent, sentence, spelled
+
+_COLORS = {"counted": BLUE, "undetermined": GREY, "not counted in full": ORANGE}
+"""Verdicts in the order in which they are drawn."""
+
+FEWEST = 20
+"""Engagements below which a share is noise and not drawn."""
+
+_PANELS = (
+    ("engagements", "engagements", "", BLUE),
+    ("hidden share", "hidden_share", "hidden", ORANGE),
+    ("impressions", "impressions", "", GREY),
+    ("engagement rate", "engagement_rate", "rate", GREEN),
+    ("video views", "video_views", "", BLUE),
+    ("watched to the end", "completion_rate", "", GREEN),
+)
+"""Panels of a trend: what is drawn, its column, the prefix of its limits, its color."""
+_SHARES = frozenset({"hidden_share", "engagement_rate", "completion_rate"})
+"""Columns of a trend that are shares."""
+
+
+def bridge(
+    share: Any,
+    sum_of_metrics: int,
+    outside: int,
+    either: int,
+    excess: int = 0,
+    doubtful: bool = False,
+) -> Chart:
+    """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements.
+
+    Parameters
+    ----------
+    share
+        The hidden share (`engagement_nb.gap.share.Share`, a room above).
+    sum_of_metrics, outside, either
+        Sum of all metrics, of those outside of engagements, and of those that may be outside.
+        If the share has a value, ``either`` is 0 and the figures add up.
+    excess
+        By how much the included metrics exceed engagements, on the Tweets where they do.
+    doubtful
+        Whether ``outside`` includes metrics that may be part of engagements.
+    """
+    engagements = share.whole
+    part = "taken as part" if doubtful else "part"
+    inside = sum_of_metrics - outside
+    steps: list[tuple[str, str, Bar]] = [
+        ("Sum of all columns", number(sum_of_metrics), Bar(0, sum_of_metrics, GREY)),
+        (f"Not {part} of engagements", number(-outside), Bar(inside, sum_of_metrics, ORANGE)),
+    ]
+    said = f"less {number(outside)} that are not {part} of engagements"
+    if either:
+        upto = f"0 to {number(-either)}"
+        steps.append(("May or may not be part", upto, Bar(inside - either, inside, GREY, False)))
+        said += f", less 0 to {number(either)} that may or may not be part"
+    if excess:
+        # The excess is a separate step, and not netted into hidden.
+        inside -= excess
+        bar = Bar(inside, inside + excess, RED)
+        steps.append(("Above engagements on some Tweets", number(-excess), bar))
+        said += f", less {number(excess)} above engagements on some Tweets"
+    rows = [Row(name, value, (bar,)) for name, value, bar in steps]
+    least, most = (share.least, share.most) if share.count is None else (share.count, share.count)
+    bars = [Bar(engagements - least, engagements, SKY)]
+    if most > least:
+        bars.append(Bar(engagements - most, engagements - least, SKY, sure=False))
+    plus = ("+" if most else "") + share.counts
+    rows.append(Row("Hidden: matches no metric", plus, tuple(bars)))
+    rows.append(Row("Engagements", number(engagements), (Bar(0, engagements, BLUE),)))
+    figures = [[row.name, row.value.replace(",", "")] for row in rows]
+    axis = Axis(min(0, inside - either), max(sum_of_metrics, engagements, 1))
+    return Chart(
+        _title(share),
+        f"Bridge from the sum of all columns to engagements: {number(sum_of_metrics)} in all"
+        f" columns, {said}, plus {share.counts} hidden, gives {number(engagements)} engagements.",
+        (Rows(tuple(rows), axis),),
+        data=pd.DataFrame(figures, columns=["step", "count"]),
+        what="bridge",
+    )
+
+
+def _title(share: Any) -> str:
+    if not share.whole:
+        return "There are no engagements"
+    if share.kind == "unknown":
+        return "These Tweets cannot tell how much of engagements is hidden"
+    if share.value == 0:
+        return "The included metrics explain all engagements"
+    return f"{share.point} of engagements match no metric"
+
+
+def tweets(engagements: np.ndarray, sums: np.ndarray) -> Chart:
+    """Engagements against the sum of all columns, one dot per Tweet, on log axes."""
+    if not len(sums):
+        return Chart("Engagements against the sum of all columns", "No Tweet has both figures.")
+    groups = [(engagements > sums, BLUE, "exceed"), (engagements < sums, ORANGE, "are below"),
+              (engagements == sums, INK, "are")]  # fmt: skip
+    many = [int(np.count_nonzero(which)) for which, *_ in groups]
+    above, below, equal = map(number, many)
+    top = max(int(engagements.max(initial=1)), int(sums.max(initial=1)), 10) * 1.6
+    total = counted(len(sums), "Tweet")
+    largest = int(np.argmax(many))
+    return Chart(
+        f"Engagements {groups[largest][2]} the sum of all columns on {number(many[largest])} of"
+        f" {total}",
+        f"Engagements against the sum of all columns for {total}: engagements are above the sum on"
+        f" {above}, below it on {below} and equal on {equal}.",
+        (
+            Scatter(
+                tuple((sums[which], engagements[which], color) for which, color, _ in groups),
+                Axis(0, top, label="sum of all columns", log=True),
+                Axis(0, top, label="engagements", log=True),
+            ),
+        ),
+        legend=(
+            (BLUE, f"engagements above the sum: {above}"),
+            (ORANGE, f"below it: {below}"),
+            (INK, f"equal: {equal}"),
+        ),
+        data=pd.DataFrame({"sum_of_metrics": sums, "engagements": engagements}),
+        what="tweets",
+    )
+
+
+def totals(
+    engagements: int, gap: int, not_in_totals: int, hidden: int, drift: int, alt: str
+) -> Chart:
+    """From the metrics that totals give to engagements: not returned by totals, hidden, drift."""
+    parts = [
+        ("Metrics that totals give", engagements - gap, GREY),
+        ("Metrics that totals lack", not_in_totals, GREEN),
+        ("Hidden: matches no metric", hidden, SKY),
+        *([("Between the two readings", drift, RED)] if drift else []),
+    ]
+    rows: list[Row] = []
+    level = 0
+    for name, count, color in parts:
+        sign = "+" if rows and count > 0 else ""
+        rows.append(Row(name, sign + number(count), (Bar(level, level + count, color),)))
+        level += count
+    rows.append(Row("Engagements", number(engagements), (Bar(0, engagements, BLUE),)))
+    share = percent(gap / engagements if engagements else None)
+    return Chart(
+        f"Totals leave {share} of engagements unexplained",
+        alt,
+        (Rows(tuple(rows), Axis(0, max(engagements, level, 1))),),
+        data=pd.DataFrame([part[:2] for part in parts], columns=["part", "count"]),
+        what="totals",
+    )
+
+
+def evidence(table: pd.DataFrame) -> Chart:
+    """Bars of the evidence of `Gap.table` for each metric (to the right) and against it."""
+    if not len(table):
+        return Chart("The evidence for each metric", "There is no metric to judge.")
+    groups = {
+        verdict: group.sort_values("tight", ascending=False)
+        for verdict in _COLORS
+        if len(group := table[table["verdict"] == verdict])
+    }
+    ordered = pd.concat(groups.values())
+    rows: list[Row] = []
+    for row in ordered.to_dict("records"):
+        any_ = max(row["posts_above_zero"], 1)
+        fits, against = row["tight"] / any_, row["contradictions"] / any_
+        color, value = _COLORS[row["verdict"]], f"{number(row['tight'])} fit"
+        if row["contradictions"]:
+            value = f"{number(row['contradictions'])} too large, {value}"
+        tip = (
+            f"{row['label']}: {row['verdict']}; of {counted(row['posts_above_zero'], 'Tweet')} with"
+            f" any, {value}"
+        )
+        bars = (Bar(0, fits, color), Bar(-against, 0, color, sure=False))
+        rows.append(Row(row["label"], value, bars, tip=tip))
+    least = min(bar.low for row in rows for bar in row.bars)
+    most = max(0.05, *(bar.high for row in rows for bar in row.bars))
+    many = [
+        f"{spelled(len(group))} {'is' if len(group) == 1 else 'are'} {verdict}"
+        for verdict, group in groups.items()
+    ]
+    # Metrics of one verdict are told in the order of the table.
+    told = [
+        f"{sentence(verdict)}: {listed([_evidence_on(row) for row in rows.to_dict('records')])}."
+        for verdict, rows in ((v, table[table["verdict"] == v]) for v in groups)
+    ]
+    label = "share of Tweets with any: ← sum too large | sum equal →"
+    return Chart(
+        sentence(f"Of {counted(len(table), 'metric')}, {listed(many)}"),
+        f"Evidence for each metric. {' '.join(told)}",
+        (Rows(tuple(rows), Axis(least, most, shares(signed=False), label)),),
+        legend=tuple((_COLORS[verdict], verdict) for verdict in groups),
+        data=ordered[["label", "verdict", "posts_above_zero", "tight", "contradictions"]],
+        what="evidence",
+    )
+
+
+def _evidence_on(row: dict[Any, Any]) -> str:
+    """The evidence on a metric in words."""
+    if row["verdict"] == "counted":
+        return f"{row['label']} ({counted(row['tight'], 'exact fit')})"
+    if row["verdict"] == "undetermined":
+        return f"{row['label']} (above zero on {counted(row['posts_above_zero'], 'Tweet')})"
+    share = percent(row["contradictions"] / max(row["posts_above_zero"], 1), 0)
+    return f"{row['label']} (contradicted by {number(row['contradictions'])} Tweets, {share})"
+
+
+def handles(
+    by_day: pd.Series, *, begins: date, ends: date, before: pd.Series, contracted: int | None = None
+) -> Chart:
+    """Handles of a billing month by day.
+
+    Parameters
+    ----------
+    by_day
+        Handles so far, by days since ``begins``.
+    begins, ends
+        First and last day of the month.
+    before
+        The same as ``by_day`` for the month before; may be empty.
+    contracted
+        The contract's number, drawn as a line.
+    """
+    length, so_far = (ends - begins).days + 1, len(by_day) - 1
+    count = int(by_day.iloc[-1])
+    dates = [begins + timedelta(days=day) for day in range(length)]
+    now, last = (past.reset_index(drop=True).reindex(range(length)).to_numpy(dtype=float)
+                 for past in (by_day, before))  # fmt: skip
+    series, legend = [Series(now, BLUE, "step")], [(BLUE, "this month")]
+    if len(before):
+        series.insert(0, Series(last, GREY, "step"))
+        legend.append((GREY, "the month before"))
+    limit = f", contracted are {contracted:,}" if contracted else ""
+    top = max(count, contracted or 0, *before, 1) * 1.1
+    rules = ((float(contracted), f"contracted: {number(contracted)}"),) if contracted else ()
+    return Chart(
+        f"{number(count)} handles queried this billing month, which ends {ends:%Y-%m-%d}",
+        f"Handles queried by day of the billing month from {begins}: {count:,} by"
+        f" {begins + timedelta(days=so_far)}{limit}.",
+        (Plot("handles", tuple(series), Axis(0, top), 170, rules),),
+        names=days(dates, "day"),
+        tips=tuple(
+            f"{day}: {'to come' if np.isnan(value) else number(value)}"
+            for day, value in zip(dates, now, strict=True)
+        ),
+        legend=tuple(legend),
+        data=pd.DataFrame({"day": dates, "handles": now, "month_before": last}),
+        what="handles",
+    )
+
+
+def _numbers(table: pd.DataFrame, name: str) -> np.ndarray:
+    if name not in table:
+        return np.full(len(table), np.nan)
+    return table[name].to_numpy(dtype=float, na_value=np.nan)
+
+
+def hidden_by(table: pd.DataFrame, title: str, overall: Any, unit: str = "Tweet") -> Chart:
+    """Hidden share of each group of `engagement_nb.Gap.by`: a dot with its interval, or bounds.
+
+    A line is at the share of all, ``overall`` (an `engagement_nb.gap.share.Share`), if it has a
+    value. Groups of one ``unit`` are left out, and named in the alternative text.
+    """
+    rows = table[(table["engagements"] > 0) & (table["tweets"] > 1)]
+    if not len(rows):
+        return Chart(title, f"No two {unit}s with engagements are in one group.")
+    drawn, top = [], overall.value or 0.02
+    for name, row in rows.astype(object).where(rows.notna(), None).to_dict("index").items():
+        low, high, value = row["low"], row["high"], row["hidden_share"]
+        point = "cannot tell"
+        bars: tuple[Bar, ...] = ()
+        if row["kind"] != "unknown":
+            point = interval(low, high) if value is None else percent(value)
+            if low is not None:
+                bars = (Bar(low, high, SKY, sure=value is not None, thin=value is not None),)
+                point += f" ({interval(low, high)})" if value is not None else ""
+        top = max(top, value or 0, *(bar.high for bar in bars))
+        drawn.append(Row(str(name), point, bars, value, note=counted(row["tweets"], unit)))
+    said = "; ".join(f"{row.name}: {row.value}" for row in drawn)
+    rules = () if overall.value is None else ((overall.value, f"all: {overall.point}"),)
+    single = [str(name) for name in table.index[table["tweets"] == 1]]
+    alone = f" Not drawn, because they have one {unit}: {listed(single)}." if single else ""
+    return Chart(
+        title,
+        f"{title}: {said}.{alone}",
+        (Rows(tuple(drawn), Axis(0, min(top * 1.05, 1), shares()), rules),),
+        data=_told(rows).reset_index(),
+        what=f"hidden-by-{table.index.name}",
+    )
+
+
+def growth(table: pd.DataFrame) -> Chart:
+    """Engagements by time since posting, and the hidden share of each time.
+
+    The table is `engagement_nb.Gap.growth`.
+    """
+    whole = int(table["engagements"].sum())
+    if not whole:
+        why = "No Tweet was posted within the series, so none can be followed from its start."
+        return Chart("How engagements grow after posting", why)
+    come = table["engagements"].cumsum().to_numpy() / whole
+    enough = table["engagements"].to_numpy() >= FEWEST
+    hidden, low, high = (
+        np.where(enough, _numbers(table, name), np.nan) for name in ("hidden_share", "low", "high")
+    )
+    names = tuple(str(name) for name in table.index)
+    half = names[int(np.argmax(come >= 0.5))]
+    panels = [Plot("engagements so far", (Series(come, BLUE, "columns"),), Axis(0, 1, shares()))]
+    known = np.flatnonzero(~np.isnan(hidden))
+    text = f"Engagements by time since posting: half of {number(whole)} has come by {half}."
+    if len(known):
+        top = np.nanmax([*high, *hidden, 0.02])
+        series = Series(hidden, ORANGE, low=low, high=high)
+        title = f"hidden share of what came then ({FEWEST} engagements or more)"
+        panels.append(Plot(title, (series,), Axis(0, min(float(top), 1), shares())))
+        first, last = known[0], known[-1]
+        text += (
+            f" The hidden share is {percent(hidden[first])} at {names[first]} and"
+            f" {percent(hidden[last])} at {names[last]}."
+        )
+    return Chart(
+        f"Half of the engagements come by {half} after posting",
+        text,
+        tuple(panels),
+        names=tuple(name.removeprefix("day ").removesuffix(" h") for name in names),
+        tips=tuple(
+            f"{name}: {percent(share)} of engagements so far"
+            + ("" if np.isnan(part) else f", hidden {percent(part)}")
+            for name, share, part in zip(names, come, hidden, strict=True)
+        ),
+        axis=f"{'days' if 'days' in str(table.index.name) else 'hours'} since posting",
+        data=table.reset_index(),
+        what="growth",
+    )
+
+
+def trend(table: pd.DataFrame, columns: tuple[str, ...] = (), height: int = 100) -> Chart:
+    """Counts and shares over time: a line each, with bands for intervals and bounds.
+
+    Parameters
+    ----------
+    table
+        `engagement_nb.Gap.trend` or `engagement_nb.gap.days.Days.trend`. Periods covered in part
+        have hollow dots.
+    columns
+        Which to draw; all by default.
+    height
+        Of each panel, in pixels.
+    """
+    when = str(table.index.name)
+    step = when.partition(" ")[0]
+    panels, drawn = [], []
+    partial = table["partial"].to_numpy(dtype=bool)
+    for panel in _PANELS:
+        name, column, limits, color = panel
+        if column not in table or (columns and column not in columns):
+            continue
+        values = _numbers(table, column)
+        low, high = (_numbers(table, f"{limits}_{end}") for end in ("low", "high"))
+        known = ~np.isnan(np.fmax(values, high))
+        if not known.any() or (column not in _SHARES and not np.nansum(values)):
+            continue
+        top, highest = np.nanmax(values, initial=0), np.nanmax(high, initial=0)
+        # A band of few Tweets would make all others flat.
+        cut = bool(0 < 3 * top < highest)
+        top = 3 * top if cut else max(top, highest)
+        title = f"{name} (its band is cut off)" if cut else name
+        axis = Axis(0, float(top) * 1.05 or 1, shares() if column in _SHARES else number)
+        series = Series(values, color, low=low, high=high, hollow=partial)
+        panels.append(Plot(title, (series,), axis, height))
+        drawn.append(panel)
+    if not {"engagements", "video_views"} & {column for _, column, *_ in drawn}:
+        return Chart(f"Over time, by {when}", "No Tweet has engagements to look into.")
+    known = table.astype(object).where(table.notna(), None)
+    said = [
+        f"{_day(day, step)}: {', '.join(_said(row, *panel) for panel in drawn)}"
+        + (" (covered in part)" if row["partial"] else "")
+        for day, row in zip(table.index, known.to_dict("records"), strict=True)
+    ]
+    return Chart(
+        _peak(table, step, drawn[0][1], when),
+        f"{sentence(listed([name for name, *_ in drawn]))} by {when}: {'; '.join(said)}.",
+        tuple(panels),
+        names=days(list(table.index), step),
+        tips=tuple(said),
+        axis=f"{when} (hollow: covered in part)" if partial.any() else when,
+        data=_told(table).reset_index(),
+        what="trend",
+    )
+
+
+def _told(table: pd.DataFrame) -> pd.DataFrame:
+    """A table without hidden engagements where the share has no value."""
+    if "hidden" not in table:
+        return table
+    return table.assign(hidden=table["hidden"].where(table["hidden_share"].notna()))
+
+
+def _day(day: pd.Timestamp, step: str) -> str:
+    return {"month": f"{day:%Y-%m}", "year": f"{day:%Y}"}.get(step, f"{day:%Y-%m-%d}")
+
+
+def _peak(table: pd.DataFrame, step: str, column: str, when: str) -> str:
+    """What is highest when, as a title."""
+    name = "Video views" if column == "video_views" else "Engagements"
+    title = f"{name} by {when.removesuffix(' of engagement')}"
+    values = _numbers(table, column)
+    if len(values) < 2 or not np.nansum(values):
+        return title
+    peak = _day(table.index[int(np.nanargmax(values))], step)
+    most = {"day": "on", "week": "in the week of"}.get(step, "in")
+    return f"{title}: most {most} {peak}"
+
+
+def _said(row: Mapping[Any, float | None], name: str, column: str, limits: str, _: str) -> str:
+    """A figure of a trend in words, with its interval if there is one."""
+    value, low, high = row[column], row.get(f"{limits}_low"), row.get(f"{limits}_high")
+    if column not in _SHARES:
+        return f"{name} unknown" if value is None else f"{number(value)} {name}"
+    if value is None:
+        return f"{name} {'unknown' if low is None else interval(low, high)}"
+    said = f"{name} {percent(value, 2 if column == 'engagement_rate' else 1)}"
+    return said if low is None else f"{said} ({interval(low, high)})"
+
+
+def definitions(table: pd.DataFrame) -> Chart:
+    """The sum of each of `engagement_nb.Gap.definitions`, and how well it ranks Tweets."""
+    if len(table):
+        table = table[table["computable"]]
+    if not len(table) or not table["tweets"].any():
+        title = "What the usual definitions make of engagements"
+        return Chart(title, "There is nothing to compare the definitions on.")
+    rows, said = [], []
+    for name, row in table.astype(object).where(table.notna(), None).to_dict("index").items():
+        part, top = row["share_of_engagements"], row["top_agreement"]
+        bars: tuple[Bar, ...] = () if part is None else (Bar(0, part, BLUE),)
+        bars += () if top is None else (Bar(0, top, GREEN, thin=True),)
+        of_all, of_top = percent(part, 0), percent(top, 0)
+        finds = f"; finds {of_top} of the top" if top is not None else ""
+        rows.append(Row(str(name), of_all, bars, tip=f"{name}: {of_all}{finds}"))
+        said.append(f"{name} is {of_all} of engagements and finds {of_top} of the top Tweets")
+    most = max([1.0, *(bar.high for row in rows for bar in row.bars)])
+    return Chart(
+        sentence(f"{rows[0].name} are {rows[0].value} of engagements"),
+        f"Usual definitions against engagements: {'; '.join(said)}.",
+        (Rows(tuple(rows), Axis(0, most, shares())),),
+        legend=(
+            (BLUE, "its sum, as a share of engagements"),
+            (GREEN, "thin: of the top tenth of Tweets, those it finds"),
+        ),
+        data=table.drop(columns=["pages", "read_on", "computable", "missing"]).reset_index(),
+        what="definitions",
+    )
