@@ -31,7 +31,7 @@ _FORMATS = ("%a, %b %d, %Y", "%a %b %d %Y", "%Y-%m-%d %H:%M %z", "%Y-%m-%d", "IS
             "%m/%d/%Y %H:%M", "%m/%d/%Y", "%b %d, %Y")  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Cells:
     """The rows below a header, from a file of any form or from a frame.
 
@@ -94,6 +94,9 @@ class Cells:
             column = pc.cast(column, TEXT)
         column = pc.fill_null(column, "") if column.null_count else column
         self._texts[at] = pc.utf8_trim_whitespace(column)
+        if self.column(at).type == TEXT:
+            # Beside the column as it was, it would double the memory.
+            self.table = self.table.set_column(at, f"{at}", self._texts[at])
         return self._texts[at]
 
     def where(self, row: int) -> str:
