@@ -24,13 +24,13 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import platformdirs
 
 from engagement_nb.apis.times import as_utc
 from engagement_nb.errors import DatasetError, HandlesWarning, InputError
+from engagement_nb.metrics.periods import zone_of
 from engagement_nb.store import NewerFormatError, Store, decode_record
 
 if TYPE_CHECKING:
@@ -77,17 +77,11 @@ class Contract:
             raise InputError(
                 f"{self.day} is not a day of a month.", advice="Give 1 to 31, as in the contract."
             )
-        try:
-            ZoneInfo(self.zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise InputError(
-                f'There is no time zone "{self.zone}".',
-                advice='Give a name such as "Europe/Berlin", or "UTC".',
-            ) from None
+        zone_of(self.zone)
 
     def day_of(self, moment: datetime) -> date:
         """The calendar day of a moment in the contract's zone. Naive moments are in UTC."""
-        return as_utc(moment).astimezone(ZoneInfo(self.zone)).date()
+        return as_utc(moment).astimezone(zone_of(self.zone)).date()
 
     def month_of(self, day: date) -> tuple[date, date]:
         """First day of the billing month that contains a day, and of the next one."""
