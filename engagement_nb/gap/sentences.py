@@ -117,11 +117,16 @@ def no_answer(gap: Findings) -> str | None:
             " request favorites, replies, url_clicks and so on."
         )
     if not gap.counts.judged.any():
-        return (
+        none = (
             f"Engagements are missing for all of {counted(tweets, 'Tweet')}, so there is nothing to"
-            " compare the metrics with. They require the owner's tokens or an export file, and"
-            " totals has them for 90 days only."
+            " compare the metrics with."
         )
+        if gap.about.span:
+            return (
+                f"{none} They require the owner's tokens or an export file, and totals has them for"
+                " 90 days only."
+            )
+        return f"{none} Give X's own file, or add its column Engagements."
     if not gap.counts.known.any():
         return "All metrics besides engagements are missing, so there is nothing to add up."
     if not gap.posts:

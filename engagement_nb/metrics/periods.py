@@ -251,6 +251,8 @@ def resolve(
     if last is None:
         midnight = day_of(full_hour, zone)
         last = midnight if by == "day" and (first is None or first < midnight) else full_hour
+        if first is not None and last < full_hour:
+            notes.append("By day, the period ends with the last day that is over.")
     elif last > now:
         raise InputError(
             f"The end {last:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",

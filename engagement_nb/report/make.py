@@ -159,6 +159,8 @@ def make_report(
 def _saved(figures: Any, folder: Path) -> Path:
     """Figures in memory as a file that a notebook reads."""
     metrics = figures if isinstance(figures, Metrics) else read_table(figures)
+    if not len(metrics):
+        raise InputError("These figures have no rows.", advice="Choose other Tweets or dates.")
     save_tables(folder, figures=metrics.frame)
     return folder / "figures.parquet"
 

@@ -19,6 +19,7 @@ from engagement_nb.errors import InputError
 from engagement_nb.metrics.periods import dates_of, parse_moment
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, NotebookFile
 from engagement_nb.sources import FETCHED, ApiSource, SandboxSource, connect
+from engagement_nb.sources.options import checked
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
 from engagement_nb.tables.ids import IdList, read_ids
@@ -310,12 +311,7 @@ def _refuse(source: str, values: Mapping[str, Any], inputs: Inputs) -> None:
     if inputs.kind != "days" and by not in ("", *facts.steps):
         raise InputError(f"{endpoint} is not given by {by!r}.", advice="day or hour, or empty.")
     if inputs.kind in ("fetch", "dataset"):
-        dated = [option for option in _DATES if values.get(option)]
-        if dated and not facts.takes_period:
-            raise InputError(
-                f"{endpoint} takes no period, so {', '.join(dated)} cannot be chosen.",
-                advice="Use historical.",
-            )
+        checked(endpoint, facts.span, {option: values.get(option) for option in _DATES})
         start, end, period, zone = (str(values.get(each) or "") for each in (*_DATES, "zone"))
         first, after = dates_of(start, end, period, zone, datetime.now(UTC))
         if first is not None and after is not None and first >= after:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from engagement_nb.apis.names import column_name, name_key
 from engagement_nb.apis.reasons import Reason
@@ -123,7 +124,8 @@ def read_ids(source: Any) -> IdList:
     source
         Path of a file (text, CSV, JSON, JSON Lines, ``tweets.js`` of an account archive, an
         export of X; each also gzipped), "-" for standard input, an open file of bytes or its
-        content, a link or a single id, a DataFrame, or any iterable of ids and links.
+        content, a link or a single id, a DataFrame of pandas or polars, or any iterable of ids
+        and links.
 
     Returns
     -------
@@ -141,8 +143,9 @@ def read_ids(source: Any) -> IdList:
     """
     if isinstance(source, IdList):
         return source
-    if isinstance(source, pd.DataFrame):
-        return _collect(_from_frame(source), "the frame")
+    if hasattr(source, "columns") and hasattr(source, "__arrow_c_stream__"):
+        frame = source if isinstance(source, pd.DataFrame) else pa.table(source).to_pandas()
+        return _collect(_from_frame(frame), "the frame")
     if isinstance(source, pd.Series) and pd.api.types.is_float_dtype(source.dtype):
         raise _all_rounded("the column", "it contains floats")
     if isinstance(source, str | Path):

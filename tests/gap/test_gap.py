@@ -259,7 +259,7 @@ SAID = {
     "no Tweets": "There are no Tweets",
     "one Tweet": "These Tweets cannot tell which metrics are counted: 2 to 5",
     "all zeros": "2 Tweets have no engagements, so there is no gap",
-    "no engagements": "Engagements are missing for all of 2 Tweets",
+    "no engagements": "compare the metrics with. Give X's own file, or add its column Engagements.",
     "unknown engagements": "Engagements are missing",
     "no metrics": "nothing to add up",
     "unknown metrics": "All metrics besides engagements are missing",

@@ -229,6 +229,7 @@ LONG_AGO = (
     "The period starts more than 365 days ago; newer pages of the API's reference say that this"
     " is refused."
 )
+WITHOUT_TODAY = "By day, the period ends with the last day that is over."
 NOTHING_EARLIER = "The API knows nothing before 2014-09-01: the period starts there."
 
 
@@ -254,7 +255,7 @@ def ends(hour: int) -> str:
         (None, None, None, "2026-10-26 08 to 2026-11-23 08", []),
         (None, None, "hour", "2026-10-26 08 to 2026-11-23 08", []),
         (None, None, "day", "2026-10-26 00 to 2026-11-23 00", []),
-        ("2026-11-22", None, "day", "2026-11-22 00 to 2026-11-23 00", []),
+        ("2026-11-22", None, "day", "2026-11-22 00 to 2026-11-23 00", [WITHOUT_TODAY]),
         ("2026-11-23", None, "day", "2026-11-23 00 to 2026-11-23 08", []),
         (
             "2026-11-01T13:45",

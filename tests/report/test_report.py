@@ -518,3 +518,10 @@ def test_ids_from_standard_input_are_read_once(tmp_path, monkeypatch, make_sandb
              "--strict"]  # fmt: skip
     assert cli.run(words) == 3
     assert json.loads((tmp_path / "out" / "gap.json").read_text())["posts"] == 12
+
+
+def test_figures_without_rows_are_refused_in_words_of_their_own(tmp_path):
+    nobody = enb.connect("sandbox", seed=7, now="2026-11-02", tweets=60)
+    figures = nobody.historical(nobody.tweet_ids(count=2), start="2026-01-01", end="2026-01-02")
+    with pytest.raises(InputError, match="These figures have no rows"):
+        make_report(figures, out=tmp_path / "out")

@@ -81,7 +81,7 @@ def test_a_manifest_from_a_spreadsheet_is_read(inputs, separator):
         ("name,source,endpoint\na,sandbox,total\n", "no endpoint 'total'"),
         ("name,source,start\na,sandbox,yesterday\n", "'yesterday' is not a date"),
         ("name,source,start,end\na,sandbox,2026-02-01,2026-01-01\n", "ends before it starts"),
-        ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "takes no period"),
+        ("name,source,endpoint,start\na,sandbox,totals,2026-01-01\n", "has no effect: totals"),
         ("name,source,endpoint,by\na,sandbox,totals,day\n", "not given by 'day'"),
         ("name,source\na,api\n", "does not list Tweets"),
         *MISWRITTEN,

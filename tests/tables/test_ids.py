@@ -10,6 +10,7 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from engagement_nb.errors import InputError
@@ -114,6 +115,7 @@ def test_a_repost_gives_its_own_id(tmp_path):
         pd.Index([A, B]),
         pd.DataFrame({"text": ["x", "y"], "tweet_id": [A, B]}),
         pd.DataFrame({"Tweet id": [A, B]}),
+        pa.table({"text": ["x", "y"], "tweet_id": [A, B]}),
         pd.DataFrame({"favorites": [1, 2]}, index=pd.Index([A, B], name="tweet_id")),
         (item for item in [A, "", B]),
     ],
