@@ -101,6 +101,9 @@ class Units:
 
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and hidden by group: see `engagement_nb.Gap.by`."""
+        return self._tables(key).copy()
+
+    def _table(self, key: str) -> pd.DataFrame:
         rows = {label: self._row(chosen) for label, chosen in self._groups(key).items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
         table.index.name = key
@@ -157,6 +160,10 @@ class Units:
         ordered = isinstance(labels.dtype, pd.CategoricalDtype)
         found = labels.cat.categories if ordered else sorted(labels.dropna().unique())
         return _filled({label: labels == label for label in found})
+
+    @cached_property
+    def _tables(self) -> Callable[[str], pd.DataFrame]:
+        return cache(self._table)
 
     @cached_property
     def _tests(self) -> Callable[[str], pd.DataFrame]:
