@@ -54,6 +54,32 @@ class Gap(Findings):
 
     Made by `engagement_nb.explore_gap`. In a notebook it shows a sentence, a table and the
     bridge. ``plot_...`` draws its figures, and `reading` says them.
+
+    Attributes
+    ----------
+    counted, not_counted, undetermined
+        Metrics that are part of engagements; that they do not include, or not in full; and that
+        may or may not be part (wire names).
+    summed, left_out
+        Metrics that ``hidden`` subtracts: counted, and undetermined ones presumed counted. And
+        all others, whose sum is ``over_count``.
+    compared
+        Which Tweets are compared: those with engagements and every metric of ``summed``.
+    posts, posts_left_out
+        Their number, and that of the others.
+    engagements, sum_of_metrics, over_count
+        Sums over the Tweets compared: engagements, every metric, and ``left_out``.
+    naive_gap
+        Engagements less the sum of every metric.
+    hidden, excess
+        Engagements that match no metric, of the Tweets that ``summed`` does not exceed; and by how
+        much it exceeds engagements on the Tweets where it does.
+    hidden_share
+        ``hidden`` as a share of engagements; None without any.
+    contradictions
+        Tweets on which the metrics of ``summed`` add up to more than engagements.
+    sandbox
+        Whether the figures are made up by the sandbox.
     """
 
     @property
