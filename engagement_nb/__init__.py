@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from engagement_nb.dataset import Dataset
     from engagement_nb.fetch import Plan, make_plan
     from engagement_nb.gap import Gap, explore_gap
-    from engagement_nb.gap.agreement import Agreement, agree
-    from engagement_nb.gap.compare import Comparison, compare
+    from engagement_nb.gap.compare import Agreement, Comparison, agree, compare
     from engagement_nb.gap.days import Days, explore_days
     from engagement_nb.htmltables import Notes, table_html
     from engagement_nb.lessons import open_room
@@ -80,8 +79,7 @@ _HOME = {
     "fetch": "Plan make_plan",
     "tables": "read_table",
     "gap": "Gap explore_gap",
-    "gap.agreement": "Agreement agree",
-    "gap.compare": "Comparison compare",
+    "gap.compare": "Agreement Comparison agree compare",
     "gap.days": "Days explore_days",
     "htmltables": "Notes table_html",
     "tables.ids": "IdList read_ids",

@@ -21,7 +21,7 @@ from engagement_nb.cli import (
     zone_option,
 )
 from engagement_nb.cli.commands import command
-from engagement_nb.gap.agreement import agree as agreement_of
+from engagement_nb.gap.compare import agree as agreement_of
 from engagement_nb.sources.v2 import V2Source
 from engagement_nb.words import counted
 
