@@ -109,35 +109,33 @@ def _check(
     request: Request, gives: str, client: Client, accepted: tuple[type[ApiError], ...]
 ) -> TokenCheck:
     """Send a request; the ``accepted`` errors show that the tokens work."""
-    profile = request.profile
+    profile, api = request.profile, client.adapter.api
     tokens = "user tokens" if request.auth == "user" else "bearer token"
-
-    def result(outcome: Outcome, error: EngagementError) -> TokenCheck:
-        status = error.status if isinstance(error, ApiError) else 0
-        why = ("", "") if outcome == "works" else (error.what, error.advice)
-        return TokenCheck(
-            profile.name, tokens, request.endpoint, outcome, gives, *why, status=status
-        )
-
+    of = (profile.name, tokens, request.endpoint)
     if not (profile.has_user if request.auth == "user" else profile.has_app):
-        why = _missing(profile, request.auth)
-        return TokenCheck(profile.name, tokens, request.endpoint, "not tried", gives, *why)
+        return TokenCheck(*of, "not tried", gives, *_missing(profile, request.auth))
+    outcome: Outcome = "fails"
+    wrong: EngagementError
     try:
         response = client.send(request)
     except accepted as error:
-        return result("works", error)
+        return TokenCheck(*of, "works", gives, status=error.status)
     except (RateLimitedError, ServerTroubleError, ConnectionTroubleError) as error:
-        return result("unknown", error)
+        outcome, wrong = "unknown", error
     except EngagementError as error:
-        api = client.adapter.api
         apart = api.bills_reads and api.endpoint(request.endpoint).own_only
-        return result("not sold" if apart and isinstance(error, NoAccessError) else "fails", error)
-    [tweet_id] = request.tweet_ids
-    if tweet_id != NO_TWEET and not response.groups.get(tweet_id):
-        cause = f"The tokens are accepted, and there are no such figures of Tweet {tweet_id}."
-        advice = "Give the id of a Post of this user, from the last 30 days."
-        return result("fails", EngagementError(cause, advice=advice))
-    return TokenCheck(profile.name, tokens, request.endpoint, "works", gives, status=200)
+        outcome = "not sold" if apart and isinstance(error, NoAccessError) else "fails"
+        wrong = error
+    else:
+        [tweet_id] = request.tweet_ids
+        if tweet_id == NO_TWEET or response.groups.get(tweet_id):
+            return TokenCheck(*of, "works", gives, status=200)
+        wrong = EngagementError(
+            f"The tokens are accepted, and there are no such figures of Tweet {tweet_id}.",
+            advice="Give the id of a Post of this user, from the last 30 days.",
+        )
+    status = wrong.status if isinstance(wrong, ApiError) else 0
+    return TokenCheck(*of, outcome, gives, wrong.what, wrong.advice, status)
 
 
 def _missing(profile: Profile, auth: str) -> tuple[str, str]:

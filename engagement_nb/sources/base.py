@@ -12,7 +12,7 @@ from engagement_nb.apis.engagement import ENGAGEMENT, EndpointName
 from engagement_nb.errors import EngagementError, InputError
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.periods import Moment
-from engagement_nb.sources.options import MetricNames, Options, Posted, checked, in_words
+from engagement_nb.sources.options import MetricNames, Options, Posted, checked
 
 
 def period_words(start: datetime | None, end: datetime | None) -> list[str]:
@@ -184,7 +184,8 @@ class Source:
         if posted is not None and not self._chooses_ids:
             metrics = posted.rows(metrics)
         account = metrics.account
-        options = {**account.options, **in_words(asked)}
+        told = {n: v if isinstance(v, list) else str(v) for n, v in asked.items()}
+        options = {**account.options, **told}
         return replace(metrics, account=replace(account, options=options))
 
     def _present(self) -> datetime:

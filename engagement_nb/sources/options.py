@@ -78,13 +78,6 @@ def checked(endpoint: str, span: Span, question: Mapping[str, Any]) -> Options:
     return cast(Options, asked)
 
 
-def in_words(question: Options) -> dict[str, str | list[str]]:
-    """The options for an account: each a text or a list of texts."""
-    return {
-        name: value if isinstance(value, list) else str(value) for name, value in question.items()
-    }
-
-
 @dataclass(frozen=True)
 class Posted:
     """The Posts that were posted in a period.
