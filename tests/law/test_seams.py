@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engagement_nb import metrics
 from engagement_nb.dataset.records import encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import EngagementError
-from engagement_nb.metrics import Metrics, metrics
-from engagement_nb.sources import question
+from engagement_nb.metrics import Metrics
+from engagement_nb.sources import options
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.datasets import DatasetSource
@@ -77,11 +78,11 @@ SEAMS: list[Seam] = [
     ),
     ("a_saved_series_is_read_back", metrics, "marked", lambda frame, about: frame, WORLD),
     (
-        "posts_of_all_months_are_all_posts", question.Posted, "rows",
+        "posts_of_all_months_are_all_posts", options.Posted, "rows",
         lambda self, found: found, TABLE,
     ),
     (
-        "posts_of_all_months_are_all_posts", question, "narrowed",
+        "posts_of_all_months_are_all_posts", options, "narrowed",
         lambda found, keep, why: replace(found, frame=found.frame[keep]), TABLE,
     ),
     (
