@@ -198,6 +198,8 @@ class _Cleaner(HTMLParser):
             self._write(escape(f"</{tag}>"))
         elif self._table is not None and tag in ("thead", "tbody", "tfoot", "tr", "th", "td"):
             self._end_cell()
+        elif self._open and self._open[-1] == tag not in ("th", "td"):
+            self._close(tag)
         elif tag in self._within(tag):
             while self._open and self._open[-1] != tag:
                 self._close(self._open[-1])
