@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,6 @@ from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
 from engagement_nb.report.index import REPORTS, index_html
 from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint, slug
-from engagement_nb.report.lock import locked
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
@@ -34,6 +34,12 @@ from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
 from engagement_nb.store import Store
 
+try:
+    import fcntl
+except ImportError:  # Windows has none.
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = ".batch.lock"
 INDEX, SUMMARY = "index.html", "summary.json"
 _LOG_LINE = "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}"
 SCHEDULER_SECONDS = 20
@@ -212,6 +218,40 @@ def make_batch(
         state.ended = True
         state.keep(store)
         return batch
+
+
+@contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """Keep other batches out of a local folder; a killed process keeps nobody out.
+
+    Raises
+    ------
+    ReportError
+        Another batch is at work there. The message says which.
+    """
+    if fcntl is None or not store.local:
+        yield
+        return
+    path = Path(store.path(LOCK))
+    if not path.exists():
+        store.publish(LOCK, b"")
+    with path.open("r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ReportError(
+                f"Another batch is at work in {store.where}: {file.read() or 'it just began'}.",
+                advice="Wait for its end, or choose another folder.",
+            ) from None
+        file.truncate()
+        now = datetime.now(UTC)
+        file.write(
+            f"process {os.getpid()} on {socket.gethostname()} since {now:%Y-%m-%d %H:%M} UTC"
+        )
+        file.flush()
+        yield
+        file.seek(0)
+        file.truncate()
 
 
 @contextmanager

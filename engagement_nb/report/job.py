@@ -141,15 +141,14 @@ def fetching(
         Longest time for one cell, in seconds.
     """
     assert question.fetch is not None  # noqa: S101 - for the type checker
-    assert question.fetching is not None  # noqa: S101
     places = {"dataset": dataset}
     if ids is None and question.ids_file:
         places["ids_file"] = question.ids_file
-    known = question.fetching.parameters
+    notebook = question.fetch.notebook
     passed = {**question.fetch.parameters(), **dates, "snapshot": snapshot}
     return Step(
-        question.fetching,
-        {name: value for name, value in passed.items() if name in known},
+        notebook,
+        {name: value for name, value in passed.items() if name in notebook.parameters},
         places,
         {} if ids is None else {"ids_file": ids},
         cell_timeout,

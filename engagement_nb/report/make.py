@@ -124,7 +124,8 @@ def make_report(
             source = _saved(source, folder)
         question, dataset = _question(str(source), ids, parameters or {}, title, notebooks)
         store = Store(out)
-        _check_writable(store)
+        store.publish(".tmp-writable", b"")
+        store.remove([".tmp-writable"])
         where = absolute(str(out)).rstrip("/")
         steps = [exploring(question, question.source, cell_timeout)]
         if not dataset:
@@ -179,7 +180,8 @@ def _question(
     ids = str(given.pop("ids_file", "") or ids or "")
     dataset = str(given.pop("dataset", ""))
     find = partial(find_notebook, given=notebooks)
-    if source in FETCHED and _has_series(source, given.get("endpoint")):
+    endpoint = given.get("endpoint") or endpoint_of(source)
+    if source in FETCHED and FETCHED[source].asks().endpoint(endpoint).steps:
         given.setdefault("by", find(FETCH).parameters["by"].default)
     inputs = read_inputs(source, ids, str(given.get("profile", "")))
     if dataset and inputs.kind != "fetch":
@@ -187,10 +189,6 @@ def _question(
     place = source if source in FETCHED else absolute(source)
     ids = absolute(ids) if ids else ""
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
-
-
-def _has_series(source: str, endpoint: str | None) -> bool:
-    return bool(FETCHED[source].asks().endpoint(endpoint or endpoint_of(source)).steps)
 
 
 def _retire(store: Store, question: Question) -> None:
@@ -210,8 +208,3 @@ def _identity(question: Question) -> str:
     """A digest of what a report is about, whatever moment it is made at."""
     fetch = question.fetch and question.fetch.identity
     return digest([question.source, question.ids_file, fetch])[:16]
-
-
-def _check_writable(store: Store) -> None:
-    store.publish(".tmp-writable", b"")
-    store.remove([".tmp-writable"])

@@ -185,17 +185,8 @@ def publish(
 
 def _clear(store: Store, record: Mapping[str, Any]) -> None:
     """Remove the files of an earlier report, of whatever kind it was."""
-    names = {
-        HTML,
-        PDF,
-        FETCH,
-        EXPLORE,
-        BY_DAY,
-        *TABLES,
-        *TABLES[GAP],
-        *TABLES[DAYS],
-        *record.get("files", ()),
-    }
+    tables = {*TABLES[GAP], *TABLES[DAYS]}
+    names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
     for name in sorted(names):
         if "/" not in name:
             _remove(store, name)

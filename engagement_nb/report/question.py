@@ -56,11 +56,14 @@ class Fetch:
     ----------
     source
         One of `FETCHED`.
+    notebook
+        The notebook that fetches.
     chosen
-        Parameters of the notebook that fetches, by name.
+        Its parameters, by name.
     """
 
     source: str
+    notebook: NotebookFile
     chosen: Mapping[str, Any]
 
     @property
@@ -128,8 +131,6 @@ class Question:
         The Tweets of that list; None without one.
     fetch
         What to fetch; None if it has a source.
-    fetching
-        The notebook that fetches.
     notebook
         The notebook that explores.
     parameters
@@ -144,7 +145,6 @@ class Question:
     ids_file: str
     ids: IdList | None
     fetch: Fetch | None
-    fetching: NotebookFile | None
     notebook: NotebookFile
     parameters: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
@@ -251,7 +251,9 @@ def ask(
     fetch = None
     if fetching:
         of_fetch = {k: v for k, v in values.items() if k in fetching.parameters}
-        fetch = Fetch(source, {"endpoint": endpoint_of(source), **fetching.check(of_fetch)})
+        fetch = Fetch(
+            source, fetching, {"endpoint": endpoint_of(source), **fetching.check(of_fetch)}
+        )
     explore = {
         option: value
         for option, value in values.items()
@@ -265,7 +267,6 @@ def ask(
         ids_file=ids_file,
         ids=inputs.ids,
         fetch=fetch,
-        fetching=fetching,
         notebook=notebook,
         parameters=notebook.check(explore),
         broken=inputs.broken,

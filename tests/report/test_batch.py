@@ -20,8 +20,7 @@ from bs4 import BeautifulSoup
 
 import engagement_nb as enb
 from engagement_nb.metrics import handed_over
-from engagement_nb.report.batch import make_batch
-from engagement_nb.report.lock import locked
+from engagement_nb.report.batch import locked, make_batch
 from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.report.publish import GAP, TABLES
 from engagement_nb.store import Store
