@@ -45,7 +45,9 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     for module in (*_ALSO, *modules):
         with contextlib.suppress(Exception):
             importlib.import_module(module)
-    shell = start_shell()
+    shell = None
+    with contextlib.suppress(OSError):  # The copies try again, and tell what is wrong.
+        shell = start_shell()
     # The garbage collector leaves these objects alone, so that copies share their memory. In a
     # copy it runs rarely, because a copy lives for seconds only.
     gc.collect()

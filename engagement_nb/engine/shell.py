@@ -147,7 +147,7 @@ class _Stream(io.TextIOBase):
         return self._descriptor
 
 
-def serve(connection: Connection, shell: InteractiveShell) -> NoReturn:
+def serve(connection: Connection, shell: InteractiveShell | None) -> NoReturn:
     """Run the cells that arrive on a connection, in a process that ends with it.
 
     Parameters
@@ -159,11 +159,12 @@ def serve(connection: Connection, shell: InteractiveShell) -> NoReturn:
         brings the source of one cell after another, and "" at the end. After each cell it gets
         JSON: ``execution_count``, ``outputs`` and whether the cell ``failed``.
     shell
-        Made by `start_shell` before this process was forked.
+        Made by `start_shell` before this process was forked; None to make it now.
     """
     try:
         wanted = json.loads(connection.recv_bytes())
         _become_own_process(connection, wanted)
+        shell = shell or start_shell()
         _enter(shell, wanted["scratch"])
     except (OSError, MemoryError) as failed_start:
         connection.send_bytes(json.dumps({"error": str(failed_start) or "out of memory"}).encode())
