@@ -114,7 +114,7 @@ def _replace(
     if done.error is None:
         if since is not None:
             store.publish(BEFORE, since.table)
-        _remove(store, LAST)
+        store.remove([LAST])
     answer, facts = {**done.answer.get("sums", {}), **done.answer}, done.facts
     return {
         "status": FAILED if done.error else DONE,
@@ -187,14 +187,7 @@ def _clear(store: Store, record: Mapping[str, Any]) -> None:
     """Remove the files of an earlier report, of whatever kind it was."""
     tables = {*TABLES[GAP], *TABLES[DAYS]}
     names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
-    for name in sorted(names):
-        if "/" not in name:
-            _remove(store, name)
-
-
-def _remove(store: Store, name: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        store.remove([name])
+    store.remove(sorted(name for name in names if "/" not in name))
 
 
 def read_record(store: Store) -> dict[str, Any]:
