@@ -98,12 +98,11 @@ def _figure_of(chart: Drawing) -> Figure:
     # Not by pyplot, which would keep it in memory; and here, because it takes long to load.
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(8.6, 1.2 + 1.6 * len(chart.panels)), dpi=96)
+    height = 1.2 + 1.6 * len(chart.panels)
     for panel in chart.panels:
-        if isinstance(panel, Rows):
-            made.set_figheight(1.2 + 0.34 * len(panel.rows))
-        elif isinstance(panel, Scatter):
-            made.set_figheight(5)
+        if not isinstance(panel, Plot):
+            height = 1.2 + 0.34 * len(panel.rows) if isinstance(panel, Rows) else 5
+    made = Figure(figsize=(8.6, height), dpi=96)
     _draw(chart, made.add_subplot())
     return made
 

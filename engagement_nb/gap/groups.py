@@ -85,15 +85,11 @@ class Units:
     def share_of(self, rows: pd.DataFrame) -> Share:
         """The hidden share of some rows, one per Tweet."""
         # In a part of a series, the included metrics may exceed engagements.
-        hidden, least, most = (
-            part if part.sum() > 0 else np.zeros_like(part)
-            for part in (rows[name].to_numpy() for name in BOUNDS)
-        )
+        bounds = (rows[name].to_numpy() for name in BOUNDS)
+        parts = [part if part.sum() > 0 else np.zeros_like(part) for part in bounds]
         return Share.of(
-            hidden,
-            least,
-            most,
-            rows["engagements"].to_numpy(),
+            *parts,
+            whole=rows["engagements"].to_numpy(),
             level=self.share.level,
             undetermined=self.share.undetermined,
             counted=self.share.kind != "unknown",

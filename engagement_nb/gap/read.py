@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.engagement import NO_CANDIDATES
-from engagement_nb.apis.names import guess, label, wire_name
+from engagement_nb.apis.names import guess, wire_name
 from engagement_nb.apis.reasons import NOTHING_TO_COUNT
 from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
-from engagement_nb.tables.cells import LARGEST
 from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
 from engagement_nb.words import listed
 
@@ -201,8 +200,7 @@ def read_counts(frame: pd.DataFrame) -> Counts:
     Raises
     ------
     AnalysisError
-        A count is negative, too large or not whole, or a Tweet occurs twice with different
-        figures.
+        A Tweet occurs twice with different figures.
     """
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
@@ -219,23 +217,8 @@ def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarra
     """One column as int64 with 0 for unknown, and which are known; all unknown without it."""
     if name not in frame.columns:
         return np.zeros(len(frame), dtype=np.int64), np.zeros(len(frame), dtype=bool)
-    column = frame[name]
-    known = column.notna().to_numpy(dtype=bool, copy=True)
-    if pd.api.types.is_bool_dtype(column.dtype) or column.dtype.kind in "mM":
-        raise AnalysisError(
-            f"The column {name} contains {column.dtype}, not counts.",
-            advice="Leave it out, or rename it.",
-        )
-    if pd.api.types.is_integer_dtype(column.dtype):
-        numbers = column.fillna(0).to_numpy(dtype=np.int64)
-    else:
-        given = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-        whole = np.isfinite(given) & (given == np.floor(given))
-        _refuse(frame, known & ~whole, name, "is not a whole number")
-        numbers = np.where(known, given, 0).clip(-1, LARGEST * 2).astype(np.int64)
-    _refuse(frame, numbers < 0, name, "is below zero")
-    _refuse(frame, numbers > LARGEST, name, f"is above {LARGEST:,}")
-    return numbers, known
+    column = frame[name].astype("Int64")
+    return column.fillna(0).to_numpy(dtype=np.int64), column.notna().to_numpy(dtype=bool, copy=True)
 
 
 def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -292,11 +275,6 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
     spans: list[pd.DataFrame] = []
     abouts: list[About] = []
     for piece in frames:
-        if not isinstance(piece, Metrics) and not is_frame(piece):
-            raise AnalysisError(
-                f"Figures are given as a DataFrame, not as {type(piece).__name__}.",
-                advice="See engagement_nb.connect for sources that return one.",
-            )
         read = piece if isinstance(piece, Metrics) else _table(piece)
         abouts.append(read.about)
         frame = _with_zeros(read).drop(columns="text", errors="ignore")
@@ -336,16 +314,3 @@ def _small(frame: pd.DataFrame) -> pd.DataFrame:
 def exact_sum(numbers: np.ndarray) -> int:
     """Sum of int64 without overflow: the upper and lower 32 bits are summed separately."""
     return (int((numbers >> 32).sum()) << 32) + int((numbers & 0xFFFFFFFF).sum())
-
-
-def _refuse(frame: pd.DataFrame, wrong: np.ndarray, name: str, what: str) -> None:
-    if not wrong.any():
-        return
-    tweets = frame["tweet_id"] if "tweet_id" in frame.columns else frame.index.to_series()
-    ids = [str(tweet_id) for tweet_id in tweets[wrong].unique()]
-    where = "1 Tweet" if len(ids) == 1 else f"{len(ids):,} Tweets, the first"
-    raise AnalysisError(
-        f"Impossible count: {label(name)} ({name}) {what} on {where}: {ids[0]}.",
-        advice="Correct it or set it to <NA>, a missing figure.",
-        tweet_ids=ids,
-    )

@@ -85,8 +85,8 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
          " enb.connect(path).totals(), or a DataFrame of your own."),
         (None, "Figures are needed, not a NoneType. Read them first: enb.connect(path).totals(), or"
          " a DataFrame of your own."),
-        ([{"favorites": 1}], "Figures are given as a DataFrame, not as dict. See"
-         " engagement_nb.connect for sources that return one."),
+        ([{"favorites": 1}], "Figures cannot be read from a dict. Give a path, an open file or a"
+         " DataFrame."),
         (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
          " cannot tell what is hidden; its totals by day are in metrics.frame. Export the content"
          " of the same period (account_analytics_content_...) too."),
