@@ -87,9 +87,9 @@ class Units:
         # In a part of a series, the included metrics may exceed engagements.
         bounds = (rows[name].to_numpy() for name in BOUNDS)
         parts = [part if part.sum() > 0 else np.zeros_like(part) for part in bounds]
+        parts.append(rows["engagements"].to_numpy())
         return Share.of(
             *parts,
-            whole=rows["engagements"].to_numpy(),
             level=self.share.level,
             undetermined=self.share.undetermined,
             counted=self.share.kind != "unknown",
