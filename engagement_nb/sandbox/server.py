@@ -20,7 +20,7 @@ from engagement_nb.sandbox.signin import SignIn
 from engagement_nb.sandbox.v2 import V2
 
 if TYPE_CHECKING:
-    import uvicorn
+    from engagement_nb.sandbox.patience import Server
 
 HOST = "127.0.0.1"
 Scope = Mapping[str, Any]
@@ -95,7 +95,7 @@ class Sandbox:
         self._port = port
         self._url = ""
         self._socket: socket.socket | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: Server | None = None
         self._thread: threading.Thread | None = None
 
     def __repr__(self) -> str:
@@ -141,8 +141,8 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop and free the port."""
-        if self._server and self._thread:
-            self._server.should_exit = True
+        if self._server and self._thread and self._thread.is_alive():
+            self._server.end()
             self._thread.join(10.0)
         if self._socket:
             self._socket.close()
