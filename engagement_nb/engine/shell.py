@@ -256,7 +256,9 @@ def start_shell() -> InteractiveShell:
     options = Config()
     options.HistoryManager.enabled = False
     with tempfile.TemporaryDirectory() as folder:
-        shell = _Shell.instance(config=options, profile_dir=ProfileDir(location=folder))
+        shell: InteractiveShell = _Shell.instance(
+            config=options, profile_dir=ProfileDir(location=folder)
+        )
     shell.run_cell("None", silent=True)  # It imports and fills what the first cell needs.
     # The inline backend was imported when there was no shell to connect to.
     if inline := sys.modules.get("matplotlib_inline.backend_inline"):
