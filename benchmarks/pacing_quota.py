@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -117,7 +118,7 @@ def paced(
     refused: list[float] = []
 
     threads = min(limit, max(4, int(1.5 * limit / window * (latency + 0.05)) + 2))
-    pacers = Pacers(window=window, directory=directory)
+    pacers = Pacers(Path(directory), window=window)
     time.sleep(max(0.0, start - time.time()))
     end = time.time() + windows * window
 
