@@ -344,6 +344,11 @@ def _rows(before: Counts, after: Counts) -> tuple[str, pd.DataFrame]:
             advice="Compare two files of one kind.",
         )
     for which, side in enumerate((before, after)):
+        if not len(side):
+            raise AnalysisError(
+                "A side has no Tweets, so there is nothing to compare.",
+                advice="Choose another period, or other Tweets.",
+            )
         if not side.judged.any():
             raise AnalysisError(
                 "No Tweet of a side has engagements, so there is nothing to compare.",

@@ -355,6 +355,8 @@ def test_what_cannot_be_compared_is_refused_with_advice():
         enb.compare(account(), as_metrics(days, unit="day", kind="daily"))
     with pytest.raises(enb.AnalysisError, match=r"or give an export file\.$"):
         enb.compare(account(), account().assign(engagements=pd.NA))
+    with pytest.raises(enb.AnalysisError, match="A side has no Tweets"):
+        enb.compare(account(), as_metrics(account().iloc[:0]))
 
 
 def test_a_comparison_is_written_as_csv(tmp_path):
