@@ -63,6 +63,10 @@ TREND = ["tweets", "engagements", *BOUNDS, "hidden_share", "hidden_low", "hidden
            "impressions", "engagement_rate", "rate_low", "rate_high", "partial"]  # fmt: skip
 
 
+Figures = dict[str, np.ndarray]
+"""Columns of some rows: slices of arrays, because those of frames take ten times as long."""
+
+
 @dataclass(frozen=True, eq=False)
 class Units:
     """The rows that are grouped: one per Tweet, or one per Tweet and hour or day.
@@ -82,14 +86,12 @@ class Units:
     moment: datetime | None
     share: Share
 
-    def share_of(self, rows: pd.DataFrame) -> Share:
+    def share_of(self, rows: Figures) -> Share:
         """The hidden share of some rows, one per Tweet."""
         # In a part of a series, the included metrics may exceed engagements.
-        bounds = (rows[name].to_numpy() for name in BOUNDS)
-        parts = [part if part.sum() > 0 else np.zeros_like(part) for part in bounds]
-        parts.append(rows["engagements"].to_numpy())
+        parts = [rows[n] if rows[n].sum() > 0 else np.zeros_like(rows[n]) for n in BOUNDS]
         return Share.of(
-            *parts,
+            *[*parts, rows["engagements"]],
             level=self.share.level,
             undetermined=self.share.undetermined,
             counted=self.share.kind != "unknown",
@@ -116,7 +118,7 @@ class Units:
         sums = {
             label: rows
             for label, rows in sums.items()
-            if len(rows) >= LEAST_GROUP and rows["engagements"].sum()
+            if len(rows["engagements"]) >= LEAST_GROUP and rows["engagements"].sum()
         }
         pairs = [
             (one, other)
@@ -166,20 +168,22 @@ class Units:
         return cache(self._test)
 
     @cached_property
-    def _figures(self) -> pd.DataFrame:
-        return self.frame[["engagements", *BOUNDS, "over_count"]]
+    def _figures(self) -> Figures:
+        return _arrays(self.frame[["engagements", *BOUNDS, "over_count"]])
 
-    def _by_tweet(self, chosen: np.ndarray) -> pd.DataFrame:
-        rows = self._figures[chosen]
+    def _by_tweet(self, chosen: np.ndarray) -> Figures:
+        rows = {name: column[chosen] for name, column in self._figures.items()}
         if "time" in self.frame.columns:
-            rows = rows.groupby(self.frame["tweet_id"][chosen]).sum()
+            tweets = self.frame["tweet_id"].to_numpy()[chosen]
+            rows = _arrays(pd.DataFrame(rows).groupby(tweets).sum())
         return rows
 
     def _row(self, chosen: np.ndarray) -> list[object]:
         rows = self._by_tweet(chosen)
         share = self.share_of(rows)
         # In a series, every Tweet has a row for every hour or day.
-        tweets = len(rows) if "time" not in self.frame else int((rows["engagements"] > 0).sum())
+        whole = rows["engagements"]
+        tweets = int((whole > 0).sum()) if "time" in self.frame else len(whole)
         return [
             tweets, share.whole, max(int(rows["hidden"].sum()), 0), share.least, share.most,
             share.value, share.low, share.high, share.kind, int(rows["over_count"].sum()),
@@ -288,13 +292,17 @@ def _binned(values: pd.Series, edges: Sequence[float], names: list[str]) -> pd.S
     return groups
 
 
+def _arrays(frame: pd.DataFrame) -> Figures:
+    return {str(name): frame[name].to_numpy() for name in frame}
+
+
 def _filled(groups: Mapping[str, pd.Series]) -> dict[str, np.ndarray]:
     """The groups that have any row, as masks."""
     masks = {label: chosen.fillna(False).to_numpy(dtype=bool) for label, chosen in groups.items()}
     return {label: mask for label, mask in masks.items() if mask.any()}
 
 
-def permutation_p(first: pd.DataFrame, second: pd.DataFrame) -> float:
+def permutation_p(first: Figures | pd.DataFrame, second: Figures | pd.DataFrame) -> float:
     """Two-sided p-value that two groups of Tweets have one hidden share.
 
     The statistic is the sum over the smaller group of ``hidden - share * engagements``, with
@@ -302,18 +310,18 @@ def permutation_p(first: pd.DataFrame, second: pd.DataFrame) -> float:
     Tweets, with a fixed seed. The observed assignment is one of them (Phipson and Smyth 2010). A
     test with a large p-value ends early, which keeps the p-value valid (Besag and Clifford 1991).
     """
-    small, large = sorted((first, second), key=len)
-    both = pd.concat([small, large])
-    hidden, whole = (both[name].to_numpy(dtype=np.float64) for name in ("hidden", "engagements"))
+    parts = [np.array([part["hidden"], part["engagements"]], float) for part in (first, second)]
+    small, large = sorted(part.shape[1] for part in parts)
+    hidden, whole = np.concatenate(sorted(parts, key=np.size), axis=1)
     left = hidden - hidden.sum() / whole.sum() * whole
-    seen = abs(left[: len(small)].sum()) * (1 - 1e-12)
-    if len(both) > MANY:
-        spread = len(small) * len(large) / (len(both) - 1) * left.var()
+    seen = abs(left[:small].sum()) * (1 - 1e-12)
+    if len(left) > MANY:
+        spread = small * large / (len(left) - 1) * left.var()
         return float(2 * ndtr(-seen / spread**0.5)) if spread else 1.0
-    rng = np.random.default_rng(len(both))
+    rng = np.random.default_rng(len(left))
     as_extreme = 0
     for drawn in range(1, DRAWS + 1):
-        chosen = rng.choice(left, len(small), replace=False, shuffle=False)
+        chosen = rng.choice(left, small, replace=False, shuffle=False)
         as_extreme += abs(chosen.sum()) >= seen
         if as_extreme == ENOUGH:
             return ENOUGH / drawn
@@ -351,7 +359,6 @@ def over_time(
     local = (moment + late).dt.tz_convert(place).dt.tz_localize(None)
     period, index, step = in_periods(local, by)
     impressions, seen = column_counts(frame, "impressions")
-    # Arrays, because one frame for each period takes ten times as long.
     figures = frame[["engagements", *BOUNDS]].assign(
         impressions=impressions, engaged=np.where(seen, frame["engagements"], 0),
         place=index.get_indexer(pd.PeriodIndex(period)),
@@ -359,7 +366,11 @@ def over_time(
     )  # fmt: skip
     sums = figures.groupby(["place", "tweet"]).sum()
     edges = np.searchsorted(sums.index.get_level_values("place"), np.arange(len(index) + 1))
-    rows = [_period(sums.iloc[a:b], units) for a, b in pairwise(edges)]
+    columns = _arrays(sums)
+    rows = [
+        _period({name: column[a:b] for name, column in columns.items()}, units)
+        for a, b in pairwise(edges)
+    ]
     table = pd.DataFrame(rows, columns=TREND[:-1])
     if end is None and of_what == "posting":
         end = moment.max().ceil("D")
@@ -397,7 +408,7 @@ def covered_in_part(
     return before if last is None else before | (index.end_time > last)
 
 
-def _period(rows: pd.DataFrame, units: Units) -> list[object]:
+def _period(rows: Figures, units: Units) -> list[object]:
     """The figures of one period, from sums by Tweet."""
     share = units.share_of(rows)
     few = int((rows["engagements"] > 0).sum()) < LEAST_GROUP and share.kind != "bounds"
@@ -414,9 +425,9 @@ def _period(rows: pd.DataFrame, units: Units) -> list[object]:
     ]
 
 
-def _rate(rows: pd.DataFrame, level: float) -> tuple[float | None, ...]:
+def _rate(rows: Figures, level: float) -> tuple[float | None, ...]:
     """The engagement rate and its interval; None if it is unknown or there are too few Tweets."""
-    engaged, shown = (rows[name].to_numpy() for name in ("engaged", "impressions"))
+    engaged, shown = rows["engaged"], rows["impressions"]
     engaged, shown = engaged[shown > 0], shown[shown > 0]
     if not len(shown):
         return None, None, None

@@ -160,8 +160,11 @@ class Metrics:
             by day), ``period`` (see `period_in_words`), ``account`` (as `Account.to_dict`), and
             ``problems``: one entry per reason, scope and metrics, with ``tweets`` and ``advice``.
         """
-        kinds = self.problems.groupby(["reason", "scope", "metrics"], sort=False)
-        problems = kinds.agg(tweets=("tweet_id", "nunique"), advice=("advice", "first"))
+        problems: list[Any] = []
+        if len(self.problems):
+            kinds = self.problems.groupby(["reason", "scope", "metrics"], sort=False)
+            table = kinds.agg(tweets=("tweet_id", "nunique"), advice=("advice", "first"))
+            problems = table.reset_index().to_dict("records")
         told = {name: value for name, value in vars(self.about).items() if name != "labels"}
         moments = {
             name: value and value.isoformat(timespec="seconds")
@@ -176,7 +179,7 @@ class Metrics:
             "days": len(self.frame) if self.about.unit == "day" else None,
             "period": period_in_words(self.about, self.frame, self.zone),
             "account": self.account.to_dict(),
-            "problems": problems.reset_index().to_dict("records"),
+            "problems": problems,
         }
 
     @property
