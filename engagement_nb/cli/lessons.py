@@ -21,6 +21,7 @@ from engagement_nb.lessons.score import (
 )
 from engagement_nb.metrics import csv_text
 from engagement_nb.report.notebooks import find_notebook
+from engagement_nb.words import counted
 
 NOTEBOOK = "03_api_behaviour.ipynb"
 
@@ -89,14 +90,15 @@ def collect(folder: str, numbers: bool, as_json: bool, out: str | None) -> None:
         raise click.UsageError("Give --json or --out, not both.")
     files = [path for path in Path(folder).iterdir() if path.suffix in (".ipynb", ".json")]
     table, left_out = collect_scores(files, anonymous=numbers)
-    for number, (name, why) in enumerate(left_out.items(), 1):
-        # A file's name is often a student's.
-        click.echo(f"left out: {f'file {number}' if numbers else why or name}", err=True)
+    # A file's name is often a student's.
+    unnamed = [f"{counted(len(left_out), 'file')} without a score"] if left_out else []
+    for why in unnamed if numbers else left_out.values():
+        click.echo(f"left out: {why}", err=True)
     if as_json:
         click.echo(json.dumps({"students": table.to_dict("records"), "left_out": len(left_out)}))
     elif out is not None:
         Path(out).write_text(csv_text(table), encoding="utf-8")
-        click.echo(f"{len(table)} students: {out}", err=True)
+        click.echo(f"{counted(len(table), 'student')}: {out}", err=True)
     elif table.empty:
         raise InputError(
             f"{folder} has no scores.", advice="Put students' notebooks or score files into it."

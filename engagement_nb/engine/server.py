@@ -48,6 +48,7 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     shell = None
     with contextlib.suppress(OSError):  # The copies try again, and tell what is wrong.
         shell = start_shell()
+    os.chdir(os.sep)  # The folder of the command may be removed before this process ends.
     # The garbage collector leaves these objects alone, so that copies share their memory. In a
     # copy it runs rarely, because a copy lives for seconds only.
     gc.collect()

@@ -364,8 +364,9 @@ class Tables:
             raise InputError(
                 f"{self.name} has Posts of {len(told)} accounts: {listed(told[:5])}"
                 f"{', ...' if len(told) > 5 else ''}. They are not added up.",
-                advice="Make one report for each (--by account), or name one (profile=...);"
-                " name both handles, separated by a comma, if one account was renamed.",
+                advice="Make one report for each (--by account), or name one (profile=..., or"
+                " -p profile ...); name both handles, separated by a comma, if one account was"
+                " renamed.",
             )
         if not wanted and there and unnamed:
             (handle,) = there
@@ -380,8 +381,9 @@ class Tables:
             name for name in wanted if name not in there and (name != UNNAMED or not unnamed)
         ]
         if lacking:
+            of_whom = "an unnamed account" if lacking[0] == UNNAMED else f"@{lacking[0]}"
             raise InputError(
-                f"{self.name} has no Posts of @{lacking[0]}.",
+                f"{self.name} has no Posts of {of_whom}.",
                 advice=f"It has: {listed(['@' + name for name in self.accounts]) or 'none'}.",
             )
         for file in self._files if wanted else ():

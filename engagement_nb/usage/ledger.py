@@ -136,7 +136,7 @@ class Check:
         if self.over:
             bill = "The overage is billed; the API does not stop it."
             if self.sandbox:
-                bill = "This is the sandbox, which bills nothing; of the API, it would be billed."
+                bill = "The sandbox bills nothing; the API would bill the overage."
             return f"{text}: {self.after:,}, but the contract has {self.contracted:,}. {bill}"
         return f"{text}: {self.after:,} of {self.contracted:,}."
 
@@ -337,7 +337,7 @@ class Ledger:
         )
         if max_handles is not None and new and check.after > max_handles:
             raise InputError(
-                f"{check.sentence.rstrip('.')}, over the limit of {max_handles:,} (max_handles);"
+                f"{check.sentence} That is over the limit of {max_handles:,} (max_handles);"
                 " nothing was requested.",
                 advice="Fetch the Tweets of fewer owners, or raise the limit.",
             )

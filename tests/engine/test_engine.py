@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -150,6 +151,22 @@ def test_a_killed_fork_server_is_started_again():
     run(cells)
     processes._server._process.kill()
     assert run(cells) == ["fine\n"]
+
+
+def test_the_fork_server_ends_quietly_after_its_folder_is_gone(tmp_path):
+    """A command may run a notebook in a folder that it then removes."""
+    ours, theirs = socket.socketpair()
+    code = (
+        "import os; from engagement_nb.engine import server; start = server.start_shell;"
+        "server.start_shell = lambda: (start(), os.rmdir(os.getcwd()))[0];"
+        f"server.main({theirs.fileno()}, ())"
+    )
+    with ours, theirs:
+        server = subprocess.Popen(
+            [sys.executable, "-P", "-c", code],
+            cwd=tmp_path, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert server.communicate(timeout=60)[1] == ""
 
 
 def test_notebooks_end_with_a_killed_runner(tmp_path):

@@ -147,6 +147,8 @@ def test_a_table_without_names_shows_none(tmp_path, capsys):
         assert "alice" not in text.replace(str(out), "")
         assert "bob" not in text.replace(str(out), "")
     assert out.read_text().splitlines()[1].startswith("1,")
+    assert "left out: 1 file without a score" in shown.err
+    assert "1 student: " in shown.err
 
 
 def test_copies_for_students_have_no_solution_and_the_key_has_all(tmp_path, capsys):

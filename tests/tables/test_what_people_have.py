@@ -240,6 +240,9 @@ def test_a_file_that_names_no_account_is_not_added_to_one_that_does(tmp_path):
     assert alone.frame["tweet_id"].tolist() == ["1953800000000000001"]
     assert alone.account.rows_named == {"of another account": 1}
     assert len(enb.read_table(tmp_path, "club,unnamed")) == 2
+    (tmp_path / "nobody.csv").unlink()
+    with pytest.raises(InputError, match=r"has no Posts of an unnamed account. It has: @club."):
+        enb.read_table(tmp_path, "club,unnamed")
 
 
 def test_a_spreadsheet_is_read_like_a_text_file_sheet_by_sheet(tmp_path):

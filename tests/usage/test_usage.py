@@ -386,7 +386,7 @@ def test_going_over_a_contract_can_be_rehearsed_on_the_sandbox(tmp_path, monkeyp
     Ledger().record(["12"])  # The count of the API is another.
     with connect("sandbox", tweets=60) as source:
         names = [profile.name for profile in source.profiles[:2]]
-    said = r"2, but the contract has 1\. This is the sandbox, which bills nothing"
+    said = r"2, but the contract has 1\. The sandbox bills nothing"
     for name, over in zip(names, (False, True), strict=True):
         warned = pytest.warns(HandlesWarning, match=said) if over else nullcontext()
         with connect("sandbox", tweets=60, profile=name) as source, warned:
