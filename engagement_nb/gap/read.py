@@ -16,6 +16,7 @@ from engagement_nb.apis.reasons import NOTHING_TO_COUNT
 from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
+from engagement_nb.tables.cells import LARGEST
 from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
 from engagement_nb.words import listed
 
@@ -200,10 +201,14 @@ def read_counts(frame: pd.DataFrame) -> Counts:
     Raises
     ------
     AnalysisError
-        A Tweet occurs twice with different figures.
+        A Tweet occurs twice with different figures, or a figure is no count.
     """
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
+    figures = frame[metric_columns(frame)]
+    if not all(_are_counts(column) for _, column in figures.items()):
+        # Somebody changed them by hand, so they are checked as those of a table.
+        _table(figures)
     frame, dropped = one_row_a_tweet(frame)
     values = np.zeros((len(names), len(frame)), dtype=np.int64)
     known = np.ones((len(names), len(frame)), dtype=bool)
@@ -211,6 +216,13 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         values[row], known[row] = column_counts(frame, name)
     engagements, judged = column_counts(frame, "engagements")
     return Counts(frame, names, values, known, engagements, judged, dropped, series)
+
+
+def _are_counts(column: pd.Series) -> bool:
+    return (
+        pd.api.types.is_integer_dtype(column.dtype)
+        and not ((column < 0) | (column > LARGEST)).any()
+    )
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:

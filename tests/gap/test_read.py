@@ -87,6 +87,10 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
          " a DataFrame of your own."),
         ([{"favorites": 1}], "Figures cannot be read from a dict. Give a path, an open file or a"
          " DataFrame."),
+        (as_metrics(figures(favorites=[1, 2.5])), 'the table, row 2, column "favorites": "2.5" is'
+         ' not a whole number.'),
+        (as_metrics(figures(favorites=[1, -2])), 'the table, row 2, column "favorites": "-2" is'
+         ' negative.'),
         (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
          " cannot tell what is hidden; its totals by day are in metrics.frame. Export the content"
          " of the same period (account_analytics_content_...) too."),
