@@ -201,7 +201,7 @@ def test_many_rows_are_sealed_in_pieces(dataset: Dataset, monkeypatch: pytest.Mo
 def test_a_finished_fetch_costs_only_added_tweets(
     make_sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:
-    sandbox = make_sandbox(tweets=2_000)
+    sandbox = make_sandbox(tweets=2_000, now="2026-11-29")
     asked = Asked(sandbox)
     ids = sandbox.ids("own", 40)
     period = {"start": "2026-10-01", "end": "2026-11-20", "by": "day"}
