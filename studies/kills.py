@@ -111,15 +111,19 @@ class Asked:
             return found
 
         sandbox.service.engine.respond = recording  # type: ignore[method-assign]
-        found_of = sandbox.v2._found
+        find, charge = sandbox.v2._there, sandbox.v2.purse.charge
 
-        def looking_up(call: Any, asker: Any, now: Any, seen: Any, ids: Any, name: str) -> Any:
-            found = found_of(call, asker, now, seen, ids, name)
+        def looking_up(ids: list[int], parameter: str, now: datetime) -> Any:
+            found = find(ids, parameter, now)
             self.requests.append((tuple(map(str, ids)), None, True))
-            self.billed.update(post["id"] for post in found.get("data", ()))
             return found
 
-        sandbox.v2._found = looking_up  # type: ignore[method-assign]
+        def charging(now: datetime, kind: Any, ids: list[str]) -> None:
+            self.billed.update(ids)
+            charge(now, kind, ids)
+
+        sandbox.v2._there = looking_up  # type: ignore[method-assign]
+        sandbox.v2.purse.charge = charging  # type: ignore[method-assign]
 
     @property
     def pairs(self) -> list[tuple[str, datetime | None]]:
