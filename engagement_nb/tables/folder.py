@@ -352,7 +352,8 @@ class Tables:
         if kind in _GROUPS or "file_kind" not in frame:
             return frame
         mine = frame[frame["file_kind"] == kind].drop(columns="file_kind")
-        return mine.dropna(axis="columns", how="all").reset_index(drop=True)
+        # Another kind may have all of its Tweets; columns of no rows are not missing.
+        return mine.dropna(axis="columns", how="all").reset_index(drop=True) if len(mine) else mine
 
     def _choose_account(self) -> None:
         """Drop files and rows of other accounts than the chosen ones."""

@@ -184,6 +184,22 @@ def test_a_mixed_folder_keeps_the_kinds_apart_and_loses_no_row(tmp_path):
     assert exports.of("overview").about.kind == "overview"
 
 
+def test_a_kind_without_rows_of_its_own_is_an_empty_frame_with_its_columns(tmp_path):
+    """All Tweets of the older file are in the newer one, which has the figures that count."""
+    content, classic = kinds.rows("content", 20), kinds.rows("classic", 20, seed=2)
+    for newer, older in zip(content, classic, strict=True):
+        older[1] = newer[kinds.header("content").index("Post Link")]
+        older[0] = older[1].rpartition("/")[2]
+    name = "account_analytics_content_2025-01-01_2025-01-28.csv"
+    write(tmp_path, kinds.text(kinds.header("content"), content), name)
+    name = "tweet_activity_metrics_somebody_20250101_20250128_en.csv"
+    write(tmp_path, kinds.text(kinds.header("classic"), classic), name)
+    older = Tables(tmp_path).of("classic")
+    assert older.frame.empty
+    assert {"tweet_id", "created_at", "engagements"} <= {*older.frame.columns}
+    assert older.account.rows_named["a newer row has the same Tweet or day"] == 20
+
+
 def test_each_kind_of_a_mixed_folder_can_be_explored_by_itself(tmp_path):
     content = kinds.mixed(tmp_path)
     exports = Tables(tmp_path)
