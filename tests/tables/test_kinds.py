@@ -190,7 +190,7 @@ def test_a_kind_without_rows_of_its_own_is_an_empty_frame_with_its_columns(tmp_p
     for newer, older in zip(content, classic, strict=True):
         older[1] = newer[kinds.header("content").index("Post Link")]
         older[0] = older[1].rpartition("/")[2]
-    name = "account_analytics_content_2025-01-01_2025-01-28.csv"
+    name = "account_analytics_content_2025-01-02_2025-03-01.csv"
     write(tmp_path, kinds.text(kinds.header("content"), content), name)
     name = "tweet_activity_metrics_somebody_20250101_20250128_en.csv"
     write(tmp_path, kinds.text(kinds.header("classic"), classic), name)
