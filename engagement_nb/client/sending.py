@@ -244,7 +244,7 @@ def _connection_trouble(
     host = httpx.URL(url).host
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError):
         what = f"{host} could not be reached ({mask(str(error))})."
-        advice = "Check the network, and ENGAGEMENT_API_URL if it is set."
+        advice = "Check the network, and ENGAGEMENT_API_URL or ENGAGEMENT_V2_URL if it is set."
     elif isinstance(error, httpx.ProxyError):
         what = f"The proxy on the way to {host} refused the connection ({mask(str(error))})."
         advice = (

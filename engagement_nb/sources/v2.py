@@ -96,17 +96,16 @@ class V2Source(ApiSource):
         CredentialsError
             One of the names is unknown.
         """
-        hosts = v2_hosts()
         wanted = None if names is None else {name.lower().lstrip("@"): name for name in names}
         signed_in = [
             profile
-            for profile in oauth2_profiles(V2, hosts)
+            for profile in oauth2_profiles(V2, v2_hosts())
             if wanted is None or wanted.pop(profile.name, "")
         ]
         rest = None if wanted is None else [*wanted.values()]
         others = [] if rest == [] else find_profiles(rest)
         known = {profile.name for profile in signed_in}
-        return signed_in + [replace(p, hosts=hosts) for p in others if p.name not in known]
+        return signed_in + [replace(p, hosts=v2_hosts(p)) for p in others if p.name not in known]
 
     def plan(
         self,
@@ -258,9 +257,15 @@ class V2SandboxSource(V2Source, SandboxSource):
     """X API v2 of the sandbox, on the same made-up world as its Engagement API."""
 
 
-def v2_hosts() -> Hosts:
-    """The host of X API v2: that of ``ENGAGEMENT_V2_URL``, else the live one."""
-    url = os.environ.get(ENV_V2_URL, "").rstrip("/") or LIVE_URL
+def v2_hosts(profile: Profile | None = None) -> Hosts:
+    """The host of X API v2: of ``ENGAGEMENT_V2_URL``, else a profile's sandbox, else the live one.
+
+    A sandbox serves both APIs, so its made-up tokens are not sent to X.
+    """
+    url = os.environ.get(ENV_V2_URL, "").rstrip("/")
+    if not url and profile is not None and profile.hosts.sandbox:
+        url = profile.hosts.api
+    url = url or LIVE_URL
     return Hosts(url, url)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,8 +15,9 @@ from engagement_nb.apis.v2 import HISTORICAL, PRIVATE, TOTALS
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError, NoAccessError, SpendingError
 from engagement_nb.fetch import fetch
-from engagement_nb.sandbox import FAULTS
+from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import SandboxSource
+from engagement_nb.sources.v2 import V2Source
 from engagement_nb.usage import ENV_LEDGER
 
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 20_000}
@@ -40,6 +42,18 @@ def open_v2(**options: Any) -> Any:
 
 def figures(metrics: enb.Metrics, names: Any) -> pd.DataFrame:
     return metrics.frame.set_index("tweet_id")[list(names)].astype("Int64")
+
+
+def test_keys_that_a_sandbox_wrote_are_not_sent_to_x(tmp_path, monkeypatch):
+    """A file .env with the keys of ``sandbox serve`` names its address for both APIs."""
+    for name in [name for name in os.environ if name.startswith(("TWITTER_", "ENGAGEMENT_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    keys = Sandbox(seed=7).service.keys.env("http://127.0.0.1:8642")
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in keys.items()))
+    [profile] = V2Source.known_profiles()
+    assert profile.hosts.api == "http://127.0.0.1:8642"
 
 
 def test_totals_without_a_list_are_the_timeline_in_one_reading_of_each_post(engagement):
