@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from dataclasses import dataclass
 from typing import Literal
 
+from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.pacing import backoff
 from engagement_nb.errors import (
     ApiError,
@@ -65,3 +68,22 @@ def retry_after(error: EngagementError, attempt: int) -> float | Literal[False]:
         fitting = (retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind))
         retry = next(fitting, Retry(1, 0.0))
     return attempt < retry.attempts and backoff(attempt, base=retry.base, cap=30.0)
+
+
+def sent(client: Client, request: Request) -> Response:
+    """Send a request that belongs to no run, and retry what is worth it.
+
+    Raises
+    ------
+    EngagementError
+        The last error, if no further attempt is worthwhile.
+    """
+    for attempt in itertools.count(1):
+        try:
+            return client.send(request)
+        except EngagementError as error:
+            wait = retry_after(error, attempt)
+            if wait is False:
+                raise
+        time.sleep(wait)
+    raise AssertionError

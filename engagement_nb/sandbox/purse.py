@@ -11,8 +11,6 @@ from engagement_nb.apis.v2 import PRICES
 from engagement_nb.sandbox.problems import NO_CREDITS, SPEND_CAP, USAGE_CAP, ProblemError
 from engagement_nb.sandbox.settings import Settings
 
-_PRICES = {"post": PRICES.post, "owned": PRICES.owned, "user": PRICES.user}
-
 
 class Purse:
     """The money and the caps of one developer account.
@@ -75,6 +73,6 @@ class Purse:
         billed = self._billed[f"{now:%Y-%m-%d}"]
         new = {*ids} - billed
         billed |= new
-        self.spent += len(new) * _PRICES[kind]
+        self.spent += len(new) * float(getattr(PRICES, kind))
         if kind == "post":
             self.reads[f"{now:%Y-%m}"] += len(new)

@@ -224,7 +224,7 @@ class V2:
         number = asked.path.removeprefix(PATH_LOOKUP).lstrip("/")
         parameter = "id" if number else "ids"
         self._known(asked, "tweet.fields", *([] if number else ["ids"]))
-        ids = [self._id("id", number)] if number else self._ids(asked)
+        ids = [self._whole("id", number)] if number else self._ids(asked)
         self.purse.check(now)
         fields = self._fields(asked, "tweet.fields", TWEET_FIELDS)
         seen.tweets = len(ids)
@@ -268,14 +268,16 @@ class V2:
         )  # fmt: skip
         self.purse.check(now)
         query = asked.query
-        user_id = str(self._id("id", asked.path.split("/")[3]))
+        user_id = str(self._whole("id", asked.path.split("/")[3]))
         account = self._account(user_id)
         if account is None or account == self.settings.accounts:
             problem = problems.NOT_FOUND if account is None else problems.NOT_YOURS
             return {"errors": [self._about(problem, user_id, "id", "user")]}
         fields = self._fields(asked, "tweet.fields", TWEET_FIELDS)
         excluded = self._fields(asked, "exclude", ("replies", "retweets"))
-        size = self._whole("max_results", query.get("max_results", "10"), MIN_PAGE, MAX_PAGE)
+        size = self._whole("max_results", query.get("max_results", "10"))
+        if not MIN_PAGE <= size <= MAX_PAGE:
+            self._not_valid("max_results", str(size), f"is not between {MIN_PAGE} and {MAX_PAGE}")
         since, until = (
             self._moment(asked, name) if query.get(name) else None
             for name in ("start_time", "end_time")
@@ -387,17 +389,13 @@ class V2:
         texts = [text for text in asked.query.get("ids", "").split(",") if text]
         if not 1 <= len(texts) <= MAX_LOOKUP:
             self._not_valid("ids", f"{len(texts)} values", "is not 1 to 100 of them")
-        return [self._id("ids", text) for text in dict.fromkeys(texts)]
+        return [self._whole("ids", text) for text in dict.fromkeys(texts)]
 
-    def _id(self, name: str, text: str) -> int:
+    def _whole(self, name: str, text: str) -> int:
+        """Read a number as large as an id."""
         digits = text.isascii() and text.isdigit() and len(text) <= 19
         if not digits or int(text) >= 2**63:
             self._not_valid(name, text)
-        return int(text)
-
-    def _whole(self, name: str, text: str, least: int, most: int) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most):
-            self._not_valid(name, text, f"is not between {least} and {most}")
         return int(text)
 
     def _moment(self, asked: Asked, name: str) -> datetime:

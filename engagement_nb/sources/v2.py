@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,10 +25,10 @@ from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.client.credentials.oauth2 import oauth2_profiles
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.dataset import Dataset, Part
-from engagement_nb.errors import CredentialsError, EngagementError, InputError
+from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.fetch import Plan, Run
 from engagement_nb.fetch.part import part_of
-from engagement_nb.fetch.retry import retry_after
+from engagement_nb.fetch.retry import sent
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource, PlanOptions
 from engagement_nb.sources.options import Options, Posted
@@ -176,9 +174,9 @@ class V2Source(ApiSource):
         options = {"recorder": self._record_page, "now": self._present, **self._client_options}
         request = Request("timeline", (), TOTALS.metrics, profile)
         with Client(adapter, **options) as client:
-            self._pages = [_sent(client, request)]
+            self._pages = [sent(client, request)]
             while adapter.token:
-                self._pages.append(_sent(client, request))
+                self._pages.append(sent(client, request))
         ids = [tweet_id for page in self._pages for tweet_id in page.request.tweet_ids]
         self._owners.update(dict.fromkeys(ids, profile.user_id))
         return list(dict.fromkeys(ids))
@@ -267,16 +265,3 @@ def v2_hosts(profile: Profile | None = None) -> Hosts:
         url = profile.hosts.api
     url = url or LIVE_URL
     return Hosts(url, url)
-
-
-def _sent(client: Client, request: Request) -> Response:
-    """Send a request, and retry what is worth it, as a fetch does."""
-    for attempt in itertools.count(1):
-        try:
-            return client.send(request)
-        except EngagementError as error:
-            wait = retry_after(error, attempt)
-            if wait is False:
-                raise
-        time.sleep(wait)
-    raise AssertionError
