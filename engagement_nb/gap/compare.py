@@ -262,6 +262,9 @@ def compare(
 
     Notes
     -----
+    Which metrics are counted is judged from both sides together, so a side that cannot tell by
+    itself can have a share here.
+
     The engagement rate is engagements / impressions, over Tweets with impressions. The API counts
     organic impressions only, but organic and promoted engagements, so the rate of promoted
     Tweets is too high and can exceed 100 %.

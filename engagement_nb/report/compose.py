@@ -192,7 +192,7 @@ def _since(since: Since | None) -> str:
     if since is None:
         return ""
     when = f" of {since.made_at:%Y-%m-%d}" if since.made_at else ""
-    said = since.comparison.short if since.comparison else since.note
+    said = f"{since.comparison.short if since.comparison else ''} {since.note}".strip()
     return f"Since the last run{when} that differed: {said}"
 
 

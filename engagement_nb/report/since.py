@@ -13,6 +13,7 @@ import pandas as pd
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError, EngagementError
 from engagement_nb.gap.compare import Comparison, compare
+from engagement_nb.gap.share import Share
 from engagement_nb.metrics import metric_columns
 from engagement_nb.store import Store
 from engagement_nb.words import listed
@@ -98,15 +99,18 @@ def since_last_run(
     # A report with the same figures as before is compared with an older one.
     for figures, table in zip(earlier, kept, strict=False):
         if not same_figures(figures, gap):
-            return _compared(figures, table, tables.get(TWEETS, b""), float(gap.get("level", 0.95)))
+            return _compared(figures, table, tables.get(TWEETS, b""), gap)
     return None
 
 
-def _compared(figures: Mapping[str, Any], table: bytes, now: bytes, level: float) -> Since:
+def _compared(
+    figures: Mapping[str, Any], table: bytes, now: bytes, gap: Mapping[str, Any]
+) -> Since:
     try:
         sides = [pd.read_parquet(io.BytesIO(data)) for data in (table, now)]
     except (OSError, ValueError):
         return Since(figures, table, None, "The figures of the last run are missing or damaged.")
+    level = float(gap.get("level", 0.95))
     try:
         comparison = compare(*sides, names=("last run", "this run"), level=level)
     except (AnalysisError, EngagementError) as error:
@@ -119,5 +123,10 @@ def _compared(figures: Mapping[str, Any], table: bytes, now: bytes, level: float
         note = (
             f"Only one of the two runs has {listed(only)}. Both are compared without, so the hidden"
             " shares here differ from those of the reports."
+        )
+    elif any(c.shares and c.texts[1] != Share.of_gap(gap).point for c in comparison.changes):
+        note = (
+            "Which metrics are counted is judged from both runs together here, so the hidden shares"
+            " differ from those of the reports."
         )
     return Since(figures, table, comparison, note)
