@@ -161,10 +161,8 @@ def publish(
             advice="End it with the result of explore_gap as a cell of its own.",
         )
     for part, name in (("gap", GAP), ("days", DAYS)):
-        if (answer := done.last.handed.get(part)) is not None:
-            if "totals" in done.last.handed:
-                answer = {**answer, "totals": done.last.handed["totals"]}
-            text = json.dumps(answer, indent=2, ensure_ascii=False)
+        if done.last.handed.get(part) is not None:
+            text = json.dumps(done.answer, indent=2, ensure_ascii=False)
             store.publish(name, text.encode() + b"\n")
             files.append(name)
     for name, data in done.tables.items():

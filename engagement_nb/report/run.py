@@ -52,8 +52,10 @@ class Run:
 
     @property
     def answer(self) -> Mapping[str, Any]:
-        """The gap, or the totals if the source has figures by day only; empty without any."""
-        return self.last.handed.get("gap") or self.last.handed.get("days") or {}
+        """The gap with what totals lack, or the sums of an account by day; empty without any."""
+        handed = self.last.handed
+        answer = handed.get("gap") or handed.get("days") or {}
+        return {**answer, "totals": handed["totals"]} if answer and "totals" in handed else answer
 
     @property
     def period(self) -> str:

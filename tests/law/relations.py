@@ -234,7 +234,7 @@ def answer(figures: Metrics | pd.DataFrame | Gap | dict[str, Any] | list[Any]) -
         figures = gap.to_dict()
     origin = {
         "labels", "source", "endpoint", "sandbox", "sentence", "unit", "about", "account", "notes",
-        "facts", "posts_left_out",
+        "facts", "posts_left_out", "totals",
     }  # fmt: skip
     # A series has a trend of engagement, and other figures one of posting.
     page = {k: v for k, v in (figures.get("page") or {}).items() if k != "trend"}
@@ -552,6 +552,8 @@ def a_saved_series_is_read_back(case: WorldCase, folder: Path) -> None:
         parts = [source.historical(ids, **case.period, by=by) for by in (None, "day", "hour")]
         parts.append(source.totals(ids))
     for number, metrics in enumerate(parts):
+        if not len(metrics):
+            continue
         metrics.to_csv(folder / f"{number}.csv")
         back = connect(folder / f"{number}.csv").totals()
         # A saved series knows only the days of its rows, not the period that was asked for.
@@ -723,7 +725,8 @@ def every_road_tells_the_same_holes(case: WorldCase, folder: Path) -> None:
         assert [tuple(each) for each in figures.account.coverage.holes] == [hole]
         assert figures.account.coverage.whole == 0
         assert figures.account.coverage.partial == len(ids)
-    assert answer(saved) == answer(stored)
+    # A saved series knows only the days of its rows, not the period that was asked for.
+    assert undated(answer(saved)) == undated(answer(stored))
 
 
 # --- reports
@@ -758,7 +761,8 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
         told = json.loads(
             _printed(["report", "--ids", list_file, "-o", str(out), "--json", *_words(case)])
         )
-    assert answer(told["gap"]) == answer(_gap_json(out)) == right
+    assert told["gap"] == _gap_json(out)
+    assert answer(told["gap"]) == right
     by_kernel = folder / "kernel"
     options = ["--engine", "stock", "--markdown"]
     said = _printed(
