@@ -28,6 +28,12 @@ _OF_THE_ROW = ("name", "title", "ids", "dataset", "export", "source")
 _DEEPEST = 20
 _LONGEST_NAME = 120
 """In bytes; some file systems refuse 140."""
+MOST_REPORTS = 5_000
+"""Of one manifest, which is checked within seconds before anything is started."""
+_LARGEST = 2_000_000
+"""Bytes of its file."""
+# The parser in C takes a tenth of the time, and some systems lack it.
+_Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _Values = dict[str, Any]
 
 
@@ -54,6 +60,11 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
     given = _read(path)
     if not given:
         raise InputError(f"{path} lists no reports.", advice="Write one row per report.")
+    if len(given) > MOST_REPORTS:
+        raise InputError(
+            f"{path} lists {len(given):,} reports, and one manifest may have {MOST_REPORTS:,}.",
+            advice="Split it, and give each part a folder of its own.",
+        )
     rows: list[Question] = []
     wrong = []
     seen: dict[str, str] = {}
@@ -80,6 +91,11 @@ def _read(path: Path) -> list[tuple[str, _Values]]:
     """The place of each row, and its columns that are not empty."""
     readers = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise InputError(
+                f"{path} has {size:,} bytes, and a manifest may have {_LARGEST:,}.",
+                advice="Split it, and give each part a folder of its own.",
+            )
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text.", advice="Save it as UTF-8.") from None
@@ -129,7 +145,7 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
     return found
 
 
-class _Loader(yaml.BaseLoader):
+class _Loader(_Base):  # type: ignore[misc]
     """YAML whose scalars all stay text, and whose mappings have each key once.
 
     As text, an id does not become a number. The notebook declares the types of parameters.
@@ -142,13 +158,14 @@ class _Loader(yaml.BaseLoader):
             if key in keys[:at]:
                 line = node.value[at][0].start_mark.line + 1
                 raise InputError(f"line {line} repeats {key!r}.", advice="Remove one of them.")
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
 
 
 def _check_size(text: str) -> None:
     """Refuse deep nesting, and aliases of lists, which can grow without limit."""
     depth, scalars = 0, set()
-    for event in yaml.parse(text, yaml.BaseLoader):
+    for event in yaml.parse(text, _Base):
         line = getattr(event.start_mark, "line", 0) + 1
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)

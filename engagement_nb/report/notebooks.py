@@ -142,6 +142,7 @@ class NotebookFile:
         InputError
             A name that the notebook does not have, a value of another type, or a credential.
         """
+        refuse_secrets(given)
         # Papermill only warns of an unknown name, and then uses the default.
         taken = self.parameters
         return {name: _checked(self.name, taken, name, value) for name, value in given.items()}
@@ -171,7 +172,6 @@ def _checked(notebook: str, taken: Mapping[str, Parameter], name: str, value: An
             f"{notebook} has no parameter {name!r}.",
             advice=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(taken)}.",
         )
-    refuse_secrets({name: value})
     wanted = taken[name].type
     # Papermill cannot read "int | None".
     optional = wanted.startswith("Optional[")
@@ -204,8 +204,13 @@ def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:
     InputError
         A value contains a credential. The message has its name only.
     """
-    for name, value in given.items():
-        text = value if isinstance(value, str) else json.dumps(value, default=str)
+    texts = {
+        name: value if isinstance(value, str) else json.dumps(value, default=str)
+        for name, value in given.items()
+    }
+    together = "\n".join(texts.values())
+    # Nearly always there is none, and the lookup of what is known takes longer than the search.
+    for name, text in texts.items() if redact(together) != together else ():
         if redact(text) != text:
             raise InputError(
                 f"{what.capitalize()} {name!r} contains a credential, and {what}s are written into"

@@ -274,3 +274,7 @@ def test_a_page_of_a_timeline_is_read_as_a_lookup_of_its_posts():
     assert timeline.call(request).query["pagination_token"] == "n"
     assert timeline.read(request, b'{"meta": {"result_count": 0}}', NOW).groups == {}
     assert timeline.token == ""
+    # A token that no address can have is a malformed response, not the end of the timeline.
+    document["meta"]["next_token"] = "n" * 70_000
+    with pytest.raises(ServerTroubleError, match="70,000 characters"):
+        timeline.read(request, json.dumps(document).encode(), NOW)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from engagement_nb.errors import InputError
 from engagement_nb.report.manifest import read_manifest
 from tests.report.batches import manifest, run, summary
 
@@ -168,6 +169,19 @@ def test_yaml_may_use_an_alias(inputs):
     path.write_text("- {name: a, export: &file export.csv}\n- {name: b, export: *file}\n")
     rows = read_manifest(path, inputs / "notebooks")
     assert [row.source.endswith("export.csv") for row in rows] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("rows.csv", "name\n" + "a\n" * 5_001, "lists 5,001 reports, and one manifest may have"),
+        ("rows.yaml", "- name: one\n" * 170_000, "has 2,040,000 bytes, and a manifest may have"),
+    ],
+)
+def test_a_manifest_too_large_to_check_within_seconds_is_refused(tmp_path, name, text, told):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=rf"{told} [0-9,]+\. Split it"):
+        read_manifest(tmp_path / name)
 
 
 def test_a_deeply_nested_parameter_is_refused(inputs, capsys):

@@ -35,6 +35,8 @@ from engagement_nb.client.request import Request, Response
 
 GRANULARITY = {None: "total", "day": "daily", "hour": "hourly"}
 _GONE = frozenset({"resource-not-found", "not-authorized-for-resource", "resource-unavailable"})
+_LONGEST_TOKEN = 2_000
+"""Of a page. It goes into the next request's address."""
 _OF_SERIES = ("id", "timestamp", "timestamped_metrics")
 
 
@@ -152,6 +154,8 @@ class TimelineAdapter(V2Adapter):
         else:
             response = Response(looked_up, raw, {}, read_at)
         token = meta.get("next_token") if isinstance(meta, dict) else None
+        if isinstance(token, str) and len(token) > _LONGEST_TOKEN:
+            raise unreadable(request, f"its next_token has {len(token):,} characters")
         self.token = token if isinstance(token, str) else ""
         return response
 
