@@ -231,7 +231,7 @@ class Files:
         try:
             with nullcontext(path) if self._arrow_opens else self.store.fs.open(path, "rb") as f:
                 metadata = pq.read_metadata(f).metadata[_KEYS[kind]]
-        except (OSError, KeyError, TypeError, pa.ArrowException) as error:
+        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise DatasetError(
                 f"{path} is damaged ({' '.join(str(error).split())}).",
                 advice="Remove this file and fetch again: only its Tweets are requested.",

@@ -82,6 +82,7 @@ def parquet_table(data: bytes, name: str) -> Cells:
                 f"{name} is too large for memory ({about.num_rows:,} rows).",
                 advice="Select its rows or columns, and save them as another file.",
             )
+        table.validate(full=True)
     except (pa.ArrowException, OSError, ValueError):
         raise InputError(
             f"{name} is a damaged Parquet file.", advice="Download or write it again."

@@ -429,6 +429,9 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
     for value, whose, times in entries:
         if _missing(value):
             continue
+        if isinstance(value, dict | list):
+            # Its text could be nested without end.
+            value = "a list" if isinstance(value, list) else "an object"
         tweet_id, handle, why = _parse(value)
         if tweet_id is None:
             entry = str(value).strip()[:80]

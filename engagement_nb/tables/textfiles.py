@@ -67,6 +67,8 @@ def explained(name: str) -> Iterator[None]:
         what, again = "no permission to read it", "Ask its owner, or copy it."
     except OSError as error:
         what = f"it cannot be read: {error.strerror or error}"
+    except ValueError as error:  # A NUL in its name.
+        what = f"it cannot be read: {error}"
     else:
         return
     raise InputError(f"{name}: {what}.", advice=again)

@@ -53,6 +53,9 @@ DEFAULT = "default"
 _HOST_KEYS = ("api_url", "auth_url")
 ENV_CONFIG_DIR = "ENGAGEMENT_CONFIG_DIR"
 
+_LARGEST = 1_000_000
+"""Bytes of a file of tokens."""
+
 
 def config_file() -> Path:
     """Give the file of stored profiles: ``credentials.toml`` in the user's config directory.
@@ -177,6 +180,8 @@ def redact(text: str) -> str:
 
 def _read_dotenv(path: str) -> dict[str, str]:
     try:
+        if Path(path).stat().st_size > _LARGEST:
+            raise _bad_file(Path(path), "it has more than a million bytes")
         # A $ in a token is not a variable.
         values = dotenv_values(path, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
@@ -253,6 +258,8 @@ def read_file(path: Path) -> dict[str, Any]:
                     f"{path} can be read by others (mode {mode:04o}).",
                     advice=f"Make it yours alone: chmod 600 {path}",
                 )
+            if os.fstat(file.fileno()).st_size > _LARGEST:
+                raise _bad_file(path, "it has more than a million bytes")
             return tomllib.load(file)
     except (FileNotFoundError, NotADirectoryError):
         return {}
