@@ -66,3 +66,14 @@ def test_a_file_of_tokens_has_at_most_a_million_bytes(tmp_path: Path) -> None:
     large.chmod(0o600)
     with pytest.raises(CredentialsError, match="more than a million bytes"):
         read_file(large)
+
+
+@pytest.mark.parametrize(("reader", "number"), [("XLSX", 1093), ("JSON tables", 1387)])
+def test_inputs_that_the_long_study_found_are_refused(
+    monkeypatch: pytest.MonkeyPatch, reader: str, number: int
+) -> None:
+    """A spreadsheet whose parts begin before it does, and a time outside the calendar."""
+    monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", "")
+    result = run_study(number + 1, seed=424242, only=reader, number=number)
+    assert result.inputs.total() == 1
+    assert result.failures == []

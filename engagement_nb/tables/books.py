@@ -66,7 +66,7 @@ def _check_size(data: bytes, name: str) -> None:
                                 high = max(high, int(digits))
                     if wide * high > _MOST_CELLS:
                         raise too_large
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError,
+    except (ValueError, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, NotImplementedError,
             RuntimeError, EOFError):  # fmt: skip
         raise InputError(f"{name} is a damaged spreadsheet.", advice=_AS_CSV) from None
 

@@ -172,7 +172,15 @@ class OneTable:
                 return pd.Timestamp(days[0], tz="UTC"), pd.Timestamp(days[1], tz="UTC")
         moments = pc.min_max(self.table["created_at" if self.kind in POSTS else "time"])
         unknown = datetime.fromtimestamp(0, UTC)
-        first, last = (pd.Timestamp(moments[side].as_py() or unknown) for side in ("min", "max"))
+        try:
+            first, last = (
+                pd.Timestamp(moments[side].as_py() or unknown) for side in ("min", "max")
+            )
+        except OverflowError:
+            raise InputError(
+                f"{self.file}: the time of a row is outside the years 1 to 9999.",
+                advice="Correct it, or leave the cell empty.",
+            ) from None
         return first, last
 
 
