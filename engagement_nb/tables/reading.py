@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from engagement_nb.tables.table import (
 )
 from engagement_nb.tables.text import table_of_files, text_tables
 from engagement_nb.tables.textfiles import as_utf8, read_file, read_stream
+from engagement_nb.tables.threads import in_threads
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab", ".json", ".jsonl", ".ndjson", ".xlsx", ".xlsm",
             ".parquet", ".pq", ".js")  # fmt: skip
@@ -79,13 +78,8 @@ def read_source(source: Any, name: str) -> list[OneTable]:
 
 def read_files(paths: Sequence[Path]) -> Iterator[list[OneTable] | InputError]:
     """The tables of each file, or why there are none."""
-    groups = [*_groups(paths)]
-    workers = min(8, os.cpu_count() or 1, len(paths) // 8, len(groups))
-    if workers < 2 or sys.platform == "emscripten":
-        yield from chain.from_iterable(map(_read_group, groups))
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from chain.from_iterable(pool.map(_read_group, groups))
+    work = [partial(_read_group, group) for group in _groups(paths)]
+    yield from chain.from_iterable(in_threads(work, min(8, len(paths) // 8)))
 
 
 def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
