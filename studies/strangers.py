@@ -113,8 +113,8 @@ class Strangers:
             "XLSX": (lambda draw: _book(draw, "xlsx"), self._read_table),
             "Parquet": (lambda draw: _book(draw, "parquet"), self._read_table),
             "ids": (_ids, self._read_ids),
-            "responses": (_response, self._read_response),
-            "responses of v2": (_response_of_v2, self._read_response_of_v2),
+            "responses": (self._response, self._read_response),
+            "responses of v2": (self._response_of_v2, self._read_response_of_v2),
             "sign-ins": (_sign_in, self._read_sign_in),
             "datasets": (self._file_of_dataset, self._read_dataset),
             "manifests": (_manifest, self._read_manifest),
@@ -194,8 +194,20 @@ class Strangers:
         found = read_ids(self._written(data, "ids.txt"))
         assert all(i.isdigit() and 0 < int(i) < 2**63 for i in found.ids)
 
+    def _response(self, draw: random.Random) -> bytes:
+        self._by = draw.choice([None, "day", "hour"])
+        return _response(draw, self._by)
+
+    def _response_of_v2(self, draw: random.Random) -> bytes:
+        self._by = draw.choice([None, None, "day", "hour"])
+        return _response_of_v2(draw, period=self._by is not None)
+
+    def _asked_by(self, draw: random.Random) -> Any:
+        """What the response is by; now and then something else."""
+        return self._by if draw.random() < 0.9 else draw.choice([None, "day", "hour"])
+
     def _read_response(self, data: bytes, draw: random.Random) -> None:
-        by: Any = draw.choice([None, "day", "hour"])
+        by = self._asked_by(draw)
         period: Any = {"start": _STARTS, "end": _STARTS + timedelta(days=2)} if by else {}
         request = Request(
             "historical" if by else "totals", (_TWEET, "2"), ("favorites", "replies"),
@@ -204,7 +216,7 @@ class Strangers:
         self._ask(data, draw, self._clients[0], request)
 
     def _read_response_of_v2(self, data: bytes, draw: random.Random) -> None:
-        by: Any = draw.choice([None, None, "day", "hour"])
+        by = self._asked_by(draw)
         period: Any = {"start": _STARTS, "end": _STARTS + timedelta(days=2)} if by else {}
         request = Request(
             "historical" if by else "totals", (_TWEET, "2"), ("favorites", "engagements"),
@@ -305,11 +317,13 @@ def _ids(draw: random.Random) -> bytes:
     ).encode(draw.choice(["utf-8"] * 4 + ["utf-16"]))
 
 
-def _response(draw: random.Random) -> bytes:
+def _response(draw: random.Random, by: str | None) -> bytes:
     count: Any = draw.choice(["3", 3])
-    figures: Any = draw.choice(
-        [count, {"2026-09-28": count}, {"2026-09-28": {f"{h:02}": count for h in range(24)}}]
-    )
+    figures: Any = {
+        None: count,
+        "day": {"2026-09-28": count},
+        "hour": {"2026-09-28": {f"{h:02}": count for h in range(24)}},
+    }[by]
     answer = {
         "start": "2026-09-28T00:00:00Z",
         "end": "2026-09-30T00:00:00Z",
@@ -318,10 +332,10 @@ def _response(draw: random.Random) -> bytes:
     }
     refused = {"errors": ["Forbidden to access tweets: [2]", {"message": "no", "code": 88}]}
     bearer = {"token_type": "bearer", "access_token": "AAAA"}
-    return json.dumps(draw.choice([answer, answer, refused, bearer])).encode()
+    return json.dumps(draw.choice([answer] * 6 + [refused, bearer])).encode()
 
 
-def _response_of_v2(draw: random.Random) -> bytes:
+def _response_of_v2(draw: random.Random, *, period: bool | None = None) -> bytes:
     group = {"like_count": 3, "url_link_clicks": 1, "engagements": 8, "impression_count": 100}
     error = {
         "resource_id": "2", "parameter": "ids", "title": "Not Found Error", "detail": "no",
@@ -338,6 +352,8 @@ def _response_of_v2(draw: random.Random) -> bytes:
             {"metric_type": "Likes", "metric_value": 3},
             {"metric_type": "Engagements", "metric_value": 8}]}]}}]},
     ]  # fmt: skip
+    if period is not None and draw.random() < 0.8:
+        forms = forms[1:3] if period else forms[:1]
     return json.dumps(draw.choice(forms) | {"meta": {"next_token": "abc"}}).encode()
 
 
@@ -417,6 +433,9 @@ def _odd_value(data: bytes, draw: random.Random) -> bytes:
         key = draw.choice([*place]) if isinstance(place, dict) else draw.randrange(len(place))
         place = place[key]
     odd = draw.choice(_ODD)
+    if draw.random() < 0.5 and str(place).isdigit():
+        # A document that can still be read.
+        odd = type(place)(draw.randrange(10 ** draw.randint(1, 19)))
     if parent is None:
         document = odd
     elif isinstance(parent, dict) and draw.random() < 0.2:
