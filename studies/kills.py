@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -111,18 +112,18 @@ class Asked:
             return found
 
         sandbox.service.engine.respond = recording  # type: ignore[method-assign]
-        find, charge = sandbox.v2._there, sandbox.v2.purse.charge
+        find, charge = sandbox.v2.posts.find, sandbox.v2.purse.charge
 
-        def looking_up(ids: list[int], parameter: str, now: datetime) -> Any:
-            found = find(ids, parameter, now)
+        def looking_up(ids: Sequence[int], parameter: str) -> Any:
+            found = find(ids, parameter)
             self.requests.append((tuple(map(str, ids)), None, True))
             return found
 
-        def charging(now: datetime, kind: Any, ids: list[str]) -> None:
-            self.billed.update(ids)
-            charge(now, kind, ids)
+        def charging(kind: Any, returned: list[dict[str, Any]]) -> None:
+            self.billed.update(one["id"] for one in returned)
+            charge(kind, returned)
 
-        sandbox.v2._there = looking_up  # type: ignore[method-assign]
+        sandbox.v2.posts.find = looking_up  # type: ignore[method-assign]
         sandbox.v2.purse.charge = charging  # type: ignore[method-assign]
 
     @property

@@ -17,7 +17,7 @@ from engagement_nb.apis.v2 import (
     PATH_TOKEN,
     REFRESH_TOKEN_LIFE,
 )
-from engagement_nb.sandbox.keys import App
+from engagement_nb.sandbox.keys import App, Caller
 from engagement_nb.sandbox.messages import Call, Reply, as_html, as_json, redirect
 from engagement_nb.sandbox.oauth import is_address
 from engagement_nb.sandbox.problems import TokenError
@@ -33,7 +33,7 @@ _EXCHANGED = (
 
 
 @dataclass(frozen=True)
-class Grant:
+class Grant(Caller):
     """What a user allowed an app to do.
 
     Parameters
@@ -42,7 +42,6 @@ class Grant:
         When its access token or refresh token expires, in seconds since the Unix epoch.
     """
 
-    app: App
     account: int
     scopes: tuple[str, ...]
     until: float = 0.0

@@ -17,9 +17,9 @@ from engagement_nb.apis.v2 import (
 )
 from engagement_nb.sandbox.counters import NAMES
 from engagement_nb.sandbox.keys import Keys
-from engagement_nb.sandbox.problems import NO_FIELD
+from engagement_nb.sandbox.problems import NO_FIELD, NOT_FOUND, NOT_YOURS
 from engagement_nb.sandbox.settings import Settings
-from engagement_nb.sandbox.timeline import HOUR_MS, Tweets
+from engagement_nb.sandbox.timeline import HOUR_MS, Flags, Tweets
 from engagement_nb.sandbox.world import World
 
 _PUBLIC = {
@@ -60,11 +60,25 @@ class Posts:
         self.keys = keys
         self.settings = settings
 
-    def find(self, ids: Sequence[int], now: datetime) -> Tweets:
-        """Give Posts by id; one that does not exist (yet) has index -1."""
-        numbers = np.array(ids, dtype=np.int64)
-        index = self.world.find(numbers, int(now.timestamp() * 1000))
-        return self.world.tweets(index)
+    def find(self, ids: Sequence[int], parameter: str) -> tuple[Tweets, list[dict[str, Any]]]:
+        """Give the Posts that are there, and an error for each that is not.
+
+        Parameters
+        ----------
+        ids
+            Their ids.
+        parameter
+            The name of what the ids came in.
+        """
+        index = self.world.find(np.array(ids, dtype=np.int64))
+        tweets = self.world.tweets(index)
+        errors = []
+        for place, number in enumerate(ids):
+            if index[place] < 0 or tweets.deleted[place]:
+                errors.append(NOT_FOUND.about(number, parameter))
+            elif tweets.protected[place]:
+                errors.append(NOT_YOURS.about(number, parameter))
+        return tweets.take((index >= 0) & tweets.available), errors
 
     def of_account(self, account: int, before: int) -> Iterator[Tweets]:
         """Give an account's Posts with a number below ``before``, one at a time, newest first."""
@@ -73,17 +87,12 @@ class Posts:
             mine = tweets.take((tweets.account == account) & ~tweets.deleted)
             yield from map(mine.at, range(len(mine)))
 
-    def is_old(self, tweets: Tweets, now: datetime) -> Any:
+    def is_old(self, tweets: Tweets) -> Flags:
         """Whether each Post is older than private fields reach."""
-        return tweets.posted_ms < (now - PRIVATE_FOR).timestamp() * 1000
+        return tweets.posted_ms < self.world.now_ms() - PRIVATE_FOR / timedelta(milliseconds=1)
 
     def objects(
-        self,
-        tweets: Tweets,
-        fields: Sequence[str],
-        account: int | None,
-        now: datetime,
-        parameter: str,
+        self, tweets: Tweets, fields: Sequence[str], account: int | None, parameter: str
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Give the objects of available Posts, and the errors about their fields.
 
@@ -95,17 +104,14 @@ class Posts:
             What was asked for, in the words of Tweets.
         account
             Whose tokens they were; None for the app's.
-        now
-            The present moment.
         parameter
-            The name of what the ids came in.
+            As for `find`.
         """
-        counts = self.world.counters.cumulative(
-            tweets, np.array([now.timestamp() / 3600.0]), _COLUMNS
-        )[:, :, 0]
+        present = np.array([self.world.now_ms() / HOUR_MS])
+        counts = self.world.counters.cumulative(tweets, present, _COLUMNS)[:, :, 0]
         mine = tweets.account == account if account is not None else tweets.account < -1
         mine &= ~tweets.repost
-        old = self.is_old(tweets, now)
+        old = self.is_old(tweets)
         private = [name for name in PRIVATE_FIELDS if name in fields]
         shown: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
@@ -118,7 +124,13 @@ class Posts:
                 post |= _private(one, of, private)
             elif private:
                 if not mine[place] or self.settings.old_posts == "field errors":
-                    errors += self._field_errors(post["id"], private, parameter)
+                    errors += [
+                        NO_FIELD.about(
+                            int(one.ids[0]), parameter, field=f"{name}.{member}", section="data"
+                        )
+                        for name in private
+                        for member in PRIVATE_FIELDS[name]
+                    ]
                 if not mine[place] and self.settings.foreign_posts == "left out":
                     continue
             shown.append(post)
@@ -143,28 +155,12 @@ class Posts:
         post = {"id": number, "text": text, "edit_history_tweet_ids": [number]}
         return post | {name: value for name, value in everything.items() if name in fields}
 
-    def _field_errors(
-        self, number: str, private: Sequence[str], parameter: str
-    ) -> Iterator[dict[str, Any]]:
-        for name in private:
-            for member in PRIVATE_FIELDS[name]:
-                yield NO_FIELD.document(
-                    self.settings.problem_host,
-                    resource_type="tweet",
-                    resource_id=number,
-                    field=f"{name}.{member}",
-                    parameter=parameter,
-                    section="data",
-                    value=number,
-                )
-
     def analytics(
-        self, tweets: Tweets, fields: Sequence[str], edges: Sequence[datetime]
+        self, tweets: Tweets, fields: Sequence[str], hours: Sequence[int]
     ) -> Iterator[list[dict[str, int]]]:
-        """Give the figures of each Post between every two of the moments."""
+        """Give the figures of each Post between every two of the hours since the Unix epoch."""
         names = [self._counter(field) for field in fields]
-        moments = np.array([edge.timestamp() / 3600.0 for edge in edges])
-        moments = np.minimum(moments, self.world.now_ms() / HOUR_MS)
+        moments = np.minimum(np.array(hours), self.world.now_ms() / HOUR_MS)
         known = [name for name in names if name]
         counts = np.diff(self.world.counters.cumulative(tweets, moments, known), axis=2)
         for of_post in counts:
@@ -174,7 +170,7 @@ class Posts:
                     field: rows[name][bucket] if name else 0
                     for field, name in zip(fields, names, strict=True)
                 }
-                for bucket in range(len(edges) - 1)
+                for bucket in range(len(hours) - 1)
             ]
 
     def _counter(self, field: str) -> str:
@@ -197,23 +193,3 @@ def _private(one: Tweets, counts: Mapping[str, int], wanted: Sequence[str]) -> d
         for members in parts.values():
             del members["url_link_clicks"]
     return {name: members for name, members in parts.items() if name in wanted}
-
-
-def buckets(start: datetime, end: datetime, granularity: str) -> list[datetime]:
-    """Give the edges of the buckets of a period: UTC hours, UTC days, or weeks from the start.
-
-    Parameters
-    ----------
-    start, end
-        On the hour.
-    granularity
-        hourly, daily, weekly or total.
-    """
-    if granularity == "total":
-        return [start, end]
-    step = {"hourly": timedelta(hours=1), "daily": timedelta(days=1), "weekly": timedelta(days=7)}
-    edges = [start]
-    edge = start.replace(hour=0) if granularity == "daily" else start
-    while (edge := edge + step[granularity]) < end:
-        edges.append(edge)
-    return [*edges, end]

@@ -7,6 +7,9 @@ from typing import Any
 
 from engagement_nb.sandbox.messages import RefusedError
 
+HOST = "api.x.com"
+TYPES = "https://{}/2/problems/"
+"""Address of the types, by host."""
 _ONLY_SAID = ("used", "supported")
 """Values that are in the detail and no members of the document."""
 
@@ -29,22 +32,21 @@ class Problem:
     type: str
     detail: str
 
-    def document(self, host: str, **values: Any) -> dict[str, Any]:
-        """Give the document.
-
-        Parameters
-        ----------
-        host
-            Of the type's address.
-        **values
-            Further members; those that the detail names are put into it, too.
-        """
-        kind = self.type
-        if kind != "about:blank":
-            kind = f"https://{host}/2/problems/{kind}"
+    def document(self, **values: Any) -> dict[str, Any]:
+        """Give the document, with further members; those that the detail names are in it, too."""
+        kind = self.type if self.type == "about:blank" else TYPES.format(HOST) + self.type
         detail = self.detail.format(**values)
         told = {name: value for name, value in values.items() if name not in _ONLY_SAID}
         return {**told, "title": self.title, "detail": detail, "type": kind}
+
+    def about(
+        self, number: int, parameter: str, *, resource_type: str = "tweet", **values: Any
+    ) -> dict[str, Any]:
+        """Give the document of a problem with one Post or user."""
+        return self.document(
+            resource_type=resource_type, resource_id=str(number), parameter=parameter, **values,
+            value=str(number),
+        )  # fmt: skip
 
 
 # fmt: off
@@ -104,15 +106,13 @@ class ProblemError(RefusedError):
     ----------
     problem
         Its kind.
-    host
-        Of the type's address.
     **values
         Further members of the document.
     """
 
-    def __init__(self, problem: Problem, host: str, **values: Any) -> None:
+    def __init__(self, problem: Problem, **values: Any) -> None:
         super().__init__(problem.status, problem.title)
-        self.document = problem.document(host, **values) | {"status": problem.status}
+        self.document = problem.document(**values) | {"status": problem.status}
 
 
 class TokenError(RefusedError):

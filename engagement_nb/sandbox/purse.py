@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from engagement_nb.apis.v2 import PRICES
 from engagement_nb.sandbox.problems import NO_CREDITS, SPEND_CAP, USAGE_CAP, ProblemError
@@ -35,7 +34,7 @@ class Purse:
         # By UTC day: the ids of Posts and users.
         self._billed: defaultdict[str, set[str]] = defaultdict(set)
 
-    def check(self, now: datetime) -> None:
+    def check(self) -> None:
         """Refuse a request if there is no money, or a cap is reached.
 
         Raises
@@ -43,35 +42,34 @@ class Purse:
         ProblemError
             With status 402, 403 or 429.
         """
-        host, cap = self.settings.problem_host, self.settings.spend_cap
+        cap = self.settings.spend_cap
         # The last paid request may spend a little more.
         if round(self.settings.credits - self.spent, 6) <= 0:
-            raise ProblemError(NO_CREDITS, host, account_id="7000000001")
+            raise ProblemError(NO_CREDITS, account_id="7000000001")
         if cap is not None and self.spent >= cap:
-            raise ProblemError(SPEND_CAP, host, account_id="7000000001")
-        if self.reads[f"{now:%Y-%m}"] >= self.settings.post_cap:
+            raise ProblemError(SPEND_CAP, account_id="7000000001")
+        if self.reads[f"{self.settings.clock():%Y-%m}"] >= self.settings.post_cap:
             raise ProblemError(
-                USAGE_CAP, host, account_id="7000000001", product_name="pay-per-use",
+                USAGE_CAP, account_id="7000000001", product_name="pay-per-use",
                 period="Monthly", scope="Product",
             )  # fmt: skip
 
     def charge(
-        self, now: datetime, kind: Literal["post", "owned", "user"], ids: Iterable[str]
+        self, kind: Literal["post", "owned", "user"], returned: Iterable[dict[str, Any]]
     ) -> None:
         """Bill what a response returned; each Post and user once per UTC day.
 
         Parameters
         ----------
-        now
-            The present moment.
         kind
             "owned" for the timeline of the user who owns the app: cheaper, and not counted for
             the monthly cap.
-        ids
-            Of Posts or users.
+        returned
+            The objects of Posts or users.
         """
+        now = self.settings.clock()
         billed = self._billed[f"{now:%Y-%m-%d}"]
-        new = {*ids} - billed
+        new = {one["id"] for one in returned} - billed
         billed |= new
         self.spent += len(new) * float(getattr(PRICES, kind))
         if kind == "post":

@@ -80,7 +80,9 @@ class V2Adapter:
             raise unreadable(request, f"not as documented: {type(error).__name__}") from None
         gone, closed = _of_problems(problems, {*request.tweet_ids})
         texts = _texts(problems)
-        if not counts and not gone and not closed:
+        # A page of a timeline may have no Posts.
+        paged = isinstance(document.get("meta"), dict)
+        if not (counts or gone or closed or paged):
             raise refusal_of(self.api, request, 200, texts)
         unsupported: dict[Reason, tuple[str, ...]] = {}
         if not of_period:
@@ -148,11 +150,8 @@ class TimelineAdapter(V2Adapter):
         document = _document(raw) or {}
         ids = tuple(tweet_id for tweet_id, _ in _posts(document.get("data")))
         looked_up = replace(request, endpoint=TOTALS.name, tweet_ids=ids)
+        response = super().read(looked_up, raw, read_at)
         meta = document.get("meta")
-        if ids or not isinstance(meta, dict):
-            response = super().read(looked_up, raw, read_at)
-        else:
-            response = Response(looked_up, raw, {}, read_at)
         token = meta.get("next_token") if isinstance(meta, dict) else None
         if isinstance(token, str) and len(token) > _LONGEST_TOKEN:
             raise unreadable(request, f"its next_token has {len(token):,} characters")
