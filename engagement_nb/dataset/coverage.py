@@ -107,18 +107,14 @@ def clip(spans: Iterable[Span], period: Span) -> list[Span]:
     return [(a, b) for a, b in clipped if a < b]
 
 
-def cover(
-    table: pa.Table, windows: Sequence[Span], by: By | None, period: Span
-) -> tuple[pa.Table, list[Lack]]:
+def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, list[Lack]]:
     """The rows that count a period, and what Tweets lack of it.
 
     Parameters
     ----------
     table
-        Rows with ``tweet_id``, ``time`` for a series, and ``window``: the number of the window
+        Rows with ``tweet_id``, ``time`` for a series, and ``start`` and ``end`` of the window
         whose request returned the row. By hour, only rows within the period.
-    windows
-        The windows by number.
     by
         The grouping of the rows.
     period
@@ -127,14 +123,17 @@ def cover(
     Returns
     -------
     tuple
-        The rows without ``window``, and by day and for sums with ``since``, the start of the
-        row's span; and the Tweets that have rows, but not for all of the period since posting.
+        The rows without ``start`` and ``end``, and by day and for sums with ``since``, the start
+        of the row's span; and the Tweets that have rows, but not for all of the period since
+        posting.
     """
+    first, last = (table[name].cast(pa.int64()).to_numpy() for name in ("start", "end"))
+    table = table.drop_columns(["start", "end"])
     if not len(table):
-        return table.drop_columns(["window"]), []
+        return table, []
     coded = table["tweet_id"].combine_chunks().dictionary_encode()
     ids, tweets = coded.dictionary.to_pylist(), coded.indices.to_numpy()
-    numbers = table["window"].to_numpy()
+    numbers, windows = _distinct(first, last)
     has = np.zeros((len(ids), len(windows)), bool)
     has[tweets, numbers] = True
     # Few sets of windows occur, however many Tweets there are.
@@ -148,21 +147,24 @@ def cover(
         else:
             chosen.append(choose(within((s for w in mine for s in spans_of(w, by)), period)))
     lacks = _lacks(ids, set_of, chosen, period)
-    table = table.drop_columns(["window"])
     if by == "hour":
         return table, lacks
-    first, last = (side[numbers] for side in np.array(windows, np.int64).T)
     if by == "day":
         days = table["time"].cast(pa.int64()).to_numpy()
         first, last = np.maximum(first, days), np.minimum(last, days + DAY_MS)
-    starts, ends = pd.factorize(first), pd.factorize(last)
-    span_of, distinct = pd.factorize(starts[0] * len(ends[1]) + ends[0])
-    rest = ((n // len(ends[1]), n % len(ends[1])) for n in distinct.tolist())
-    spans = [(int(starts[1][n]), int(ends[1][m])) for n, m in rest]
+    span_of, spans = _distinct(first, last)
     allowed = np.array([[span in each for span in spans] for each in map(set, chosen)], bool)
     keep = allowed[set_of[tweets], span_of]
     table = table.append_column("since", pa.array(first))
     return (table if keep.all() else table.filter(pa.array(keep))), lacks
+
+
+def _distinct(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, list[Span]]:
+    """The number of each span among the different ones, and these."""
+    (starts, of_starts), (ends, of_ends) = pd.factorize(first), pd.factorize(last)
+    numbers, pairs = pd.factorize(starts * len(of_ends) + ends)
+    spans = (divmod(pair, len(of_ends)) for pair in pairs.tolist())
+    return numbers, [(int(of_starts[a]), int(of_ends[b])) for a, b in spans]
 
 
 def _lacks(

@@ -30,13 +30,12 @@ import hashlib
 import os
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
-import pandas as pd
 import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Window
@@ -49,7 +48,7 @@ from engagement_nb.dataset.reading import figures, ordered_frame, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.metrics import About, Metrics, problems_frame
+from engagement_nb.metrics import About, Metrics
 from engagement_nb.metrics.account import Account, Coverage
 from engagement_nb.metrics.periods import Moment, parse_moment, responses_window
 from engagement_nb.store import Store
@@ -216,11 +215,6 @@ class Dataset:
         """All finished requests by name, without their rows."""
         return self._files.parts(_sets(self.runs()))
 
-    @property
-    def snapshots(self) -> list[str]:
-        """Labels of all snapshots, oldest first."""
-        return list(dict.fromkeys(record.snapshot for record in self.runs() if record.snapshot))
-
     def read(
         self,
         endpoint: str | None = None,
@@ -297,43 +291,6 @@ class Dataset:
         choice = choice_of([run for run in runs if run.kind == runs[-1].kind], None, None,
                            (None, None), None, "all")  # fmt: skip
         return sorted(tweets_of(self._files, choice.runs), key=int)
-
-    def batches(
-        self,
-        endpoint: str | None = None,
-        *,
-        by: By | None = None,
-        metrics: Sequence[str] | None = None,
-        snapshot: str | None = None,
-        rows: int = 100_000,
-    ) -> Iterator[pd.DataFrame]:
-        """Read frames piece by piece, in bounded memory.
-
-        Parameters
-        ----------
-        endpoint, by, metrics, snapshot
-            As for `read`.
-        rows
-            Approximate number of rows per piece.
-
-        Yields
-        ------
-        DataFrame
-            Columns as in the whole frame. All rows of a Tweet are in the same piece.
-        """
-        choice = choice_of(self.runs(), endpoint, by, (None, None), None, snapshot)
-        names = _metric_names(choice.runs, metrics)
-        period = choice.period
-        span = period.end - period.start if period else timedelta(hours=28)
-        steps = {"hour": span // timedelta(hours=1), "day": span.days + 1, None: 1}[choice.unit]
-        tweets = sorted(tweets_of(self._files, choice.runs), key=int)
-        size = max(1, rows // steps)
-        about = self._about(choice, None)
-        for at in range(0, len(tweets), size):
-            ids = tweets[at : at + size]
-            table, _ = figures(self._files, choice, names, ids)
-            if len(table):
-                yield Metrics(ordered_frame(table, ids), problems_frame(), about).frame
 
     def _read(
         self, choice: Choice, names: Sequence[str], wanted: Mapping[str, None] | None

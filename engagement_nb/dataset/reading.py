@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 import pandas as pd
@@ -19,47 +18,30 @@ from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_wi
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.metrics.periods import day_of
 
+WINDOW = (pa.field("start", TIME), pa.field("end", TIME))
+"""Columns of the period that was requested."""
 
-@dataclass(frozen=True)
-class FileSet:
-    """Files that have rows of the same windows, or of one snapshot.
 
-    Parameters
-    ----------
-    names
-        The files.
-    windows
-        The windows; none for a snapshot.
-    snapshot
-        The label of the snapshot.
-    several
-        Whether the files have several windows, and tell that of each row.
+def _sources(
+    files: Files, runs: Iterable[RunRecord], keep: Callable[[Span], bool]
+) -> list[tuple[list[str], Span | None, str]]:
+    """The files with rows of runs of one kind, whoever wrote them.
+
+    Each entry has the files, the window of all their rows (None if there is none, or if each row
+    tells it), and the label of the snapshot. Windows that are not kept are left out.
     """
-
-    names: tuple[str, ...]
-    windows: tuple[Span, ...]
-    snapshot: str
-    several: bool
-
-
-def file_sets(files: Files, runs: Iterable[RunRecord]) -> list[FileSet]:
-    """The files with rows of runs of one kind, whoever wrote them."""
-    sets: dict[str, tuple[tuple[Span, ...], str]] = {}
+    folders: dict[str, tuple[Span | None, str]] = {}
     for run in runs:
-        for window in run.windows or [None]:
-            span = (in_ms(*window),) if window else ()
-            sets[run.folder(*(window or (None, None)))] = span, run.snapshot
-    of_windows: dict[tuple[tuple[Span, ...], str, bool], list[str]] = {}
-    for name, sealed in files.sealed().items():
-        if mine := [folder for folder in sealed.record.sets if folder in sets]:
-            windows = tuple(span for folder in mine for span in sets[folder][0])
-            key = windows, sealed.record.snapshot, len(sealed.record.windows) > 1
-            of_windows.setdefault(key, []).append(name)
-    of_runs = [FileSet(tuple(names), *key) for key, names in of_windows.items()]
-    for folder, (spans, snapshot) in sets.items():
-        if names := files.open_parts(folder):
-            of_runs.append(FileSet(tuple(names), spans, snapshot, False))
-    return of_runs
+        for folder, window in zip(run.sets, run.windows or [None], strict=True):
+            span = window and in_ms(*window)
+            if span is None or keep(span):
+                folders[folder] = span, run.snapshot
+    sealed: dict[str, list[str]] = {}
+    for name, one in files.sealed().items():
+        if not folders.keys().isdisjoint(one.record.sets):
+            sealed.setdefault(one.record.snapshot, []).append(name)
+    opened = [(files.open_parts(folder), *of) for folder, of in folders.items()]
+    return [(names, None, label) for label, names in sealed.items()] + [o for o in opened if o[0]]
 
 
 def read_rows(
@@ -68,7 +50,7 @@ def read_rows(
     metrics: Sequence[str],
     tweet_ids: Collection[str] | None = None,
     period: Span | None = None,
-) -> tuple[pa.Table, list[Span]]:
+) -> pa.Table:
     """The rows of runs of one kind, as they were stored.
 
     Parameters
@@ -84,43 +66,33 @@ def read_rows(
 
     Returns
     -------
-    tuple
-        The rows, with ``window`` (a number) for runs that have windows and ``snapshot`` for the
-        others; and the windows by number.
+    pyarrow.Table
+        The rows, with the window (``start``, ``end``) for runs that have windows, and with
+        ``snapshot`` for the others.
     """
-    by, with_windows = runs[-1].by, bool(runs[-1].windows)
-    schema = response_schema(metrics, by).append(pa.field("read_at", TIME))
-    mark = pa.field("window", pa.int32()) if with_windows else pa.field("snapshot", pa.string())
+    by, spans = runs[-1].by, {in_ms(*window) for run in runs for window in run.windows}
+    if period is not None:
+        spans = {span for span in spans if clip([span], period)}
     wanted = _of(tweet_ids)
     if by == "hour" and period is not None:
         start, end = (pa.scalar(moment, pa.int64()).cast(TIME) for moment in period)
         wanted &= (ds.field("time") >= start) & (ds.field("time") < end)
-    tables, windows = [schema.append(mark).empty_table()], dict[Span, int]()
-    for one in file_sets(files, runs):
-        spans = [s for s in one.windows if period is None or clip([s], period)]
-        if with_windows and not spans:
-            continue
-        for span in spans:
-            windows.setdefault(span, len(windows))
-        only, columns = wanted, list(schema.names)
-        if one.several:
+    schema = response_schema(metrics, by).append(pa.field("read_at", TIME))
+    stored = pa.schema([*schema, *WINDOW]) if runs[-1].windows else schema
+    snapshot = pa.field("snapshot", pa.string())
+    tables = [stored.empty_table() if runs[-1].windows else schema.append(snapshot).empty_table()]
+    for names, span, label in _sources(files, runs, spans.__contains__):
+        rows, only = files.rows(names, stored), wanted
+        if runs[-1].windows and span is None:
             only &= _of_windows(spans)
-            columns += ["start"] if len(spans) > 1 else []
-        rows = files.rows(one.names, schema.append(pa.field("start", TIME)))
-        table = explained(partial(rows.to_table, columns=columns, filter=only))
-        if not spans:
-            marks = pa.repeat(one.snapshot, len(table))
-        elif len(spans) == 1:
-            marks = pa.repeat(pa.scalar(windows[spans[0]], pa.int32()), len(table))
-        else:
-            starts = {span[0]: windows[span] for span in spans}
-            index = table.column_names.index("start")
-            coded = table["start"].cast(pa.int64()).combine_chunks().dictionary_encode()
-            numbers = [starts[moment] for moment in coded.dictionary.to_pylist()]
-            marks = pa.array(numbers, pa.int32()).take(coded.indices)
-            table = table.remove_column(index)
-        tables.append(table.append_column(mark, marks))
-    return pa.concat_tables(tables), list(windows)
+        table = explained(partial(rows.to_table, filter=only))
+        if not runs[-1].windows:
+            table = table.append_column(snapshot, pa.repeat(label, len(table)))
+        for name, moment in zip(("start", "end"), span or (), strict=False):
+            column = pa.repeat(pa.scalar(moment, pa.int64()).cast(TIME), len(table))
+            table = table.set_column(table.column_names.index(name), name, column)
+        tables.append(table)
+    return pa.concat_tables(tables)
 
 
 def tweets_of(
@@ -131,16 +103,15 @@ def tweets_of(
 ) -> dict[str, None]:
     """The Tweets that have rows, at any time or in windows that are not within a period."""
     known: dict[str, None] = {}
-    schema = pa.schema([pa.field("tweet_id", pa.string()), pa.field("start", TIME)])
-    for source in file_sets(files, runs):
-        spans = [s for s in source.windows if beyond is None or clip([s], beyond) != [s]]
-        if source.windows and not spans:
-            continue
-        wanted = _of(tweet_ids)
-        if source.several:
-            wanted &= _of_windows(spans)
-        rows = files.rows(source.names, schema)
-        for batch in rows.to_batches(columns=["tweet_id"], filter=wanted):
+    spans = {in_ms(*window) for run in runs for window in run.windows}
+    spans = {span for span in spans if beyond is None or clip([span], beyond) != [span]}
+    schema = pa.schema([pa.field("tweet_id", pa.string()), *WINDOW])
+    for names, span, _ in _sources(files, runs, spans.__contains__):
+        only = _of(tweet_ids)
+        if runs[-1].windows and span is None:
+            only &= _of_windows(spans)
+        rows = files.rows(names, schema)
+        for batch in rows.to_batches(columns=["tweet_id"], filter=only):
             known.update(dict.fromkeys(pc.unique(batch["tweet_id"]).to_pylist()))
     return known
 
@@ -158,8 +129,11 @@ def _of(tweet_ids: Collection[str] | None) -> ds.Expression:
 
 
 def _of_windows(spans: Iterable[Span]) -> ds.Expression:
-    starts = pa.array([start for start, _ in spans], pa.int64()).cast(TIME)
-    return ds.field("start").isin(starts)
+    found = ds.scalar(False)
+    for span in spans:
+        start, end = (pa.scalar(moment, pa.int64()).cast(TIME) for moment in span)
+        found |= (ds.field("start") == start) & (ds.field("end") == end)
+    return found
 
 
 def figures(
@@ -180,10 +154,10 @@ def figures(
         Only these Tweets.
     """
     span = choice.period and in_ms(*choice.period)
-    table, windows = read_rows(files, choice.runs, metrics, tweet_ids, span)
+    table = read_rows(files, choice.runs, metrics, tweet_ids, span)
     lacks: list[Lack] = []
     if span is not None:
-        table, lacks = cover(table, windows, choice.unit, span)
+        table, lacks = cover(table, choice.unit, span)
     elif not choice.labelled:
         table = table.drop_columns(["snapshot"])
     table = _added_up(_newest(table))

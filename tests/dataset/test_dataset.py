@@ -111,7 +111,7 @@ def test_snapshots_of_totals_are_kept_apart_and_show_growth(
     first = into(dataset, sandbox, ids, snapshot="monday")
     moment[0] = NOW
     second = into(dataset, sandbox, ids, snapshot="tuesday")
-    assert dataset.snapshots == ["monday", "tuesday"]
+    assert [run.snapshot for run in dataset.runs()] == ["monday", "tuesday"]
     same(dataset.read("totals").frame, second.frame)
     same(dataset.read("totals", snapshot="monday").frame, first.frame)
     every = dataset.read("totals", snapshot="all").frame
@@ -190,15 +190,6 @@ def test_overlapping_periods_count_once(sandbox: Sandbox, tmp_path: Path) -> Non
     into(dataset, sandbox, ids, "historical", by="day", start=early + week, end=late)
     same(dataset.read("historical", by="day").frame,
          fetch(sandbox, ids, "historical", by="day", **MONTHS).frame)  # fmt: skip
-
-
-@pytest.mark.parametrize("by", [None, "day", "hour"])
-def test_batches_have_the_same_rows_as_the_whole(sandbox: Sandbox, tmp_path: Path, by: str) -> None:
-    dataset = Dataset.create(tmp_path / "ds", "sandbox")
-    whole = into(dataset, sandbox, sandbox.ids("own", 60), "historical", by=by, **MONTHS)
-    pieces = list(dataset.batches("historical", by=by, rows=30 if by is None else 500))
-    assert len(pieces) > 1
-    same(pd.concat(pieces, ignore_index=True), whole.frame)
 
 
 def test_a_dataset_at_an_fsspec_address(sandbox: Sandbox) -> None:

@@ -84,7 +84,7 @@ def test_a_finished_run_is_one_file_in_the_order_of_ids(dataset: Dataset) -> Non
     assert after.about.requests == before.about.requests == 4
     assert len(after.problems) == 4
     assert after.account.balanced
-    assert dataset.snapshots == ["one"]
+    assert [run.snapshot for run in dataset.runs()] == ["one"]
     again = {p.request.key: {*p.tweet_ids} for p in dataset.parts().values()}
     assert set(map(frozenset, again.values())) == {frozenset(p.tweet_ids) for p in parts}
 

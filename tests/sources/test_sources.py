@@ -285,7 +285,7 @@ def test_fetch_writes_a_dataset_and_says_what_is_missing(
     assert (found["tweets"], found["missing"], found["done"]) == (30, 2, True)
     assert "2 Tweets: unavailable" in talk
     assert run([*arguments, "--strict"]) == 3
-    assert len(Dataset.open(tmp_path / "ds").snapshots) >= 1
+    assert len(Dataset.open(tmp_path / "ds").runs()) >= 1
     frame = Dataset.open(tmp_path / "ds").read("totals").frame
     assert set(frame["tweet_id"]) == set(own)
 
@@ -345,7 +345,7 @@ def test_an_interrupted_fetch_resumes(
     assert run(arguments) == 0
     assert sandbox.requests_seen["28hr"] - before <= 3
     dataset = Dataset.open(tmp_path / "ds")
-    assert len(dataset.snapshots) == 1
+    assert len({run.snapshot for run in dataset.runs()}) == 1
     assert set(dataset.read().frame["tweet_id"]) == {*one, *two}
 
 
@@ -369,7 +369,7 @@ def test_totals_of_expired_user_tokens_are_not_fetched_as_another_user(
     assert run(arguments) == 0
     assert "20 Tweets: needs the owner's tokens (some metrics)" in capsys.readouterr().err
     dataset = Dataset.open(tmp_path / "ds")
-    assert len(dataset.snapshots) == 1
+    assert len({run.snapshot for run in dataset.runs()}) == 1
     frame = dataset.read().frame.set_index("tweet_id")
     assert len(frame) == 50
     assert frame.loc[own, "engagements"].notna().all()
