@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,8 +48,8 @@ def changeable_by(path: Path) -> str:
     return ""
 
 
-def private_database(path: Path | None, patience: float, owner: object) -> sqlite3.Connection:
-    """Open an SQLite database that threads share, until ``owner`` is no longer used.
+def private_database(path: Path | None, patience: float) -> sqlite3.Connection:
+    """Open an SQLite database that threads share.
 
     A file is made if it is missing, and an ``OSError`` tells if others can change it. None is a
     database in memory.
@@ -64,8 +63,6 @@ def private_database(path: Path | None, patience: float, owner: object) -> sqlit
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         if others := changeable_by(path):
             raise PermissionError(f"it {others}")
-    database = sqlite3.connect(
+    return sqlite3.connect(
         path or ":memory:", patience, isolation_level=None, check_same_thread=False
     )
-    weakref.finalize(owner, database.close)
-    return database

@@ -34,8 +34,7 @@ from engagement_nb.client.bounds import (
 )
 from engagement_nb.client.credentials import Profile, TokenStore, auth_for
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.pacing import Pacer, Pacers, PacerState
-from engagement_nb.client.pacing.pacer import state_directory
+from engagement_nb.client.pacing import Pacer, Pacers, Quota, state_directory
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -168,7 +167,7 @@ class Client:
         self._pacers.add(pacer)
         return pacer
 
-    def quota(self, profile: Profile, endpoint: str, auth: Auth = "user") -> PacerState:
+    def quota(self, profile: Profile, endpoint: str, auth: Auth = "user") -> Quota:
         """Tell what is known of the quota in which requests of a profile count."""
         return self.pacer(profile).state(endpoint, self._holder(profile, auth))
 

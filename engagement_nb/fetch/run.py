@@ -26,7 +26,7 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import UNFINISHED, Reason
 from engagement_nb.apis.times import wire_time
 from engagement_nb.client import Client, Request
-from engagement_nb.client.pacing import PacerState, WaitStoppedError
+from engagement_nb.client.pacing import Quota, WaitStoppedError
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.errors import (
     ApiError,
@@ -379,7 +379,7 @@ class Run:
         bar.set_postfix_str(told, refresh=False)
         bar.update(1)
 
-    def _quota(self) -> PacerState:
+    def _quota(self) -> Quota:
         return self._client.quota(self.plan.profiles[0], self.plan.endpoint.name)
 
     def _take(

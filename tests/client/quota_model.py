@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from engagement_nb.client.pacing import Clock, Pacer, PacerState, Ticket
+from engagement_nb.client.pacing import Pacer
+from engagement_nb.client.pacing import Quota as Seen
+from engagement_nb.client.pacing.pacer import Ticket
 
 
 class Quota:
@@ -60,7 +62,8 @@ class Paced:
         self.now = 1.0
         self.pacer = Pacer(
             window=window,
-            clock=Clock(now=lambda: self.now, wall=lambda: self.now),
+            clock=lambda: self.now,
+            wall=lambda: self.now,
             rng=rng.random,
         )
 
@@ -77,7 +80,7 @@ class Paced:
         }
         self.pacer.learn(ticket, headers, status)
 
-    def state(self, now: float, endpoint: str = "totals") -> PacerState:
+    def state(self, now: float, endpoint: str = "totals") -> Seen:
         self.now = now
         return self.pacer.state(endpoint)
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engagement_nb.apis.contract import Bucket, QuotaHeaders
-from engagement_nb.client.pacing import Clock, Pacer, Ticket
-from engagement_nb.client.pacing.pacer import LOOK_AGAIN
+from engagement_nb.client.pacing import Pacer
+from engagement_nb.client.pacing.pacer import LOOK_AGAIN, Ticket
 from engagement_nb.client.pacing.quota import FIRST_PATIENCE
 from tests.client.quota_model import Paced, Quota, run
 
@@ -282,7 +282,9 @@ class Quarters:
         self.now = 1_000.0
         self.pacer = Pacer(
             buckets=[quarter("app", **options), quarter("user", **options)],
-            clock=Clock(now=lambda: self.now, wall=lambda: self.now, sleep=self.sleep),
+            clock=lambda: self.now,
+            wall=lambda: self.now,
+            sleep=self.sleep,
         )
 
     def sleep(self, seconds: float) -> None:

@@ -11,6 +11,7 @@ import base64
 import json
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -166,7 +167,8 @@ class TokenStore:
 
     def _open(self) -> sqlite3.Connection:
         if self._database is None:
-            self._database = private_database(self.path, PATIENCE, self)
+            self._database = private_database(self.path, PATIENCE)
+            weakref.finalize(self, self._database.close)
             self._database.execute(
                 "CREATE TABLE IF NOT EXISTS tokens (api, profile, tokens,"
                 " PRIMARY KEY (api, profile))"

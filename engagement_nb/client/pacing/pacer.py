@@ -9,6 +9,7 @@ import platform
 import random
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -21,8 +22,8 @@ import platformdirs
 from engagement_nb.apis.contract import Bucket
 from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.client.pacing.headers import read_headers, retry_after
-from engagement_nb.client.pacing.quota import FIRST_PATIENCE, Quota
-from engagement_nb.client.pacing.rows import Rows
+from engagement_nb.client.pacing.quota import FIRST_PATIENCE, Known, Quota
+from engagement_nb.client.pacing.shared import Shared
 from engagement_nb.errors import EngagementError
 
 if TYPE_CHECKING:
@@ -49,74 +50,22 @@ class WaitStoppedError(EngagementError):
 
 
 @dataclass(frozen=True)
-class Clock:
-    """The clocks of a pacer; tests have their own.
-
-    Parameters
-    ----------
-    now
-        Seconds since any moment. The default is the same for all processes of a machine, and
-        nobody can set it.
-    wall
-        Seconds since the epoch.
-    sleep
-        Waits for a number of seconds.
-    """
-
-    now: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
-    sleep: Callable[[float], None] = time.sleep
-
-
-@dataclass(frozen=True)
-class PacerState:
-    """The state of the quota, for a progress bar.
-
-    Parameters
-    ----------
-    limit
-        Requests per window; None before the first response.
-    left
-        Requests that may be sent now; None before the first response.
-    wait
-        Seconds until the next request may be sent.
-    others
-        Requests per window that are left to other clients with the same quota.
-    refused
-        Responses with status 429 so far, in all processes that share this quota.
-    window
-        Seconds that the limit is for.
-    """
-
-    limit: int | None
-    left: int | None
-    wait: float
-    others: int
-    refused: int
-    window: float
-
-    @property
-    def per_minute(self) -> float | None:
-        """The limit as requests per minute; None if it is unknown."""
-        return None if self.limit is None else self.limit * 60 / self.window
-
-
-@dataclass(frozen=True)
 class Ticket:
     """A request that was let through.
 
     Parameters
     ----------
-    quotas
-        Those that it counts in.
-    numbers
-        Its number in each of them.
+    endpoint, holder
+        As for `Pacer.acquire`.
+    number
+        Its number, unlike that of any other request of any process.
     sent
         When, by the pacer's clock.
     """
 
-    quotas: tuple[Quota, ...]
-    numbers: tuple[int, ...]
+    endpoint: str
+    holder: str
+    number: str
     sent: float
 
 
@@ -125,7 +74,6 @@ def backoff(
     *,
     base: float = 1.0,
     cap: float = 60.0,
-    jitter: float = 0.5,
     rng: Callable[[], float] = random.random,
 ) -> float:
     """Give the seconds to wait before a retry.
@@ -137,55 +85,62 @@ def backoff(
     base
         Wait after the first failure; it doubles with each further failure.
     cap
-        Longest wait.
-    jitter
-        Share of the wait that is random, so that many clients do not retry at once.
+        Longest wait. Half of a wait is random, so that many clients do not retry at once.
     rng
         Returns a number from 0 to 1.
     """
     # 2.0**1024 overflows; the cap applies long before that.
     whole = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
-    return whole * (1 - jitter * rng())
+    return whole * (1 - 0.5 * rng())
 
 
 class Pacer:
     """Lets requests through as fast as the quota allows, and not faster.
 
-    There is one pacer per app and host. Threads share the pacer, and processes share its rows.
+    There is one pacer per app and host. Threads share the pacer, and processes share its file.
 
     Parameters
     ----------
-    rows
-        What is known of the quotas; by default in memory.
+    path
+        File that processes share: see `engagement_nb.client.pacing.shared`; None for none.
     buckets
         The quotas that an API has, the widest first.
     window
         Seconds of the widest quota, if it differs from the API's: at a sandbox.
     clock
-        The clocks.
+        Seconds since any moment. The default is the same for all processes of a machine, and
+        nobody can set it.
+    wall
+        Seconds since the epoch.
+    sleep
+        Waits for a number of seconds.
     rng
         As for `backoff`.
     """
 
     def __init__(
         self,
-        rows: Rows | None = None,
+        path: Path | None = None,
         *,
         buckets: Sequence[Bucket] = ENGAGEMENT.buckets,
         window: float | None = None,
-        clock: Clock | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
         rng: Callable[[], float] = random.random,
     ) -> None:
-        self._rows = rows or Rows()
+        self._shared = Shared(path)
         self._buckets = tuple(buckets)
         if window is not None:
             widest = replace(buckets[0], window=timedelta(seconds=window))
             self._buckets = (widest, *self._buckets[1:])
-        self._clock = clock or Clock()
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
         self._rng = rng
         self._turn = threading.Lock()
         self._stops = 0
-        self._explained = 0.0
+        self._explained: object = None
 
     def acquire(self, endpoint: str = "totals", holder: str = "") -> Ticket:
         """Wait until one request may be sent, count it, and return its ticket for `learn`.
@@ -212,7 +167,7 @@ class Pacer:
                 ticket = self.attempt(endpoint, holder)
                 if isinstance(ticket, Ticket):
                     return ticket
-                self._clock.sleep(min(ticket, LONGEST_NAP))
+                self._sleep(min(ticket, LONGEST_NAP))
         finally:
             self._turn.release()
 
@@ -224,19 +179,17 @@ class Pacer:
         endpoint, holder
             As for `acquire`.
         """
-        now, quotas = self._clock.now(), self._quotas(endpoint, holder)
-
-        def work(rows: Rows) -> Ticket | float:
-            for quota in quotas:
-                quota.tidy(rows, now)
-            wait = max(quota.wait(rows, now) for quota in quotas)
-            first = quotas[0].first(rows, now)
+        now = self._clock()
+        with self._shared.use(now) as known:
+            quotas = self._quotas(known, endpoint, holder, now)
+            wait, first = max(quota.wait for quota in quotas), quotas[0].first
             if wait > 0 or first:
                 self._explain(wait, first, now)
                 return wait or LOOK_AGAIN
-            return Ticket(quotas, tuple(quota.enter(rows, now) for quota in quotas), now)
-
-        return self._rows.run(now, work)
+            number = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            for quota in quotas:
+                quota.enter(number)
+            return Ticket(endpoint, holder, number, now)
 
     def learn(self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0) -> None:
         """Learn from a response's headers, as soon as they arrive.
@@ -250,62 +203,48 @@ class Pacer:
         status
             HTTP status; 0 if there was no response.
         """
-        now, wall = self._clock.now(), self._clock.wall()
-        quotas, numbers = ticket.quotas, ticket.numbers
-        read = read_headers(headers or {}, [quota.bucket for quota in quotas], wall)
-        wait = retry_after(headers or {}, wall)
-
-        def work(rows: Rows) -> None:
-            for quota, number, told in zip(quotas, numbers, read, strict=True):
-                quota.learn(rows, number, ticket.sent, None if headers is None else told, now)
+        now, wall = self._clock(), self._wall()
+        with self._shared.use(now) as known:
+            quotas = self._quotas(known, ticket.endpoint, ticket.holder, now)
+            read = read_headers(headers or {}, [quota.bucket for quota in quotas], wall)
+            for quota, told in zip(quotas, read, strict=True):
+                quota.learn(ticket.number, None if headers is None else told)
                 if 0 < status < 400:
-                    quota.accept(rows)
+                    quota.accept()
             if status == 429:
                 # The one that is spent; if no header says so, the widest.
                 told, quota = next(
                     (pair for pair in zip(read, quotas, strict=True) if pair[0].remaining == 0),
                     (read[0], quotas[0]),
                 )
-                until = told.reset if wait is None else wait
-                quota.refuse(rows, ticket.sent, until, now, self._backoff(quota.window))
-
-        self._rows.run(now, work)
+                named = retry_after(headers or {}, wall)
+                wait = told.reset if named is None else named
+                quota.refuse(ticket.sent, wait, self._backoff(quota.window))
 
     def stop(self) -> None:
         """End every wait under way with `WaitStoppedError`."""
         self._stops += 1
 
-    def state(self, endpoint: str = "totals", holder: str = "") -> PacerState:
-        """Give what is known of the widest quota now."""
-        now = self._clock.now()
-        quotas = self._quotas(endpoint, holder)
+    def state(self, endpoint: str = "totals", holder: str = "") -> Quota:
+        """Give the widest quota as it is now."""
+        now = self._clock()
+        with self._shared.use(now) as known:
+            return self._quotas(known, endpoint, holder, now)[0]
 
-        def work(rows: Rows) -> PacerState:
-            widest = quotas[0]
-            return PacerState(
-                limit=widest.limit(rows) or None,
-                left=widest.left(rows, now),
-                wait=max(quota.wait(rows, now) for quota in quotas),
-                others=widest.others(rows, now),
-                refused=sum(quota.refused(rows) for quota in quotas),
-                window=widest.window,
-            )
-
-        return self._rows.run(now, work)
-
-    def _quotas(self, endpoint: str, holder: str) -> tuple[Quota, ...]:
+    def _quotas(self, known: Known, endpoint: str, holder: str, now: float) -> list[Quota]:
         scope = "user" if holder else "app"
         counted = [b for b in self._buckets if b.scope == scope] or self._buckets
-        return tuple(Quota(bucket, holder, endpoint) for bucket in counted)
+        return [Quota(known, bucket, holder, endpoint, now) for bucket in counted]
 
-    def _explain(self, wait: float, first: tuple[float, int] | None, now: float) -> None:
+    def _explain(self, wait: float, first: str, now: float) -> None:
         """Log the cause of an unusual wait, once."""
-        cause, text = 0.0, ""
+        cause: object = None
+        text = ""
         if wait > LONG_WAIT:
             cause = round((now + wait) / LONG_WAIT)
             text = f"The quota is spent: the next request is sent in {wait / 60:.0f} minutes."
-        elif first is not None and first[1] != os.getpid():
-            cause, text = first[0], _WAITS_FOR_ANOTHER
+        elif first and not first.startswith(f"{os.getpid()}-"):
+            cause, text = first, _WAITS_FOR_ANOTHER
         if text and cause != self._explained:
             self._explained = cause
             _log.warning(text)
@@ -351,7 +290,7 @@ class Pacers:
                 if self._directory is not None:
                     sweep(self._directory)
                     path = self._directory / f"{key}.sqlite3"
-                self._pacers[key] = Pacer(Rows(path), **self._options)
+                self._pacers[key] = Pacer(path, **self._options)
             return self._pacers[key]
 
 

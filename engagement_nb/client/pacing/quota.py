@@ -1,6 +1,6 @@
 """The rule of pacing: when one more request fits into a quota.
 
-Nothing here waits, locks or reads a clock. Every method is given the rows and the time.
+Nothing here waits, locks or reads a clock. A `Quota` is given what is known, and the moment.
 
 The rule is that of a sliding window, which is also safe for a fixed one. Each request counts for
 one window from its arrival at the API, and a request may be sent while fewer than the limit
@@ -19,15 +19,13 @@ are assumed to share one, which is always safe, and those with different limits 
 from __future__ import annotations
 
 import math
-import os
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from engagement_nb.apis.contract import Bucket
-from engagement_nb.client.pacing import rows as sql
 from engagement_nb.client.pacing.headers import Told
-from engagement_nb.client.pacing.rows import Rows
 
 GUARD = 0.004
 """Share of a window added to it, for outbound times shorter than any seen before."""
@@ -46,199 +44,231 @@ LOST_AFTER = 15.0
 of a killed process never gets its response."""
 
 
-@dataclass(frozen=True)
-class Quota:
-    """One bucket as one of its endpoints sees it.
+class Seen(msgspec.Struct):
+    """What is known of a bucket at one endpoint. Moments are seconds of the pacer's clock.
 
     Parameters
     ----------
+    limit
+        Requests per window, from the last response; 0 before the first.
+    fastest
+        Seconds of the fastest response; None before the first.
+    last
+        When the last request was sent.
+    flight
+        When each request without a response was sent, by its number.
+    arrived
+        When each other request arrived at the latest, in order.
+    others
+        Requests of other clients: until when they are remembered, and how many.
+    refused_at, blocked
+        When the last round of refusals began, and until when nothing is sent.
+    in_row, refused
+        Rounds of refusals in a row, and refusals in all.
+    """
+
+    limit: int = 0
+    fastest: float | None = None
+    last: float = 0.0
+    flight: dict[str, float] = {}
+    arrived: list[float] = []
+    others: list[tuple[float, int]] = []
+    refused_at: float = 0.0
+    blocked: float = 0.0
+    in_row: int = 0
+    refused: int = 0
+
+
+Known = dict[str, dict[str, Seen]]
+"""What is known, by bucket and endpoint."""
+
+
+class Quota:
+    """One bucket as one of its endpoints sees it, at one moment.
+
+    Parameters
+    ----------
+    known
+        What is known of all buckets. What this one learns is added.
     bucket
         Window and sharing.
     holder
         Whose bucket it is: a name for the app or the user.
     endpoint
         Name of the endpoint.
+    now
+        The moment.
+
+    Attributes
+    ----------
+    window
+        Seconds that the limit is for.
+    limit
+        Requests per window; None before the first response.
+    left
+        Requests that may be sent; None while the limit is unknown.
+    wait
+        Seconds until the next request may be sent.
+    others
+        Requests per window that are left to other clients with the same quota.
+    refused
+        Responses with status 429 so far, in all processes that share this quota.
     """
 
-    bucket: Bucket
-    holder: str
-    endpoint: str
+    def __init__(
+        self, known: Known, bucket: Bucket, holder: str, endpoint: str, now: float
+    ) -> None:
+        parts = [bucket.api, bucket.name, bucket.scope, holder]
+        name = "\t".join(parts + [endpoint] * bool(bucket.by_endpoint))
+        self._of_bucket = known.setdefault(name, {})
+        self._seen = self._of_bucket.setdefault(endpoint, Seen())
+        self.bucket = bucket
+        self.window = bucket.window.total_seconds()
+        # A request counts for this long.
+        self._length = self.window + max(SHORTEST_GUARD, GUARD * self.window)
+        self._late = min(LOST_AFTER, self.window / 4)
+        self._now = now
+        limit, peers = self._peers()
+        others, counting = self._others(), self._counting()
+        self.limit = self._seen.limit or None
+        self.others = others + math.ceil(MARGIN * limit) if others else 0
+        self.refused = sum(seen.refused for seen in self._of_bucket.values())
+        allowed = max(1, limit // 20, limit - self.others)
+        self.left = max(0, allowed - len(counting)) if limit else None
+        due = max(seen.blocked for seen in peers)
+        if limit and due <= now:
+            if len(counting) >= allowed:
+                due = min(counting[-allowed], now) + self._length
+            if self.others:
+                # Spread over the window: a burst would hide other clients and block them.
+                last = max(seen.last for seen in peers)
+                due = max(due, last + 0.9 * self.window / allowed)
+        self.wait = max(0.0, due - now)
 
     @property
-    def window(self) -> float:
-        """Seconds."""
-        return self.bucket.window.total_seconds()
+    def per_minute(self) -> float | None:
+        """The limit as requests per minute; None if it is unknown."""
+        return None if self.limit is None else self.limit * 60 / self.window
 
     @property
-    def length(self) -> float:
-        """Seconds that a request counts for, with a guard."""
-        return self.window + max(SHORTEST_GUARD, GUARD * self.window)
+    def first(self) -> str:
+        """Number of the request whose response will tell the limit; "" if none is awaited."""
+        number = next(reversed(self._seen.flight), "")
+        patience = min(FIRST_PATIENCE, self._late)
+        waits = number and not self.limit and self._now - self._seen.flight[number] < patience
+        return number if waits else ""
 
-    def limit(self, rows: Rows) -> int:
-        """Requests per window, from the last response of this endpoint; 0 before the first."""
-        return int(dict(rows.do(sql.LIMITS, **self._key).fetchall()).get(self.endpoint, 0))
+    def _peers(self) -> tuple[int, list[Seen]]:
+        """The limit that counts, and the endpoints that have it, or may have it."""
+        of_bucket = self._of_bucket.values()
+        known = [seen.limit for seen in of_bucket if seen.limit]
+        limit = self._seen.limit or min(known, default=0)
+        return limit, [seen for seen in of_bucket if seen.limit in (0, limit)]
 
-    def others(self, rows: Rows, now: float) -> int:
-        """Requests to leave free for other clients in any window."""
-        peers = self._peers(rows)
-        most = int(rows.value(sql.OTHERS, **peers, now=now) or 0)
-        return most + math.ceil(MARGIN * peers["limit"]) if most else 0
+    def _others(self) -> int:
+        """The most requests of other clients in a window, as far as they are remembered."""
+        noted = (note for seen in self._peers()[1] for note in seen.others)
+        return max((count for until, count in noted if until > self._now), default=0)
 
-    def left(self, rows: Rows, now: float) -> int | None:
-        """Requests that may be sent now; None while the limit is unknown."""
-        if not self._peers(rows)["limit"]:
-            return None
-        return max(0, self._allowed(rows, now) - self._count(rows, now - self.length))
+    def _forget(self) -> None:
+        """Forget what no longer counts, and the limits with the last request."""
+        before = self._now - 2 * self._length
+        of_bucket = self._of_bucket.values()
+        for seen in of_bucket:
+            del seen.arrived[: bisect_left(seen.arrived, before)]
+            flight = seen.flight.items()
+            seen.flight = {n: sent for n, sent in flight if sent + self._late >= before}
+        if not any(seen.arrived or seen.flight for seen in of_bucket):
+            for seen in of_bucket:
+                seen.limit, seen.fastest = 0, None
 
-    def refused(self, rows: Rows) -> int:
-        """Responses with status 429 so far."""
-        return int(self._last_block(rows)["refused"])
+    def _counting(self) -> list[float]:
+        """When each of this user's requests that count now arrived at the latest, in order."""
+        after, moments = self._now - self._length, []
+        for seen in self._peers()[1]:
+            moments += seen.arrived[bisect_right(seen.arrived, after) :]
+            for sent in seen.flight.values():
+                lost = sent + self._late
+                moments.append(lost if lost < self._now else math.inf)
+        return sorted(moment for moment in moments if moment > after)
 
-    def wait(self, rows: Rows, now: float) -> float:
-        """Seconds until a request may be sent; 0 if it may be sent now."""
-        until = self._last_block(rows)["until"]
-        peers = self._peers(rows)
-        if until > now or not peers["limit"]:
-            return max(0.0, until - now)
-        due, allowed = now, self._allowed(rows, now)
-        # The first question is only quick: the second looks at as many rows as are allowed.
-        if (rows.value(sql.NUMBERS) or 0) >= allowed:
-            nth = rows.value(sql.NEWEST, **peers, after=now - self.length, nth=allowed)
-            due = due if nth is None else max(due, min(nth, now) + self.length)
-        if self.others(rows, now):
-            # Spread over the window: a burst would hide other clients and block them.
-            due = max(due, rows.value(sql.LAST, **peers) + 0.9 * self.window / allowed)
-        return due - now
+    def enter(self, number: str) -> None:
+        """Count a request that is sent now."""
+        self._forget()
+        self._seen.flight[number] = self._seen.last = self._now
 
-    def first(self, rows: Rows, now: float) -> tuple[float, int] | None:
-        """The request whose response will tell the limit, while that is worth waiting for.
-
-        Returns
-        -------
-        tuple or None
-            When it was sent, and by which process.
-        """
-        key = {**self._key, "endpoint": self.endpoint}
-        first = None if self.limit(rows) else rows.do(sql.FIRST, **key).fetchone()
-        return first if first and now - first[0] < FIRST_PATIENCE else None
-
-    def tidy(self, rows: Rows, now: float) -> None:
-        """Forget what no longer counts."""
-        late = min(LOST_AFTER, self.window / 4)
-        rows.do(sql.LOST, **self._key, now=now, late=late)
-        rows.do(sql.FORGET, **self._key, before=now - 2 * self.length)
-        rows.do(sql.FORGET_LIMITS, **self._key)
-
-    def enter(self, rows: Rows, now: float) -> int:
-        """Count a request that is sent now, and return its number for `learn`."""
-        key = {**self._key, "endpoint": self.endpoint}
-        rows.do(sql.KNOW, **key)
-        return rows.do(sql.SEND, **key, process=os.getpid(), now=now).lastrowid or 0
-
-    def learn(self, rows: Rows, number: int, sent: float, told: Told | None, now: float) -> None:
+    def learn(self, number: str, told: Told | None) -> None:
         """Learn from a response, or from the lack of one.
 
         Parameters
         ----------
-        rows
-            Where it is kept.
-        number, sent
-            The number of its request, and when it was sent.
+        number
+            The number of its request.
         told
             What its headers say about this bucket; None without a response.
-        now
-            When its headers arrived.
         """
-        if rows.value(sql.FIND, number=number, sent=sent) is None:
+        seen, arrived = self._seen, self._now
+        sent = seen.flight.pop(number, None)
+        if sent is None:
             return  # Already forgotten.
-        key = {**self._key, "endpoint": self.endpoint}
-        counts, took = now, None
         if told is not None:
-            took = max(0.0, now - sent)
-            fastest = rows.value(sql.FASTEST, **key)
-            if fastest is None or took < fastest:
-                fastest = took
-                rows.do(sql.MOVE, **key, fastest=fastest)
-            counts = sent + took - fastest
-        rows.do(sql.ANSWER, number=number, counts=counts, took=took)
+            took = max(0.0, self._now - sent)
+            fastest = took if seen.fastest is None else min(took, seen.fastest)
+            # The others were bounded with the fastest until now.
+            later = (seen.fastest or fastest) - fastest
+            seen.arrived = [moment + later for moment in seen.arrived] if later else seen.arrived
+            seen.fastest = fastest
+            arrived = sent + took - fastest
+        insort(seen.arrived, arrived)
         if told is None or not told.limit:
             return
-        first = not self.limit(rows)
-        rows.do(sql.SET_LIMIT, **key, limit=told.limit)
+        first, seen.limit = not seen.limit, told.limit
         if told.remaining is not None:
-            own = self._count(rows, sent - self.length, until=counts)
             # Requests from before the first response count until the reset, but they do not show
             # what others spend in each window.
             seconds = min(told.reset or self.window, self.window)
             seconds = seconds if first else REMEMBERED_WINDOWS * self.window
-            self._note(rows, told.limit - told.remaining - own, now, seconds)
+            self._note(told.limit - told.remaining - self._own(sent, arrived), seconds)
         if first and told.remaining == 0 and told.reset:
             # Others spent it all, and only the reset ends that.
-            self._block(rows, until=now + told.reset)
+            seen.blocked = self._now + told.reset
 
-    def accept(self, rows: Rows) -> None:
+    def _own(self, sent: float, arrived: float) -> int:
+        """How many of this user's requests a response may have counted."""
+        own = 0
+        for seen in self._peers()[1]:
+            own += len(seen.arrived) - bisect_right(seen.arrived, sent - self._length)
+            own += sum(moment <= arrived for moment in seen.flight.values())
+        return own
+
+    def _note(self, count: int, seconds: float) -> None:
+        until = self._now + seconds
+        if count > 0:
+            later = [n for n in self._seen.others if n[0] > self._now]
+            self._seen.others = [n for n in later if n[0] > until or n[1] > count]
+            self._seen.others.append((until, count))
+
+    def accept(self) -> None:
         """Learn that a request was not refused."""
-        rows.do(sql.ACCEPT, **self._key)
+        self._seen.in_row = 0
 
-    def refuse(
-        self,
-        rows: Rows,
-        sent: float,
-        wait: float | None,
-        now: float,
-        backoff: Callable[[int], float],
-    ) -> None:
+    def refuse(self, sent: float, wait: float | None, backoff: Callable[[int], float]) -> None:
         """Learn that a request was refused (429), and send no other before the reset.
 
         Parameters
         ----------
-        rows, sent, now
-            As for `learn`.
+        sent
+            When it was sent.
         wait
             Seconds until the reset; None if the API names none.
         backoff
             Gives the seconds to wait after a number of refusals in a row.
         """
         # It seemed to fit, so other clients sent one more than is known.
-        known = int(rows.value(sql.OTHERS, **self._peers(rows), now=now) or 0)
-        self._note(rows, known + 1, now, self.window)
-        last = self._last_block(rows)
-        new = {"refused": last["refused"] + 1}
-        if sent >= last["since"]:  # Else it belongs to the round of the last refusal.
-            new["since"], new["in_row"] = now, last["in_row"] + 1
-            until = now + (backoff(int(new["in_row"])) if wait is None else wait)
-            new["until"] = max(last["until"], until)
-        self._block(rows, **new)
-
-    @property
-    def _key(self) -> dict[str, Any]:
-        parts = [self.bucket.api, self.bucket.name, self.bucket.scope, self.holder]
-        return {"bucket": "\t".join(parts + [self.endpoint] * bool(self.bucket.by_endpoint))}
-
-    def _peers(self, rows: Rows) -> dict[str, Any]:
-        """The limit that counts. Endpoints that have it, or may have it, share the quota."""
-        limits = dict(rows.do(sql.LIMITS, **self._key).fetchall())
-        known = [limit for limit in limits.values() if limit]
-        return {**self._key, "limit": limits.get(self.endpoint) or min(known, default=0)}
-
-    def _allowed(self, rows: Rows, now: float) -> int:
-        """Number of this user's requests that may count at once; never none."""
-        limit = self._peers(rows)["limit"]
-        return int(max(1, limit // 20, limit - self.others(rows, now)))
-
-    def _count(self, rows: Rows, after: float, until: float = sql.IN_FLIGHT) -> int:
-        return int(rows.value(sql.COUNT, **self._peers(rows), after=after, until=until))
-
-    def _last_block(self, rows: Rows) -> dict[str, float]:
-        row = rows.do(sql.BLOCK, **self._key).fetchone() or (0.0, 0.0, 0, 0)
-        return dict(zip(("since", "until", "in_row", "refused"), row, strict=True))
-
-    def _block(self, rows: Rows, **new: float) -> None:
-        rows.do(sql.SET_BLOCK, **self._key, **{**self._last_block(rows), **new})
-
-    def _note(self, rows: Rows, count: int, now: float, seconds: float) -> None:
-        if count > 0:
-            values = {"now": now, "until": now + seconds, "count": count}
-            key = {**self._key, "endpoint": self.endpoint}
-            rows.do(sql.LESS, **key, **values)
-            rows.do(sql.NOTE, **key, **values)
+        self._note(self._others() + 1, self.window)
+        seen = self._seen
+        seen.refused += 1
+        if sent >= seen.refused_at:  # Else it belongs to the round of the last refusal.
+            seen.refused_at, seen.in_row = self._now, seen.in_row + 1
+            seconds = backoff(seen.in_row) if wait is None else wait
+            seen.blocked = max(seen.blocked, self._now + seconds)
