@@ -1,6 +1,6 @@
 """Requests per second of one sandbox, for worlds of a thousand and ten million Tweets.
 
-The load tool is wrk. The alternative is the same server (uvicorn) sending the same
+The load tool is wrk. The alternative is the same server sending the same
 bytes from memory: what is left to gain.
 """
 
@@ -12,15 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from oauthlib.oauth1 import Client
 from requests import post
+
+from engagement_nb.sandbox import Sandbox
+from engagement_nb.sandbox.messages import Reply
 
 HERE = Path(__file__).parent
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
@@ -93,33 +94,10 @@ def wrk(url: str, body: bytes, headers: list[str], seconds: float) -> tuple[floa
 @contextmanager
 def canned(content: bytes) -> Iterator[str]:
     """The same server, sending the same bytes from memory."""
-    import socket
-
-    import uvicorn
-
-    async def answer(scope: Any, receive: Any, send: Any) -> None:
-        while (await receive()).get("more_body"):
-            pass
-        headers = [(b"content-type", b"application/json")]
-        headers += [(b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    # Declared as TCP, or asyncio leaves Nagle's algorithm on and every answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(
-        uvicorn.Config(answer, http="h11", log_level="critical", lifespan="off")
-    )
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with Sandbox() as sandbox:
+        reply = Reply(200, {"content-type": "application/json"}, content)
+        sandbox.service.handle = lambda *_: reply  # type: ignore[method-assign]
+        yield sandbox.url + "/"
 
 
 def peak_mb(pid: int) -> float:

@@ -16,7 +16,7 @@ not that of their authors."""
 WHEELS = (
     "defusedxml", "entrypoints", "fastjsonschema", "jupyter_core", "jupyterlab_pygments", "mistune",
     "nbclient", "nbconvert", "nbformat", "oauthlib", "pandocfilters", "papermill", "python-dotenv",
-    "tenacity", "tinycss2", "tomlkit", "uvicorn", "comm",
+    "tenacity", "tinycss2", "tomlkit", "comm",
 )  # fmt: skip
 """Libraries that it does not have, all pure Python: those of a report and of the lessons, and comm,
 which the kernel of the lessons needs."""

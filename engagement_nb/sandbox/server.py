@@ -1,30 +1,22 @@
-"""A sandbox: a function from a request to a response, and a server on loopback around it."""
+"""A sandbox: a function from a request to a response, and where it listens."""
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 from engagement_nb.sandbox.control import Control
 from engagement_nb.sandbox.keys import Account
-from engagement_nb.sandbox.messages import Call, RefusedError, Reply, headers_of
+from engagement_nb.sandbox.listener import HOST, Listener
+from engagement_nb.sandbox.messages import Call, Reply, headers_of
 from engagement_nb.sandbox.service import Service
-from engagement_nb.sandbox.settings import MAX_BODY_BYTES, Settings
+from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.signin import SignIn
 from engagement_nb.sandbox.v2 import V2
 
-if TYPE_CHECKING:
-    from engagement_nb.sandbox.patience import Server
-
-HOST = "127.0.0.1"
-Scope = Mapping[str, Any]
-"""A request, as ASGI describes it."""
 STARTED_HERE: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
 """Started sandboxes that take requests by a function call only, by address."""
 # An address with port 80 is written without it.
@@ -94,9 +86,7 @@ class Sandbox:
         self.client_secret = app.client_secret
         self._port = port
         self._url = ""
-        self._socket: socket.socket | None = None
-        self._server: Server | None = None
-        self._thread: threading.Thread | None = None
+        self._listener: Listener | None = None
 
     def __repr__(self) -> str:
         where = self._url or "not started"
@@ -115,39 +105,19 @@ class Sandbox:
             self._url = f"http://{HOST}:{next(_numbers)}"
             STARTED_HERE[self._url] = self
             return self
-        # With the protocol named, asyncio turns off Nagle's algorithm (40 ms per request).
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind((HOST, self._port))
+            self._listener = Listener(self.service, self._port)
         except OSError as error:
-            self._socket.close()
-            self._socket = None
             raise OSError(error.errno, error.strerror, f"{HOST}:{self._port}") from None
-        self._url = f"http://{HOST}:{self._socket.getsockname()[1]}"
-        # Imported here: `handle` works where there are no sockets.
-        from engagement_nb.sandbox.patience import server_of
-
-        self._server = server_of(self._respond, self.settings.request_timeout)
-        self._thread = threading.Thread(
-            target=self._server.run, args=([self._socket],), name="sandbox", daemon=True
-        )
-        self._thread.start()
-        while not self._server.started and self._thread.is_alive():
-            self._thread.join(0.005)
-        if not self._server.started:
-            raise RuntimeError("The sandbox did not start.")
+        self._url = f"http://{HOST}:{self._listener.server_address[1]}"
         return self
 
     def stop(self) -> None:
         """Stop and free the port."""
-        if self._server and self._thread and self._thread.is_alive():
-            self._server.end()
-            self._thread.join(10.0)
-        if self._socket:
-            self._socket.close()
+        if self._listener:
+            self._listener.stop()
         STARTED_HERE.pop(self._url, None)
-        self._server = self._thread = self._socket = None
+        self._listener = None
         self._url = ""
 
     def __enter__(self) -> Sandbox:
@@ -178,59 +148,6 @@ class Sandbox:
         """
         return self.service.handle(Call(method, url, headers_of(headers), body))
 
-    async def _respond(self, scope: Scope, receive: Any, send: Any) -> None:
-        """Respond to a request of the server (an ASGI application)."""
-        body, broken = b"", None
-        try:
-            async with asyncio.timeout(self.settings.request_timeout):
-                body = await _body(receive)
-        except TimeoutError:
-            broken = RefusedError(408, "The request body did not come in time.")
-        except RefusedError as error:
-            broken = error
-        pairs = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-        ]
-        headers = headers_of(pairs)
-        call = Call(scope["method"], _url(scope, headers.get("host", "")), headers, body)
-        reply = self.service.handle(call, broken)
-        if broken is not None and broken.status == 408:
-            reply.headers["connection"] = "close"
-        if reply.delay:
-            await asyncio.sleep(reply.delay)
-        if reply.fault == "drop":
-            self._drop(scope)
-        reply.headers["content-length"] = str(len(reply.body))
-        listed = [(name.encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
-        await send({"type": "http.response.start", "status": reply.status, "headers": listed})
-        async for piece in self._pieces(reply, scope):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _pieces(self, reply: Reply, scope: Scope) -> AsyncIterator[bytes]:
-        if reply.fault == "cut":
-            yield reply.body[: len(reply.body) // 2]
-            # The first half must be sent before the connection ends.
-            await asyncio.sleep(0.02)
-            self._drop(scope)
-            await asyncio.sleep(0.02)
-        elif reply.fault == "slow":
-            step = max(1, -(-len(reply.body) // 10))
-            for begin in range(0, len(reply.body), step):
-                yield reply.body[begin : begin + step]
-                await asyncio.sleep(self.faults.slow_seconds / 10.0)
-        else:
-            yield reply.body
-
-    def _drop(self, scope: Scope) -> None:
-        """End the connection of a request."""
-        if self._server is None:
-            return
-        for connection in list(self._server.server_state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport and getattr(connection, "client", None) == tuple(scope["client"] or ()):
-                transport.abort()
-
     @property
     def url(self) -> str:
         """Address of the data host and of the auth host."""
@@ -247,33 +164,3 @@ class Sandbox:
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
         return self.service.keys.accounts
-
-
-async def _body(receive: Any) -> bytes:
-    """Read a request's body.
-
-    Raises
-    ------
-    RefusedError
-        With status 413 if it is too long, 400 if the client disconnects.
-    """
-    raw = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RefusedError(400, "The request body ended early.")
-        raw += message.get("body", b"")
-        if len(raw) > MAX_BODY_BYTES:
-            raise RefusedError(413, "The request body is too large.")
-        if not message.get("more_body"):
-            return bytes(raw)
-
-
-def _url(scope: Scope, host: str) -> str:
-    """Give the URL that a client called; its request line may have all of it."""
-    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
-    query = scope["query_string"].decode("latin-1")
-    # The host in the request line precedes the header (RFC 9112, section 3.2.2).
-    whole = target.lower().startswith(("http://", "https://"))
-    url = target if whole else f"{scope['scheme']}://{host}{target}"
-    return f"{url}?{query}" if query else url

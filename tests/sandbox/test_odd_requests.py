@@ -8,7 +8,9 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -270,3 +272,25 @@ def test_authlib_signs_as_the_sandbox_reads(sandbox: Sandbox) -> None:
     )
     response = session.post(sandbox.url + TOTALS, json=question(sandbox))
     assert (response.status_code, list(response.json())) == (200, ["g"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [(1, 200), (2_000, 413), (0, 400)],
+)
+def test_a_body_may_come_in_chunks(sandbox: Sandbox, parts: int, status: int) -> None:
+    body = json.dumps(question(sandbox)).encode()
+    bearer = {"Authorization": f"Bearer {sandbox.bearer_token}"}
+    pieces = (
+        part for part in [body[:9], body[9:], *[b" " * 1000] * parts][: 2 + parts if parts else 1]
+    )
+    response = requests.post(sandbox.url + TOTALS, data=pieces, headers=bearer)
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize("length", ["-5", "many", "9" * 5000])
+def test_a_length_that_is_none_is_refused(sandbox: Sandbox, length: str) -> None:
+    connection = HTTPConnection(urlsplit(sandbox.url).netloc, timeout=20)
+    connection.request("POST", TOTALS, b"{}", {"Content-Length": length})
+    assert connection.getresponse().status == 400
+    connection.close()

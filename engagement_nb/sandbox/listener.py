@@ -1,0 +1,154 @@
+"""The HTTP server around a sandbox, on loopback: a thread for each connection."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
+from typing import Any
+
+from engagement_nb.sandbox.messages import Call, RefusedError, Reply, headers_of
+from engagement_nb.sandbox.service import Service
+from engagement_nb.sandbox.settings import MAX_BODY_BYTES
+
+HOST = "127.0.0.1"
+
+
+class Listener(ThreadingTCPServer):
+    """Listens from the start until it is told to stop.
+
+    Parameters
+    ----------
+    service
+        Responds to the requests.
+    port
+        Port on 127.0.0.1; 0 for any that is free.
+
+    Attributes
+    ----------
+    connections
+        The open ones, by the thread that serves each.
+    """
+
+    allow_reuse_address = True
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, service: Service, port: int) -> None:
+        self.service = service
+        self.connections: dict[threading.Thread, socket.socket] = {}
+        super().__init__((HOST, port), _Connection)
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.02,), name="sandbox", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop; a response under way has another second."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        for thread, connection in list(self.connections.items()):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RD)
+            thread.join(1.0)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Ignore that a client has ended its connection; other errors are the service's."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    """Reads the requests of one connection, and sends the responses."""
+
+    server: Listener
+    protocol_version = "HTTP/1.1"
+    # A response is sent at once, and without Nagle's algorithm (40 ms per request).
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        self.request.settimeout(self.server.service.settings.request_timeout)
+        self.server.connections[threading.current_thread()] = self.request
+        super().setup()
+
+    def finish(self) -> None:
+        super().finish()
+        self.server.connections.pop(threading.current_thread(), None)
+
+    def __getattr__(self, name: str) -> Any:
+        # Every method is responded to.
+        if name.startswith("do_"):
+            return self._respond
+        raise AttributeError(name)
+
+    def version_string(self) -> str:
+        return "SANDBOX"
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def _respond(self) -> None:
+        headers = headers_of(self.headers.items())
+        body, broken = b"", None
+        try:
+            body = self._body(headers)
+        except TimeoutError:
+            broken = RefusedError(408, "The request body did not come in time.")
+        except ValueError:
+            broken = RefusedError(400, "The request body ended early.")
+        # The host in the request line precedes the header (RFC 9112, section 3.2.2).
+        whole = self.path.lower().startswith(("http://", "https://"))
+        url = self.path if whole else f"http://{headers.get('host', '')}{self.path}"
+        if len(body) > MAX_BODY_BYTES:
+            broken = RefusedError(413, "The request body is too large.")
+        reply = self.server.service.handle(Call(self.command, url, headers, body), broken)
+        if broken is not None:
+            reply.headers["connection"] = "close"
+        self._send(reply)
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        """Read a request's body; no more than one byte too many of it is kept."""
+        if headers.get("transfer-encoding", "").lower() != "chunked":
+            return self._read(int(headers.get("content-length", "0")))
+        body = b""
+        while size := int(self.rfile.readline(99).partition(b";")[0], 16):
+            body = (body + self._read(size))[: MAX_BODY_BYTES + 1]
+            self.rfile.readline(99)
+        while self.rfile.readline(9999).strip():
+            pass
+        return body
+
+    def _read(self, size: int) -> bytes:
+        """Read bytes; an error if they end early."""
+        kept = self.rfile.read(max(0, min(size, MAX_BODY_BYTES + 1)))
+        left = size - len(kept)
+        while left > 0 and (part := self.rfile.read(min(left, 2**16))):
+            left -= len(part)
+        if left:
+            raise ValueError
+        return kept
+
+    def _send(self, reply: Reply) -> None:
+        time.sleep(reply.delay)
+        if reply.fault == "drop":
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in {**reply.headers, "content-length": str(len(reply.body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        body = reply.body if self.command != "HEAD" else b""
+        if reply.fault == "cut":
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+        elif reply.fault == "slow":
+            step, pause = max(1, -(-len(body) // 10)), self.server.service.faults.slow_seconds / 10
+            for begin in range(0, len(body), step):
+                self.wfile.write(body[begin : begin + step])
+                self.wfile.flush()
+                time.sleep(pause)
+        else:
+            self.wfile.write(body)
