@@ -49,7 +49,7 @@ for at in range(0, count, 250):
     columns |= {name: pa.array([luck.randrange(3000) for _ in some], pa.int64()) for name in names}
     columns["read_at"] = pa.array([now] * len(some), TIME)
     request = Request("totals", tuple(some), names, Profile("owner", user_id="1"))
-    writer.put(Part(request, now, table=pa.table(columns)))
+    writer.put(Part.of(request, now, table=pa.table(columns)))
 """
 _OURS = "from engagement_nb.dataset import Dataset"
 _FEW = _OURS + (

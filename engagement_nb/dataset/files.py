@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import TypeVar
 
+import msgspec
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -21,7 +22,6 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.records import (
     METADATA_KEY,
     SEALED_KEY,
-    Description,
     Part,
     RunRecord,
     Sealed,
@@ -33,7 +33,7 @@ from engagement_nb.store import Store
 
 _Result = TypeVar("_Result")
 RUNS = "runs"
-_KEYS: dict[type, bytes] = {Description: METADATA_KEY, Sealed: SEALED_KEY}
+_KEYS: dict[type, bytes] = {Part: METADATA_KEY, Sealed: SEALED_KEY}
 _FEW = 8
 """Fewer files than this are read without threads."""
 _ATTEMPTS = 4
@@ -137,12 +137,12 @@ class Files:
             for number, part in enumerate(sealed.parts)
         }
 
-    def described(self, folders: Collection[str]) -> dict[str, Description]:
+    def described(self, folders: Collection[str]) -> dict[str, Part]:
         """The parts in these folders by name, as their files describe them."""
 
-        def read() -> dict[str, Description]:
+        def read() -> dict[str, Part]:
             names = [name for folder in sorted(folders) for name in self.open_parts(folder)]
-            opened = dict(zip(names, self.footers(names, Description), strict=True))
+            opened = dict(zip(names, self.footers(names, Part), strict=True))
             places, sealed = self.sealed_parts(), self.sealed()
             return opened | {
                 name: sealed[file].parts[number]
@@ -153,14 +153,13 @@ class Files:
         return steady(read)
 
     def parts(self, folders: Collection[str]) -> dict[str, Part]:
-        """The parts in these folders by name, without their rows."""
-        described, places = self.described(folders), self.sealed_parts()
-        files = {places[name][0] for name in described if name in places}
-        tweets = {file: self._tweets(file) for file in files}
-        parts = {}
-        for name, part in described.items():
-            file, number = places.get(name, ("", 0))
-            parts[name] = part.part(tweets[file].get(number, ()) if file else ())
+        """The parts in these folders by name, without their rows, but with all their Tweets."""
+        parts, places = self.described(folders), self.sealed_parts()
+        tweets = {file: self._tweets(file) for file in {places[n][0] for n in parts if n in places}}
+        for name in parts.keys() & places.keys():
+            file, number = places[name]
+            ids = (*parts[name].tweet_ids, *tweets[file].get(number, ()))
+            parts[name] = msgspec.structs.replace(parts[name], tweet_ids=ids)
         return parts
 
     def _tweets(self, file: str) -> dict[int, list[str]]:

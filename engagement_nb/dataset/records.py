@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -28,11 +27,6 @@ FORMAT = 2
 """The newest format of these records that this version reads, and the one that it writes."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 """What may become the name of a file or folder."""
-_LISTED_BEFORE = {
-    "unsupported_impressions": Reason.OLDER_THAN_90_DAYS.value,
-    "unsupported_video": Reason.OLDER_THAN_1800_DAYS.value,
-}
-"""Names that parts of version 0.1.0 have instead of ``unsupported``."""
 _Record = TypeVar("_Record")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(pattern=rf"\A({NAME.pattern})?\Z")]
@@ -168,15 +162,20 @@ def kinds_of(log: ProblemLog) -> tuple[Kind, ...]:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """The result of one finished request, which is not sent again.
+class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):
+    """The result of one finished request, which is not sent again, as a file describes it.
+
+    Made by `Part.of`. It has no tokens.
 
     Parameters
     ----------
-    request
-        The request. Its Tweets are those that the response settles, with figures or as
-        unavailable; Tweets that the response leaves out are not among them.
+    endpoint, by, metrics, start, end, auth
+        Of the request.
+    tweet_ids
+        The Tweets that the response settles, with figures or as unavailable; Tweets that the
+        response leaves out are not among them. In a sealed file, only those without rows.
+    profile, owner
+        Name of the profile whose tokens were used, and its user id.
     read_at
         When the response arrived, UTC.
     answered
@@ -195,43 +194,12 @@ class Part:
         The API's own words.
     missing
         Tweets in the response that lack a metric, by metric.
+    key
+        That of the request.
+    silent, absent, unsupported_impressions, unsupported_video
+        Of earlier versions. The first two name Tweets that the response left out.
     table
         The rows; None if only the description was read.
-    """
-
-    request: Request
-    read_at: datetime
-    answered: tuple[datetime, datetime] | tuple[()] = ()
-    unavailable: tuple[str, ...] = ()
-    unsupported: Mapping[Reason, tuple[str, ...]] = field(default_factory=dict)
-    refused: bool = False
-    forbidden: tuple[str, ...] = ()
-    authors: Mapping[str, str] = field(default_factory=dict)
-    texts: tuple[str, ...] = ()
-    missing: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    table: pa.Table | None = None
-
-    @property
-    def tweet_ids(self) -> tuple[str, ...]:
-        """The Tweets that the response settles."""
-        return self.request.tweet_ids
-
-    @property
-    def period(self) -> Window | None:
-        """The period of the figures; None for all time since posting."""
-        return Window(*self.answered) if self.answered else self.request.window
-
-    def __repr__(self) -> str:
-        what = "refused" if self.refused else "answered"
-        return f"<Part: {self.request.endpoint}, {len(self.tweet_ids)} Tweets, {what}>"
-
-
-class Description(msgspec.Struct, omit_defaults=True):
-    """A part as a file describes it: everything except the rows, and no tokens.
-
-    ``key`` is that of the request. In a sealed file, ``tweet_ids`` are only those without rows.
-    The last four are of earlier versions; ``silent`` and ``absent`` name Tweets that the response
-    left out, so nothing is known about these.
     """
 
     endpoint: str
@@ -246,7 +214,7 @@ class Description(msgspec.Struct, omit_defaults=True):
     read_at: Moment
     answered: tuple[Moment, ...] = ()
     unavailable: tuple[str, ...] = ()
-    unsupported: dict[str, tuple[str, ...]] = {}
+    unsupported: dict[Reason, tuple[str, ...]] = {}
     refused: bool = False
     forbidden: tuple[str, ...] = ()
     authors: dict[str, str] = {}
@@ -257,40 +225,45 @@ class Description(msgspec.Struct, omit_defaults=True):
     absent: tuple[str, ...] = ()
     unsupported_impressions: tuple[str, ...] = ()
     unsupported_video: tuple[str, ...] = ()
+    table: pa.Table | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.answered) not in (0, 2):
+            raise ValueError("a window has a start and an end")
+        left_out = {*self.silent, *self.absent}
+        self.tweet_ids = tuple(t for t in self.tweet_ids if t not in left_out)
+        for reason, ids in (
+            (Reason.OLDER_THAN_90_DAYS, self.unsupported_impressions),
+            (Reason.OLDER_THAN_1800_DAYS, self.unsupported_video),
+        ):
+            if ids:
+                self.unsupported = {reason: ids} | self.unsupported
 
     @classmethod
-    def of(cls, part: Part) -> Description:
-        """The description of a part."""
-        asked = part.request
+    def of(cls, request: Request, read_at: datetime, **more: Any) -> Part:
+        """The part of a request; its other fields by name."""
         return cls(
-            asked.endpoint, asked.by, asked.metrics, asked.tweet_ids, asked.start, asked.end,
-            asked.auth, asked.profile.name, asked.owner, part.read_at, part.answered,
-            part.unavailable,
-            {reason.value: ids for reason, ids in part.unsupported.items() if ids},
-            part.refused, part.forbidden, dict(part.authors), part.texts,
-            {name: tuple(ids) for name, ids in part.missing.items()}, asked.key,
+            request.endpoint, request.by, request.metrics, request.tweet_ids, request.start,
+            request.end, request.auth, request.profile.name, request.owner, read_at,
+            key=request.key, **more,
         )  # fmt: skip
 
-    def part(self, tweet_ids: Sequence[str] = ()) -> Part:
-        """The part, without its rows; a sealed file has the Tweets with rows beside it."""
-        left_out = {*self.silent, *self.absent}
-        ids = (*(t for t in self.tweet_ids if t not in left_out), *tweet_ids)
-        listed = dict(self.unsupported)
-        for name, reason in _LISTED_BEFORE.items():
-            listed.setdefault(reason, getattr(self, name))
-        answered: tuple[datetime, datetime] | tuple[()] = ()
-        if self.answered:
-            start, end = self.answered
-            answered = start, end
-        request = Request(
-            self.endpoint, ids, self.metrics, _owner(self.profile, self.owner), self.by,
+    @cached_property
+    def request(self) -> Request:
+        """The request for these Tweets, with a profile that has no tokens."""
+        return Request(
+            self.endpoint, self.tweet_ids, self.metrics, _owner(self.profile, self.owner), self.by,
             self.start, self.end, self.auth,
         )  # fmt: skip
-        return Part(
-            request, self.read_at, answered, self.unavailable,
-            {Reason(reason): ids for reason, ids in listed.items()},
-            self.refused, self.forbidden, self.authors, self.texts, self.missing,
-        )  # fmt: skip
+
+    @property
+    def period(self) -> Window | None:
+        """The period of the figures; None for all time since posting."""
+        return Window(*self.answered) if self.answered else self.request.window
+
+    def __repr__(self) -> str:
+        what = "refused" if self.refused else "answered"
+        return f"<Part: {self.endpoint}, {len(self.tweet_ids)} Tweets, {what}>"
 
 
 class Sealed(msgspec.Struct):
@@ -298,7 +271,7 @@ class Sealed(msgspec.Struct):
 
     source: str
     record: RunRecord
-    parts: list[Description]
+    parts: list[Part]
     world: World | None = None
 
 

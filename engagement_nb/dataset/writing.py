@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -23,7 +24,6 @@ from engagement_nb.dataset.frames import TIME, response_schema
 from engagement_nb.dataset.records import (
     METADATA_KEY,
     SEALED_KEY,
-    Description,
     Identity,
     Part,
     RunRecord,
@@ -65,7 +65,7 @@ class RunWriter:
             there = sum(len(self._files.open_parts(folder)) for folder in record.sets)
             self.record = replace(record, requests=max(record.requests or 0, there))
         self._before: dict[str, Part] = {}
-        self._described: dict[str, Description] = {}
+        self._described: dict[str, Part] = {}
 
     def _name(self, request: Request) -> str:
         return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
@@ -75,7 +75,7 @@ class RunWriter:
         table = part.table
         if table is None:
             table = pa.table({"tweet_id": pa.array([], pa.string())})
-        name, description = self._name(part.request), Description.of(part)
+        name, description = self._name(part.request), msgspec.structs.replace(part, table=None)
         schema = table.schema.with_metadata({METADATA_KEY: encode(description)})
         self._files.store.publish(name, _parquet(schema, [table]))
         self._described[name] = description
@@ -88,7 +88,7 @@ class RunWriter:
 
         def read() -> Part | None:
             here = self._files.store.exists(name)
-            return self._files.footer(name, Description).part() if here else None
+            return self._files.footer(name, Part) if here else None
 
         return steady(read)
 
@@ -126,7 +126,7 @@ class RunWriter:
     def _sealed(self, names: Sequence[str]) -> pa.Buffer:
         """The file of these parts: their rows in the order of the ids' text, then of time."""
         others = [name for name in names if name not in self._described]
-        self._described |= zip(others, self._files.footers(others, Description), strict=True)
+        self._described |= zip(others, self._files.footers(others, Part), strict=True)
         parts = [copy(self._described[name]) for name in names]
         metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
         schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))

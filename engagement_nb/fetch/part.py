@@ -72,12 +72,12 @@ def part_of(response: Response, api: Api, planned_at: datetime) -> Part:
     stamp = pa.repeat(pa.scalar(response.read_at, TIME), len(table))
     table = table.append_column(pa.field("read_at", TIME), stamp)
     settled = tuple(t for t in request.tweet_ids if t in came or t in gone)
-    return Part(
+    return Part.of(
         replace(request, tweet_ids=settled),
-        read_at=response.read_at,
+        response.read_at,
         answered=(window.start, window.end) if window and request.window is None else (),
         unavailable=tuple(t for t in settled if t in gone),
-        unsupported=response.unsupported,
+        unsupported={reason: ids for reason, ids in response.unsupported.items() if ids},
         forbidden=response.forbidden,
         missing={} if isinstance(counts, Cube) else _missing(counts, request.metrics),
         texts=response.texts,
@@ -149,7 +149,7 @@ def part_of_refusal(
     request: Request, error: ForbiddenTweetsError | UnavailableTweetsError, read_at: datetime
 ) -> Part:
     """The part that records a final refusal, so that no later run repeats the request."""
-    return Part(
+    return Part.of(
         request,
         read_at,
         unavailable=request.tweet_ids if isinstance(error, UnavailableTweetsError) else (),
@@ -165,10 +165,10 @@ def part_of_refusal(
     )
 
 
-def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, list[str]]:
+def _missing(groups: Mapping[str, Any], metrics: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Requested metrics that the response lacks, with the Tweets."""
     found = {
-        name: [t for t, values in groups.items() if values.get(name) in (None, {})]
+        name: tuple(t for t, values in groups.items() if values.get(name) in (None, {}))
         for name in metrics
     }
     return {name: ids for name, ids in found.items() if ids}

@@ -75,7 +75,7 @@ def fetched(
         columns["read_at"] = pa.array([read_at] * len(found), TIME)
         request = Request("historical", tuple(tweet_ids), metrics, Profile("owner", user_id="1"),
                           by, first, last)  # type: ignore[arg-type] # fmt: skip
-        writer.put(Part(request, read_at, table=pa.table(columns)))
+        writer.put(Part.of(request, read_at, table=pa.table(columns)))
     writer.close(problems or ProblemLog(), done=True)
     return record
 

@@ -44,7 +44,7 @@ def part(first: int, count: int = 50, value: int = 1, names: tuple[str, ...] = N
     columns["read_at"] = pa.array([NOW] * count, TIME)
     gone = str(10**18 + 10**6 + first)
     request = Request("totals", (*ids, gone), names, Profile("owner", user_id="1"))
-    return Part(request, NOW, unavailable=(gone,), table=pa.table(columns))
+    return Part.of(request, NOW, unavailable=(gone,), table=pa.table(columns))
 
 
 def lacking(*parts: Part) -> ProblemLog:
@@ -131,7 +131,7 @@ def test_a_run_killed_before_sealing_is_finished_by_the_next(dataset: Dataset) -
 def test_a_sealed_request_is_found_and_not_sent_again(dataset: Dataset) -> None:
     """Another run of the same snapshot finds what an earlier one settled, refusals too."""
     writer = dataset.begin(record())
-    refused = Part(
+    refused = Part.of(
         Request("totals", ("7", "5"), NAMES, Profile("owner", user_id="1")), NOW, refused=True
     )
     writer.put(part(0))
