@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from engagement_nb.apis.availability import Window, availability
-from engagement_nb.apis.contract import Api, By, Endpoint
+from engagement_nb.apis.contract import Api
 from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before, wire_time
@@ -65,46 +65,6 @@ class Plan:
     hints: tuple[str, ...] = ()
 
     @property
-    def endpoint(self) -> Endpoint:
-        """The endpoint that is asked."""
-        return self.question.endpoint
-
-    @property
-    def by(self) -> By | None:
-        """The step of the series that is requested; days of a zone come from hours."""
-        return self.question.step
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """What is asked: wire names, including those that the endpoint lacks."""
-        return self.question.metrics
-
-    @property
-    def offered(self) -> tuple[str, ...]:
-        """The requested metrics that the endpoint gives."""
-        return self.question.offered
-
-    @property
-    def start(self) -> datetime | None:
-        """Start of the period in UTC; None for endpoints that take none."""
-        return self.question.period.start if self.question.period else None
-
-    @property
-    def end(self) -> datetime | None:
-        """End of the period in UTC, exclusive."""
-        return self.question.period.end if self.question.period else None
-
-    @property
-    def made_at(self) -> datetime:
-        """The moment at which ages are counted."""
-        return self.question.asked_at
-
-    @property
-    def given(self) -> int:
-        """Number of distinct entries given, including unavailable ones."""
-        return len(self.question.ids.ids) + len(self.question.ids.problems)
-
-    @property
     def problems(self) -> pd.DataFrame:
         """What is known to be unavailable before the first request: a frame of problems."""
         return self.log.frame()
@@ -145,21 +105,19 @@ class Plan:
             for window in self.windows
         }
 
-    def windows_of(self, tweet_id: str) -> tuple[Window | None, ...]:
-        """The windows that end after a Tweet was posted."""
-        return tuple(w for w in self.windows if w is None or posted_before(tweet_id, w.end))
-
     def to_dict(self) -> dict[str, Any]:
         """The plan as plain values for JSON."""
+        question = self.question
+        start, end = question.period or (None, None)
         return {
-            "endpoint": self.endpoint.name,
-            "by": self.question.by,
-            "zone": self.question.zone,
-            "start": self.start and wire_time(self.start),
-            "end": self.end and wire_time(self.end),
+            "endpoint": question.endpoint.name,
+            "by": question.by,
+            "zone": question.zone,
+            "start": start and wire_time(start),
+            "end": end and wire_time(end),
             "windows": len(self.windows),
-            "metrics": list(self.metrics),
-            "tweets_given": self.given,
+            "metrics": list(question.metrics),
+            "tweets_given": question.given,
             "tweets": len(self.tweet_ids),
             "requests": len(self.requests),
             "limit_per_minute": self.limit,
@@ -180,16 +138,17 @@ class Plan:
         return f"<Plan: {str(self).splitlines()[0]}>"
 
     def __str__(self) -> str:
-        what = f"{self.endpoint.name}, {counted(len(self.tweet_ids), 'Tweet')}"
-        if self.question.by:
-            what += f" by {self.question.by}"
-        if self.start is not None and self.end is not None:
-            what += f", {Window(self.start, self.end)}"
+        question = self.question
+        what = f"{question.endpoint.name}, {counted(len(self.tweet_ids), 'Tweet')}"
+        if question.by:
+            what += f" by {question.by}"
+        if question.period:
+            what += f", {question.period}"
         lines = [what, f"  requests  {len(self.requests):,}{self._time()}"]
         for row in self._by_owner():
             tokens = "user tokens" if row["auth"] == "user" else "bearer, public metrics"
             lines.append(f"            {row['requests']:,} by {row['profile']} ({tokens})")
-        if self.handles and not self.question.api.bills_reads:
+        if self.handles and not question.api.bills_reads:
             most = "up to " if len(self.handles) > 1 and self.unknown_owners else ""
             lines.append(f"  handles   {most}{len(self.handles):,} counted for this billing month")
         lines += [f"  {line}" for line in self.log.lines("unavailable  ")]

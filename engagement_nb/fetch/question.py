@@ -107,6 +107,11 @@ class Question:
         return tuple(name for name in self.metrics if name in self.endpoint.metrics)
 
     @property
+    def given(self) -> int:
+        """Number of distinct entries given, including unavailable ones."""
+        return len(self.ids.ids) + len(self.ids.problems)
+
+    @property
     def digest(self) -> str:
         """A digest, which identifies the unfinished run of the same question."""
         period = [moment.isoformat() for moment in self.period or ()]

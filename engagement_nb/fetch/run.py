@@ -151,19 +151,21 @@ def fetch_into(
 
 def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
     """What a run of a plan asks for."""
+    question = plan.question
+    start, end = question.period or (None, None)
     return RunRecord(
         ask=ask,
-        endpoint=plan.endpoint.name,
-        by=plan.by,
-        metrics=plan.metrics,
+        endpoint=question.endpoint.name,
+        by=question.step,
+        metrics=question.metrics,
         windows=tuple((w.start, w.end) for w in plan.windows if w is not None),
-        start=plan.start,
-        end=plan.end,
+        start=start,
+        end=end,
         started_at=datetime.now(UTC),
         snapshot=snapshot or "",
         notes=plan.notes,
-        api=plan.question.api.name,
-        span=plan.endpoint.span,
+        api=question.api.name,
+        span=question.endpoint.span,
     )
 
 
@@ -380,7 +382,7 @@ class Run:
         bar.update(1)
 
     def _quota(self) -> Quota:
-        return self._client.quota(self.plan.profiles[0], self.plan.endpoint.name)
+        return self._client.quota(self.plan.profiles[0], self.plan.question.endpoint.name)
 
     def _take(
         self, request: Request, result: Part | Exception, responses_before: int
@@ -427,7 +429,7 @@ class Run:
 
     def _staff(self, pending: int) -> None:
         """Start as many threads as use the whole quota at the measured latency (Little's law)."""
-        most = MOST_WORKERS_BY_HOUR if self.plan.by == "hour" else MOST_WORKERS
+        most = MOST_WORKERS_BY_HOUR if self.plan.question.step == "hour" else MOST_WORKERS
         most = min(most, pending, self._workers or most)
         if len(self._threads) >= most:
             return
@@ -533,7 +535,7 @@ class Run:
             self._count(limited=isinstance(error, RateLimitedError))
             raise
         self._count()
-        settings = (self.plan.question.api, self.plan.made_at)
+        settings = (self.plan.question.api, self.plan.question.asked_at)
         # The response is many times larger than the part, and is dropped here.
         return self._client.parse_offloaded(response.raw, part_of, response, *settings)
 

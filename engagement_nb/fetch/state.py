@@ -34,9 +34,12 @@ class State:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        self._question = plan.question
         self.known = Known(dict(plan.owners), approved_handles=frozenset(plan.handles))
+        self._asked = plan.tweets_by_window()
+        self._windows = Counter(tweet_id for ids in self._asked.values() for tweet_id in ids)
         self.outstanding: dict[Window | None, dict[str, None]] = {
-            window: dict.fromkeys(ids) for window, ids in plan.tweets_by_window().items()
+            window: dict.fromkeys(ids) for window, ids in self._asked.items()
         }
         self.absences: Counter[tuple[Window | None, str]] = Counter()
         self._done: dict[str, int] = {}
@@ -51,7 +54,7 @@ class State:
 
     def router(self) -> Router:
         """Chooses tokens by what is known now."""
-        return Router(self.plan.question, self.plan.profiles, self.known)
+        return Router(self._question, self.plan.profiles, self.known)
 
     def take(self, part: Part) -> None:
         """Record a finished request; ignore one that does not belong to the plan."""
@@ -70,7 +73,7 @@ class State:
         for tweet_id in part.tweet_ids:
             if tweet_id not in waiting:
                 continue
-            if public and owner_gets_more(self.plan.question, tweet_id):
+            if public and owner_gets_more(self._question, tweet_id):
                 lane, _ = router.lane(tweet_id)
                 if lane and lane.auth == "user":
                     # An earlier run fetched it without private metrics; now it may get them.
@@ -107,15 +110,15 @@ class State:
         """Whether a part, perhaps of an earlier fetch, has all metrics that its tokens can get."""
         if part.refused:
             return True
-        wanted = self.plan.offered
+        wanted = self._question.offered
         if self._public_only(part):
-            wanted = tuple(name for name in wanted if not self.plan.endpoint.needs_owner(name))
+            wanted = tuple(name for name in wanted if not self._question.endpoint.needs_owner(name))
         denied = self.known.denied.get(part.request.auth, set())
         return {*wanted} - denied <= {*part.request.metrics}
 
     def _public_only(self, part: Part) -> bool:
         """Whether a part is of a request that asked for public metrics on purpose."""
-        endpoint = self.plan.endpoint
+        endpoint = self._question.endpoint
         private = any(endpoint.needs_owner(name) for name in part.request.metrics)
         return part.request.auth == "app" or not (private or endpoint.tolerant)
 
@@ -132,8 +135,8 @@ class State:
         """Note which figures these Tweets lack, and why."""
         explained: dict[str, set[str]] = {}
         # A part of another fetch may have more metrics than this one asks for.
-        asked = [name for name in part.request.metrics if name in self.plan.offered]
-        for limit in limits(self.plan.endpoint, part.period, part.read_at):
+        asked = [name for name in part.request.metrics if name in self._question.offered]
+        for limit in limits(self._question.endpoint, part.period, part.read_at):
             listed = {*part.unsupported.get(limit.reason, ())}
             lacking = [t for t in came if t in listed or (limit.reads_zero and limit.applies(t))]
             names = [name for name in asked if name in limit.metrics]
@@ -147,7 +150,9 @@ class State:
                 of_age = self._of_age(tweet_id, name, part)
                 detail = "" if of_age else "The response has no such figure."
                 self._miss([tweet_id], of_age or Reason.METRIC_NOT_OFFERED, [name], detail)
-        not_requested = [name for name in self.plan.offered if name not in part.request.metrics]
+        not_requested = [
+            name for name in self._question.offered if name not in part.request.metrics
+        ]
         if not not_requested:
             return
         router = self.router()
@@ -165,7 +170,7 @@ class State:
 
     def _of_age(self, tweet_id: str, name: str, part: Part) -> Reason | None:
         """The rule of age by which a Tweet lacks a figure, if one does."""
-        return availability(tweet_id, self.plan.endpoint, name, part.period, part.read_at)
+        return availability(tweet_id, self._question.endpoint, name, part.period, part.read_at)
 
     def _miss(
         self, tweet_ids: Iterable[str], reason: Reason, names: list[str], detail: str = ""
@@ -231,9 +236,7 @@ class State:
     def complete(self, tweet_id: str) -> bool:
         """Whether a Tweet has a row: a sum over windows needs figures from every window."""
         done = self._done.get(tweet_id, 0)
-        if not done or self.plan.by or len(self.plan.windows) == 1:
-            return bool(done)
-        return done == len(self.plan.windows_of(tweet_id))
+        return done == self._windows[tweet_id] if done and not self._question.step else bool(done)
 
     def in_frame(self) -> list[str]:
         """The Tweets that have rows, in the given order."""
@@ -271,13 +274,13 @@ class State:
         for kind, tweet_ids in problems.items():
             if kind.scope == "tweet":
                 named[kind.reason.value] += len(tweet_ids)
-        kept, plan = self.in_frame(), self.plan
+        kept, period = self.in_frame(), self._question.period
         coverage = None
-        if plan.start is not None and plan.end is not None:
-            whole = sum(self._done[t] == len(plan.windows_of(t)) for t in kept)
-            coverage = Coverage(plan.start, plan.end, whole, len(kept) - whole, self._holes())
+        if period:
+            whole = sum(self._done[t] == self._windows[t] for t in kept)
+            coverage = Coverage(*period, whole, len(kept) - whole, self._holes())
         return Account(
-            rows_in=plan.given,
+            rows_in=self._question.given,
             rows_used=len(kept),
             rows_named=dict(named),
             coverage=coverage,
@@ -287,6 +290,6 @@ class State:
         """The windows in which Tweets were asked for and none has figures."""
         return tuple(
             window
-            for window, asked in self.plan.tweets_by_window().items()
+            for window, asked in self._asked.items()
             if window is not None and asked and not self._answered[window]
         )

@@ -184,7 +184,7 @@ class V2Source(ApiSource):
     def _parts(self, plan: Plan) -> Iterable[Part]:
         """The pages of the timeline, if the plan asks for what they have."""
         pages, self._pages = self._pages, []
-        if not plan.endpoint.of_life or not {*plan.offered} <= {*TOTALS.metrics}:
+        if not plan.question.endpoint.of_life or not {*plan.question.offered} <= {*TOTALS.metrics}:
             return ()
         wanted, parts = {*plan.tweet_ids}, []
         for page in pages:
@@ -192,7 +192,7 @@ class V2Source(ApiSource):
             asked = tuple(tweet_id for tweet_id in page.request.tweet_ids if tweet_id in wanted)
             if asked:
                 page = replace(page, request=replace(page.request, tweet_ids=asked))
-                parts.append(part_of(page, V2, plan.made_at))
+                parts.append(part_of(page, V2, plan.question.asked_at))
         return parts
 
     def _record(self, response: Response) -> None:
@@ -204,7 +204,7 @@ class V2Source(ApiSource):
 
     def _price(self, plan: Plan) -> list[str]:
         """What a plan costs, in sentences."""
-        if not plan.endpoint.of_life:
+        if not plan.question.endpoint.of_life:
             return ["Post analytics has no price for each Post; it needs an Enterprise contract."]
         price, prices = self._prices.post, self._prices
         cost = self._cost(plan)
@@ -225,7 +225,7 @@ class V2Source(ApiSource):
 
     def _guarded(self, plan: Plan) -> Plan:
         """Refuse a plan that could cost more than ``max_cost``."""
-        if plan.endpoint.of_life:
+        if plan.question.endpoint.of_life:
             self._refuse_over(self._cost(plan), counted(len(plan.tweet_ids), "Post"))
         return plan
 

@@ -110,9 +110,10 @@ def test_a_plan_over_several_windows_tells_its_period_and_what_is_unavailable() 
         ],
         "notes": notes,
     }
-    assert found.windows_of(early) == found.windows
-    assert found.windows_of(middle[0]) == found.windows[2:]
-    assert plan(OWN).windows_of(OWN[0]) == (None,)
+    windows = found.tweets_by_window()
+    assert tuple(w for w, posted in windows.items() if early in posted) == found.windows
+    assert tuple(w for w, posted in windows.items() if middle[0] in posted) == found.windows[2:]
+    assert [*plan(OWN).tweets_by_window()] == [None]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +183,8 @@ def test_handles_beside_the_ids_are_the_names_of_profiles() -> None:
 def test_without_an_endpoint_and_a_moment_it_is_totals_now() -> None:
     before = datetime.now(UTC)
     found = make_plan(ids(1))
-    assert found.endpoint.name == "totals"
-    assert before <= found.made_at <= datetime.now(UTC)
+    assert found.question.endpoint.name == "totals"
+    assert before <= found.question.asked_at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize(

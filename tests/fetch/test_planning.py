@@ -248,14 +248,14 @@ def test_unusable_input_is_one_clear_error(
 
 def test_a_metric_can_be_given_by_any_name_that_x_gives_it() -> None:
     found = plan(ids(1), "28hr", metrics=["likes", "retweet_count", "media_clicks"])
-    assert found.metrics == ("favorites", "retweets", "media_engagements")
+    assert found.question.metrics == ("favorites", "retweets", "media_engagements")
 
 
 @pytest.mark.parametrize("by", [None, "", "none", "day", "hour"])
 def test_figures_are_by_day_or_by_hour_or_one_per_tweet(by: str | None) -> None:
     found = plan(ids(1), "28hr", by=by)
-    assert found.by == (by if by in ("day", "hour") else None)
-    assert found.requests[0].by == found.by
+    assert found.question.by == (by if by in ("day", "hour") else None)
+    assert found.requests[0].by == found.question.by
 
 
 @pytest.mark.parametrize(
@@ -287,4 +287,4 @@ def test_a_tweet_whose_every_metric_is_too_old_is_not_requested() -> None:
 
 
 def test_the_old_name_of_a_metric_is_accepted() -> None:
-    assert plan(ids(1), "28hr", metrics=["media_clicks"]).metrics == ("media_engagements",)
+    assert plan(ids(1), "28hr", metrics=["media_clicks"]).question.metrics == ("media_engagements",)

@@ -443,7 +443,7 @@ def test_a_period_by_name_is_fetched_planned_and_read_back_with_the_same_dates(
         planned = source.plan(ids, "historical", by="day", **asked)
         with pytest.raises(InputError, match="two ways"):
             source.historical(ids, start="2026-11-01", **asked)
-    assert (fetched.start, fetched.end) == (planned.start, planned.end)
+    assert (fetched.start, fetched.end) == planned.question.period
     assert fetched.start == datetime(2026, 11, 8, 15, tzinfo=UTC)
     assert fetched.end == datetime(2026, 11, 15, 15, tzinfo=UTC)
 
