@@ -12,7 +12,6 @@ import math
 import queue
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -62,44 +61,6 @@ _PATIENCE = 0.5
 """Seconds that an interrupted run waits for responses to requests already sent."""
 
 
-def fetch(
-    plan: Plan, client: Client, *, source: str, dataset: Dataset | None = None, **options: Any
-) -> Metrics:
-    """Run a plan, and return its figures and problems.
-
-    Parameters
-    ----------
-    plan
-        What to request: see `engagement_nb.make_plan`.
-    client
-        Sends the requests.
-    source
-        "sandbox" or "api".
-    dataset
-        Keeps each finished request, and finds it again. Without it everything stays in memory.
-    **options
-        As for `fetch_into`.
-
-    Returns
-    -------
-    Metrics
-        Every Tweet of the plan has rows, or is in the problems once with scope "tweet".
-
-    Raises
-    ------
-    EngagementError
-        The first error, if no data arrived; or a part could not be written.
-    KeyboardInterrupt
-        Raised within a second; a dataset keeps the finished requests.
-    """
-    kept = dataset or Dataset.create(f"memory://engagement_nb-{uuid.uuid4().hex}", source)
-    try:
-        return fetch_into(kept, plan, client, **options).read(kept)
-    finally:
-        if dataset is None:
-            kept.store.fs.rm(kept.store.root, recursive=True)
-
-
 def fetch_into(
     dataset: Dataset,
     plan: Plan,
@@ -114,8 +75,12 @@ def fetch_into(
 
     Parameters
     ----------
-    dataset, plan, client
-        As for `fetch`.
+    dataset
+        Keeps each finished request, and finds it again.
+    plan
+        What to request: see `engagement_nb.make_plan`.
+    client
+        Sends the requests.
     ask
         Digest of the user's question: see `engagement_nb.dataset.ask_digest`. By default the
         digest of the plan's question.
@@ -126,10 +91,17 @@ def fetch_into(
     **options
         ``workers``, ``progress`` and ``sleep``: see `Run`.
 
+    Returns
+    -------
+    Run
+        Every Tweet of the plan has rows, or is in its problems once with scope "tweet".
+
     Raises
     ------
-    EngagementError, KeyboardInterrupt
-        As for `fetch`.
+    EngagementError
+        The first error, if no data arrived; or a part could not be written.
+    KeyboardInterrupt
+        Raised within a second; the dataset keeps the finished requests.
     """
     writer = dataset.begin(record_of(plan, ask or plan.question.digest, snapshot))
     run = Run(plan, client, writer, **options)

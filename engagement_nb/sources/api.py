@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,7 +18,7 @@ from engagement_nb.client.adapters import Adapter
 from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.dataset import Dataset, Part, World, ask_digest
-from engagement_nb.fetch import Plan, Run, fetch, fetch_into, make_plan
+from engagement_nb.fetch import Plan, Run, fetch_into, make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.options import Options, Posted, checked
@@ -297,17 +298,14 @@ class ApiSource(Source):
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         ids, left_out = self._chosen(tweet_ids, question, self._present())
-        if self._dataset is not None:
-            dataset = self.dataset_at(self._dataset)
+        passing = None if self._dataset is not None else f"memory://fetch-{uuid.uuid4().hex}"
+        dataset = self.dataset_at(passing or self._dataset)
+        try:
             ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
             metrics = ended.read(dataset)
-        else:
-            plan = self._guarded(self._plan(ids, endpoint, question, left_out))
-            with self._sending() as client:
-                metrics = fetch(
-                    plan, client, source=self.figures, parts=self._parts(plan),
-                    workers=self._workers, progress=self._progress,
-                )  # fmt: skip
+        finally:
+            if passing:
+                dataset.store.fs.rm(dataset.store.root, recursive=True)
         account = metrics.account
         named = {**left_out, **account.rows_named}
         rows = account.rows_in + sum(left_out.values())

@@ -30,14 +30,13 @@ from engagement_nb.dataset.files import Files
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.dataset.records import Identity, decode, encode
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
 from engagement_nb.store import STALE_AFTER, Store
-from tests.fetch.fetching import Asked, account_for_each, fetch, same
+from tests.fetch.fetching import Asked, account_for_each, fetch, run_plan, same
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -21,13 +21,12 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.errors import DatasetError
-from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
-from tests.fetch.fetching import Asked, same
+from tests.fetch.fetching import Asked, run_plan, same
 
 NOW = datetime(2026, 11, 4, 15, tzinfo=UTC)
 NAMES = ("engagements", "favorites")

@@ -13,8 +13,7 @@ import pandas as pd
 
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset, RunWriter
-from engagement_nb.fetch import Plan, make_plan
-from engagement_nb.fetch import fetch as run_plan
+from engagement_nb.fetch import Plan, fetch_into, make_plan
 from engagement_nb.fetch.run import record_of
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
@@ -66,6 +65,14 @@ def fetch(
     plan = make_plan(tweet_ids, endpoint, profiles=profiles, **options)
     with Client(transport=transport) as client:
         return run_plan(plan, client, source="sandbox", progress=False, workers=workers)
+
+
+def run_plan(
+    plan: Plan, client: Client, *, source: str, dataset: Dataset | None = None, **options: Any
+) -> Metrics:
+    """Run a plan, in memory unless a dataset is given."""
+    kept = dataset or Dataset.create(f"memory://{uuid.uuid4().hex}", source)
+    return fetch_into(kept, plan, client, **options).read(kept)
 
 
 def strangers(sandbox: Sandbox, count: int) -> list[str]:

@@ -24,7 +24,6 @@ from engagement_nb.errors import (
     ServerTroubleError,
     UnauthenticatedError,
 )
-from engagement_nb.fetch import fetch as run_plan
 from engagement_nb.fetch import fetch_into, make_plan
 from engagement_nb.fetch.run import Run, record_of
 from engagement_nb.sandbox import FAULTS, Sandbox
@@ -36,6 +35,7 @@ from tests.fetch.fetching import (
     fetch,
     mixed_ids,
     reasons,
+    run_plan,
     strangers,
     writer_for,
 )

@@ -14,11 +14,11 @@ from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.records import METADATA_KEY
 from engagement_nb.errors import ServerTroubleError
-from engagement_nb.fetch import fetch, make_plan
+from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import sandbox_profiles
 from studies.odd_answers import run_study
-from tests.fetch.fetching import account_for_each, equal_to_truth, reasons
+from tests.fetch.fetching import account_for_each, equal_to_truth, reasons, run_plan
 from tests.fetch.misbehaving import (
     Change,
     Document,
@@ -40,7 +40,7 @@ def into(folder: Path, proxy: Proxy, ids: list[str], endpoint: str, **options: A
     """Fetch into a dataset through the proxy, as the sandbox's first account, without waits."""
     plan = make_plan(ids, endpoint, profiles=sandbox_profiles(proxy.url)[:1], **options)
     with Client() as client:
-        return fetch(
+        return run_plan(
             plan,
             client,
             source="sandbox",
@@ -136,7 +136,7 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
         ids = proxy.sandbox.ids("own", 40)
         plan = make_plan(ids, profiles=sandbox_profiles(proxy.url)[:1])
         with Client() as client:
-            metrics = fetch(plan, client, source="sandbox", progress=False)
+            metrics = run_plan(plan, client, source="sandbox", progress=False)
         account_for_each(metrics, ids)
         equal_to_truth(metrics, proxy.sandbox, skip=["video_views"])
         assert list(metrics.frame["tweet_id"]) == ids

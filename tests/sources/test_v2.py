@@ -14,11 +14,11 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.v2 import HISTORICAL, PRIVATE, TOTALS
 from engagement_nb.dataset import Dataset
 from engagement_nb.errors import InputError, NoAccessError, SpendingError
-from engagement_nb.fetch import fetch
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import SandboxSource
 from engagement_nb.sources.v2 import V2Source
 from engagement_nb.usage import ENV_LEDGER
+from tests.fetch.fetching import run_plan
 
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 20_000}
 
@@ -203,7 +203,7 @@ def test_under_faults_each_id_is_once_in_the_data_or_the_problems():
         kinds = ("over-90-days", "others", "deleted", "protected")
         ids = [i for kind in kinds for i in source.tweet_ids(kind, 300)]
         ids += SandboxSource.tweet_ids(source, "own", 300)
-        metrics = fetch(source.plan(ids), source.client, source="sandbox", sleep=lambda _: None)
+        metrics = run_plan(source.plan(ids), source.client, source="sandbox", sleep=lambda _: None)
         assert source._sandbox is not None
         assert {*FAULTS} <= {seen.fault for seen in source._sandbox.log}
         billed = {i for i, price in source.reads.of_day(source._present()).items() if price}
