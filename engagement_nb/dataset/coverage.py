@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -28,20 +27,8 @@ Span = tuple[int, int]
 """Start and end, the end exclusive."""
 
 
-@dataclass(frozen=True)
-class Lack:
-    """Tweets that have figures for a part of a period only.
-
-    Parameters
-    ----------
-    gaps
-        The parts without figures.
-    tweet_ids
-        The Tweets, all posted before the last gap ends.
-    """
-
-    gaps: tuple[Span, ...]
-    tweet_ids: tuple[str, ...]
+Lacks = dict[str, tuple[Span, ...]]
+"""The parts without figures, by Tweet: of those that have figures for a part of a period only."""
 
 
 def in_ms(start: datetime, end: datetime) -> Span:
@@ -107,7 +94,7 @@ def clip(spans: Iterable[Span], period: Span) -> list[Span]:
     return [(a, b) for a, b in clipped if a < b]
 
 
-def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, list[Lack]]:
+def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, Lacks]:
     """The rows that count a period, and what Tweets lack of it.
 
     Parameters
@@ -130,7 +117,7 @@ def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, list[
     first, last = (table[name].cast(pa.int64()).to_numpy() for name in ("start", "end"))
     table = table.drop_columns(["start", "end"])
     if not len(table):
-        return table, []
+        return table, {}
     coded = table["tweet_id"].combine_chunks().dictionary_encode()
     ids, tweets = coded.dictionary.to_pylist(), coded.indices.to_numpy()
     numbers, windows = _distinct(first, last)
@@ -169,14 +156,13 @@ def _distinct(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, list[Spa
 
 def _lacks(
     ids: Sequence[str], set_of: np.ndarray, chosen: Sequence[Sequence[Span]], period: Span
-) -> list[Lack]:
-    lacks = []
+) -> Lacks:
+    lacks: Lacks = {}
     # An id without a time is older than every period: its NaT is the lowest number.
     posted = created_at(ids).to_numpy("datetime64[ms]").view(np.int64)
     for n, spans in enumerate(chosen):
         gaps = gaps_between(spans, period)
         if gaps and spans:
             mine = np.flatnonzero((set_of == n) & (posted < gaps[-1][1]))
-            if len(mine):
-                lacks.append(Lack(gaps, tuple(ids[at] for at in mine.tolist())))
+            lacks |= {ids[at]: gaps for at in mine.tolist()}
     return lacks

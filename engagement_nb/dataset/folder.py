@@ -30,7 +30,7 @@ import hashlib
 import os
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,10 +41,11 @@ import pyarrow.compute as pc
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.dataset.choosing import Choice, choice_of, period_of
-from engagement_nb.dataset.coverage import Lack, clip, from_ms, gaps_between, in_ms
-from engagement_nb.dataset.files import RUNS, Files, steady
+from engagement_nb.dataset.coverage import Lacks, clip, from_ms, gaps_between, in_ms
+from engagement_nb.dataset.files import RUNS, Files, explained, steady
+from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.missing import missing
-from engagement_nb.dataset.reading import figures, ordered_frame, tweets_of
+from engagement_nb.dataset.reading import figures, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
@@ -296,7 +297,7 @@ class Dataset:
         self, choice: Choice, names: Sequence[str], wanted: Mapping[str, None] | None
     ) -> Metrics:
         table, lacks = steady(lambda: figures(self._files, choice, names, wanted))
-        frame = ordered_frame(table, wanted)
+        frame = explained(lambda: to_frame(table, wanted))
         here, period = dict.fromkeys(pc.unique(table["tweet_id"]).to_pylist()), choice.period
         known = dict(here)
         if period is not None:
@@ -362,10 +363,10 @@ def _sets(runs: Iterable[RunRecord]) -> set[str]:
 
 
 def _coverage(
-    runs: Iterable[RunRecord], period: Window, lacks: Iterable[Lack], here: Collection[str]
+    runs: Iterable[RunRecord], period: Window, lacks: Lacks, here: Mapping[str, None]
 ) -> Coverage:
     """How much of a period the Tweets in a frame cover."""
-    some = sum(tweet_id in here for lack in lacks for tweet_id in lack.tweet_ids)
+    some = len(lacks.keys() & here)
     fetched = [in_ms(*window) for run in runs for window in run.windows]
     holes = tuple(from_ms(gap) for gap in gaps_between(fetched, in_ms(*period)))
     return Coverage(*period, len(here) - some, some, holes)

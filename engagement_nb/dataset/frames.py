@@ -247,36 +247,31 @@ _LONG_RUN = 100
 """Mean run length above which rows are sliced, not copied."""
 
 
-def in_order(table: pa.Table, tweet_ids: Sequence[str] | None = None) -> pa.Table:
-    """Sort rows by the order of these Tweets, or by posting, and then by time."""
+def to_frame(table: pa.Table, tweet_ids: Iterable[str] | None = None) -> pd.DataFrame:
+    """The frame of a table: see `engagement_nb.metrics.Metrics`.
+
+    Rows are in the order of these Tweets, or of posting, and then of time. ``created_at`` stands
+    beside ``tweet_id``; metrics are ``Int64``, ids ``string``. A series has no ``read_at``.
+    """
+    # Combined first: the dictionaries of thousands of chunks take minutes to unify.
     codes = table["tweet_id"].combine_chunks().dictionary_encode()
     here = codes.dictionary.to_pylist()
-    if tweet_ids is None:
-        places = [int(tweet_id) for tweet_id in here]
-    else:
-        place = {tweet_id: at for at, tweet_id in enumerate(tweet_ids)}
-        places = [place[tweet_id] for tweet_id in here]
+    place = None if tweet_ids is None else {i: at for at, i in enumerate(tweet_ids)}
+    places = [int(i) if place is None else place[i] for i in here]
     keys = {"place": pa.array(places, pa.int64()).take(codes.indices)}
     if "time" in table.column_names:
         keys["time"] = table["time"].combine_chunks()
+        table = table.drop([name for name in table.column_names if name == "read_at"])
     sort_keys = [(name, "ascending") for name in keys]
     order = pc.sort_indices(pa.table(keys), sort_keys=sort_keys).to_numpy().astype(np.int64)
     jumps = np.flatnonzero(np.diff(order) != 1) + 1
     if len(jumps) * _LONG_RUN >= len(order):
-        return table.take(order)
-    runs = np.split(order, jumps)
-    return pa.concat_tables([table.slice(int(run[0]), len(run)) for run in runs])
-
-
-def to_frame(table: pa.Table) -> pd.DataFrame:
-    """The frame of a table: see `engagement_nb.metrics.Metrics`.
-
-    ``created_at`` stands beside ``tweet_id``; metrics are ``Int64``, ids ``string``.
-    """
+        table = table.take(order)
+    else:
+        runs = np.split(order, jumps)
+        table = pa.concat_tables([table.slice(int(run[0]), len(run)) for run in runs])
     types = {pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype()}
     frame: pd.DataFrame = table.to_pandas(types_mapper=types.get, split_blocks=True)
-    # Combined first: the dictionaries of thousands of chunks take minutes to unify.
-    codes = table["tweet_id"].combine_chunks().dictionary_encode()
-    posted = created_at(codes.dictionary.to_pylist())
-    frame.insert(1, "created_at", posted.take(codes.indices.to_numpy()).reset_index(drop=True))
+    posted = created_at(here).take(codes.indices.to_numpy()[order]).reset_index(drop=True)
+    frame.insert(1, "created_at", posted)
     return frame

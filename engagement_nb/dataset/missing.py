@@ -9,7 +9,7 @@ import pandas as pd
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before
-from engagement_nb.dataset.coverage import Lack, Span, clip, from_ms, in_ms
+from engagement_nb.dataset.coverage import Lacks, Span, clip, from_ms, in_ms
 from engagement_nb.metrics.problems import ProblemLog
 
 
@@ -17,7 +17,7 @@ def missing(
     stored: Sequence[tuple[Window | None, ProblemLog]],
     frame: pd.DataFrame,
     here: Collection[str],
-    lacks: Iterable[Lack],
+    lacks: Lacks,
     known: Collection[str],
     wanted: Collection[str] | None,
     period: Window | None,
@@ -31,7 +31,7 @@ def missing(
     frame, here
         The frame, and its Tweets.
     lacks
-        Which Tweets have figures of a part of the period only. A sum leaves them out.
+        The Tweets with figures of a part of the period only. A sum leaves them out.
     known
         The Tweets that have figures of any period.
     wanted
@@ -47,7 +47,6 @@ def missing(
     """
     log = ProblemLog()
     gone: set[str] = set()
-    gaps = {tweet_id: lack.gaps for lack in lacks for tweet_id in lack.tweet_ids}
     explained: dict[str, list[Span]] = {}
 
     def lose(tweet_ids: Iterable[str], reason: Reason, detail: str) -> None:
@@ -65,7 +64,7 @@ def missing(
             if kind.scope == "tweet":
                 lose(mine, kind.reason, kind.detail)
             elif kind.scope == "period":
-                mine = [t for t in mine if t in gaps]
+                mine = [t for t in mine if t in lacks]
                 lack(mine, kind.reason, kind.detail)
                 if of_run is not None:
                     span = in_ms(of_run.start, of_run.end)
@@ -76,9 +75,9 @@ def missing(
                     # Another run may know what this one did not.
                     unknown = {*frame.loc[frame[[*names]].isna().any(axis=1), "tweet_id"]}
                 log.add([t for t in mine if t in unknown], *kind)
-    for tweet_id, open_ in gaps.items():
+    for tweet_id, gaps in lacks.items():
         spans = explained.get(tweet_id, [])
-        if rest := [gap for gap in open_ if not any(clip([gap], span) == [gap] for span in spans)]:
+        if rest := [gap for gap in gaps if not any(clip([gap], span) == [gap] for span in spans)]:
             detail = "; ".join(str(from_ms(gap)) for gap in rest)
             lack([tweet_id], Reason.NOT_FETCHED, detail)
     if period is not None:

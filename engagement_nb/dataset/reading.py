@@ -12,9 +12,9 @@ import pyarrow.dataset as ds
 
 from engagement_nb.apis.contract import By
 from engagement_nb.dataset.choosing import Choice
-from engagement_nb.dataset.coverage import Lack, Span, clip, cover, in_ms
+from engagement_nb.dataset.coverage import Lacks, Span, clip, cover, in_ms
 from engagement_nb.dataset.files import Files, explained
-from engagement_nb.dataset.frames import TIME, in_order, response_schema, sum_windows, to_frame
+from engagement_nb.dataset.frames import TIME, response_schema, sum_windows
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.metrics.periods import day_of
 
@@ -141,7 +141,7 @@ def figures(
     choice: Choice,
     metrics: Sequence[str],
     tweet_ids: Collection[str] | None = None,
-) -> tuple[pa.Table, list[Lack]]:
+) -> tuple[pa.Table, Lacks]:
     """The rows that count what was chosen once, and the Tweets that lack a part of the period.
 
     Parameters
@@ -155,7 +155,7 @@ def figures(
     """
     span = choice.period and in_ms(*choice.period)
     table = read_rows(files, choice.runs, metrics, tweet_ids, span)
-    lacks: list[Lack] = []
+    lacks: Lacks = {}
     if span is not None:
         table, lacks = cover(table, choice.unit, span)
     elif not choice.labelled:
@@ -165,8 +165,8 @@ def figures(
         table = _coarser(table, choice.by, choice.zone)
     if lacks and choice.by is None:
         # A sum of a part of the period would look like one of all of it.
-        short = pa.array([t for lack in lacks for t in lack.tweet_ids], pa.string())
-        table = table.filter(pc.invert(pc.is_in(table["tweet_id"], short)))
+        short = pc.is_in(table["tweet_id"], pa.array(lacks, pa.string()))
+        table = table.filter(pc.invert(short))
     return table, lacks
 
 
@@ -201,10 +201,3 @@ def _coarser(table: pa.Table, by: By | None, zone: str) -> pa.Table:
     hours = table["time"].combine_chunks().dictionary_encode()
     days = pa.array([day_of(hour, zone) for hour in hours.dictionary.to_pylist()], TIME)
     return sum_windows(table.set_column(index, "time", days.take(hours.indices)))
-
-
-def ordered_frame(table: pa.Table, tweet_ids: Iterable[str] | None) -> pd.DataFrame:
-    """The frame of rows, in the order of these Tweets; a series has no ``read_at``."""
-    order = None if tweet_ids is None else list(tweet_ids)
-    table = explained(partial(in_order, table, order))
-    return to_frame(table.drop_columns(["read_at"]) if "time" in table.column_names else table)

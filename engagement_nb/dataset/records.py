@@ -269,10 +269,8 @@ class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):
 class Sealed(msgspec.Struct):
     """The footer of the file of a finished run."""
 
-    source: str
     record: RunRecord
     parts: list[Part]
-    world: World | None = None
 
 
 @lru_cache(maxsize=256)

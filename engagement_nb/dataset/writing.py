@@ -8,7 +8,7 @@ has its figures in both, and `Files` counts them once.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 
@@ -114,17 +114,13 @@ class RunWriter:
             if self._resumed:
                 began = self.record.id.rpartition("-")[0]
                 self.record = replace(self.record, id=f"{began}-{uuid.uuid4().hex[:8]}")
-            names, sealed = steady(self._all_sealed)
+            names, sealed = steady(self._sealed)
             self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", sealed)
             self._files.store.remove([*names, record])
 
-    def _all_sealed(self) -> tuple[list[str], pa.Buffer]:
-        """The names of all open parts of the run, and the file of them."""
+    def _sealed(self) -> tuple[list[str], pa.Buffer]:
+        """The names of all open parts of the run, and their file: by the ids' text, then time."""
         names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
-        return names, self._sealed(names)
-
-    def _sealed(self, names: Sequence[str]) -> pa.Buffer:
-        """The file of these parts: their rows in the order of the ids' text, then of time."""
         others = [name for name in names if name not in self._described]
         self._described |= zip(others, self._files.footers(others, Part), strict=True)
         parts = [copy(self._described[name]) for name in names]
@@ -154,22 +150,19 @@ class RunWriter:
                     tables.append(pa.table([*batch.columns, *more], schema=schema))
                 yield pa.concat_tables(tables).sort_by(keys)
 
-        def footer() -> Sealed:
-            identity = self._identity
-            return Sealed(identity.source, self.record, parts, identity.world)
-
         schema = schema.with_metadata({METADATA_KEY: encode(self._identity)})
-        return explained(lambda: _parquet(schema, pieces(), footer))
+        footer = Sealed(self.record, parts)
+        return names, explained(lambda: _parquet(schema, pieces(), footer))
 
 
 def _parquet(
-    schema: pa.Schema, tables: Iterable[pa.Table], footer: Callable[[], Sealed] | None = None
+    schema: pa.Schema, tables: Iterable[pa.Table], footer: Sealed | None = None
 ) -> pa.Buffer:
-    """The bytes of a Parquet file; its footer is told when all rows are written."""
+    """The bytes of a Parquet file; the footer is encoded when all rows are written."""
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(buffer, schema, compression="zstd") as writer:
         for table in tables:
             writer.write_table(table, ROWS_PER_GROUP)
         if footer is not None:
-            writer.add_key_value_metadata({SEALED_KEY: encode(footer())})
+            writer.add_key_value_metadata({SEALED_KEY: encode(footer)})
     return buffer.getvalue()

@@ -15,7 +15,6 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import snowflake
 from engagement_nb.dataset.frames import (
     TIME,
-    in_order,
     response_table,
     sum_windows,
     to_frame,
@@ -29,7 +28,7 @@ NEW = str(snowflake(NOW - timedelta(days=2)))
 
 def test_totals_as_texts_and_bare_numbers() -> None:
     groups = {NEW: {"favorites": "12", "replies": 3}, OLD: {"favorites": 10**15, "replies": "0"}}
-    frame = to_frame(response_table(groups, ("favorites", "replies", "quote_tweets")))
+    frame = to_frame(response_table(groups, ("favorites", "replies", "quote_tweets")), groups)
     assert list(frame.columns) == ["tweet_id", "created_at", "favorites", "replies", "quote_tweets"]
     assert frame["favorites"].tolist() == [12, 10**15]
     assert frame["replies"].tolist() == [3, 0]
@@ -236,9 +235,9 @@ def test_days_of_touching_windows_are_added_by_day_with_the_latest_reading() -> 
 def test_rows_are_put_in_the_order_of_the_given_tweets_and_of_time() -> None:
     times = pa.array([2, 1, 1, 2], pa.int64()).cast(TIME)
     table = pa.table({"tweet_id": ["2", "2", "1", "1"], "time": times})
-    assert in_order(table, ["2", "1"])["tweet_id"].to_pylist() == ["2", "2", "1", "1"]
-    assert in_order(table)["tweet_id"].to_pylist() == ["1", "1", "2", "2"]
-    ordered = in_order(table)["time"].cast(pa.int64()).to_pylist()
+    assert to_frame(table, ["2", "1"])["tweet_id"].tolist() == ["2", "2", "1", "1"]
+    assert to_frame(table)["tweet_id"].tolist() == ["1", "1", "2", "2"]
+    ordered = to_frame(table)["time"].astype("int64").tolist()
     assert ordered == [1, 2, 1, 2]
 
 

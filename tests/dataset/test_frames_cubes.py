@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from engagement_nb.apis.times import snowflake
 from engagement_nb.client import cubes
 from engagement_nb.client.cubes import read_cube
-from engagement_nb.dataset.frames import TIME, in_order, response_table
+from engagement_nb.dataset.frames import TIME, response_table, to_frame
 from engagement_nb.errors import ServerTroubleError
 
 NAMES = ("favorites", "impressions", "url_clicks")
@@ -176,6 +176,6 @@ def test_long_runs_are_put_in_order_as_short_ones(tweets: int, parts: int, rando
             "time": pa.array([time for _, time in given_rows], pa.int64()).cast(TIME),
         }
     )
-    ordered = in_order(table)
-    times = ordered["time"].cast(pa.int64()).to_pylist()
-    assert list(zip(ordered["tweet_id"].to_pylist(), times, strict=True)) == sorted(rows)
+    ordered = to_frame(table)
+    times = ordered["time"].astype("int64").tolist()
+    assert list(zip(ordered["tweet_id"], times, strict=True)) == sorted(rows)
