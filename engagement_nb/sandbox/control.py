@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import orjson
 
 from engagement_nb.apis.engagement import (
@@ -84,7 +85,7 @@ class Control:
             self.service.faults.configure(json_object(call.body))
         elif call.method == "DELETE":
             self.service.faults.clear()
-        return self.service.faults.state()
+        return msgspec.to_builtins(self.service.faults)
 
     def truth(self, call: Call) -> Any:
         """Real counts of Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""

@@ -117,9 +117,9 @@ class Service:
         self.world = World(settings)
         self.keys = Keys(settings.seed, settings.accounts)
         self.engine = Engine(self.world, self.keys, settings)
-        self.faults = Faults(settings.seed)
-        self.faults.latency = settings.latency
-        self.faults.clock_skew = settings.clock_skew
+        self.faults = Faults(
+            settings.seed, latency=settings.latency, clock_skew=settings.clock_skew
+        )
         self.faults.configure(settings.faults)
         self.gate = Gate(
             self.keys, settings, lambda: settings.auth_clock() + self.faults.clock_skew

@@ -31,6 +31,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Seconds = Annotated[float, Meta(ge=0, le=3600)]
 Wait = Annotated[float, Meta(ge=0.01, le=86_400)]
 Quota = Annotated[int, Meta(ge=1, le=10**9)]
+ClockSkew = Annotated[float, Meta(ge=-(10**9), le=10**9)]
 Dollars = Annotated[float, Meta(ge=0, le=10**9)]
 
 
@@ -111,7 +112,7 @@ class Settings:
     faults: Mapping[str, Any] | Sequence[str] = field(default_factory=dict)
     request_timeout: Wait = 30.0
     public_url: str | Sequence[str] = ""
-    clock_skew: Annotated[float, Meta(ge=-(10**9), le=10**9)] = 0.0
+    clock_skew: ClockSkew = 0.0
     timestamp_tolerance: Annotated[float, Meta(ge=1, le=10**6)] = 300.0
     clock: Callable[[], datetime] = system_clock
     auth_clock: Callable[[], float] = time.time

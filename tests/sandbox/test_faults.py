@@ -133,7 +133,7 @@ def test_faults_are_set_shown_and_stopped_over_http(make_sandbox: Make) -> None:
     assert [ask(sandbox).status_code for _ in range(3)] == [503, 200, 200]
     requests.post(url, json={"paths": {"/insights/engagement/totals": "500"}, "clock_skew": 9999})
     assert requests.delete(url).json() == {
-        "rates": {}, "script": [], "paths": {}, "latency": 0.0, "slow_seconds": 2.0,
+        "seed": 1, "rates": {}, "script": [], "paths": {}, "latency": 0.0, "slow_seconds": 2.0,
         "clock_skew": 0.0,
     }  # fmt: skip
     assert ask(sandbox).status_code == 200
