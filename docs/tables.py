@@ -62,8 +62,7 @@ def metrics_table() -> str:
             if ours == name
         ] + [f"`analytics.{field}`" for field, ours in v2.ANALYTICS_FIELDS.items() if ours == name]
         kinds = [kind for kind, columns in names.COLUMN_ORDERS.items() if name in columns]
-        metric = engagement.METRICS.get(name)
-        said = "the figure to explain" if name == "engagements" else metric and metric.expected
+        said = "the figure to explain" if name == "engagements" else engagement.METRICS.get(name)
         cells = (", ".join(endpoints), ", ".join(fields), ", ".join(kinds), said)
         words = "; ".join((f"**{label}**", ", ".join(others)))
         lines.append(f"| `{name}` | {words} | {' | '.join(cell or '—' for cell in cells)} |")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from engagement_nb.apis.contract import Endpoint
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.apis.times import first_id_of, posted_before
+from engagement_nb.apis.times import posted_before, snowflake
 
 
 class Window(NamedTuple):
@@ -73,7 +73,7 @@ def limits(endpoint: Endpoint, window: Window | None, now: datetime) -> tuple[Li
         moment = now - rule.max_age if rule.max_age is not None else rule.known_from
         if rule.known_from is not None and (window is None or window[0] >= rule.known_from):
             continue
-        first_id = 0 if moment is None else first_id_of(moment)
+        first_id = 0 if moment is None else snowflake(moment)
         found.append(Limit(rule.reason, rule.metrics, first_id, rule.reads_zero, rule.known_from))
     return tuple(found)
 

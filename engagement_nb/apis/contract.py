@@ -24,22 +24,6 @@ the request, or a period with a start and an end."""
 
 
 @dataclass(frozen=True)
-class Metric:
-    """One metric of an API.
-
-    Parameters
-    ----------
-    name
-        Wire name.
-    expected
-        What the documents say about its part in ``engagements``.
-    """
-
-    name: str
-    expected: Expected = "counted"
-
-
-@dataclass(frozen=True)
 class Rule:
     """A rule that hides metrics of older Tweets.
 
@@ -248,7 +232,7 @@ class Api:
         Short name, as datasets record it.
     title
         What people call it.
-    endpoints, metrics
+    endpoints
         By name.
     buckets
         Its quotas, the widest first.
@@ -267,7 +251,6 @@ class Api:
     name: str
     title: str
     endpoints: Mapping[str, Endpoint]
-    metrics: Mapping[str, Metric]
     buckets: tuple[Bucket, ...]
     refusals: tuple[Refusal, ...]
     first_moment: datetime | None = None

@@ -15,7 +15,7 @@ from engagement_nb.apis.contract import (
     Api,
     Bucket,
     Endpoint,
-    Metric,
+    Expected,
     QuotaHeaders,
     Refusal,
     Rule,
@@ -23,7 +23,6 @@ from engagement_nb.apis.contract import (
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.refusals import refusals_of_http
 from engagement_nb.errors import (
-    BadRequestError,
     ForbiddenMetricsError,
     ForbiddenTweetsError,
     NoAccessError,
@@ -35,29 +34,28 @@ from engagement_nb.errors import (
 
 EndpointName = Literal["totals", "28hr", "historical"]
 
-_METRICS = (
-    Metric("impressions", "not counted"),
-    Metric("engagements"),
-    Metric("favorites"),
-    Metric("retweets"),
-    Metric("replies"),
-    Metric("video_views", "not said"),
-    Metric("quote_tweets", "not said"),
-    Metric("media_views", "not counted"),
-    Metric("media_engagements"),
-    Metric("url_clicks"),
-    Metric("hashtag_clicks"),
-    Metric("detail_expands"),
-    Metric("permalink_clicks"),
-    Metric("app_install_attempts"),
-    Metric("app_opens"),
-    Metric("email_tweet"),
-    Metric("user_follows"),
-    Metric("user_profile_clicks"),
-)
-
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _METRICS}
-"""All 18 metrics by wire name, in the order in which frames show them."""
+METRICS: dict[str, Expected] = {
+    "impressions": "not counted",
+    "engagements": "counted",
+    "favorites": "counted",
+    "retweets": "counted",
+    "replies": "counted",
+    "video_views": "not said",
+    "quote_tweets": "not said",
+    "media_views": "not counted",
+    "media_engagements": "counted",
+    "url_clicks": "counted",
+    "hashtag_clicks": "counted",
+    "detail_expands": "counted",
+    "permalink_clicks": "counted",
+    "app_install_attempts": "counted",
+    "app_opens": "counted",
+    "email_tweet": "counted",
+    "user_follows": "counted",
+    "user_profile_clicks": "counted",
+}
+"""All 18 metrics by wire name, in the order in which frames show them: what the documents say about
+their part in ``engagements``."""
 
 METRIC_ALIASES = {"media_clicks": "media_engagements"}
 """Old wire names that the API was documented with (this one until 2017-10)."""
@@ -184,7 +182,6 @@ PATH_ACCESS_TOKEN = "/oauth/access_token"  # noqa: S105
 PATH_BEARER_TOKEN = "/oauth2/token"  # noqa: S105
 
 _AUTH = (401, 403)
-_TOO_MANY = r"(?:too many|at most|maximum|exceed|more than|limit)"
 _NOT_SERVER = tuple(range(200, 500))
 _REFUSALS = (
     Refusal(
@@ -203,11 +200,6 @@ _REFUSALS = (
         "metrics not given", r"forbidden to access metrics", _NOT_SERVER, ForbiddenMetricsError,
         "This endpoint, or this kind of authentication, does not give some of the metrics.",
         "Leave them out, or ask with the owner's tokens at an endpoint that gives them.",
-    ),
-    Refusal(
-        "grouping not supported", r"groupbys?\b.*not supported", _NOT_SERVER, BadRequestError,
-        "The endpoint does not group by what was asked for.",
-        "On totals group by Tweet and metric only; days and hours are for 28hr and historical.",
     ),
     Refusal(
         "impressions too old", r"older than 90 days", _NOT_SERVER, ForbiddenMetricsError,
@@ -283,28 +275,6 @@ _REFUSALS = (
         "Check with engagement-nb auth check that the app has access to the Engagement API.",
     ),
     Refusal(
-        "too large", "", (413,), BadRequestError,
-        "The request is too large for the API.",
-        "Ask for fewer Tweets per request: 250 on totals, 25 on 28hr and historical.",
-    ),
-    Refusal(
-        "bad json", r"\bjson\b|malformed", (400,), BadRequestError,
-        "The API could not read the request's body.",
-        "If this request was made by this package, please report it with the API's text.",
-    ),
-    Refusal(
-        "too many ids", rf"{_TOO_MANY}.*tweet|tweet.*{_TOO_MANY}", (400,),
-        BadRequestError,
-        "The request asks for too many Tweets.",
-        "Ask for at most 250 on totals, 25 on 28hr and historical.",
-    ),
-    Refusal(
-        "too many groupings", rf"{_TOO_MANY}.*grouping|grouping.*{_TOO_MANY}",
-        (400,), BadRequestError,
-        "The request has too many groupings.",
-        "Send at most three groupings, and only one of four levels.",
-    ),
-    Refusal(
         "period", r"\bstart\b|\bend\b|future|period|weeks|\bdate|365|days|time range", (400,),
         PeriodError,
         "The API does not accept this period.",
@@ -318,7 +288,6 @@ ENGAGEMENT = Api(
     name="engagement",
     title="Engagement API",
     endpoints=ENDPOINTS,
-    metrics=METRICS,
     buckets=(MINUTE, SECOND),
     refusals=_REFUSALS,
     first_moment=FIRST_MOMENT,

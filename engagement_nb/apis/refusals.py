@@ -99,7 +99,8 @@ def error_for(
         tweet_ids = ()
     if refusal.key == "metrics not given":
         words = re.findall(r"[a-z_]+", joined.lower())
-        metrics = [w for w in dict.fromkeys(words) if w in api.metrics]
+        known = {name for endpoint in api.endpoints.values() for name in endpoint.metrics}
+        metrics = [w for w in dict.fromkeys(words) if w in known]
     return refusal.error(
         what,
         advice=advice,

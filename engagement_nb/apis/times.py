@@ -32,6 +32,7 @@ def tweet_time(tweet_id: str | int) -> datetime | None:
     return _UNIX_EPOCH + timedelta(milliseconds=(number >> 22) + SNOWFLAKE_EPOCH_MS)
 
 
+@lru_cache(maxsize=4096)
 def snowflake(moment: datetime, low_bits: int = 0) -> int:
     """The Tweet id of a moment: the inverse of `tweet_time`.
 
@@ -76,10 +77,4 @@ def next_full_hour(moment: datetime) -> datetime:
 
 def posted_before(tweet_id: str, moment: datetime) -> bool:
     """Whether a Tweet was posted before a moment; ids from before 2010-11-04 always were."""
-    return int(tweet_id) < first_id_of(moment)
-
-
-@lru_cache(maxsize=256)
-def first_id_of(moment: datetime) -> int:
-    """The lowest id that a Tweet posted from a moment on can have."""
-    return snowflake(moment)
+    return int(tweet_id) < snowflake(moment)

@@ -16,13 +16,11 @@ from engagement_nb.apis.contract import (
     Api,
     Bucket,
     Endpoint,
-    Metric,
     OAuth2,
     QuotaHeaders,
     Refusal,
     Rule,
 )
-from engagement_nb.apis.engagement import METRICS as ENGAGEMENT_METRICS
 from engagement_nb.apis.names import wire_name
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.refusals import refusals_of_http
@@ -97,11 +95,6 @@ ANALYTICS_FIELDS = ours(
 OLD_ANALYTICS_FIELDS = ours("link_clicks", "media_engagements", "profile_visits")
 """Names of 2.166 that count where the present name is missing."""
 
-METRICS = {
-    name: ENGAGEMENT_METRICS.get(name, Metric(name, "not said"))
-    for name in ANALYTICS_FIELDS.values()
-}
-
 _HEADERS = QuotaHeaders("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
 WINDOW = timedelta(minutes=15)
 APP = Bucket("v2", "app", "app", WINDOW, _HEADERS, by_endpoint=True)
@@ -124,7 +117,9 @@ TOTALS = Endpoint(
     max_ids=MAX_LOOKUP,
     span="life",
     metrics=tuple(
-        name for name in METRICS if name in PRIVATE | {*LOOKUP_FIELDS["public_metrics"].values()}
+        name
+        for name in ANALYTICS_FIELDS.values()
+        if name in PRIVATE | {*LOOKUP_FIELDS["public_metrics"].values()}
     ),
     public=frozenset(LOOKUP_FIELDS["public_metrics"].values()),
     rules=(
@@ -141,7 +136,7 @@ HISTORICAL = Endpoint(
     PATH_ANALYTICS,
     max_ids=100,
     span="period",
-    metrics=tuple(METRICS),
+    metrics=tuple(ANALYTICS_FIELDS.values()),
     steps=("day", "hour"),
     # Not published. Shorter periods only cost more requests, which have no price.
     length=timedelta(days=28),
@@ -246,7 +241,6 @@ V2 = Api(
     name="v2",
     title="X API v2",
     endpoints={endpoint.name: endpoint for endpoint in (TOTALS, HISTORICAL)},
-    metrics=METRICS,
     buckets=(USER, APP),
     refusals=_REFUSALS,
     bills_reads=True,

@@ -59,7 +59,7 @@ def _not_asked_for(gap: Findings) -> list[str]:
     given = {*gap.counts.frame.columns, *NO_CANDIDATES}
     if gap.about.source == "export":
         given |= {*METRICS} - ({*COLUMN_ORDERS["content"]} & {*COLUMN_ORDERS["classic"]})
-    return [n for n, metric in METRICS.items() if metric.expected == "counted" and n not in given]
+    return [n for n, expected in METRICS.items() if expected == "counted" and n not in given]
 
 
 def _tweets(count: int, noun: str = "Tweet", verbs: tuple[str, str] = ("has", "have")) -> str:

@@ -32,7 +32,7 @@ from engagement_nb.tables.ids import STATUS_LINK
 from engagement_nb.words import counted, listed, percent
 
 COUNTED = tuple(
-    name for name, m in METRICS.items() if m.expected == "counted" and name != "engagements"
+    name for name, said in METRICS.items() if said == "counted" and name != "engagements"
 )
 """Metrics that X's documents count as engagements: their sum cannot exceed engagements."""
 OTHER_COUNTS = frozenset({"posts", "unfollows", "unlikes", "watch_time_ms",

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from engagement_nb.apis.contract import Api, Bucket, Endpoint, Metric, QuotaHeaders, Refusal, Rule
+from engagement_nb.apis.contract import Api, Bucket, Endpoint, QuotaHeaders, Refusal, Rule
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import tweet_time
 from engagement_nb.client.adapters import Call, refusal_of
@@ -43,7 +43,6 @@ IMAGINARY = Api(
     name="imaginary",
     title="Imaginary API",
     endpoints=ENDPOINTS,
-    metrics={name: Metric(name) for name in NAMES},
     buckets=(QUARTER,),
     refusals=(
         Refusal("strangers", "strangers", (403,), ForbiddenTweetsError, "Not yours.", "Ask them."),
