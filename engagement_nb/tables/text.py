@@ -27,6 +27,8 @@ _PIECE = 8 << 20
 """Bytes that are parsed at once: no row is longer, and empty rows are dropped after each."""
 _MOST_ODD = 1_000_000
 """Rows with another number of cells than the header, all of them empty."""
+_MOST_CELLS = 16_384
+"""Of a row, as in a spreadsheet. Each column of a table takes some kilobytes."""
 _FIRST_ROWS = 20
 """Rows in which a header is looked for below a title."""
 
@@ -130,7 +132,13 @@ class _Text:
     def split(self, row: bytes) -> list[str]:
         """The cells of a row."""
         try:
-            return _cells_of(row.decode(errors="replace"), self.delimiter)
+            cells = _cells_of(row.decode(errors="replace"), self.delimiter)
+            if len(cells) > _MOST_CELLS:
+                raise NotATableError(
+                    self.name,
+                    f"it has a row of {len(cells):,} cells, and at most {_MOST_CELLS:,} are read",
+                )
+            return cells
         except csv.Error:
             raise InputError(
                 f"{self.name}: a cell of its first rows has more than 131,072 characters.",

@@ -62,6 +62,14 @@ def test_a_hostile_file_takes_under_a_gigabyte(tmp_path: Path) -> None:
         assert float(seconds) < 10, name
 
 
+@pytest.mark.parametrize("above", ["", "Video overview,,,,,\n"])
+def test_a_row_has_no_more_cells_than_one_of_a_spreadsheet(tmp_path: Path, above: str) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text(f"{above}Post id,Engagements,Likes{',' * 20_000}\n1,2,3\n")
+    with pytest.raises(InputError, match="row of 20,003 cells, and at most 16,384 are read"):
+        read_table(path)
+
+
 @pytest.mark.parametrize("value", ["x" * 20_000, 5])
 def test_a_small_parquet_file_of_one_value_many_times_is_refused(
     tmp_path: Path, value: object, monkeypatch: pytest.MonkeyPatch
