@@ -465,6 +465,16 @@ def test_a_dotenv_that_others_can_change_is_ignored_and_said_so(
     assert "is ignored, because it can be changed by others (mode 0646)" in caplog.text
 
 
+def test_lines_of_a_dotenv_that_cannot_be_read_are_named_once(
+    files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (files / ".env").write_text("# mine\nthis is junk\nTWITTER_BEARER_TOKEN=a\n")
+    names = [profile.name for profile in [*find_profiles(), *find_profiles()]]
+    assert names == ["default", "default"]
+    said = f"{files / '.env'}, line 2 is ignored, because it is not NAME=value."
+    assert caplog.messages == [said]
+
+
 @pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="needs two users")
 def test_stored_profiles_of_another_user_are_ignored_and_said_so(
     files: Path, caplog: pytest.LogCaptureFixture

@@ -38,7 +38,8 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from dotenv import dotenv_values, find_dotenv
+from dotenv import find_dotenv
+from dotenv.parser import parse_stream
 
 from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
@@ -182,14 +183,18 @@ def _read_dotenv(path: str) -> dict[str, str]:
     try:
         if Path(path).stat().st_size > _LARGEST:
             raise _bad_file(Path(path), "it has more than a million bytes")
-        # A $ in a token is not a variable.
-        values = dotenv_values(path, interpolate=False)
+        with Path(path).open(encoding="utf-8") as file:
+            # A $ in a token is not a variable.
+            statements = [*parse_stream(file)]
     except (OSError, UnicodeDecodeError) as error:
         raise CredentialsError(
             f"{path} cannot be read ({type(error).__name__}).",
             advice="Make it a readable text file, or remove it.",
         ) from None
-    return {name: value for name, value in values.items() if value is not None}
+    for statement in statements:
+        if statement.error:
+            _say_unreadable(path, statement.original.line)
+    return {one.key: one.value for one in statements if one.key and one.value is not None}
 
 
 def _in_variables(variables: Mapping[str, str], place: str, hosts: Hosts) -> list[Profile]:
@@ -214,6 +219,11 @@ def _is_of_others(path: Path) -> bool:
     if others:
         _say_ignored(str(path), others)
     return bool(others)
+
+
+@cache
+def _say_unreadable(path: str, line: int) -> None:
+    _log.warning("%s, line %d is ignored, because it is not NAME=value.", path, line)
 
 
 @cache
