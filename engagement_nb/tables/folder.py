@@ -30,7 +30,6 @@ from engagement_nb.tables.reading import SUFFIXES, read_files, read_source
 from engagement_nb.tables.table import (
     AGAIN,
     BY_X,
-    CUT_AT,
     NEWER,
     OTHERS,
     POSTS,
@@ -535,7 +534,7 @@ class Tables:
         if kinds & {"content", "overview"}:
             notes.append("These files of X count organic activity only, without promotion.")
         if "overview" in kinds:
-            notes.append(_REVISED)
+            notes.append("X still revises the last days of an overview.")
         if "content" in kinds:
             end = max(file.last for file in files) + pd.Timedelta(days=1)
             young = int((frame["created_at"] > end - STILL_GROWING).sum())
@@ -545,9 +544,6 @@ class Tables:
                     " collected engagements when the files were written."
                 )
         return notes
-
-
-_REVISED = "X still revises the last days of an overview."
 
 
 def _group_of(kind: str) -> str:
@@ -582,19 +578,12 @@ def _compare(
     by_post = [file for file in files if file.kind in _GROUPS["posts"]]
     if min(f.first for f in by_post) > start or max(f.last for f in by_post) < by_day["time"].max():
         sentences.append("The files by Post do not cover all of these days.")
-    if cut := [file.file for file in by_post if file.cut]:
-        sentences.append(f"{_few(cut)} was cut at {CUT_AT:,} Posts; the figures by day were not.")
     more = int(table["difference"].get("posts", 0))
     if more > 0:
         sentences.append(
             f"The {kind} files count {counted(more, 'Post')} that the files by Post lack: cut"
             " off, left out by the page's filter, deleted since, or without any figure."
         )
-    if "is_reply" in inside and inside["is_reply"].nunique() == 1:
-        only = "only replies" if inside["is_reply"].iloc[0] else "no replies"
-        sentences.append(f"The files by Post have {only}: the page's filter may have been set.")
-    if kind == "overview":
-        sentences.append(_REVISED)
     sentences.append(
         "Figures by day do not name an account. They are assumed to be of the same account."
     )

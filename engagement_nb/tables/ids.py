@@ -30,7 +30,7 @@ from engagement_nb.metrics import problems_frame
 from engagement_nb.tables.cells import shown
 from engagement_nb.tables.textfiles import (
     as_utf8,
-    broken_json,
+    is_lines,
     json_batches,
     parsed,
     read_file,
@@ -69,7 +69,7 @@ _MAX_LINE = 64 << 20
 _MAX_WRONG = 1_000_000
 """Limit of the different entries that are no ids."""
 _MAX_REPEATS = 3_000_000
-"""Limit of the objects of which at least 99 in 100 repeat an id."""
+"""Limit of the entries of which at least 99 in 100 repeat an id."""
 _DEEPEST = 20
 """Limit of lists and objects within each other."""
 _BATCH = 200_000
@@ -308,20 +308,16 @@ def _from_long_line(line: str, times: int) -> Iterator[_Entry]:
 
 
 def _from_json(data: bytes, name: str) -> Iterator[_Entry]:
-    """Entries of JSON Lines, line by line, or of one document."""
-    if parsed(data[:_PIECE].split(b"\n", 1)[0]) is not None:
-        yield from _from_json_lines(_lines(data, name), name)
-        return
-    if data[:1] == b"{":
-        # An object on several lines, or JSON Lines with a damaged line.
-        document = parsed(data.strip().removesuffix(b";"))
-        if document is not None:
-            yield from _from_document(document, "the file")
-        else:
-            yield from _from_json_lines(_lines(data, name), name)
+    """Entries of JSON Lines, of which some may be damaged, or of one document."""
+    if is_lines(data):
+        for number, line in enumerate(_lines(data, name), 1):
+            document = parsed(line)
+            if document is not None:
+                yield from _from_document(document, f"line {number}")
+            elif line.strip():
+                yield f"(line {number}: broken JSON)", None, 1
         return
     place = 0
-    seen: set[Any] = set()
     for batch in json_batches(data, name):
         if {*map(type, batch)} <= {int, str}:
             yield from ((value, None, times) for value, times in Counter(batch).items())
@@ -329,27 +325,7 @@ def _from_json(data: bytes, name: str) -> Iterator[_Entry]:
             continue
         for item in batch:
             place += 1
-            for entry in _from_document(item, f"the file, item {place}"):
-                seen.add(entry[0]) if isinstance(entry[0], int | str) else None
-                yield entry
-        if place > _MAX_REPEATS and len(seen) * 100 < place:
-            raise InputError(
-                f"{name} repeats the same few entries more than {_MAX_REPEATS:,} times.",
-                advice="Give each Tweet once.",
-            )
-
-
-def _from_json_lines(lines: Iterable[str], name: str) -> Iterator[_Entry]:
-    good = broken = 0
-    for number, line in enumerate(lines, 1):
-        if (document := parsed(line)) is not None:
-            good += 1
-            yield from _from_document(document, f"line {number}")
-        elif line.strip():
-            broken += 1
-            yield f"(line {number}: broken JSON)", None, 1
-    if broken and not good:
-        raise broken_json(name)
+            yield from _from_document(item, f"the file, item {place}")
 
 
 def _from_document(document: Any, where: str, depth: int = 0) -> Iterator[_Entry]:
@@ -426,7 +402,12 @@ def _collect(entries: Iterable[_Entry], name: str) -> IdList:
     seen: dict[str, None] = {}
     wrong: dict[str, str] = {}
     duplicates = rounded = 0
-    for value, whose, times in entries:
+    for number, (value, whose, times) in enumerate(entries):
+        if number > _MAX_REPEATS and len(seen) * 100 < number:
+            raise InputError(
+                f"{name} repeats the same few entries more than {_MAX_REPEATS:,} times.",
+                advice="Give each Tweet once.",
+            )
         if _missing(value):
             continue
         if isinstance(value, dict | list):

@@ -175,9 +175,7 @@ def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
     if data[begin : begin + 1] == b"[":
         yield from _items(data, begin, name)
         return
-    first = data.find(b"\n", begin)
-    lines = first >= 0 and parsed(data[begin:first]) is not None and data[first:].strip()
-    if lines or (first >= 0 and len(data) - begin > MAX_VALUE):
+    if is_lines(data) or (data.find(b"\n", begin) >= 0 and len(data) - begin > MAX_VALUE):
         while begin < len(data):
             end = data.find(b"\n", begin, begin + MAX_VALUE)
             end = end if end >= 0 else len(data)
@@ -187,6 +185,13 @@ def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
             begin = end + 1
     else:
         yield [_value(data[begin:].rstrip(b" \t\r\n;"), name)]
+
+
+def is_lines(data: bytes | bytearray) -> bool:
+    """Whether some text is JSON Lines: its first line is JSON, and others follow."""
+    begin = len(data) - len(data.lstrip())
+    end = data.find(b"\n", begin)
+    return end >= 0 and parsed(data[begin:end]) is not None and bool(data[end:].strip())
 
 
 def parsed(text: str | bytes | bytearray) -> Any:
