@@ -17,14 +17,15 @@ import pyarrow as pa
 from engagement_nb.apis.names import LABELS, column_name, label
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.tables.cells import TEXT, Cells
-from engagement_nb.tables.layouts import OTHER_COUNTS, Layout, NotATableError
+from engagement_nb.tables.layouts import OTHER_COUNTS, NotATableError
 from engagement_nb.tables.textfiles import json_batches
 from engagement_nb.words import listed
 
 _GROUPS = ("non_public_metrics", "public_metrics", "organic_metrics")
 """Members of a Post with counts: the first that has a figure counts."""
-_PATHS = {"id": "tweet_id", "tweet_id": "tweet_id", "created_at": "created_at", "text": "text",
-          "author_id": "owner", "timestamp": "date"}  # fmt: skip
+_FACTS = {"id": "tweet_id", "tweet_id": "tweet_id", "created_at": "created_at", "text": "text",
+          "author_id": "owner", "timestamp": "timestamp"}  # fmt: skip
+"""Our names of what a Post has besides counts."""
 _LINKS = "url_link_clicks"
 _DEEPEST = 6
 _MOST_MEMBERS, _MOST_OTHERS = 1_000, 1_000_000
@@ -41,8 +42,8 @@ _HOW_TO_ASK = (
 )
 
 
-def page_table(data: bytes, name: str) -> tuple[Cells, Layout | None]:
-    """The Posts of a JSON document, or of JSON Lines; without a layout if they are plain records.
+def page_table(data: bytes, name: str) -> Cells:
+    """The Posts of a JSON document, or of JSON Lines, or plain records.
 
     Raises
     ------
@@ -68,6 +69,7 @@ class _Posts:
         self.series = False
         self.of_api = False
         self._item = self._others = 0
+        self._said: dict[str, str] = {}
 
     def add(self, value: Any, depth: int = 0) -> None:
         """Add the Posts of a document."""
@@ -103,31 +105,39 @@ class _Posts:
             self._row(post)
             return
         self.of_api = True
-        facts = {key: post[key] for key in _PATHS if post.get(key) is not None}
-        figures = {key: value for key, value in post.items() if _is_count(key, value)}
-        for group in (*_GROUPS, "promoted_metrics"):
-            members = post.get(group)
-            if isinstance(members, Mapping):
-                figures |= {f"{group}.{key}": value for key, value in members.items()}
+        facts = {key: post[key] for key in _FACTS if post.get(key) is not None}
+        figures: dict[str, Any] = {}
+        for group in _GROUPS:
+            self._add(figures, post.get(group))
+        self._add(figures, {key: value for key, value in post.items() if _is_count(key, value)})
+        self._add(figures, post.get("promoted_metrics"), "promoted_")
         private = post.get(_GROUPS[0])
         if isinstance(private, Mapping) and "engagements" in private and _LINKS not in private:
             # X leaves it out of the private figures of a Post without a link.
-            figures[f"{_GROUPS[0]}.{_LINKS}"] = None
+            self._add(figures, {_LINKS: None})
             self._problem(post.get("id"), Reason.NO_LINK, "url_clicks")
         buckets = post.get("timestamped_metrics")
         steps = [b for b in buckets if isinstance(b, Mapping)] if isinstance(buckets, list) else []
         steps = [b for b in steps if isinstance(b.get("metrics"), Mapping)]
-        if not any(bucket.get("timestamp") for bucket in steps):
-            # A total may lack its time; the same figures may stand beside the id.
-            for bucket in steps[:1]:
-                figures = {**bucket["metrics"], **figures}
-            steps = []
-        for bucket in steps:
+        if any(bucket.get("timestamp") for bucket in steps):
             self.series = True
-            self._row({**facts, "timestamp": bucket.get("timestamp")} | bucket["metrics"])
-        if not steps:
-            facts.pop("timestamp", None)
-            self._row(facts | figures)
+            for bucket in steps:
+                row = {**facts, "timestamp": bucket.get("timestamp")}
+                self._add(row, bucket["metrics"])
+                self._row(row)
+            return
+        for bucket in steps[:1]:
+            # A total may lack its time; the same figures may stand beside the id.
+            self._add(figures, bucket["metrics"])
+        facts.pop("timestamp", None)
+        self._row(facts | figures)
+
+    def _add(self, row: dict[str, Any], members: Any, prefix: str = "") -> None:
+        """Add the figures of a group to a row: of several for one metric, the first counts."""
+        for key, value in members.items() if isinstance(members, Mapping) else ():
+            name = self._said.setdefault(prefix + (column_name(key) or key), prefix + key)
+            if row.get(name) is None:
+                row[name] = value
 
     def _row(self, row: Mapping[str, Any]) -> None:
         for key, value in row.items():
@@ -163,70 +173,32 @@ class _Posts:
             "detail": detail,
         })  # fmt: skip
 
-    def table(self) -> tuple[Cells, Layout | None]:
-        """All rows, and our names of their columns."""
-        name, header = self._name, list(self.columns)
-        names, unused = self._names(header)
-        if not self.of_api and self.rows and any(map(column_name, header)):
-            columns = [self.columns[key] + [None] * self.rows for key in header]
-            table = pa.table({f"{i}": _array(v[: self.rows]) for i, v in enumerate(columns)})
-            numbers = np.array(self.items, dtype=np.int64)
-            return Cells(name, header, table, numbers, lambda number: f"item {number}"), None
-        if not any(own in LABELS for own in names):
-            found = listed(header[:8] or list(self.keys)[:8]) or "nothing"
+    def table(self) -> Cells:
+        """All rows, under the names that their members have."""
+        header = [_FACTS.get(key, key) if self.of_api else key for key in self.columns]
+        names = {*map(column_name, header)}
+        if not self.rows or not (names & LABELS.keys() if self.of_api else any(names)):
+            found = listed([*self.columns][:8] or [*self.keys][:8]) or "nothing"
             raise NotATableError(
-                name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
+                self._name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
             )
-        arrays: list[pa.Array] = []
-        for i, key in enumerate(header):
-            values = self.columns[key] + [None] * (self.rows - len(self.columns[key]))
-            arrays.append(_array(values))
-            if names[i] in LABELS:
-                for j in (j for j, why in unused.items() if why == f"{key} is used"):
-                    more = self.columns[header[j]]
-                    more = more + [None] * (self.rows - len(more))
-                    values = [b if a is None else a for a, b in zip(values, more, strict=True)]
-                    arrays[i] = _array(values)
+        columns = (column + [None] * self.rows for column in self.columns.values())
+        table = pa.table({f"{i}": _array(v[: self.rows]) for i, v in enumerate(columns)})
         notes = []
         absent = [label(own) for own in LABELS if own not in names and own != "dial_phone"]
-        if absent:
+        if self.of_api and absent:
             notes.append(
                 f"was not asked for {listed(absent)}, so these are not known (not 0), and what they"
                 " count would look hidden"
             )
-        if "engagements" not in names:
+        if self.of_api and "engagements" not in names:
             notes.append("has no engagements: only the owner's token gets them")
-        schema = pa.schema([(f"{i}", column.type) for i, column in enumerate(arrays)])
-        cells = Cells(
-            name, header, pa.table(arrays, schema), np.array(self.items, dtype=np.int64),
-            lambda number: f"Post {number}", tuple(notes), series=self.series,
-            problems=tuple(self.problems),
+        what = "Post" if self.of_api else "item"
+        return Cells(
+            self._name, header, table, np.array(self.items, dtype=np.int64),
+            lambda number: f"{what} {number}", tuple(notes),
+            series=self.series if self.of_api else None, problems=tuple(self.problems),
         )  # fmt: skip
-        return cells, Layout("table", tuple(names), "", unused)
-
-    def _names(self, header: list[str]) -> tuple[list[str], dict[int, str]]:
-        """Our name of each member; of several with one name, the first group's is used."""
-        names = [""] * len(header)
-        unused: dict[int, str] = {}
-
-        def rank(key: str) -> tuple[int, bool]:
-            group = key.rpartition(".")[0]
-            return (_GROUPS.index(group) if group in _GROUPS else 9, column_name(key) != key)
-
-        for key in sorted(header, key=rank):
-            i = header.index(key)
-            group, _, bare = key.rpartition(".")
-            own = _PATHS.get(key) or column_name(bare)
-            if group == "promoted_metrics" and own in LABELS:
-                own = f"promoted_{own}"
-            if own in names and own:
-                unused[i] = f"{header[names.index(own)]} is used"
-            elif own and (own in _PATHS.values() or own.removeprefix("promoted_") in LABELS
-                          or own in OTHER_COUNTS):  # fmt: skip
-                names[i] = own
-            else:
-                unused[i] = ""
-        return names, unused
 
 
 def _is_count(key: str, value: Any) -> bool:

@@ -155,7 +155,7 @@ def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
     if start[:1] == b"<":
         raise NotATableError(name, "it is a web page", "Log in to X and export again.")
     if start[:1] in (b"[", b"{"):
-        return [page_table(data, name)]
+        return [(page_table(data, name), None)]
     return list(_with_layouts([*text_tables(data, name, _NOTES.get(encoding, ()))]))
 
 
