@@ -7,13 +7,14 @@ an age limit is a lowest id.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from engagement_nb.apis.contract import Endpoint
+from engagement_nb.apis.contract import Endpoint, Rule
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.apis.times import posted_before, snowflake
+from engagement_nb.apis.times import posted_before
 
 
 class Window(NamedTuple):
@@ -26,38 +27,9 @@ class Window(NamedTuple):
         return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
 
 
-class Limit(NamedTuple):
-    """A rule at a moment: it hides metrics of Tweets posted before some moment.
-
-    Parameters
-    ----------
-    reason
-        Why the metrics are unavailable.
-    metrics
-        Wire names.
-    first_id
-        The lowest id of a Tweet that has these metrics; 0 if only the API's own lists tell.
-    reads_zero
-        Whether the API sends a "0" for older Tweets; otherwise it sends nothing.
-    known_from
-        Older Tweets have these metrics from this moment on: a row of a series after it is
-        known, a sum that begins before it is not. None: they never have them.
-    """
-
-    reason: Reason
-    metrics: frozenset[str]
-    first_id: int
-    reads_zero: bool = False
-    known_from: datetime | None = None
-
-    def applies(self, tweet_id: str) -> bool:
-        """Whether a Tweet is too old to have the metrics."""
-        return int(tweet_id) < self.first_id
-
-
 @lru_cache(maxsize=256)
-def limits(endpoint: Endpoint, window: Window | None, now: datetime) -> tuple[Limit, ...]:
-    """The age limits of an endpoint, to be applied to many Tweets.
+def limits(endpoint: Endpoint, window: Window | None, now: datetime) -> tuple[Rule, ...]:
+    """The rules of age of an endpoint at a moment, to be applied to many Tweets.
 
     Parameters
     ----------
@@ -70,11 +42,10 @@ def limits(endpoint: Endpoint, window: Window | None, now: datetime) -> tuple[Li
     """
     found = []
     for rule in endpoint.rules:
-        moment = now - rule.max_age if rule.max_age is not None else rule.known_from
         if rule.known_from is not None and (window is None or window[0] >= rule.known_from):
             continue
-        first_id = 0 if moment is None else snowflake(moment)
-        found.append(Limit(rule.reason, rule.metrics, first_id, rule.reads_zero, rule.known_from))
+        before = rule.known_from if rule.max_age is None else now - rule.max_age
+        found.append(replace(rule, before=before))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from engagement_nb.apis.reasons import Reason
+from engagement_nb.apis.times import posted_before
 from engagement_nb.errors import ApiError, InputError
 
 By = Literal["day", "hour"]
@@ -43,6 +44,8 @@ class Rule:
     tolerated
         Whether a request may ask such Tweets for these metrics. What the API does otherwise is
         not known.
+    before
+        At a moment: it applies to Tweets that were posted before this one.
     """
 
     reason: Reason
@@ -51,6 +54,11 @@ class Rule:
     known_from: datetime | None = None
     reads_zero: bool = False
     tolerated: bool = True
+    before: datetime | None = None
+
+    def applies(self, tweet_id: str) -> bool:
+        """Whether a Tweet is too old to have the metrics."""
+        return self.before is not None and posted_before(tweet_id, self.before)
 
 
 class QuotaHeaders(NamedTuple):

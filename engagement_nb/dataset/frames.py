@@ -18,8 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.apis.availability import Limit
-from engagement_nb.apis.contract import By
+from engagement_nb.apis.contract import By, Rule
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before, tweet_time
 from engagement_nb.client.cubes import Cube, starts
@@ -45,7 +44,7 @@ def response_table(
     by: By | None = None,
     *,
     window: tuple[datetime, datetime] | None = None,
-    limits: Iterable[Limit] = (),
+    limits: Iterable[Rule] = (),
     unsupported: Mapping[Reason, Collection[str]] | None = None,
 ) -> pa.Table:
     """Turn the groups of one response into a table.
