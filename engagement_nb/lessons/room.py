@@ -9,18 +9,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
+import httpx
 import pandas as pd
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client
-from engagement_nb.client.credentials import Profile, Secret, find_profile
+from engagement_nb.client.bounds import trusted
+from engagement_nb.client.credentials import Profile, Secret, auth_for, find_profile
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import InputError
 from engagement_nb.lessons.exercises import LESSONS
 from engagement_nb.lessons.score import Score, Tally
-from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict, send
+from engagement_nb.lessons.shown import ORIGINS, Claim, Document, Exchange, Verdict
 from engagement_nb.sources import ApiSource, SandboxSource, ask_sandbox, sandbox_profiles
 from engagement_nb.sources.sandbox import transport_to
 from engagement_nb.tables.ids import read_ids
@@ -150,11 +152,8 @@ class Room:
             "groupings": {"metrics": {"group_by": list(group_by)}},
             **more,
         }
-        profile = self.profiles[account] if to is None else self.profile_at(to)
-        exchange = send(profile, "POST", ENDPOINTS[endpoint].path, body, auth, header)
-        if exchange.groups and auth == "user":
-            self.source.ledger.record_use(profile)
-        return exchange
+        path = ENDPOINTS[endpoint].path
+        return self._send("POST", path, to, body, auth=auth, account=account, header=header)
 
     def get(self, path: str, query: Mapping[str, str], *, to: Sandbox | None = None) -> Exchange:
         """Send one GET request with the user's tokens, and show request and response.
@@ -166,8 +165,34 @@ class Room:
         to
             Another sandbox to send it to.
         """
-        profile = self.profiles[0] if to is None else self.profile_at(to)
-        return send(profile, "GET", f"{path}?{urlencode(query)}")
+        return self._send("GET", f"{path}?{urlencode(query)}", to)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        to: Sandbox | None,
+        body: Mapping[str, Any] | None = None,
+        *,
+        auth: str = "user",
+        account: int = 0,
+        header: str | None = None,
+    ) -> Exchange:
+        profile = self.profiles[account] if to is None else self.profile_at(to)
+        api, tokens = profile.hosts.api, None
+        if header is None:
+            tokens = auth_for(profile, "user" if auth == "user" else "app")
+        headers = {} if header is None else {"Authorization": header}
+        # A proxy of the environment is never used for loopback.
+        trust = not profile.hosts.sandbox
+        with httpx.Client(
+            transport=transport_to(api), timeout=60, trust_env=trust, verify=trusted()
+        ) as http:
+            response = http.request(method, api + path, json=body, headers=headers, auth=tokens)
+        exchange = Exchange(response, profile.hosts.sandbox)
+        if exchange.groups and auth == "user":
+            self.source.ledger.record_use(profile)
+        return exchange
 
     def claim(self, text: str, is_true: object, how: str) -> None:
         """Show a sentence about the API that the cell has just checked, and how it is known.

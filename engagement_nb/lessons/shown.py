@@ -9,14 +9,13 @@ import textwrap
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from engagement_nb.client.bounds import trusted
-from engagement_nb.client.credentials import Profile, auth_for, redact
-from engagement_nb.sources.sandbox import transport_to
+from engagement_nb.client.credentials import redact
 
 _LONGEST = 34
 """Lines of a body that are shown."""
@@ -140,27 +139,32 @@ class Exchange:
 
     Parameters
     ----------
-    status
-        HTTP status.
-    json
-        The response's body, parsed; None if it is not JSON.
-    headers
-        The response's headers.
-    sent
-        The request's body.
-    request_text, response_text
-        Both sides as text.
+    response
+        The response.
     sandbox
         Whether the response is from the sandbox.
     """
 
-    status: int
-    json: Any
-    headers: Mapping[str, str]
-    sent: Mapping[str, Any]
-    request_text: str
-    response_text: str
+    response: httpx.Response
     sandbox: bool
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        return self.response.status_code
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The response's headers."""
+        return self.response.headers
+
+    @cached_property
+    def json(self) -> Any:
+        """The response's body, parsed; None if it is not JSON."""
+        try:
+            return self.response.json()
+        except ValueError:
+            return None
 
     @property
     def errors(self) -> str:
@@ -170,8 +174,23 @@ class Exchange:
     @property
     def groups(self) -> dict[str, Any]:
         """The first grouping of the response; empty if there is none."""
-        found = (self.json or {}).get(next(iter(self.sent["groupings"]), ""))
+        asked = json.loads(self.response.request.content or "{}").get("groupings")
+        found = (self.json or {}).get(next(iter(asked or ()), ""))
         return found if isinstance(found, dict) else {}
+
+    @property
+    def request_text(self) -> str:
+        """The request as text."""
+        request = self.response.request
+        first = f"{request.method} {request.url.raw_path.decode()} HTTP/1.1"
+        body = _body(json.loads(request.content)) if request.content else ""
+        return _message(first, request.headers, body)
+
+    @property
+    def response_text(self) -> str:
+        """The response as text."""
+        first = f"HTTP/1.1 {self.status} {self.response.reason_phrase}".rstrip()
+        return _message(first, self.headers, _body(self.json))
 
     def __repr__(self) -> str:
         mark = " (SANDBOX)" if self.sandbox else ""
@@ -190,64 +209,9 @@ class Exchange:
         return f'<div style="display:flex;flex-wrap:wrap;gap:12px;max-width:1000px">{boxes}</div>'
 
 
-def send(
-    profile: Profile,
-    method: str,
-    path: str,
-    body: Mapping[str, Any] | None = None,
-    auth: str = "user",
-    header: str | None = None,
-) -> Exchange:
-    """Send one request and show request and response.
-
-    Parameters
-    ----------
-    profile
-        The profile whose tokens and hosts are used.
-    method, path
-        What to ask for; the path can have a query.
-    body
-        The body, sent as JSON; None for none.
-    auth
-        "user" to sign with the user's tokens, "app" for the bearer token.
-    header
-        An Authorization header to send instead.
-    """
-    api, tokens = profile.hosts.api, None
-    if header is None:
-        tokens = auth_for(profile, "user" if auth == "user" else "app")
-    # A proxy of the environment is never used for loopback.
-    trust = not profile.hosts.sandbox
-    with httpx.Client(
-        transport=transport_to(api), timeout=60, trust_env=trust, verify=trusted()
-    ) as client:
-        request = client.build_request(method, api + path, json=body)
-        if header is not None:
-            request.headers["Authorization"] = header
-        response = client.send(request, auth=tokens)
-    try:
-        parsed = response.json()
-    except ValueError:
-        parsed = None
-    asked = "" if body is None else _body(body)
-    sent, got = response.request.headers.items(), response.headers.items()
-    return Exchange(
-        response.status_code,
-        parsed,
-        dict(got),
-        body or {},
-        _message(f"{method} {path} HTTP/1.1", [(k, v) for k, v in sent if k in _HEADERS], asked),
-        _message(
-            f"HTTP/1.1 {response.status_code} {response.reason_phrase}".rstrip(),
-            [(k, v) for k, v in got if k in _HEADERS or k[:2] == "x-"],
-            _body(parsed),
-        ),
-        profile.hosts.sandbox,
-    )
-
-
-def _message(first: str, headers: list[tuple[str, str]], body: str) -> str:
-    head = [f"{name}: {value}" for name, value in headers]
+def _message(first: str, headers: Mapping[str, str], body: str) -> str:
+    shown = [name for name in headers if name in _HEADERS or name.startswith("x-")]
+    head = [f"{name}: {headers[name]}" for name in shown]
     masked = _SECRETS.sub(lambda m: f"{m[1] or m[2]}[secret]", "\n".join([first, *head]))
     return redact(f"{masked}\n\n{body}".rstrip())
 
