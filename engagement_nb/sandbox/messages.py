@@ -24,14 +24,16 @@ class RefusedError(Exception):
     status
         HTTP status.
     *texts
-        The content of ``errors``.
+        What is wrong; the content of ``errors``.
+    document
+        The body, if it has another form.
     """
 
-    def __init__(self, status: int, *texts: str) -> None:
+    def __init__(self, status: int, *texts: str, document: dict[str, Any] | None = None) -> None:
         super().__init__(*texts)
         self.status = status
         self.texts = texts
-        self.document: dict[str, Any] = {"errors": list(texts)}
+        self.document = document or {"errors": list(texts)}
 
     def reply(self) -> Reply:
         """Give the response."""

@@ -18,9 +18,8 @@ from engagement_nb.apis.v2 import (
     REFRESH_TOKEN_LIFE,
 )
 from engagement_nb.sandbox.keys import App, Caller
-from engagement_nb.sandbox.messages import Call, Reply, as_html, as_json, redirect
+from engagement_nb.sandbox.messages import Call, RefusedError, Reply, as_html, as_json, redirect
 from engagement_nb.sandbox.oauth import is_address
-from engagement_nb.sandbox.problems import TokenError
 from engagement_nb.sandbox.service import Route, Seen, Service, page
 from engagement_nb.sandbox.signin import basic, chosen_account, page_of_accounts
 
@@ -129,7 +128,7 @@ class Pkce:
             GRANT_EXCHANGE: self._by_old_token,
         }
         if call.form.get("grant_type") not in kinds:
-            raise TokenError("invalid_request", "Missing or wrong parameter: grant_type")
+            raise _refused("invalid_request", "Missing or wrong parameter: grant_type")
         grant = kinds[call.form["grant_type"]](call, app)
         seen.who = self.keys.accounts[grant.account].handle
         return as_json(self.issue(grant))
@@ -154,23 +153,23 @@ class Pkce:
     def _by_code(self, call: Call, app: App) -> Grant:
         grant, asked = self._codes.pop(call.form.get("code", ""), (None, {}))
         if grant is None or grant.app != app or grant.until < self.settings.auth_clock():
-            raise TokenError(
+            raise _refused(
                 "invalid_request", "Value passed for the authorization code was invalid."
             )
         if call.form.get("redirect_uri") != asked["redirect_uri"]:
-            raise TokenError("invalid_request", "Value passed for the redirect uri did not match.")
+            raise _refused("invalid_request", "Value passed for the redirect uri did not match.")
         verifier = call.form.get("code_verifier", "")
         if asked.get("code_challenge_method") == "S256":
             digest = hashlib.sha256(verifier.encode()).digest()
             verifier = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if verifier != asked["code_challenge"]:
-            raise TokenError("invalid_request", "Value passed for the code verifier did not match.")
+            raise _refused("invalid_request", "Value passed for the code verifier did not match.")
         return grant
 
     def _by_refresh(self, call: Call, app: App) -> Grant:
         grant, _ = self._refresh.get(call.form.get("refresh_token", ""), (None, ""))
         if grant is None or grant.app != app or grant.until < self.settings.auth_clock():
-            raise TokenError("invalid_request", "Value passed for the token was invalid.")
+            raise _refused("invalid_request", "Value passed for the token was invalid.")
         self._end(call.form["refresh_token"])
         return grant
 
@@ -179,14 +178,14 @@ class Pkce:
         if form.get("subject_token_type") != OAUTH1_TOKEN_TYPE or not form.get(
             "oauth_token_secret"
         ):
-            raise TokenError("invalid_request", "Missing or wrong parameter.")
+            raise _refused("invalid_request", "Missing or wrong parameter.")
         caller, secret = self.keys.find(form.get("subject_token", "")) or (None, "")
         whose = caller.account if caller and caller.app == app else None
         if whose is None or secret != form["oauth_token_secret"]:
-            raise TokenError("invalid_grant", "The OAuth 1.0a token was not accepted.")
+            raise _refused("invalid_grant", "The OAuth 1.0a token was not accepted.")
         scopes = form.get("scope", " ".join(_EXCHANGED)).split()
         if not set(scopes) <= set(_EXCHANGED):
-            raise TokenError("invalid_scope", "The scope exceeds what the user authorized.")
+            raise _refused("invalid_scope", "The scope exceeds what the user authorized.")
         # Each exchange ends the tokens that the app had of this user.
         for token, (old, _) in list(self._refresh.items()):
             if (old.app, old.account) == (app, whose):
@@ -206,5 +205,11 @@ class Pkce:
         public = "authorization" not in call.headers
         app = self._app(call.form.get("client_id", "") if public else name)
         if app is None or not (public or app.client_secret == secret):
-            raise TokenError("unauthorized_client", "Missing or wrong client id or secret", 401)
+            raise _refused("unauthorized_client", "Missing or wrong client id or secret", 401)
         return app
+
+
+def _refused(error: str, description: str, status: int = 400) -> RefusedError:
+    """Make an error of the token endpoint, in the form of RFC 6749."""
+    document = {"error": error, "error_description": description}
+    return RefusedError(status, description, document=document)

@@ -1,4 +1,4 @@
-"""How API v2 tells what is wrong: its problem documents, and the errors of its token endpoint."""
+"""How API v2 tells what is wrong: its problem documents."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class Problem:
         detail = self.detail.format(**values)
         told = {name: value for name, value in values.items() if name not in _ONLY_SAID}
         return {**told, "title": self.title, "detail": detail, "type": kind}
+
+    def error(self, **values: Any) -> RefusedError:
+        """Make the refusal of a whole request, with further members of its document."""
+        document = {**self.document(**values), "status": self.status}
+        return RefusedError(self.status, self.title, document=document)
 
     def about(
         self, number: int, parameter: str, *, resource_type: str = "tweet", **values: Any
@@ -97,33 +102,3 @@ NO_FIELD = Problem(
     f"{_SORRY} access '{{field}}' {_ON}",
 )
 # fmt: on
-
-
-class ProblemError(RefusedError):
-    """A request that API v2 refuses with a problem document.
-
-    Parameters
-    ----------
-    problem
-        Its kind.
-    **values
-        Further members of the document.
-    """
-
-    def __init__(self, problem: Problem, **values: Any) -> None:
-        super().__init__(problem.status, problem.title)
-        self.document = problem.document(**values) | {"status": problem.status}
-
-
-class TokenError(RefusedError):
-    """An error of the token endpoint, in the form of RFC 6749.
-
-    Parameters
-    ----------
-    error, description
-        The two members of the document.
-    """
-
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
-        super().__init__(status, description)
-        self.document = {"error": error, "error_description": description}

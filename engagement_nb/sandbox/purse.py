@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 from engagement_nb.apis.v2 import PRICES
-from engagement_nb.sandbox.problems import NO_CREDITS, SPEND_CAP, USAGE_CAP, ProblemError
+from engagement_nb.sandbox.problems import NO_CREDITS, SPEND_CAP, USAGE_CAP
 from engagement_nb.sandbox.settings import Settings
 
 
@@ -39,18 +39,18 @@ class Purse:
 
         Raises
         ------
-        ProblemError
+        RefusedError
             With status 402, 403 or 429.
         """
         cap = self.settings.spend_cap
         # The last paid request may spend a little more.
         if round(self.settings.credits - self.spent, 6) <= 0:
-            raise ProblemError(NO_CREDITS, account_id="7000000001")
+            raise NO_CREDITS.error(account_id="7000000001")
         if cap is not None and self.spent >= cap:
-            raise ProblemError(SPEND_CAP, account_id="7000000001")
+            raise SPEND_CAP.error(account_id="7000000001")
         if self.reads[f"{self.settings.clock():%Y-%m}"] >= self.settings.post_cap:
-            raise ProblemError(
-                USAGE_CAP, account_id="7000000001", product_name="pay-per-use",
+            raise USAGE_CAP.error(
+                account_id="7000000001", product_name="pay-per-use",
                 period="Monthly", scope="Product",
             )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
@@ -36,7 +37,6 @@ from engagement_nb.sandbox.messages import Call, RefusedError, Reply, as_json
 from engagement_nb.sandbox.oauth import AuthenticationError
 from engagement_nb.sandbox.pkce import Grant, Pkce
 from engagement_nb.sandbox.posts import PRIVATE_FIELDS, TWEET_FIELDS, Posts
-from engagement_nb.sandbox.problems import ProblemError
 from engagement_nb.sandbox.purse import Purse
 from engagement_nb.sandbox.service import Route, Seen, Service
 
@@ -120,15 +120,13 @@ class V2:
                 seen.who = name or f"app {caller.app.name}"
                 self._count(limits[caller.account is not None], caller, headers)
                 self._permit(caller, kind, supported)
-                self.service.trouble(seen, self.service.faults.next(seen.path))
+                seen.fault = self.service.faults.next(seen.path)
+                if seen.fault[:1] == "5":
+                    raise replace(problems.IN_TROUBLE, status=int(seen.fault[:3])).error()
                 number = call.path.split("/")[3] if "{}" in path else ""
                 reply = as_json(answer(number, query, caller, seen))
             except RefusedError as error:
-                if isinstance(error, ProblemError):
-                    seen.note = str(error)
-                else:
-                    # A fault on demand.
-                    error.document = {**problems.IN_TROUBLE.document(), "status": error.status}
+                seen.note = str(error)
                 reply = error.reply()
             text = self._in_words(reply.body.decode())
             types = problems.TYPES.format(self.settings.problem_host)
@@ -154,7 +152,7 @@ class V2:
         try:
             return self.service.gate.caller(call), _BEARER if bearer else _OAUTH1
         except AuthenticationError:
-            raise ProblemError(problems.UNAUTHORIZED) from None
+            raise problems.UNAUTHORIZED.error() from None
 
     def _count(self, limit: Limit, caller: Caller, headers: dict[str, str]) -> None:
         """Count a request for its app, or for its user; say what is left."""
@@ -171,7 +169,7 @@ class V2:
             "x-access-level": "read",
         }
         if not allowed:
-            error = ProblemError(problems.TOO_MANY)
+            error = problems.TOO_MANY.error()
             if self.settings.too_many == "code 88":
                 error.document = {"errors": [_CODE_88]}
             raise error
@@ -179,13 +177,13 @@ class V2:
     def _permit(self, caller: Caller, kind: str, supported: Sequence[str]) -> None:
         # An app may sign without a user, too.
         if kind not in supported or (caller.account is None and _BEARER not in supported):
-            raise ProblemError(problems.WRONG_KIND, used=kind, supported=", ".join(supported))
+            raise problems.WRONG_KIND.error(used=kind, supported=", ".join(supported))
         if kind == _OAUTH1 and self.settings.oauth1_at_v2 == "refused":
-            raise ProblemError(problems.NO_OAUTH1)
+            raise problems.NO_OAUTH1.error()
         if not caller.app.has_access:
             _not_enrolled(caller.app)
         if isinstance(caller, Grant) and not {*SCOPES[:2]} <= {*caller.scopes}:
-            raise ProblemError(problems.FORBIDDEN)
+            raise problems.FORBIDDEN.error()
 
     def lookup(self, number: str, query: Query, caller: Caller, seen: Seen) -> dict[str, Any]:
         """``GET /2/tweets`` and ``GET /2/tweets/:id``: Posts by their ids."""
@@ -326,8 +324,7 @@ class V2:
 
 
 def _not_enrolled(app: App) -> NoReturn:
-    raise ProblemError(
-        problems.NOT_ENROLLED,
+    raise problems.NOT_ENROLLED.error(
         reason="client-not-enrolled",
         required_enrollment="Appropriate Level of API Access",
         registration_url="https://developer.twitter.com/en/docs/projects/overview",
@@ -342,7 +339,7 @@ def _not_valid(name: str, value: str, why: str = "is not valid") -> NoReturn:
 
 def _invalid(name: str, value: str, message: str) -> NoReturn:
     error = {"parameters": {name: [value]}, "message": message}
-    raise ProblemError(problems.INVALID, errors=[error])
+    raise problems.INVALID.error(errors=[error])
 
 
 def _known(query: Query, *known: str) -> None:
