@@ -85,10 +85,8 @@ class Bucket:
         Time after which the quota is full again.
     headers
         Headers that tell its state; the reset is in seconds since the epoch.
-    limit
-        Requests per window, if it is published.
     by_endpoint
-        Whether each endpoint has its own; None if that is not published.
+        Whether each endpoint is known to have its own.
     """
 
     api: str
@@ -96,8 +94,7 @@ class Bucket:
     scope: Auth
     window: timedelta
     headers: QuotaHeaders
-    limit: int | None = None
-    by_endpoint: bool | None = None
+    by_endpoint: bool = False
 
 
 @dataclass(frozen=True)

@@ -299,18 +299,15 @@ def snapshot(
     with closing(enb.connect(source, profile=profile or None, **cost)) as opened:
         assert isinstance(opened, enb.V2Source)  # noqa: S101
         run = opened.snapshot(opened.dataset_at(out))
-        mark = "SANDBOX (made-up figures): " if opened.sandbox else ""
+        sandbox = opened.sandbox
     if as_json:
-        new = {"dataset": out, "new": run is not None, "sandbox": opened.sandbox}
+        new = {"dataset": out, "new": run is not None, "sandbox": sandbox}
         click.echo(json.dumps((run.to_dict() if run else {}) | new))
     if run is None:
-        say(f"{mark}{out} has today's snapshot already. Nothing was requested.", err=True)
+        told = f"{out} has today's snapshot already. Nothing was requested."
+        say(_stamped(told, sandbox), err=True)
         return
-    say(
-        f"{mark}{counted(run.tweets, 'Post')} in {out}, snapshot {run.record.snapshot};"
-        f" {counted(run.requests, 'request')}.",
-        err=True,
-    )
+    say(_stamped(_summary(run, out), sandbox), err=True)
     if not run.done:
         ctx.exit(FAILED)
 

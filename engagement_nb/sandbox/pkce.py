@@ -56,7 +56,6 @@ class Pkce:
     """
 
     def __init__(self, service: Service) -> None:
-        self.service = service
         self.settings = service.settings
         self.keys = service.keys
         # With the form that asked for each.
@@ -69,7 +68,7 @@ class Pkce:
         """Give the paths."""
         return {
             PATH_AUTHORIZE: Route(self.authorize, ("GET", "POST")),
-            PATH_TOKEN: Route(self.token, name=PATH_TOKEN),
+            PATH_TOKEN: Route(self.token, name=PATH_TOKEN, of_auth=True),
         }
 
     def find(self, token: str) -> Grant | None:
@@ -119,7 +118,6 @@ class Pkce:
 
     def token(self, call: Call, seen: Seen) -> Reply:
         """Give tokens for a code, a refresh token, or a token and secret of OAuth 1.0a."""
-        self.service.trouble(seen, self.service.faults.paths.get(call.path, ""))
         app = self._client(call)
         seen.who = f"app {app.name}"
         kinds = {

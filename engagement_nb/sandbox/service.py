@@ -86,12 +86,15 @@ class Route:
         only if they are refused.
     endpoint
         The endpoint for metrics, if it is one.
+    of_auth
+        Whether it is of the auth host, which fails by the ``paths`` of the faults only.
     """
 
     handler: Handler
     methods: tuple[str, ...] = ("POST",)
     name: str = ""
     endpoint: Endpoint | None = None
+    of_auth: bool = False
 
     def takes(self, method: str) -> bool:
         """Whether it takes a method."""
@@ -205,6 +208,8 @@ class Service:
             return reply
         if broken is not None:
             raise broken
+        if route.of_auth:
+            self.trouble(seen, self.faults.paths.get(call.path, ""))
         return route.handler(call, seen)
 
     def _metrics(self, endpoint: Endpoint, call: Call, seen: Seen) -> Reply:

@@ -66,7 +66,6 @@ class SignIn:
     """
 
     def __init__(self, service: Service) -> None:
-        self.service = service
         self.gate = service.gate
         self.keys = service.keys
         self.by_user = service.settings.user_signed_login
@@ -82,20 +81,11 @@ class SignIn:
         }
         in_browser = Route(self.authorize, ("GET", "POST"))
         return {
-            **{path: Route(self._may_fail(run), name=path) for path, run in by_program.items()},
-            PATH_VERIFY: Route(self._may_fail(self.verify), ("GET",), PATH_VERIFY),
+            **{path: Route(run, name=path, of_auth=True) for path, run in by_program.items()},
+            PATH_VERIFY: Route(self.verify, ("GET",), PATH_VERIFY, of_auth=True),
             PATH_AUTHORIZE: in_browser,
             PATH_AUTHENTICATE: in_browser,
         }
-
-    def _may_fail(self, handler: Handler) -> Handler:
-        """Make a handler's path fail on demand."""
-
-        def handle(call: Call, seen: Seen) -> Reply:
-            self.service.trouble(seen, self.service.faults.paths.get(call.path, ""))
-            return handler(call, seen)
-
-        return handle
 
     def bearer(self, call: Call, seen: Seen) -> Reply:
         """Give the bearer token for a key and secret."""
