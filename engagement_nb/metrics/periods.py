@@ -13,6 +13,7 @@ import pandas as pd
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import Api, By, Endpoint
+from engagement_nb.apis.times import full_hour
 from engagement_nb.errors import InputError
 
 HOUR = timedelta(hours=1)
@@ -99,7 +100,9 @@ def dates_of(
     )
     if after is not None and after > now:
         after = None
-    return (first and _floor(first), after and _floor(after)) if whole_hours else (first, after)
+    if not whole_hours:
+        return first, after
+    return first and full_hour(first), after and full_hour(after)
 
 
 def zone_of(name: str) -> ZoneInfo:
@@ -157,10 +160,6 @@ def parse_moment(value: Moment, name: str, zone: tzinfo = UTC) -> datetime | Non
         ) from None
 
 
-def _floor(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
 def _is_midnight(moment: datetime, zone: str) -> bool:
     return moment.astimezone(zone_of(zone)).time() == time()
 
@@ -176,7 +175,7 @@ def day_of(hour: datetime, zone: str) -> datetime:
 
 
 def _first_hour(day: date, place: tzinfo) -> datetime:
-    return _floor(datetime.combine(day, time(), place).astimezone(UTC))
+    return full_hour(datetime.combine(day, time(), place).astimezone(UTC))
 
 
 def _first_day_from(hour: datetime, zone: str) -> datetime:
@@ -247,11 +246,11 @@ def resolve(
         The period is empty, in the future, or ends before the API's first moment.
     """
     first, last = start, end
-    known_from, full_hour = api.first_moment, _floor(now)
+    known_from, present = api.first_moment, full_hour(now)
     if last is None:
-        midnight = day_of(full_hour, zone)
-        last = midnight if by == "day" and (first is None or first < midnight) else full_hour
-        if first is not None and last < full_hour:
+        midnight = day_of(present, zone)
+        last = midnight if by == "day" and (first is None or first < midnight) else present
+        if first is not None and last < present:
             notes.append("By day, the period ends with the last day that is over.")
     elif last > now:
         raise InputError(
@@ -259,11 +258,11 @@ def resolve(
             advice="Choose an end that is over.",
         )
     elif _is_midnight(last, zone):
-        last = _floor(last)
-    elif last != _floor(last):
-        over = _floor(last) + HOUR <= full_hour
+        last = full_hour(last)
+    elif last != full_hour(last):
+        over = full_hour(last) + HOUR <= present
         why = "The API counts whole hours" if over else "The present hour is not over"
-        last = min(_floor(last) + HOUR, full_hour)
+        last = min(full_hour(last) + HOUR, present)
         notes.append(f"{why}: the period ends at {last:%H:%M} UTC.")
     if known_from is not None and last <= known_from:
         raise InputError(
@@ -274,9 +273,11 @@ def resolve(
         first = last - (endpoint.length or DAY)
         if by == "day" and day_of(last, zone) == last:
             first = _first_day_from(first, zone)
-    elif first != _floor(first) and not _is_midnight(first, zone):
-        notes.append(f"The API counts whole hours: the period starts at {_floor(first):%H:%M} UTC.")
-    first = _floor(first)
+    elif first != full_hour(first) and not _is_midnight(first, zone):
+        notes.append(
+            f"The API counts whole hours: the period starts at {full_hour(first):%H:%M} UTC."
+        )
+    first = full_hour(first)
     if first > now:
         raise InputError(
             f"The start {first:%Y-%m-%d %H:%M} UTC lies in the future (now {now:%Y-%m-%d %H:%M}).",

@@ -27,15 +27,6 @@ from engagement_nb.usage import Ledger
 from engagement_nb.words import counted
 
 
-class PlanOptions(Options, total=False):
-    """Options of a plan, besides the Tweets and the endpoint."""
-
-    profiles: Sequence[Profile]
-    owners: Mapping[str, str]
-    limit: float | None
-    now: datetime | None
-
-
 class ApiSource(Source):
     """The Engagement API, or a copy of it, with the tokens of one or more profiles.
 
@@ -155,7 +146,9 @@ class ApiSource(Source):
         self,
         tweet_ids: Any = None,
         endpoint: EndpointName | str = "totals",
-        **options: Unpack[PlanOptions],
+        *,
+        profiles: Sequence[Profile] | None = None,
+        **question: Unpack[Options],
     ) -> Plan:
         """Plan a fetch: what it costs, and what is unavailable. Sends nothing.
 
@@ -165,23 +158,19 @@ class ApiSource(Source):
             As for `totals`.
         endpoint
             "totals", "28hr" or "historical".
-        **options
+        profiles
+            Whose tokens may be used; by default those of all profiles of the source.
+        **question
             ``by``, ``metrics``, ``start``, ``end``, ``period``, ``posted`` and ``zone``, as for
-            `historical`; ``profiles``, ``owners``, ``limit`` and ``now``, as for
-            `engagement_nb.make_plan`.
+            `historical`.
         """
-        now = options.get("now") or self._present()
-        question = {n: v for n, v in options.items() if n in Options.__annotations__}
         asked = checked(endpoint, self._span(endpoint), question)
-        ids, left_out = self._chosen(tweet_ids, asked, now)
-        more = {name: value for name, value in options.items() if name not in question}
-        return self._plan(ids, endpoint, asked, left_out, **{**more, "now": now})
+        ids, left_out = self._chosen(tweet_ids, asked)
+        return self._plan(ids, endpoint, asked, left_out, profiles)
 
-    def _chosen(
-        self, tweet_ids: Any, asked: Options, now: datetime
-    ) -> tuple[IdList, dict[str, int]]:
+    def _chosen(self, tweet_ids: Any, asked: Options) -> tuple[IdList, dict[str, int]]:
         """The Tweets to ask for, and how many others are left out, by reason."""
-        posted = Posted.of(asked, now)
+        posted = Posted.of(asked, self._present())
         offered = self._offered(posted) if tweet_ids is None else tweet_ids
         ids = read_ids(offered)
         if posted is None:
@@ -204,7 +193,7 @@ class ApiSource(Source):
             There is none, or it is not a period.
         """
         asked = checked("totals", "life", {"posted": posted, "zone": zone})
-        return self._chosen(tweet_ids, asked, self._present())[0]
+        return self._chosen(tweet_ids, asked)[0]
 
     def _offered(self, posted: Posted | None) -> list[str]:
         """The source's own Tweets, of which some are chosen if ``posted`` is given."""
@@ -216,16 +205,14 @@ class ApiSource(Source):
         endpoint: EndpointName | str,
         asked: Options,
         left_out: Mapping[str, int],
-        **more: Any,
+        profiles: Sequence[Profile] | None = None,
     ) -> Plan:
         limit = self.client.quota(self.profiles[0], endpoint).per_minute
-        given = {name: value for name, value in asked.items() if name != "posted"} | {
-            "profiles": self.profiles,
-            "limit": limit,
-            "owners": self._owners,
-            "now": self._present(),
-        }
-        plan = make_plan(ids, endpoint, api=self.api, **{**given, **more})
+        question: dict[str, Any] = {n: value for n, value in asked.items() if n != "posted"}
+        plan = make_plan(
+            ids, endpoint, api=self.api, profiles=profiles or self.profiles, limit=limit,
+            owners=self._owners, now=self._present(), **question,
+        )  # fmt: skip
         notes = [f"{counted(n, 'Tweet')} left out: {why}." for why, n in left_out.items()]
         return replace(plan, notes=(*notes, *plan.notes))
 
@@ -256,7 +243,7 @@ class ApiSource(Source):
             `historical`.
         """
         asked = checked(endpoint, self._span(endpoint), question)
-        ids, left_out = self._chosen(tweet_ids, asked, self._present())
+        ids, left_out = self._chosen(tweet_ids, asked)
         return self._fetch_into(dataset, endpoint, ids, asked, left_out, snapshot, before)
 
     def _fetch_into(
@@ -297,9 +284,9 @@ class ApiSource(Source):
             )
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
-        ids, left_out = self._chosen(tweet_ids, question, self._present())
-        passing = None if self._dataset is not None else f"memory://fetch-{uuid.uuid4().hex}"
-        dataset = self.dataset_at(passing or self._dataset)
+        ids, left_out = self._chosen(tweet_ids, question)
+        passing = self._dataset is None
+        dataset = self.dataset_at(self._dataset or f"memory://fetch-{uuid.uuid4().hex}")
         try:
             ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
             metrics = ended.read(dataset)

@@ -30,7 +30,7 @@ from engagement_nb.fetch import Plan, Run
 from engagement_nb.fetch.part import part_of
 from engagement_nb.fetch.retry import sent
 from engagement_nb.metrics import Metrics
-from engagement_nb.sources.api import ApiSource, PlanOptions
+from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.options import Options, Posted
 from engagement_nb.sources.sandbox import SandboxSource
 from engagement_nb.usage.reads import Reads
@@ -109,7 +109,7 @@ class V2Source(ApiSource):
         self,
         tweet_ids: Any = None,
         endpoint: EndpointName | str = "totals",
-        **options: Unpack[PlanOptions],
+        **options: Any,
     ) -> Plan:
         """Plan a fetch: see `ApiSource.plan`. Its hints tell the price.
 
