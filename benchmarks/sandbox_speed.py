@@ -96,7 +96,7 @@ def canned(content: bytes) -> Iterator[str]:
     """The same server, sending the same bytes from memory."""
     with Sandbox() as sandbox:
         reply = Reply(200, {"content-type": "application/json"}, content)
-        sandbox.service.handle = lambda *_: reply  # type: ignore[method-assign]
+        sandbox.respond = lambda *_: reply  # type: ignore[method-assign]
         yield sandbox.url + "/"
 
 

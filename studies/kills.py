@@ -99,7 +99,7 @@ class Asked:
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], datetime | None, bool]] = []
         self.billed: set[str] = set()
-        respond = sandbox.service.engine.respond
+        respond = sandbox.engine.respond
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
             ids = tuple(map(str, question.ids))
@@ -111,7 +111,7 @@ class Asked:
             self.requests.append((ids, question.start, True))
             return found
 
-        sandbox.service.engine.respond = recording  # type: ignore[method-assign]
+        sandbox.engine.respond = recording  # type: ignore[method-assign]
         find, charge = sandbox.v2.posts.find, sandbox.v2.purse.charge
 
         def looking_up(ids: Sequence[int], parameter: str) -> Any:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -137,12 +136,11 @@ def serve(
     except ValueError as error:
         raise InputError(_by_flag(str(error))) from None
     _check_env_file(env_file)
-    stopped = _stop_event(until_stdin_closes)
     with running:
         lines = "".join(f"{name}={value}\n" for name, value in running.env.items())
         with _env_file(env_file, lines):
             _say_ready(running, env_file)
-            stopped.wait()
+            _wait(until_stdin_closes)
     click.echo("SANDBOX stopped.", err=True)
 
 
@@ -161,25 +159,15 @@ def _say_ready(running: Sandbox, env_file: Path | None) -> None:
     sys.stdout.flush()
 
 
-def _stop_event(until_stdin_closes: bool) -> threading.Event:
-    stopped = threading.Event()
-
-    def stop(*_: object) -> None:
-        stopped.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
-    if until_stdin_closes:
-
-        def watch() -> None:
+def _wait(until_stdin_closes: bool) -> None:
+    """Wait for a signal, or for the end of standard input."""
+    with suppress(KeyboardInterrupt):
+        if until_stdin_closes:
             with suppress(OSError, ValueError):
                 while sys.stdin.buffer.read(4096):
                     pass
-            stopped.set()
-
-        threading.Thread(target=watch, daemon=True).start()
-    return stopped
+        while not until_stdin_closes:
+            time.sleep(3600)
 
 
 def _by_flag(sentence: str) -> str:

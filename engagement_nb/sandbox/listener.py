@@ -104,7 +104,7 @@ class _Connection(BaseHTTPRequestHandler):
         url = self.path if whole else f"http://{headers.get('host', '')}{self.path}"
         if len(body) > MAX_BODY_BYTES:
             broken = RefusedError(413, "The request body is too large.")
-        reply = self.server.service.handle(Call(self.command, url, headers, body), broken)
+        reply = self.server.service.respond(Call(self.command, url, headers, body), broken)
         if broken is not None:
             reply.headers["connection"] = "close"
         self._send(reply)

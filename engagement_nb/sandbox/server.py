@@ -23,7 +23,7 @@ STARTED_HERE: WeakValueDictionary[str, Sandbox] = WeakValueDictionary()
 _numbers = count(1001)
 
 
-class Sandbox:
+class Sandbox(Service):
     """The Engagement API and API v2 on loopback, with a made-up world.
 
     A context manager: it starts a server on entering and stops it on leaving. `handle` needs
@@ -67,18 +67,13 @@ class Sandbox:
     """
 
     def __init__(self, port: int = 0, *, preset: str = "documented", **options: Any) -> None:
-        self.settings = Settings.of(preset, **options)
-        self.service = Service(self.settings)
-        self.world = self.service.world
+        super().__init__(Settings.of(preset, **options))
         self.ids = self.world.pick
         self.truth = self.world.truth
-        self.faults = self.service.faults
-        self.log = self.service.log
-        self.requests_seen = self.service.requests_seen
-        self.v2 = V2(self.service)
-        for paths in (SignIn(self.service), Control(self.service), self.v2):
-            self.service.routes |= paths.routes()
-        app = self.service.keys.app
+        self.v2 = V2(self)
+        for paths in (SignIn(self), Control(self), self.v2):
+            self.routes |= paths.routes()
+        app = self.keys.app
         self.consumer_key = app.consumer_key
         self.consumer_secret = app.consumer_secret
         self.bearer_token = app.bearer_token
@@ -106,7 +101,7 @@ class Sandbox:
             STARTED_HERE[self._url] = self
             return self
         try:
-            self._listener = Listener(self.service, self._port)
+            self._listener = Listener(self, self._port)
         except OSError as error:
             raise OSError(error.errno, error.strerror, f"{HOST}:{self._port}") from None
         self._url = f"http://{HOST}:{self._listener.server_address[1]}"
@@ -146,7 +141,7 @@ class Sandbox:
         >>> Sandbox().handle("GET", "http://127.0.0.1/sandbox/world").status
         200
         """
-        return self.service.handle(Call(method, url, headers_of(headers), body))
+        return self.respond(Call(method, url, headers_of(headers), body))
 
     @property
     def url(self) -> str:
@@ -158,9 +153,9 @@ class Sandbox:
     @property
     def env(self) -> dict[str, str]:
         """Environment variables for a client, as the first account."""
-        return self.service.keys.env(self.url)
+        return self.keys.env(self.url)
 
     @property
     def accounts(self) -> Sequence[Account]:
         """Accounts that gave the app tokens."""
-        return self.service.keys.accounts
+        return self.keys.accounts

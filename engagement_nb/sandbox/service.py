@@ -145,7 +145,7 @@ class Service:
         """Give the sandbox's present moment."""
         return self.settings.clock()
 
-    def handle(self, call: Call, broken: RefusedError | None = None) -> Reply:
+    def respond(self, call: Call, broken: RefusedError | None = None) -> Reply:
         """Respond to a request.
 
         Parameters
@@ -156,9 +156,9 @@ class Service:
             Why its body did not arrive.
         """
         with self._one_at_a_time:
-            return self._handle(call, broken)
+            return self._respond(call, broken)
 
-    def _handle(self, call: Call, broken: RefusedError | None) -> Reply:
+    def _respond(self, call: Call, broken: RefusedError | None) -> Reply:
         began = time.perf_counter()
         seen = Seen(self.now(), call.method, call.path[:200])
         route: Route | None = None

@@ -103,7 +103,7 @@ def test_a_revoked_token_is_recognised(client: Client) -> None:
         own = tuple(sandbox.ids("own", 1))
         request = Request("totals", own, ("favorites",), profile_of(sandbox))
         client.send(request)
-        sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+        sandbox.keys.revoke(sandbox.accounts[0].access_token)
         error = refusal_of(client, request)
     assert type(error) is errors.UnauthenticatedError
     assert "revoked" in error.what
@@ -133,7 +133,7 @@ def test_a_wrong_clock_is_named_if_the_api_says_so(client: Client) -> None:
 
 
 def test_an_app_without_the_product(world: Sandbox, client: Client) -> None:
-    app = world.service.keys.app_without_access
+    app = world.keys.app_without_access
     profile = profile_of(world, consumer_key=app.consumer_key, consumer_secret=app.consumer_secret)
     request = Request("totals", tuple(world.ids("own", 1)), ("favorites",), profile, auth="app")
     error = refusal_of(client, request)

@@ -126,7 +126,7 @@ def test_check_distinguishes_network_trouble_from_failing_tokens(
 ) -> None:
     sandbox = make_sandbox(tweets=300, **options)
     if options.get("per_minute"):
-        sandbox.service.minute.spend(sandbox.consumer_key)  # type: ignore[union-attr]
+        sandbox.minute.spend(sandbox.consumer_key)  # type: ignore[union-attr]
     env = {**sandbox.env, "TWITTER_BEARER_TOKEN": "", "TWITTER_ACCESS_TOKEN": ""}
     result = run("check", "--json", env=env)
     assert result.exit_code == 1

@@ -269,7 +269,7 @@ def test_a_revoked_bearer_token_is_fetched_again_once(make_sandbox: MakeSandbox)
     )
     with quick_client() as client:
         client.send(request)
-        sandbox.service.keys.revoke(sandbox.bearer_token)
+        sandbox.keys.revoke(sandbox.bearer_token)
         with pytest.raises(UnauthenticatedError):
             client.send(request)
     paths = [seen.path for seen in sandbox.log]

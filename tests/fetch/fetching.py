@@ -26,7 +26,7 @@ class Asked:
     def __init__(self, sandbox: Sandbox) -> None:
         self.requests: list[tuple[tuple[str, ...], Any, int]] = []
         self.accounts: set[int] = set()
-        respond = sandbox.service.engine.respond
+        respond = sandbox.engine.respond
 
         def recording(question: Any, caller: Any, now: Any) -> Any:
             ids = tuple(map(str, question.ids))
@@ -39,7 +39,7 @@ class Asked:
             self.requests.append((ids, question.start, 200))
             return found
 
-        sandbox.service.engine.respond = recording  # type: ignore[method-assign]
+        sandbox.engine.respond = recording  # type: ignore[method-assign]
 
     @property
     def pairs(self) -> Counter[tuple[str, Any]]:

@@ -240,7 +240,7 @@ def test_dead_tokens_of_one_owner_cost_the_others_nothing(
 ) -> None:
     """A revoked profile is not used again, and only its owner lacks figures."""
     sandbox = make_sandbox()
-    sandbox.service.keys.revoke(sandbox.accounts[1].access_token)
+    sandbox.keys.revoke(sandbox.accounts[1].access_token)
     ids = {account: sandbox.ids("own", 30, account) for account in range(3)}
     owners = {i: sandbox.accounts[a].user_id for a, found in ids.items() for i in found}
     metrics = fetch(sandbox, list(owners), "28hr", owners=owners)
@@ -255,7 +255,7 @@ def test_only_handles_of_the_plan_are_used(
 ) -> None:
     """Tokens of other owners cost money, so a dead bearer or a wrong owner does not use them."""
     sandbox = make_sandbox()
-    sandbox.service.keys.revoke(sandbox.bearer_token)
+    sandbox.keys.revoke(sandbox.bearer_token)
     own = sandbox.ids("under-90-days", 3, 0)
     old = {account: sandbox.ids("over-90-days", 3, account) for account in (0, 1)}
     ids = [*own, *old[0], *old[1]]
@@ -282,7 +282,7 @@ def test_only_handles_of_the_plan_are_used(
 def test_a_run_with_only_refused_tokens_is_an_error(make_sandbox: Callable[..., Sandbox]) -> None:
     """A run without any figure raises the API's refusal instead of returning an empty frame."""
     sandbox = make_sandbox()
-    sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+    sandbox.keys.revoke(sandbox.accounts[0].access_token)
     with pytest.raises(UnauthenticatedError):
         fetch(sandbox, sandbox.ids("own", 5), "28hr", accounts=[0])
 

@@ -216,7 +216,7 @@ def test_a_tweet_of_another_account_refuses_the_whole_request_of_user_tokens(
         assert start.startswith("Forbidden to access tweets for author id ")
         author = start.rpartition(" ")[2]
         numbers = recorded.world.truth(listed.split(", ")).tweets.account
-        keys = recorded.service.keys
+        keys = recorded.keys
         assert {keys.user_id(int(number)) for number in numbers} == {author}
         found += listed.split(", ")
     assert sorted(found) == sorted(others)

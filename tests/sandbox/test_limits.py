@@ -64,7 +64,7 @@ def test_a_401_has_the_limit_headers_of_its_app(make_sandbox: Make, shared: bool
     sandbox = make_sandbox(per_minute=5, monotonic=Hand(), shared=shared)
     assert ask(sandbox) == (200, 4)
     token = sandbox.accounts[0].access_token
-    sandbox.service.keys.revoke(token)
+    sandbox.keys.revoke(token)
     assert ask(sandbox) == (401, 4)
     assert ask(sandbox) == (401, 4)
 

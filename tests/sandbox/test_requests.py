@@ -71,7 +71,7 @@ def test_unknown_keys_are_ignored_and_an_id_twice_counts_once(frozen: Sandbox) -
 def test_an_app_without_access_is_refused(frozen: Sandbox, make_sandbox: Make) -> None:
     expected = {"errors": ["Your application id is not authorized."]}
     for running, status in ((frozen, 401), (make_sandbox(no_access_status=403), 403)):
-        token = running.service.keys.app_without_access.bearer_token
+        token = running.keys.app_without_access.bearer_token
         response = post(
             running, "totals", ["1"], ["favorites"], account=None,
         )  # fmt: skip

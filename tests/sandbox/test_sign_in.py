@@ -177,7 +177,7 @@ def test_an_invalidated_bearer_token_is_a_401(make_sandbox: Make) -> None:
 
 
 def test_tokens_of_one_app_do_not_work_with_the_keys_of_another(sandbox: Sandbox) -> None:
-    blocked, first = sandbox.service.keys.app_without_access, sandbox.accounts[0]
+    blocked, first = sandbox.keys.app_without_access, sandbox.accounts[0]
     auth = OAuth1(
         blocked.consumer_key,
         blocked.consumer_secret,
@@ -191,8 +191,8 @@ def test_tokens_of_one_app_do_not_work_with_the_keys_of_another(sandbox: Sandbox
 
 def test_user_tokens_of_an_app_without_access_are_refused(make_sandbox: Make) -> None:
     sandbox = make_sandbox()
-    blocked = sandbox.service.keys.app_without_access
-    token, secret = sandbox.service.keys.issue(blocked, 0)
+    blocked = sandbox.keys.app_without_access
+    token, secret = sandbox.keys.issue(blocked, 0)
     auth = OAuth1(blocked.consumer_key, blocked.consumer_secret, token, secret)
     response = requests.post(sandbox.url + "/insights/engagement/totals", json={}, auth=auth)
     assert response.json() == {"errors": ["Your application id is not authorized."]}

@@ -328,7 +328,7 @@ def test_an_app_without_the_tier_is_refused_as_recorded(make: Make) -> None:
     assert told["reason"] == "client-not-enrolled"
     assert told["type"] == "https://api.twitter.com/2/problems/client-forbidden"
     assert told["client_id"] == running.client_id
-    token = running.service.keys.app_without_access.bearer_token
+    token = running.keys.app_without_access.bearer_token
     response = requests.get(
         running.url + "/2/tweets?ids=1", headers={"Authorization": f"Bearer {token}"}
     )

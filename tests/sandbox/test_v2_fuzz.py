@@ -35,8 +35,8 @@ QUERY: dict[str, Any] = {
 }
 PATHS = ["/2/tweets", "/2/tweets/{}", "/2/users/{}/tweets", "/2/tweets/analytics", "/2/users/me",
          "/2/tweets/analytics/x", "/2/nowhere"]  # fmt: skip
-PLACES = [*IDS, SANDBOX.accounts[0].user_id, SANDBOX.service.keys.user_id(3), "me", "%00", "a%2Fb"]
-GRANT = Grant(SANDBOX.service.keys.app, 0, ("tweet.read", "users.read"))
+PLACES = [*IDS, SANDBOX.accounts[0].user_id, SANDBOX.keys.user_id(3), "me", "%00", "a%2Fb"]
+GRANT = Grant(SANDBOX.keys.app, 0, ("tweet.read", "users.read"))
 USER = str(SANDBOX.v2.pkce.issue(GRANT)["access_token"])
 
 

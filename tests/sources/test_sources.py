@@ -333,14 +333,14 @@ def test_an_interrupted_fetch_resumes(
     monkeypatch.setenv("TWITTER_ACCESS_TOKEN__TWO", account.access_token)
     monkeypatch.setenv("TWITTER_ACCESS_TOKEN_SECRET__TWO", account.access_token_secret)
     one, two = sandbox.ids("own", 30, 0), sandbox.ids("own", 30, 1)
-    sandbox.service.keys.revoke(account.access_token)
+    sandbox.keys.revoke(account.access_token)
     arguments = ["fetch", "28hr", "--ids", ids_file(tmp_path, [*one, *two]), "--source", "api",
                  "-o", str(tmp_path / "ds")]  # fmt: skip
     assert run(arguments) == 1
     talk = capsys.readouterr().err
     assert "30 Tweets: not authenticated" in talk
     assert "Rerun the command" in talk
-    sandbox.service.keys.restore()
+    sandbox.keys.restore()
     before = sandbox.requests_seen["28hr"]
     assert run(arguments) == 0
     assert sandbox.requests_seen["28hr"] - before <= 3
@@ -358,14 +358,14 @@ def test_totals_of_expired_user_tokens_are_not_fetched_as_another_user(
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
     own, others = sandbox.ids("own", 30), sandbox.ids("others", 20)
-    sandbox.service.keys.revoke(sandbox.accounts[0].access_token)
+    sandbox.keys.revoke(sandbox.accounts[0].access_token)
     arguments = ["fetch", "totals", "--ids", ids_file(tmp_path, [*own, *others]), "--source",
                  "api", "-o", str(tmp_path / "ds")]  # fmt: skip
     assert run(arguments) == 1
     talk = capsys.readouterr().err
     assert "50 Tweets: not authenticated (some metrics)" in talk
     assert "access token" in talk
-    sandbox.service.keys.restore()
+    sandbox.keys.restore()
     assert run(arguments) == 0
     assert "20 Tweets: needs the owner's tokens (some metrics)" in capsys.readouterr().err
     dataset = Dataset.open(tmp_path / "ds")

@@ -50,7 +50,7 @@ def test_keys_that_a_sandbox_wrote_are_not_sent_to_x(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ENGAGEMENT_CONFIG_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    keys = Sandbox(seed=7).service.keys.env("http://127.0.0.1:8642")
+    keys = Sandbox(seed=7).keys.env("http://127.0.0.1:8642")
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in keys.items()))
     [profile] = V2Source.known_profiles()
     assert profile.hosts.api == "http://127.0.0.1:8642"
