@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
+from msgspec import Meta, Struct
 
 from engagement_nb.apis.engagement import (
     ENDPOINTS,
@@ -20,22 +21,29 @@ from engagement_nb.apis.engagement import (
 from engagement_nb.apis.times import as_utc
 from engagement_nb.apis.v2 import LIMITS
 from engagement_nb.sandbox.counters import COUNTED, HIDDEN, NAMES
-from engagement_nb.sandbox.messages import (
-    Call,
-    RefusedError,
-    Reply,
-    as_html,
-    as_json,
-    json_object,
-    shown,
-)
+from engagement_nb.sandbox.messages import Call, RefusedError, Reply, as_html, as_json
 from engagement_nb.sandbox.service import Handler, Route, Seen, Service, page
 from engagement_nb.sandbox.settings import Settings, switches, written
 from engagement_nb.sandbox.world import KINDS
 
 _MAX_IDS = 10_000
-_MOST_LISTED = 1_000_000
 _FACTS = ("account", "deleted", "protected", "promoted", "repost")
+
+
+class _Ids(Struct):
+    """What ``/sandbox/ids`` takes."""
+
+    kind: str = "own"
+    count: Annotated[int, Meta(ge=0, le=1_000_000)] = 10
+    account: Annotated[int, Meta(ge=0)] = 0
+
+
+class _Truth(Struct):
+    """What ``/sandbox/truth`` takes."""
+
+    ids: Annotated[list[Annotated[int, Meta(ge=0, le=2**63 - 1)]], Meta(max_length=_MAX_IDS)] = []
+    start: str | None = None
+    end: str | None = None
 
 
 class Control:
@@ -82,24 +90,19 @@ class Control:
     def faults(self, call: Call) -> Any:
         """GET: give the faults. POST: set them. DELETE: stop them."""
         if call.method == "POST":
-            self.service.faults.configure(json_object(call.body))
+            self.service.faults.configure(_document(call))
         elif call.method == "DELETE":
             self.service.faults.clear()
         return msgspec.to_builtins(self.service.faults)
 
     def truth(self, call: Call) -> Any:
         """Real counts of Tweets: ``ids`` (comma-separated, or an array), ``start``, ``end``."""
-        is_post = call.method == "POST"
-        given = json_object(call.body) if is_post else call.query
-        ids = given.get("ids", "")
-        ids = ids.split(",") if isinstance(ids, str) else ids
-        if not isinstance(ids, list) or len(ids) > _MAX_IDS:
-            raise ValueError(f"ids must be at most {_MAX_IDS:,} Tweet ids.")
-        texts = [_text(item, "ids") for item in ids if item != ""]
-        if not all(text.isdecimal() and len(text) <= 19 and int(text) < 2**63 for text in texts):
-            raise ValueError("ids must be Tweet ids.")
-        edges = {name: given.get(name) for name in ("start", "end")}
-        window = (None if e is None else as_utc(_text(e, name)) for name, e in edges.items())
+        given = _document(call) if call.method == "POST" else dict[str, Any](call.query)
+        if isinstance(given.get("ids"), str):
+            given["ids"] = [one.strip() for one in given["ids"].split(",") if one]
+        asked = msgspec.convert(given, _Truth, strict=False)
+        texts = [str(number) for number in asked.ids]
+        window = (None if edge is None else as_utc(edge) for edge in (asked.start, asked.end))
         truth = self.service.world.truth(texts, *window)
         counted = [name for name in COUNTED if name not in HIDDEN]
         found: list[dict[str, Any]] = []
@@ -117,12 +120,8 @@ class Control:
 
     def ids(self, call: Call) -> Any:
         """Ids to try: ``kind``, ``count``, ``account``."""
-        given = call.query
-        count = _whole(given.get("count", "10"))
-        if count > _MOST_LISTED:
-            raise ValueError(f"count must be at most {_MOST_LISTED:,}.")
-        account = _whole(given.get("account", "0"))
-        return self.service.world.pick(given.get("kind", "own"), count, account)
+        asked = msgspec.convert(call.query, _Ids, strict=False)
+        return self.service.world.pick(asked.kind, asked.count, asked.account)
 
     def world(self, call: Call) -> Any:
         """Which world this is; ``now`` is null unless it stands still."""
@@ -142,8 +141,8 @@ class Control:
 
     def revoke(self, call: Call) -> Any:
         """Revoke a user token or bearer token: ``{"token": "..."}``."""
-        token = json_object(call.body).get("token")
-        if not isinstance(token, str) or not self.service.keys.revoke(token):
+        token = str(_document(call).get("token"))
+        if not self.service.keys.revoke(token):
             raise ValueError("token must be a valid user token or bearer token.")
         return {"revoked": token}
 
@@ -187,20 +186,11 @@ def _json(handle: Callable[[Call], Any]) -> Handler:
     def handler(call: Call, seen: Seen) -> Reply:
         try:
             return as_json(handle(call), indent=True)
-        except (ValueError, OverflowError) as error:
+        except (ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
             raise RefusedError(400, str(error)) from None
 
     return handler
 
 
-def _text(value: Any, name: str) -> str:
-    """Give a text or number of a request as text; nothing else, which may be nested deeply."""
-    if not isinstance(value, (str, int)):
-        raise ValueError(f"{name} cannot be {shown(value)}.")
-    return str(value).strip()
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or len(text) > 9:
-        raise ValueError("count and account must be whole numbers.")
-    return int(text)
+def _document(call: Call) -> dict[str, Any]:
+    return msgspec.json.decode(call.body, type=dict[str, Any])

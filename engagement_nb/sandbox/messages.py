@@ -160,20 +160,6 @@ def headers_of(pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> dict[str
     return headers
 
 
-def json_object(raw: bytes) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises
-    ------
-    ValueError
-        It is something else.
-    """
-    value = orjson.loads(raw)
-    if not isinstance(value, dict):
-        raise ValueError("The body must be a JSON object.")
-    return value
-
-
 def shown(value: Any) -> str:
     """Give a value from a request for a text about it."""
     if isinstance(value, (list, dict)):
