@@ -57,6 +57,8 @@ class Cells:
         What the source itself says is missing: rows for `engagement_nb.metrics.problems_frame`.
     extras
         Whether columns that are not used are kept beside the figures: those of a frame.
+    several
+        Whether it is one of several tables of a text file, as X's video files have.
     parts
         Where the rows of the second file and of each later one begin, if several were read as one.
     """
@@ -71,6 +73,7 @@ class Cells:
     series: bool | None = None
     problems: tuple[Mapping[str, str], ...] = ()
     extras: bool = False
+    several: bool = False
     parts: Sequence[int] = ()
     _texts: dict[int, pa.ChunkedArray] = field(default_factory=dict, init=False, repr=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -74,7 +75,6 @@ class NotATableError(InputError):
 
     def __init__(self, name: str, why: str, advice: str = HOW_TO_EXPORT) -> None:
         super().__init__(f"{name}: {why}.", advice=advice)
-        self.why = why
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def video_kind(header: Sequence[str]) -> str:
     return ""
 
 
-def video_layout(cells: Cells) -> Layout:
+def _video_layout(cells: Cells) -> Layout:
     """The layout of a table of a video file, by its words or else by its shape."""
     filled = [i for i, cell in enumerate(cells.header) if cell]
     if kind := video_kind(cells.header):
@@ -148,6 +148,10 @@ def find_layout(cells: Cells) -> Layout:
         not fit X's order of columns; or a metric is in several columns.
     """
     header = cells.header
+    if cells.several or video_kind(header):
+        # In any language, one of several tables may be that of a video file.
+        with suppress(NotATableError):
+            return _video_layout(cells)
     if len(header) > _MAX_COLUMNS:
         raise NotATableError(cells.name, f"its first row has {len(header):,} cells")
     names = ["" if cell in MADE else cell if cell in FACTS else column_name(cell)

@@ -13,7 +13,7 @@ from typing import Any
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import Cells
 from engagement_nb.tables.frames import frame_table, is_frame, parquet_table
-from engagement_nb.tables.layouts import Layout, NotATableError, video_kind, video_layout
+from engagement_nb.tables.layouts import NotATableError
 from engagement_nb.tables.pages import page_table
 from engagement_nb.tables.table import (
     NoRowsError,
@@ -49,7 +49,7 @@ def read_source(source: Any, name: str) -> list[OneTable]:
     """
     written = 0.0
     if is_frame(source):
-        tables: list[tuple[Cells, Layout | None]] = [(frame_table(source, name).filled(), None)]
+        tables = [frame_table(source, name).filled()]
     elif isinstance(source, Path):
         data = read_file(source)
         written = source.stat().st_mtime
@@ -63,9 +63,9 @@ def read_source(source: Any, name: str) -> list[OneTable]:
         )
     read: list[OneTable] = []
     refused: list[InputError] = []
-    for cells, layout in tables:
+    for cells in tables:
         try:
-            read.append(read_table_of(cells, layout, written=written))
+            read.append(read_table_of(cells, written))
         except (NotATableError, NoRowsError) as error:
             refused.append(error)
     if not read:
@@ -135,14 +135,14 @@ def _read_as_one(paths: Sequence[Path]) -> list[OneTable]:
     return read
 
 
-def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
+def _tables(data: bytes, name: str) -> list[Cells]:
     if data.startswith(b"PK\x03\x04") and b"xl/" in data:
         # Start-up time: few people have spreadsheets.
         from engagement_nb.tables.books import book_tables
 
-        return [(cells.filled(), None) for cells in book_tables(data, name)]
+        return [cells.filled() for cells in book_tables(data, name)]
     if data.startswith(b"PAR1"):
-        return [(parquet_table(data, name).filled(), None)]
+        return [parquet_table(data, name).filled()]
     data, encoding = as_utf8(data, name)
     start = data[:1000].lstrip()
     if match := _ARCHIVE.match(start):
@@ -155,19 +155,5 @@ def _tables(data: bytes, name: str) -> list[tuple[Cells, Layout | None]]:
     if start[:1] == b"<":
         raise NotATableError(name, "it is a web page", "Log in to X and export again.")
     if start[:1] in (b"[", b"{"):
-        return [(page_table(data, name), None)]
-    return list(_with_layouts([*text_tables(data, name, _NOTES.get(encoding, ()))]))
-
-
-def _with_layouts(tables: list[Cells]) -> Iterator[tuple[Cells, Layout | None]]:
-    """The tables of a text file, with the layout where X's video files have it."""
-    for cells in tables:
-        if video_kind(cells.header):
-            yield cells, video_layout(cells)
-        elif len(tables) > 1:
-            try:
-                yield cells, video_layout(cells)
-            except NotATableError:
-                yield cells, None
-        else:
-            yield cells, None
+        return [page_table(data, name)]
+    return [*text_tables(data, name, _NOTES.get(encoding, ()))]

@@ -184,15 +184,13 @@ class OneTable:
         return first, last
 
 
-def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float = 0) -> OneTable:
+def read_table_of(cells: Cells, written: float = 0) -> OneTable:
     """Read one table below its header.
 
     Parameters
     ----------
     cells
         The table.
-    layout
-        Its columns, if they are known already: those of a video file.
     written
         When the file was written, in seconds.
 
@@ -202,9 +200,8 @@ def read_table_of(cells: Cells, layout: Layout | None = None, *, written: float 
         It has no figures (`NotATableError`), no rows (`NoRowsError`), or a cell that cannot be
         read.
     """
-    if layout is None:
-        _refuse_second_header(cells)
-        layout = find_layout(cells)
+    _refuse_second_header(cells)
+    layout = find_layout(cells)
     if not len(cells) and not cells.extras:
         raise NoRowsError(
             f"{cells.name} has a header and no rows (no posts, no days).",

@@ -182,15 +182,6 @@ class _Text:
                 begins = is_end
         return line + 1
 
-    def _line_of(self, at: int) -> int:
-        """The line on which the row with a byte begins."""
-        begun = 1
-        for line, (end, is_end) in enumerate(self.lines(), 1):
-            if end > at:
-                break
-            begun = line + 1 if is_end else begun
-        return begun
-
     def check_quotes(self) -> None:
         """Refuse a quote that neither begins nor ends a cell. It could turn two rows into one."""
         beside = np.zeros(256, dtype=bool)
@@ -215,8 +206,9 @@ class _Text:
             self._refuse_quote(self.data.rfind(b'"'))
 
     def _refuse_quote(self, at: int) -> None:
+        line = 1 + max(self.data.count(sign, 0, at) for sign in (b"\n", b"\r"))
         raise InputError(
-            f"{self.name}, line {self._line_of(at)}: the quotes of this row do not match, or one is"
+            f"{self.name}, line {line}: the quotes of this row do not match, or one is"
             " never closed.",
             advice=AGAIN,
         )
@@ -334,7 +326,9 @@ class _Text:
         ]
         table = pa.table(columns, schema=_schema(said))
         numbers = np.array([line for line, _ in body], dtype=np.int64)
-        return Cells(self.name, said, table, numbers, lambda number: f"row {number}", notes)
+        return Cells(
+            self.name, said, table, numbers, lambda number: f"row {number}", notes, several=True
+        )
 
 
 def _schema(header: list[str]) -> pa.Schema:
