@@ -68,11 +68,22 @@ class Dataset:
         Where it is.
     identity
         What it is.
+
+    Attributes
+    ----------
+    source
+        Origin of the figures: "sandbox" or "api".
+    world
+        The sandbox's world; None where it is not known.
+    sandbox
+        Whether the figures are made up by the sandbox.
     """
 
     def __init__(self, store: Store, identity: Identity) -> None:
         self.store = store
         self._identity = identity
+        self.source, self.world = identity.source, identity.world
+        self.sandbox = self.source == "sandbox"
         self._files = Files(store)
 
     @classmethod
@@ -122,9 +133,7 @@ class Dataset:
                     f"{store.where} contains other files and is not a dataset.",
                     advice="Give an empty or new folder.",
                 )
-            dataset = cls(store, Identity(source, world))
-            dataset._publish()
-            return dataset
+            return cls(store, Identity(source, world))._published()
         dataset = cls.open(where)
         if source != dataset.source:
             raise DatasetError(
@@ -133,13 +142,13 @@ class Dataset:
                 advice="Choose another folder: made-up and real figures must not mix.",
             )
         moved = dataset._moved_to(world)
-        if moved != dataset._identity or moved.format < FORMAT:
-            dataset._identity = moved
-            dataset._publish()
-        return dataset
+        if moved == dataset._identity and moved.format == FORMAT:
+            return dataset
+        return cls(store, moved)._published()
 
-    def _publish(self) -> None:
+    def _published(self) -> Dataset:
         self.store.publish(_IDENTITY, encode(self._identity))
+        return self
 
     def _moved_to(self, world: World | None) -> Identity:
         """The dataset at the present of a world; refuses another world, or an earlier present."""
@@ -157,21 +166,6 @@ class Dataset:
                 advice="Choose another folder, or the world of the dataset.",
             )
         return replace(self._identity, world=world)
-
-    @property
-    def source(self) -> str:
-        """Origin of the figures: "sandbox" or "api"."""
-        return self._identity.source
-
-    @property
-    def world(self) -> World | None:
-        """The sandbox's world; None where it is not known."""
-        return self._identity.world
-
-    @property
-    def sandbox(self) -> bool:
-        """Whether the figures are made up by the sandbox."""
-        return self.source == "sandbox"
 
     def __repr__(self) -> str:
         return f"<Dataset: {self.source} figures in {self.store.where}>"

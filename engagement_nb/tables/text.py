@@ -201,7 +201,9 @@ class _Text:
             good = edge | beside[whole.take(outside, mode="clip")]
             seen += len(quotes)
             if not good.all():
-                self._refuse_quote(int(quotes[good.argmin()]))
+                at = int(quotes[good.argmin()])
+                closes = int(outside[good.argmin()]) > at
+                self._refuse_quote(self.data.rfind(b'"', 0, at) if closes else at)
         if seen % 2:
             self._refuse_quote(self.data.rfind(b'"'))
 

@@ -204,15 +204,19 @@ def parsed(text: str | bytes | bytearray) -> Any:
 
 def _value(text: bytes | bytearray, name: str) -> Any:
     if len(text) > MAX_VALUE:
-        raise InputError(
-            f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
-            " memory.",
-            advice="Write one Tweet or page per line (JSON Lines).",
-        )
+        raise _large_value(name)
     value = parsed(text)
     if value is None and text != b"null":
         raise broken_json(name)
     return value
+
+
+def _large_value(name: str) -> InputError:
+    return InputError(
+        f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
+        " memory.",
+        advice="Write one Tweet or page per line (JSON Lines).",
+    )
 
 
 def broken_json(name: str) -> InputError:
@@ -262,11 +266,7 @@ def _items(data: bytes | bytearray, begin: int, name: str) -> Iterator[list[Any]
                 raise broken_json(name)
             return
         if at + len(signs) - item > MAX_VALUE:
-            raise InputError(
-                f"{name}: one item has more than {MAX_VALUE >> 20} MB, which is too large for"
-                " memory.",
-                advice="Write one Tweet per line (JSON Lines).",
-            )
+            raise _large_value(name)
     raise broken_json(name)
 
 
