@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
@@ -49,29 +50,24 @@ class Room:
     source
         The source for the same API, with the tokens of the first profile only: see
         `engagement_nb.connect`.
-    profiles
-        Profiles with tokens: the sandbox's accounts, or your own.
     own
         Ids of your own Tweets, on a live account.
 
     Attributes
     ----------
+    profiles
+        Profiles with tokens: the sandbox's accounts, or your own.
     now
         The present moment; in the sandbox's world, it stands still.
     """
 
-    def __init__(
-        self,
-        chosen: Sequence[str],
-        source: ApiSource,
-        profiles: Sequence[Profile],
-        own: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, chosen: Sequence[str], source: ApiSource, own: Sequence[str] = ()) -> None:
         self.chosen = tuple(chosen)
         self.source = source
-        self.profiles = list(profiles)
-        world = source.now if isinstance(source, SandboxSource) else None
-        self.now = world or datetime.now(UTC)
+        self.profiles = list(source.profiles)
+        if isinstance(source, SandboxSource):
+            self.profiles = sandbox_profiles(source.url)
+        self.now = source.now or datetime.now(UTC)
         self._own = list(own)
         self._tallies = dict.fromkeys(self.chosen, Tally())
 
@@ -211,7 +207,7 @@ class Room:
         AssertionError
             It is not true on the sandbox. On a live account that is shown, not raised.
         """
-        seen = Claim(text, bool(is_true), ORIGINS[how])
+        seen = Claim(text, bool(is_true), **ORIGINS[how])
         if not seen.is_true and isinstance(self.source, SandboxSource):
             raise AssertionError(f"The sandbox does not show it: {text}")
         display(seen)
@@ -293,26 +289,26 @@ def open_room(
             profile=_ACCOUNT,
             progress=False,
         )
-        room = Room(chosen, sandbox, sandbox_profiles(sandbox.url))
+        room = Room(chosen, sandbox)
     elif where == "api":
         if not ids:
             raise InputError(
                 "A live account needs ids of your own Tweets.",
                 advice="Give a file of them as the parameter ids.",
             )
-        profiles = [find_profile()]
         harmless = [key for key in chosen if LESSONS[key].live]
-        source = ApiSource(profiles, progress=False)
-        room = Room(harmless, source, profiles, list(read_ids(ids)))
+        source = ApiSource([find_profile()], progress=False)
+        room = Room(harmless, source, list(read_ids(ids)))
     else:
         raise InputError(
             f'Lessons take place on "sandbox" or "api", not on "{where}".', advice="Choose one."
         )
     shell = get_ipython()
     if shell is not None:
-        others = [t for t in shell.input_transformers_cleanup if not isinstance(t, Skipper)]
-        skip = Skipper([key for key in LESSONS if key not in room.chosen])
-        shell.input_transformers_cleanup[:] = [*others, skip]
+        cleanup = shell.input_transformers_cleanup
+        others = [t for t in cleanup if getattr(t, "func", None) is not _without]
+        skip = partial(_without, [key for key in LESSONS if key not in room.chosen])
+        cleanup[:] = [*others, skip]
     return room
 
 
@@ -329,19 +325,7 @@ def _chosen(lessons: str) -> list[str]:
     return [key for key in LESSONS if key in wanted]
 
 
-class Skipper:
-    """Empties cells whose first line names a skipped lesson.
-
-    Parameters
-    ----------
-    left_out
-        The skipped lessons.
-    """
-
-    def __init__(self, left_out: Sequence[str]) -> None:
-        self.left_out = left_out
-
-    def __call__(self, lines: list[str]) -> list[str]:
-        """The lines of a cell, or none."""
-        named = _LESSON_LINE.match(lines[0]) if lines else None
-        return [] if named and named[1] in self.left_out else lines
+def _without(left_out: Sequence[str], lines: list[str]) -> list[str]:
+    """The lines of a cell; none if the first one names a lesson that is left out."""
+    named = _LESSON_LINE.match(lines[0]) if lines else None
+    return [] if named and named[1] in left_out else lines

@@ -62,29 +62,9 @@ class Verdict:
         )
 
 
-@dataclass(frozen=True)
-class Origin:
-    """How a sentence about the API is known: an entry of ``claims.toml``.
-
-    Parameters
-    ----------
-    kind
-        "documented", "recorded", "assumed here", or "checked here" for this package.
-    source, date
-        Where it is said, and the dates of those pages or recordings.
-    """
-
-    kind: str
-    source: str
-    date: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {', '.join(filter(None, (self.source, self.date)))}"
-
-
 _ORIGINS = Path(__file__).with_name("claims.toml").read_text("utf-8")
-ORIGINS = {key: Origin(**words) for key, words in tomllib.loads(_ORIGINS).items()}
-"""Where the sentences of the lessons are from, by key."""
+ORIGINS: dict[str, dict[str, str]] = tomllib.loads(_ORIGINS)
+"""Where the sentences of the lessons are from, by key: kind, source and date of a `Claim`."""
 
 
 @dataclass(frozen=True)
@@ -97,26 +77,34 @@ class Claim:
         The sentence.
     is_true
         Whether the cell above has shown it, on this sandbox or account.
-    origin
-        How it is known.
+    kind
+        "documented", "recorded", "assumed here", or "checked here" for this package.
+    source, date
+        Where it is said, and the dates of those pages or recordings.
     """
 
     text: str
     is_true: bool
-    origin: Origin
+    kind: str
+    source: str
+    date: str = ""
+
+    @property
+    def _said(self) -> str:
+        return f"{self.source}, {self.date}" if self.date else self.source
 
     def __repr__(self) -> str:
-        return f"{'seen' if self.is_true else 'NOT SEEN'}: {self.text} [{self.origin}]"
+        seen = "seen" if self.is_true else "NOT SEEN"
+        return f"{seen}: {self.text} [{self.kind}: {self._said}]"
 
     def _repr_html_(self) -> str:
         mark, color = ("✓", _GREEN) if self.is_true else ("✗", _RED)
+        text, kind, said = map(html.escape, (self.text, self.kind, self._said))
         return (
             f'<div style="max-width:860px"><b style="color:{color}">{mark}</b>'
-            f' {html.escape(self.text)} <small title="{html.escape(str(self.origin))}"'
+            f' {text} <small title="{kind}: {said}"'
             f' style="border:1px solid {_GRAY};border-radius:3px;padding:0 4px">'
-            f"{html.escape(self.origin.kind)}</small>"
-            f' <small style="opacity:.75">{html.escape(self.origin.source)}'
-            f"{', ' if self.origin.date else ''}{html.escape(self.origin.date)}</small></div>"
+            f'{kind}</small> <small style="opacity:.75">{said}</small></div>'
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from engagement_nb.sandbox.messages import Call, RefusedError, Reply, headers_of
 from engagement_nb.sandbox.service import Service
 from engagement_nb.sandbox.settings import MAX_BODY_BYTES
 
+_LOG = logging.getLogger("engagement_nb.sandbox")
 HOST = "127.0.0.1"
 
 
@@ -57,7 +59,8 @@ class Listener(ThreadingTCPServer):
             thread.join(1.0)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore that a client has ended its connection; other errors are the service's."""
+        """Note it for developers: a client has ended its connection. Others are the service's."""
+        _LOG.debug("The connection of %s ended early.", client_address, exc_info=True)
 
 
 class _Connection(BaseHTTPRequestHandler):

@@ -173,7 +173,7 @@ def test_every_claim_of_the_notebook_says_how_it_is_known():
     text = "\n".join(cell.source for cell in nbformat.read(LESSON, 4).cells)
     used = set(re.findall(r'(?:, |^ +)"(\w+)"\)$', text, re.MULTILINE)) & ORIGINS.keys()
     assert used == ORIGINS.keys()
-    kinds = {origin.kind for origin in ORIGINS.values()}
+    kinds = {origin["kind"] for origin in ORIGINS.values()}
     assert kinds == {"documented", "recorded", "assumed here", "checked here"}
-    dated = [o for o in ORIGINS.values() if o.kind in ("documented", "recorded")]
-    assert all(re.search(r"20\d\d", origin.date) for origin in dated)
+    dated = [o for o in ORIGINS.values() if o["kind"] in ("documented", "recorded")]
+    assert all(re.search(r"20\d\d", origin["date"]) for origin in dated)
