@@ -33,7 +33,7 @@ from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request
 from engagement_nb.client.adapters.engagement import body_of
 from engagement_nb.client.credentials import auth_for, find_profile
-from engagement_nb.client.pacing import Pacers
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError, RateLimitedError
 
 MINUTE = 60.0
@@ -118,11 +118,11 @@ def paced(
     refused: list[float] = []
 
     threads = min(limit, max(4, int(1.5 * limit / window * (latency + 0.05)) + 2))
-    pacers = Pacers(Path(directory), window=window)
+    pacer = Pacer(Path(directory) / "quota.sqlite3", window=window)
     time.sleep(max(0.0, start - time.time()))
     end = time.time() + windows * window
 
-    with Client(pacer_for=pacers) as client:
+    with Client(pacer=pacer) as client:
 
         def keep_sending() -> None:
             while time.time() < end:

@@ -104,7 +104,7 @@ class Strangers:
         self.url = self._open.enter_context(serving(self._respond))
         self._dataset = self._fetched()
         self._clients = [
-            self._open.enter_context(Client(adapter, pacer_for=lambda profile: Pacer()))
+            self._open.enter_context(Client(adapter, pacer=Pacer()))
             for adapter in (None, V2Adapter(), TimelineAdapter("2"))
         ]
         self.readers: dict[str, tuple[Callable[[random.Random], bytes], Callable[..., Any]]] = {

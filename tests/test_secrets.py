@@ -26,7 +26,7 @@ from engagement_nb.client.credentials import (
 )
 from engagement_nb.client.credentials.login import login
 from engagement_nb.client.hosts import hosts_at
-from engagement_nb.client.pacing import Pacers
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from tests.client.logins import Person, pin_from
@@ -155,7 +155,7 @@ def test_no_failure_says_a_secret(
             Request("totals", own, ("favorites",), gone),
         ]
         errors = []
-        with Client(pacer_for=Pacers(directory=tmp_path)) as client:
+        with Client(pacer=Pacer(tmp_path / "quota.sqlite3")) as client:
             for request in requests:
                 try:
                     client.send(request)

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
@@ -34,7 +35,7 @@ from engagement_nb.client.bounds import (
 )
 from engagement_nb.client.credentials import Profile, TokenStore, auth_for
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.pacing import Pacer, Pacers, Quota, state_directory
+from engagement_nb.client.pacing import Pacer, Quota, state_file
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -61,9 +62,8 @@ class Client:
     ----------
     adapter
         Builds the requests of an API and reads its responses; by default the Engagement API's.
-    pacer_for
-        Gives the pacer of a profile; by default one per app and host, shared by all processes
-        of this user on this machine.
+    pacer
+        Waits for the quota; by default one that all processes of this user on this machine share.
     timeout
         Seconds between two bytes, or an ``httpx.Timeout``.
     deadline
@@ -84,7 +84,7 @@ class Client:
         self,
         adapter: Adapter | None = None,
         *,
-        pacer_for: Callable[[Profile], Pacer] | None = None,
+        pacer: Pacer | None = None,
         timeout: float | httpx.Timeout = DEFAULT_TIMEOUT,
         deadline: float = DEFAULT_DEADLINE,
         max_bytes: int = MAX_BYTES,
@@ -93,10 +93,9 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.adapter: Adapter = adapter or EngagementAdapter()
-        self._pacer_for = pacer_for or Pacers(state_directory(), buckets=self.adapter.api.buckets)
+        self.pacer = pacer or Pacer(state_file(), buckets=self.adapter.api.buckets)
         self._recorder = recorder
         self.now = now
-        self._pacers: set[Pacer] = set()
         self._timeout = timeout
         self._deadline = deadline
         self._max_bytes = max_bytes
@@ -135,8 +134,7 @@ class Client:
 
         The client can be used again afterwards.
         """
-        for pacer in self._pacers.copy():
-            pacer.stop()
+        self.pacer.stop()
 
     @contextmanager
     def _connection(self) -> Iterator[BoundedConnection]:
@@ -161,20 +159,16 @@ class Client:
         finally:
             self._idle.append(connection)
 
-    def pacer(self, profile: Profile) -> Pacer:
-        """Give the pacer of a profile."""
-        pacer = self._pacer_for(profile)
-        self._pacers.add(pacer)
-        return pacer
-
     def quota(self, profile: Profile, endpoint: str, auth: Auth = "user") -> Quota:
         """Tell what is known of the quota in which requests of a profile count."""
-        return self.pacer(profile).state(endpoint, self._holder(profile, auth))
+        return self.pacer.state(endpoint, *self._holder(profile, auth))
 
-    def _holder(self, profile: Profile, auth: Auth) -> str:
-        """Whose quota requests count in: the user's, if the API has quotas of users."""
+    def _holder(self, profile: Profile, auth: Auth) -> tuple[str, str]:
+        """Whose quota requests count in: the app, and the user if the API has quotas of users."""
+        secret = (profile.consumer_key or profile.bearer_token).reveal()
+        app = hashlib.sha256(f"{profile.hosts.api}\n{secret}".encode()).hexdigest()[:24]
         of_users = any(bucket.scope == "user" for bucket in self.adapter.api.buckets)
-        return profile.user_id or profile.name if of_users and auth == "user" else ""
+        return app, profile.user_id or profile.name if of_users and auth == "user" else ""
 
     def send(self, request: Request) -> Response:
         """Wait for the quota, send one request once, and return its response.
@@ -194,8 +188,7 @@ class Client:
         auth = auth_for(profile, request.auth, self._tokens)
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
-        pacer = self.pacer(profile)
-        ticket = pacer.acquire(request.endpoint, self._holder(profile, request.auth))
+        ticket = self.pacer.acquire(request.endpoint, *self._holder(profile, request.auth))
         began = time.monotonic()
         response = None
         try:
@@ -212,7 +205,7 @@ class Client:
                 response = http.send(built, auth=auth, stream=True)
                 try:
                     # Before the body is read: the pacer measures the time to the headers.
-                    pacer.learn(ticket, response.headers, response.status_code)
+                    self.pacer.learn(ticket, response.headers, response.status_code)
                     raw = response.read()
                 finally:
                     response.close()
@@ -223,7 +216,7 @@ class Client:
             raise _connection_trouble(error, url, request.tweet_ids) from None
         finally:
             if response is None:
-                pacer.learn(ticket, None)
+                self.pacer.learn(ticket, None)
             _log.debug(
                 "%s for %d Tweets: status %s after %.2f s",
                 request.endpoint,

@@ -98,9 +98,8 @@ class Room:
 
     def client(self, window: float) -> Client:
         """Make a client for a limit per ``window`` seconds instead of per minute."""
-        pacer = Pacer(window=window)
         transport = transport_to(self.profiles[0].hosts.api)
-        return Client(pacer_for=lambda profile: pacer, transport=transport)
+        return Client(pacer=Pacer(window=window), transport=transport)
 
     def ids(self, kind: str = "own", count: int = 3, account: int = 0) -> list[str]:
         """List ids: of Tweets of a kind in the sandbox, or of your own on a live account."""

@@ -16,7 +16,7 @@ from engagement_nb.apis.engagement import ENV_API_URL
 from engagement_nb.client.bounds import trusted
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at, is_loopback
-from engagement_nb.client.pacing import Pacers
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.dataset import World
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import Metrics
@@ -95,7 +95,7 @@ class SandboxSource(ApiSource):
             self._workers, self._progress = 0, bool(progress) and sys.platform != "emscripten"
             self._client_options |= {
                 "transport": transport,
-                "pacer_for": Pacers(buckets=self.api.buckets),
+                "pacer": Pacer(buckets=self.api.buckets),
             }
         self.sandbox = True
         told = ask_sandbox(self.url, "world")

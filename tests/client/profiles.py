@@ -30,8 +30,7 @@ def profile_of(sandbox: Sandbox, account: int = 0, **changes: Any) -> Profile:
 
 def quick_client(**options: Any) -> Client:
     """A client with a pacer of its own."""
-    pacer = Pacer()
-    return Client(pacer_for=lambda profile: pacer, **options)
+    return Client(pacer=Pacer(), **options)
 
 
 def without_keys(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:

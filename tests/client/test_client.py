@@ -337,7 +337,7 @@ def test_a_429_is_counted_and_waited_for(make_sandbox: MakeSandbox) -> None:
     with quick_client() as client:
         with pytest.raises(RateLimitedError):
             client.send(Request("totals", ids, ("favorites",), profile))
-        state = client.pacer(profile).state()
+        state = client.quota(profile, "totals")
         assert state.refused == 1
         assert state.wait > 0
 

@@ -132,8 +132,8 @@ def test_one_thread_at_a_time_reads_a_large_response(monkeypatch: pytest.MonkeyP
             client.send(request)
 
     with quick_client(transport=transport) as client, ThreadPoolExecutor(8) as pool:
-        client.pacer(profile).learn(
-            client.pacer(profile).acquire(),
+        client.pacer.learn(
+            client.pacer.acquire("totals", *client._holder(profile, "user")),
             {"x-per-minute-limit": "1000", "x-per-minute-remaining": "999"},
             200,
         )
@@ -161,7 +161,7 @@ from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError
 pacer = Pacer()
-with Client(pacer_for=lambda profile: pacer) as client:
+with Client(pacer=pacer) as client:
     for url in sys.argv[1:]:
         me = Profile("me", hosts_at(url), "key", "a secret", "1-token", "its")
         try:

@@ -293,7 +293,7 @@ class Quarters:
     def ask(self, left: int, reset: float, *, limit: int = 300, status: int = 200,
             endpoint: str = "analytics", holder: str = "") -> None:  # fmt: skip
         headers = dict(zip(HEADERS, map(str, (limit, left, reset)), strict=True))
-        self.pacer.learn(self.pacer.acquire(endpoint, holder), headers, status)
+        self.pacer.learn(self.pacer.acquire(endpoint, "app", holder), headers, status)
 
 
 def test_a_reset_901_seconds_away_is_waited_for() -> None:
@@ -301,7 +301,7 @@ def test_a_reset_901_seconds_away_is_waited_for() -> None:
     quarters = Quarters()
     quarters.ask(0, 1_901.0, status=429)
     began = quarters.now
-    quarters.pacer.acquire("analytics")
+    quarters.pacer.acquire("analytics", "app")
     assert quarters.now - began == pytest.approx(901.0, abs=0.3)
 
 
@@ -310,7 +310,7 @@ def test_a_window_of_15_minutes_is_filled_and_never_exceeded() -> None:
         quarters, quota = Quarters(), Quota(50, 900.0, kind, phase=300.0)
         refused = 0
         for _ in range(200):
-            ticket = quarters.pacer.acquire("analytics")
+            ticket = quarters.pacer.acquire("analytics", "app")
             quarters.now += 0.2
             accepted, left = quota.take(quarters.now)
             refused += not accepted
@@ -328,15 +328,15 @@ def test_what_others_spent_before_the_first_response_is_free_again_at_the_reset(
     began = quarters.now
     quarters.ask(299, 2_000.0)
     assert quarters.now - began <= 101.0
-    assert quarters.pacer.state("analytics").others == 0
+    assert quarters.pacer.state("analytics", "app").others == 0
 
 
 def test_users_and_the_app_have_quotas_of_their_own() -> None:
     quarters = Quarters()
     for holder in ("", "user 1", "user 2"):
         quarters.ask(0, 1_800.0, limit=1, holder=holder)
-        assert quarters.pacer.state("analytics", holder).left == 0
-    assert quarters.pacer.state("analytics", "user 3").left is None
+        assert quarters.pacer.state("analytics", "app", holder).left == 0
+    assert quarters.pacer.state("analytics", "app", "user 3").left is None
     assert quarters.now == 1_000.0
 
 
@@ -346,4 +346,4 @@ def test_endpoints_share_a_quota_unless_each_has_its_own(
 ) -> None:
     quarters = Quarters(by_endpoint=by_endpoint)
     quarters.ask(0, 1_800.0, limit=1, endpoint="lookup")
-    assert quarters.pacer.state("analytics").left == left
+    assert quarters.pacer.state("analytics", "app").left == left

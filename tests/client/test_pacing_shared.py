@@ -24,9 +24,8 @@ from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import LIVE, hosts_at
-from engagement_nb.client.pacing import Pacer, Pacers, WaitStoppedError, backoff
+from engagement_nb.client.pacing import Pacer, WaitStoppedError, backoff
 from engagement_nb.client.pacing.headers import Told, read_headers, retry_after
-from engagement_nb.client.pacing.pacer import quota_key
 from engagement_nb.client.pacing.quota import FIRST_PATIENCE
 from engagement_nb.sandbox import Sandbox
 from tests.client.profiles import profile_of
@@ -408,14 +407,15 @@ def test_a_directory_that_others_can_change_is_not_used(
     assert "can be changed by others (mode 0777)" in caplog.text
 
 
-def test_files_that_nobody_used_for_a_day_are_removed(tmp_path: Path) -> None:
-    old, new = tmp_path / "old.sqlite3", tmp_path / "new.sqlite3"
-    for path in (old, new):
-        path.write_text("")
-    os.utime(old, (time.time() - 90_000,) * 2)
-    Pacers(directory=tmp_path)(Profile("one", LOCAL, "key-of-app", "part-of-app"))
-    assert not old.exists()
-    assert new.exists()
+def test_a_quota_that_nobody_used_for_a_day_is_forgotten(tmp_path: Path) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
+    pacer = clock.pacer(path)
+    for app in ("old", "new"):
+        clock.now += 80_000
+        ticket = pacer.acquire("totals", app)
+        pacer.learn(ticket, {"x-per-minute-limit": "5", "x-per-minute-remaining": "4"}, 200)
+    clock.now += 10_000
+    assert [pacer.state("totals", app).limit for app in ("old", "new")] == [None, 5]
 
 
 def test_the_state_is_the_same_in_another_process(tmp_path: Path) -> None:
@@ -491,8 +491,8 @@ def test_a_process_killed_during_the_first_request_stalls_the_next_for_seconds_w
     ]
 
 
-def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path) -> None:
-    pacers = Pacers(directory=tmp_path)
+def test_profiles_of_one_app_and_host_share_a_quota_and_no_others() -> None:
+    client = Client(pacer=Pacer())
     one = Profile(
         "one",
         LOCAL,
@@ -503,10 +503,13 @@ def test_profiles_of_one_app_and_host_share_a_pacer_and_no_others(tmp_path: Path
     )
     other_user = replace(one, name="two", access_token="2-token")
     other_app = replace(one, consumer_key="another key")
-    assert pacers(one) is pacers(other_user)
-    assert pacers(one) is not pacers(other_app)
-    assert pacers(one) is not pacers(replace(one, hosts=LIVE))
-    assert "key" not in quota_key(one)
+    ticket = client.pacer.acquire("totals", *client._holder(one, "user"))
+    told = {"x-per-minute-limit": "5", "x-per-minute-remaining": "4"}
+    client.pacer.learn(ticket, told, 200)
+    others = (one, other_user, other_app, replace(one, hosts=LIVE))
+    limits = [client.quota(profile, "totals").limit for profile in others]
+    assert limits == [5, 5, None, None]
+    assert "key" not in ticket.app
 
 
 # -- over a socket -------------------------------------------------------------------------------
@@ -518,10 +521,10 @@ def test_threads_fill_the_quota_of_a_real_server(
 ) -> None:
     sandbox = make_sandbox(tweets=300, per_minute=30, window=kind, window_seconds=1.0, latency=0.05)
     profile, ids = profile_of(sandbox), tuple(sandbox.ids("own", 1))
-    pacers = Pacers(window=1.0, directory=tmp_path)
+    pacer = Pacer(tmp_path / "quota.sqlite3", window=1.0)
     began = time.monotonic()
     with (
-        Client(pacer_for=pacers) as client,
+        Client(pacer=pacer) as client,
         ThreadPoolExecutor(8) as pool,
     ):
         request = Request("totals", ids, ("favorites",), profile)

@@ -224,8 +224,8 @@ def test_a_429_is_counted_and_the_run_continues(make_sandbox: Callable[..., Sand
 
     apart = Pacer(window=1.0), Pacer(window=1.0)
     with (
-        Client(pacer_for=lambda profile: apart[0]) as other,
-        Client(pacer_for=lambda profile: apart[1]) as own,
+        Client(pacer=apart[0]) as other,
+        Client(pacer=apart[1]) as own,
     ):
         for _ in range(2):
             other.send(stranger.requests[0])

@@ -16,7 +16,7 @@ import pytest
 
 from engagement_nb import connect
 from engagement_nb.client import Client
-from engagement_nb.client.pacing import Pacers
+from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import ApiSource, SandboxSource, Source
@@ -66,7 +66,7 @@ def in_process(folder: Path) -> Iterator[None]:
     def client(adapter: Any, **options: Any) -> Client:
         mine = {
             "transport": transport_to(sandbox.url),
-            "pacer_for": Pacers(buckets=adapter.api.buckets),
+            "pacer": Pacer(buckets=adapter.api.buckets),
         }
         return Client(adapter, **{**mine, **options})
 

@@ -6,19 +6,17 @@
 from engagement_nb.client.pacing.headers import server_time
 from engagement_nb.client.pacing.pacer import (
     Pacer,
-    Pacers,
     WaitStoppedError,
     backoff,
-    state_directory,
+    state_file,
 )
 from engagement_nb.client.pacing.quota import Quota
 
 __all__ = [
     "Pacer",
-    "Pacers",
     "Quota",
     "WaitStoppedError",
     "backoff",
     "server_time",
-    "state_directory",
+    "state_file",
 ]

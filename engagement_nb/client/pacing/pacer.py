@@ -11,11 +11,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -26,9 +24,6 @@ from engagement_nb.client.pacing.quota import FIRST_PATIENCE, Known, Quota
 from engagement_nb.client.pacing.shared import Shared
 from engagement_nb.errors import EngagementError
 
-if TYPE_CHECKING:
-    from engagement_nb.client.credentials import Profile
-
 LONGEST_NAP = 0.2
 """Seconds after which a waiting thread checks for a stop and for news of other processes."""
 LOOK_AGAIN = 0.02
@@ -36,7 +31,6 @@ LOOK_AGAIN = 0.02
 LONG_WAIT = 65.0
 """Seconds; longer than any wait within a minute's quota, so the cause is logged."""
 ENV_STATE_DIR = "ENGAGEMENT_STATE_DIR"
-_OLD = 24 * 3600.0
 _WAITS_FOR_ANOTHER = (
     "Waiting for the response to a request of another process, which tells the quota. If that"
     f" process was stopped, this takes {FIRST_PATIENCE:.0f} seconds."
@@ -55,7 +49,7 @@ class Ticket:
 
     Parameters
     ----------
-    endpoint, holder
+    endpoint, app, user
         As for `Pacer.acquire`.
     number
         Its number, unlike that of any other request of any process.
@@ -64,7 +58,8 @@ class Ticket:
     """
 
     endpoint: str
-    holder: str
+    app: str
+    user: str
     number: str
     sent: float
 
@@ -97,12 +92,13 @@ def backoff(
 class Pacer:
     """Lets requests through as fast as the quota allows, and not faster.
 
-    There is one pacer per app and host. Threads share the pacer, and processes share its file.
+    Threads share the pacer, and processes share its file.
 
     Parameters
     ----------
     path
-        File that processes share: see `engagement_nb.client.pacing.shared`; None for none.
+        File that processes share, such as `state_file`: see `engagement_nb.client.pacing.shared`;
+        None for none.
     buckets
         The quotas that an API has, the widest first.
     window
@@ -138,50 +134,53 @@ class Pacer:
         self._wall = wall
         self._sleep = sleep
         self._rng = rng
-        self._turn = threading.Lock()
+        self._turns: dict[tuple[str, str, str], threading.Lock] = {}
         self._stops = 0
         self._explained: object = None
 
-    def acquire(self, endpoint: str = "totals", holder: str = "") -> Ticket:
+    def acquire(self, endpoint: str = "totals", app: str = "", user: str = "") -> Ticket:
         """Wait until one request may be sent, count it, and return its ticket for `learn`.
 
         Parameters
         ----------
         endpoint
             Name of the endpoint.
-        holder
-            Whose quota it counts in; "" for the app's.
+        app
+            Any name of the app at its host.
+        user
+            Any name of the user whose quota it counts in; "" for the app's.
 
         Raises
         ------
         WaitStoppedError
             `stop` was called.
         """
-        # One thread of a process watches the rows; the others queue for its turn.
+        # One thread of a process watches a quota; the others queue for its turn.
         before = self._stops
-        while not self._turn.acquire(timeout=LONGEST_NAP):
+        turn = self._turns.setdefault((endpoint, app, user), threading.Lock())
+        while not turn.acquire(timeout=LONGEST_NAP):
             self._check(before)
         try:
             while True:
                 self._check(before)
-                ticket = self.attempt(endpoint, holder)
+                ticket = self.attempt(endpoint, app, user)
                 if isinstance(ticket, Ticket):
                     return ticket
                 self._sleep(min(ticket, LONGEST_NAP))
         finally:
-            self._turn.release()
+            turn.release()
 
-    def attempt(self, endpoint: str = "totals", holder: str = "") -> Ticket | float:
+    def attempt(self, endpoint: str = "totals", app: str = "", user: str = "") -> Ticket | float:
         """Count one request if it may be sent now; else give the seconds to wait.
 
         Parameters
         ----------
-        endpoint, holder
+        endpoint, app, user
             As for `acquire`.
         """
         now = self._clock()
         with self._shared.use(now) as known:
-            quotas = self._quotas(known, endpoint, holder, now)
+            quotas = self._quotas(known, endpoint, app, user, now)
             wait, first = max(quota.wait for quota in quotas), quotas[0].first
             if wait > 0 or first:
                 self._explain(wait, first, now)
@@ -189,7 +188,7 @@ class Pacer:
             number = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
             for quota in quotas:
                 quota.enter(number)
-            return Ticket(endpoint, holder, number, now)
+            return Ticket(endpoint, app, user, number, now)
 
     def learn(self, ticket: Ticket, headers: Mapping[str, str] | None, status: int = 0) -> None:
         """Learn from a response's headers, as soon as they arrive.
@@ -205,7 +204,7 @@ class Pacer:
         """
         now, wall = self._clock(), self._wall()
         with self._shared.use(now) as known:
-            quotas = self._quotas(known, ticket.endpoint, ticket.holder, now)
+            quotas = self._quotas(known, ticket.endpoint, ticket.app, ticket.user, now)
             read = read_headers(headers or {}, [quota.bucket for quota in quotas], wall)
             for quota, told in zip(quotas, read, strict=True):
                 quota.learn(ticket.number, None if headers is None else told)
@@ -225,14 +224,14 @@ class Pacer:
         """End every wait under way with `WaitStoppedError`."""
         self._stops += 1
 
-    def state(self, endpoint: str = "totals", holder: str = "") -> Quota:
+    def state(self, endpoint: str = "totals", app: str = "", user: str = "") -> Quota:
         """Give the widest quota as it is now."""
         now = self._clock()
         with self._shared.use(now) as known:
-            return self._quotas(known, endpoint, holder, now)[0]
+            return self._quotas(known, endpoint, app, user, now)[0]
 
-    def _quotas(self, known: Known, endpoint: str, holder: str, now: float) -> list[Quota]:
-        scope = "user" if holder else "app"
+    def _quotas(self, known: Known, endpoint: str, app: str, user: str, now: float) -> list[Quota]:
+        scope, holder = ("user", f"{app} {user}") if user else ("app", app)
         counted = [b for b in self._buckets if b.scope == scope] or self._buckets
         return [Quota(known, bucket, holder, endpoint, now) for bucket in counted]
 
@@ -257,63 +256,11 @@ class Pacer:
             raise WaitStoppedError("Stopped while waiting for the quota.")
 
 
-class Pacers:
-    """Gives each profile the pacer of its app and host.
-
-    Parameters
-    ----------
-    directory
-        Directory of files that all processes of the user share, such as `state_directory`; None
-        to keep the quotas in this process only.
-    buckets, window
-        As for `Pacer`.
-    """
-
-    def __init__(
-        self,
-        directory: Path | None = None,
-        *,
-        buckets: Sequence[Bucket] = ENGAGEMENT.buckets,
-        window: float | None = None,
-    ) -> None:
-        self._options: dict[str, Any] = {"buckets": tuple(buckets), "window": window}
-        self._directory = directory
-        self._pacers: dict[str, Pacer] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, profile: Profile) -> Pacer:
-        """Give the pacer of a profile."""
-        key = quota_key(profile)
-        with self._lock:
-            if key not in self._pacers:
-                path = None
-                if self._directory is not None:
-                    sweep(self._directory)
-                    path = self._directory / f"{key}.sqlite3"
-                self._pacers[key] = Pacer(path, **self._options)
-            return self._pacers[key]
-
-
-def quota_key(profile: Profile) -> str:
-    """Name the quotas of a profile, by a digest of its app, its host and this machine.
+def state_file() -> Path:
+    """Give this user's file of quotas, in ``ENGAGEMENT_STATE_DIR`` if set.
 
     Machines that share a directory have separate files, because they share no clock.
     """
-    app = profile.consumer_key or profile.bearer_token
-    parts = (profile.hosts.api, app.reveal(), platform.node())
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
-
-
-def state_directory() -> Path:
-    """Give the directory of this user's quota files, from ``ENGAGEMENT_STATE_DIR`` if set."""
-    named = os.environ.get(ENV_STATE_DIR)
-    return Path(named or platformdirs.user_state_dir("engagement-nb")) / "quota"
-
-
-def sweep(directory: Path) -> None:
-    """Remove files not used for a day, such as those of stopped sandboxes."""
-    with suppress(OSError):
-        for file in list(directory.iterdir()):
-            with suppress(OSError):
-                if file.stat().st_mtime < time.time() - _OLD:
-                    file.unlink()
+    named = os.environ.get(ENV_STATE_DIR) or platformdirs.user_state_dir("engagement-nb")
+    machine = hashlib.sha256(platform.node().encode()).hexdigest()[:24]
+    return Path(named) / "quota" / f"{machine}.sqlite3"

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOCK_PATIENCE = 10.0
 """Seconds; the lock is held for milliseconds, so only a stopped process holds it longer."""
+_OLD = 24 * 3600.0
+"""Seconds after which a quota that nobody used is forgotten."""
 
 # The number is that of the format, so releases of different formats do not interfere.
 _TABLE = "CREATE TABLE IF NOT EXISTS quota_4 (place INTEGER PRIMARY KEY, known BLOB)"
@@ -51,11 +53,12 @@ class Shared:
         """Give what is known to one thread of one process at a time, and keep its changes."""
         with self._lock:
             database = self._open()
-            sent = [seen.last for of in self._known.values() for seen in of.values()]
-            if max(sent, default=0.0) > now + LOCK_PATIENCE:
+            for name, of_bucket in [*self._known.items()]:
                 # A moment in the future is from before this machine was restarted; but one just
                 # ahead is of a thread that had the lock while this one waited for it.
-                self._known = {}
+                last = max(seen.last for seen in of_bucket.values())
+                if not now - _OLD < last <= now + LOCK_PATIENCE:
+                    del self._known[name]
             if database is None:
                 yield self._known
                 return
