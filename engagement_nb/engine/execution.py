@@ -8,15 +8,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 
-from engagement_nb.engine.processes import (
-    ALONE,
-    DIED,
-    FORKS,
-    TOO_SLOW,
-    Cells,
-    CellTooSlowError,
-    ProcessEndedError,
-)
+from engagement_nb.engine.processes import ALONE, FORKS, CellEndedError, Cells
 from engagement_nb.engine.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -94,9 +86,7 @@ def _run_cell(
 ) -> dict[str, Any]:
     try:
         return cells.run(source, timeout)
-    except ProcessEndedError:
-        ename, evalue = DIED, "The process ended."
-    except CellTooSlowError:
-        ename, evalue = TOO_SLOW, f"The cell took more than {timeout:g} seconds."
+    except CellEndedError as ended:
+        ename, evalue = ended.args
     error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [evalue]}
     return {"execution_count": number, "outputs": [error], "failed": True}

@@ -36,12 +36,8 @@ _SERVER = (
 )
 
 
-class ProcessEndedError(Exception):
-    """The process of a notebook died."""
-
-
-class CellTooSlowError(Exception):
-    """A cell took longer than allowed."""
+class CellEndedError(Exception):
+    """The process of a cell died, or it took longer than allowed: `DIED` or `TOO_SLOW`, and why."""
 
 
 class _Server:
@@ -211,18 +207,16 @@ class Cells:
 
         Raises
         ------
-        ProcessEndedError
-            The process died.
-        CellTooSlowError
-            It took more than ``timeout`` seconds.
+        CellEndedError
+            The process died, or the cell took more than ``timeout`` seconds.
         """
         try:
             self._connection.send_bytes(source.encode())
             if not self._connection.poll(timeout):
-                raise CellTooSlowError
+                raise CellEndedError(TOO_SLOW, f"The cell took more than {timeout:g} seconds.")
             done: dict[str, Any] = json.loads(self._connection.recv_bytes())
         except (EOFError, OSError):
-            raise ProcessEndedError from None
+            raise CellEndedError(DIED, "The process ended.") from None
         return done
 
     def _wait(self, *seconds: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import time
-from dataclasses import dataclass
 from typing import Literal
 
 from engagement_nb.client import Client, Request, Response
@@ -22,33 +21,17 @@ from engagement_nb.fetch.state import MAX_ABSENCES
 _REJECTIONS = (400, 401, 403)
 
 
-@dataclass(frozen=True)
-class Retry:
-    """How a kind of error is retried.
-
-    Parameters
-    ----------
-    attempts
-        How often a request is sent in total.
-    base
-        Seconds before the second attempt. They double with each attempt, up to half a minute,
-        and half of them is random: see `engagement_nb.client.pacing.backoff`. 0: the pacer waits.
-    """
-
-    attempts: int
-    base: float
-
-
-WORTH_A_RETRY: dict[type[EngagementError], Retry] = {
+WORTH_A_RETRY: dict[type[EngagementError], tuple[int, float]] = {
     # The pacer sees each 429 and delays all requests.
-    RateLimitedError: Retry(attempts=30, base=0.0),
-    EmptyResponseError: Retry(attempts=MAX_ABSENCES, base=0.5),
-    ServerTroubleError: Retry(attempts=8, base=0.5),
-    ConnectionTroubleError: Retry(attempts=8, base=0.5),
+    RateLimitedError: (30, 0.0),
+    EmptyResponseError: (MAX_ABSENCES, 0.5),
+    ServerTroubleError: (8, 0.5),
+    ConnectionTroubleError: (8, 0.5),
 }
-"""All other errors are final: the API would refuse the same tokens, Tweets or metrics again."""
-
-UNEXPLAINED_REJECTION = Retry(attempts=4, base=0.25)
+"""How often a request is sent in total, and the seconds before the second attempt: see
+`engagement_nb.client.pacing.backoff`. All other errors are final: the API would refuse the same
+tokens, Tweets or metrics again."""
+UNEXPLAINED_REJECTION = (4, 0.25)
 """A rejection without a text may come from a proxy, so it is final only if it repeats."""
 
 
@@ -63,11 +46,11 @@ def retry_after(error: EngagementError, attempt: int) -> float | Literal[False]:
         How often it was sent.
     """
     if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
-        retry = UNEXPLAINED_REJECTION
+        attempts, base = UNEXPLAINED_REJECTION
     else:
         fitting = (retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind))
-        retry = next(fitting, Retry(1, 0.0))
-    return attempt < retry.attempts and backoff(attempt, base=retry.base, cap=30.0)
+        attempts, base = next(fitting, (1, 0.0))
+    return attempt < attempts and backoff(attempt, base=base, cap=30.0)
 
 
 def sent(client: Client, request: Request) -> Response:

@@ -7,7 +7,7 @@ in any order.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from engagement_nb.apis.availability import Window, availability, limits
 from engagement_nb.apis.reasons import Reason
@@ -44,7 +44,6 @@ class State:
         self.absences: Counter[tuple[Window | None, str]] = Counter()
         self._done: dict[str, int] = {}
         self._answered: Counter[Window | None] = Counter()
-        self._lost: dict[str, tuple[Reason, str]] = {}
         self._gaps: dict[str, list[tuple[Reason, str]]] = {}
         self._metrics = ProblemLog()
         profiles = [*enumerate(plan.profiles)][::-1]
@@ -97,14 +96,11 @@ class State:
 
     def note_absent(self, request: Request, part: Part) -> None:
         """Count the Tweets that a response left out; they are requested again, up to a limit."""
-        window, waiting = request.window, self.outstanding[request.window]
-        here = {*part.tweet_ids}
-        for tweet_id in request.tweet_ids:
-            if tweet_id in waiting and tweet_id not in here:
-                self.absences[window, tweet_id] += 1
-                if self.absences[window, tweet_id] >= MAX_ABSENCES:
-                    del waiting[tweet_id]
-                    self._gap(tweet_id, Reason.NO_ANSWER, window, "")
+        window, here = request.window, {*part.tweet_ids}
+        absent = [t for t in request.tweet_ids if t in self.outstanding[window] and t not in here]
+        self.absences.update((window, tweet_id) for tweet_id in absent)
+        often = [t for t in absent if self.absences[window, t] >= MAX_ABSENCES]
+        self._drop(window, often, Reason.NO_ANSWER)
 
     def _has_all_metrics(self, part: Part) -> bool:
         """Whether a part, perhaps of an earlier fetch, has all metrics that its tokens can get."""
@@ -178,14 +174,10 @@ class State:
         if names:
             self._metrics.add(tweet_ids, reason, "metrics", ", ".join(names), detail)
 
-    def give_up(self, tweet_ids: Iterable[str], reason: Reason, detail: str = "") -> None:
+    def give_up(self, tweet_ids: Collection[str], reason: Reason, detail: str = "") -> None:
         """Stop requesting these Tweets, in every window."""
-        for tweet_id in tweet_ids:
-            for window, waiting in self.outstanding.items():
-                if tweet_id in waiting:
-                    del waiting[tweet_id]
-                    self._gap(tweet_id, reason, window, detail)
-            self._lost.setdefault(tweet_id, (reason, detail))
+        for window in self.outstanding:
+            self._drop(window, tweet_ids, reason, detail)
 
     def unapproved(self, tweet_id: str) -> str:
         """A sentence that names the profiles that could own a Tweet and were not used."""
@@ -206,22 +198,21 @@ class State:
 
     def fail(self, request: Request, reason: Reason, detail: str) -> None:
         """Give up one request; its Tweets may have figures in other windows."""
-        waiting = self.outstanding[request.window]
-        for tweet_id in request.tweet_ids:
-            if tweet_id in waiting:
-                del waiting[tweet_id]
-                self._gap(tweet_id, reason, request.window, detail)
+        self._drop(request.window, request.tweet_ids, reason, detail)
 
     def fail_rest(self, reason: Reason, detail: str) -> None:
         """Give up everything outstanding."""
         for window, waiting in self.outstanding.items():
-            for tweet_id in waiting:
-                self._gap(tweet_id, reason, window, detail)
-            waiting.clear()
+            self._drop(window, [*waiting], reason, detail)
 
-    def _gap(self, tweet_id: str, reason: Reason, window: Window | None, detail: str) -> None:
+    def _drop(
+        self, window: Window | None, tweet_ids: Iterable[str], reason: Reason, detail: str = ""
+    ) -> None:
+        """Stop requesting those of some Tweets that are outstanding in a window."""
         text = f"{window}: {detail}" if window and detail else str(window or detail)
-        self._gaps.setdefault(tweet_id, []).append((reason, text))
+        for tweet_id in [t for t in tweet_ids if t in self.outstanding[window]]:
+            del self.outstanding[window][tweet_id]
+            self._gaps.setdefault(tweet_id, []).append((reason, text))
 
     @property
     def left(self) -> int:
@@ -253,8 +244,8 @@ class State:
             if tweet_id in kept:
                 for reason, detail in gaps:
                     log.add([tweet_id], reason, "period", detail=detail)
-            elif gaps or tweet_id in self._lost:
-                reason, detail = gaps[0] if gaps else self._lost[tweet_id]
+            elif gaps:
+                reason, detail = gaps[0]
                 log.add([tweet_id], reason, detail=detail)
             else:
                 log.add(
