@@ -32,7 +32,6 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.usage import Ledger
-from engagement_nb.usage.reads import Reads
 
 MOST_EXTRA = 5.0
 """Seconds that a kill may cost."""
@@ -217,7 +216,7 @@ def run_study(
             doubled += _not_once(content, fetch.ids)
             extra += len(asked.requests) - before - requests
         overbilled = round(100 * (sandbox.v2.purse.spent - PRICES.post * len(asked.billed)), 6)
-        recorded = Reads(Ledger(folder + "/ledger"), sandbox=True).of_day(now)
+        recorded = Ledger(folder + "/ledger").reads_of(now, sandbox=True)
     return Result(
         killed, datasets, unreadable, again, different, doubled, overbilled,
         len(asked.billed - recorded.keys()), requests, extra, seconds,

@@ -33,7 +33,6 @@ from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.options import Options, Posted
 from engagement_nb.sources.sandbox import SandboxSource
-from engagement_nb.usage.reads import Reads
 from engagement_nb.words import counted
 
 
@@ -82,7 +81,6 @@ class V2Source(ApiSource):
         self._max_cost = max_cost
         self._prices = prices
         self._timeline_price = prices.owned if owns_app else prices.post
-        self.reads = Reads(self.ledger, sandbox=self.sandbox)
         self._pages: list[Response] = []
 
     @classmethod
@@ -197,10 +195,15 @@ class V2Source(ApiSource):
 
     def _record(self, response: Response) -> None:
         if V2.endpoint(response.request.endpoint).of_life:
-            self.reads.record(response.groups, response.read_at, price=self._prices.post)
+            self._record_page(response, self._prices.post)
 
-    def _record_page(self, page: Response) -> None:
-        self.reads.record(page.groups, page.read_at, price=self._timeline_price)
+    def _record_page(self, page: Response, price: float | None = None) -> None:
+        price = self._timeline_price if price is None else price
+        self.ledger.record_reads(page.groups, page.read_at, price=price, sandbox=self.sandbox)
+
+    def _billed(self) -> dict[str, float]:
+        """What was billed for each Post today."""
+        return self.ledger.reads_of(self._present(), sandbox=self.sandbox)
 
     def _price(self, plan: Plan) -> list[str]:
         """What a plan costs, in sentences."""
@@ -208,7 +211,7 @@ class V2Source(ApiSource):
             return ["Post analytics has no price for each Post; it needs an Enterprise contract."]
         price, prices = self._prices.post, self._prices
         cost = self._cost(plan)
-        billed = self.reads.of_day(self._present())
+        billed = self._billed()
         again = sum(tweet_id in billed for tweet_id in plan.tweet_ids)
         said = [
             f"Price: {counted(len(plan.tweet_ids), 'Post')} at ${price:g} each, at most"
@@ -232,8 +235,8 @@ class V2Source(ApiSource):
     def _cost(self, plan: Plan) -> float:
         """What the Posts cost that the timeline has not just given."""
         seen = {tweet_id for page in self._pages for tweet_id in page.request.tweet_ids}
-        rest = [tweet_id for tweet_id in plan.tweet_ids if tweet_id not in seen]
-        return self.reads.cost(rest, self._present(), price=self._prices.post)
+        rest, billed, price = {*plan.tweet_ids} - seen, self._billed(), self._prices.post
+        return sum(max(0.0, price - billed.get(tweet_id, 0.0)) for tweet_id in rest)
 
     def _refuse_over(self, cost: float, what: str, *, at_most: bool = False) -> None:
         if self._max_cost is not None and cost > self._max_cost + 1e-9:

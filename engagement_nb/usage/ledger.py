@@ -1,12 +1,13 @@
-"""The ledger of handles, and the contract that limits them.
+"""The ledger of handles and of billed reads, and the contract that limits handles.
 
-A ledger is a folder of tiny files that are created once and never changed, one per day (in the
-contract's time zone) and user::
+A ledger is a folder of tiny files that are created once and never changed: one per day (in the
+contract's time zone) and user, and one per response with Posts that are billed::
 
-    live/2026-11-23/12345      sandbox/...      settings.json
+    live/2026-11-23/12345      reads/live/2026-11-23/RANDOM.json      sandbox/...      settings.json
 
-The name alone is the record. So writers need no lock, a killed writer loses no record that it has
-written, two writers of the same record make one file, and any fsspec address works.
+The name of a handle's file alone is the record. So writers need no lock, a killed writer loses no
+record that it has written, two writers of the same record make one file, and any fsspec address
+works.
 """
 
 from __future__ import annotations
@@ -250,6 +251,40 @@ class Ledger:
             # The response is paid for, so an error of a file system must not lose it.
             _log.warning("The handle %s is not counted: %s", profile.name, error)
 
+    def record_reads(
+        self, tweet_ids: Iterable[str], when: datetime, *, price: float, sandbox: bool = False
+    ) -> None:
+        """Record Posts that a response of an API returned that bills each once per UTC day.
+
+        Parameters
+        ----------
+        tweet_ids
+            The Posts.
+        when
+            When the response arrived.
+        price
+            What each of them costs, in US dollars.
+        sandbox
+            Whether they were read from the sandbox, which nobody bills.
+        """
+        if ids := list(dict.fromkeys(tweet_ids)):
+            name = f"{_reads_folder(when, sandbox)}/{uuid.uuid4().hex}.json"
+            self._store.publish_record(name, {"price": price, "ids": ids})
+
+    def reads_of(self, when: datetime, *, sandbox: bool = False) -> dict[str, float]:
+        """Posts read on the UTC day of a moment, with what each was billed: its highest price."""
+        billed: dict[str, float] = {}
+        folder = _reads_folder(when, sandbox)
+        for name in self._store.names(folder):
+            try:
+                told = self._store.read_record(f"{folder}/{name}")
+                price, ids = float(told["price"]), [str(tweet_id) for tweet_id in told["ids"]]
+            except (OSError, DatasetError, ValueError, KeyError, TypeError):
+                continue  # Another program's file, or one that is being written.
+            for tweet_id in ids:
+                billed[tweet_id] = max(price, billed.get(tweet_id, 0.0))
+        return billed
+
     def records(self) -> pd.DataFrame:
         """Read all records, sorted by day and user.
 
@@ -418,6 +453,10 @@ def canonical_ids(users: Iterable[str], named: Iterable[tuple[str, str]]) -> lis
 
 def _with_handles(users: Mapping[str, str] | Iterable[str]) -> Mapping[str, str]:
     return users if isinstance(users, Mapping) else dict.fromkeys(users, "")
+
+
+def _reads_folder(when: datetime, sandbox: bool) -> str:
+    return f"reads/{_KINDS[sandbox]}/{when.astimezone(UTC):%Y-%m-%d}"
 
 
 def _day(text: str) -> date | None:

@@ -20,7 +20,6 @@ from engagement_nb.report.make import make_report
 from engagement_nb.report.notebooks import EXPLORE, FETCH, find_notebook, notebooks_folder
 from engagement_nb.report.publish import GAP, RECORD, TABLES
 from engagement_nb.usage import ENV_LEDGER, Ledger
-from engagement_nb.usage.reads import Reads
 from tests.notebooks import notebook_cells
 from tests.report.report_inputs import export, quick_notebooks, without_times
 
@@ -105,7 +104,7 @@ def test_x_api_v2_is_planned_paid_for_once_and_reported_by_one_command(inputs, c
     assert cli.run([*words, "--max-cost", "4", "--owns-app"]) == 0
     assert "from X API v2" not in (inputs / "out" / "report.html").read_text()
     assert "at most $0.00 more today" in (inputs / "out" / FETCH).read_text()
-    assert Reads(Ledger(), sandbox=True).of_day(datetime.now(UTC))
+    assert Ledger().reads_of(datetime.now(UTC), sandbox=True)
 
 
 @pytest.mark.parametrize(

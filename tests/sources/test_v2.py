@@ -156,7 +156,7 @@ def test_a_plan_tells_the_price_and_what_was_read_today_already():
         plan = source.plan([*ids[:10], "1453737599930470401"])
         assert any("11 Posts at $0.005 each, at most $0.01 more" in hint for hint in plan.hints)
         assert any("10 Posts were read today already" in hint for hint in plan.hints)
-        assert source.reads.cost(ids, source._present(), price=0.005) == 0
+        assert source._cost(source.plan(ids)) == 0
 
 
 def test_a_fetch_over_the_limit_of_cost_is_refused_before_its_first_request():
@@ -176,7 +176,7 @@ def test_own_reads_of_the_owner_of_the_app_have_the_lower_price():
     """$0.001 for each Post of the own timeline."""
     with open_v2(owns_app=True) as source:
         ids = source.tweet_ids()
-        billed = source.reads.of_day(source._present())
+        billed = source._billed()
     assert {*billed} == {*ids}
     assert {*billed.values()} == {0.001}
 
@@ -206,7 +206,7 @@ def test_under_faults_each_id_is_once_in_the_data_or_the_problems():
         metrics = run_plan(source.plan(ids), source.client, source="sandbox", sleep=lambda _: None)
         assert source._sandbox is not None
         assert {*FAULTS} <= {seen.fault for seen in source._sandbox.log}
-        billed = {i for i, price in source.reads.of_day(source._present()).items() if price}
+        billed = {i for i, price in source._billed().items() if price}
     without = metrics.problems[metrics.problems["scope"] == "tweet"]["tweet_id"]
     assert sorted([*metrics.frame["tweet_id"], *without]) == sorted({*ids})
     assert billed == {*metrics.frame["tweet_id"]}
