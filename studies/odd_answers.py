@@ -197,7 +197,13 @@ def _fetch(
     dataset = Dataset.create(where, "sandbox")
     with Client(deadline=deadline, max_bytes=MAX_BYTES) as client:
         ended = fetch_into(
-            dataset, plan, client, snapshot="one", progress=False, sleep=lambda seconds: None
+            dataset,
+            plan,
+            client,
+            ask="one",
+            snapshot="one",
+            progress=False,
+            sleep=lambda seconds: None,
         )
     return ended.read(dataset), ended
 

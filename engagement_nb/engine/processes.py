@@ -49,9 +49,16 @@ class _Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._at_work: set[int] = set()
-        self.stopped = threading.Event()
+        self._stopped = threading.Event()
 
-    def preload(self, modules: tuple[str, ...]) -> None:
+    def preload(self, *modules: str) -> None:
+        """Start the server, which imports modules for all notebooks, without waiting for it.
+
+        Parameters
+        ----------
+        *modules
+            Names of modules.
+        """
         with self._lock:
             if modules != self.modules:
                 self.modules = modules
@@ -63,7 +70,7 @@ class _Server:
         """A connection to a new copy; an OSError if the server does not live."""
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
-            if self.stopped.is_set():
+            if self.stopped():
                 ours.close()
                 raise RuntimeError("notebooks are being stopped")
             try:
@@ -79,7 +86,7 @@ class _Server:
     def works(self, pid: int) -> None:
         with self._lock:
             self._at_work.add(pid)
-            if self.stopped.is_set():
+            if self.stopped():
                 _kill(pid)
 
     def ended(self, pid: int) -> None:
@@ -87,10 +94,19 @@ class _Server:
             self._at_work.discard(pid)
 
     def stop(self) -> None:
+        """Kill all processes that run notebooks, and start no new one until `resume`."""
         with self._lock:
-            self.stopped.set()
+            self._stopped.set()
             for pid in self._at_work:
                 _kill(pid)
+
+    def resume(self) -> None:
+        """Allow processes again after `stop`."""
+        self._stopped.clear()
+
+    def stopped(self) -> bool:
+        """Whether `stop` was called last."""
+        return self._stopped.is_set()
 
     def _begin(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -119,32 +135,8 @@ class _Server:
 
 
 _server = _Server()
-
-
-def preload(*modules: str) -> None:
-    """Start the server, which imports modules for all notebooks, without waiting for it.
-
-    Parameters
-    ----------
-    *modules
-        Names of modules.
-    """
-    _server.preload(modules)
-
-
-def stop() -> None:
-    """Kill all processes that run notebooks, and start no new one until `resume`."""
-    _server.stop()
-
-
-def resume() -> None:
-    """Allow processes again after `stop`."""
-    _server.stopped.clear()
-
-
-def stopped() -> bool:
-    """Whether `stop` was called last."""
-    return _server.stopped.is_set()
+preload, stop = _server.preload, _server.stop
+resume, stopped = _server.resume, _server.stopped
 
 
 class Cells:

@@ -11,7 +11,6 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import Api, By, Endpoint
 from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.names import LABELS, wire_names
-from engagement_nb.dataset import ask_digest
 from engagement_nb.errors import InputError
 from engagement_nb.metrics.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
 from engagement_nb.tables.ids import IdList, read_ids
@@ -110,14 +109,6 @@ class Question:
     def given(self) -> int:
         """Number of distinct entries given, including unavailable ones."""
         return len(self.ids.ids) + len(self.ids.problems)
-
-    @property
-    def digest(self) -> str:
-        """A digest, which identifies the unfinished run of the same question."""
-        period = [moment.isoformat() for moment in self.period or ()]
-        return ask_digest(
-            self.endpoint.name, self.ids.ids, by=self.by, metrics=self.metrics, period=period
-        )
 
 
 def _by(by: str | None, endpoint: Endpoint, api: Api) -> By | None:

@@ -66,7 +66,7 @@ def fetch_into(
     plan: Plan,
     client: Client,
     *,
-    ask: str | None = None,
+    ask: str,
     snapshot: str | None = None,
     parts: Iterable[Part] = (),
     **options: Any,
@@ -82,8 +82,7 @@ def fetch_into(
     client
         Sends the requests.
     ask
-        Digest of the user's question: see `engagement_nb.dataset.ask_digest`. By default the
-        digest of the plan's question.
+        Digest of the user's question: see `engagement_nb.dataset.ask_digest`.
     snapshot
         Label of the figures: see `engagement_nb.dataset`.
     parts
@@ -103,7 +102,7 @@ def fetch_into(
     KeyboardInterrupt
         Raised within a second; the dataset keeps the finished requests.
     """
-    writer = dataset.begin(record_of(plan, ask or plan.question.digest, snapshot))
+    writer = dataset.begin(record_of(plan, ask, snapshot))
     run = Run(plan, client, writer, **options)
     for part in parts:
         writer.put(part)

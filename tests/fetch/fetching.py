@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.client import Client
-from engagement_nb.dataset import Dataset, RunWriter
+from engagement_nb.dataset import Dataset, RunWriter, ask_digest
 from engagement_nb.fetch import Plan, fetch_into, make_plan
 from engagement_nb.fetch.run import record_of
 from engagement_nb.metrics import Metrics
@@ -72,7 +72,15 @@ def run_plan(
 ) -> Metrics:
     """Run a plan, in memory unless a dataset is given."""
     kept = dataset or Dataset.create(f"memory://{uuid.uuid4().hex}", source)
-    return fetch_into(kept, plan, client, **options).read(kept)
+    return fetch_into(kept, plan, client, ask=ask_of(plan), **options).read(kept)
+
+
+def ask_of(plan: Plan) -> str:
+    """A digest of a plan's question."""
+    question = plan.question
+    period = [moment.isoformat() for moment in question.period or ()]
+    asked = {"by": question.by, "metrics": question.metrics, "period": period}
+    return ask_digest(question.endpoint.name, question.ids.ids, **asked)
 
 
 def strangers(sandbox: Sandbox, count: int) -> list[str]:
@@ -111,7 +119,7 @@ def mixed_ids(sandbox: Sandbox, count: int) -> tuple[list[str], dict[str, set[st
 def writer_for(plan: Plan) -> RunWriter:
     """Stores a run of a plan in a dataset in memory."""
     dataset = Dataset.create(f"memory://{uuid.uuid4().hex}", "sandbox")
-    return dataset.begin(record_of(plan, plan.question.digest))
+    return dataset.begin(record_of(plan, ask_of(plan)))
 
 
 def account_for_each(metrics: Metrics, given: Sequence[str]) -> None:

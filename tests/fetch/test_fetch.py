@@ -31,6 +31,7 @@ from engagement_nb.sources import sandbox_profiles
 from tests.fetch.fetching import (
     Asked,
     account_for_each,
+    ask_of,
     equal_to_truth,
     fetch,
     mixed_ids,
@@ -346,7 +347,7 @@ def test_a_run_that_is_stopped_after_its_refusals_goes_on_from_them(
     plan = make_plan(ids, "28hr", profiles=sandbox_profiles(sandbox.url)[:2])
     dataset = Dataset.create(tmp_path / "ds", "sandbox")
     with Client() as client:
-        writer = dataset.begin(record_of(plan, plan.question.digest))
+        writer = dataset.begin(record_of(plan, ask_of(plan)))
         run = Run(plan, client, writer, progress=False)
         waves = iter([run._wave])
 
@@ -360,7 +361,7 @@ def test_a_run_that_is_stopped_after_its_refusals_goes_on_from_them(
         with pytest.raises(KeyboardInterrupt):
             run.go()
         assert run.requests
-        resumed = fetch_into(dataset, plan, client, progress=False)
+        resumed = fetch_into(dataset, plan, client, ask=ask_of(plan), progress=False)
     assert resumed.done
     assert resumed.state.in_frame() == list(plan.tweet_ids)
 
