@@ -32,9 +32,10 @@ import httpx
 from engagement_nb.apis.engagement import ENDPOINTS
 from engagement_nb.client import Client, Request
 from engagement_nb.client.adapters.engagement import body_of
-from engagement_nb.client.credentials import auth_for, find_profile
+from engagement_nb.client.credentials import auth_for
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError, RateLimitedError
+from engagement_nb.sources import sandbox_profiles
 
 MINUTE = 60.0
 WINDOW = {10: 3.0, 60: 3.0, 600: 6.0}
@@ -112,7 +113,7 @@ def paced(
 ) -> Run:
     """Send with our client from as many threads as fill the quota, for so many windows."""
     window = WINDOW[limit]
-    profile = find_profile(variables=env)
+    profile = sandbox_profiles(env["ENGAGEMENT_API_URL"])[0]
     request = Request("totals", tuple(ids), ("favorites",), profile)
     accepted: list[float] = []
     refused: list[float] = []
@@ -143,7 +144,7 @@ def paced(
 
 def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) -> Run:
     """Send one after another, sleeping after each; what is refused is lost."""
-    profile = find_profile(variables=env)
+    profile = sandbox_profiles(env["ENGAGEMENT_API_URL"])[0]
     body = body_of(Request("totals", tuple(ids), ("favorites",), profile))
     url = profile.hosts.api + ENDPOINTS["totals"].path
     accepted, refused = [], 0
@@ -161,7 +162,7 @@ def serial(env: dict[str, str], ids: list[str], sleep: float, seconds: float) ->
 
 def strange(env: dict[str, str], ids: list[str], every: float, seconds: float) -> Run:
     """Somebody else: a request at each beat, whatever becomes of the one before."""
-    profile = find_profile(variables=env)
+    profile = sandbox_profiles(env["ENGAGEMENT_API_URL"])[0]
     body = body_of(Request("totals", tuple(ids), ("favorites",), profile))
     url = profile.hosts.api + ENDPOINTS["totals"].path
     statuses: list[tuple[float, int]] = []

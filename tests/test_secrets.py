@@ -20,7 +20,6 @@ from engagement_nb.client.credentials import (
     Profile,
     Secret,
     auth_for,
-    find_profile,
     known_secrets,
     redact,
 )
@@ -30,6 +29,7 @@ from engagement_nb.client.pacing import Pacer
 from engagement_nb.errors import EngagementError
 from engagement_nb.sandbox import Sandbox
 from tests.client.logins import Person, pin_from
+from tests.client.profiles import profiles_in
 
 PLANTED = {
     "TWITTER_CONSUMER_KEY": "PLANTED-consumer-key",
@@ -89,7 +89,7 @@ def test_a_profile_is_not_pickled() -> None:
 
 
 def test_profiles_and_requests_show_no_token() -> None:
-    profile = find_profile(variables=PLANTED)
+    [profile] = profiles_in(PLANTED)
     request = Request("totals", ("1",), ("favorites",), profile)
     shown = (
         f"{profile} {profile!r} {request} {request!r} {auth_for(profile, 'user')!r} {vars(profile)}"
@@ -99,7 +99,7 @@ def test_profiles_and_requests_show_no_token() -> None:
 
 
 def test_texts_are_cleaned_of_tokens_in_every_form_the_wire_has() -> None:
-    find_profile(variables=PLANTED)
+    profiles_in(PLANTED)
     once = "PLANTED%2Fconsumer%2Bsecret%3D"
     twice = "PLANTED%252Fconsumer%252Bsecret%253D"
     bearer = "PLANTED%2Fbearer%3D PLANTED/bearer="
@@ -137,9 +137,9 @@ def test_no_failure_says_a_secret(
         own, others = tuple(sandbox.ids("own", 30)), tuple(sandbox.ids("others", 2))
         env = {**sandbox.env}
         del env["TWITTER_BEARER_TOKEN"]
-        good = find_profile(variables=env)
+        good = profiles_in(env)[0]
         urls = {name: env[name] for name in ("ENGAGEMENT_API_URL", "ENGAGEMENT_AUTH_URL")}
-        bad = find_profile(variables={**PLANTED, **urls})
+        bad = profiles_in({**PLANTED, **urls})[0]
         gone = Profile("gone", hosts_at("http://127.0.0.1:9"), *_tokens_of(good))
         unfetched = Profile("unfetched", bad.hosts, bad.consumer_key, bad.consumer_secret)
         requests = [Request("totals", own, ("favorites",), good) for _ in faults]

@@ -112,8 +112,6 @@ def _check(
     profile, api = request.profile, client.adapter.api
     tokens = "user tokens" if request.auth == "user" else "bearer token"
     of = (profile.name, tokens, request.endpoint)
-    if not (profile.has_user if request.auth == "user" else profile.has_app):
-        return TokenCheck(*of, "not tried", gives, *_missing(profile, request.auth))
     outcome: Outcome = "fails"
     wrong: EngagementError
     try:
@@ -123,9 +121,12 @@ def _check(
     except (RateLimitedError, ServerTroubleError, ConnectionTroubleError) as error:
         outcome, wrong = "unknown", error
     except EngagementError as error:
-        apart = api.bills_reads and api.endpoint(request.endpoint).own_only
-        outcome = "not sold" if apart and isinstance(error, NoAccessError) else "fails"
         wrong = error
+        apart = api.bills_reads and api.endpoint(request.endpoint).own_only
+        if apart and isinstance(error, NoAccessError):
+            outcome = "not sold"
+        elif not (profile.has_user if request.auth == "user" else profile.has_app):
+            outcome = "not tried"
     else:
         [tweet_id] = request.tweet_ids
         if tweet_id == NO_TWEET or response.groups.get(tweet_id):
@@ -136,14 +137,3 @@ def _check(
         )
     status = wrong.status if isinstance(wrong, ApiError) else 0
     return TokenCheck(*of, outcome, gives, wrong.what, wrong.advice, status)
-
-
-def _missing(profile: Profile, auth: str) -> tuple[str, str]:
-    if auth == "app":
-        cause = "There is neither a bearer token nor a consumer key and secret to fetch one with."
-        return cause, "Without one, public metrics of other people's Tweets cannot be requested."
-    return (
-        f"There is no {' and no '.join(profile.missing())}.",
-        "Without user tokens, private metrics and 28hr and historical cannot be requested:"
-        " engagement-nb auth login.",
-    )

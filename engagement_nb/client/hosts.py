@@ -101,7 +101,6 @@ def hosts_at(api: str, auth: str = "") -> Hosts:
     return Hosts(api, auth)
 
 
-def hosts_from_env(environ: Mapping[str, str] | None = None) -> Hosts:
+def hosts_from_env(environ: Mapping[str, str] = os.environ) -> Hosts:
     """Make the hosts of ``ENGAGEMENT_API_URL`` and ``ENGAGEMENT_AUTH_URL``, else the live ones."""
-    environ = os.environ if environ is None else environ
     return hosts_at(environ.get(ENV_API_URL, ""), environ.get(ENV_AUTH_URL, ""))

@@ -140,7 +140,7 @@ def test_missing_tokens_are_not_tried_and_are_no_failure(
     env = {**sandbox.env, "TWITTER_ACCESS_TOKEN": ""}
     result = run("check", env=env)
     assert result.exit_code == 0
-    assert "There is no access token." in result.stdout
+    assert "cannot sign as a user: it has no access token." in result.stdout
     assert len(sandbox.log) == 1
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from engagement_nb.client import Client
-from engagement_nb.client.credentials import Profile
+from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.sandbox import Sandbox
@@ -26,6 +28,13 @@ def profile_of(sandbox: Sandbox, account: int = 0, **changes: Any) -> Profile:
         **changes,
     }
     return Profile(tokens.handle, hosts_at(sandbox.url), **parts)
+
+
+def profiles_in(variables: Mapping[str, str], names: Sequence[str] | None = None) -> list[Profile]:
+    """The profiles of these environment variables, with no file ``.env``."""
+    dotenv = patch("engagement_nb.client.credentials.lookup.find_dotenv", return_value="")
+    with patch.dict(os.environ, variables), dotenv:
+        return find_profiles(names)
 
 
 def quick_client(**options: Any) -> Client:

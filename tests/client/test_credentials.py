@@ -39,7 +39,7 @@ from engagement_nb.errors import (
 from engagement_nb.sandbox import Sandbox
 from tests.client.hostile import Behavior, drips_body, drips_headers, responds, serving
 from tests.client.logins import Person, pin_from
-from tests.client.profiles import profile_of, quick_client, without_keys
+from tests.client.profiles import profile_of, profiles_in, quick_client, without_keys
 
 MakeSandbox = Callable[..., Sandbox]
 
@@ -62,7 +62,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 def test_the_ecosystems_variables_make_the_default_profile() -> None:
-    (profile,) = find_profiles(variables={**APP, **USER, "TWITTER_BEARER_TOKEN": "bearer"})
+    (profile,) = profiles_in({**APP, **USER, "TWITTER_BEARER_TOKEN": "bearer"})
     assert profile.name == "default"
     assert profile.hosts == LIVE
     assert profile.user_id == "12"
@@ -72,8 +72,8 @@ def test_the_ecosystems_variables_make_the_default_profile() -> None:
 
 
 def test_further_owners_have_two_underscores_and_a_name() -> None:
-    profiles = find_profiles(
-        variables={
+    profiles = profiles_in(
+        {
             **APP,
             **USER,
             "TWITTER_ACCESS_TOKEN__ACME": "13-token",
@@ -87,9 +87,7 @@ def test_further_owners_have_two_underscores_and_a_name() -> None:
 
 
 def test_blanks_around_a_token_are_removed() -> None:
-    (profile,) = find_profiles(
-        variables={"TWITTER_BEARER_TOKEN": " bearer\n", "TWITTER_CONSUMER_KEY": "  "}
-    )
+    (profile,) = profiles_in({"TWITTER_BEARER_TOKEN": " bearer\n", "TWITTER_CONSUMER_KEY": "  "})
     assert profile.bearer_token.reveal() == "bearer"
     assert not profile.consumer_key
 
@@ -187,14 +185,14 @@ def test_no_keys_at_all_points_to_the_sandbox(files: Path) -> None:
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(CredentialsError, match="no profile 'x'; there are: default"):
-        find_profiles(["x"], variables=APP)
+        profiles_in(APP, ["x"])
 
 
 def test_missing_tokens_are_named() -> None:
-    (profile,) = find_profiles(variables={**APP, "TWITTER_ACCESS_TOKEN": "12-token"})
+    (profile,) = profiles_in({**APP, "TWITTER_ACCESS_TOKEN": "12-token"})
     with pytest.raises(CredentialsError, match="has no access token secret"):
         auth_for(profile, "user")
-    (profile,) = find_profiles(variables=USER)
+    (profile,) = profiles_in(USER)
     with pytest.raises(CredentialsError, match="no consumer key and no consumer secret"):
         auth_for(profile, "app")
 
@@ -432,7 +430,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(files: Path) -> None
 
 
 def test_profiles_work_with_a_client(sandbox: Sandbox, files: Path) -> None:
-    profile = find_profile(variables=sandbox.env)
+    profile = profiles_in(sandbox.env)[0]
     with Client() as client:
         own = tuple(sandbox.ids("own", 1))
         assert client.send(Request("totals", own, ("favorites",), profile)).groups

@@ -67,17 +67,13 @@ def config_file() -> Path:
     return Path(directory) / "credentials.toml"
 
 
-def find_profiles(
-    names: Iterable[str] | None = None, *, variables: Mapping[str, str] | None = None
-) -> list[Profile]:
+def find_profiles(names: Iterable[str] | None = None) -> list[Profile]:
     """Find the profiles of this user: in the environment, ``.env``, and the user's file.
 
     Parameters
     ----------
     names
         Only these, in this order; None for all.
-    variables
-        Look in these variables only, instead of in all places.
 
     Returns
     -------
@@ -90,7 +86,7 @@ def find_profiles(
         No place has a name, or a file cannot be used.
     """
     found: dict[str, Profile] = {}
-    for profiles in places(variables).values():
+    for profiles in places().values():
         for profile in profiles:
             found.setdefault(profile.name, profile)
     app = next((p for p in found.values() if p.consumer_key and p.consumer_secret), None)
@@ -116,7 +112,7 @@ def find_profiles(
     return [found[name] for name in wanted]
 
 
-def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None = None) -> Profile:
+def find_profile(name: str | None = None) -> Profile:
     """Find one profile: by its name, or the first one.
 
     Raises
@@ -124,7 +120,7 @@ def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None
     CredentialsError
         There is no such profile, or none at all.
     """
-    profiles = find_profiles(None if name is None else [name], variables=variables)
+    profiles = find_profiles(None if name is None else [name])
     if not profiles:
         raise CredentialsError(
             "No keys were found: not in TWITTER_... environment variables, not in .env, not in"
@@ -135,28 +131,18 @@ def find_profile(name: str | None = None, *, variables: Mapping[str, str] | None
     return profiles[0]
 
 
-def places(variables: Mapping[str, str] | None = None) -> dict[str, list[Profile]]:
-    """Give every place of the lookup, in order, with its profiles.
-
-    Parameters
-    ----------
-    variables
-        As for `find_profiles`.
-    """
-    environ = os.environ if variables is None else variables
-    forced = environ.get(ENV_API_URL) or environ.get(ENV_AUTH_URL)
-    hosts = hosts_from_env(environ)
-    place = "environment variables"
-    found = {place: _in_variables(environ, place, hosts)}
-    if variables is None:
-        path = find_dotenv(usecwd=True)
-        values = {} if not path or _is_of_others(Path(path)) else _read_dotenv(path)
-        own_hosts = hosts if forced else hosts_from_env(values)
-        found[path or ".env"] = _in_variables(values, path, own_hosts)
-        file = config_file()
-        others = _is_of_others(file)
-        found[str(file)] = [] if others else _in_file(file, hosts if forced else None)
-    return found
+def places() -> dict[str, list[Profile]]:
+    """Give every place of the lookup, in order, with its profiles."""
+    forced = os.environ.get(ENV_API_URL) or os.environ.get(ENV_AUTH_URL)
+    hosts, place = hosts_from_env(), "environment variables"
+    path, file = find_dotenv(usecwd=True), config_file()
+    values = {} if not path or _is_of_others(Path(path)) else _read_dotenv(path)
+    own_hosts = hosts if forced else hosts_from_env(values)
+    return {
+        place: _in_variables(os.environ, place, hosts),
+        path or ".env": _in_variables(values, path, own_hosts),
+        str(file): [] if _is_of_others(file) else _in_file(file, hosts if forced else None),
+    }
 
 
 def known_secrets() -> frozenset[str]:
