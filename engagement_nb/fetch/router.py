@@ -33,13 +33,12 @@ class Known:
     Parameters
     ----------
     owners
-        User id of the owner, by Tweet id, if known.
+        The owner by Tweet id, if known: see `engagement_nb.usage.user_of`.
     refused
-        By Tweet, the profiles (their index in the plan) that the API refused it to.
+        By Tweet, the users that the API refused it to.
     dead
-        Pairs of profile and kind of authentication that the API no longer accepts.
-    proven
-        By Tweet, the profile whose tokens were accepted, so no trial is needed.
+        Pairs of profile (its index in the plan) and kind of authentication that the API no longer
+        accepts.
     denied
         Metrics that the API refused, by kind of authentication.
     approved_handles
@@ -48,15 +47,10 @@ class Known:
     """
 
     owners: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, set[int]] = field(default_factory=dict)
+    refused: dict[str, set[str]] = field(default_factory=dict)
     dead: set[tuple[int, str]] = field(default_factory=set)
-    proven: dict[str, int] = field(default_factory=dict)
     denied: dict[str, set[str]] = field(default_factory=dict)
     approved_handles: Collection[str] | None = None
-
-    def owned(self, tweet_id: str) -> bool:
-        """Whether it is known whose tokens to use."""
-        return tweet_id in self.owners or tweet_id in self.proven
 
     def approved(self, profile: Profile) -> bool:
         """Whether a profile's user tokens may be used: the plan names its handle."""
@@ -84,7 +78,8 @@ class Router:
         self._users = [i for i, p in enumerate(profiles) if p.has_user and known.approved(p)]
         self._apps = [i for i, p in enumerate(profiles) if p.has_app and (i, "app") not in dead]
         self._app_died = any(auth == "app" for _, auth in dead)
-        self._by_user_id = {profiles[i].user_id: i for i in reversed(self._users)}
+        self._names = [user_of(profile) for profile in profiles]
+        self._by_name = {self._names[i]: i for i in reversed(self._users)}
         self._of_unknown_user = [i for i in self._users if not profiles[i].user_id]
         denied = {auth: known.denied.get(auth, set()) for auth in ("user", "app")}
         self._offered = tuple(n for n in question.offered if n not in denied["user"])
@@ -121,10 +116,11 @@ class Router:
         if not self._offered:
             return None, Reason.METRIC_NOT_OFFERED
         owner = self._known.owners.get(tweet_id)
-        own = self._by_user_id.get(owner or "")
+        own = self._by_name.get(owner or "")
         of_owner = self._of_unknown_user if own is None else [own]
         candidates = self._users if owner is None else of_owner
-        untried = [i for i in candidates if i not in self._known.refused.get(tweet_id, ())]
+        refused = self._known.refused.get(tweet_id, ())
+        untried = [i for i in candidates if self._names[i] not in refused]
         alive = [i for i in untried if (i, "user") not in self._known.dead]
         if alive:
             return Lane(alive[0], "user", self._offered), None
@@ -161,7 +157,7 @@ class Router:
                 lane, reason = self.lane(tweet_id)
                 if lane is None:
                     hopeless[tweet_id] = reason or Reason.NOT_YOURS
-                elif probe and lane.auth == "user" and not self._known.owned(tweet_id):
+                elif probe and lane.auth == "user" and tweet_id not in self._known.owners:
                     if tweet_id not in probed:
                         probed.add(tweet_id)
                         lanes.setdefault(lane, []).append(tweet_id)
@@ -198,7 +194,7 @@ class Router:
         moves: list[tuple[Lane, list[str]]] = []
         for lane in lanes:
             spare = -len(lanes[lane]) % size
-            owner = self._profiles[lane.profile].user_id
+            owner = self._names[lane.profile]
             if lane.auth == "user" and spare:
                 own = [t for t in lanes[app] if self._known.owners.get(t) == owner]
                 moves.append((lane, own[:spare]))

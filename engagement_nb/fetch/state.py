@@ -18,6 +18,7 @@ from engagement_nb.fetch.plan import Plan
 from engagement_nb.fetch.router import Known, Router, owner_gets_more
 from engagement_nb.metrics.account import Account, Coverage
 from engagement_nb.metrics.problems import ProblemLog
+from engagement_nb.usage import user_of
 
 MAX_ABSENCES = 4
 """After this many responses without a Tweet, this run stops requesting it."""
@@ -46,10 +47,6 @@ class State:
         self._answered: Counter[Window | None] = Counter()
         self._gaps: dict[str, list[tuple[Reason, str]]] = {}
         self._metrics = ProblemLog()
-        profiles = [*enumerate(plan.profiles)][::-1]
-        self._by_name = {p.name: i for i, p in profiles} | {
-            p.user_id: i for i, p in profiles if p.user_id
-        }
 
     def router(self) -> Router:
         """Chooses tokens by what is known now."""
@@ -65,7 +62,6 @@ class State:
         if part.refused:
             return
         waiting = self.outstanding[window]
-        profile = self._by_name.get(part.request.owner or part.request.profile.name)
         came: list[str] = []
         router = self.router()
         public = self._public_only(part)
@@ -87,10 +83,8 @@ class State:
             came.append(tweet_id)
             self._done[tweet_id] = self._done.get(tweet_id, 0) + 1
             self._answered[window] += 1
-            if part.request.auth == "user" and profile is not None:
-                self.known.proven[tweet_id] = profile
-                if part.request.owner:
-                    self.known.owners[tweet_id] = part.request.owner
+            if part.request.auth == "user":
+                self.known.owners[tweet_id] = user_of(part.request.profile)
         if came:
             self._note_metrics(part, came)
 
@@ -120,10 +114,8 @@ class State:
 
     def _take_refusal(self, part: Part) -> None:
         forbidden = part.forbidden or (part.tweet_ids if len(part.tweet_ids) == 1 else ())
-        profile = self._by_name.get(part.request.owner or part.request.profile.name)
         for tweet_id in forbidden:
-            if profile is not None:
-                self.known.refused.setdefault(tweet_id, set()).add(profile)
+            self.known.refused.setdefault(tweet_id, set()).add(user_of(part.request.profile))
             if tweet_id in part.authors:
                 self.known.owners[tweet_id] = part.authors[tweet_id]
 
@@ -187,7 +179,7 @@ class State:
             for profile in self.plan.profiles
             if profile.has_user
             and not self.known.approved(profile)
-            and owner in (None, profile.user_id)
+            and owner in (None, user_of(profile))
         ]
         if not unused:
             return ""

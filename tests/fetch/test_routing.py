@@ -12,6 +12,7 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.fetch import Plan
 from engagement_nb.fetch.router import Known, Router
+from engagement_nb.usage import user_of
 from tests.fetch.plans import APP, NOW, ids, owner, plan
 
 BOTH = ["impressions", "favorites"]
@@ -40,15 +41,15 @@ def routed(tweet_id: str, endpoint: str, known: Known, profiles: list[Profile]) 
     ("known", "route"),
     [
         (Known(), "owner1 user impressions favorites"),
-        (Known(refused={NEW: {0}}), "owner2 user impressions favorites"),
-        (Known(refused={OLD: {0}}), "owner1 user impressions favorites"),
-        (Known(refused={NEW: {0, 1}}), "not yours"),
+        (Known(refused={NEW: {"1"}}), "owner2 user impressions favorites"),
+        (Known(refused={OLD: {"1"}}), "owner1 user impressions favorites"),
+        (Known(refused={NEW: {"1", "2"}}), "not yours"),
         (Known(dead={(0, "user")}), "owner2 user impressions favorites"),
         (Known(dead=USERS_DEAD), "not authenticated"),
         (Known(dead=APPS_DEAD), "owner1 user impressions favorites"),
-        (Known(refused={NEW: {0}}, dead={(1, "user")}), "not authenticated"),
+        (Known(refused={NEW: {"1"}}, dead={(1, "user")}), "not authenticated"),
         (Known(owners={NEW: "2"}), "owner2 user impressions favorites"),
-        (Known(owners={NEW: "2"}, refused={NEW: {1}}), "not yours"),
+        (Known(owners={NEW: "2"}, refused={NEW: {"2"}}), "not yours"),
         (Known(owners={NEW: "99"}), "not yours"),
         (Known(denied={"user": {"favorites"}}), "owner1 user impressions"),
         (Known(denied={"app": {"favorites"}}), "owner1 user impressions favorites"),
@@ -69,8 +70,8 @@ def test_endpoints_for_owners_use_the_first_user_tokens_that_may_work(
     [
         (NEW, Known(), "owner1 user impressions favorites"),
         (NEW, Known(dead=APPS_DEAD), "owner1 user impressions favorites"),
-        (NEW, Known(refused={NEW: {0}}), "owner2 user impressions favorites"),
-        (NEW, Known(refused={NEW: {0, 1}}), "owner1 app favorites"),
+        (NEW, Known(refused={NEW: {"1"}}), "owner2 user impressions favorites"),
+        (NEW, Known(refused={NEW: {"1", "2"}}), "owner1 app favorites"),
         (NEW, Known(owners={NEW: "99"}), "owner1 app favorites"),
         (NEW, Known(owners={NEW: "99"}, dead={(0, "app")}), "owner2 app favorites"),
         (NEW, Known(owners={NEW: "99"}, dead=APPS_DEAD), "not authenticated"),
@@ -79,8 +80,8 @@ def test_endpoints_for_owners_use_the_first_user_tokens_that_may_work(
         (OLD, Known(), "owner1 app favorites"),
         (OLD, Known(dead={(0, "app")}), "owner2 app favorites"),
         (OLD, Known(dead=APPS_DEAD), "owner1 user impressions favorites"),
-        (OLD, Known(dead=APPS_DEAD, refused={OLD: {0}}), "owner2 user impressions favorites"),
-        (OLD, Known(dead=APPS_DEAD, refused={OLD: {0, 1}}), "not authenticated"),
+        (OLD, Known(dead=APPS_DEAD, refused={OLD: {"1"}}), "owner2 user impressions favorites"),
+        (OLD, Known(dead=APPS_DEAD, refused={OLD: {"1", "2"}}), "not authenticated"),
         (OLD, Known(denied={"app": {"favorites"}}), "needs the owner's tokens"),
         (
             OLD,
@@ -107,7 +108,7 @@ def test_profiles_without_the_needed_tokens_are_skipped() -> None:
 def test_the_reason_why_a_tweet_is_not_its_owners_is_told_with_the_route() -> None:
     """A route to public metrics names the reason for the missing ones, if there is one."""
     found = plan([NEW, OLD], metrics=BOTH)
-    route = router(found, Known(refused={NEW: {0}})).lane
+    route = router(found, Known(refused={NEW: {"1"}})).lane
     lane, reason = route(NEW)
     assert (lane, reason) == ((0, "app", ("favorites",)), "not yours")
     assert route(OLD) == (lane, None)
@@ -134,6 +135,6 @@ def test_probing_requests_unproven_tweets_in_one_window_only() -> None:
         (found.tweet_ids[:25], found.windows[-1]),
         (found.tweet_ids[25:], found.windows[-1]),
     ]
-    proven = Known(proven=dict.fromkeys(found.tweet_ids, 0))
+    proven = Known(owners=dict.fromkeys(found.tweet_ids, user_of(found.profiles[0])))
     everything, _ = router(found, proven).requests(outstanding, probe=True)
     assert len(everything) == len(found.requests) == 6
