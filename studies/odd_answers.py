@@ -27,7 +27,7 @@ import click
 from engagement_nb.apis.reasons import UNFINISHED
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset
-from engagement_nb.fetch import Run, fetch_into, make_plan
+from engagement_nb.fetch import Run, make_plan, record_of
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import sandbox_profiles
 from tests.fetch.fetching import account_for_each, equal_to_truth, mixed_ids, reasons
@@ -196,15 +196,9 @@ def _fetch(
     plan = make_plan(given, profiles=sandbox_profiles(proxy.url), now=now, **fetch)
     dataset = Dataset.create(where, "sandbox")
     with Client(deadline=deadline, max_bytes=MAX_BYTES) as client:
-        ended = fetch_into(
-            dataset,
-            plan,
-            client,
-            ask="one",
-            snapshot="one",
-            progress=False,
-            sleep=lambda seconds: None,
-        )
+        writer = dataset.begin(record_of(plan, "one", "one"))
+        ended = Run(plan, client, writer, progress=False, sleep=lambda seconds: None)
+        ended.go()
     return ended.read(dataset), ended
 
 

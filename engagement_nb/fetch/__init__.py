@@ -2,6 +2,6 @@
 
 from engagement_nb.fetch.plan import Plan, make_plan
 from engagement_nb.fetch.question import Question
-from engagement_nb.fetch.run import Run, fetch_into
+from engagement_nb.fetch.run import Run, record_of
 
-__all__ = ["Plan", "Question", "Run", "fetch_into", "make_plan"]
+__all__ = ["Plan", "Question", "Run", "make_plan", "record_of"]

@@ -61,65 +61,6 @@ _PATIENCE = 0.5
 """Seconds that an interrupted run waits for responses to requests already sent."""
 
 
-def fetch_into(
-    dataset: Dataset,
-    plan: Plan,
-    client: Client,
-    *,
-    ask: str,
-    snapshot: str | None = None,
-    parts: Iterable[Part] = (),
-    **options: Any,
-) -> Run:
-    """Run a plan into a dataset, in bounded memory; resume an earlier run if there is one.
-
-    Parameters
-    ----------
-    dataset
-        Keeps each finished request, and finds it again.
-    plan
-        What to request: see `engagement_nb.make_plan`.
-    client
-        Sends the requests.
-    ask
-        Digest of the user's question: see `engagement_nb.dataset.ask_digest`.
-    snapshot
-        Label of the figures: see `engagement_nb.dataset`.
-    parts
-        Requests that were finished to find the Tweets: they are stored first, and counted.
-    **options
-        ``workers``, ``progress`` and ``sleep``: see `Run`.
-
-    Returns
-    -------
-    Run
-        Every Tweet of the plan has rows, or is in its problems once with scope "tweet".
-
-    Raises
-    ------
-    EngagementError
-        The first error, if no data arrived; or a part could not be written.
-    KeyboardInterrupt
-        Raised within a second; the dataset keeps the finished requests.
-    """
-    writer = dataset.begin(record_of(plan, ask, snapshot))
-    run = Run(plan, client, writer, **options)
-    for part in parts:
-        writer.put(part)
-        run.requests += 1
-    try:
-        run.go()
-    except EngagementError:
-        run.close()
-        raise
-    except BaseException:
-        with suppress(EngagementError, OSError):
-            writer.spend(run.requests)
-        raise
-    run.close()
-    return run
-
-
 def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
     """What a run of a plan asks for."""
     question = plan.question
@@ -204,8 +145,15 @@ class Run:
         self._rejections: dict[Window | None, list[BadRequestError]] = {}
         self._accepted_windows: set[Window | None] = set()
 
-    def go(self) -> None:
-        """Send all requests.
+    def go(self, parts: Iterable[Part] = ()) -> None:
+        """Send all requests, in bounded memory, and store how the run ended.
+
+        Then every Tweet of the plan has rows, or is in the problems once with scope "tweet".
+
+        Parameters
+        ----------
+        parts
+            Requests that were finished to find the Tweets: they are stored first, and counted.
 
         Raises
         ------
@@ -214,6 +162,21 @@ class Run:
         KeyboardInterrupt
             Raised again, after requests that finish within a second are stored.
         """
+        for part in parts:
+            self._writer.put(part)
+            self.requests += 1
+        try:
+            self._send_all()
+        except EngagementError:
+            self._close()
+            raise
+        except BaseException:
+            with suppress(EngagementError, OSError):
+                self._writer.spend(self.requests)
+            raise
+        self._close()
+
+    def _send_all(self) -> None:
         # Refusals first: they tell which responses without private metrics are final.
         for part in sorted(self._writer.parts(), key=lambda part: not part.refused):
             self.state.take(part)
@@ -244,7 +207,7 @@ class Run:
         if self.error and not self.state.tweets and not before:
             raise self.error
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Store the problems, and that the run is finished if it is."""
         self._writer.close(self.problems, done=self.done, requests=self.requests)
         self.record = self._writer.record

@@ -18,7 +18,7 @@ from engagement_nb.client.adapters import Adapter
 from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.dataset import Dataset, Part, World, ask_digest
-from engagement_nb.fetch import Plan, Run, fetch_into, make_plan
+from engagement_nb.fetch import Plan, Run, make_plan, record_of
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.base import Source
 from engagement_nb.sources.options import Options, Posted, checked
@@ -53,7 +53,7 @@ class ApiSource(Source):
     """Its options in `connect`, beside those of all sources that are fetched."""
     _chooses_ids = True
     _workers: int | None = None
-    """Threads of a fetch: see `engagement_nb.fetch.run.fetch_into`."""
+    """Threads of a fetch: see `engagement_nb.fetch.Run`."""
     _adapter: ClassVar[type[Adapter]] = EngagementAdapter
     now: datetime | None = None
     """The moment at which a sandbox stands still; None if it follows the real time."""
@@ -272,16 +272,10 @@ class ApiSource(Source):
         if before is not None:
             before(plan)
         with self._sending() as client:
-            return fetch_into(
-                dataset,
-                guarded,
-                client,
-                ask=ask,
-                snapshot=snapshot,
-                parts=self._parts(plan),
-                workers=self._workers,
-                progress=self._progress,
-            )
+            writer = dataset.begin(record_of(guarded, ask, snapshot))
+            run = Run(guarded, client, writer, workers=self._workers, progress=self._progress)
+            run.go(self._parts(plan))
+            return run
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         ids, left_out = self._chosen(tweet_ids, question)

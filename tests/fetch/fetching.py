@@ -13,8 +13,7 @@ import pandas as pd
 
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset, RunWriter, ask_digest
-from engagement_nb.fetch import Plan, fetch_into, make_plan
-from engagement_nb.fetch.run import record_of
+from engagement_nb.fetch import Plan, Run, make_plan, record_of
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
@@ -72,7 +71,9 @@ def run_plan(
 ) -> Metrics:
     """Run a plan, in memory unless a dataset is given."""
     kept = dataset or Dataset.create(f"memory://{uuid.uuid4().hex}", source)
-    return fetch_into(kept, plan, client, ask=ask_of(plan), **options).read(kept)
+    run = Run(plan, client, kept.begin(record_of(plan, ask_of(plan))), **options)
+    run.go()
+    return run.read(kept)
 
 
 def ask_of(plan: Plan) -> str:

@@ -24,8 +24,7 @@ from engagement_nb.errors import (
     ServerTroubleError,
     UnauthenticatedError,
 )
-from engagement_nb.fetch import fetch_into, make_plan
-from engagement_nb.fetch.run import Run, record_of
+from engagement_nb.fetch import Run, make_plan, record_of
 from engagement_nb.sandbox import FAULTS, Sandbox
 from engagement_nb.sources import sandbox_profiles
 from tests.fetch.fetching import (
@@ -361,7 +360,9 @@ def test_a_run_that_is_stopped_after_its_refusals_goes_on_from_them(
         with pytest.raises(KeyboardInterrupt):
             run.go()
         assert run.requests
-        resumed = fetch_into(dataset, plan, client, ask=ask_of(plan), progress=False)
+        writer = dataset.begin(record_of(plan, ask_of(plan)))
+        resumed = Run(plan, client, writer, progress=False)
+        resumed.go()
     assert resumed.done
     assert resumed.state.in_frame() == list(plan.tweet_ids)
 

@@ -384,7 +384,7 @@ def test_an_interrupted_fetch_says_what_is_kept_and_how_to_resume(
     def interrupt(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("engagement_nb.sources.api.fetch_into", interrupt)
+    monkeypatch.setattr("engagement_nb.sources.api.Run.go", interrupt)
     file = ids_file(tmp_path, with_keys.ids("own", 3))
     assert run(["fetch", "totals", "--ids", file, "-o", str(tmp_path / "ds")]) == 130
     talk = capsys.readouterr().err
