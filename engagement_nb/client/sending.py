@@ -19,13 +19,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 
 import httpx
 
 from engagement_nb.apis.contract import Auth
-from engagement_nb.client.adapters import Adapter, read_answer
+from engagement_nb.client.adapters import Adapter, refusal_of, unreadable
 from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.bounds import (
     MAX_BYTES,
@@ -35,7 +35,7 @@ from engagement_nb.client.bounds import (
 )
 from engagement_nb.client.credentials import Profile, TokenStore, auth_for
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.pacing import Pacer, Quota, state_file
+from engagement_nb.client.pacing import Pacer, Quota, server_time, state_file
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ConnectionTroubleError
 
@@ -209,8 +209,7 @@ class Client:
                     raw = response.read()
                 finally:
                     response.close()
-                given = (self.adapter, request, response, raw, self.now())
-                read = self.parse_offloaded(raw, read_answer, *given)
+                read = self.parse_offloaded(raw, self._read, request, response, raw, self.now())
         except httpx.HTTPError as error:
             # From None, because httpx's error contains the request and its signature.
             raise _connection_trouble(error, url, request.tweet_ids) from None
@@ -228,6 +227,24 @@ class Client:
         if self._recorder is not None and billed and read.counts:
             self._recorder(read)
         return read
+
+    def _read(
+        self, request: Request, answer: httpx.Response, raw: bytes, read_at: datetime
+    ) -> Response:
+        """The figures of a response; raises what it says where it has none."""
+        try:
+            if answer.is_success:
+                return self.adapter.read(request, raw, read_at)
+            texts = self.adapter.texts(raw)
+        except RecursionError:
+            raise unreadable(request, "nested too deep to be one", answer.status_code) from None
+        there = server_time(answer.headers)
+        if answer.is_redirect:
+            target = answer.headers.get("location", "")
+            host = httpx.URL(target).host if target.startswith("http") else ""
+            texts = (f"redirect to {host or 'another address'}",)
+        off = None if there is None else timedelta(seconds=time.time() - there)
+        raise refusal_of(self.adapter.api, request, answer.status_code, texts, clock_off=off)
 
 
 def _connection_trouble(

@@ -7,18 +7,14 @@ headers tell the state of a quota, are facts of the `Api`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import httpx
-
 from engagement_nb.apis.contract import Api
 from engagement_nb.apis.refusals import error_for
 from engagement_nb.client.credentials.secret import mask
-from engagement_nb.client.pacing import server_time
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ApiError, ServerTroubleError
 
@@ -84,44 +80,6 @@ class Adapter(Protocol):
     def texts(self, raw: bytes) -> tuple[str, ...]:
         """The API's own words in a response without figures; empty if it has none."""
         ...
-
-
-def read_answer(
-    adapter: Adapter, request: Request, answer: httpx.Response, raw: bytes, read_at: datetime
-) -> Response:
-    """Read a response.
-
-    Parameters
-    ----------
-    adapter
-        Reads the responses of the API.
-    request
-        The request.
-    answer
-        Status and headers.
-    raw
-        The body, decoded.
-    read_at
-        When it arrived, UTC.
-
-    Raises
-    ------
-    ApiError
-        One of its subclasses, if there is no data.
-    """
-    try:
-        if answer.is_success:
-            return adapter.read(request, raw, read_at)
-        texts = adapter.texts(raw)
-    except RecursionError:
-        raise unreadable(request, "nested too deep to be one", answer.status_code) from None
-    there = server_time(answer.headers)
-    if answer.is_redirect:
-        target = answer.headers.get("location", "")
-        host = httpx.URL(target).host if target.startswith("http") else ""
-        texts = (f"redirect to {host or 'another address'}",)
-    off = None if there is None else timedelta(seconds=time.time() - there)
-    raise refusal_of(adapter.api, request, answer.status_code, texts, clock_off=off)
 
 
 def refusal_of(
