@@ -39,7 +39,6 @@ from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
 from engagement_nb.client.credentials import Profile, find_profiles
 from engagement_nb.client.credentials.login import login
 from engagement_nb.client.credentials.oauth2 import sign_in
-from engagement_nb.client.credentials.tokens import TokenStore
 from engagement_nb.client.hosts import Hosts
 from engagement_nb.client.pacing import Pacer
 from engagement_nb.dataset import Dataset
@@ -235,7 +234,7 @@ class Strangers:
         self._answer[0], self._status = data, draw.choice(["200 OK"] * 4 + ["400 No", "500 No"])
         hosts, quiet = Hosts(self.url, self.url), {"show": lambda text: None}
         if draw.random() < 0.5:
-            sign_in(V2, "client", old=self._profile(), hosts=hosts, store=TokenStore(), **quiet)
+            sign_in(V2, "client", old=self._profile(), hosts=hosts, **quiet)
         else:
             login(
                 "me", consumer_key="key", consumer_secret="secret", hosts=hosts,

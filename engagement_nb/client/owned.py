@@ -48,21 +48,17 @@ def changeable_by(path: Path) -> str:
     return ""
 
 
-def private_database(path: Path | None, patience: float) -> sqlite3.Connection:
+def private_database(path: Path, patience: float) -> sqlite3.Connection:
     """Open an SQLite database that threads share.
 
-    A file is made if it is missing, and an ``OSError`` tells if others can change it. None is a
-    database in memory.
+    The file is made if it is missing, and an ``OSError`` tells if others can change it.
     """
     # Imported here because Python in a browser loads it separately.
     import sqlite3
 
-    if path is not None:
-        make_private(path.parent)
-        # Created here and not by SQLite, so that nobody else can read it.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        if others := changeable_by(path):
-            raise PermissionError(f"it {others}")
-    return sqlite3.connect(
-        path or ":memory:", patience, isolation_level=None, check_same_thread=False
-    )
+    make_private(path.parent)
+    # Created here and not by SQLite, so that nobody else can read it.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if others := changeable_by(path):
+        raise PermissionError(f"it {others}")
+    return sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)

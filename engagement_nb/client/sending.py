@@ -33,7 +33,7 @@ from engagement_nb.client.bounds import (
     DeadlineError,
     TooLargeError,
 )
-from engagement_nb.client.credentials import Profile, TokenStore, auth_for
+from engagement_nb.client.credentials import Profile, Secret, auth_for
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.pacing import Pacer, Quota, server_time, state_file
 from engagement_nb.client.request import Request, Response
@@ -100,7 +100,7 @@ class Client:
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._transport = transport
-        self._tokens = TokenStore()
+        self._bearers: dict[str, Secret] = {}
         self._large = threading.Lock()
         self._idle: deque[BoundedConnection] = deque()
         self._opened: list[BoundedConnection] = []
@@ -185,7 +185,7 @@ class Client:
             The client was stopped while the request waited for the quota.
         """
         profile = request.profile
-        auth = auth_for(profile, request.auth, self._tokens)
+        auth = auth_for(profile, request.auth, self._bearers)
         call = self.adapter.call(request)
         url = profile.hosts.api + call.path
         ticket = self.pacer.acquire(request.endpoint, *self._holder(profile, request.auth))

@@ -62,7 +62,7 @@ class OAuth2Profile(Profile):
     """
 
     api: Api = field(kw_only=True)
-    store: TokenStore = field(default_factory=TokenStore, compare=False, repr=False)
+    store: TokenStore = field(kw_only=True, compare=False, repr=False)
 
     def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Nothing, of what signs as a user."""
@@ -70,7 +70,7 @@ class OAuth2Profile(Profile):
 
     def user_auth(self) -> SignIn:
         """Sign with the user's access token, renewed when it expires."""
-        return OAuth2User(self, self.store)
+        return OAuth2User(self)
 
 
 class OAuth2User(SignIn):
@@ -96,13 +96,13 @@ class OAuth2User(SignIn):
             yield with_bearer(request, tokens.access)
 
     def _kept(self) -> Tokens | None:
-        return self.tokens.get(self.profile.hosts.auth, self.profile.name)
+        return self.profile.store.get(self.profile.hosts.auth, self.profile.name)
 
     def _renewed(
         self, request: httpx.Request, old: Tokens
     ) -> Generator[httpx.Request, httpx.Response, Tokens]:
         api, host = self.profile.api, self.profile.hosts.auth
-        with self.tokens.locked():
+        with self.profile.store.locked():
             now = self._kept()
             if now is not None and now.access != old.access:
                 return now  # Another thread or process has renewed it.
@@ -114,14 +114,14 @@ class OAuth2User(SignIn):
             response.read()
             new = bearer_in(response, api, "the tokens")
             new = replace(old, access=new.access, refresh=new.refresh, expires=new.expires)
-            self.tokens.put(host, self.profile.name, new)
+            self.profile.store.put(host, self.profile.name, new)
         return new
 
 
 def oauth2_profiles(api: Api, hosts: Hosts, store: TokenStore | None = None) -> list[Profile]:
     """Profiles of the users who signed in to an API by OAuth 2.0."""
     store = store or token_store()
-    if store.path is not None and not store.path.exists():
+    if not store.path.exists():
         return []
     about: dict[str, Any] = {"found_in": str(store.path), "api": api, "store": store}
     kept = store.of_api(hosts.auth)

@@ -17,7 +17,7 @@ from engagement_nb.apis.contract import Auth
 from engagement_nb.apis.engagement import ENGAGEMENT, PATH_BEARER_TOKEN
 from engagement_nb.client.credentials.profiles import APP_FIELDS, USER_FIELDS, Profile
 from engagement_nb.client.credentials.secret import Secret, hush_signing_logs
-from engagement_nb.client.credentials.tokens import TokenStore, basic, bearer_in
+from engagement_nb.client.credentials.tokens import basic, bearer_in
 from engagement_nb.errors import CredentialsError
 
 Flow = Generator[httpx.Request, httpx.Response, None]
@@ -32,8 +32,6 @@ class SignIn(httpx.Auth):
     ----------
     profile
         Whose tokens are used.
-    tokens
-        Where fetched tokens are kept.
 
     Raises
     ------
@@ -44,9 +42,8 @@ class SignIn(httpx.Auth):
     needs: ClassVar[tuple[str, ...]]
     purpose: ClassVar[str]
 
-    def __init__(self, profile: Profile, tokens: TokenStore | None = None) -> None:
+    def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        self.tokens = tokens or TokenStore()
         if missing := profile.missing(self.needs):
             raise CredentialsError(
                 f"Profile {profile.name!r} cannot {self.purpose}:"
@@ -83,9 +80,20 @@ class AppBearer(SignIn):
     """An app's bearer token (OAuth 2.0), fetched with key and secret if the profile has none.
 
     If the API no longer accepts a fetched token, it is fetched again, once.
+
+    Parameters
+    ----------
+    profile
+        Whose token is used.
+    fetched
+        Where fetched tokens are kept, by app.
     """
 
     purpose = "fetch a bearer token"
+
+    def __init__(self, profile: Profile, fetched: dict[str, Secret]) -> None:
+        super().__init__(profile)
+        self._fetched = fetched
 
     @property
     def needs(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -94,18 +102,16 @@ class AppBearer(SignIn):
 
     def signed(self, request: httpx.Request) -> Flow:
         """See `SignIn`."""
-        kept = None if self.profile.bearer_token else self.tokens.get(*self._key)
-        bearer = self.profile.bearer_token or (
-            kept.access if kept else (yield from self._fetch(request))
-        )
+        kept = None if self.profile.bearer_token else self._fetched.get(self._key)
+        bearer = self.profile.bearer_token or kept or (yield from self._fetch(request))
         response = yield with_bearer(request, bearer)
         if kept and response.status_code == httpx.codes.UNAUTHORIZED:
             yield with_bearer(request, (yield from self._fetch(request)))
 
     @property
-    def _key(self) -> tuple[str, str]:
-        app = self.profile.consumer_key.reveal() + self.profile.consumer_secret.reveal()
-        return self.profile.hosts.auth, hashlib.sha256(app.encode()).hexdigest()
+    def _key(self) -> str:
+        app = [getattr(self.profile, part).reveal() for part in APP_FIELDS]
+        return hashlib.sha256("\n".join([self.profile.hosts.auth, *app]).encode()).hexdigest()
 
     def _fetch(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, Secret]:
         key, secret = self.profile.consumer_key, self.profile.consumer_secret
@@ -118,12 +124,12 @@ class AppBearer(SignIn):
             extensions=dict(request.extensions),
         )
         response.read()
-        issued = bearer_in(response, ENGAGEMENT, "the bearer token")
-        self.tokens.put(*self._key, issued)
-        return issued.access
+        issued = bearer_in(response, ENGAGEMENT, "the bearer token").access
+        self._fetched[self._key] = issued
+        return issued
 
 
-def auth_for(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> httpx.Auth:
+def auth_for(profile: Profile, auth: Auth, fetched: dict[str, Secret] | None = None) -> httpx.Auth:
     """Choose the way to sign in with a profile.
 
     Parameters
@@ -132,8 +138,8 @@ def auth_for(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> 
         Whose tokens are used.
     auth
         "user" for the user's tokens, "app" for those of the app.
-    tokens
-        Where fetched tokens are kept; by default nowhere.
+    fetched
+        Where fetched bearer tokens are kept, by app; by default nowhere.
 
     Raises
     ------
@@ -141,7 +147,7 @@ def auth_for(profile: Profile, auth: Auth, tokens: TokenStore | None = None) -> 
         The profile lacks a token; the message names it.
     """
     if auth == "app":
-        return AppBearer(profile, tokens)
+        return AppBearer(profile, {} if fetched is None else fetched)
     return profile.user_auth() or OAuth1User(profile)
 
 

@@ -1,8 +1,8 @@
 """Tokens that hosts issue: requested within limits, read, kept, renewed by one process at a time.
 
 A profile's own tokens are in `engagement_nb.client.credentials.lookup`'s places, which people
-write. Here are those that a program fetches: bearer tokens, for the life of a client; and tokens
-that must be renewed, in a file, because each renewal makes the one before useless.
+write. Here are those that a program fetches. Tokens that must be renewed are in a file, because
+each renewal makes the one before useless.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class Tokens:
 
 
 class TokenStore:
-    """Tokens by API and profile. Threads and, with a file, processes share it.
+    """Tokens by API and profile, which threads and processes share.
 
     Parameters
     ----------
     path
-        The file; None to keep the tokens in this process only.
+        The file.
 
     Notes
     -----
@@ -91,7 +91,7 @@ class TokenStore:
     process. Reading waits for nobody. A stored token is on the disk before `put` returns.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
         self._database: sqlite3.Connection | None = None
