@@ -7,10 +7,9 @@ from engagement_nb.client.pacing.headers import server_time
 from engagement_nb.client.pacing.pacer import (
     Pacer,
     WaitStoppedError,
-    backoff,
     state_file,
 )
-from engagement_nb.client.pacing.quota import Quota
+from engagement_nb.client.pacing.quota import Quota, backoff
 
 __all__ = [
     "Pacer",

@@ -64,31 +64,6 @@ class Ticket:
     sent: float
 
 
-def backoff(
-    attempt: int,
-    *,
-    base: float = 1.0,
-    cap: float = 60.0,
-    rng: Callable[[], float] = random.random,
-) -> float:
-    """Give the seconds to wait before a retry.
-
-    Parameters
-    ----------
-    attempt
-        1 after the first failure.
-    base
-        Wait after the first failure; it doubles with each further failure.
-    cap
-        Longest wait. Half of a wait is random, so that many clients do not retry at once.
-    rng
-        Returns a number from 0 to 1.
-    """
-    # 2.0**1024 overflows; the cap applies long before that.
-    whole = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
-    return whole * (1 - 0.5 * rng())
-
-
 class Pacer:
     """Lets requests through as fast as the quota allows, and not faster.
 
@@ -218,7 +193,7 @@ class Pacer:
                 )
                 named = retry_after(headers or {}, wall)
                 wait = told.reset if named is None else named
-                quota.refuse(ticket.sent, wait, self._backoff(quota.window))
+                quota.refuse(ticket.sent, wait, self._rng)
 
     def stop(self) -> None:
         """End every wait under way with `WaitStoppedError`."""
@@ -247,9 +222,6 @@ class Pacer:
         if text and cause != self._explained:
             self._explained = cause
             _log.warning(text)
-
-    def _backoff(self, window: float) -> Callable[[int], float]:
-        return lambda attempt: backoff(attempt, base=window / 20, cap=window, rng=self._rng)
 
     def _check(self, before: int) -> None:
         if self._stops != before:

@@ -19,6 +19,7 @@ are assumed to share one, which is always safe, and those with different limits 
 from __future__ import annotations
 
 import math
+import random
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable
 
@@ -42,6 +43,31 @@ requests arrive before a response shows them."""
 LOST_AFTER = 15.0
 """Seconds, at most a quarter of a window: an older request without a response has arrived. That
 of a killed process never gets its response."""
+
+
+def backoff(
+    attempt: int,
+    *,
+    base: float = 1.0,
+    cap: float = 60.0,
+    rng: Callable[[], float] = random.random,
+) -> float:
+    """Give the seconds to wait before a retry.
+
+    Parameters
+    ----------
+    attempt
+        1 after the first failure.
+    base
+        Wait after the first failure; it doubles with each further failure.
+    cap
+        Longest wait. Half of a wait is random, so that many clients do not retry at once.
+    rng
+        Returns a number from 0 to 1.
+    """
+    # 2.0**1024 overflows; the cap applies long before that.
+    whole = min(cap, base * 2.0 ** min(max(attempt, 1) - 1, 60))
+    return whole * (1 - 0.5 * rng())
 
 
 class Seen(msgspec.Struct):
@@ -252,7 +278,7 @@ class Quota:
         """Learn that a request was not refused."""
         self._seen.in_row = 0
 
-    def refuse(self, sent: float, wait: float | None, backoff: Callable[[int], float]) -> None:
+    def refuse(self, sent: float, wait: float | None, rng: Callable[[], float]) -> None:
         """Learn that a request was refused (429), and send no other before the reset.
 
         Parameters
@@ -261,8 +287,8 @@ class Quota:
             When it was sent.
         wait
             Seconds until the reset; None if the API names none.
-        backoff
-            Gives the seconds to wait after a number of refusals in a row.
+        rng
+            As for `backoff`.
         """
         # It seemed to fit, so other clients sent one more than is known.
         self._note(self._others() + 1, self.window)
@@ -270,5 +296,6 @@ class Quota:
         seen.refused += 1
         if sent >= seen.refused_at:  # Else it belongs to the round of the last refusal.
             seen.refused_at, seen.in_row = self._now, seen.in_row + 1
-            seconds = backoff(seen.in_row) if wait is None else wait
-            seen.blocked = max(seen.blocked, self._now + seconds)
+            if wait is None:
+                wait = backoff(seen.in_row, base=self.window / 20, cap=self.window, rng=rng)
+            seen.blocked = max(seen.blocked, self._now + wait)
