@@ -67,11 +67,17 @@ def fetch(
 
 
 def run_plan(
-    plan: Plan, client: Client, *, source: str, dataset: Dataset | None = None, **options: Any
+    plan: Plan,
+    client: Client,
+    *,
+    source: str,
+    dataset: Dataset | None = None,
+    snapshot: str | None = None,
+    **options: Any,
 ) -> Metrics:
     """Run a plan, in memory unless a dataset is given."""
     kept = dataset or Dataset.create(f"memory://{uuid.uuid4().hex}", source)
-    run = Run(plan, client, kept.begin(record_of(plan, ask_of(plan))), **options)
+    run = Run(plan, client, kept.begin(record_of(plan, ask_of(plan), snapshot)), **options)
     run.go()
     return run.read(kept)
 
