@@ -196,7 +196,7 @@ def _describe(profile: Profile) -> dict[str, Any]:
         "sandbox": profile.hosts.sandbox,
         "user_id": profile.user_id,
         "tokens": {part: bool(getattr(profile, part)) for part in TOKEN_VARIABLES},
-        "oauth2": isinstance(profile, oauth2.OAuth2Profile),
+        "oauth2": profile.signs is not None,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -119,8 +120,8 @@ def test_two_readers_of_an_expired_token_renew_it_once_and_both_go_on(sandbox, s
     before = sandbox.requests_seen["/2/oauth2/token"]
     # Each store has its own connection to the file, as two processes have.
     readers = [
-        replace(profile, store=TokenStore(store.path)),
-        replace(profile, store=TokenStore(store.path)),
+        replace(profile, signs=partial(oauth2.OAuth2User, V2, TokenStore(store.path)))
+        for _ in range(2)
     ]
     with ThreadPoolExecutor(2) as pool:
         frames = [*pool.map(lambda one: read_one(sandbox, one).frame, readers)]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import secrets
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,7 +24,7 @@ import httpx
 from engagement_nb.apis.contract import Api, OAuth2
 from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.lookup import config_file
-from engagement_nb.client.credentials.profiles import USER_FIELDS, Profile
+from engagement_nb.client.credentials.profiles import Profile
 from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.credentials.signing import Flow, SignIn, with_bearer
 from engagement_nb.client.credentials.tokens import (
@@ -49,44 +50,33 @@ def token_store() -> TokenStore:
     return TokenStore(Path(config_file()).with_name("tokens.sqlite"))
 
 
-@dataclass(frozen=True)
-class OAuth2Profile(Profile):
-    """A profile whose user signed in by OAuth 2.0; its tokens are in a store.
+class OAuth2User(SignIn):
+    """A user's access token, renewed before its end or when the API no longer accepts it.
 
     Parameters
     ----------
     api
-        The API that the tokens are for.
+        The API that the token is for.
     store
-        Where its tokens are, by the host that issued them.
+        Where it is, by the host that issued it.
+    profile
+        Whose token it is.
     """
-
-    api: Api = field(kw_only=True)
-    store: TokenStore = field(kw_only=True, compare=False, repr=False)
-
-    def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
-        """Nothing, of what signs as a user."""
-        return [] if parts == USER_FIELDS else super().missing(parts)
-
-    def user_auth(self) -> SignIn:
-        """Sign with the user's access token, renewed when it expires."""
-        return OAuth2User(self)
-
-
-class OAuth2User(SignIn):
-    """A user's access token, renewed before its end or when the API no longer accepts it."""
 
     needs = ()
     purpose = "sign as a user"
-    profile: OAuth2Profile
+
+    def __init__(self, api: Api, store: TokenStore, profile: Profile) -> None:
+        super().__init__(profile)
+        self._api, self._store = api, store
 
     def signed(self, request: httpx.Request) -> Flow:
         """See `SignIn`."""
         tokens = self._kept()
         if tokens is None:
             raise CredentialsError(
-                f"Profile {self.profile.name!r} has no tokens of {self.profile.api.title}.",
-                advice=f"Sign in: {_facts(self.profile.api).command}.",
+                f"Profile {self.profile.name!r} has no tokens of {self._api.title}.",
+                advice=f"Sign in: {_facts(self._api).command}.",
             )
         if tokens.expired():
             tokens = yield from self._renewed(request, tokens)
@@ -96,13 +86,13 @@ class OAuth2User(SignIn):
             yield with_bearer(request, tokens.access)
 
     def _kept(self) -> Tokens | None:
-        return self.profile.store.get(self.profile.hosts.auth, self.profile.name)
+        return self._store.get(self.profile.hosts.auth, self.profile.name)
 
     def _renewed(
         self, request: httpx.Request, old: Tokens
     ) -> Generator[httpx.Request, httpx.Response, Tokens]:
-        api, host = self.profile.api, self.profile.hosts.auth
-        with self.profile.store.locked():
+        api, host = self._api, self.profile.hosts.auth
+        with self._store.locked():
             now = self._kept()
             if now is not None and now.access != old.access:
                 return now  # Another thread or process has renewed it.
@@ -114,7 +104,7 @@ class OAuth2User(SignIn):
             response.read()
             new = bearer_in(response, api, "the tokens")
             new = replace(old, access=new.access, refresh=new.refresh, expires=new.expires)
-            self.profile.store.put(host, self.profile.name, new)
+            self._store.put(host, self.profile.name, new)
         return new
 
 
@@ -123,11 +113,9 @@ def oauth2_profiles(api: Api, hosts: Hosts, store: TokenStore | None = None) -> 
     store = store or token_store()
     if not store.path.exists():
         return []
-    about: dict[str, Any] = {"found_in": str(store.path), "api": api, "store": store}
+    about: dict[str, Any] = {"found_in": str(store.path), "signs": partial(OAuth2User, api, store)}
     kept = store.of_api(hosts.auth)
-    return [
-        OAuth2Profile(name, hosts, user_id=tokens.user_id, **about) for name, tokens in kept.items()
-    ]
+    return [Profile(name, hosts, user_id=tokens.user_id, **about) for name, tokens in kept.items()]
 
 
 def sign_in(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -36,6 +36,8 @@ class Profile:
         OAuth 1.0a access token begins with; empty if neither tells it.
     found_in
         Description of the place where the profile was found.
+    signs
+        Makes what signs as the user; None for OAuth 1.0a with the tokens above.
 
     Notes
     -----
@@ -52,6 +54,7 @@ class Profile:
     bearer_token: Secret = field(default_factory=Secret)
     user_id: str = ""
     found_in: str = field(default="", compare=False)
+    signs: Callable[[Profile], httpx.Auth] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for part in TOKEN_VARIABLES:
@@ -74,8 +77,6 @@ class Profile:
 
     def missing(self, parts: Sequence[str] = USER_FIELDS) -> list[str]:
         """Name the missing tokens; by default of those that sign as a user."""
+        if self.signs and parts == USER_FIELDS:
+            return []
         return [part.replace("_", " ") for part in parts if not getattr(self, part)]
-
-    def user_auth(self) -> httpx.Auth | None:
-        """The profile's own way to sign as its user; None for OAuth 1.0a with the tokens above."""
-        return None

@@ -148,7 +148,7 @@ def auth_for(profile: Profile, auth: Auth, fetched: dict[str, Secret] | None = N
     """
     if auth == "app":
         return AppBearer(profile, {} if fetched is None else fetched)
-    return profile.user_auth() or OAuth1User(profile)
+    return profile.signs(profile) if profile.signs else OAuth1User(profile)
 
 
 def oauth1(
