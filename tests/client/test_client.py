@@ -212,9 +212,9 @@ def test_an_incomplete_gzip_body_is_a_cut_off_response(client: Client) -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"", "is not JSON"),
-        (b"<html>", "is not JSON"),
-        (b"\xff", "is not JSON"),
+        (b"", "is not a JSON object"),
+        (b"<html>", "is not a JSON object"),
+        (b"\xff", "is not a JSON object"),
         (b"[]", "is not a JSON object"),
         (b"{}", "cannot be read"),
         (b'{"metrics": []}', "cannot be read"),

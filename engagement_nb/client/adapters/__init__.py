@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from engagement_nb.apis.contract import Api
 from engagement_nb.apis.refusals import error_for
+from engagement_nb.client.bounds import load_json
 from engagement_nb.client.credentials.secret import mask
 from engagement_nb.client.request import Request, Response
 from engagement_nb.errors import ApiError, ServerTroubleError
@@ -119,6 +120,15 @@ def unreadable(
         advice=f"Try again later. If this continues, {look}.",
         status=status,
     )
+
+
+def json_object(raw: bytes) -> dict[str, Any] | None:
+    """Parse a response; None if it is no object of JSON."""
+    try:
+        document = load_json(raw)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def shown(texts: Iterable[str]) -> tuple[str, ...]:

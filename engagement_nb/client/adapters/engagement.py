@@ -16,8 +16,7 @@ from engagement_nb.apis.engagement import (
 )
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import as_utc, wire_time
-from engagement_nb.client.adapters import Call, refusal_of, shown, unreadable
-from engagement_nb.client.bounds import load_json
+from engagement_nb.client.adapters import Call, json_object, refusal_of, shown, unreadable
 from engagement_nb.client.cubes import DEPTH, MOST_DIGITS, Cube, read_cube
 from engagement_nb.client.request import Request, Response
 
@@ -40,11 +39,11 @@ class EngagementAdapter:
     def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
         """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
         regular = read_cube(raw, GROUPING, request.metrics, request.by)
-        document, counts = regular or _read_any(raw)
-        if not isinstance(document, dict):
-            kind = "JSON" if document is None else "a JSON object"
+        document = regular[0] if regular else json_object(raw)
+        if document is None:
             page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
-            raise unreadable(request, f"not {kind}{page}", page=True)
+            raise unreadable(request, f"not a JSON object{page}", page=True)
+        counts = regular[1] if regular else document.get(GROUPING)
         texts = _texts(document.get("errors"))
         if not isinstance(counts, Cube | dict):
             raise refusal_of(self.api, request, 200, texts)
@@ -72,8 +71,7 @@ class EngagementAdapter:
 
     def texts(self, raw: bytes) -> tuple[str, ...]:
         """The API's own words in a response without figures."""
-        document, _ = _read_any(raw)
-        return _texts(document.get("errors")) if isinstance(document, dict) else ()
+        return _texts((json_object(raw) or {}).get("errors"))
 
 
 def body_of(request: Request) -> dict[str, Any]:
@@ -106,15 +104,6 @@ def _present_names(groups: dict[str, Any]) -> dict[str, Any]:
         }
         for tweet_id, values in groups.items()
     }
-
-
-def _read_any(raw: bytes) -> tuple[Any, Any]:
-    """Parse a response into its document and groups; each is None if it is missing."""
-    try:
-        document = load_json(raw)
-    except ValueError:
-        return None, None
-    return document, document.get(GROUPING) if isinstance(document, dict) else None
 
 
 def _counts_everywhere(tree: object, depth: int) -> bool:

@@ -28,8 +28,7 @@ from engagement_nb.apis.v2 import (
     V2,
     WORDS_OF_POSTS,
 )
-from engagement_nb.client.adapters import Call, refusal_of, shown, unreadable
-from engagement_nb.client.bounds import load_json
+from engagement_nb.client.adapters import Call, json_object, refusal_of, shown, unreadable
 from engagement_nb.client.cubes import MOST_DIGITS
 from engagement_nb.client.request import Request, Response
 
@@ -67,7 +66,7 @@ class V2Adapter:
 
     def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
         """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
-        document = _document(raw)
+        document = json_object(raw)
         if document is None:
             raise unreadable(request, "not a JSON object", page=True)
         posts = [*_posts(document.get("data"))]
@@ -100,7 +99,7 @@ class V2Adapter:
 
     def texts(self, raw: bytes) -> tuple[str, ...]:
         """The API's own words in a response without figures, with the kind of the problem."""
-        document = _document(raw)
+        document = json_object(raw)
         if document is None:
             return ()
         texts = _texts([document, *_dicts(document.get("errors"))])
@@ -147,7 +146,7 @@ class TimelineAdapter(V2Adapter):
 
     def read(self, request: Request, raw: bytes, read_at: datetime) -> Response:
         """Read a page; the response's request names its Posts. An empty page has no counts."""
-        document = _document(raw) or {}
+        document = json_object(raw) or {}
         ids = tuple(tweet_id for tweet_id, _ in _posts(document.get("data")))
         looked_up = replace(request, endpoint=TOTALS.name, tweet_ids=ids)
         response = super().read(looked_up, raw, read_at)
@@ -163,14 +162,6 @@ def lookup_fields(metrics: tuple[str, ...]) -> str:
     """The fields that have these metrics. A member of them cannot be asked for alone."""
     members = [name for name, ours in LOOKUP_FIELDS.items() if {*ours.values()} & {*metrics}]
     return ",".join(["created_at", *members])
-
-
-def _document(raw: bytes) -> dict[str, Any] | None:
-    try:
-        document = load_json(raw)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
