@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 
-from engagement_nb.engine.processes import ALONE, FORKS, CellEndedError, Cells
+from engagement_nb.engine.processes import ALONE, FORKS, Cells
 from engagement_nb.engine.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -54,13 +54,11 @@ class ShellEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no typ
     def _run(
         nb_man: NotebookExecutionManager, cells: Cells | CellsHere, timeout: float | None
     ) -> None:
-        ran = 0
         for index, cell in enumerate(nb_man.nb.cells):
             nb_man.cell_start(cell, index)
             failed = False
             if cell.cell_type == "code" and cell.source.strip():
-                ran += 1
-                done = _run_cell(cells, cell.source, ran, timeout)
+                done = cells.run(cell.source, timeout)
                 cell.execution_count = done["execution_count"]
                 cell.outputs = [nbformat.from_dict(output) for output in done["outputs"]]
                 allowed = "raises-exception" in cell.metadata.get("tags", [])
@@ -79,14 +77,3 @@ def _cells(cwd: Path, scratch: Path) -> Cells | CellsHere:
     from engagement_nb.engine.shell import CellsHere
 
     return CellsHere(cwd, scratch)
-
-
-def _run_cell(
-    cells: Cells | CellsHere, source: str, number: int, timeout: float | None
-) -> dict[str, Any]:
-    try:
-        return cells.run(source, timeout)
-    except CellEndedError as ended:
-        ename, evalue = ended.args
-    error = {"output_type": "error", "ename": ename, "evalue": evalue, "traceback": [evalue]}
-    return {"execution_count": number, "outputs": [error], "failed": True}

@@ -36,10 +36,6 @@ _SERVER = (
 )
 
 
-class CellEndedError(Exception):
-    """The process of a cell died, or it took longer than allowed: `DIED` or `TOO_SLOW`, and why."""
-
-
 class _Server:
     """The process that forks, and the numbers of its copies at work."""
 
@@ -171,6 +167,7 @@ class Cells:
                 if not left:
                     raise RuntimeError("the server of processes does not respond") from None
                 time.sleep(_RESTART_SECONDS)
+        self._ran = 0
         self._pid = int(told.get("pid", 0))
         if not self._pid:
             self._connection.close()
@@ -197,19 +194,20 @@ class Cells:
     def run(self, source: str, timeout: float | None) -> dict[str, Any]:
         """Run a cell; return its ``execution_count``, its ``outputs`` and whether it ``failed``.
 
-        Raises
-        ------
-        CellEndedError
-            The process died, or the cell took more than ``timeout`` seconds.
+        The output is an error `DIED` or `TOO_SLOW` if the process died, or if the cell took more
+        than ``timeout`` seconds.
         """
+        self._ran += 1
         try:
             self._connection.send_bytes(source.encode())
-            if not self._connection.poll(timeout):
-                raise CellEndedError(TOO_SLOW, f"The cell took more than {timeout:g} seconds.")
-            done: dict[str, Any] = json.loads(self._connection.recv_bytes())
+            if self._connection.poll(timeout):
+                done: dict[str, Any] = json.loads(self._connection.recv_bytes())
+                return done
+            name, why = TOO_SLOW, f"The cell took more than {timeout:g} seconds."
         except (EOFError, OSError):
-            raise CellEndedError(DIED, "The process ended.") from None
-        return done
+            name, why = DIED, "The process ended."
+        error = {"output_type": "error", "ename": name, "evalue": why, "traceback": [why]}
+        return {"execution_count": self._ran, "outputs": [error], "failed": True}
 
     def _wait(self, *seconds: float) -> None:
         """Wait for the process to say that it ends, and to end: its connection is closed."""
