@@ -60,7 +60,9 @@ class Engine:
             With the status and texts of the refusal.
         """
         names = list(body.metrics.values())
-        self._check_metrics(body, caller)
+        private = [n for n, metric in body.metrics.items() if body.endpoint.needs_owner(metric)]
+        if private and caller.account is None:
+            raise forbidden_metrics(private, self.settings)
         now_ms = int(now.timestamp() * 1000)
         index = self.world.find(np.array(body.ids, dtype=np.int64), now_ms)
         tweets = self.world.tweets(np.maximum(index, 0))
@@ -69,7 +71,7 @@ class Engine:
         if not there.any():
             raise RefusedError(400, "Tweet ID(s) are unavailable")
         tweets = tweets.take(there)
-        self._check_owner(body, tweets, caller)
+        self._check_owner(tweets, caller, private)
 
         response: dict[str, Any] = {}
         errors: list[str] = []
@@ -110,23 +112,13 @@ class Engine:
             for name, items in body.groupings.items()
         }
 
-    def _check_metrics(self, body: Body, caller: Caller) -> None:
-        if caller.account is not None:
-            return
-        private = [
-            name for name, metric in body.metrics.items() if body.endpoint.needs_owner(metric)
-        ]
-        if private:
-            raise forbidden_metrics(private, self.settings)
-
-    def _check_owner(self, body: Body, tweets: Tweets, caller: Caller) -> None:
+    def _check_owner(self, tweets: Tweets, caller: Caller, private: list[str]) -> None:
         if caller.account is None:
             return
         others = tweets.take(tweets.account != caller.account)
         if not len(others):
             return
-        public = not any(body.endpoint.needs_owner(metric) for metric in body.metrics.values())
-        if public and not self.settings.totals_refuses_others:
+        if not private and not self.settings.totals_refuses_others:
             return
         ids = others.ids.astype(str)
         texts = [f"Forbidden to access tweets: {', '.join(ids)}"]

@@ -7,6 +7,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Literal
 
+from engagement_nb.apis.contract import QuotaHeaders
+
 
 class Limit:
     """One limit of requests per window, counted by key.
@@ -62,9 +64,15 @@ class Limit:
         if self.quota is not None:
             self._window(key).append(self._end())
 
-    def resets_in(self, key: str) -> float:
-        """Seconds until more requests are allowed."""
+    def headers(self, key: str, names: QuotaHeaders, now: float) -> dict[str, str]:
+        """Give the headers about the limit; the reset is counted from ``now``."""
         spent = self._window(key)
         if self.kind == "fixed":
-            return self._end() - self._now()
-        return spent[0] - self._now() if spent else 0.0
+            reset = self._end() - self._now()
+        else:
+            reset = spent[0] - self._now() if spent else 0.0
+        return {
+            names.limit: str(self.quota),
+            names.remaining: str(self.remaining(key)),
+            names.reset: str(int(now + reset) + 1),
+        }

@@ -83,11 +83,6 @@ class Call:
         return _fields(self.parts.query)
 
     @cached_property
-    def is_form(self) -> bool:
-        """Whether the body is declared as a form."""
-        return FORM in self.headers.get("content-type", "")
-
-    @cached_property
     def form(self) -> dict[str, str]:
         """The last value of each field of the body; empty if it has none."""
         return _fields(self.body.decode("utf-8", "replace"))

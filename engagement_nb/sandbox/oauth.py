@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from oauthlib.oauth1.rfc5849 import signature, utils
 
 from engagement_nb.sandbox.keys import App, Caller, Keys
-from engagement_nb.sandbox.messages import Call, RefusedError
+from engagement_nb.sandbox.messages import FORM, Call, RefusedError
 from engagement_nb.sandbox.settings import Settings
 
 _CONSUMER_KEY = re.compile(r'oauth_consumer_key="?([^",]+)')
@@ -163,7 +163,8 @@ def is_address(text: str) -> bool:
 def _read(call: Call, *, may_repeat: bool) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Give a request's OAuth parameters, checked for form, and all signed parameters."""
     header = call.headers.get("authorization", "")
-    form = call.body.decode("utf-8", "replace") if call.is_form else ""
+    is_form = FORM in call.headers.get("content-type", "")
+    form = call.body.decode("utf-8", "replace") if is_form else ""
     try:
         oauth = {
             name: utils.unescape(value)

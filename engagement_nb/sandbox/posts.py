@@ -15,12 +15,11 @@ from engagement_nb.apis.v2 import (
     PRIVATE_FOR,
     ours,
 )
-from engagement_nb.sandbox.counters import NAMES
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.problems import NO_FIELD, NOT_FOUND, NOT_YOURS
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import HOUR_MS, Flags, Tweets
-from engagement_nb.sandbox.world import World
+from engagement_nb.sandbox.world import COLUMNS, World
 
 _PUBLIC = {
     name: own for name, own in LOOKUP_FIELDS["public_metrics"].items() if name != "repost_count"
@@ -41,7 +40,6 @@ TWEET_FIELDS = (
     "author_id", "created_at", "edit_history_tweet_ids", "entities", "id", "lang",
     "public_metrics", "referenced_tweets", "text", *PRIVATE_FIELDS,
 )  # fmt: skip
-_COLUMNS = (*NAMES, "engagements")
 _OF_WORLD = {"shares": "copied_links", "bookmarks": "bookmarks"}
 """v2 shows two interactions that the Engagement API hides."""
 
@@ -108,7 +106,7 @@ class Posts:
             As for `find`.
         """
         present = np.array([self.world.now_ms() / HOUR_MS])
-        counts = self.world.counters.cumulative(tweets, present, _COLUMNS)[:, :, 0]
+        counts = self.world.counters.cumulative(tweets, present, COLUMNS)[:, :, 0]
         mine = tweets.account == account if account is not None else tweets.account < -1
         mine &= ~tweets.repost
         old = self.is_old(tweets)
@@ -116,7 +114,7 @@ class Posts:
         shown: list[dict[str, Any]] = []
         errors: list[dict[str, Any]] = []
         for place in range(len(tweets)):
-            one, of = tweets.at(place), dict(zip(_COLUMNS, counts[place].tolist(), strict=True))
+            one, of = tweets.at(place), dict(zip(COLUMNS, counts[place].tolist(), strict=True))
             post = self._plain(one, fields)
             if "public_metrics" in fields:
                 post["public_metrics"] = {name: of[own] for name, own in _PUBLIC.items()}

@@ -289,15 +289,12 @@ class Service:
         full = self.settings.limit_headers == "full"
         # Without a limit per second, a second is limited by the minute.
         second = self.minute if full and self.second.quota is None else self.second
-        headers = {}
+        headers: dict[str, str] = {}
         for limit, names in ((self.minute, MINUTE.headers), (second, SECOND.headers)):
             if limit.quota is not None:
-                quota, remaining, reset = names
-                headers[quota] = str(limit.quota)
-                headers[remaining] = str(limit.remaining(key))
-                if full:
-                    at = self.settings.auth_clock() + limit.resets_in(key)
-                    headers[reset] = str(int(at) + 1)
+                headers |= limit.headers(key, names, self.settings.auth_clock())
+                if not full:
+                    del headers[names.reset]
         return headers
 
     def _checked(self, call: Call) -> Call:

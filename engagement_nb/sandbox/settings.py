@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Annotated, Any, Literal, get_type_hints
 from urllib.parse import urlsplit
@@ -33,11 +33,6 @@ Wait = Annotated[float, Meta(ge=0.01, le=86_400)]
 Quota = Annotated[int, Meta(ge=1, le=10**9)]
 ClockSkew = Annotated[float, Meta(ge=-(10**9), le=10**9)]
 Dollars = Annotated[float, Meta(ge=0, le=10**9)]
-
-
-def system_clock() -> datetime:
-    """The present moment, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -114,7 +109,7 @@ class Settings:
     public_url: str | Sequence[str] = ""
     clock_skew: ClockSkew = 0.0
     timestamp_tolerance: Annotated[float, Meta(ge=1, le=10**6)] = 300.0
-    clock: Callable[[], datetime] = system_clock
+    clock: Callable[[], datetime] = field(default=partial(datetime.now, UTC))
     auth_clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 

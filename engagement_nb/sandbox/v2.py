@@ -160,14 +160,8 @@ class V2:
         allowed = limit.remaining(key) > 0
         if allowed:
             limit.spend(key)
-        names = APP.headers
-        reset = self.settings.auth_clock() + limit.resets_in(key)
-        headers |= {
-            names.limit: str(limit.quota),
-            names.remaining: str(limit.remaining(key)),
-            names.reset: str(int(reset) + 1),
-            "x-access-level": "read",
-        }
+        headers |= limit.headers(key, APP.headers, self.settings.auth_clock())
+        headers["x-access-level"] = "read"
         if not allowed:
             error = problems.TOO_MANY.error()
             if self.settings.too_many == "code 88":
