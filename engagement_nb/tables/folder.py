@@ -28,6 +28,7 @@ from engagement_nb.tables.layouts import HOW_TO_EXPORT
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
 from engagement_nb.tables.reading import SUFFIXES, read_files, read_source
 from engagement_nb.tables.table import (
+    ACCOUNT,
     AGAIN,
     BY_X,
     NEWER,
@@ -59,7 +60,7 @@ _DTYPES = {
     pa.large_string(): pd.StringDtype(),
     pa.bool_(): pd.BooleanDtype(),
 }
-_OURS = ("file", "account")
+_OURS = (".file", ACCOUNT)
 """Columns for reading, which are not in the frame."""
 UNNAMED = "unnamed"
 """What to choose for rows that name no account."""
@@ -330,11 +331,9 @@ class Tables:
     def _rows_by_account(self) -> Counter[str]:
         rows: Counter[str] = Counter()
         for file in self._files:
-            if "account" in file.table.column_names:
-                for pair in pc.value_counts(file.table["account"].drop_null()).to_pylist():
+            if ACCOUNT in file.table.column_names:
+                for pair in pc.value_counts(file.table[ACCOUNT]).to_pylist():
                     rows[pair["values"]] += pair["counts"]
-            elif file.named_account:
-                rows[file.named_account] += file.rows
         return rows
 
     @cached_property
@@ -357,7 +356,11 @@ class Tables:
     def _choose_account(self) -> None:
         """Drop files and rows of other accounts than the chosen ones."""
         there = self._rows_by_account
-        unnamed = [f for f in self._files if self._names_nobody(f)]
+        unnamed = [
+            file
+            for file in self._files
+            if file.kind in (*POSTS, "daily") and ACCOUNT not in file.table.column_names
+        ]
         wanted = [n.strip().lower().lstrip("@") for n in self._account.split(",") if n.strip()]
         if not wanted and len(there) > 1:
             told = [f"@{name} ({number(rows)} rows)" for name, rows in there.most_common()]
@@ -393,24 +396,15 @@ class Tables:
                         f"{file.file} was left out: it does not name an account."
                     )
                     file.left_out[OTHERS] = file.rows
-            elif "account" in file.table.column_names:
-                mine = pc.is_in(file.table["account"], pa.array(wanted, pa.large_string()))
+            elif ACCOUNT in file.table.column_names:
+                mine = pc.is_in(file.table[ACCOUNT], pa.array(wanted, pa.large_string()))
                 file.table, before = file.table.filter(mine), file.table.num_rows
                 file.left_out[OTHERS] = before - file.table.num_rows
-            elif file.named_account and file.named_account not in wanted:
-                file.left_out[OTHERS] = file.rows
         self._files = [file for file in self._files if file.used or not file.rows]
         if not self._files:
             raise InputError(
                 f"{self.name} has no row with figures.", advice="Export a period with posts in it."
             )
-
-    def _names_nobody(self, file: OneTable) -> bool:
-        """Whether a table names no account, though other tables of its kind do."""
-        if file.kind not in (*POSTS, "daily") or file.named_account:
-            return False
-        names = file.table.column_names
-        return "account" not in names or file.table["account"].null_count == file.table.num_rows
 
     def _join(self, group: str, files: list[OneTable]) -> pd.DataFrame:
         """Join tables into one frame; if a row is in several, the newest counts."""
@@ -422,7 +416,7 @@ class Tables:
                 ids = pc.replace_substring_regex(table["tweet_id"], "^row ", f"{file.file} row ")
                 table = table.set_column(table.column_names.index("tweet_id"), "tweet_id", ids)
             of_file = pa.array(np.full(table.num_rows, i, dtype=np.int32))
-            tables.append(table.append_column("file", of_file))
+            tables.append(table.append_column(".file", of_file))
             # The joined table replaces it. Two copies would double the memory.
             file.table = file.table.schema.empty_table()
         joined = pa.concat_tables(tables, promote_options="default")
@@ -432,7 +426,7 @@ class Tables:
             joined = with_facts(joined)
         key = {"posts": "tweet_id", "videos": "video_id"}.get(group, "time")
         each_once = _each_once(joined[key])
-        of_file = joined["file"].to_numpy()
+        of_file = joined[".file"].to_numpy()
         joined = joined.select(_in_order(n for n in joined.column_names if n not in _OURS))
         pa.default_memory_pool().release_unused()
         frame = joined.to_pandas(types_mapper=_DTYPES.get, split_blocks=True, self_destruct=True)

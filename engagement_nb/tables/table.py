@@ -41,6 +41,8 @@ _LEAST_SUMMED = 4
 """Rows of a table in which one can be taken for the sum of the others."""
 STILL_GROWING = timedelta(days=3)
 """Time after posting during which most engagements of a Tweet arrive."""
+ACCOUNT = ".account"
+"""Column of a table that says whose each row is."""
 _PERIOD = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)_(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
 _ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", re.IGNORECASE)
 _HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
@@ -109,6 +111,10 @@ class OneTable:
 
     def __post_init__(self) -> None:
         self.first, self.last = self._period()
+        named = _ACCOUNT.search(self.file)
+        if named and ACCOUNT not in self.table.column_names:
+            handles = pa.repeat(pa.scalar(named[1].lower(), TEXT), self.table.num_rows)
+            self.table = self.table.append_column(ACCOUNT, handles)
 
     @property
     def kind(self) -> str:
@@ -129,12 +135,6 @@ class OneTable:
     def cut(self) -> bool:
         """Whether it has the maximum number of Posts."""
         return self.kind == "content" and self.rows == CUT_AT
-
-    @property
-    def named_account(self) -> str:
-        """The handle in the name of a classic file; "" without one."""
-        match = _ACCOUNT.search(self.file)
-        return match[1].lower() if match else ""
 
     def newness(self) -> tuple[pd.Timestamp, float, str]:
         """What orders tables that hold the same Tweet: the greatest has the newest figures."""
@@ -511,7 +511,7 @@ def _accounts(cells: Cells, at: Mapping[str, int]) -> dict[str, pa.ChunkedArray 
         links = cells.texts(at["link"])
         first = re.match(r"https://(?:twitter|x)\.com/(\w{1,20})/status/", links[0].as_py())
         if first and first[1] != "i" and pc.all(pc.starts_with(links, first[0])).as_py():
-            return {"account": pa.repeat(pa.scalar(first[1].lower(), TEXT), len(links))}
+            return {ACCOUNT: pa.repeat(pa.scalar(first[1].lower(), TEXT), len(links))}
         said.append(pc.struct_field(pc.extract_regex(links, _HANDLE), "handle"))
     if "account" in at:
         said.append(pc.utf8_ltrim(cells.texts(at["account"]), "@"))
@@ -520,11 +520,13 @@ def _accounts(cells: Cells, at: Mapping[str, int]) -> dict[str, pa.ChunkedArray 
     none, nobody = pa.scalar(None, TEXT), pa.array(["", "i"], TEXT)
     known = [pc.if_else(pc.is_in(names, nobody), none, names) for names in said]
     handles = pc.utf8_lower(pc.coalesce(*known))
+    if handles.null_count == len(handles):
+        return {}
     if not handles.null_count:
-        return {"account": handles}
+        return {ACCOUNT: handles}
     of_each = (handles.slice(a, b - a) for a, b in pairwise([0, *cells.parts, len(handles)]))
     filled = [c for part in of_each for c in _most_frequent_for_null(part).chunks]
-    return {"account": pa.chunked_array(filled)}
+    return {ACCOUNT: pa.chunked_array(filled)}
 
 
 def _most_frequent_for_null(texts: pa.ChunkedArray) -> pa.ChunkedArray:
