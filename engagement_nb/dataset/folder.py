@@ -40,11 +40,10 @@ import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
-from engagement_nb.dataset.choosing import Choice, choice_of, period_of
 from engagement_nb.dataset.coverage import Lacks, clip, from_ms, gaps_between, in_ms, missing
 from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
-from engagement_nb.dataset.reading import figures, tweets_of
+from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from copy import copy
 from dataclasses import replace
 
 import msgspec
@@ -65,7 +64,6 @@ class RunWriter:
             there = sum(len(self._files.open_parts(folder)) for folder in record.sets)
             self.record = replace(record, requests=max(record.requests or 0, there))
         self._before: dict[str, Part] = {}
-        self._described: dict[str, Part] = {}
 
     def _name(self, request: Request) -> str:
         return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
@@ -78,7 +76,6 @@ class RunWriter:
         name, description = self._name(part.request), msgspec.structs.replace(part, table=None)
         schema = table.schema.with_metadata({METADATA_KEY: encode(description)})
         self._files.store.publish(name, _parquet(schema, [table]))
-        self._described[name] = description
 
     def find(self, request: Request) -> Part | None:
         """The part of the same request from an earlier run, without its rows."""
@@ -121,9 +118,7 @@ class RunWriter:
     def _sealed(self) -> tuple[list[str], pa.Buffer]:
         """The names of all open parts of the run, and their file: by the ids' text, then time."""
         names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
-        others = [name for name in names if name not in self._described]
-        self._described |= zip(others, self._files.footers(others, Part), strict=True)
-        parts = [copy(self._described[name]) for name in names]
+        parts = self._files.footers(names, Part)
         metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
         schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))
         rows = self._files.rows(names, schema)
