@@ -22,6 +22,7 @@ from engagement_nb.apis.contract import By
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before
 from engagement_nb.metrics import created_at
+from engagement_nb.metrics.periods import gaps_between
 from engagement_nb.metrics.problems import ProblemLog
 
 HOUR_MS = 3_600_000
@@ -72,18 +73,6 @@ def choose(spans: Iterable[Span]) -> list[Span]:
             chosen.append(ordered[n - 1])
             n = before[n - 1]
     return chosen[::-1]
-
-
-def gaps_between(spans: Iterable[Span], period: Span) -> tuple[Span, ...]:
-    """The parts of a period that no span covers."""
-    gaps, at = [], period[0]
-    for start, end in sorted(spans):
-        if at < min(start, period[1]):
-            gaps.append((at, min(start, period[1])))
-        at = max(at, end)
-    if at < period[1]:
-        gaps.append((at, period[1]))
-    return tuple(gaps)
 
 
 def within(spans: Iterable[Span], period: Span) -> list[Span]:

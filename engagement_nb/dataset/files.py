@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -18,7 +19,6 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from fsspec.implementations.dirfs import DirFileSystem
 
-from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.records import (
     METADATA_KEY,
     SEALED_KEY,
@@ -113,15 +113,8 @@ class Files:
         old = f"{RUNS}/{run.id}{_PROBLEMS}"
         if run.problems or not self.store.exists(old):
             return run.log
-        return explained(lambda: self._old_problems(old))
-
-    def _old_problems(self, name: str) -> ProblemLog:
-        table = pq.read_table(pa.BufferReader(self.store.read(name)))
-        rows = table.to_pandas().astype("string")
-        log = ProblemLog()
-        for (reason, *kind), same in rows.groupby(["reason", "scope", "metrics", "detail"]):
-            log.add(same["tweet_id"].tolist(), Reason(reason), *kind)
-        return log
+        read = partial(pq.read_table, pa.BufferReader(self.store.read(old)))
+        return explained(lambda: ProblemLog.from_rows(read().to_pylist()))
 
     def open_parts(self, folder: str) -> list[str]:
         """Names of the parts in a folder, without those that a sealed file has too."""

@@ -40,7 +40,7 @@ import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
-from engagement_nb.dataset.coverage import Lacks, clip, from_ms, gaps_between, in_ms, missing
+from engagement_nb.dataset.coverage import Lacks, clip, from_ms, in_ms, missing
 from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
@@ -49,7 +49,7 @@ from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.metrics.account import Account, Coverage
-from engagement_nb.metrics.periods import Moment, parse_moment, responses_window
+from engagement_nb.metrics.periods import Moment, gaps_between, parse_moment, responses_window
 from engagement_nb.store import Store
 
 RESUME_WITHIN = timedelta(days=1)

@@ -21,7 +21,6 @@ from engagement_nb.dataset.coverage import (
     clip,
     cover,
     from_ms,
-    gaps_between,
     in_ms,
     spans_of,
     within,
@@ -30,7 +29,7 @@ from engagement_nb.dataset.files import Files, explained
 from engagement_nb.dataset.frames import TIME, response_schema, sum_windows
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.metrics.periods import day_of, is_utc
+from engagement_nb.metrics.periods import day_of, gaps_between, is_utc
 
 Dates = tuple[datetime | None, datetime | None]
 """Start and end of a period as given; None where the runs tell."""

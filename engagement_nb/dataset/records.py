@@ -196,8 +196,8 @@ class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):
         Tweets in the response that lack a metric, by metric.
     key
         That of the request.
-    silent, absent, unsupported_impressions, unsupported_video
-        Of earlier versions. The first two name Tweets that the response left out.
+    unsupported_impressions, unsupported_video
+        Of version 0.1.0, in place of ``unsupported``.
     table
         The rows; None if only the description was read.
     """
@@ -221,8 +221,6 @@ class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):
     texts: tuple[str, ...] = ()
     missing: dict[str, tuple[str, ...]] = {}
     key: Name = ""
-    silent: tuple[str, ...] = ()
-    absent: tuple[str, ...] = ()
     unsupported_impressions: tuple[str, ...] = ()
     unsupported_video: tuple[str, ...] = ()
     table: pa.Table | None = None
@@ -230,8 +228,6 @@ class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):
     def __post_init__(self) -> None:
         if len(self.answered) not in (0, 2):
             raise ValueError("a window has a start and an end")
-        left_out = {*self.silent, *self.absent}
-        self.tweet_ids = tuple(t for t in self.tweet_ids if t not in left_out)
         for reason, ids in (
             (Reason.OLDER_THAN_90_DAYS, self.unsupported_impressions),
             (Reason.OLDER_THAN_1800_DAYS, self.unsupported_video),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -21,6 +21,7 @@ DAY = timedelta(days=1)
 LATEST_MIDNIGHT = HOUR - timedelta(minutes=1)
 """After this time of an hour of UTC, a midnight in it has passed: see `day_of`."""
 Moment = str | date | datetime | None
+_Time = TypeVar("_Time", bound=Any)
 
 _UNITS: dict[str, Literal["D", "W-SUN", "M"]] = {"day": "D", "week": "W-SUN", "month": "M"}
 """Units of a relative period as pandas calls them; a week begins on Monday (ISO 8601)."""
@@ -103,6 +104,20 @@ def dates_of(
     if not whole_hours:
         return first, after
     return first and full_hour(first), after and full_hour(after)
+
+
+def gaps_between(
+    spans: Iterable[tuple[_Time, _Time]], period: tuple[_Time, _Time]
+) -> tuple[tuple[_Time, _Time], ...]:
+    """The parts of a period that no span covers."""
+    gaps, at = [], period[0]
+    for start, end in sorted(spans):
+        if at < min(start, period[1]):
+            gaps.append((at, min(start, period[1])))
+        at = max(at, end)
+    if at < period[1]:
+        gaps.append((at, period[1]))
+    return tuple(gaps)
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
@@ -12,6 +11,7 @@ from engagement_nb.apis.contract import By
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.metrics import Metrics, problems_frame
 from engagement_nb.metrics.account import Coverage
+from engagement_nb.metrics.periods import gaps_between
 
 STEPS: dict[str, pd.Timedelta] = {"day": pd.Timedelta(days=1), "hour": pd.Timedelta(hours=1)}
 
@@ -64,7 +64,8 @@ def with_coverage(metrics: Metrics, start: datetime, end: datetime) -> Metrics:
         has = lasts.mask(lasts < pd.Timedelta(0), pd.Timedelta(0)).groupby(frame["tweet_id"]).sum()
         whole = int((has >= last - begins.groupby(frame["tweet_id"]).first()).sum())
         partial = len(has) - whole
-    holes = _holes(spans, first, last)
+    gaps = gaps_between(spans.drop_duplicates().itertuples(index=False), (first, last))
+    holes = tuple((a.to_pydatetime(), b.to_pydatetime()) for a, b in gaps)
     account = replace(metrics.account, coverage=Coverage(start, end, whole, partial, holes))
     metrics = replace(metrics, account=account)
     if metrics.about.unit != "day":
@@ -76,15 +77,3 @@ def with_coverage(metrics: Metrics, start: datetime, end: datetime) -> Metrics:
     ]
     problems = metrics.problems[metrics.problems["reason"] != Reason.NO_ROW]
     return replace(metrics, problems=pd.concat([problems, problems_frame(days)]))
-
-
-def _holes(spans: pd.DataFrame, first: Any, last: Any) -> tuple[tuple[datetime, datetime], ...]:
-    """The parts of a period that no span covers."""
-    spans = spans.drop_duplicates().sort_values("start")
-    reached = [first, *spans["end"].cummax().clip(lower=first)]
-    begun = [*spans["start"], last]
-    return tuple(
-        (a.to_pydatetime(), min(b, last).to_pydatetime())
-        for a, b in zip(reached, begun, strict=True)
-        if a < min(b, last)
-    )

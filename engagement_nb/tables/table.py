@@ -111,8 +111,10 @@ class OneTable:
 
     def __post_init__(self) -> None:
         self.first, self.last = self._period()
-        named = _ACCOUNT.search(self.file)
-        if named and ACCOUNT not in self.table.column_names:
+        has = ACCOUNT in self.table.column_names
+        if has and self.table[ACCOUNT].null_count == self.table.num_rows:
+            self.table, has = self.table.drop_columns([ACCOUNT]), False
+        if not has and (named := _ACCOUNT.search(self.file)):
             handles = pa.repeat(pa.scalar(named[1].lower(), TEXT), self.table.num_rows)
             self.table = self.table.append_column(ACCOUNT, handles)
 
@@ -520,8 +522,6 @@ def _accounts(cells: Cells, at: Mapping[str, int]) -> dict[str, pa.ChunkedArray 
     none, nobody = pa.scalar(None, TEXT), pa.array(["", "i"], TEXT)
     known = [pc.if_else(pc.is_in(names, nobody), none, names) for names in said]
     handles = pc.utf8_lower(pc.coalesce(*known))
-    if handles.null_count == len(handles):
-        return {}
     if not handles.null_count:
         return {ACCOUNT: handles}
     of_each = (handles.slice(a, b - a) for a, b in pairwise([0, *cells.parts, len(handles)]))

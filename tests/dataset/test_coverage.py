@@ -17,9 +17,10 @@ from engagement_nb.apis.times import snowflake
 from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord, World
-from engagement_nb.dataset.coverage import Span, choose, gaps_between, spans_of
+from engagement_nb.dataset.coverage import Span, choose, spans_of
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.errors import DatasetError, InputError
+from engagement_nb.metrics.periods import gaps_between
 from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sources import connect
 

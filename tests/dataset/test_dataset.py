@@ -310,13 +310,13 @@ def test_a_part_describes_itself_completely() -> None:
 
 
 def test_a_part_of_the_first_version_is_read() -> None:
-    """It has lists by name instead of by reason, and names Tweets without an answer."""
+    """It has lists by name instead of by reason."""
     description = {
         "format": 1, "endpoint": "totals", "by": None, "metrics": ["favorites"],
-        "tweet_ids": ["10", "11", "12"], "start": None, "end": None, "auth": "user",
+        "tweet_ids": ["10", "11"], "start": None, "end": None, "auth": "user",
         "profile": "acme", "owner": "5", "read_at": NOW, "answered": [], "unavailable": ["11"],
         "unsupported_impressions": [], "unsupported_video": ["10"], "refused": False,
-        "forbidden": [], "authors": {}, "texts": [], "missing": {}, "silent": ["12"],
+        "forbidden": [], "authors": {}, "texts": [], "missing": {},
     }  # fmt: skip
     part = decode(orjson.dumps(description), Part, "x")
     assert part.tweet_ids == ("10", "11")
