@@ -119,15 +119,9 @@ def _from_pandas(column: pd.Series, said: str, name: str) -> pa.Array | pa.Chunk
     try:
         return pa.array(column, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.array([None if _missing(x) else _written(x) for x in column], TEXT)
-
-
-def _missing(value: Any) -> bool:
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
-
-
-def _written(value: Any) -> str:
-    return f"{value:.0f}" if isinstance(value, float) and value % 1 == 0 else str(value)
+        told = (str(cell).encode(errors="replace").decode() for cell in column)
+        cells = zip(told, column.isna(), strict=True)
+        return pa.array([None if missing else text for text, missing in cells], TEXT)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -363,3 +363,9 @@ def test_hours_of_analytics_are_a_series(tmp_path):
     )
     assert metrics.about.by == "hour"
     assert enb.explore_gap(metrics).engagements == 24
+
+
+def test_a_frame_of_texts_that_utf_8_cannot_write_is_read():
+    frame = pd.DataFrame({"engagements": [5, 6], "likes": [1, 2]})
+    frame["text"] = pd.Series(["\ud800", b"\xff"], dtype=object)
+    assert enb.read_table(frame).frame["text"].tolist() == ["?", "b'\\xff'"]
