@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -96,10 +97,6 @@ class Route:
     endpoint: Endpoint | None = None
     of_auth: bool = False
 
-    def takes(self, method: str) -> bool:
-        """Whether it takes a method."""
-        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
-
 
 class Service:
     """Everything behind the paths of one sandbox.
@@ -173,6 +170,8 @@ class Service:
             _LOG.error("The sandbox failed at %s", seen.path, exc_info=error)
             reply = RefusedError(500, "internal server error").reply()
         seen.status = reply.status
+        if route and reply.status == 405:
+            reply.headers["allow"] = ", ".join(route.methods)
         named = route is not None and bool(route.name)
         if route is None or route.endpoint:
             reply.headers |= self.limit_headers(self._quota(call, route))
@@ -186,26 +185,17 @@ class Service:
 
     def _by_pattern(self, path: str) -> Route | None:
         """Give the route of a path with an id in it; ``{}`` stands for the id."""
-        parts = path.split("/")
-        for known, route in self.routes.items():
-            places = known.split("/") if "{}" in known else []
-            if len(places) == len(parts) and all(
-                part == place or (place == "{}" and part)
-                for part, place in zip(parts, places, strict=True)
-            ):
-                return route
-        return None
+        patterns = {re.escape(known).replace(r"\{\}", "[^/]+"): known for known in self.routes}
+        found = next((known for it, known in patterns.items() if re.fullmatch(it, path)), "")
+        return self.routes.get(found)
 
     def _routed(
         self, route: Route | None, call: Call, seen: Seen, broken: RefusedError | None
     ) -> Reply:
         if route is None:
             raise RefusedError(404, "Not Found")
-        if not route.takes(call.method):
-            reply = RefusedError(405, "Method Not Allowed").reply()
-            reply.headers["allow"] = ", ".join(route.methods)
-            seen.note = "Method Not Allowed"
-            return reply
+        if ("GET" if call.method == "HEAD" else call.method) not in route.methods:
+            raise RefusedError(405, "Method Not Allowed")
         if broken is not None:
             raise broken
         if route.of_auth:
