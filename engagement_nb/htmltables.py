@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from html.parser import HTMLParser
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import pandas as pd
 
@@ -34,6 +34,11 @@ _ALLOWED = _TEXT | _DRAWING
 _VOID = frozenset({"br", "col", "hr", "img", "source"})
 _DROPPED = frozenset({"style"})
 """Left out with what they contain: the style of a page is its own."""
+_SECTIONS = ("table", "thead", "tbody", "tfoot")
+_PARTS = ("thead", "tbody", "tfoot", "tr", "th", "td")
+_REGION = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": "Table"}
+_DEEPEST = 200
+"""Elements in each other; what is deeper becomes text."""
 _ATTRIBUTES = _words(
     "alt class colspan dir download height id lang open role rowspan scope tabindex title width"
     " media type viewbox preserveaspectratio xmlns version d x y x1 y1 x2 y2 cx cy r rx ry dx dy"
@@ -46,6 +51,7 @@ _LINK = re.compile(r"(#|https?://|mailto:)\S*|data:text/csv[;,].*", re.I | re.S)
 _OWN = re.compile(r"url\(\s*['\"]?#[\w.-]+['\"]?\s*\)")
 _ACTIVE = re.compile(r"[\\@(]|/\*")
 """Marks of a style that may load something."""
+_NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|None|\.\.\.|")
 
 
 def safe_html(html: str) -> str:
@@ -107,156 +113,84 @@ class Notes:
         return f"<ul>{items}</ul>" if items else ""
 
 
-@dataclass
-class _Cell:
-    tag: str
-    attributes: dict[str, str]
-    parts: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.words).strip()
-
-    @property
-    def html(self) -> str:
-        attributes = "".join(f' {n}="{escape(v)}"' for n, v in self.attributes.items())
-        return f"<{self.tag}{attributes}>{''.join(self.parts)}</{self.tag}>"
-
-
-@dataclass
-class _Row:
-    section: str
-    cells: list[_Cell] = field(default_factory=list)
-
-
-@dataclass
-class _Table:
-    attributes: dict[str, str]
-    wrapped: bool
-    before: list[str] = field(default_factory=list)
-    rows: list[_Row] = field(default_factory=list)
-    section: str = "tbody"
-
-
 class _Cleaner(HTMLParser):
-    """Writes what is allowed, and builds each table again."""
+    """Builds a tree of what is allowed; what is left open ends with what it is in."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self._out: list[str] = []
-        self._open: list[str] = []
-        self._table: _Table | None = None
-        self._cell: _Cell | None = None
+        self._open = [Element("div")]
+        self._tables: list[tuple[Element, Element | None]] = []
         self._dropped = 0
-        self._in_region = False
 
     def end(self) -> str:
-        """Close what is open, and return the HTML."""
-        self._end_cell()
-        while self._open:
-            self._close(self._open[-1])
-        return "".join(self._out)
-
-    def _write(self, html: str) -> None:
-        if self._cell is not None:
-            self._cell.parts.append(html)
-        elif self._table is not None:
-            self._table.before.append(html)
-        else:
-            self._out.append(html)
+        """The HTML, with accessible tables."""
+        for table, region in self._tables:
+            _make_accessible(table, region)
+        html = tostring(self._open[0], encoding="unicode", method="html")
+        return html.removeprefix("<div>").removesuffix("</div>")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        kept = _kept(tag, attrs)
+        no_image = tag in ("img", "source") and not {"src", "srcset"} & kept.keys()
         if tag in _DROPPED:
             self._dropped += 1
-        elif tag not in _ALLOWED:
-            self._write(escape(self.get_starttag_text() or ""))
-        elif tag == "table" and self._table is None:
-            self._open.append(tag)
-            self._table = _Table(_kept(tag, attrs), self._in_region)
-        elif self._table is not None and tag in ("thead", "tbody", "tfoot", "tr", "th", "td"):
-            self._of_table(tag, attrs)
-        elif tag != "table":
-            kept = _kept(tag, attrs)
-            if tag in ("img", "source") and not {"src", "srcset"} & kept.keys():
-                self._write(escape(self.get_starttag_text() or ""))
-                return
-            self._in_region = tag == "div" and "scroll" in kept.get("class", "").split()
-            self._write(f"<{tag}{''.join(f' {n}={_quoted(v)}' for n, v in kept.items())}>")
+        elif tag not in _ALLOWED or no_image or len(self._open) > _DEEPEST:
+            self.handle_data(self.get_starttag_text() or "")
+        elif tag == "table":
+            region = None
+            if "scroll" not in self._open[-1].get("class", "").split():
+                region = SubElement(self._open[-1], "div", _REGION)
+            above = self._open[-1] if region is None else region
+            self._open.append(SubElement(above, tag, kept))
+            self._tables.append((self._open[-1], region))
+        else:
+            if tag in _PARTS:
+                self._make_room(tag)
+            element = SubElement(self._open[-1], tag, kept)
             if tag not in _VOID:
-                self._open.append(tag)
+                self._open.append(element)
+
+    def _make_room(self, tag: str) -> None:
+        """End what is open before a part of a table, and begin a row for a cell without one."""
+        table = self._last("table")
+        if not table:
+            return
+        into = {"tr": _SECTIONS, "td": ("tr", *_SECTIONS), "th": ("tr", *_SECTIONS)}
+        del self._open[self._last(*into.get(tag, ("table",))) + 1 :]
+        if tag in ("td", "th") and self._open[-1].tag != "tr":
+            self._open.append(SubElement(self._open[-1], "tr"))
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
-        if tag in _ALLOWED and tag not in _VOID:
+        if tag in _ALLOWED:
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _DROPPED:
             self._dropped = max(self._dropped - 1, 0)
         elif tag not in _ALLOWED:
-            self._write(escape(f"</{tag}>"))
-        elif self._table is not None and tag in ("thead", "tbody", "tfoot", "tr", "th", "td"):
-            self._end_cell()
-        elif self._open and self._open[-1] == tag not in ("th", "td"):
-            self._close(tag)
-        elif tag in self._within(tag):
-            while self._open and self._open[-1] != tag:
-                self._close(self._open[-1])
-            self._close(tag)
+            self.handle_data(f"</{tag}>")
+        else:
+            # Only a part of a table ends what is around its cell.
+            around = (
+                () if tag == "table" else ("table",) if tag in _PARTS else ("table", "td", "th")
+            )
+            if (at := self._last(tag)) > self._last(*around):
+                del self._open[at:]
 
-    def _within(self, tag: str) -> list[str]:
-        """The open elements that an end tag may close: those of the innermost cell or table."""
-        borders = ("table",) if tag == "table" else ("table", "td", "th")
-        inner = [at for at, name in enumerate(self._open) if name in borders]
-        first = inner[-1] + (tag != "table") if inner else 0
-        return self._open[first:]
+    def _last(self, *tags: str) -> int:
+        """Where the innermost open element of some kinds is; 0 if there is none."""
+        places = range(len(self._open) - 1, 0, -1)
+        return next((at for at in places if self._open[at].tag in tags), 0)
 
     def handle_data(self, data: str) -> None:
-        if self._dropped:
+        into = self._open[-1]
+        if self._dropped or (into.tag in ("tr", *_SECTIONS) and not data.strip()):
             return
-        if self._cell is not None:
-            self._cell.words.append(data)
-        elif self._table is not None and not data.strip():
-            return
-        self._write(escape(data, quote=False))
-
-    def handle_comment(self, data: str) -> None:
-        """Leave comments out."""
-
-    def _close(self, tag: str) -> None:
-        self._open.pop()
-        if tag == "table" and self._table is not None:
-            self._end_cell()
-            table, self._table = self._table, None
-            self._write(_table_html(table))
+        if len(into):
+            into[-1].tail = (into[-1].tail or "") + data
         else:
-            self._write(f"</{tag}>")
-
-    def _of_table(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert self._table is not None  # noqa: S101 - for the type checker
-        self._end_cell()
-        rows = self._table.rows
-        if tag == "tr":
-            rows.append(_Row(self._table.section))
-        elif tag in ("th", "td"):
-            if not rows:
-                rows.append(_Row(self._table.section))
-            spans = {n: v for n, v in _kept(tag, attrs).items() if n not in ("style", "scope")}
-            self._cell = _Cell(tag, spans)
-            rows[-1].cells.append(self._cell)
-            self._open.append(tag)
-        else:
-            self._table.section = tag
-
-    def _end_cell(self) -> None:
-        """End the open cell, with what is open in it."""
-        if self._cell is None:
-            return
-        while self._open[-1] not in ("th", "td"):
-            self._write(f"</{self._open.pop()}>")
-        self._open.pop()
-        self._cell = None
+            into.text = (into.text or "") + data
 
 
 def _kept(tag: str, attrs: Sequence[tuple[str, str | None]]) -> dict[str, str]:
@@ -284,67 +218,52 @@ def _loads(name: str) -> bool:
     return name in ("style", "fill", "stroke") or name.startswith(loading)
 
 
-def _quoted(value: str) -> str:
-    return f'"{escape(value)}"'
-
-
-_NUMBER = re.compile(r"[-+\N{MINUS SIGN}]?[\d.,\s]*\d[\d.,\s]*%?|<NA>|nan|NaT|None|\.\.\.|")
-
-
-def _table_html(table: _Table) -> str:
-    """The HTML of a table that screen readers and keyboards can use."""
-    rows = [row for row in table.rows if row.cells]
-    _join_index_names(rows)
-    rows = [row for row in rows if row.cells]
+def _make_accessible(table: Element, region: Element | None) -> None:
+    """Change a table so that screen readers and keyboards can use it."""
+    for name in ("border", "width", "style"):
+        table.attrib.pop(name, None)
+    _join_index_names(table)
+    rows = [(part.tag == "thead", row) for part in (table, *table) for row in part.findall("tr")]
     words = {
         column
-        for row in rows
-        if row.section != "thead"
-        for column, cell in enumerate(row.cells)
-        if not _NUMBER.fullmatch(cell.text)
+        for in_head, row in rows
+        if not in_head
+        for column, cell in enumerate(row)
+        if not _NUMBER.fullmatch(_text(cell))
     }
-    for row in rows:
-        for column, cell in enumerate(row.cells):
-            _mark(cell, row.section == "thead", column in words)
-    sections = {"thead": "", "tbody": "", "tfoot": ""}
-    for row in rows:
-        sections[row.section] += f"<tr>{''.join(cell.html for cell in row.cells)}</tr>\n"
-    body = "".join(f"<{n}>\n{html}</{n}>\n" for n, html in sections.items() if html)
-    dropped = ("border", "width", "style")
-    attributes = {n: v for n, v in table.attributes.items() if n not in dropped}
-    named = "".join(f" {n}={_quoted(v)}" for n, v in attributes.items())
-    whole = f"<table{named}>\n{''.join(table.before)}{body}</table>"
-    if table.wrapped:
-        return whole
-    wide = " wide" if max((len(row.cells) for row in rows), default=0) > 11 else ""
-    return f'<div class="scroll{wide}" role="region" tabindex="0" aria-label="Table">{whole}</div>'
+    for in_head, row in rows:
+        row.attrib.clear()
+        row.tail = "\n"
+        for column, cell in enumerate(row):
+            _mark(cell, in_head, column in words)
+    if region is not None and max((len(row) for _, row in rows), default=0) > 11:
+        region.set("class", "scroll wide")
 
 
-def _join_index_names(rows: list[_Row]) -> None:
+def _text(cell: Element) -> str:
+    return "".join(cell.itertext()).strip()
+
+
+def _join_index_names(table: Element) -> None:
     """Merge the two rows of headings that pandas makes if the index has a name."""
-    head = [row for row in rows if row.section == "thead"]
-    if len(head) != 2 or len(head[0].cells) != len(head[1].cells):
+    head = table.findall("thead/tr")
+    if len(head) != 2 or len(head[0]) != len(head[1]):
         return
-    pairs = list(zip(head[0].cells, head[1].cells, strict=True))
-    if any(above.text and below.text for above, below in pairs):
-        return
-    for above, below in pairs:
-        if below.text:
-            above.parts, above.words = below.parts, below.words
-    head[1].cells = []
+    pairs = [*zip(*head, strict=True)]
+    if not any(_text(above) and _text(below) for above, below in pairs):
+        head[0][:] = [below if _text(below) else above for above, below in pairs]
+        table.findall("thead")[-1].remove(head[1])
 
 
-def _mark(cell: _Cell, in_head: bool, has_words: bool) -> None:
+def _mark(cell: Element, in_head: bool, has_words: bool) -> None:
     """Give a cell its tag, its scope, and the class of a column of words."""
+    for name in ("style", "scope"):
+        cell.attrib.pop(name, None)
+    kind = cell.attrib.pop("class", "")
     if in_head:
-        cell.tag = "th" if cell.text else "td"
-        spanning = cell.attributes.get("colspan", "1") not in ("", "1")
-        scope = "colgroup" if spanning else "col"
-    else:
-        scope = "row"
+        cell.tag = "th" if _text(cell) else "td"
     if cell.tag == "th":
-        cell.attributes = {"scope": scope, **cell.attributes}
-    if has_words:
-        cell.attributes["class"] = "text"
-    elif cell.attributes.get("class") == "text":
-        del cell.attributes["class"]
+        spanning = cell.get("colspan", "1") not in ("", "1")
+        cell.set("scope", "row" if not in_head else "colgroup" if spanning else "col")
+    if has_words or kind not in ("", "text"):
+        cell.set("class", "text" if has_words else kind)
