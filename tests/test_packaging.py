@@ -111,7 +111,7 @@ def test_the_core_works_without_jupyter_and_papermill():
         "notebooks",
         "import engagement_nb as enb\n"
         "gap = enb.explore_gap(enb.connect(tweets=30).totals())\n"
-        "gap.plot_bridge(); print(gap)",
+        "gap.plot(); print(gap)",
     )
     assert done.returncode == 0, done.stderr
     assert "engagements" in done.stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -52,10 +52,9 @@ _SHARES = frozenset({"hidden_share", "engagement_rate", "completion_rate"})
 def bridge(
     share: Any,
     sum_of_metrics: int,
-    outside: int,
-    either: int,
+    over_bounds: Sequence[int],
+    doubtful_outside: int,
     excess: int = 0,
-    doubtful: bool = False,
 ) -> Chart:
     """Waterfall: sum of all columns, less what is not engagement, plus hidden, is engagements.
 
@@ -63,16 +62,13 @@ def bridge(
     ----------
     share
         The hidden share (`engagement_nb.gap.share.Share`, a room above).
-    sum_of_metrics, outside, either
-        Sum of all metrics, of those outside of engagements, and of those that may be outside.
-        If the share has a value, ``either`` is 0 and the figures add up.
-    excess
-        By how much the included metrics exceed engagements, on the Tweets where they do.
-    doubtful
-        Whether ``outside`` includes metrics that may be part of engagements.
+    sum_of_metrics, over_bounds, doubtful_outside, excess
+        See `engagement_nb.Gap`. If the share has a value, the bounds are equal and the figures
+        add up.
     """
+    outside, either = over_bounds[0], over_bounds[1] - over_bounds[0]
     engagements = share.whole
-    part = "taken as part" if doubtful else "part"
+    part = "taken as part" if doubtful_outside and not either else "part"
     inside = sum_of_metrics - outside
     steps: list[tuple[str, str, Bar]] = [
         ("Sum of all columns", number(sum_of_metrics), Bar(0, sum_of_metrics, GREY)),

@@ -178,13 +178,12 @@ class Drawing:
     sandbox: bool = False
 
 
-def shares(*, signed: bool = True, digits: int | None = None) -> Callable[[float], str]:
+def shares(*, signed: bool = True) -> Callable[[float], str]:
     """Shares as percentages on an axis; without a sign if only the side matters."""
 
     def shown(value: float) -> str:
         percentage = (value if signed else abs(value)) * 100
-        text = f"{percentage:g}" if digits is None else f"{percentage:.{digits}f}"
-        return f"{text} %".replace("-", "\N{MINUS SIGN}")
+        return f"{percentage:g} %".replace("-", "\N{MINUS SIGN}")
 
     return shown
 

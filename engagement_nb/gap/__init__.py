@@ -27,7 +27,7 @@ from engagement_nb.gap.identify import TOLERANCE, UNDETERMINED, Verdict, judge, 
 from engagement_nb.gap.interval import check_level
 from engagement_nb.gap.read import chosen, open_figures
 from engagement_nb.gap.shown import Gap
-from engagement_nb.metrics import About, Metrics
+from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.periods import zone_of
 
 __all__ = ["Gap", "Verdict", "explore_gap"]
@@ -38,7 +38,6 @@ def explore_gap(
     *,
     include: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
-    about: About | None = None,
     history: Metrics | Any | None = None,
     tolerance: float = TOLERANCE,
     level: float = 0.95,
@@ -57,8 +56,6 @@ def explore_gap(
     include, exclude
         Metrics to look at, and metrics to ignore, by any of their names ("likes",
         "like_count", "favorites"). By default all that the figures have.
-    about
-        Source of the figures, for a frame or pieces.
     history
         More figures of the same account, as for ``metrics``. They settle verdicts that the
         figures leave undetermined; nothing else changes.
@@ -77,7 +74,7 @@ def explore_gap(
         The figures cannot be analyzed (see `engagement_nb.gap.read.read_counts`), or a name is
         not that of one of their metrics.
     """
-    counts, about, facts = open_figures(metrics, about)
+    counts, about, facts = open_figures(metrics)
     counts, ignored = chosen(counts, include, exclude)
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"A tolerance is a share from 0 to under 1, not {tolerance}.")

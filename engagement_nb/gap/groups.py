@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property
+from functools import cached_property, wraps
 from itertools import combinations, pairwise
-from typing import Literal
+from typing import Literal, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -63,8 +63,23 @@ TREND = ["tweets", "engagements", *BOUNDS, "hidden_share", "hidden_low", "hidden
            "impressions", "engagement_rate", "rate_low", "rate_high", "partial"]  # fmt: skip
 
 
+_P = ParamSpec("_P")
 Figures = dict[str, np.ndarray]
 """Columns of some rows: slices of arrays, because those of frames take ten times as long."""
+
+
+def kept(made: Callable[_P, pd.DataFrame]) -> Callable[_P, pd.DataFrame]:
+    """A method that makes each table once, and returns copies."""
+
+    @wraps(made)
+    def copied(*given: _P.args, **named: _P.kwargs) -> pd.DataFrame:
+        tables: dict[object, pd.DataFrame] = vars(given[0]).setdefault("_kept", {})
+        key = (made, *given[1:], *named.items())
+        if key not in tables:
+            tables[key] = made(*given, **named)
+        return tables[key].copy()
+
+    return copied
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,21 +112,17 @@ class Units:
             counted=self.share.kind != "unknown",
         )
 
+    @kept
     def by(self, key: str) -> pd.DataFrame:
         """Engagements and hidden by group: see `engagement_nb.Gap.by`."""
-        return self._tables(key).copy()
-
-    def _table(self, key: str) -> pd.DataFrame:
         rows = {label: self._row(chosen) for label, chosen in self._groups(key).items()}
         table = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
         table.index.name = key
         return table.astype({"hidden_share": "Float64", "low": "Float64", "high": "Float64"})
 
+    @kept
     def differences(self, key: str) -> pd.DataFrame:
         """Permutation tests between groups: see `engagement_nb.Gap.differences`."""
-        return self._tests(key).copy()
-
-    def _test(self, key: str) -> pd.DataFrame:
         # Engagements include what is hidden, so groups by size differ by construction.
         groups = self._groups(key) if self.share.value is not None and key != "size" else {}
         sums = {label: self._by_tweet(rows) for label, rows in groups.items()}
@@ -158,14 +169,6 @@ class Units:
         ordered = isinstance(labels.dtype, pd.CategoricalDtype)
         found = labels.cat.categories if ordered else sorted(labels.dropna().unique())
         return _filled({label: labels == label for label in found})
-
-    @cached_property
-    def _tables(self) -> Callable[[str], pd.DataFrame]:
-        return cache(self._table)
-
-    @cached_property
-    def _tests(self) -> Callable[[str], pd.DataFrame]:
-        return cache(self._test)
 
     @cached_property
     def _figures(self) -> Figures:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +13,12 @@ import pandas as pd
 from engagement_nb.apis.engagement import NO_CANDIDATES
 from engagement_nb.apis.names import guess, wire_name
 from engagement_nb.apis.reasons import NOTHING_TO_COUNT
-from engagement_nb.errors import AnalysisError, InputError
+from engagement_nb.errors import AnalysisError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
 from engagement_nb.tables.cells import LARGEST
 from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
 from engagement_nb.words import listed
-
-_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -77,31 +75,31 @@ class Counts:
 
 
 def open_figures(
-    metrics: Metrics | Any | Iterable[Any], about: About | None = None
+    metrics: Metrics | Any | Iterable[Any],
 ) -> tuple[Counts, About, dict[str, Any] | None]:
     """Arrays, source and facts of what `engagement_nb.explore_gap` takes.
 
     Raises
     ------
     AnalysisError
-        There are no figures by Tweet, or they cannot be read: see `engagement_nb.read_table` and
-        `read_counts`.
+        There are no figures by Tweet.
+    InputError
+        They cannot be read: see `engagement_nb.read_table` and `read_counts`.
     """
     if hasattr(metrics, "gather") and not is_frame(metrics):
         # A source is asked for what it tells best.
         metrics = metrics.gather(beside=False)[0]
     facts: dict[str, Any] | None = None
     if isinstance(metrics, Metrics) or is_frame(metrics):
-        read = metrics if isinstance(metrics, Metrics) else _table(metrics)
-        known, facts, frame = read.about, read.facts(), _with_zeros(read)
+        read = _figures(metrics)
+        about, facts, frame = read.about, read.facts(), _with_zeros(read)
     elif isinstance(metrics, Iterable) and not isinstance(metrics, str | bytes | Mapping):
-        frame, known = gathered(metrics)
+        frame, about = gathered(metrics)
     else:
         raise AnalysisError(
             f"Figures are needed, not a {type(metrics).__name__}.",
             advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
-    about = about or known
     if about.kind in ("overview", "video"):
         why = {
             "overview": "An overview file has no clicks and expands, so it cannot tell what is"
@@ -166,28 +164,14 @@ def _with_zeros(metrics: Metrics) -> pd.DataFrame:
     return frame.assign(**zeros) if zeros else frame
 
 
-def frame_of(metrics: Metrics | Any) -> pd.DataFrame:
-    """The frame of a `Metrics`; a frame of somebody's own is read like a file.
-
-    Raises
-    ------
-    AnalysisError
-        It cannot be read.
-    """
-    return (metrics if isinstance(metrics, Metrics) else _table(metrics)).frame
+def _figures(given: Metrics | Any) -> Metrics:
+    """Figures; a frame of somebody's own is read like a file."""
+    return given if isinstance(given, Metrics) else read_table(given)
 
 
-def _table(frame: Any) -> Metrics:
-    """A frame of somebody's own as figures, read like a file."""
-    return _or_refused(read_table, frame)
-
-
-def _or_refused(read: Callable[[Any], _Read], frame: Any) -> _Read:
-    """What reads a frame, with its refusal as an error of the analysis."""
-    try:
-        return read(frame)
-    except InputError as error:
-        raise AnalysisError(error.what, advice=error.advice, tweet_ids=error.tweet_ids) from None
+def frame_of(given: Metrics | Any) -> pd.DataFrame:
+    """Their frame."""
+    return _figures(given).frame
 
 
 def read_counts(frame: pd.DataFrame) -> Counts:
@@ -200,15 +184,16 @@ def read_counts(frame: pd.DataFrame) -> Counts:
 
     Raises
     ------
-    AnalysisError
+    InputError
         A Tweet occurs twice with different figures, or a figure is no count.
     """
     names = tuple(name for name in metric_columns(frame) if name not in NO_CANDIDATES)
     series = frame if {"time", "tweet_id"} <= set(frame.columns) else None
     figures = frame[metric_columns(frame)]
-    if not all(_are_counts(column) for _, column in figures.items()):
+    whole = all(pd.api.types.is_integer_dtype(dtype) for dtype in figures.dtypes)
+    if not whole or ((figures < 0) | (figures > LARGEST)).any(axis=None):
         # Somebody changed them by hand, so they are checked as those of a table.
-        _table(figures)
+        read_table(figures)
     frame, dropped = one_row_a_tweet(frame)
     values = np.zeros((len(names), len(frame)), dtype=np.int64)
     known = np.ones((len(names), len(frame)), dtype=bool)
@@ -216,13 +201,6 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         values[row], known[row] = column_counts(frame, name)
     engagements, judged = column_counts(frame, "engagements")
     return Counts(frame, names, values, known, engagements, judged, dropped, series)
-
-
-def _are_counts(column: pd.Series) -> bool:
-    return (
-        pd.api.types.is_integer_dtype(column.dtype)
-        and not ((column < 0) | (column > LARGEST)).any()
-    )
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -238,13 +216,13 @@ def one_row_a_tweet(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
 
     Raises
     ------
-    AnalysisError
+    InputError
         A Tweet occurs twice with different figures, or its periods overlap.
     """
     if "tweet_id" not in frame.columns:
         # Each row is a Tweet without an id, or a day of the whole account.
         return frame.rename(columns={"time": "day"}).reset_index(drop=True), 0
-    rows = _or_refused(repeated_rows, frame)
+    rows = repeated_rows(frame)
     dropped = int(rows[REPEATED].sum())
     left_out = rows[REPEATED] | rows[OLDER]
     if left_out.any():
@@ -279,15 +257,17 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
 
     Raises
     ------
-    AnalysisError
+    InputError
         A piece cannot be read, or a Tweet is in several pieces with different figures, or with
         hours that overlap.
+    AnalysisError
+        A day of an account is in several pieces.
     """
     pieces: list[pd.DataFrame] = []
     spans: list[pd.DataFrame] = []
     abouts: list[About] = []
     for piece in frames:
-        read = piece if isinstance(piece, Metrics) else _table(piece)
+        read = _figures(piece)
         abouts.append(read.about)
         frame = _with_zeros(read).drop(columns="text", errors="ignore")
         if "tweet_id" in frame.columns:
@@ -300,7 +280,7 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
         return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), About("table", "table")
     whole = pd.concat(pieces, ignore_index=True)
     if len(spans) > 1:
-        _or_refused(refuse_overlaps, pd.concat(spans))
+        refuse_overlaps(pd.concat(spans))
     if spans and whole["tweet_id"].duplicated().any():
         whole = _summed(whole)
     if "tweet_id" not in whole.columns and whole["time"].duplicated().any():

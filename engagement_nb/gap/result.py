@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, fields
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,16 @@ import pandas as pd
 
 from engagement_nb.apis.names import label
 from engagement_nb.gap.beside import compare_definitions
-from engagement_nb.gap.groups import BOUNDS, BY_TIME, TIMES, Step, Units, over_time, series_rows
+from engagement_nb.gap.groups import (
+    BOUNDS,
+    BY_TIME,
+    TIMES,
+    Step,
+    Units,
+    kept,
+    over_time,
+    series_rows,
+)
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import Interval, share_interval
 from engagement_nb.gap.read import Counts, exact_sum
@@ -244,7 +252,8 @@ class Findings:
         frame = self._units("day").frame
         return any(name in frame and frame[name].notna().any() for name in TIMES)
 
-    def trend(self, by: Step | None = None, zone: str | None = None) -> pd.DataFrame:
+    @kept
+    def trend(self, by: Step | None = None) -> pd.DataFrame:
         """Hidden share, engagements, impressions and engagement rate over time.
 
         Figures of a series, and figures by day of a whole account, are at the time of engagement.
@@ -253,10 +262,8 @@ class Findings:
         Parameters
         ----------
         by
-            "day", "week" (from Monday), "month" or "year"; by default by the time covered.
-        zone
-            IANA name of the time zone in which days begin; by default that of the analysis.
-            Figures by day of UTC keep their days.
+            "day", "week" (from Monday), "month" or "year"; by default by the time covered. Days
+            begin in the time zone of the analysis, but figures by day of UTC keep theirs.
 
         Returns
         -------
@@ -272,7 +279,7 @@ class Findings:
         Raises
         ------
         AnalysisError
-            No times are known, or the step or the time zone is unknown.
+            No times are known, or the step is unknown.
 
         Notes
         -----
@@ -280,25 +287,17 @@ class Findings:
         period. The API counts organic impressions only, but organic and promoted engagements, so
         the rate of promoted Tweets is too high and can exceed 100 %.
         """
-        return self._trend(by, zone or self.zone).copy()
-
-    @cached_property
-    def _trend(self) -> Callable[[Step | None, str], pd.DataFrame]:
         about = self.about
         end = about.end if self.counts.series is not None else about.read_at or about.end
-        units = self._units("day")
-        return cache(lambda by, zone: over_time(units, by, zone, about.start, end))
+        return over_time(self._units("day"), by, self.zone, about.start, end)
 
+    @kept
     def definitions(self) -> pd.DataFrame:
         """The usual definitions of engagement against engagements, one row per definition.
 
         See `engagement_nb.gap.beside.compare_definitions` for the columns. The rates are per
         impression; impressions are organic only, engagements of the API organic and promoted.
         """
-        return self._definitions.copy()
-
-    @cached_property
-    def _definitions(self) -> pd.DataFrame:
         return compare_definitions(self.counts, self.summed)
 
     def to_frame(self) -> pd.DataFrame:

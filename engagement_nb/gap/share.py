@@ -165,22 +165,5 @@ class Share:
         """The share that `to_dict` wrote."""
         return cls(**{**told, "undetermined": tuple(told["undetermined"])})
 
-    @classmethod
-    def of_gap(cls, told: Mapping[str, Any]) -> Share:
-        """The share in the JSON of a gap, of earlier versions too (``gap.json``)."""
-        if "share" in told:
-            return cls.from_dict(told["share"])
-        whole, hidden = told["engagements"], told["hidden"]
-        least, most = told.get("hidden_bounds") or (hidden, hidden)
-        rest: dict[str, Any] = {"least": least, "most": most, "whole": whole}
-        if not whole:
-            return cls("unknown", None, None, None, None, **rest)
-        if told.get("interval"):
-            low, high = told["interval"]
-            return cls("interval", hidden / whole, low, high, hidden, **rest)
-        if least < most:
-            return cls("bounds", None, least / whole, most / whole, None, **rest)
-        return cls("exact", hidden / whole, None, None, hidden, **rest)
-
     def __str__(self) -> str:
         return self.short

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -110,19 +109,15 @@ class Gap(Findings):
             mixes_promoted=self.about.mixes_promoted,
         )  # fmt: skip
 
-    def against_totals(
-        self, totals: Metrics | pd.DataFrame, start: datetime | str | None = None
-    ) -> TotalsGap:
+    def against_totals(self, totals: Metrics | pd.DataFrame) -> TotalsGap:
         """Split the gap of totals into metrics that totals cannot return and what is hidden.
 
         Parameters
         ----------
         totals
             Totals of the same Tweets as these figures of 28hr or historical.
-        start
-            When the window began, UTC unless it has a zone; by default as the figures say.
         """
-        return split_gap(self, totals, start or self.about.start)
+        return split_gap(self, totals)
 
     def plot(self, ax: Axes | None = None) -> Chart | Axes:
         """Sum of all columns, less what is not engagement, plus hidden, is engagements.
@@ -135,14 +130,9 @@ class Gap(Findings):
         """
         return self._bridge().on(ax)
 
-    plot_bridge = plot
-
     def _bridge(self) -> Chart:
-        least, most = self.over_bounds
-        doubtful = least == most and self.doubtful_outside > 0
-        return charts.bridge(
-            self.share, self.sum_of_metrics, least, most - least, self.excess, doubtful=doubtful
-        ).stamped(self.sandbox)
+        sums = (self.sum_of_metrics, self.over_bounds, self.doubtful_outside, self.excess)
+        return charts.bridge(self.share, *sums).stamped(self.sandbox)
 
     def plot_tweets(self, ax: Axes | None = None) -> Chart | Axes:
         """Engagements against the sum of all columns, one dot per Tweet."""
@@ -170,17 +160,15 @@ class Gap(Findings):
         """How engagements of a series grow after posting, and what is hidden."""
         return charts.growth(self.growth()).stamped(self.sandbox).on(ax)
 
-    def plot_trend(
-        self, by: Step | None = None, zone: str | None = None, ax: Axes | None = None
-    ) -> Chart | Axes:
+    def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:
         """Engagements, hidden share and engagement rate over time: see `trend`."""
-        return charts.trend(self.trend(by, zone)).stamped(self.sandbox).on(ax)
+        return charts.trend(self.trend(by)).stamped(self.sandbox).on(ax)
 
     def plot_definitions(self, ax: Axes | None = None) -> Chart | Axes:
         """The usual definitions against engagements: their sums, and the top Tweets they find."""
         return charts.definitions(self.definitions()).stamped(self.sandbox).on(ax)
 
-    def reading(self, topic: str, earlier: Metrics | None = None, zone: str | None = None) -> str:
+    def reading(self, topic: str, earlier: Metrics | None = None) -> str:
         """The findings on a topic in sentences (Markdown).
 
         Parameters
@@ -190,15 +178,10 @@ class Gap(Findings):
             "oddities", "trend", "growth", or a key of `by`.
         earlier
             For "oddities": an earlier snapshot of the same Tweets.
-        zone
-            For "trend": the time zone in which days begin; by default that of the analysis.
         """
-        return sentences.by_unit(self._reading(topic, earlier, zone), self)
-
-    def _reading(self, topic: str, earlier: Metrics | None, zone: str | None) -> str:
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
-            return none
+            return sentences.by_unit(none, self)
         by = _TITLES.get(topic, f"by {topic}")
         of_gap = (sentences.figures, sentences.columns, sentences.evidence, sentences.documents,
                   sentences.confidence, sentences.meaning)  # fmt: skip
@@ -206,7 +189,7 @@ class Gap(Findings):
             **{said.__name__: partial(said, self) for said in of_gap},
             "definitions": lambda: sentences.usual(self, self.definitions()),
             "oddities": lambda: sentences.odd(self.oddities(earlier)),
-            "trend": lambda: sentences.trend(self, self.trend(zone=zone)),
+            "trend": lambda: sentences.trend(self, self.trend()),
             "growth": lambda: sentences.growth(self.growth()),
             "size": lambda: sentences.by_size(self.by(topic), by),
         }
@@ -217,11 +200,12 @@ class Gap(Findings):
                 advice=f"There are: {known}, or a column of the frame.",
             )
         try:
-            return readings.get(topic, lambda: sentences.where(self, self.differences(topic), by))()
+            said = readings.get(topic, lambda: sentences.where(self, self.differences(topic), by))()
         except AnalysisError as error:
             if topic not in _TITLES:
                 raise
-            return str(error)
+            said = str(error)
+        return sentences.by_unit(said, self)
 
     def __repr__(self) -> str:
         return f"{self.sentence}\n{self.table.drop(columns='why').to_string()}"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import html
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +28,6 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, frame_of, read_counts
 from engagement_nb.gap.result import Findings
 from engagement_nb.metrics import Metrics, bundle
-from engagement_nb.metrics.periods import parse_moment
 from engagement_nb.tables.once import has_ids, has_row_name
 from engagement_nb.words import counted, listed, number, percent, span
 
@@ -136,9 +134,7 @@ class TotalsGap:
         return {"text/plain": repr(self), "text/html": shown, **bundle(totals=told)}
 
 
-def split_gap(
-    gap: Findings, totals: Metrics | pd.DataFrame, start: datetime | str | None
-) -> TotalsGap:
+def split_gap(gap: Findings, totals: Metrics | pd.DataFrame) -> TotalsGap:
     """Split the gap of totals with windowed figures of the same Tweets.
 
     Parameters
@@ -147,22 +143,18 @@ def split_gap(
         The analysis of 28hr or historical figures.
     totals
         Totals of (some of) the same Tweets.
-    start
-        When the window began, UTC unless it has a zone.
 
     Raises
     ------
     AnalysisError
         The ids, the times of posting or the start of the window are not known.
-    InputError
-        ``start`` is not a time.
     """
     counts, summed = gap.counts, gap.summed
     lifetime = read_counts(frame_of(totals))
-    if (began := parse_moment(start, "start")) is None:
+    if (began := gap.about.start) is None:
         raise AnalysisError(
             "It is not known when the window of these figures began.",
-            advice="Give start, so that Tweets posted earlier can be left out.",
+            advice="Explore figures of a period that was fetched.",
         )
     pairs, not_known = _pairs(counts, summed, lifetime)
     engagements = lifetime.engagements[pairs["there"]]

@@ -368,7 +368,7 @@ def _worker_error(error: Exception) -> str:
 
 def _record_of(job: Job) -> dict[str, Any]:
     """Make a report, here or on another machine, and return its record."""
-    return make(job).record
+    return make(job)[0]
 
 
 def _failed(job: Job, error: str) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def compose(job: Job, done: Run, since: Since | None = None) -> dict[str, Any]:
     """
     gap, facts = done.answer, done.facts
     return {
-        "title": job.title or title_of(done.last.notebook) or "Report",
+        "title": job.title or title_of(done.last) or "Report",
         "client": job.title or account_of(facts, done.profile),
         "subtitle": job.look.subtitle,
         "look": job.look,
@@ -115,7 +115,7 @@ def key_figures(answer: Mapping[str, Any]) -> list[_Figure]:
     if "hidden" not in answer:
         cards: list[_Figure] = [(name, value, note) for name, value, note in answer["cards"]]
         return [card for card in cards if card[0] not in _LESS][:4]
-    share, rate = Share.of_gap(answer), answer.get("engagement_rate")
+    share, rate = Share.from_dict(answer["share"]), answer.get("engagement_rate")
     return [
         ("Days" if answer.get("unit") == "day" else "Tweets", number(answer["posts"]), ""),
         ("Engagements", number(answer["engagements"]), ""),
@@ -154,11 +154,9 @@ def to_markdown(gap: Mapping[str, Any], facts: Mapping[str, Any], title: str = "
 
 
 def _chart(answer: Mapping[str, Any], sandbox: bool) -> Markup:
-    least, most = answer["over_bounds"]
-    return _html(charts.bridge(
-        Share.of_gap(answer), answer["sum_of_metrics"], least, most - least, answer["excess"],
-        doubtful=least == most and answer["doubtful_outside"] > 0,
-    ).stamped(sandbox))  # fmt: skip
+    names = ("sum_of_metrics", "over_bounds", "doubtful_outside", "excess")
+    share = Share.from_dict(answer["share"])
+    return _html(charts.bridge(share, *(answer[name] for name in names)).stamped(sandbox))
 
 
 def _trend(told: Mapping[str, Any], sandbox: bool) -> Markup:
@@ -229,7 +227,6 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
     chosen = {key: value for key, value in done.parameters.items() if value not in ("", None)}
     packages = [*(f"{name} {version(name)}" for name in _PACKAGES)]
     shared = f" (for {counted(fetched['shared'], 'report')})" if fetched.get("shared") else ""
-    notebooks = [str(each.notebook.metadata.papermill.input_path) for each in done.executed]
     lines = [
         ("Figures", ORIGINS.get(source, source)),
         ("Endpoint", endpoint + by),
@@ -240,7 +237,7 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
         *(("Account", line) for line in _account(facts)),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Fetched by", str(fetched.get("notebook", ""))),
-        ("Notebook", listed(notebooks)),
+        ("Notebook", listed([*done.notebooks])),
         ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in chosen.items())),
         ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
     ]

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import errno
 import json
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +21,6 @@ from zmq import ZMQError
 from engagement_nb import errors
 from engagement_nb.client.credentials import redact
 from engagement_nb.engine.processes import DIED, ENGINE, TOO_SLOW, preload
-from engagement_nb.metrics import handed_over
 from engagement_nb.report.notebooks import NotebookFile
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
@@ -34,36 +30,7 @@ _WARM = "engagement_nb.report.warm"
 KERNEL_STARTS = 3
 """Attempts to start a kernel. Stock kernels sometimes find their port taken."""
 
-_SCARCE = {
-    errno.ENOSPC: "Make room in the temporary folder, or name another one in TMPDIR.",
-    errno.EDQUOT: "Make room in the temporary folder, or name another one in TMPDIR.",
-    errno.EMFILE: "Raise the limit of open files (ulimit -n), or use fewer workers.",
-    errno.ENOMEM: "Free some memory, or use fewer workers.",
-}
-"""What to do if something is used up, by error number. A retry does not help."""
-
 logging.getLogger("papermill").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True)
-class Executed:
-    """An executed notebook, complete or up to the cell that failed.
-
-    Parameters
-    ----------
-    notebook
-        The executed notebook, without known credentials.
-    error
-        What stopped it; None if it ran to its end.
-    """
-
-    notebook: nbformat.NotebookNode
-    error: errors.EngagementError | None
-
-    @cached_property
-    def handed(self) -> dict[str, Any]:
-        """The parts that the notebook hands over: see `engagement_nb.metrics.handed_over`."""
-        return handed_over(self.notebook)
 
 
 def run_notebook(
@@ -73,7 +40,7 @@ def run_notebook(
     engine: str = "fast",
     cwd: Path | None = None,
     cell_timeout: int | None = None,
-) -> Executed:
+) -> tuple[nbformat.NotebookNode, errors.EngagementError | None]:
     """Execute a notebook in a process of its own.
 
     Parameters
@@ -88,6 +55,12 @@ def run_notebook(
         Working directory of the notebook; by default that of this process.
     cell_timeout
         Longest time for one cell, in seconds.
+
+    Returns
+    -------
+    tuple
+        The executed notebook without known credentials, complete or up to the cell that failed;
+        and what stopped it, None if it ran to its end.
 
     Raises
     ------
@@ -122,32 +95,30 @@ def run_notebook(
         except PapermillExecutionError as failed:
             error = _notebook_error(failed, name)
         except (DeadKernelError, CellTimeoutError) as stopped:
-            error = _process_error(type(stopped).__name__, name, _cells_started(node))
+            code = [cell.metadata for cell in node.cells if cell.cell_type == "code"]
+            started = sum(bool(each.get("papermill", {}).get("start_time")) for each in code)
+            error = _process_error(type(stopped).__name__, name, started)
         except (RuntimeError, OSError, ZMQError) as failed_start:
             # The kernel did not start. No cell has run, so a retry repeats nothing.
-            if attempt < KERNEL_STARTS and getattr(failed_start, "errno", 0) not in _SCARCE:
+            if attempt < KERNEL_STARTS:
                 continue
-            error = _start_error(failed_start, name)
+            why = getattr(failed_start, "strerror", None) or str(failed_start)
+            error = errors.ReportError(
+                f"{name} could not be run: {why.rstrip('.')}.",
+                advice="Run the same command again. If the error stays, try --engine stock.",
+            )
         break
     executed = _clean(node, name)
-    if error is None and (missing := _cells_not_run(executed)):
+    missing = sum(
+        cell.cell_type == "code" and bool(cell.source.strip()) and cell.execution_count is None
+        for cell in executed.cells
+    )
+    if error is None and missing:
         error = errors.ReportError(
             f"Papermill reported success for {name}, but {missing} cells have not run.",
             advice="Run the same command again.",
         )
-    return Executed(executed, error)
-
-
-def _start_error(error: Exception, name: str) -> errors.ReportError:
-    """Why no cell could be run."""
-    number = getattr(error, "errno", 0)
-    why = (getattr(error, "strerror", None) or str(error)).rstrip(".")
-    return errors.ReportError(
-        f"{name} could not be run: {why}.",
-        advice=_SCARCE.get(
-            number, "Run the same command again. If the error stays, try --engine stock."
-        ),
-    )
+    return executed, error
 
 
 def _notebook_error(failed: PapermillExecutionError, name: str) -> errors.EngagementError:
@@ -163,12 +134,6 @@ def _notebook_error(failed: PapermillExecutionError, name: str) -> errors.Engage
     return errors.ReportError(f"{name} stopped at cell {failed.exec_count}: {ename}: {line}")
 
 
-def _cells_started(executed: nbformat.NotebookNode) -> int:
-    """How many code cells were started."""
-    code = [cell for cell in executed.cells if cell.cell_type == "code"]
-    return sum(bool(cell.metadata.get("papermill", {}).get("start_time")) for cell in code)
-
-
 def _process_error(ename: str, name: str, cell: int | None) -> errors.ReportError:
     where = f" at cell {cell}" if cell else ""
     if ename == TOO_SLOW:
@@ -179,15 +144,6 @@ def _process_error(ename: str, name: str, cell: int | None) -> errors.ReportErro
     return errors.ReportError(
         f"The process of {name} died{where}.",
         advice="Most often the memory was full: use fewer workers or a smaller period.",
-    )
-
-
-def _cells_not_run(notebook: nbformat.NotebookNode) -> int:
-    """How many code cells have not run, whatever papermill says."""
-    return sum(
-        cell.execution_count is None
-        for cell in notebook.cells
-        if cell.cell_type == "code" and cell.source.strip()
     )
 
 

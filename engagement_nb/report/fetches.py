@@ -102,7 +102,6 @@ def fetch_all(
     now: datetime,
     *,
     engine: str = "fast",
-    cell_timeout: int | None = None,
 ) -> dict[str, str]:
     """Fetch what the chosen questions need and this run has not fetched yet.
 
@@ -132,7 +131,7 @@ def fetch_all(
         print(f"Fetching {number} of {len(todo)}: {name} ...", file=sys.stderr)
         moment = state.started_at if resumed else now
         try:
-            told = _fetch(store, name, sharing, before, moment, engine, cell_timeout)
+            told = _fetch(store, name, sharing, before, moment, engine)
             state.fetched[name] = told
             state.requested[name] = sorted({_digest(question) for question in sharing})
             state.keep(store)
@@ -176,7 +175,6 @@ def _fetch(
     before: dict[str, Any],
     moment: datetime,
     engine: str,
-    cell_timeout: int | None,
 ) -> dict[str, Any]:
     """Fetch the Tweets of questions into a dataset, except those that the run fetched ``before``.
 
@@ -193,11 +191,10 @@ def _fetch(
         dates,
         ids="\n".join(_ids(sharing)) if question.ids else None,
         snapshot=before.get("snapshot") or f"{moment:%Y%m%dT%H%M%S.%fZ}",
-        cell_timeout=cell_timeout,
     )
     done = run(Job(name=name, folder=store.where, steps=(step,), engine=engine))
     notebook = f"{_beside(name)}.ipynb"
-    store.publish(notebook, as_file(done.last.notebook))
+    store.publish(notebook, as_file(done.last))
     if done.error is not None:
         raise done.error
     if done.ids:

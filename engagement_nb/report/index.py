@@ -39,7 +39,7 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
     sandbox = any(record.get("sandbox") for record in records)
     rows = [_row(record) for record in records]
     failed = [row for row in rows if row["error"]]
-    with_gap = [r for r in records if r["status"] == "done" and "hidden" in r["figures"]]
+    with_gap = [r for r in records if r["status"] == "done" and "share" in r["figures"]]
     counted = [record for record in with_gap if record["figures"]["engagements"]]
     done = f"{len(rows) - len(failed):,} of " if failed else ""
     return template("batch.html.j2").render(
@@ -112,10 +112,10 @@ def _count(
 
 def _share(figures: Mapping[str, Any], before: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The hidden share, its interval, and the hidden engagements."""
-    if "hidden" not in figures:
+    if "share" not in figures:
         return [_EMPTY, _EMPTY, _EMPTY]
-    share = Share.of_gap(figures)
-    last = Share.of_gap(before) if "hidden" in before else None
+    share = Share.from_dict(figures["share"])
+    last = Share.from_dict(before["share"]) if "share" in before else None
     change = ""
     if share.value is not None and last is not None and last.value is not None:
         change = f"{(share.value - last.value) * 100:+z.1f} points"
@@ -137,7 +137,7 @@ def _picture(record: Mapping[str, Any]) -> dict[str, Any]:
     figures = record["figures"]
     whole, over = (figures[name] for name in ("engagements", "over_count"))
     name = record.get("title") or record["name"]
-    share, times = Share.of_gap(figures), over / whole
+    share, times = Share.from_dict(figures["share"]), over / whole
     least, most = (share.least, share.most) if share.value is None else (share.count,) * 2
     sure, open_to = (least or 0) / whole, (most or 0) / whole
     return {

@@ -121,12 +121,19 @@ def make_report(
     sweep()
     with scratch_folder() as folder:
         if not isinstance(source, str | Path):
-            source = _saved(source, folder)
+            metrics = source if isinstance(source, Metrics) else read_table(source)
+            if not len(metrics):
+                raise InputError(
+                    "These figures have no rows.", advice="Choose other Tweets or dates."
+                )
+            save_tables(folder, figures=metrics.frame)
+            source = folder / "figures.parquet"
         question, dataset = _question(str(source), ids, parameters or {}, title, notebooks)
         store = Store(out)
         store.publish(".tmp-writable", b"")
         store.remove([".tmp-writable"])
         where = absolute(str(out)).rstrip("/")
+        about = question.fetch and question.fetch.identity
         steps = [exploring(question, question.source, cell_timeout)]
         if not dataset:
             _retire(store, question)
@@ -137,33 +144,19 @@ def make_report(
             steps = [fetch, exploring(question, kept, cell_timeout)]
         job = Job(
             name=Path(where).name, folder=where, steps=tuple(steps), title=title,
-            question=_identity(question), engine=engine, pdf=pdf, look=look,
+            question=digest([question.source, question.ids_file, about])[:16],
+            engine=engine, pdf=pdf, look=look,
             world=question.fetch.world() if question.fetch else [],
         )  # fmt: skip
-        made = make(job, alone=True)
-    if made.error is not None:
-        if isinstance(made.error, ReportError) and made.run is not None:
-            name = made.run.last.notebook.metadata.papermill.input_path
-            place = f"{str(out).rstrip('/')}/{name}"
-            advice = f"{made.error.advice} The notebook up to that point is {place}."
-            made.error.advice = advice.strip()
-        raise made.error
-    assert made.run is not None  # noqa: S101 - it ran, or there is an error
-    return Report(
-        folder=str(out),
-        files=tuple(made.record["files"]),
-        gap=made.run.answer,
-        facts=made.run.facts,
-    )
-
-
-def _saved(figures: Any, folder: Path) -> Path:
-    """Figures in memory as a file that a notebook reads."""
-    metrics = figures if isinstance(figures, Metrics) else read_table(figures)
-    if not len(metrics):
-        raise InputError("These figures have no rows.", advice="Choose other Tweets or dates.")
-    save_tables(folder, figures=metrics.frame)
-    return folder / "figures.parquet"
+        record, done, error = make(job, alone=True)
+    if isinstance(error, ReportError) and done is not None:
+        place = f"{str(out).rstrip('/')}/{[*done.notebooks][-1]}"
+        advice = f"{error.advice} The notebook up to that point is {place}."
+        error.advice = advice.strip()
+    if error is not None:
+        raise error
+    assert done is not None  # noqa: S101 - it ran, or there is an error
+    return Report(folder=str(out), files=tuple(record["files"]), gap=done.answer, facts=done.facts)
 
 
 def _question(
@@ -202,9 +195,3 @@ def _retire(store: Store, question: Question) -> None:
     read = absolute(own) == question.source.rstrip("/")
     if dataset.sandbox and not read and record.get("world", []) != world:
         store.fs.rm(store.path(DATASET), recursive=True)
-
-
-def _identity(question: Question) -> str:
-    """A digest of what a report is about, whatever moment it is made at."""
-    fetch = question.fetch and question.fetch.identity
-    return digest([question.source, question.ids_file, fetch])[:16]

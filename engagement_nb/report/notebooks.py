@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import nbformat
 import orjson
 import papermill
@@ -25,14 +26,7 @@ FETCH = "01_fetch_metrics.ipynb"
 EXPLORE = "02_explore_gap.ipynb"
 BY_DAY = "05_account_by_day.ipynb"
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "str": (str,),
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "list": (list,),
-    "dict": (dict,),
-}
+_TYPES: dict[str, Any] = {each.__name__: each for each in (str, int, float, bool, list, dict)}
 
 
 @dataclass(frozen=True)
@@ -174,26 +168,18 @@ def _checked(notebook: str, taken: Mapping[str, Parameter], name: str, value: An
         )
     wanted = taken[name].type
     # Papermill cannot read "int | None".
-    optional = wanted.startswith("Optional[")
-    base = wanted.removeprefix("Optional[").removesuffix("]") if optional else wanted
-    types = _TYPES.get(base.split("[")[0])
-    if isinstance(value, str) and types is not None and str not in types:
+    base = wanted.removeprefix("Optional[").removesuffix("]")
+    if (kind := _TYPES.get(base.split("[")[0])) is None:
+        return value
+    try:
         # From the command line or a manifest: read as YAML would.
-        try:
-            value = yaml.safe_load(value)
-        except (yaml.YAMLError, RecursionError):
-            raise InputError(
-                f"Parameter {name!r} of {notebook} is {base}, and {value!r} cannot be read as that."
-            ) from None
-    if value is None and (optional or types is None):
-        return None
-    fits = types is None or isinstance(value, types)
-    if not fits or (isinstance(value, bool) and types is not None and bool not in types):
+        read = yaml.safe_load(value) if isinstance(value, str) and kind is not str else value
+        return msgspec.convert(read, kind if base == wanted else kind | None)
+    except (yaml.YAMLError, RecursionError, msgspec.ValidationError):
         raise InputError(
             f"Parameter {name!r} of {notebook} is {wanted}, and {value!r} is not.",
             advice=taken[name].help and f"It is: {taken[name].help}.",
-        )
-    return value
+        ) from None
 
 
 def refuse_secrets(given: Mapping[str, Any], what: str = "parameter") -> None:

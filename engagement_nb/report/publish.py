@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,26 +42,10 @@ _FIGURES = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "ov
             "hidden_share", "sentence")  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Made:
-    """A report that was made, or why it was not.
-
-    Parameters
-    ----------
-    record
-        See `read_record`.
-    run
-        Its notebooks; None if they did not run.
-    error
-        What stopped it.
-    """
-
-    record: dict[str, Any]
-    run: Run | None = None
-    error: EngagementError | OSError | None = None
+Failure = EngagementError | OSError
 
 
-def make(job: Job, *, alone: bool = False) -> Made:
+def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, Failure | None]:
     """Make a report, unless it is finished already (``resumed`` in its record).
 
     This makes no network requests but those of a step that fetches, and to the addresses of the
@@ -76,18 +59,23 @@ def make(job: Job, *, alone: bool = False) -> Made:
     alone
         Whether it is not of a batch. Then it is made also if it is finished, and one that fails
         has no page, because no index leads to it.
+
+    Returns
+    -------
+    tuple
+        Its record (see `read_record`); its notebooks, None if they did not run; what stopped it.
     """
     store = Store(job.folder)
     before, key = read_record(store), job.key
     if not alone and _is_done(store, before, key):
-        return Made({**before, "resumed": True})
+        return {**before, "resumed": True}, None, None
     if before.get("question", job.question) != job.question:
         before = {**before, "status": FAILED, "previous": {}}
     # Load the credentials of this machine, so that they are masked in what is written.
     with contextlib.suppress(EngagementError, OSError):
         find_profiles()
     started, done = time.monotonic(), None
-    error: EngagementError | OSError | None
+    error: Failure | None
     try:
         done = run(job)
         if stopped():  # The batch was interrupted, and killed the notebook.
@@ -96,7 +84,8 @@ def make(job: Job, *, alone: bool = False) -> Made:
     except (EngagementError, OSError) as failure:
         told, error = {"status": FAILED, "error": str(failure)}, failure
     seconds = round(time.monotonic() - started, 3)
-    return Made(write_record(store, job, before, key=key, seconds=seconds, **told), done, error)
+    record = write_record(store, job, before, key=key, seconds=seconds, **told)
+    return record, done, error
 
 
 def _replace(
@@ -109,7 +98,9 @@ def _replace(
     # From here on files of two runs would be mixed if this process is killed. The record says so,
     # and keeps the earlier figures.
     write_record(store, job, record, status=FAILED, error="It was not finished.")
-    _clear(store, record)
+    tables = {*TABLES[GAP], *TABLES[DAYS]}
+    names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
+    store.remove(sorted(name for name in names if "/" not in name))
     files = publish(store, job, done, since, page=not (alone and done.error))
     if done.error is None:
         if since is not None:
@@ -122,7 +113,11 @@ def _replace(
         "files": {name: int(store.fs.size(store.path(name))) for name in files},
         "figures": {
             **{name: answer[name] for name in _FIGURES if name in answer},
-            "definition": _definition(answer),
+            # Hidden engagements of other metrics are other figures.
+            "definition": [
+                f"{name}{'+' if of['in_hidden'] else ''}"
+                for name, of in sorted(answer.get("metrics", {}).items())
+            ],
         },
         "account": account_of(facts, done.profile),
         "period": done.period,
@@ -132,12 +127,6 @@ def _replace(
             name: facts.get(name) for name in ("source", "endpoint", "start", "end", "requests")
         },
     }
-
-
-def _definition(answer: Mapping[str, Any]) -> list[str]:
-    """What hidden engagements were computed from: figures of other metrics are other figures."""
-    metrics = answer.get("metrics", {})
-    return [f"{name}{'+' if of['in_hidden'] else ''}" for name, of in sorted(metrics.items())]
 
 
 def publish(
@@ -151,9 +140,8 @@ def publish(
         The notebooks finished without an answer, or no PDF could be printed.
     """
     files = []
-    for executed in done.executed:
-        name = str(executed.notebook.metadata.papermill.input_path)
-        store.publish(name, as_file(executed.notebook))
+    for name, notebook in done.notebooks.items():
+        store.publish(name, as_file(notebook))
         files.append(name)
     if not done.answer and done.error is None:
         raise ReportError(
@@ -161,7 +149,7 @@ def publish(
             advice="End it with the result of explore_gap as a cell of its own.",
         )
     for part, name in (("gap", GAP), ("days", DAYS)):
-        if done.last.handed.get(part) is not None:
+        if done.handed.get(part) is not None:
             text = json.dumps(done.answer, indent=2, ensure_ascii=False)
             store.publish(name, text.encode() + b"\n")
             files.append(name)
@@ -170,7 +158,7 @@ def publish(
         files.append(name)
     if not page:
         return files
-    html = redact(to_html(done.last.notebook, compose(job, done, since))).encode()
+    html = redact(to_html(done.last, compose(job, done, since))).encode()
     if job.pdf and done.error is None:
         with scratch_folder() as folder:
             (folder / HTML).write_bytes(html)
@@ -179,13 +167,6 @@ def publish(
         files.append(PDF)
     store.publish(HTML, html)
     return [*files, HTML]
-
-
-def _clear(store: Store, record: Mapping[str, Any]) -> None:
-    """Remove the files of an earlier report, of whatever kind it was."""
-    tables = {*TABLES[GAP], *TABLES[DAYS]}
-    names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
-    store.remove(sorted(name for name in names if "/" not in name))
 
 
 def read_record(store: Store) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError
-from engagement_nb.report.execute import Executed, run_notebook
+from engagement_nb.metrics import handed_over
+from engagement_nb.report.execute import run_notebook
 from engagement_nb.report.job import TABLES, Job, Step, after_fetch
 
 HERE = "here"
@@ -22,10 +26,12 @@ class Run:
 
     Parameters
     ----------
-    executed
-        The notebooks, complete or up to the cell that failed.
+    notebooks
+        The executed notebooks by file name. The last has the answer, or it failed.
+    error
+        What stopped it; None if it ran to its end.
     parameters
-        Of the last of them, as a reader may see them.
+        Of the last notebook, as a reader may see them.
     fetched
         What the fetch told: the period, the requests, whether it is done.
     ids
@@ -34,28 +40,29 @@ class Run:
         Tables that the notebooks wrote, by file name.
     """
 
-    executed: tuple[Executed, ...]
+    notebooks: Mapping[str, nbformat.NotebookNode]
+    error: EngagementError | None
     parameters: Mapping[str, Any]
     fetched: Mapping[str, Any] = field(default_factory=dict)
     ids: str = ""
     tables: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
-    def last(self) -> Executed:
+    def last(self) -> nbformat.NotebookNode:
         """The notebook with the answer, or the one that failed."""
-        return self.executed[-1]
+        return [*self.notebooks.values()][-1]
 
-    @property
-    def error(self) -> EngagementError | None:
-        """What stopped it; None if it ran to its end."""
-        return self.last.error
+    @cached_property
+    def handed(self) -> dict[str, Any]:
+        """What it hands over: see `engagement_nb.metrics.handed_over`."""
+        return handed_over(self.last)
 
     @property
     def answer(self) -> Mapping[str, Any]:
         """The gap with what totals lack, or the sums of an account by day; empty without any."""
-        handed = self.last.handed
-        answer = handed.get("gap") or handed.get("days") or {}
-        return {**answer, "totals": handed["totals"]} if answer and "totals" in handed else answer
+        answer = self.handed.get("gap") or self.handed.get("days") or {}
+        totals = {"totals": self.handed["totals"]} if "totals" in self.handed else {}
+        return {**answer, **totals} if answer else answer
 
     @property
     def period(self) -> str:
@@ -70,7 +77,7 @@ class Run:
     @property
     def facts(self) -> dict[str, Any]:
         """Where the figures are from and what is missing: `Metrics.facts`, and the fetch's own."""
-        read = self.last.handed.get("metrics", {})
+        read = self.handed.get("metrics", {})
         notes = dict.fromkeys([*read.get("notes", ()), *self.fetched.get("notes", ())])
         spent = {name: self.fetched[name] for name in ("requests",) if name in self.fetched}
         if spent and read.get("account"):
@@ -84,7 +91,8 @@ def run(job: Job) -> Run:
     They run in a temporary folder, in which their sources are links: no notebook contains a path
     of this machine.
     """
-    executed: list[Executed] = []
+    notebooks: dict[str, nbformat.NotebookNode] = {}
+    error: EngagementError | None = None
     shown: dict[str, Any] = {}
     fetched, ids = dict(job.fetched), str(job.fetched.get("ids", ""))
     with scratch_folder() as scratch:
@@ -96,14 +104,15 @@ def run(job: Job) -> Run:
             given = _given(step, scratch, here, ids) | period
             shown = {name: name_of(place) for name, place in step.places.items()}
             shown |= {**step.parameters, **period}
-            done = run_notebook(
+            done, error = run_notebook(
                 step.notebook, given, engine=job.engine, cwd=here, cell_timeout=step.cell_timeout
             )
-            executed.append(done)
-            if done.error is not None:
+            notebooks[step.notebook.name] = done
+            if error is not None:
                 break
             if "dataset" in step.places:
-                fetched = {**done.handed.get("metrics", {}), **done.handed.get("fetch", {})}
+                handed = handed_over(done)
+                fetched = {**handed.get("metrics", {}), **handed.get("fetch", {})}
                 fetched["profile"] = step.parameters.get("profile", "")
                 kept = scratch / _IDS_KEPT
                 ids = kept.read_text() if kept.exists() else ids
@@ -112,7 +121,7 @@ def run(job: Job) -> Run:
             for path in sorted((scratch / TABLES).glob("*"))
             if path.is_file()
         }
-    return Run(tuple(executed), shown, fetched, ids, tables)
+    return Run(notebooks, error, shown, fetched, ids, tables)
 
 
 def name_of(place: str) -> str:

@@ -118,13 +118,13 @@ def _compared(
     before, after = ({*metric_columns(side)} for side in sides)
     only = [label(name) for name in metric_columns(sides[0]) if name not in after]
     only += [label(name) for name in metric_columns(sides[1]) if name not in before]
-    note = ""
+    note, shown = "", Share.from_dict(gap["share"]).point
     if only:
         note = (
             f"Only one of the two runs has {listed(only)}. Both are compared without, so the hidden"
             " shares here differ from those of the reports."
         )
-    elif any(c.shares and c.texts[1] != Share.of_gap(gap).point for c in comparison.changes):
+    elif any(c.shares and c.texts[1] != shown for c in comparison.changes):
         note = (
             "Which metrics are counted is judged from both runs together here, so the hidden shares"
             " differ from those of the reports."

@@ -95,7 +95,7 @@ def test_the_figures_behind_a_chart_are_a_csv_file(gap, name):
 
 
 def test_the_bridge_says_its_figures(gap):
-    chart = gap.plot_bridge()
+    chart = gap.plot()
     for figure in (gap.sum_of_metrics, gap.over_count, gap.hidden, gap.engagements):
         assert f"{figure:,}" in chart.alt
         assert f"{figure:,}" in chart.svg()
@@ -105,7 +105,7 @@ def test_the_bridge_says_its_figures(gap):
 def test_a_bridge_of_bounds_has_ranges_and_no_point():
     figures = (np.array([part] * 40) for part in (5, 0, 30, 100))
     share = Share.of(*figures, undetermined=("favorites",))
-    chart = bridge(share, 3800, 100, 1200)
+    chart = bridge(share, 3800, (100, 1300), 0)
     assert "0 to 1,200 hidden" in chart.alt
     assert chart.title == "0.0–30.0 % of engagements match no metric"
     assert "stroke-dasharray" in chart.svg(), "what may be hidden is drawn differently"

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from engagement_nb.charts import Chart
-from engagement_nb.errors import AnalysisError
+from engagement_nb.errors import AnalysisError, InputError
 from engagement_nb.gap import explore_gap
 from engagement_nb.gap.shown import first_page
 from tests.gap.accounts import COUNTED, account, as_metrics, in_two_days
@@ -189,13 +189,13 @@ def test_huge_counts_are_exact():
 def test_an_impossible_count_is_one_clear_error(column, value, words):
     frame = pd.DataFrame({"tweet_id": ["6", "7"], "favorites": [1, 2], "engagements": [2, 2]})
     frame.loc[1, column] = value
-    with pytest.raises(AnalysisError) as caught:
+    with pytest.raises(InputError) as caught:
         explore_gap(frame)
     assert words in str(caught.value)
 
 
 def test_a_count_that_is_not_whole_is_one_clear_error():
-    with pytest.raises(AnalysisError, match="is not a whole number"):
+    with pytest.raises(InputError, match="is not a whole number"):
         explore_gap(pd.DataFrame({"favorites": [1.5], "engagements": [2]}))
 
 
@@ -211,7 +211,7 @@ def test_a_tweet_that_comes_twice_alike_is_counted_once(frame):
 
 def test_a_tweet_that_comes_twice_with_other_figures_is_one_clear_error(frame):
     other = frame.head(1).assign(favorites=frame["favorites"].head(1) + 1)
-    with pytest.raises(AnalysisError, match="occurs more than once, with different"):
+    with pytest.raises(InputError, match="occurs more than once, with different"):
         explore_gap(pd.concat([frame, other]))
 
 
@@ -277,7 +277,7 @@ def test_dull_and_extreme_figures_have_right_words_and_figures(case):
         said = gap.reading(topic)
         assert said
         assert "nan" not in said.replace("tenant", "")
-    for chart in (gap.plot_bridge(), gap.plot_evidence(), gap.plot_tweets(), gap.plot_by("size"),
+    for chart in (gap.plot(), gap.plot_evidence(), gap.plot_tweets(), gap.plot_by("size"),
                   gap.plot_definitions()):  # fmt: skip
         assert isinstance(chart, Chart)
         assert chart.alt
@@ -340,7 +340,7 @@ def test_the_table_of_a_notebook_has_labels_and_counts_with_separators(frame):
          str(row["contradictions"]), str(row["tight"])]
         for row in gap.table.to_dict("records")
     ]  # fmt: skip
-    assert page.find("svg")["aria-label"] == gap.plot_bridge().alt
+    assert page.find("svg")["aria-label"] == gap.plot().alt
     days = frame.drop(columns=["tweet_id", "created_at", "has_url"])
     days["time"] = pd.date_range("2025-01-01", periods=400, tz="UTC")
     by_day = explore_gap(as_metrics(days, unit="day", kind="daily"))._repr_html_()
@@ -366,15 +366,15 @@ def test_the_bridge_shows_excess_and_doubt_only_if_there_is_any(frame):
     wrong.loc[0, "engagements"] = 0
     gap = explore_gap(wrong)
     assert gap.excess > 0
-    assert f"less {gap.excess:,} above engagements on some Tweets" in gap.plot_bridge().alt
-    assert "above engagements" not in explore_gap(frame).plot_bridge().alt
-    assert "not part of engagements" in explore_gap(frame).plot_bridge().alt
+    assert f"less {gap.excess:,} above engagements on some Tweets" in gap.plot().alt
+    assert "above engagements" not in explore_gap(frame).plot().alt
+    assert "not part of engagements" in explore_gap(frame).plot().alt
     likes = np.arange(1, 41)
     doubtful = pd.DataFrame({"favorites": likes, "engagements": likes + (likes == 40)})
     doubtful["bookmarks"] = (likes == 40).astype(int)
     gap = explore_gap(doubtful)
     assert gap.doubtful_outside == 1
-    assert "not taken as part of engagements" in gap.plot_bridge().alt
+    assert "not taken as part of engagements" in gap.plot().alt
 
 
 def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
@@ -387,9 +387,9 @@ def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
 
 def test_the_trend_is_drawn_in_the_time_zone(frame):
     hourly = frame.assign(time=pd.date_range("2026-01-05 22:00", periods=400, freq="min", tz="UTC"))
-    gap = explore_gap(as_metrics(hourly))
-    assert "2026-01-06: " in gap.plot_trend("day").alt
-    assert "2026-01-06: " not in gap.plot_trend("day", "America/New_York").alt
+    here, there = (explore_gap(as_metrics(hourly), zone=z) for z in ("UTC", "America/New_York"))
+    assert "2026-01-06: " in here.plot_trend("day").alt
+    assert "2026-01-06: " not in there.plot_trend("day").alt
 
 
 def test_tables_by_tweet_have_integers_and_no_index(frame, tmp_path):

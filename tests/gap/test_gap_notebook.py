@@ -68,7 +68,7 @@ def test_it_answers_on_the_sandbox_with_every_figure_described(tmp_path):
     assert len(images) >= 9
     assert all(image["aria-label"].startswith("SANDBOX DATA. ") for image in images)
     text = shown(notebook)
-    assert Share.of_gap(gap).counts in text
+    assert Share.from_dict(gap["share"]).counts in text
     assert "with their whole life in the window" in text
     assert "Over time" in text
     assert "Figures stand at the day of engagement." in text

@@ -262,6 +262,7 @@ def test_ids_as_numbers_times_as_text_and_counts_as_text_are_read_exactly():
     gap = explore_gap(frame)
     assert gap.hidden == 5
     assert gap.tweets["tweet_id"].tolist() == ["1", "2"]
-    split = gap.against_totals(figures_of(), start="2026-01-01")
+    known = as_metrics(gap.counts.frame, start=datetime(2026, 1, 1, tzinfo=UTC))
+    split = explore_gap(known).against_totals(figures_of())
     assert split.tweets == 1
     assert len(gap.oddities(figures_of(tweet_id=[1, 2], favorites=[3, 7])))

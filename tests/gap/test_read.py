@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import engagement_nb as enb
-from engagement_nb.errors import AnalysisError
+from engagement_nb.errors import AnalysisError, EngagementError, InputError
 from engagement_nb.gap.read import gathered, read_counts
 from engagement_nb.tables.cells import LARGEST
 from tests.gap.accounts import account, as_metrics, in_two_days
@@ -18,8 +18,8 @@ def figures(**columns) -> pd.DataFrame:
     return pd.DataFrame({**base, **columns})
 
 
-def refused(given) -> AnalysisError:
-    with pytest.raises(AnalysisError) as caught:
+def refused(given) -> EngagementError:
+    with pytest.raises((AnalysisError, InputError)) as caught:
         enb.explore_gap(given)
     return caught.value
 

@@ -45,7 +45,7 @@ def test_a_share_is_an_interval_or_bounds_or_exact_or_unknown(share, kind, short
 @pytest.mark.parametrize("share", [INTERVAL, BOUNDS, UNKNOWN, EXACT, NOTHING, EMPTY])
 def test_a_share_survives_json(share):
     told = json.loads(json.dumps(share.to_dict()))
-    assert Share.from_dict(told) == share == Share.of_gap({"share": told})
+    assert Share.from_dict(told) == share
 
 
 def test_metrics_that_may_explain_all_that_is_hidden_or_not_give_bounds():
@@ -66,17 +66,3 @@ def test_the_share_of_a_gap_is_that_of_its_figures():
     )  # fmt: skip
     assert share.sentence in gap.sentence
     assert gap.to_dict()["share"] == share.to_dict()
-
-
-@pytest.mark.parametrize(
-    ("old", "short"),
-    [
-        ({"interval": [0.1, 0.3], "hidden_bounds": [2, 2]}, "20.0 % (10.0–30.0 %)"),
-        ({"interval": None, "hidden_bounds": [1, 5]}, "10.0–50.0 %"),
-        ({"interval": None, "hidden_bounds": [2, 2]}, "20.0 %"),
-        ({}, "20.0 %"),
-    ],
-)
-def test_the_share_of_a_report_of_an_earlier_version_is_read(old, short):
-    assert Share.of_gap({"engagements": 10, "hidden": 2, **old}).short == short
-    assert Share.of_gap({"engagements": 0, "hidden": 0, **old}).short == "no engagements"

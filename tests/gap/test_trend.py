@@ -86,11 +86,11 @@ def dates(table: pd.DataFrame) -> list[str]:
 
 def test_days_begin_in_the_time_zone_for_hours_and_in_utc_for_days():
     """New York is five hours behind UTC, so its day begins at five."""
-    hourly = enb.explore_gap(series(24, "h", FIRST + pd.Timedelta(hours=5)))
-    assert dates(hourly.trend("day")) == ["01-05", "01-06"]
-    assert dates(hourly.trend("day", "America/New_York")) == ["01-05"]
-    daily = enb.explore_gap(series(3))
-    assert dates(daily.trend("day", "America/New_York")) == ["01-05", "01-06", "01-07"]
+    hours, zone = series(24, "h", FIRST + pd.Timedelta(hours=5)), "America/New_York"
+    assert dates(enb.explore_gap(hours).trend("day")) == ["01-05", "01-06"]
+    assert dates(enb.explore_gap(hours, zone=zone).trend("day")) == ["01-05"]
+    daily = enb.explore_gap(series(3), zone=zone)
+    assert dates(daily.trend("day")) == ["01-05", "01-06", "01-07"]
 
 
 def test_a_period_that_is_covered_in_part_is_marked():
@@ -126,8 +126,6 @@ def test_figures_without_any_time_have_no_trend():
         gap.trend()
     known = enb.explore_gap(account())
     assert known.has_times
-    with pytest.raises(enb.InputError, match="'Paris' is not a time zone"):
-        known.trend(zone="Paris")
     with pytest.raises(enb.AnalysisError, match="'decade' is not a step in time"):
         known.trend("decade")  # type: ignore[arg-type]
 
@@ -205,7 +203,8 @@ def test_times_without_a_zone_are_those_of_utc():
     frame = account(60)
     frame["time"] = pd.date_range("2026-01-05", periods=60, freq="h")
     known = frame.assign(time=frame["time"].dt.tz_localize("UTC"))
-    tables = [enb.explore_gap(given).trend("day", "Asia/Tokyo") for given in (frame, known)]
+    gaps = [enb.explore_gap(given, zone="Asia/Tokyo") for given in (frame, known)]
+    tables = [gap.trend("day") for gap in gaps]
     pd.testing.assert_frame_equal(*tables)
     assert dates(tables[0]) == ["01-05", "01-06", "01-07"]
 
@@ -280,9 +279,10 @@ def test_periods_are_covered_in_full_if_they_begin_and_end_with_the_figures():
 
 def test_what_is_covered_is_told_in_the_time_zone_of_the_days():
     start = FIRST + pd.Timedelta(hours=5)
-    gap = enb.explore_gap(as_metrics(series(24, "h", start), start=start))
-    assert gap.trend("day", "America/New_York")["partial"].tolist() == [False]
-    assert gap.trend("day")["partial"].tolist() == [True, False]
+    given = as_metrics(series(24, "h", start), start=start)
+    there = enb.explore_gap(given, zone="America/New_York")
+    assert there.trend("day")["partial"].tolist() == [False]
+    assert enb.explore_gap(given).trend("day")["partial"].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -300,5 +300,5 @@ def test_what_is_covered_is_told_in_the_time_zone_of_the_days():
 )
 def test_an_unknown_step_or_zone_is_refused_with_advice(arguments, words):
     with pytest.raises((enb.AnalysisError, enb.InputError)) as caught:
-        enb.explore_gap(account()).trend(**arguments)
+        enb.explore_gap(account(), zone=arguments.pop("zone", None)).trend(**arguments)
     assert str(caught.value) == words

@@ -769,7 +769,7 @@ def a_report_a_batch_and_python_give_one_answer(case: WorldCase, folder: Path) -
         ["report", "--ids", str(folder / "ids.txt"), "-o", str(by_kernel), *options, *_words(case)]
     )
     assert answer(_gap_json(by_kernel)) == right
-    shown = Share.of_gap(told["gap"])
+    shown = Share.from_dict(told["gap"]["share"])
     for text in (told["gap"]["sentence"], shown.counts, "SANDBOX DATA"):
         assert text in said
     assert _printed(["report", str(out / "dataset"), "-o", str(folder / "again"), "--json"])

@@ -93,7 +93,7 @@ def test_a_second_run_its_markdown_and_the_index_print_the_same_figures(tmp_path
     cells = [
         cell.find(string=True) for cell in BeautifulSoup(index, "html.parser").tbody.find_all("td")
     ]
-    share = Share.of_gap(told(out))
+    share = Share.from_dict(told(out)["share"])
     assert [cells[1], cells[2], cells[3] or "–", cells[4]] == [
         f"{share.whole:,}", share.point, share.limits or "–", share.counts,
     ]  # fmt: skip

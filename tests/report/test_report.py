@@ -112,7 +112,7 @@ def test_x_api_v2_is_planned_paid_for_once_and_reported_by_one_command(inputs, c
     [
         (["-p", "tolerence", "1"], "No notebook has a parameter 'tolerence'"),
         (["-p", "tolerance", "much"], "is float, and 'much' is not"),
-        (["-p", "tolerance", "[1"], "cannot be read as that"),
+        (["-p", "tolerance", "[1"], "is float, and '[1' is not"),
         (["-p", "then", "1", "-p", "then", "2"], "then is given twice"),
         (["--notebooks", "nowhere"], "is not a folder of notebooks"),
         (["--source", "nowhere.csv"], "nowhere.csv: there is no such file"),
