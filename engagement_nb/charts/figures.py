@@ -70,22 +70,19 @@ def bridge(
     engagements = share.whole
     part = "taken as part" if doubtful_outside and not either else "part"
     inside = sum_of_metrics - outside
-    steps: list[tuple[str, str, Bar]] = [
-        ("Sum of all columns", number(sum_of_metrics), Bar(0, sum_of_metrics, GREY)),
-        (f"Not {part} of engagements", number(-outside), Bar(inside, sum_of_metrics, ORANGE)),
+    steps: list[tuple[str, int | str, Bar]] = [
+        ("Sum of all columns", sum_of_metrics, Bar(0, sum_of_metrics, GREY)),
+        (f"Not {part} of engagements", -outside, Bar(inside, sum_of_metrics, ORANGE)),
     ]
-    said = f"less {number(outside)} that are not {part} of engagements"
     if either:
         upto = f"0 to {number(-either)}"
         steps.append(("May or may not be part", upto, Bar(inside - either, inside, GREY, False)))
-        said += f", less 0 to {number(either)} that may or may not be part"
     if excess:
         # The excess is a separate step, and not netted into hidden.
         inside -= excess
         bar = Bar(inside, inside + excess, RED)
-        steps.append(("Above engagements on some Tweets", number(-excess), bar))
-        said += f", less {number(excess)} above engagements on some Tweets"
-    rows = [Row(name, value, (bar,)) for name, value, bar in steps]
+        steps.append(("Above engagements on some Tweets", -excess, bar))
+    rows = [Row(name, v if isinstance(v, str) else number(v), (bar,)) for name, v, bar in steps]
     least, most = (share.least, share.most) if share.count is None else (share.count, share.count)
     bars = [Bar(engagements - least, engagements, SKY)]
     if most > least:
@@ -97,12 +94,16 @@ def bridge(
     axis = Axis(min(0, inside - either), max(sum_of_metrics, engagements, 1))
     return Chart(
         _title(share),
-        f"Bridge from the sum of all columns to engagements: {number(sum_of_metrics)} in all"
-        f" columns, {said}, plus {share.counts} hidden, gives {number(engagements)} engagements.",
+        _alt("From the sum of all columns to engagements", rows),
         (Rows(tuple(rows), axis),),
         data=pd.DataFrame(figures, columns=["step", "count"]),
         what="bridge",
     )
+
+
+def _alt(title: str, rows: Sequence[Row]) -> str:
+    """The alternative text of rows: what each of them shows."""
+    return f"{title}: {'; '.join(row.tip or f'{row.name}: {row.value}' for row in rows)}."
 
 
 def _title(share: Any) -> str:
@@ -204,30 +205,15 @@ def evidence(table: pd.DataFrame) -> Chart:
         f"{spelled(len(group))} {'is' if len(group) == 1 else 'are'} {verdict}"
         for verdict, group in groups.items()
     ]
-    # Metrics of one verdict are told in the order of the table.
-    told = [
-        f"{sentence(verdict)}: {listed([_evidence_on(row) for row in rows.to_dict('records')])}."
-        for verdict, rows in ((v, table[table["verdict"] == v]) for v in groups)
-    ]
     label = "share of Tweets with any: ← sum too large | sum equal →"
     return Chart(
         sentence(f"Of {counted(len(table), 'metric')}, {listed(many)}"),
-        f"Evidence for each metric. {' '.join(told)}",
+        _alt("Evidence for each metric", rows),
         (Rows(tuple(rows), Axis(least, most, shares(signed=False), label)),),
         legend=tuple((_COLORS[verdict], verdict) for verdict in groups),
         data=ordered[["label", "verdict", "posts_above_zero", "tight", "contradictions"]],
         what="evidence",
     )
-
-
-def _evidence_on(row: dict[Any, Any]) -> str:
-    """The evidence on a metric in words."""
-    if row["verdict"] == "counted":
-        return f"{row['label']} ({counted(row['tight'], 'exact fit')})"
-    if row["verdict"] == "undetermined":
-        return f"{row['label']} (above zero on {counted(row['posts_above_zero'], 'Tweet')})"
-    share = percent(row["contradictions"] / max(row["posts_above_zero"], 1), 0)
-    return f"{row['label']} (contradicted by {number(row['contradictions'])} Tweets, {share})"
 
 
 def handles(
@@ -301,13 +287,12 @@ def hidden_by(table: pd.DataFrame, title: str, overall: Any, unit: str = "Tweet"
                 point += f" ({interval(low, high)})" if value is not None else ""
         top = max(top, value or 0, *(bar.high for bar in bars))
         drawn.append(Row(str(name), point, bars, value, note=counted(row["tweets"], unit)))
-    said = "; ".join(f"{row.name}: {row.value}" for row in drawn)
     rules = () if overall.value is None else ((overall.value, f"all: {overall.point}"),)
     single = [str(name) for name in table.index[table["tweets"] == 1]]
     alone = f" Not drawn, because they have one {unit}: {listed(single)}." if single else ""
     return Chart(
         title,
-        f"{title}: {said}.{alone}",
+        f"{_alt(title, drawn)}{alone}",
         (Rows(tuple(drawn), Axis(0, min(top * 1.05, 1), shares()), rules),),
         data=_told(rows).reset_index(),
         what=f"hidden-by-{table.index.name}",
@@ -455,19 +440,18 @@ def definitions(table: pd.DataFrame) -> Chart:
     if not len(table) or not table["tweets"].any():
         title = "What the usual definitions make of engagements"
         return Chart(title, "There is nothing to compare the definitions on.")
-    rows, said = [], []
+    rows = []
     for name, row in table.astype(object).where(table.notna(), None).to_dict("index").items():
         part, top = row["share_of_engagements"], row["top_agreement"]
         bars: tuple[Bar, ...] = () if part is None else (Bar(0, part, BLUE),)
         bars += () if top is None else (Bar(0, top, GREEN, thin=True),)
         of_all, of_top = percent(part, 0), percent(top, 0)
-        finds = f"; finds {of_top} of the top" if top is not None else ""
+        finds = f", finds {of_top} of the top Tweets" if top is not None else ""
         rows.append(Row(str(name), of_all, bars, tip=f"{name}: {of_all}{finds}"))
-        said.append(f"{name} is {of_all} of engagements and finds {of_top} of the top Tweets")
     most = max([1.0, *(bar.high for row in rows for bar in row.bars)])
     return Chart(
         sentence(f"{rows[0].name} are {rows[0].value} of engagements"),
-        f"Usual definitions against engagements: {'; '.join(said)}.",
+        _alt("Usual definitions against engagements", rows),
         (Rows(tuple(rows), Axis(0, most, shares())),),
         legend=(
             (BLUE, "its sum, as a share of engagements"),

@@ -211,8 +211,9 @@ class _Canvas:
         for k in range(0, count, step):
             at, name = (k + 0.5) / count, chart.names[k]
             # A year is at the first label that is shown of it.
-            if k and "\n" not in name and (year := _year_between(chart.names, k - step + 1, k)):
-                name = f"{name}\n{year}"
+            skipped = [each for each in chart.names[k - step + 1 : k + 1] if "\n" in each]
+            if k and skipped and "\n" not in name:
+                name += "\n" + skipped[0].split("\n")[1]
             lines = max(lines, name.count("\n") + 1)
             self.text(_at(at), top + 6, name, "s", anchor=_anchor(at, 0.05))
         self.top += 14 * lines + 2
@@ -299,8 +300,3 @@ def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[st
             at = f'cx="{_at(x[k] / 1000)}" cy="{top + y[k]:.1f}"'
             dots.append(f'<circle {at} r="3.5" {how}="{series.color}"/>')
     return shapes, dots
-
-
-def _year_between(names: tuple[str, ...], low: int, high: int) -> str:
-    """The year that a label between two positions has; empty if none does."""
-    return next((n.split("\n")[1] for n in names[low : high + 1] if "\n" in n), "")

@@ -167,8 +167,7 @@ def find_oddities(
     oddities = _in_one_snapshot(counts, summed, compared, mixes_promoted)
     found = [(counts.frame, *oddity) for oddity in oddities]
     if earlier is not None:
-        pairs = _paired(counts.frame, earlier)
-        found += [(pairs, *oddity) for oddity in _fallen(pairs)]
+        found += _fallen(counts.frame, earlier)
     rows = [
         [oddity, int(which.sum()), of, reading, ", ".join(_ids(frame)[which].head(EXAMPLES))]
         for frame, oddity, which, of, reading in found
@@ -225,23 +224,19 @@ def _in_one_snapshot(
             )  # fmt: skip
 
 
-def _paired(now: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
-    """Tweets of both snapshots, with their later counts and by how much each fell."""
+def _fallen(now: pd.DataFrame, earlier: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, *_Found]]:
+    """Counters that fell on Tweets of both snapshots, each with these Tweets."""
     before, _ = one_row_a_tweet(earlier)
     if not (has_ids(before) and has_ids(now)):
         raise AnalysisError("Two snapshots need the column tweet_id to be compared.")
     before = before[~has_row_name(before["tweet_id"])]
     names = [name for name in metric_columns(before) if name in now.columns]
     pairs = now[["tweet_id", *names]].merge(before[["tweet_id", *names]], on="tweet_id")
-    lost = {name: (pairs[f"{name}_y"] - pairs[f"{name}_x"]).fillna(0) for name in names}
-    return pairs[["tweet_id"]].assign(**lost)
-
-
-def _fallen(pairs: pd.DataFrame) -> Iterator[_Found]:
-    for name in pairs.columns.drop("tweet_id"):
-        which = pairs[name] > 0
-        yield f"{label(name)} fell", which, len(pairs), (
-            f"{sentence(label(name))} fell by {number(pairs.loc[which, name].sum())} in all on"
+    for name in names:
+        lost = (pairs[f"{name}_y"] - pairs[f"{name}_x"]).fillna(0)
+        which = lost > 0
+        yield pairs, f"{label(name)} fell", which, len(pairs), (
+            f"{sentence(label(name))} fell by {number(lost[which].sum())} in all on"
             f" {_tweets(which)} since the earlier snapshot: people undo likes and follows, and"
             " accounts are removed."
         )  # fmt: skip

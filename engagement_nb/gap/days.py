@@ -14,6 +14,7 @@ from engagement_nb import charts
 from engagement_nb.apis.names import label
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.groups import Step, covered_in_part, in_periods
+from engagement_nb.gap.read import NO_CLAIM
 from engagement_nb.gap.shown import trend_rows
 from engagement_nb.metrics import Metrics, bundle, marked, metric_columns, save_tables
 from engagement_nb.metrics.problems import tweets_missing
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
     from engagement_nb.charts import Chart
 
-_NO_CLAIM = {
-    "overview": "An overview lacks clicks and expands, so it cannot tell what is hidden.",
-    "video": "A video file has no engagements.",
-}
 _MEANS = (
     "Compare days with days: these figures count what happened on a day, also with older Posts.",
     "To know how much of engagements is hidden, export the content of the same period too"
@@ -148,8 +145,8 @@ class Days:
         if most is not None:
             count, day = int(self.table["most"][most]), self.table["day"][most]
             told.append(f"Most {label(most)} on one day: {number(count)}, on {day}.")
-        if (kind := self.metrics.about.kind) in _NO_CLAIM:
-            told.append(_NO_CLAIM[kind])
+        if (kind := self.metrics.about.kind) in NO_CLAIM:
+            told.append(NO_CLAIM[kind])
         return told
 
     def plot_trend(self, by: Step | None = None, ax: Axes | None = None) -> Chart | Axes:

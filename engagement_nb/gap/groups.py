@@ -415,6 +415,14 @@ def _period(rows: Figures, units: Units) -> list[object]:
     """The figures of one period, from sums by Tweet."""
     share = units.share_of(rows)
     few = int((rows["engagements"] > 0).sum()) < LEAST_GROUP and share.kind != "bounds"
+    shown = rows["impressions"] > 0
+    part, whole = rows["engaged"][shown], rows["impressions"][shown]
+    rate: list[float | None] = [None, None, None]
+    if len(whole):
+        rate[0] = float(part.sum() / whole.sum())
+    if len(whole) >= LEAST_GROUP:
+        of = share_interval if part.sum() <= whole.sum() else ratio_interval
+        rate[1:] = of(part, whole, units.share.level)
     return [
         int((rows["engagements"] > 0).sum()),
         share.whole,
@@ -424,17 +432,5 @@ def _period(rows: Figures, units: Units) -> list[object]:
         share.value,
         *((None, None) if few else (share.low, share.high)),
         int(rows["impressions"].sum()),
-        *_rate(rows, units.share.level),
+        *rate,
     ]
-
-
-def _rate(rows: Figures, level: float) -> tuple[float | None, ...]:
-    """The engagement rate and its interval; None if it is unknown or there are too few Tweets."""
-    engaged, shown = rows["engaged"], rows["impressions"]
-    engaged, shown = engaged[shown > 0], shown[shown > 0]
-    if not len(shown):
-        return None, None, None
-    rate = float(engaged.sum() / shown.sum())
-    if len(shown) < LEAST_GROUP:
-        return rate, None, None
-    return rate, *(share_interval if rate <= 1 else ratio_interval)(engaged, shown, level)

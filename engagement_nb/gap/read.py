@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from engagement_nb.apis.engagement import NO_CANDIDATES
-from engagement_nb.apis.names import guess, wire_name
+from engagement_nb.apis.names import label, wire_names
 from engagement_nb.apis.reasons import NOTHING_TO_COUNT
 from engagement_nb.errors import AnalysisError
 from engagement_nb.metrics import About, Metrics, metric_columns
@@ -19,6 +19,12 @@ from engagement_nb.tables import is_frame, read_table
 from engagement_nb.tables.cells import LARGEST
 from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
 from engagement_nb.words import listed
+
+NO_CLAIM = {
+    "overview": "An overview lacks clicks and expands, so it cannot tell what is hidden.",
+    "video": "A video file has no engagements.",
+}
+"""Files of figures by day, and why they do not show what is hidden."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +106,11 @@ def open_figures(
             f"Figures are needed, not a {type(metrics).__name__}.",
             advice="Read them first: enb.connect(path).totals(), or a DataFrame of your own.",
         )
-    if about.kind in ("overview", "video"):
-        why = {
-            "overview": "An overview file has no clicks and expands, so it cannot tell what is"
-            " hidden; its totals by day are in metrics.frame.",
-            "video": "A video file has no engagements; its views by day are in metrics.frame.",
-        }
+    if about.kind in NO_CLAIM:
         raise AnalysisError(
-            why[about.kind],
-            advice="Export the content of the same period (account_analytics_content_...) too.",
+            NO_CLAIM[about.kind],
+            advice="Explore it by explore_days, or export the content of the same period"
+            " (account_analytics_content_...) too.",
         )
     return read_counts(frame), about, facts
 
@@ -120,35 +122,23 @@ def chosen(
 
     Raises
     ------
-    AnalysisError
-        A name is not that of a metric of these figures.
+    InputError, AnalysisError
+        A name is not that of a metric, or not of one of these figures.
     """
-
-    def named(names: Sequence[str]) -> set[str]:
-        return {_candidate(counts, name) for name in ([names] if isinstance(names, str) else names)}
-
-    kept = (set(counts.names) if include is None else named(include)) - named(exclude)
-    rows = [row for row, name in enumerate(counts.names) if name in kept]
+    without = wire_names(exclude)
+    kept = list(counts.names) if include is None else wire_names(include)
+    if other := [name for name in (*kept, *without) if name not in counts.names]:
+        raise AnalysisError(
+            f"{label(other[0])} is not one of the metrics that are looked at.",
+            advice=f"These figures have: {listed([*counts.names])}.",
+        )
+    rows = [k for k, name in enumerate(counts.names) if name in kept and name not in without]
     names = tuple(counts.names[row] for row in rows)
-    left_out = tuple(name for name in counts.names if name not in kept)
+    left_out = tuple(name for name in counts.names if name not in names)
     if not left_out:
         return counts, ()
     fewer = replace(counts, names=names, values=counts.values[rows], known=counts.known[rows])
     return fewer, left_out
-
-
-def _candidate(counts: Counts, name: str) -> str:
-    known = wire_name(name)
-    if known in counts.names:
-        return str(known)
-    have = f"They have: {listed([*counts.names])}."
-    if known in NO_CANDIDATES:
-        raise AnalysisError(f"{name} is not one of the metrics that are looked at.", advice=have)
-    near = guess(name) if known is None else None
-    raise AnalysisError(
-        f"These figures have no metric {name!r}.",
-        advice=f"Did you mean {near!r}? {have}" if near else have,
-    )
 
 
 def _with_zeros(metrics: Metrics) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _PLAIN = ("posts", "posts_left_out", "engagements", "sum_of_metrics", "naive_gap
 """What JSON has under its own name."""
 
 
+@dataclass(eq=False, repr=False)
 class Findings:
     """Figures and tables of the gap, with the attributes that `engagement_nb.Gap` explains.
 
@@ -57,21 +58,18 @@ class Findings:
         IANA name of the time zone of its dates.
     """
 
-    def __init__(
-        self,
-        counts: Counts,
-        verdicts: list[Verdict],
-        together: bool,
-        about: About,
-        facts: dict[str, Any] | None,
-        tolerance: float,
-        level: float,
-        ignored: tuple[str, ...] = (),
-        zone: str = "UTC",
-    ) -> None:
-        self.counts, self.verdicts, self.together = counts, verdicts, together
-        self.about, self.facts, self.zone = about, facts, zone
-        self.tolerance, self.level, self.ignored = tolerance, level, ignored
+    counts: Counts
+    verdicts: list[Verdict]
+    together: bool
+    about: About
+    facts: dict[str, Any] | None
+    tolerance: float
+    level: float
+    ignored: tuple[str, ...]
+    zone: str
+
+    def __post_init__(self) -> None:
+        counts, verdicts = self.counts, self.verdicts
         self.counted, self.not_counted, self.undetermined = (
             [v.name for v in verdicts if v.verdict == verdict]
             for verdict in (COUNTED, NOT_COUNTED, UNDETERMINED)
@@ -88,7 +86,7 @@ class Findings:
         self.naive_gap = self.engagements - self.sum_of_metrics
         self.hidden_share = self.hidden / self.engagements if self.engagements else None
         self.contradictions = int(np.count_nonzero(self.tweets["excess"].to_numpy()))
-        self.sandbox = about.sandbox
+        self.sandbox = self.about.sandbox
 
     @property
     def period(self) -> str:

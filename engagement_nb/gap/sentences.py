@@ -33,9 +33,7 @@ def answer(gap: Findings) -> str:
     if (nothing := no_answer(gap)) is not None:
         return nothing
     parts = [f"{_tweets(gap.posts)} {number(gap.engagements)} engagements."]
-    parts += [gap.share.sentence, _included(gap)]
-    if outside := _outside(gap)[1]:
-        parts.append(sentence(f"{outside} look like engagement but are not counted in full."))
+    parts += [gap.share.sentence, _included(gap), _outside(gap)]
     if gap.excess:
         parts.append(
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
@@ -66,11 +64,12 @@ def _tweets(count: int, noun: str = "Tweet", verbs: tuple[str, str] = ("has", "h
     return f"{counted(count, noun)} {verbs[count != 1]}"
 
 
-def _outside(gap: Findings) -> tuple[int, str]:
-    """Metrics that are not counted in full and not 0: how many, and their names with their sum."""
+def _outside(gap: Findings) -> str:
+    """Which metrics are not counted in full and not 0, with their sum; empty if none is."""
     names = [name for name in gap.not_counted if gap.table["sum"][name]]
     total = number(gap.table.loc[names, "sum"].sum())
-    return len(names), f"{labels(names)} ({total})" if names else ""
+    said = f"{labels(names)} ({total}) look like engagement but are not counted in full."
+    return sentence(said) if names else ""
 
 
 def _included(gap: Findings) -> str:
@@ -481,37 +480,9 @@ def usual(gap: Findings, table: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
-def odd(table: pd.DataFrame) -> str:
-    """The oddities as a list, or that there are none."""
-    if not len(table):
-        return "No oddities were found."
-    return "\n".join(
-        f"- {row['reading']} ({counted(row['of'], 'Tweet')} examined.)"
-        for row in table.to_dict("records")
-    )
-
-
-def plain_share(gap: Findings) -> str:
-    """The hidden share for somebody who has one minute."""
-    share = gap.share
-    if share.kind == "unknown":
-        return (
-            "These Tweets cannot tell how many of them match no metric: no metric is known to be"
-            " counted."
-        )
-    if share.count == 0:
-        return "The metrics explain all of them: nothing is hidden."
-    likely = f" For such Tweets in general it is {share.limits}." if share.limits else ""
-    return f"{share.point} of them ({share.counts}) match no metric that X shows.{likely}"
-
-
 def plain_columns(gap: Findings) -> str:
     """What the sum of all columns gets wrong, for somebody who has one minute."""
-    many, outside = _outside(gap)
-    if outside:
-        verb, part = ("looks", "is") if many == 1 else ("look", "are")
-        return sentence(f"{outside} {verb} like engagement, but {part} not counted in full.")
-    return _all_columns(gap, ",") + "."
+    return _outside(gap) or f"{_all_columns(gap, ',')}."
 
 
 def _all_columns(gap: Findings, then: str) -> str:
@@ -523,12 +494,6 @@ def _all_columns(gap: Findings, then: str) -> str:
         f"All columns together sum to {number(gap.sum_of_metrics)}{then}"
         f" {number(abs(gap.naive_gap))} {more} than engagements"
     )
-
-
-def meaning(gap: Findings) -> str:
-    """What to do with the answer: a list."""
-    said = consequences(gap)
-    return "\n".join(f"- {part}" for part in said) or "- Nothing follows from so few figures."
 
 
 def consequences(gap: Findings) -> list[str]:

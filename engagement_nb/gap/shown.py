@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -182,13 +182,26 @@ class Gap(Findings):
         none = sentences.no_answer(self)
         if none is not None and topic not in ("figures", "oddities"):
             return sentences.by_unit(none, self)
+
+        def listed(said: Iterable[str]) -> str:
+            return "\n".join(f"- {each}" for each in said)
+
         by = _TITLES.get(topic, f"by {topic}")
         of_gap = (sentences.figures, sentences.columns, sentences.evidence, sentences.documents,
-                  sentences.confidence, sentences.meaning)  # fmt: skip
+                  sentences.confidence)  # fmt: skip
         readings: dict[str, Callable[[], str]] = {
             **{said.__name__: partial(said, self) for said in of_gap},
             "definitions": lambda: sentences.usual(self, self.definitions()),
-            "oddities": lambda: sentences.odd(self.oddities(earlier)),
+            "meaning": lambda: (
+                listed(sentences.consequences(self)) or "- Nothing follows from so few figures."
+            ),
+            "oddities": lambda: (
+                listed(
+                    f"{row['reading']} ({counted(row['of'], 'Tweet')} examined.)"
+                    for row in self.oddities(earlier).to_dict("records")
+                )
+                or "No oddities were found."
+            ),
             "trend": lambda: sentences.trend(self, self.trend()),
             "growth": lambda: sentences.growth(self.growth()),
             "size": lambda: sentences.by_size(self.by(topic), by),
@@ -259,7 +272,7 @@ def _finding(gap: Findings) -> list[str]:
     said = [
         f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
         f" engagements{sentences.when(gap)}{seen}.",
-        sentences.plain_share(gap),
+        gap.share.sentence,
         f"{sentences.plain_columns(gap)} {sentences.settled(gap)}".rstrip(),
     ]
     return [sentences.by_unit(sentence, gap) for sentence in said]

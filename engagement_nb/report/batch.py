@@ -8,13 +8,12 @@ import logging
 import os
 import socket
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,7 @@ _LOG_LINE = "{desc}: {n_fmt} of {total_fmt} reports, {elapsed}{postfix}"
 SCHEDULER_SECONDS = 20
 """Longest time until a Dask scheduler responds."""
 WORKERS_SECONDS = 5.0
-"""Time without workers until the first warning. The next ones come after ten times as long."""
+"""Time without workers until a warning."""
 
 
 @dataclass(frozen=True)
@@ -159,53 +158,48 @@ def make_batch(
     if pdf:
         require_browser()
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
-    questions = read_manifest(manifest, notebooks)
+    subjects = read_manifest(manifest, notebooks)
     store, now = Store(out), now or started
     with locked(store):
         state = RunState.open(store, now, resume=only_failed)
         root = absolute(store.where).rstrip("/")
-        folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in questions}
+        folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in subjects}
         before = {name: read_record(Store(folder)) for name, folder in folders.items()}
         chosen = [
-            each for each in questions if not only_failed or before[each.name].get("status") != DONE
+            each for each in subjects if not only_failed or before[each.name].get("status") != DONE
         ]
         names = {each.name for each in chosen}
-        unfetched = fetch_all(questions, names, store, state, now, engine=engine)
+        unfetched = fetch_all(subjects, names, store, state, now, engine=engine)
         fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
         jobs, records = [], {}
-        for question in chosen:
-            job = Job(
-                name=question.name,
-                folder=folders[question.name],
-                steps=(),
-                title=question.title or question.name,
-                engine=engine,
-                pdf=pdf,
-                look=look,
-            )
-            if question.broken or question.name in unfetched:
-                error = question.broken or f"Nothing could be fetched. {unfetched[question.name]}"
-                records[question.name] = _failed(job, error)
+        for subject in chosen:
+            ids, fetch = subject.inputs.ids, subject.fetch
+            told = partial(
+                Job, subject.name, folders[subject.name], title=subject.title or subject.name,
+                engine=engine, pdf=pdf, look=look,
+            )  # fmt: skip
+            error = subject.inputs.broken
+            if subject.name in unfetched:
+                error = f"Nothing could be fetched. {unfetched[subject.name]}"
+            if error:
+                records[subject.name] = _failed(told(()), error)
                 continue
-            source, fetched = question.source, {}
-            if question.fetch is not None:
-                name = dataset_name(question)
-                fetched = {**state.fetched[name], "ids": ids_of(store, name)}
-                source = f"{root}/{name}"
-            ids = [question.ids.ids, len(question.ids.problems)] if question.ids else []
+            name = dataset_name(fetch, ids is not None) if fetch else ""
+            source = f"{root}/{name}" if name else subject.source
+            asked = [ids.ids, len(ids.problems)] if ids else []
             jobs.append(
-                replace(
-                    job,
-                    steps=(exploring(question, source, cell_timeout),),
-                    fetched=fetched,
-                    depends_on=[fingerprint_once(source), digest(ids)],
+                told(
+                    (exploring(subject, source, cell_timeout),),
+                    fetched=state.fetched.get(name, {}),
+                    ids=ids_of(store, name) if name else None,
+                    depends_on=[fingerprint_once(source), digest(asked)],
                 )
             )
         with open_pool(workers, scheduler, len(jobs)) as pool:
             records |= _render_all(jobs, pool, progress, failed=len(records))
         batch = Batch(
             folder=str(out),
-            records=[records.get(each.name) or before[each.name] for each in questions],
+            records=[records.get(each.name) or before[each.name] for each in subjects],
             resumed=[name for name, record in records.items() if record.get("resumed")],
             seconds=(datetime.now(UTC) - started).total_seconds(),
             fetched=state.fetched,
@@ -286,33 +280,17 @@ def open_pool(workers: int | None, scheduler: str | None, jobs: int) -> Iterator
             f"No Dask scheduler responds at {scheduler} ({type(error).__name__}).",
             advice="Start one with dask scheduler, and workers with dask worker ADDRESS.",
         ) from None
-    ended = threading.Event()
-    watch = threading.Thread(
-        target=_warn_without_workers, args=(client, scheduler, ended), daemon=True
-    )
     with client:
-        watch.start()
         try:
-            yield client.get_executor(pure=False)
-        finally:
-            ended.set()
-
-
-def _warn_without_workers(client: Any, scheduler: str, ended: threading.Event) -> None:
-    """Warn as long as there are no workers. Some clusters start them later."""
-    pause = WORKERS_SECONDS
-    while not ended.wait(pause):
-        pause = 10 * WORKERS_SECONDS
-        try:
-            workers = client.scheduler_info()["workers"]
-        except (OSError, RuntimeError):
-            continue  # The scheduler is lost or closed, and the records say so.
-        if not workers:
+            client.wait_for_workers(1, timeout=WORKERS_SECONDS)
+        except OSError:
+            # Some clusters start them later. If the scheduler is lost, the records say so.
             print(
                 f"The Dask scheduler at {scheduler} has no workers, so no report is made yet. Start"
                 f" some with dask worker {scheduler}, or press Ctrl-C to stop.",
                 file=sys.stderr,
             )
+        yield client.get_executor(pure=False)
 
 
 def _render_all(

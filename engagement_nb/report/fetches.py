@@ -16,8 +16,8 @@ from engagement_nb.dataset.folder import RESUME_WITHIN
 from engagement_nb.errors import EngagementError, HandlesWarning, ReportError
 from engagement_nb.report.job import Job, absolute, digest, fetching, slug
 from engagement_nb.report.notebooks import as_file
-from engagement_nb.report.question import Question
 from engagement_nb.report.run import run
+from engagement_nb.report.subject import Fetch, Subject
 from engagement_nb.sources import ApiSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
@@ -69,24 +69,22 @@ class RunState:
         store.publish_record(STATE, vars(self))
 
 
-def dataset_name(question: Question) -> str:
-    """Folder of what is fetched for questions that share it: the same in every run.
+def dataset_name(fetch: Fetch, listed: bool) -> str:
+    """Folder of what is fetched for reports that share it: the same in every run.
 
-    Questions without a list of Tweets share none with others, because theirs are those that the
+    Reports without a list of Tweets share none with others, because theirs are those that the
     source offers.
     """
-    fetch = question.fetch
-    assert fetch is not None  # noqa: S101 - for the type checker
     asked = fetch.identity
     told = digest(asked | dict(fetch.chosen))[:8]
-    parts = (fetch.source, asked["profile"], asked["endpoint"], told, "" if question.ids else "all")
+    parts = (fetch.source, asked["profile"], asked["endpoint"], told, "" if listed else "all")
     return f"{DATASETS}/{slug('-'.join(part for part in parts if part))}"
 
 
-def ids_of(store: Store, name: str) -> str:
-    """The Tweets that a source offered for a dataset, one per line; empty for lists of ids."""
+def ids_of(store: Store, name: str) -> str | None:
+    """The Tweets that a source offered for a dataset, one per line; None for lists of ids."""
     kept = f"{_beside(name)}.ids.txt"
-    return store.read(kept).decode() if store.exists(kept) else ""
+    return store.read(kept).decode() if store.exists(kept) else None
 
 
 def _beside(name: str) -> str:
@@ -95,7 +93,7 @@ def _beside(name: str) -> str:
 
 
 def fetch_all(
-    questions: Iterable[Question],
+    subjects: Iterable[Subject],
     chosen: Collection[str],
     store: Store,
     state: RunState,
@@ -103,23 +101,24 @@ def fetch_all(
     *,
     engine: str = "fast",
 ) -> dict[str, str]:
-    """Fetch what the chosen questions need and this run has not fetched yet.
+    """Fetch what the chosen subjects need and this run has not fetched yet.
 
     Returns
     -------
     dict
-        Why nothing could be fetched, by the name of the question.
+        Why nothing could be fetched, by the name of the subject.
     """
-    groups: dict[str, list[Question]] = {}
-    for question in questions:
-        if question.fetch is not None and not question.broken:
-            groups.setdefault(dataset_name(question), []).append(question)
+    groups: dict[str, list[Subject]] = {}
+    for subject in subjects:
+        if subject.fetch is not None and not subject.inputs.broken:
+            name = dataset_name(subject.fetch, subject.inputs.ids is not None)
+            groups.setdefault(name, []).append(subject)
     # Figures that were read days apart are not one snapshot.
     resumed = now - state.started_at < RESUME_WITHIN
-    todo: list[tuple[str, list[Question], dict[str, Any]]] = []
+    todo: list[tuple[str, list[Subject], dict[str, Any]]] = []
     for name, sharing in groups.items():
-        wanted = [question for question in sharing if question.name in chosen]
-        if {_digest(question) for question in wanted} <= {*state.requested.get(name, ())}:
+        wanted = [subject for subject in sharing if subject.name in chosen]
+        if {_digest(subject) for subject in wanted} <= {*state.requested.get(name, ())}:
             continue
         if resumed and name in state.fetched:
             todo.append((name, sharing, state.fetched[name]))
@@ -133,19 +132,19 @@ def fetch_all(
         try:
             told = _fetch(store, name, sharing, before, moment, engine)
             state.fetched[name] = told
-            state.requested[name] = sorted({_digest(question) for question in sharing})
+            state.requested[name] = sorted({_digest(subject) for subject in sharing})
             state.keep(store)
         except (EngagementError, OSError) as error:
             failed |= {each.name: str(error) for each in sharing if each.name in chosen}
     return failed
 
 
-def _digest(question: Question) -> str:
-    """A digest of the Tweets of a question."""
-    return digest(question.ids.ids if question.ids else "every")[:16]
+def _digest(subject: Subject) -> str:
+    """A digest of the Tweets of a subject."""
+    return digest(subject.inputs.ids.ids if subject.inputs.ids else "every")[:16]
 
 
-def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
+def _guard(todo: Sequence[tuple[str, Sequence[Subject], Any]]) -> None:
     """Warn if all owners of the manifest together exceed the handles of the contract."""
     users: dict[bool, dict[str, str]] = {}
     for _, sharing, _ in todo:
@@ -164,40 +163,40 @@ def _guard(todo: Sequence[tuple[str, Sequence[Question], Any]]) -> None:
             Ledger().guard(signers, sandbox=sandbox)
 
 
-def _ids(sharing: Iterable[Question]) -> list[str]:
-    return list(dict.fromkeys(i for each in sharing for i in (each.ids.ids if each.ids else ())))
+def _ids(sharing: Iterable[Subject]) -> list[str]:
+    return list(dict.fromkeys(i for each in sharing for i in (each.inputs.ids or ())))
 
 
 def _fetch(
     store: Store,
     name: str,
-    sharing: Sequence[Question],
+    sharing: Sequence[Subject],
     before: dict[str, Any],
     moment: datetime,
     engine: str,
 ) -> dict[str, Any]:
-    """Fetch the Tweets of questions into a dataset, except those that the run fetched ``before``.
+    """Fetch the Tweets of subjects into a dataset, except those that the run fetched ``before``.
 
     A relative period is counted from ``moment``, the start of the run.
     """
-    question = sharing[0]
-    assert question.fetch is not None  # noqa: S101 - for the type checker
-    dates = question.fetch.dates(moment)
-    if question.fetch.takes_period and before.get("start"):
+    fetch, listed = sharing[0].fetch, sharing[0].inputs.ids is not None
+    assert fetch is not None  # noqa: S101 - for the type checker
+    dates = fetch.dates(moment)
+    if fetch.takes_period and before.get("start"):
         dates = {"start": before["start"], "end": before["end"], "period": ""}
     step = fetching(
-        question,
+        fetch,
         f"{absolute(store.where).rstrip('/')}/{name}",
         dates,
-        ids="\n".join(_ids(sharing)) if question.ids else None,
         snapshot=before.get("snapshot") or f"{moment:%Y%m%dT%H%M%S.%fZ}",
     )
-    done = run(Job(name=name, folder=store.where, steps=(step,), engine=engine))
+    ids = "\n".join(_ids(sharing)) if listed else None
+    done = run(Job(name=name, folder=store.where, steps=(step,), ids=ids, engine=engine))
     notebook = f"{_beside(name)}.ipynb"
     store.publish(notebook, as_file(done.last))
     if done.error is not None:
         raise done.error
-    if done.ids:
+    if not listed and done.ids:
         store.publish(f"{_beside(name)}.ids.txt", done.ids.encode())
     told = {k: v for k, v in done.fetched.items() if k not in ("problems", "posted", "account")}
     if told.get("done") is False:

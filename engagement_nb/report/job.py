@@ -18,7 +18,7 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import NotebookFile
-from engagement_nb.report.question import Question
+from engagement_nb.report.subject import Fetch, Subject
 from engagement_nb.store import Store
 
 TABLES = "tables"
@@ -38,8 +38,6 @@ class Step:
     places
         Parameters that are files, folders or addresses. The notebook sees the name of a file or
         folder, not its path.
-    texts
-        Parameters that are files, by their content.
     cell_timeout
         Longest time for one cell, in seconds.
     """
@@ -47,7 +45,6 @@ class Step:
     notebook: NotebookFile
     parameters: Mapping[str, Any]
     places: Mapping[str, str] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
     cell_timeout: int | None = None
 
 
@@ -67,6 +64,8 @@ class Job:
         Replaces the notebook's own.
     fetched
         What a fetch told that this report shares with others.
+    ids
+        Tweets, one per line, for notebooks that are given no file of them; None for none.
     depends_on
         Values that change if and only if the figures do: see `fingerprint`.
     question
@@ -82,6 +81,7 @@ class Job:
     steps: tuple[Step, ...]
     title: str = ""
     fetched: Mapping[str, Any] = field(default_factory=dict)
+    ids: str | None = None
     depends_on: list[Any] = field(default_factory=list)
     question: str = ""
     world: list[Any] = field(default_factory=list)
@@ -94,8 +94,7 @@ class Job:
         """A digest of everything that the report depends on. The same key means the same report."""
         whole = {
             "steps": [
-                [step.notebook.node, step.parameters, step.texts, sorted(step.places)]
-                for step in self.steps
+                [step.notebook.node, step.parameters, sorted(step.places)] for step in self.steps
             ],
             "source": self.depends_on,
             "fetched": [after_fetch(step, self.fetched) for step in self.steps],
@@ -115,52 +114,46 @@ def digest(value: Any) -> str:
 
 
 def fetching(
-    question: Question,
+    fetch: Fetch,
     dataset: str,
     dates: Mapping[str, str],
     *,
-    ids: str | None = None,
+    ids_file: str = "",
     snapshot: str = "",
     cell_timeout: int | None = None,
 ) -> Step:
-    """The step that fetches the figures of a question into a dataset.
+    """The step that fetches figures into a dataset.
 
     Parameters
     ----------
-    question
-        It has a fetch.
+    fetch
+        What to fetch.
     dataset
         Path or address.
     dates
         The period, as two moments: see `Fetch.dates`.
-    ids
-        The Tweets as text; by default those of the question's own list.
+    ids_file
+        Path or address of a list of Tweets.
     snapshot
         Label of figures that are not of a period.
     cell_timeout
         Longest time for one cell, in seconds.
     """
-    assert question.fetch is not None  # noqa: S101 - for the type checker
-    places = {"dataset": dataset}
-    if ids is None and question.ids_file:
-        places["ids_file"] = question.ids_file
-    notebook = question.fetch.notebook
-    passed = {**question.fetch.parameters(), **dates, "snapshot": snapshot}
+    places = {"dataset": dataset, "ids_file": ids_file}
+    passed = {**fetch.parameters(), **dates, "snapshot": snapshot}
     return Step(
-        notebook,
-        {name: value for name, value in passed.items() if name in notebook.parameters},
-        places,
-        {} if ids is None else {"ids_file": ids},
+        fetch.notebook,
+        {name: value for name, value in passed.items() if name in fetch.notebook.parameters},
+        {name: place for name, place in places.items() if place},
         cell_timeout,
     )
 
 
-def exploring(question: Question, source: str, cell_timeout: int | None = None) -> Step:
-    """The step that explores a source for a question."""
-    places = {"source": source}
-    if question.ids_file:
-        places["ids_file"] = question.ids_file
-    return Step(question.notebook, question.parameters, places, cell_timeout=cell_timeout)
+def exploring(subject: Subject, source: str, cell_timeout: int | None = None) -> Step:
+    """The step that explores a source."""
+    places = {"source": source, "ids_file": subject.ids_file}
+    given = {name: place for name, place in places.items() if place}
+    return Step(subject.notebook, subject.parameters, given, cell_timeout)
 
 
 def after_fetch(step: Step, fetched: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,6 +225,6 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-._").lower()
 
 
-def absolute(place: str) -> str:
-    """The absolute path of a file or folder; an address as it is."""
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+def absolute(place: str, folder: str | Path = "") -> str:
+    """The absolute path of a file or folder, relative to a folder; an address as it is."""
+    return place if "://" in place else str((folder / Path(place).expanduser()).absolute())

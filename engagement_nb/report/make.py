@@ -21,7 +21,7 @@ from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import HTML, make, read_record
-from engagement_nb.report.question import Question, ask, endpoint_of, read_inputs
+from engagement_nb.report.subject import Subject, ask, endpoint_of, read_inputs
 from engagement_nb.sources import FETCHED
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
@@ -128,25 +128,27 @@ def make_report(
                 )
             save_tables(folder, figures=metrics.frame)
             source = folder / "figures.parquet"
-        question, dataset = _question(str(source), ids, parameters or {}, title, notebooks)
+        subject, dataset = _question(str(source), ids, parameters or {}, title, notebooks)
         store = Store(out)
         store.publish(".tmp-writable", b"")
         store.remove([".tmp-writable"])
         where = absolute(str(out)).rstrip("/")
-        about = question.fetch and question.fetch.identity
-        steps = [exploring(question, question.source, cell_timeout)]
+        about = subject.fetch and subject.fetch.identity
+        steps = [exploring(subject, subject.source, cell_timeout)]
         if not dataset:
-            _retire(store, question)
-        if question.fetch is not None:
+            _retire(store, subject)
+        if subject.fetch is not None:
             kept = absolute(dataset or f"{where}/{DATASET}")
-            dates = question.fetch.dates(datetime.now(UTC))
-            fetch = fetching(question, kept, dates, cell_timeout=cell_timeout)
-            steps = [fetch, exploring(question, kept, cell_timeout)]
+            dates = subject.fetch.dates(datetime.now(UTC))
+            fetch = fetching(
+                subject.fetch, kept, dates, ids_file=subject.ids_file, cell_timeout=cell_timeout
+            )
+            steps = [fetch, exploring(subject, kept, cell_timeout)]
         job = Job(
             name=Path(where).name, folder=where, steps=tuple(steps), title=title,
-            question=digest([question.source, question.ids_file, about])[:16],
+            question=digest([subject.source, subject.ids_file, about])[:16],
             engine=engine, pdf=pdf, look=look,
-            world=question.fetch.world() if question.fetch else [],
+            world=subject.fetch.world() if subject.fetch else [],
         )  # fmt: skip
         record, done, error = make(job, alone=True)
     if isinstance(error, ReportError) and done is not None:
@@ -165,8 +167,8 @@ def _question(
     parameters: Mapping[str, Any],
     title: str,
     notebooks: str | Path | None,
-) -> tuple[Question, str]:
-    """The question of a report, and the dataset that was chosen for its figures."""
+) -> tuple[Subject, str]:
+    """The subject of a report, and the dataset that was chosen for its figures."""
     given = dict(parameters)
     if given.get("ids_file") and ids is not None:
         raise InputError("ids and ids_file both name a list.", advice="Give one of them.")
@@ -184,14 +186,14 @@ def _question(
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
 
 
-def _retire(store: Store, question: Question) -> None:
+def _retire(store: Store, subject: Subject) -> None:
     """Remove a report's own dataset of made-up figures, if they are not what it is about."""
     own, record = f"{store.where.rstrip('/')}/{DATASET}", read_record(store)
     try:
         dataset = Dataset.open(own)
     except EngagementError:
         return
-    world = question.fetch.world() if question.fetch else []
-    read = absolute(own) == question.source.rstrip("/")
+    world = subject.fetch.world() if subject.fetch else []
+    read = absolute(own) == subject.source.rstrip("/")
     if dataset.sandbox and not read and record.get("world", []) != world:
         store.fs.rm(store.path(DATASET), recursive=True)

@@ -15,9 +15,9 @@ import yaml
 
 from engagement_nb.client.credentials import redact
 from engagement_nb.errors import EngagementError, InputError
-from engagement_nb.report.job import slug
+from engagement_nb.report.job import absolute, slug
 from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, refuse_secrets
-from engagement_nb.report.question import Inputs, Question, ask, read_inputs
+from engagement_nb.report.subject import Inputs, Subject, ask, read_inputs
 from engagement_nb.sources import FETCHED
 
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "posted", "zone",
@@ -37,7 +37,7 @@ _Base: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _Values = dict[str, Any]
 
 
-def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Question]:
+def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list[Subject]:
     """Read a manifest and check each row.
 
     A wrong manifest is refused. An input that is missing or cannot be read fails its own row
@@ -65,7 +65,7 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
             f"{path} lists {len(given):,} reports, and one manifest may have {MOST_REPORTS:,}.",
             advice="Split it, and give each part a folder of its own.",
         )
-    rows: list[Question] = []
+    rows: list[Subject] = []
     wrong = []
     seen: dict[str, str] = {}
     # Many rows may share an input.
@@ -217,7 +217,7 @@ def _row(
     folder: Path,
     inputs: Callable[[str, str, str], Inputs],
     find: Callable[[str], NotebookFile],
-) -> Question:
+) -> Subject:
     refuse_secrets(values, "column")
     known = {name: values[name] for name in COLUMNS if name in values}
     for column, value in known.items():
@@ -235,7 +235,7 @@ def _row(
     options = {k: v for k, v in values.items() if k not in _OF_THE_ROW}
     if "account" in known:
         options["profile"] = options.pop("account")
-    ids = _absolute(folder, known.get("ids", ""))
+    ids = absolute(known["ids"], folder) if "ids" in known else ""
     read = inputs(source, ids, str(options.get("profile", "")))
     if read.kind == "fetch" and not ids and "awkward" in find(FETCH).parameters:
         # A batch fetches as many Tweets as were asked for, and no awkward ones beside them.
@@ -256,7 +256,7 @@ def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
             advice="dataset and export read figures; source fetches them.",
         )
     if places:
-        return _absolute(folder, known[places[0]])
+        return absolute(known[places[0]], folder)
     source = known.get("source", "")
     if source in FETCHED:
         if "ids" not in known and not FETCHED[source].lists_own:
@@ -284,14 +284,6 @@ def _inputs(folder: Path, source: str, ids: str, profile: str) -> Inputs:
         # The index may be sent to others, so it shows paths as the manifest has them.
         said = str(error).replace(f"{folder.absolute()}{os.sep}", "")
         return Inputs(None, "fetch" if source in FETCHED else "posts", said)
-
-
-def _absolute(folder: Path, given: str) -> str:
-    """The absolute path of one that is relative to the manifest; an address as it is."""
-    if not given or "://" in given:
-        return given
-    path = Path(given).expanduser()
-    return str(path if path.is_absolute() else (folder / path).absolute())
 
 
 _KNOWN = ", ".join(COLUMNS)

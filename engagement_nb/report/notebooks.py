@@ -6,6 +6,7 @@ import ast
 import difflib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
@@ -123,10 +124,14 @@ class NotebookFile:
                 advice="Tag the cell that sets the notebook's inputs (in JupyterLab: Property"
                 " Inspector, Cell Tags).",
             )
-        return {
-            name: _declared(name, seen)
-            for name, seen in papermill.inspect_notebook(self.node).items()
-        }
+        declared = {}
+        for name, seen in papermill.inspect_notebook(self.node).items():
+            default: Any = seen["default"]
+            with suppress(ValueError, SyntaxError):
+                default = ast.literal_eval(default)
+            kind = seen["inferred_type_name"].replace("None", "") or type(default).__name__
+            declared[name] = Parameter(name, kind, default, seen["help"])
+        return declared
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Check parameters, and read texts by the declared types.
@@ -146,17 +151,6 @@ def as_file(notebook: nbformat.NotebookNode) -> bytes:
     """The content of a notebook's file. nbformat takes ten times as long to write it."""
     lines = rwbase.split_lines(nbformat.from_dict(notebook))
     return orjson.dumps(lines, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
-
-
-def _declared(name: str, seen: Mapping[str, str]) -> Parameter:
-    try:
-        default = ast.literal_eval(seen["default"])
-    except (ValueError, SyntaxError):
-        default = seen["default"]
-    declared = seen["inferred_type_name"]
-    if declared in ("", "None"):
-        declared = type(default).__name__
-    return Parameter(name, declared, default, seen["help"])
 
 
 def _checked(notebook: str, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:

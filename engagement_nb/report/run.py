@@ -94,7 +94,7 @@ def run(job: Job) -> Run:
     notebooks: dict[str, nbformat.NotebookNode] = {}
     error: EngagementError | None = None
     shown: dict[str, Any] = {}
-    fetched, ids = dict(job.fetched), str(job.fetched.get("ids", ""))
+    fetched, ids = dict(job.fetched), job.ids
     with scratch_folder() as scratch:
         # Only the source is in the working folder, whatever its name is.
         here = scratch / HERE
@@ -102,7 +102,8 @@ def run(job: Job) -> Run:
         for step in job.steps:
             period = after_fetch(step, fetched)
             given = _given(step, scratch, here, ids) | period
-            shown = {name: name_of(place) for name, place in step.places.items()}
+            # A reader sees the name of a file or folder; an address as it is.
+            shown = {n: p if "://" in p else Path(p).name for n, p in step.places.items()}
             shown |= {**step.parameters, **period}
             done, error = run_notebook(
                 step.notebook, given, engine=job.engine, cwd=here, cell_timeout=step.cell_timeout
@@ -121,29 +122,22 @@ def run(job: Job) -> Run:
             for path in sorted((scratch / TABLES).glob("*"))
             if path.is_file()
         }
-    return Run(notebooks, error, shown, fetched, ids, tables)
+    return Run(notebooks, error, shown, fetched, ids or "", tables)
 
 
-def name_of(place: str) -> str:
-    """The name of a file or folder without the folders above it; an address as it is."""
-    return place if "://" in place else Path(place).name
-
-
-def _given(step: Step, scratch: Path, here: Path, ids: str) -> dict[str, Any]:
+def _given(step: Step, scratch: Path, here: Path, ids: str | None) -> dict[str, Any]:
     """The parameters of a step, after its files are where it finds them."""
     given: dict[str, Any] = {
         name: _linked(place, here if name == "source" else scratch / name)
         for name, place in step.places.items()
     }
-    texts = dict(step.texts)
-    if ids and "ids_file" not in step.places and "ids_file" in step.notebook.parameters:
-        texts.setdefault("ids_file", ids)
-    for name, text in texts.items():
-        (scratch / f"{name}.txt").write_text(text)
-        given[name] = f"../{name}.txt"
-    if TABLES in step.notebook.parameters:
+    taken = step.notebook.parameters
+    if ids is not None and "ids_file" in taken and "ids_file" not in step.places:
+        (scratch / "ids_file.txt").write_text(ids)
+        given["ids_file"] = "../ids_file.txt"
+    if TABLES in taken:
         given[TABLES] = f"../{TABLES}"
-    if _IDS_KEPT in step.notebook.parameters and "ids_file" not in given:
+    if _IDS_KEPT in taken and "ids_file" not in given:
         given[_IDS_KEPT] = f"../{_IDS_KEPT}"
     return {**given, **step.parameters}
 

@@ -106,7 +106,7 @@ def test_a_bridge_of_bounds_has_ranges_and_no_point():
     figures = (np.array([part] * 40) for part in (5, 0, 30, 100))
     share = Share.of(*figures, undetermined=("favorites",))
     chart = bridge(share, 3800, (100, 1300), 0)
-    assert "0 to 1,200 hidden" in chart.alt
+    assert "+0 to 1,200" in chart.alt
     assert chart.title == "0.0–30.0 % of engagements match no metric"
     assert "stroke-dasharray" in chart.svg(), "what may be hidden is drawn differently"
     assert ">200<" not in chart.svg(), "the point that documents would choose"

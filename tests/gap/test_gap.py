@@ -366,15 +366,15 @@ def test_the_bridge_shows_excess_and_doubt_only_if_there_is_any(frame):
     wrong.loc[0, "engagements"] = 0
     gap = explore_gap(wrong)
     assert gap.excess > 0
-    assert f"less {gap.excess:,} above engagements on some Tweets" in gap.plot().alt
-    assert "above engagements" not in explore_gap(frame).plot().alt
-    assert "not part of engagements" in explore_gap(frame).plot().alt
+    assert f"Above engagements on some Tweets: −{gap.excess:,}" in gap.plot().alt
+    assert "Above engagements" not in explore_gap(frame).plot().alt
+    assert "Not part of engagements" in explore_gap(frame).plot().alt
     likes = np.arange(1, 41)
     doubtful = pd.DataFrame({"favorites": likes, "engagements": likes + (likes == 40)})
     doubtful["bookmarks"] = (likes == 40).astype(int)
     gap = explore_gap(doubtful)
     assert gap.doubtful_outside == 1
-    assert "not taken as part of engagements" in gap.plot().alt
+    assert "Not taken as part of engagements" in gap.plot().alt
 
 
 def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
@@ -421,11 +421,11 @@ def test_metrics_are_chosen_by_any_of_their_names(frame):
     assert explore_gap(frame, exclude="bookmarks").ignored == ("bookmarks",)
     few = explore_gap(frame, include=["likes", "retweet_count"])
     assert few.counts.names == ("favorites", "retweets")
-    with pytest.raises(AnalysisError, match="no metric 'lik'"):
+    with pytest.raises(InputError, match='no metric "lik"'):
         explore_gap(frame, include=["lik"])
     with pytest.raises(AnalysisError, match="impressions is not one of the metrics"):
         explore_gap(frame, exclude=["impressions"])
-    with pytest.raises(AnalysisError, match="no metric 'quotes'"):
+    with pytest.raises(AnalysisError, match="quotes is not one of the metrics"):
         explore_gap(frame, include=["quotes"])
 
 

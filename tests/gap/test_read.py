@@ -91,12 +91,12 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
          ' not a whole number.'),
         (as_metrics(figures(favorites=[1, -2])), 'the table, row 2, column "favorites": "-2" is'
          ' negative.'),
-        (as_metrics(figures(), kind="overview"), "An overview file has no clicks and expands, so it"
-         " cannot tell what is hidden; its totals by day are in metrics.frame. Export the content"
-         " of the same period (account_analytics_content_...) too."),
-        (as_metrics(figures(), kind="video"), "A video file has no engagements; its views by day"
-         " are in metrics.frame. Export the content of the same period"
-         " (account_analytics_content_...) too."),
+        (as_metrics(figures(), kind="overview"), "An overview lacks clicks and expands, so it"
+         " cannot tell what is hidden. Explore it by explore_days, or export the content of the same"
+         " period (account_analytics_content_...) too."),
+        (as_metrics(figures(), kind="video"), "A video file has no engagements. Explore it by"
+         " explore_days, or export the content of the same period (account_analytics_content_...)"
+         " too."),
     ],
 )  # fmt: skip
 def test_what_is_not_figures_by_tweet_is_refused_with_the_reason_and_advice(given, words):

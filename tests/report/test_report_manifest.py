@@ -188,4 +188,4 @@ def test_a_deeply_nested_parameter_is_refused(inputs, capsys):
     """A value that is nested too deeply to be read is an error."""
     path = manifest(inputs, f"a,export.csv,{'[' * 5000}", header="name,export,tolerance")
     assert run(inputs, path) == 2
-    assert "cannot be read as that" in capsys.readouterr().err
+    assert "is float, and" in capsys.readouterr().err

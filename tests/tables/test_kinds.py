@@ -282,7 +282,7 @@ def test_the_gap_is_found_in_daily_figures_and_refused_for_an_overview(tmp_path)
     assert gap.engagements == sum(int(row[3]) for row in rows)
     assert gap.hidden > 0
     overview = kinds.text(kinds.header("overview"), kinds.rows("overview"))
-    with pytest.raises(AnalysisError, match="has no clicks and expands"):
+    with pytest.raises(AnalysisError, match="lacks clicks and expands"):
         explore_gap(read_table(write(tmp_path, overview)))
 
 

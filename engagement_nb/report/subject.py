@@ -1,6 +1,6 @@
 """What a report is about: its source, its Tweets, what to fetch for it, and its parameters.
 
-The command ``report`` and a row of a manifest become a `Question` by the same function, so both
+The command ``report`` and a row of a manifest become a `Subject` by the same function, so both
 take and refuse the same options.
 """
 
@@ -10,7 +10,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +50,7 @@ _LEFT_OUT: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Fetch:
-    """What to fetch, once for all questions that share it.
+    """What to fetch, once for all subjects that share it.
 
     Parameters
     ----------
@@ -116,43 +116,8 @@ class Fetch:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What one report is about.
-
-    Parameters
-    ----------
-    name, title
-        Of the report.
-    source
-        Path or address of an export or a dataset; empty if `fetch` makes one.
-    ids_file
-        Path or address of its list of Tweets; empty for all of the source.
-    ids
-        The Tweets of that list; None without one.
-    fetch
-        What to fetch; None if it has a source.
-    notebook
-        The notebook that explores.
-    parameters
-        Of the notebook that explores.
-    broken
-        Why its inputs cannot be read; empty if they can.
-    """
-
-    name: str
-    title: str
-    source: str
-    ids_file: str
-    ids: IdList | None
-    fetch: Fetch | None
-    notebook: NotebookFile
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    broken: str = ""
-
-
-@dataclass(frozen=True)
 class Inputs:
-    """What a question reads before anything is started.
+    """What a subject reads before anything is started.
 
     Parameters
     ----------
@@ -167,6 +132,38 @@ class Inputs:
     ids: IdList | None
     kind: str
     broken: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What one report is about.
+
+    Parameters
+    ----------
+    name, title
+        Of the report.
+    source
+        Path or address of an export or a dataset; empty if `fetch` makes one.
+    ids_file
+        Path or address of its list of Tweets; empty for all of the source.
+    inputs
+        What was read of them.
+    fetch
+        What to fetch; None if it has a source.
+    notebook
+        The notebook that explores.
+    parameters
+        Of the notebook that explores.
+    """
+
+    name: str
+    title: str
+    source: str
+    ids_file: str
+    inputs: Inputs
+    fetch: Fetch | None
+    notebook: NotebookFile
+    parameters: Mapping[str, Any]
 
 
 def read_inputs(source: str, ids: str = "", profile: str = "") -> Inputs:
@@ -207,8 +204,8 @@ def ask(
     title: str = "",
     ids_file: str = "",
     columns: Sequence[str] = (),
-) -> Question:
-    """Turn options into a question; each takes effect or is refused.
+) -> Subject:
+    """Turn options into a subject; each takes effect or is refused.
 
     Parameters
     ----------
@@ -221,7 +218,7 @@ def ask(
     find
         Finds a notebook by its name.
     name, title, ids_file
-        See `Question`.
+        See `Subject`.
     columns
         Columns of the manifest, if the options are of one.
 
@@ -260,16 +257,15 @@ def ask(
         if option in notebook.parameters
         and (fetching is None or option in _SHARED or option not in fetching.parameters)
     }
-    return Question(
+    return Subject(
         name=name,
         title=title,
         source="" if fetched else source,
         ids_file=ids_file,
-        ids=inputs.ids,
+        inputs=inputs,
         fetch=fetch,
         notebook=notebook,
         parameters=notebook.check(explore),
-        broken=inputs.broken,
     )
 
 
