@@ -316,28 +316,22 @@ def growth(table: pd.DataFrame) -> Chart:
     names = tuple(str(name) for name in table.index)
     half = names[int(np.argmax(come >= 0.5))]
     panels = [Plot("engagements so far", (Series(come, BLUE, "columns"),), Axis(0, 1, shares()))]
-    known = np.flatnonzero(~np.isnan(hidden))
-    text = f"Engagements by time since posting: half of {number(whole)} has come by {half}."
-    if len(known):
+    if not np.isnan(hidden).all():
         top = np.nanmax([*high, *hidden, 0.02])
         series = Series(hidden, ORANGE, low=low, high=high)
         title = f"hidden share of what came then ({FEWEST} engagements or more)"
         panels.append(Plot(title, (series,), Axis(0, min(float(top), 1), shares())))
-        first, last = known[0], known[-1]
-        text += (
-            f" The hidden share is {percent(hidden[first])} at {names[first]} and"
-            f" {percent(hidden[last])} at {names[last]}."
-        )
+    tips = [
+        f"{name}: {percent(share)} of engagements so far"
+        + ("" if np.isnan(part) else f", hidden {percent(part)}")
+        for name, share, part in zip(names, come, hidden, strict=True)
+    ]
     return Chart(
         f"Half of the engagements come by {half} after posting",
-        text,
+        f"Engagements by time since posting: {'; '.join(tips)}.",
         tuple(panels),
         names=tuple(name.removeprefix("day ").removesuffix(" h") for name in names),
-        tips=tuple(
-            f"{name}: {percent(share)} of engagements so far"
-            + ("" if np.isnan(part) else f", hidden {percent(part)}")
-            for name, share, part in zip(names, come, hidden, strict=True)
-        ),
+        tips=tuple(tips),
         axis=f"{'days' if 'days' in str(table.index.name) else 'hours'} since posting",
         data=table.reset_index(),
         what="growth",

@@ -267,12 +267,13 @@ def first_page(gap: Findings) -> dict[str, Any]:
 
 
 def _finding(gap: Findings) -> list[str]:
-    rate = gap.engagement_rate
+    rate, share = gap.engagement_rate, gap.share
+    hidden = f"{share.point} of them ({share.counts}) match no metric that X shows."
     seen = f", an engagement rate of {percent(rate, 2)}" if rate is not None else ""
     said = [
         f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
         f" engagements{sentences.when(gap)}{seen}.",
-        gap.share.sentence,
+        share.sentence if share.kind == "unknown" or share.count == 0 else hidden,
         f"{sentences.plain_columns(gap)} {sentences.settled(gap)}".rstrip(),
     ]
     return [sentences.by_unit(sentence, gap) for sentence in said]

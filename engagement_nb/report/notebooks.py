@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import json
 from collections.abc import Mapping
 from contextlib import suppress
@@ -155,11 +154,8 @@ def as_file(notebook: nbformat.NotebookNode) -> bytes:
 
 def _checked(notebook: str, taken: Mapping[str, Parameter], name: str, value: Any) -> Any:
     if name not in taken:
-        near = difflib.get_close_matches(name, taken, 1)
-        raise InputError(
-            f"{notebook} has no parameter {name!r}.",
-            advice=f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(taken)}.",
-        )
+        there = ", ".join(taken)
+        raise InputError(f"{notebook} has no parameter {name!r}.", advice=f"It has: {there}.")
     wanted = taken[name].type
     # Papermill cannot read "int | None".
     base = wanted.removeprefix("Optional[").removesuffix("]")

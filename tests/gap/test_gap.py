@@ -382,7 +382,7 @@ def test_growth_is_by_hour_or_by_day_as_the_figures_are(frame):
     assert explore_gap(as_metrics(rows, by="day")).growth().index.name == "days_since_posting"
     assert explore_gap(as_metrics(rows, by="hour")).growth().index.name == "hours_since_posting"
     drawn = explore_gap(as_metrics(rows, by="day", source="sandbox")).plot_growth().alt
-    assert drawn.startswith("SANDBOX DATA. Engagements by time since posting: half of")
+    assert drawn.startswith("SANDBOX DATA. Engagements by time since posting: ")
 
 
 def test_the_trend_is_drawn_in_the_time_zone(frame):

@@ -92,8 +92,8 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
         (as_metrics(figures(favorites=[1, -2])), 'the table, row 2, column "favorites": "-2" is'
          ' negative.'),
         (as_metrics(figures(), kind="overview"), "An overview lacks clicks and expands, so it"
-         " cannot tell what is hidden. Explore it by explore_days, or export the content of the same"
-         " period (account_analytics_content_...) too."),
+         " cannot tell what is hidden. Explore it by explore_days, or export the content of the"
+         " same period (account_analytics_content_...) too."),
         (as_metrics(figures(), kind="video"), "A video file has no engagements. Explore it by"
          " explore_days, or export the content of the same period (account_analytics_content_...)"
          " too."),

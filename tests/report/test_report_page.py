@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from engagement_nb.gap import explore_gap
+from engagement_nb.gap.share import Share
 from engagement_nb.report.compose import first_page
 from engagement_nb.report.index import index_html
 from engagement_nb.report.look import Look
@@ -148,11 +149,12 @@ def test_only_sandbox_pages_are_stamped():
 
 def records():
     done = {"status": "done", "files": {"report.html": 1}, "problems": []}
-    figures = {"posts": 3, "engagements": 200, "hidden": 50, "hidden_share": 0.25,
-               "interval": [0.2, 0.31], "over_count": 900, "naive_gap": -850}  # fmt: skip
-    open_ended = {**figures, "engagements": 5, "hidden": 1, "interval": None,
-                  "hidden_bounds": [1, 2]}  # fmt: skip
-    before = {"engagements": 100, "hidden": 30, "interval": [0.1, 0.5], "over_count": 900}
+    figures = {"posts": 3, "engagements": 200, "hidden": 50, "over_count": 900, "naive_gap": -850,
+               "share": Share("interval", 0.25, 0.2, 0.31, 50, 50, 50, 200).to_dict()}  # fmt: skip
+    open_ended = {**figures, "engagements": 5, "hidden": 1,
+                  "share": Share("bounds", None, 0.2, 0.4, None, 1, 2, 5).to_dict()}  # fmt: skip
+    before = {"engagements": 100, "hidden": 30, "over_count": 900,
+              "share": Share("interval", 0.3, 0.1, 0.5, 30, 30, 30, 100).to_dict()}  # fmt: skip
     return [
         {
             "name": "a",
