@@ -32,7 +32,6 @@ from engagement_nb.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 DOWNLOAD = 3000
 """Rows up to which the figures of a chart can be downloaded from it."""
@@ -80,7 +79,16 @@ class Chart(Drawing):
         if place.suffix == ".svg":
             place.write_text(self.svg(), encoding="utf-8")
         elif place.suffix in (".png", ".pdf"):
-            _figure_of(self).savefig(place, dpi=150, bbox_inches="tight")
+            # Not by pyplot, which would keep it in memory; and here, because it takes long to load.
+            from matplotlib.figure import Figure
+
+            height = 1.2 + 1.6 * len(self.panels)
+            for panel in self.panels:
+                if not isinstance(panel, Plot):
+                    height = 1.2 + 0.34 * len(panel.rows) if isinstance(panel, Rows) else 5
+            figure = Figure(figsize=(8.6, height), dpi=96)
+            _draw(self, figure.add_subplot())
+            figure.savefig(place, dpi=150, bbox_inches="tight")
         else:
             raise InputError(
                 f"A chart cannot be written as {place.name}.", advice="Use .svg, .png or .pdf."
@@ -91,20 +99,6 @@ class Chart(Drawing):
 
     def _repr_html_(self) -> str:
         return self.html()
-
-
-def _figure_of(chart: Drawing) -> Figure:
-    """A figure with the chart."""
-    # Not by pyplot, which would keep it in memory; and here, because it takes long to load.
-    from matplotlib.figure import Figure
-
-    height = 1.2 + 1.6 * len(chart.panels)
-    for panel in chart.panels:
-        if not isinstance(panel, Plot):
-            height = 1.2 + 0.34 * len(panel.rows) if isinstance(panel, Rows) else 5
-    made = Figure(figsize=(8.6, height), dpi=96)
-    _draw(chart, made.add_subplot())
-    return made
 
 
 def _draw(chart: Drawing, ax: Axes) -> Axes:

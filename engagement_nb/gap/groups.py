@@ -21,7 +21,7 @@ from scipy.special import ndtr
 from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.identify import TOGETHER
 from engagement_nb.gap.interval import ratio_interval, share_interval
-from engagement_nb.gap.read import Counts, column_counts
+from engagement_nb.gap.read import column_counts
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics.periods import LATEST_MIDNIGHT, zone_of
 from engagement_nb.words import number
@@ -266,27 +266,6 @@ class Units:
                 "These figures are sums, not a series.", advice='Fetch them by="day" or "hour".'
             )
         return self.frame["time"]
-
-
-def series_rows(
-    counts: Counts, compared: np.ndarray, inside: Sequence[Sequence[str]], left_out: Sequence[str]
-) -> pd.DataFrame:
-    """The rows of a series of the Tweets compared, with ``engagements`` and ``over_count``.
-
-    ``inside`` are the metrics that each column of `BOUNDS` subtracts from engagements.
-    """
-    series = counts.series
-    assert series is not None  # noqa: S101
-    rows = series[series["tweet_id"].isin(counts.frame["tweet_id"][compared])]
-    figures = {name: column_counts(rows, name)[0] for name in (*counts.names, "engagements")}
-
-    def total(metrics: Sequence[str]) -> np.ndarray:
-        return sum((figures[name] for name in metrics), np.zeros(len(rows), dtype=np.int64))
-
-    whole = figures["engagements"]
-    left = {name: whole - total(metrics) for name, metrics in zip(BOUNDS, inside, strict=True)}
-    rows = rows.assign(engagements=whole, over_count=total(left_out), **left)
-    return rows.reset_index(drop=True)
 
 
 def _binned(values: pd.Series, edges: Sequence[float], names: list[str]) -> pd.Series:

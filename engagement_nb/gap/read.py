@@ -185,12 +185,16 @@ def read_counts(frame: pd.DataFrame) -> Counts:
         # Somebody changed them by hand, so they are checked as those of a table.
         read_table(figures)
     frame, dropped = one_row_a_tweet(frame)
+    return replace(as_arrays(frame, names), dropped=dropped, series=series)
+
+
+def as_arrays(frame: pd.DataFrame, names: tuple[str, ...]) -> Counts:
+    """The counts of some metrics, row by row."""
     values = np.zeros((len(names), len(frame)), dtype=np.int64)
     known = np.ones((len(names), len(frame)), dtype=bool)
     for row, name in enumerate(names):
         values[row], known[row] = column_counts(frame, name)
-    engagements, judged = column_counts(frame, "engagements")
-    return Counts(frame, names, values, known, engagements, judged, dropped, series)
+    return Counts(frame, names, values, known, *column_counts(frame, "engagements"))
 
 
 def column_counts(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:

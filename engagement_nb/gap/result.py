@@ -13,19 +13,10 @@ import pandas as pd
 
 from engagement_nb.apis.names import label
 from engagement_nb.gap.beside import compare_definitions
-from engagement_nb.gap.groups import (
-    BOUNDS,
-    BY_TIME,
-    TIMES,
-    Step,
-    Units,
-    kept,
-    over_time,
-    series_rows,
-)
+from engagement_nb.gap.groups import BOUNDS, BY_TIME, TIMES, Step, Units, kept, over_time
 from engagement_nb.gap.identify import COUNTED, NOT_COUNTED, UNDETERMINED, Verdict
 from engagement_nb.gap.interval import Interval, share_interval
-from engagement_nb.gap.read import Counts, exact_sum
+from engagement_nb.gap.read import Counts, as_arrays, exact_sum
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics import About, csv_text, marked, period_in_words, save_tables
 
@@ -190,8 +181,16 @@ class Findings:
 
     @cached_property
     def _series(self) -> Units:
-        inside = [self.summed, [*self.counted, *self.undetermined], self.counted]
-        frame = series_rows(self.counts, self.compared, inside, self.left_out)
+        rows, counts = self.counts.series, self.counts
+        assert rows is not None  # noqa: S101 - for the type checker
+        rows = rows[rows["tweet_id"].isin(counts.frame["tweet_id"][self.compared])]
+        part = as_arrays(rows.reset_index(drop=True), counts.names)
+        inside = (self.summed, [*self.counted, *self.undetermined], self.counted)
+        left = [part.engagements - part.sums(metrics) for metrics in inside]
+        frame = part.frame.assign(
+            engagements=part.engagements, over_count=part.sums(self.left_out),
+            **dict(zip(BOUNDS, left, strict=True)),
+        )  # fmt: skip
         return Units(frame, self.about.read_at or self.about.end, self.share)
 
     @cached_property

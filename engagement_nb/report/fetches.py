@@ -18,7 +18,7 @@ from engagement_nb.report.job import Job, absolute, digest, fetching, slug
 from engagement_nb.report.notebooks import as_file
 from engagement_nb.report.run import run
 from engagement_nb.report.subject import Fetch, Subject
-from engagement_nb.sources import ApiSource, connect
+from engagement_nb.sources import FETCHED, ApiSource, connect
 from engagement_nb.store import Store
 from engagement_nb.usage import Ledger
 
@@ -151,7 +151,7 @@ def _guard(todo: Sequence[tuple[str, Sequence[Subject], Any]]) -> None:
         fetch = sharing[0].fetch
         # An error of the plan comes up again in the fetch.
         with suppress(EngagementError):
-            if fetch is not None and fetch.counts_handles:
+            if fetch and not fetch.made_up and not FETCHED[fetch.source].asks().bills_reads:
                 asked = fetch.identity
                 with closing(connect(fetch.source, profile=asked["profile"] or None)) as source:
                     assert isinstance(source, ApiSource)  # noqa: S101 - for the type checker

@@ -101,7 +101,7 @@ def make_report(
     notebooks
         A folder with your own copies of the notebooks.
     engine
-        "fast" or "stock": see `engagement_nb.report.execute`.
+        "fast" or "stock": see `engagement_nb.report.run`.
     cell_timeout
         Longest time for one cell, in seconds.
     pdf

@@ -31,16 +31,8 @@ _COST = ("max_cost", "owns_app")
 _DATES = ("start", "end", "period")
 _SHARED = ("zone", "posted")
 """Options that mean something for the notebook that fetches and the one that explores."""
-_OF_PIPELINE = {
-    "source": "Give the source itself, not a parameter.",
-    "tables": "The tables are beside the report.",
-    "before": "The report is compared with the last one in its folder.",
-    "ids_kept": "The ids are kept with the fetch.",
-    "snapshot": "The figures of a run are one snapshot.",
-}
-"""Parameters that a report sets itself, and what to do instead."""
-
-
+_OF_PIPELINE = ("source", "tables", "before", "ids_kept", "snapshot")
+"""Parameters that a report sets itself."""
 _LEFT_OUT: dict[str, Any] = {
     "profile": "", "endpoint": "historical", "start": "", "end": "", "by": "", "period": "",
     "posted": "", "zone": "", "seed": None, "now": "", "tweets": None, "count": None,
@@ -80,11 +72,6 @@ class Fetch:
     def made_up(self) -> bool:
         """Whether the figures are those of a sandbox's world."""
         return issubclass(FETCHED[self.source], SandboxSource)
-
-    @property
-    def counts_handles(self) -> bool:
-        """Whether a contract counts the users whose Tweets are fetched."""
-        return not self.made_up and not FETCHED[self.source].asks().bills_reads
 
     def parameters(self) -> dict[str, Any]:
         """Parameters of the notebook that fetches, apart from those at their defaults."""
@@ -232,8 +219,10 @@ def ask(
     notebook = find(BY_DAY if inputs.kind == "days" else EXPLORE)
     known = [*(fetching.parameters if fetching else ()), *notebook.parameters]
     for option in values:
-        if advice := _OF_PIPELINE.get(option):
-            raise InputError(f"{option} is not an option of a report.", advice=advice)
+        if option in _OF_PIPELINE:
+            raise InputError(
+                f"{option} is not an option of a report.", advice="Leave it out: a report sets it."
+            )
         if option not in known and option not in _NOT_FOR[inputs.kind]:
             near = difflib.get_close_matches(option, [*columns, *known], 1)
             there = ", ".join(dict.fromkeys(columns or known))
