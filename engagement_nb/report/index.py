@@ -9,7 +9,7 @@ from typing import Any
 
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics.problems import tweets_missing
-from engagement_nb.report.page import script, style, template
+from engagement_nb.report.page import template
 from engagement_nb.words import number
 
 _COLUMNS = ("Report", "Tweets", "Engagements", "Hidden share", "Interval", "Hidden", "Over-count",
@@ -35,7 +35,6 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
     made_at
         When the run began.
     """
-    code, digest = script()
     sandbox = any(record.get("sandbox") for record in records)
     rows = [_row(record) for record in records]
     failed = [row for row in rows if row["error"]]
@@ -51,9 +50,6 @@ def index_html(records: Sequence[Mapping[str, Any]], *, title: str, made_at: dat
         rows=rows,
         failed=failed,
         pictures=[_picture(record) for record in counted],
-        style=style(sandbox),
-        script=code,
-        script_digest=digest,
         footer=f"Made by engagement-nb {version('engagement-nb')}. This page makes no network"
         " requests; its links lead to the files beside it.",
     )

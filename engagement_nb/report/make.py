@@ -135,8 +135,9 @@ def make_report(
         where = absolute(str(out)).rstrip("/")
         about = subject.fetch and subject.fetch.identity
         steps = [exploring(subject, subject.source, cell_timeout)]
-        if not dataset:
-            _retire(store, subject)
+        world = subject.fetch.world() if subject.fetch else []
+        if not dataset and f"{where}/{DATASET}" != subject.source.rstrip("/"):
+            _retire(store, world)
         if subject.fetch is not None:
             kept = absolute(dataset or f"{where}/{DATASET}")
             dates = subject.fetch.dates(datetime.now(UTC))
@@ -148,7 +149,7 @@ def make_report(
             name=Path(where).name, folder=where, steps=tuple(steps), title=title,
             question=digest([subject.source, subject.ids_file, about])[:16],
             engine=engine, pdf=pdf, look=look,
-            world=subject.fetch.world() if subject.fetch else [],
+            world=world,
         )  # fmt: skip
         record, done, error = make(job, alone=True)
     if isinstance(error, ReportError) and done is not None:
@@ -186,14 +187,11 @@ def _question(
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
 
 
-def _retire(store: Store, subject: Subject) -> None:
-    """Remove a report's own dataset of made-up figures, if they are not what it is about."""
-    own, record = f"{store.where.rstrip('/')}/{DATASET}", read_record(store)
+def _retire(store: Store, world: list[Any]) -> None:
+    """Remove a report's own dataset if its figures are made up, and of another world."""
     try:
-        dataset = Dataset.open(own)
+        sandbox = Dataset.open(f"{store.where.rstrip('/')}/{DATASET}").sandbox
     except EngagementError:
         return
-    world = subject.fetch.world() if subject.fetch else []
-    read = absolute(own) == subject.source.rstrip("/")
-    if dataset.sandbox and not read and record.get("world", []) != world:
+    if sandbox and read_record(store).get("world", []) != world:
         store.fs.rm(store.path(DATASET), recursive=True)

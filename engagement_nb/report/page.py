@@ -39,6 +39,8 @@ def template(name: str) -> Template:
     """A template; what it gets is escaped, but for `markupsafe.Markup`."""
     environment = Environment(loader=FileSystemLoader(_TEMPLATE), autoescape=True)
     environment.filters |= {"unbroken": _unbroken, "safe_html": _safe}
+    code, digest = script()
+    environment.globals |= {"style": style, "script": code, "script_digest": digest}
     return environment.get_template(name)
 
 
@@ -70,7 +72,6 @@ def to_html(notebook: nbformat.NotebookNode, page: Mapping[str, Any]) -> str:
         ``title`` is needed.
     """
     look = page.get("look", PLAIN)
-    code, digest = script()
     sources = [c.source for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
     foot = page.get("client") or page["title"]
     html = template("report.html.j2").render(
@@ -78,9 +79,6 @@ def to_html(notebook: nbformat.NotebookNode, page: Mapping[str, Any]) -> str:
         look=look,
         body=Markup("\n".join(_cells(notebook, look.code))),  # noqa: S704 - see `safe_html`
         sources=[_highlighted(source) for source in sources] if look.code else [],
-        style=style(bool(page.get("sandbox"))),
-        script=code,
-        script_digest=digest,
         # The foot of each printed page, as the content of a style: all its signs as codes.
         foot=Markup("".join(f"\\{ord(sign):x} " for sign in foot)),  # noqa: S704
     )

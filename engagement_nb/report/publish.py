@@ -91,7 +91,13 @@ def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, 
 def _replace(
     store: Store, job: Job, record: Mapping[str, Any], done: Run, *, alone: bool
 ) -> dict[str, Any]:
-    """Replace the files of an earlier report by those of this one."""
+    """Replace the files of an earlier report by those of this one, and say what its record has.
+
+    Raises
+    ------
+    ReportError
+        The notebooks finished without an answer, or no PDF could be printed.
+    """
     since = since_last_run(store, record, done.answer, done.tables)
     if record.get("status") == DONE and (last := store.read_many([TWEETS])[0]):
         store.publish(LAST, last)
@@ -101,7 +107,21 @@ def _replace(
     tables = {*TABLES[GAP], *TABLES[DAYS]}
     names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
     store.remove(sorted(name for name in names if "/" not in name))
-    files = publish(store, job, done, since, page=not (alone and done.error))
+    files = {name: as_file(notebook) for name, notebook in done.notebooks.items()}
+    for part, name in (("gap", GAP), ("days", DAYS)):
+        if done.handed.get(part) is not None:
+            files[name] = json.dumps(done.answer, indent=2, ensure_ascii=False).encode() + b"\n"
+    files |= done.tables
+    for name, data in files.items():
+        store.publish(name, data)
+    if not done.answer and done.error is None:
+        raise ReportError(
+            "The notebook ran to its end and shows no gap, so there is no answer to report.",
+            advice="End it with the result of explore_gap as a cell of its own.",
+        )
+    page = {} if alone and done.error else _page(job, done, since)
+    for name, data in page.items():
+        store.publish(name, data)
     if done.error is None:
         if since is not None:
             store.publish(BEFORE, since.table)
@@ -110,7 +130,7 @@ def _replace(
     return {
         "status": FAILED if done.error else DONE,
         "error": str(done.error or ""),
-        "files": {name: int(store.fs.size(store.path(name))) for name in files},
+        "files": {name: len(data) for name, data in {**files, **page}.items()},
         "figures": {
             **{name: answer[name] for name in _FIGURES if name in answer},
             # Hidden engagements of other metrics are other figures.
@@ -129,44 +149,15 @@ def _replace(
     }
 
 
-def publish(
-    store: Store, job: Job, done: Run, since: Since | None = None, *, page: bool = True
-) -> list[str]:
-    """Write the files of a report, and return their names; without ``page``, no HTML.
-
-    Raises
-    ------
-    ReportError
-        The notebooks finished without an answer, or no PDF could be printed.
-    """
-    files = []
-    for name, notebook in done.notebooks.items():
-        store.publish(name, as_file(notebook))
-        files.append(name)
-    if not done.answer and done.error is None:
-        raise ReportError(
-            "The notebook ran to its end and shows no gap, so there is no answer to report.",
-            advice="End it with the result of explore_gap as a cell of its own.",
-        )
-    for part, name in (("gap", GAP), ("days", DAYS)):
-        if done.handed.get(part) is not None:
-            text = json.dumps(done.answer, indent=2, ensure_ascii=False)
-            store.publish(name, text.encode() + b"\n")
-            files.append(name)
-    for name, data in done.tables.items():
-        store.publish(name, data)
-        files.append(name)
-    if not page:
-        return files
+def _page(job: Job, done: Run, since: Since | None) -> dict[str, bytes]:
+    """The page of a report, and its PDF if one is asked for."""
     html = redact(to_html(done.last, compose(job, done, since))).encode()
-    if job.pdf and done.error is None:
-        with scratch_folder() as folder:
-            (folder / HTML).write_bytes(html)
-            print_pdf(folder / HTML, folder / PDF)
-            store.publish(PDF, (folder / PDF).read_bytes())
-        files.append(PDF)
-    store.publish(HTML, html)
-    return [*files, HTML]
+    if not job.pdf or done.error is not None:
+        return {HTML: html}
+    with scratch_folder() as folder:
+        (folder / HTML).write_bytes(html)
+        print_pdf(folder / HTML, folder / PDF)
+        return {PDF: (folder / PDF).read_bytes(), HTML: html}
 
 
 def read_record(store: Store) -> dict[str, Any]:
