@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import os
 from collections.abc import Callable, Mapping
@@ -124,7 +123,9 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
         ) from None
     header = table[0] if table else []
     if not any(header):
-        raise InputError(f"{path} is empty.", advice=f"Its first row names columns: {_KNOWN}.")
+        raise InputError(
+            f"{path} is empty.", advice=f"Its first row names columns: {', '.join(COLUMNS)}."
+        )
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
     found = []
@@ -231,7 +232,7 @@ def _row(
             f"the name {name[:20]!r}... is too long for a folder.",
             advice=f"Use at most {_LONGEST_NAME} letters; a title may be longer.",
         )
-    source = _source(values, known, folder)
+    source = _source(known, folder)
     options = {k: v for k, v in values.items() if k not in _OF_THE_ROW}
     if "account" in known:
         options["profile"] = options.pop("account")
@@ -246,7 +247,7 @@ def _row(
     )  # fmt: skip
 
 
-def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
+def _source(known: Mapping[str, str], folder: Path) -> str:
     """The source of a row: one of `FETCHED`, or a path or address."""
     places = [column for column in ("dataset", "export") if column in known]
     if len(places) > 1 or (places and "source" in known):
@@ -266,11 +267,9 @@ def _source(values: _Values, known: Mapping[str, str], folder: Path) -> str:
         there = ", ".join(FETCHED)
         raise InputError(f"{source!r} is not a source.", advice=f"Write one of: {there}.")
     if not known.keys() - {"name", "title"}:
-        others = (name for name in values if name not in COLUMNS)
-        for name in others:
-            if near := difflib.get_close_matches(name, COLUMNS, 1):
-                raise InputError(f"{name!r} is no column.", advice=f"Did you mean {near[0]!r}?")
-        raise InputError("nothing says what it is about.", advice="Give export, dataset or ids.")
+        raise InputError(
+            "nothing says what it is about.", advice="Give a column export, dataset or ids."
+        )
     raise InputError(
         "it has no source.", advice=f"Its figures are fetched from one of: {', '.join(FETCHED)}."
     )
@@ -284,6 +283,3 @@ def _inputs(folder: Path, source: str, ids: str, profile: str) -> Inputs:
         # The index may be sent to others, so it shows paths as the manifest has them.
         said = str(error).replace(f"{folder.absolute()}{os.sep}", "")
         return Inputs(None, "fetch" if source in FETCHED else "posts", said)
-
-
-_KNOWN = ", ".join(COLUMNS)

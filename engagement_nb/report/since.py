@@ -10,11 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from engagement_nb.apis.names import label
+from engagement_nb.apis.names import LABELS, label
 from engagement_nb.errors import AnalysisError, EngagementError
 from engagement_nb.gap.compare import Comparison, compare
 from engagement_nb.gap.share import Share
-from engagement_nb.metrics import metric_columns
 from engagement_nb.store import Store
 from engagement_nb.words import listed
 
@@ -115,9 +114,7 @@ def _compared(
         comparison = compare(*sides, names=("last run", "this run"), level=level)
     except (AnalysisError, EngagementError) as error:
         return Since(figures, table, None, f"They cannot be compared. {error}")
-    before, after = ({*metric_columns(side)} for side in sides)
-    only = [label(name) for name in metric_columns(sides[0]) if name not in after]
-    only += [label(name) for name in metric_columns(sides[1]) if name not in before]
+    only = [label(name) for name in LABELS if (name in sides[0]) != (name in sides[1])]
     note, shown = "", Share.from_dict(gap["share"]).point
     if only:
         note = (

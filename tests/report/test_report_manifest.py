@@ -74,7 +74,7 @@ def test_a_manifest_from_a_spreadsheet_is_read(inputs, separator):
         ("name,export\na,export.csv\n\nA,export.csv\n", "row 4: row 2 has the name 'A' too"),
         ("name,export\na,export.csv,3\n", "row 2 has 3 cells, the header 2"),
         ("name,name\na,b\n", "columns twice: 'name'"),
-        ("name,exprt\na,export.csv\n", "Did you mean 'export'?"),
+        ("name,exprt\na,export.csv\n", "Give a column export"),
         ("name,export,tolerance\na,export.csv,lots\n", "is float, and 'lots' is not"),
         ("name,export,dataset\na,export.csv,there\n", "dataset and export do not go together"),
         ("name,title\na,b\n", "nothing says what it is about"),
