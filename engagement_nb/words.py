@@ -49,6 +49,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{number(count)} {noun if count == 1 else plural or noun + 's'}"
 
 
+def having(count: int, noun: str = "Tweet", verbs: tuple[str, str] = ("has", "have")) -> str:
+    """A count with its noun and a verb: ``1 Tweet has``, ``1,780 Tweets have``."""
+    return f"{counted(count, noun)} {verbs[count != 1]}"
+
+
 def interval(low: float | None, high: float | None) -> str:
     """An interval of shares: ``24.3–30.1 %``; more digits where one would say 0.0 to 0.0."""
     if low is None or high is None:

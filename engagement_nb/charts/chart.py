@@ -23,7 +23,6 @@ from engagement_nb.charts.marks import (
     ORANGE,
     Axis,
     Drawing,
-    Panel,
     Plot,
     Rows,
     Scatter,
@@ -104,26 +103,22 @@ class Chart(Drawing):
 def _draw(chart: Drawing, ax: Axes) -> Axes:
     """Draw a chart on axes; several panels become axes inside of them."""
     ax.set_title(f"SANDBOX DATA: {chart.title}" if chart.sandbox else chart.title, loc="left")
-    if len(chart.panels) == 1:
-        _panel(chart, chart.panels[0], ax)
-    else:
+    count = len(chart.panels)
+    if count != 1:
         ax.set_axis_off()
-        for k, panel in enumerate(chart.panels):
-            height = 1 / len(chart.panels)
-            _panel(chart, panel, ax.inset_axes((0, 1 - (k + 0.85) * height, 1, 0.6 * height)))
+    for k, panel in enumerate(chart.panels):
+        inset = (0, 1 - (k + 0.85) / count, 1, 0.6 / count)
+        area = ax if count == 1 else ax.inset_axes(inset)
+        area.spines[["top", "right"]].set_visible(False)
+        if isinstance(panel, Rows):
+            _rows(panel, area)
+        elif isinstance(panel, Plot):
+            _plot(chart, panel, area)
+        else:
+            _scatter(panel, area)
     if not chart.panels:
         ax.text(0.5, 0.5, chart.alt, ha="center", va="center", wrap=True)
     return ax
-
-
-def _panel(chart: Drawing, panel: Panel, ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    if isinstance(panel, Rows):
-        _rows(panel, ax)
-    elif isinstance(panel, Plot):
-        _plot(chart, panel, ax)
-    else:
-        _scatter(panel, ax)
 
 
 def _axis(axis: Axis, which: Any) -> None:

@@ -20,7 +20,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.gap.read import Counts, exact_sum, one_row_a_tweet
 from engagement_nb.metrics import metric_columns
 from engagement_nb.tables.once import has_ids, has_row_name
-from engagement_nb.words import counted, listed, number, sentence
+from engagement_nb.words import counted, having, listed, number, sentence
 
 LIKES_REPOSTS_REPLIES = ("favorites", "retweets", "replies")
 PUBLIC = (*LIKES_REPOSTS_REPLIES, "quote_tweets", "bookmarks")
@@ -189,7 +189,8 @@ def _in_one_snapshot(
         clicks = counts.sums(["url_clicks"])
         which = no_url & (clicks > 0)
         yield "URL clicks without a URL", which, int(no_url.sum()), (
-            f"{_tweets(which)} without a URL in the text {_verb(which)}"
+            f"{counted(int(which.sum()), 'Tweet')} without a URL in the text"
+            f" {'has' if which.sum() == 1 else 'have'}"
             f" {number(clicks[which].sum())} URL clicks. Clicks on hashtags count as URL clicks;"
             " clicks on media or cards may too."
         )  # fmt: skip
@@ -197,18 +198,19 @@ def _in_one_snapshot(
     both = known & judged
     which = both & (engagements > seen) & (seen > 0)
     yield "more engagements than impressions", which, int(both.sum()), (
-        f"{_tweets(which)} {_verb(which)} more engagements than impressions: one person can engage"
+        f"{having(int(which.sum()))} more engagements than impressions: one person can engage"
         " several times"
         f"{', and engagements include promoted ones while impressions do not' * mixes_promoted}."
     )  # fmt: skip
     which = both & (seen == 0) & (engagements > 0)
     yield "engagements without impressions", which, int(both.sum()), (
-        f"{_tweets(which)} {_verb(which)} engagements but no impressions."
+        f"{having(int(which.sum()))} engagements but no impressions."
     )  # fmt: skip
     which = compared & (counts.sums(summed) > engagements)
     yield "impossible rows", which, int(compared.sum()), (
-        f"On {_tweets(which)} the metrics that are part of engagements sum to more than"
-        " engagements: the counters were read at different moments, or the row is incorrect."
+        f"On {counted(int(which.sum()), 'Tweet')} the metrics that are part of engagements sum to"
+        " more than engagements: the counters were read at different moments, or the row is"
+        " incorrect."
     )  # fmt: skip
     if "media_views" in counts.names and "created_at" in frame:
         old = frame["created_at"].lt(MEDIA_VIEWS_LEFT_ENGAGEMENTS).fillna(False).to_numpy(bool)
@@ -218,7 +220,7 @@ def _in_one_snapshot(
         # The date from the documents is repeated only if these Tweets leave room for their views.
         if (left >= views)[which].all():
             yield "media views from before 2017-10-09", which, int(old.sum()), (
-                f"{_tweets(which)} {_verb(which, 'was', 'were')} posted before 2017-10-09, when"
+                f"{having(int(which.sum()), verbs=('was', 'were'))} posted before 2017-10-09, when"
                 " the API still counted media views as engagements: analyze earlier and later"
                 " Tweets separately."
             )  # fmt: skip
@@ -237,14 +239,6 @@ def _fallen(now: pd.DataFrame, earlier: pd.DataFrame) -> Iterator[tuple[pd.DataF
         which = lost > 0
         yield pairs, f"{label(name)} fell", which, len(pairs), (
             f"{sentence(label(name))} fell by {number(lost[which].sum())} in all on"
-            f" {_tweets(which)} since the earlier snapshot: people undo likes and follows, and"
-            " accounts are removed."
+            f" {counted(int(which.sum()), 'Tweet')} since the earlier snapshot: people undo likes"
+            " and follows, and accounts are removed."
         )  # fmt: skip
-
-
-def _tweets(which: np.ndarray | pd.Series) -> str:
-    return counted(int(which.sum()), "Tweet")
-
-
-def _verb(which: np.ndarray | pd.Series, one: str = "has", many: str = "have") -> str:
-    return one if which.sum() == 1 else many

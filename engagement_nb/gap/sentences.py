@@ -12,7 +12,7 @@ from engagement_nb.apis.names import COLUMN_ORDERS, ORIGINS, label
 from engagement_nb.gap.groups import LEAST_GROUP
 from engagement_nb.gap.identify import FITS_PER_EXCESS, LEAST_TWEETS, SETTLED, TOGETHER
 from engagement_nb.gap.result import Findings
-from engagement_nb.words import counted, listed, number, percent, sentence, span, spelled
+from engagement_nb.words import counted, having, listed, number, percent, sentence, span, spelled
 
 SIGNIFICANT = 0.05
 """Adjusted p-value up to which two groups are said to differ."""
@@ -32,7 +32,7 @@ def answer(gap: Findings) -> str:
     """What a report says first: engagements, what is hidden, what is included, what is not."""
     if (nothing := no_answer(gap)) is not None:
         return nothing
-    parts = [f"{_tweets(gap.posts)} {number(gap.engagements)} engagements."]
+    parts = [f"{having(gap.posts)} {number(gap.engagements)} engagements."]
     parts += [gap.share.sentence, _included(gap), _outside(gap)]
     if gap.excess:
         parts.append(
@@ -58,10 +58,6 @@ def _not_asked_for(gap: Findings) -> list[str]:
     if gap.about.source == "export":
         given |= {*METRICS} - ({*COLUMN_ORDERS["content"]} & {*COLUMN_ORDERS["classic"]})
     return [n for n, expected in METRICS.items() if expected == "counted" and n not in given]
-
-
-def _tweets(count: int, noun: str = "Tweet", verbs: tuple[str, str] = ("has", "have")) -> str:
-    return f"{counted(count, noun)} {verbs[count != 1]}"
 
 
 def _outside(gap: Findings) -> str:
@@ -99,7 +95,7 @@ def _left_out(gap: Findings) -> str:
         return ""
     known = dict(zip(gap.counts.names, gap.counts.known, strict=True))
     names = [name for name in gap.summed if not known[name][judged].all()]
-    text = f"{_tweets(lacking, 'more Tweet')} no figure for {labels(names)} and"
+    text = f"{having(lacking, 'more Tweet')} no figure for {labels(names)} and"
     text += f" {'is' if lacking == 1 else 'are'} excluded."
     one = " Explore files of one kind at a time." if gap.about.source == "export" else ""
     return text + one
@@ -131,7 +127,7 @@ def no_answer(gap: Findings) -> str | None:
     if not gap.posts:
         return "No Tweet has both engagements and all the metrics to compare them with."
     if not gap.engagements:
-        none = f"{_tweets(gap.posts)} no engagements"
+        none = f"{having(gap.posts)} no engagements"
         if gap.sum_of_metrics:
             return (
                 f"{none}, but their metrics sum to {number(gap.sum_of_metrics)}: these metrics are"
@@ -404,7 +400,7 @@ def trend(gap: Findings, table: pd.DataFrame) -> str:
             text += f", which lies outside {of if outside else 'no interval'}"
             text += f" (chance alone: {(1 - gap.level) * 100:g} %)"
         if few := len(known) - len(told):
-            text += f"; {_tweets(few, step)} too few Tweets for an interval"
+            text += f"; {having(few, step)} too few Tweets for an interval"
         parts.append(f"{text}.")
     parts.append(_other_sums(gap, table))
     partial = [f"{day:%Y-%m-%d}" for day in table.index[table["partial"]]]

@@ -164,8 +164,8 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 def _check_size(text: str) -> None:
-    """Refuse deep nesting, and aliases of lists, which can grow without limit."""
-    depth, scalars = 0, set()
+    """Refuse deep nesting, and aliases, which can grow without limit."""
+    depth = 0
     for event in yaml.parse(text, _Base):
         line = getattr(event.start_mark, "line", 0) + 1
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -175,12 +175,9 @@ def _check_size(text: str) -> None:
                 f"line {line} has more than {_DEEPEST} levels.",
                 advice="A manifest is a list of reports, each with its columns.",
             )
-        if isinstance(event, yaml.ScalarEvent):
-            scalars.add(event.anchor)
-        elif isinstance(event, yaml.AliasEvent) and event.anchor not in scalars:
+        if isinstance(event, yaml.AliasEvent):
             raise InputError(
-                f"line {line} has an alias of a list or of several columns.",
-                advice="An alias is for one value. Write shared columns under defaults.",
+                f"line {line} has an alias.", advice="Write shared columns under defaults."
             )
 
 
