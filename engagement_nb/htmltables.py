@@ -36,6 +36,8 @@ _DROPPED = frozenset({"style"})
 """Left out with what they contain: the style of a page is its own."""
 _SECTIONS = ("table", "thead", "tbody", "tfoot")
 _PARTS = ("thead", "tbody", "tfoot", "tr", "th", "td")
+_SIBLINGS = ("p", "li", "dt", "dd")
+"""The next of these ends one that was not closed."""
 _REGION = {"class": "scroll", "role": "region", "tabindex": "0", "aria-label": "Table"}
 _DEEPEST = 200
 """Elements in each other; what is deeper becomes text."""
@@ -146,6 +148,8 @@ class _Cleaner(HTMLParser):
         else:
             if tag in _PARTS:
                 self._make_room(tag)
+            elif tag in _SIBLINGS and self._open[-1].tag == tag:
+                self._open.pop()
             element = SubElement(self._open[-1], tag, kept)
             if tag not in _VOID:
                 self._open.append(element)

@@ -209,7 +209,7 @@ def evidence(table: pd.DataFrame) -> Chart:
     return Chart(
         sentence(f"Of {counted(len(table), 'metric')}, {listed(many)}"),
         _alt("Evidence for each metric", rows),
-        (Rows(tuple(rows), Axis(least, most, shares(signed=False), label)),),
+        (Rows(tuple(rows), Axis(least, most, shares, label)),),
         legend=tuple((_COLORS[verdict], verdict) for verdict in groups),
         data=ordered[["label", "verdict", "posts_above_zero", "tight", "contradictions"]],
         what="evidence",
@@ -293,7 +293,7 @@ def hidden_by(table: pd.DataFrame, title: str, overall: Any, unit: str = "Tweet"
     return Chart(
         title,
         f"{_alt(title, drawn)}{alone}",
-        (Rows(tuple(drawn), Axis(0, min(top * 1.05, 1), shares()), rules),),
+        (Rows(tuple(drawn), Axis(0, min(top * 1.05, 1), shares), rules),),
         data=_told(rows).reset_index(),
         what=f"hidden-by-{table.index.name}",
     )
@@ -315,12 +315,12 @@ def growth(table: pd.DataFrame) -> Chart:
     )
     names = tuple(str(name) for name in table.index)
     half = names[int(np.argmax(come >= 0.5))]
-    panels = [Plot("engagements so far", (Series(come, BLUE, "columns"),), Axis(0, 1, shares()))]
+    panels = [Plot("engagements so far", (Series(come, BLUE, "columns"),), Axis(0, 1, shares))]
     if not np.isnan(hidden).all():
         top = np.nanmax([*high, *hidden, 0.02])
         series = Series(hidden, ORANGE, low=low, high=high)
         title = f"hidden share of what came then ({FEWEST} engagements or more)"
-        panels.append(Plot(title, (series,), Axis(0, min(float(top), 1), shares())))
+        panels.append(Plot(title, (series,), Axis(0, min(float(top), 1), shares)))
     tips = [
         f"{name}: {percent(share)} of engagements so far"
         + ("" if np.isnan(part) else f", hidden {percent(part)}")
@@ -369,7 +369,7 @@ def trend(table: pd.DataFrame, columns: tuple[str, ...] = (), height: int = 100)
         cut = bool(0 < 3 * top < highest)
         top = 3 * top if cut else max(top, highest)
         title = f"{name} (its band is cut off)" if cut else name
-        axis = Axis(0, float(top) * 1.05 or 1, shares() if column in _SHARES else number)
+        axis = Axis(0, float(top) * 1.05 or 1, shares if column in _SHARES else number)
         series = Series(values, color, low=low, high=high, hollow=partial)
         panels.append(Plot(title, (series,), axis, height))
         drawn.append(panel)
@@ -446,7 +446,7 @@ def definitions(table: pd.DataFrame) -> Chart:
     return Chart(
         sentence(f"{rows[0].name} are {rows[0].value} of engagements"),
         _alt("Usual definitions against engagements", rows),
-        (Rows(tuple(rows), Axis(0, most, shares())),),
+        (Rows(tuple(rows), Axis(0, most, shares)),),
         legend=(
             (BLUE, "its sum, as a share of engagements"),
             (GREEN, "thin: of the top tenth of Tweets, those it finds"),

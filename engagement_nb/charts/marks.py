@@ -178,14 +178,9 @@ class Drawing:
     sandbox: bool = False
 
 
-def shares(*, signed: bool = True) -> Callable[[float], str]:
-    """Shares as percentages on an axis; without a sign if only the side matters."""
-
-    def shown(value: float) -> str:
-        percentage = (value if signed else abs(value)) * 100
-        return f"{percentage:g} %".replace("-", "\N{MINUS SIGN}")
-
-    return shown
+def shares(value: float) -> str:
+    """A share as a percentage on an axis, to either side of 0."""
+    return f"{abs(value) * 100:g} %"
 
 
 def days(index: Sequence[Any], step: str) -> tuple[str, ...]:

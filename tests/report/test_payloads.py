@@ -122,6 +122,11 @@ def test_safe_html_of_safe_html_is_the_same():
     assert "&lt;b&gt;" in once
 
 
+def test_what_is_nested_without_end_becomes_text_and_items_need_no_end():
+    assert "&lt;b&gt;" in safe_html("<b>" * 3000)
+    assert safe_html("<ul>" + "<li>x" * 500 + "</ul>").count("<li>") == 500
+
+
 def names_of_payloads(folder):
     """A folder of exports whose names, columns and cells are payloads."""
     odd = folder / '<img src="x" onerror="alert(1)"> MARKED folder'
