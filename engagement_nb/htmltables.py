@@ -48,6 +48,8 @@ _ATTRIBUTES = _words(
     " gradientunits patternunits focusable style"
 )
 _FAMILIES = ("aria-", "data-", "fill-", "stroke-", "font-", "text-", "stop-", "clip-", "marker-")
+_LOADING = ("fill-", "stroke-", "clip-", "marker-")
+"""Attributes that may name something to load."""
 _IMAGE = re.compile(r"data:(image/[a-z0-9.+-]+)?(;charset=[a-z0-9-]+)?(;base64)?,[^\s,]*", re.I)
 _LINK = re.compile(r"(#|https?://|mailto:)\S*|data:text/csv[;,].*", re.I | re.S)
 _OWN = re.compile(r"url\(\s*['\"]?#[\w.-]+['\"]?\s*\)")
@@ -208,18 +210,13 @@ def _kept(tag: str, attrs: Sequence[tuple[str, str | None]]) -> dict[str, str]:
             only_own = tag in _DRAWING
             allowed = text.startswith("#") if only_own else bool(_LINK.fullmatch(text.strip()))
         elif name in _ATTRIBUTES or name.startswith(_FAMILIES):
-            allowed = not _ACTIVE.search(_OWN.sub("", text)) if _loads(name) else True
+            loads = name in ("style", "fill", "stroke") or name.startswith(_LOADING)
+            allowed = not (loads and _ACTIVE.search(_OWN.sub("", text)))
         else:
             allowed = False
         if allowed:
             kept[name] = text
     return kept
-
-
-def _loads(name: str) -> bool:
-    """Whether an attribute may name something to load."""
-    loading = ("fill-", "stroke-", "clip-", "marker-")
-    return name in ("style", "fill", "stroke") or name.startswith(loading)
 
 
 def _make_accessible(table: Element, region: Element | None) -> None:
