@@ -25,7 +25,7 @@ from engagement_nb.sandbox.faults import Faults
 from engagement_nb.sandbox.keys import App, Keys
 from engagement_nb.sandbox.limits import Limit
 from engagement_nb.sandbox.messages import HTML, Call, RefusedError, Reply, as_json
-from engagement_nb.sandbox.oauth import AuthenticationError, Gate
+from engagement_nb.sandbox.oauth import AuthenticationError
 from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.world import World
 
@@ -115,15 +115,12 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.world = World(settings)
-        self.keys = Keys(settings.seed, settings.accounts)
+        self.keys = Keys(settings, lambda: settings.auth_clock() + self.faults.clock_skew)
         self.engine = Engine(self.world, self.keys, settings)
         self.faults = Faults(
             settings.seed, latency=settings.latency, clock_skew=settings.clock_skew
         )
         self.faults.configure(settings.faults)
-        self.gate = Gate(
-            self.keys, settings, lambda: settings.auth_clock() + self.faults.clock_skew
-        )
         kind, monotonic = settings.window, settings.monotonic
         self.minute = Limit(settings.per_minute, settings.window_seconds, kind, monotonic)
         self.second = Limit(settings.per_second, 1.0, kind, monotonic)
@@ -206,7 +203,7 @@ class Service:
         if self.settings.gzip == "required" and not call.takes_gzip:
             raise RefusedError(406, _NO_GZIP)
         try:
-            caller = self.gate.caller(call)
+            caller = self.keys.caller(call)
         except AuthenticationError as error:
             # It does not count against the limit.
             seen.note = str(error)
@@ -263,7 +260,7 @@ class Service:
         A request that names no known app is told what the first app has left, and a wrong path
         the endpoint with the least left.
         """
-        app = self.gate.app_of(call) or self.keys.app
+        app = self.keys.app_of(call) or self.keys.app
         endpoint = route.endpoint if route else None
         endpoints = [endpoint] if endpoint else list(ENDPOINTS.values())
         return min((self._key(app, one) for one in endpoints), key=self.minute.remaining)

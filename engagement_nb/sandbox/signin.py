@@ -66,7 +66,6 @@ class SignIn:
     """
 
     def __init__(self, service: Service) -> None:
-        self.gate = service.gate
         self.keys = service.keys
         self.by_user = service.settings.user_signed_login
         self.pending: dict[str, Pending] = {}
@@ -113,12 +112,12 @@ class SignIn:
 
     def request_token(self, call: Call, seen: Seen) -> Reply:
         """First step: give a request token."""
-        secret_of = self.gate.user_secret if self.by_user else lambda app, token: ""
-        app, oauth = self.gate.verify(call, secret_of)
+        secret_of = self.keys.user_secret if self.by_user else lambda app, token: ""
+        app, oauth = self.keys.verify(call, secret_of)
         callback = oauth.get("oauth_callback", OUT_OF_BAND if self.by_user else "")
         if callback != OUT_OF_BAND and not is_address(callback):
             raise AuthenticationError(f'oauth_callback must be "{OUT_OF_BAND}" or an address')
-        now = self.gate.now()
+        now = self.keys.now()
         self.pending = {t: p for t, p in self.pending.items() if p.at >= now - PENDING_SECONDS}
         token, secret = (f"SANDBOX{secrets.token_hex(16)}" for _ in range(2))
         self.pending[token] = Pending(token, app, secret, now, callback)
@@ -134,7 +133,7 @@ class SignIn:
     def access_token(self, call: Call, seen: Seen) -> Reply:
         """Third step: give the user's tokens for the PIN or verifier, once."""
         try:
-            app, oauth = self.gate.verify(call, self._pending_secret)
+            app, oauth = self.keys.verify(call, self._pending_secret)
         except AuthenticationError:
             if not self.by_user:
                 raise
@@ -170,12 +169,12 @@ class SignIn:
         for caller, secret in list(self.keys.tokens.values()):
             if caller.account is not None:
                 with suppress(AuthenticationError):
-                    return self.gate.verify(call, lambda *_, secret=secret: secret)
+                    return self.keys.verify(call, lambda *_, secret=secret: secret)
         raise AuthenticationError("Invalid signature")
 
     def verify(self, call: Call, seen: Seen) -> Reply:
         """Say whose tokens these are, as programs ask after a login (twurl does)."""
-        number = self.gate.caller(call).account
+        number = self.keys.caller(call).account
         if number is None:
             raise RefusedError(403, "Your credentials do not allow access to this resource")
         account = self.keys.accounts[number]

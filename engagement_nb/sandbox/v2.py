@@ -150,7 +150,7 @@ class V2:
         if grant:
             return grant, _OAUTH2
         try:
-            return self.service.gate.caller(call), _BEARER if bearer else _OAUTH1
+            return self.keys.caller(call), _BEARER if bearer else _OAUTH1
         except AuthenticationError:
             raise problems.UNAUTHORIZED.error() from None
 

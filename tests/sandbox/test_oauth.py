@@ -18,7 +18,7 @@ from oauthlib.oauth1 import Client
 
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sandbox.keys import App, Caller, Keys
-from engagement_nb.sandbox.oauth import AuthenticationError, Call, Gate
+from engagement_nb.sandbox.oauth import AuthenticationError, Call
 from engagement_nb.sandbox.settings import Settings
 
 NOW = 1_318_622_958
@@ -58,11 +58,11 @@ def signed(
     return "OAuth " + (f'realm="{realm}", ' if realm else "") + listed
 
 
-def gate(app: App, token: str, secret: str, now: float = NOW, tolerance: float = 300) -> Gate:
-    keys = Keys(1, 1)
+def gate(app: App, token: str, secret: str, now: float = NOW, tolerance: float = 300) -> Keys:
+    keys = Keys(Settings(accounts=1, timestamp_tolerance=tolerance), lambda: now)
     keys.apps[app.consumer_key] = app
     keys.tokens[token] = (Caller(app, 0), secret)
-    return Gate(keys, Settings(timestamp_tolerance=tolerance), lambda: now)
+    return keys
 
 
 APP = App("mine", "the key", "the&secret=%", "a bearer token")
@@ -83,7 +83,7 @@ def parameters(**changes: str) -> list[tuple[str, str]]:
 
 
 def ask(
-    door: Gate, header: str, url: str = URL, method: str = "POST", body: bytes = b"", kind: str = ""
+    door: Keys, header: str, url: str = URL, method: str = "POST", body: bytes = b"", kind: str = ""
 ) -> Any:
     return door.caller(Call(method, url, {"authorization": header, "content-type": kind}, body))
 
@@ -94,7 +94,7 @@ def refused(*arguments: Any, **options: Any) -> str:
     return str(caught.value)
 
 
-def mine(**options: Any) -> Gate:
+def mine(**options: Any) -> Keys:
     return gate(APP, TOKEN, SECRET, **options)
 
 
