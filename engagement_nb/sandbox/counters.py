@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engagement_nb.apis.engagement import MEDIA_VIEWS_LEFT_ENGAGEMENTS
+from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import (
     CONTENT,
     F64,
@@ -96,18 +97,17 @@ _DAY = 2.0 * np.pi / 24.0
 _MEDIA_VIEWS_END = MEDIA_VIEWS_LEFT_ENGAGEMENTS.timestamp() / 3600.0
 
 
-class Counters:
-    """The counters of a world's Tweets.
+class Counters(Timeline):
+    """A time line with counters.
 
     Parameters
     ----------
-    world
-        The world.
+    settings
+        Seed, size, clock and rates.
     """
 
-    def __init__(self, world: Timeline) -> None:
-        self.world = world
-        settings = world.settings
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         unknown = set(settings.rates) - set(NAMES)
         if unknown:
             raise ValueError(
@@ -118,17 +118,17 @@ class Counters:
             factors[[NAMES.index(name) for name in HIDDEN]] = 0.0
         self._rates = RATES * factors
         span = settings.skew_minutes / 60.0
-        draws = uniform(world.seed, _LAG, np.arange(len(NAMES) + 1, dtype=np.int64))
+        draws = uniform(self.seed, _LAG, np.arange(len(NAMES) + 1, dtype=np.int64))
         self._lags = np.round(span * draws, 4)
 
     def lifetimes(self, tweets: Tweets) -> F64:
         """Give the lifetime total of each counter: shape (Tweets, `NAMES`)."""
         columns = np.arange(len(COUNTERS), dtype=np.int64)
         rows = tweets.index[:, None]
-        luck = np.exp(SPREADS * normal(self.world.seed, _LIFETIME, rows, columns))
+        luck = np.exp(SPREADS * normal(self.seed, _LIFETIME, rows, columns))
         boost = np.where(columns == 0, 1.0, tweets.boost[:, None])
         expected = tweets.reach[:, None] * (tweets.content @ self._rates) * luck * boost
-        expected += uniform(self.world.seed, _LIFETIME, rows, columns, 3)
+        expected += uniform(self.seed, _LIFETIME, rows, columns, 3)
         floored: F64 = np.floor(expected)
         return floored
 
@@ -151,7 +151,7 @@ class Counters:
         """
         lifetimes = self.lifetimes(tweets)
         columns = np.arange(len(COUNTERS), dtype=np.int64)
-        offsets = uniform(self.world.seed, _ROUNDING, tweets.index[:, None], columns)
+        offsets = uniform(self.seed, _ROUNDING, tweets.index[:, None], columns)
         moments: dict[tuple[float, float], F64] = {}
         curves: dict[tuple[float, float, float], F64] = {}
 
@@ -182,14 +182,14 @@ class Counters:
     def _curve(self, tweets: Tweets, moments: F64, pace: float) -> F64:
         """Give the share of the lifetime total reached by each moment: (Tweets, moments)."""
         posted = (tweets.posted_ms / HOUR_MS)[:, None]
-        phase = self.world.phase(tweets.account)[:, None]
+        phase = self.phase(tweets.account)[:, None]
 
         # Hours of the day weigh 1 + 0.7 cos(...): time runs faster while readers are awake.
         def felt(at: F64) -> F64:
             return at + _RHYTHM / _DAY * np.sin(_DAY * (at - phase))
 
         age = np.maximum(felt(moments) - felt(posted), 0.0)
-        speed = 4.0 + 12.0 * uniform(self.world.seed, _SPEED, tweets.index)[:, None]
+        speed = 4.0 + 12.0 * uniform(self.seed, _SPEED, tweets.index)[:, None]
         decay = 1.0 - (1.0 + age / (speed * pace)) ** -1.25
         return 0.94 * decay - 0.06 * np.expm1(-age / 3000.0)
 
@@ -200,7 +200,7 @@ class Counters:
         rows = tweets.index[:, None]
 
         def edge(hour: F64) -> F64:
-            moved = hour + uniform(self.world.seed, _UNEVEN, rows, hour.astype(np.int64))
+            moved = hour + uniform(self.seed, _UNEVEN, rows, hour.astype(np.int64))
             return np.where(hour <= posted, posted, moved)
 
         low, high = edge(begun), edge(begun + 1.0)
@@ -214,9 +214,9 @@ class Counters:
         """Give the video views, by a moment, of all other Tweets with the same video."""
         views = np.zeros(len(tweets), dtype=np.int64)
         rows = np.flatnonzero(tweets.has("video"))
-        members, same = self.world.same_video(tweets.index[rows], hour * HOUR_MS)
+        members, same = self.same_video(tweets.index[rows], hour * HOUR_MS)
         if same.any():
-            carriers = self.world.tweets(members[same])
+            carriers = self.tweets(members[same])
             shown = self.cumulative(carriers, np.array([hour]), ["video_views"])[:, 0, 0]
             np.add.at(views, rows[np.nonzero(same)[0]], shown)
         return views

@@ -47,7 +47,6 @@ class Engine:
 
     def __init__(self, world: World, keys: Keys, settings: Settings) -> None:
         self.world = world
-        self.counters = world.counters
         self.keys = keys
         self.settings = settings
 
@@ -134,15 +133,15 @@ class Engine:
         """Give the counts: shape (Tweets, names, hours); on totals, one hour stands for all."""
         present = now.timestamp() / 3600.0
         if body.start is None or body.end is None:
-            counts = self.counters.cumulative(tweets, np.array([present]), names)
+            counts = self.world.cumulative(tweets, np.array([present]), names)
             if "video_views" in names:
                 place = names.index("video_views")
-                counts[:, place, 0] += self.counters.others_video_views(tweets, present)
+                counts[:, place, 0] += self.world.others_video_views(tweets, present)
             return counts
         first = body.start.timestamp() / 3600.0
         hours = round((body.end - body.start) / timedelta(hours=1))
         edges = np.minimum(first + np.arange(hours + 1.0), present)
-        counts = np.diff(self.counters.cumulative(tweets, edges, names), axis=2)
+        counts = np.diff(self.world.cumulative(tweets, edges, names), axis=2)
         unknown = int(PUBLIC_COUNTS_KNOWN_FROM.timestamp() / 3600.0 - first)
         if body.endpoint.takes_period and unknown > 0:
             public = [place for place, name in enumerate(names) if name in ZERO_BEFORE_KNOWN]

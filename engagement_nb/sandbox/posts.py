@@ -106,7 +106,7 @@ class Posts:
             As for `find`.
         """
         present = np.array([self.world.now_ms() / HOUR_MS])
-        counts = self.world.counters.cumulative(tweets, present, COLUMNS)[:, :, 0]
+        counts = self.world.cumulative(tweets, present, COLUMNS)[:, :, 0]
         mine = tweets.account == account if account is not None else tweets.account < -1
         mine &= ~tweets.repost
         old = self.is_old(tweets)
@@ -160,7 +160,7 @@ class Posts:
         names = [self._counter(field) for field in fields]
         moments = np.minimum(np.array(hours), self.world.now_ms() / HOUR_MS)
         known = [name for name in names if name]
-        counts = np.diff(self.world.counters.cumulative(tweets, moments, known), axis=2)
+        counts = np.diff(self.world.cumulative(tweets, moments, known), axis=2)
         for of_post in counts:
             rows = dict(zip(known, of_post.tolist(), strict=True))
             yield [

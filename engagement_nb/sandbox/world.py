@@ -10,8 +10,7 @@ import numpy as np
 
 from engagement_nb.apis.engagement import FIRST_MOMENT, PUBLIC_COUNTS_KNOWN_FROM
 from engagement_nb.sandbox.counters import NAMES, Counters
-from engagement_nb.sandbox.settings import Settings
-from engagement_nb.sandbox.timeline import DAY_MS, HOUR_MS, I64, Flags, Timeline, Tweets
+from engagement_nb.sandbox.timeline import DAY_MS, HOUR_MS, I64, Flags, Tweets
 
 COLUMNS = (*NAMES, "engagements")
 """Names of the columns of `Truth.counts`."""
@@ -103,18 +102,8 @@ class Truth:
         return self.counts[:, COLUMNS.index(name)]
 
 
-class World(Timeline):
-    """A time line with counters.
-
-    Parameters
-    ----------
-    settings
-        Seed, size, clock and rates.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
-        self.counters = Counters(self)
+class World(Counters):
+    """Tweets and their counters, with the truth about them and ids to try: see `Counters`."""
 
     def truth(
         self,
@@ -128,7 +117,7 @@ class World(Timeline):
         first = 0.0 if start is None else min(last, start.timestamp() / 3600.0)
         index = self.find(np.array([int(i) for i in tweet_ids], dtype=np.int64))
         tweets = self.tweets(np.maximum(index, 0))
-        totals = self.counters.cumulative(tweets, np.array([first, last]), COLUMNS)
+        totals = self.cumulative(tweets, np.array([first, last]), COLUMNS)
         counts = np.diff(totals, axis=2)[:, :, 0]
         return Truth(tuple(map(str, tweet_ids)), index >= 0, tweets, counts)
 

@@ -89,7 +89,7 @@ def test_totals_are_the_sum_of_all_hours_and_hours_are_never_negative(
         begin = int(one.posted_ms[0] // HOUR_MS)
         edges = np.minimum(np.arange(max(first, begin - 30), now + 1.0), now)
         edges = np.append(edges[: 24 * 40], now)
-        shown = world.counters.cumulative(one, edges, ALL)[0]
+        shown = world.cumulative(one, edges, ALL)[0]
         hours = np.diff(shown, axis=1)
         assert (shown[:, 0] == 0).all()
         assert (hours >= 0).all()
@@ -109,7 +109,7 @@ def test_engagements_are_counted_metrics_plus_hidden_interactions_in_every_hour(
     world = world_of(seed, hidden=hidden, skew_minutes=skew)
     found = sample(world, 30)
     edges = world.now_ms() / HOUR_MS - np.sort(np.array(hours, dtype=float))[::-1]
-    shown = np.diff(world.counters.cumulative(found, edges, ALL), axis=2)
+    shown = np.diff(world.cumulative(found, edges, ALL), axis=2)
     counted = shown[:, [ALL.index(name) for name in COUNTED]].sum(axis=1)
     concealed = shown[:, [ALL.index(name) for name in HIDDEN]].sum(axis=1)
     engagements = shown[:, -1]
@@ -139,7 +139,7 @@ def test_counters_never_fall(seed: int, minutes: list[int]) -> None:
     world = world_of(seed, skew_minutes=10.0)
     found = sample(world, 20)
     edges = world.now_ms() / HOUR_MS - 100.0 + moments
-    assert (np.diff(world.counters.cumulative(found, edges, ALL), axis=2) >= 0).all()
+    assert (np.diff(world.cumulative(found, edges, ALL), axis=2) >= 0).all()
 
 
 def test_media_views_were_part_of_engagements_until_2017_10_09() -> None:
@@ -238,13 +238,13 @@ def test_impressions_decay_with_age_and_follow_the_day() -> None:
         for place in range(0, len(found), 25):
             one = found.take(np.array([place]))
             edges = posted[place] + np.array([age, age + 24.0])
-            totals += int(np.diff(world.counters.cumulative(one, edges, ["impressions"])[0, 0])[0])
+            totals += int(np.diff(world.cumulative(one, edges, ["impressions"])[0, 0])[0])
         seen.append(totals)
     assert seen[0] > 3 * seen[1] > 9 * seen[2] > 0
     mine = found.take(found.account == 0)
     start = float(posted.max() // 24 * 24 + 48)
     hours = np.diff(
-        world.counters.cumulative(mine, start + np.arange(24.0 * 14 + 1), ["impressions"]), axis=2
+        world.cumulative(mine, start + np.arange(24.0 * 14 + 1), ["impressions"]), axis=2
     )[:, 0].sum(axis=0)
     by_hour = hours.reshape(14, 24).sum(axis=0)
     assert by_hour.max() > 2 * by_hour.min()
