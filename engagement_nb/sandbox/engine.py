@@ -37,18 +37,14 @@ class Engine:
 
     Parameters
     ----------
-    world
-        The Tweets and their counters.
-    keys
-        The accounts.
-    settings
-        How the API behaves.
+    world, keys
+        The Tweets and their counters, and the accounts.
     """
 
-    def __init__(self, world: World, keys: Keys, settings: Settings) -> None:
+    def __init__(self, world: World, keys: Keys) -> None:
         self.world = world
         self.keys = keys
-        self.settings = settings
+        self.settings = world.settings
 
     def respond(self, body: Body, caller: Caller, now: datetime) -> dict[str, Any]:
         """Give the body of a response with data.

@@ -17,7 +17,6 @@ from engagement_nb.apis.v2 import (
 )
 from engagement_nb.sandbox.keys import Keys
 from engagement_nb.sandbox.problems import NO_FIELD, NOT_FOUND, NOT_YOURS
-from engagement_nb.sandbox.settings import Settings
 from engagement_nb.sandbox.timeline import HOUR_MS, Flags, Tweets
 from engagement_nb.sandbox.world import COLUMNS, World
 
@@ -49,14 +48,14 @@ class Posts:
 
     Parameters
     ----------
-    world, keys, settings
-        The Posts, their authors, and how the API behaves.
+    world, keys
+        The Posts, and their authors.
     """
 
-    def __init__(self, world: World, keys: Keys, settings: Settings) -> None:
+    def __init__(self, world: World, keys: Keys) -> None:
         self.world = world
         self.keys = keys
-        self.settings = settings
+        self.settings = world.settings
 
     def find(self, ids: Sequence[int], parameter: str) -> tuple[Tweets, list[dict[str, Any]]]:
         """Give the Posts that are there, and an error for each that is not.

@@ -116,7 +116,7 @@ class Service:
         self.settings = settings
         self.world = World(settings)
         self.keys = Keys(settings, lambda: settings.auth_clock() + self.faults.clock_skew)
-        self.engine = Engine(self.world, self.keys, settings)
+        self.engine = Engine(self.world, self.keys)
         self.faults = Faults(
             settings.seed, latency=settings.latency, clock_skew=settings.clock_skew
         )

@@ -90,7 +90,7 @@ class V2:
         self.keys = service.keys
         self.pkce = Pkce(service)
         self.purse = Purse(self.settings)
-        self.posts = Posts(service.world, service.keys, self.settings)
+        self.posts = Posts(service.world, service.keys)
 
     def routes(self) -> dict[str, Route]:
         """Give all paths; ``{}`` stands for an id."""
