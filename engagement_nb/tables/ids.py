@@ -254,20 +254,11 @@ def _from_table(
     table: Iterator[list[str]], wide: int, column: int, owner: int | None, link: int | None
 ) -> Iterator[_Entry]:
     next(table, None)
-    empty = 0
     for row in table:
-        if not any(row) or not any(cell.strip() for cell in row):
-            empty += 1
-            if empty > _MAX_WRONG:
-                raise InputError(
-                    f"The table of ids has more than {_MAX_WRONG:,} empty rows.",
-                    advice="Give the ids as text, one per line.",
-                )
-            continue
         whose = row[owner].strip() if owner is not None and owner < len(row) else None
         if whose is None and link is not None and link < len(row):
             whose = _parse(row[link])[1]
-        entry = row[column] if column < len(row) else ",".join(row)
+        entry = row[column] if column < len(row) else ",".join(row).strip(", ")
         halves = ",".join(row[column : column + 2])
         if len(row) > wide and ROUNDED.fullmatch(halves):
             entry = halves  # 6,49E+17: its comma is not a delimiter.
