@@ -48,16 +48,6 @@ _ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", r
 _HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
 _ID = r"^[1-9]\d{0,18}$"
 _GUARD = r"""^(?:=?["']+)(.*?)["']*$"""
-_KNOWN_AS = {
-    "rate": "a rate, which follows from the counts",
-    "link": "the link of the Post",
-    "text": "the text of the Post",
-    "tweet_id": "the id of the Tweet",
-    "date": "the time",
-    "video_id": "the id of the video",
-    "source": "where the figures are from",
-    "account": "whose Posts they are",
-}
 POSTS = frozenset({"content", "classic", "table"})
 """The kinds with one row per Tweet."""
 
@@ -155,11 +145,8 @@ class OneTable:
         """Metrics, other known columns and columns not used, by the table's own names."""
         metrics = {said: name for name, said in self.labels.items() if name not in OTHER_COUNTS}
         unused = {self.header[i]: why for i, why in self.layout.unused.items()}
-        known = {
-            self.header[i]: _KNOWN_AS.get(name, name.replace("_", " "))
-            for name, i in self.layout.at.items()
-            if self.header[i] not in metrics
-        }
+        places = self.layout.at.items()
+        known = {self.header[i]: name for name, i in places if self.header[i] not in metrics}
         for said in self.header:
             if said not in metrics and said not in known and said not in unused:
                 made = "a figure that a report added" if said in MADE else "an index"
