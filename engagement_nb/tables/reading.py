@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -156,4 +157,5 @@ def _tables(data: bytes, name: str) -> list[Cells]:
         raise NotATableError(name, "it is a web page", "Log in to X and export again.")
     if start[:1] in (b"[", b"{"):
         return [page_table(data, name)]
-    return [*text_tables(data, name, _NOTES.get(encoding, ()))]
+    notes = _NOTES.get(encoding, ())
+    return [replace(cells, notes=notes) for cells in text_tables(data, name)]

@@ -33,7 +33,7 @@ _FIRST_ROWS = 20
 """Rows in which a header is looked for below a title."""
 
 
-def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator[Cells]:
+def text_tables(data: bytes, name: str) -> Iterator[Cells]:
     """The tables of a text file.
 
     Parameters
@@ -42,8 +42,6 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
         UTF-8 without a byte order mark.
     name
         The file, for sentences.
-    notes
-        Sentences about how it was read.
 
     Raises
     ------
@@ -61,7 +59,7 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
         raise NotATableError(name, "it has only empty rows")
     header = text.row(ends, first)
     if sum(map(bool, header)) > 1 and not video_kind(header):
-        yield text.table(header, ends[first], notes)
+        yield text.table(header, ends[first])
         return
     # A title stands above a table of X's video files, and of many a spreadsheet.
     ends = text.head_ends(len(data), _PIECE) if len(data) <= _PIECE else ends
@@ -75,10 +73,10 @@ def text_tables(data: bytes, name: str, notes: tuple[str, ...] = ()) -> Iterator
     if len(headers) > 1:
         for at, following in zip(headers, [*headers[1:], len(rows)], strict=True):
             stop = following - 1 if following - 1 in titles else following
-            yield text.short_table(rows, at, stop, notes)
+            yield text.short_table(rows, at, stop)
     else:
         first = headers[0] if headers else first
-        yield text.table(rows[first], ends[first], notes)
+        yield text.table(rows[first], ends[first])
 
 
 def table_of_files(files: Sequence[bytes]) -> Cells | None:
@@ -215,17 +213,17 @@ class _Text:
             advice=AGAIN,
         )
 
-    def table(self, header: list[str], begin: int, notes: tuple[str, ...] = ()) -> Cells:
+    def table(self, header: list[str], begin: int) -> Cells:
         """The rows from a byte on."""
         plain = _schema(header)
         types = self._types(header)
         try:
-            return self._read(header, begin, notes, types)
+            return self._read(header, begin, types)
         except pa.ArrowInvalid:
             if types != plain:
                 # Some cells are no plain digits, so all are read and judged as text.
                 with suppress(pa.ArrowInvalid):
-                    return self._read(header, begin, notes, plain)
+                    return self._read(header, begin, plain)
             raise InputError(
                 f"{self.name}: a row has more than {_PIECE >> 20} MB.", advice=AGAIN
             ) from None
@@ -241,9 +239,7 @@ class _Text:
         kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
         return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
-    def _read(
-        self, header: list[str], begin: int, notes: tuple[str, ...], schema: pa.Schema
-    ) -> Cells:
+    def _read(self, header: list[str], begin: int, schema: pa.Schema) -> Cells:
         """The rows that are not empty; raises ArrowInvalid for cells that are not of a type."""
         wrong: list[tuple[int, int]] = []
         empty: list[int] = []
@@ -282,7 +278,7 @@ class _Text:
         numbers = np.delete(np.arange(1, rows + len(empty) + 1), empty)[np.concatenate(places)]
         return Cells(
             self.name, header, pa.concat_tables(tables), numbers,
-            lambda number: f"line {self.line(begin, number)}", notes,
+            lambda number: f"line {self.line(begin, number)}",
         )  # fmt: skip
 
     def _batches(
@@ -308,9 +304,7 @@ class _Text:
             ),
         )
 
-    def short_table(
-        self, rows: list[list[str]], header: int, stop: int, notes: tuple[str, ...]
-    ) -> Cells:
+    def short_table(self, rows: list[list[str]], header: int, stop: int) -> Cells:
         """One of several tables of a file: X's video files, whose rows may lack empty cells."""
         said = rows[header]
         while said and not said[-1]:
@@ -328,9 +322,7 @@ class _Text:
         ]
         table = pa.table(columns, schema=_schema(said))
         numbers = np.array([line for line, _ in body], dtype=np.int64)
-        return Cells(
-            self.name, said, table, numbers, lambda number: f"row {number}", notes, several=True
-        )
+        return Cells(self.name, said, table, numbers, lambda number: f"row {number}", several=True)
 
 
 def _schema(header: list[str]) -> pa.Schema:
