@@ -40,7 +40,7 @@ import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
-from engagement_nb.dataset.coverage import Lacks, clip, from_ms, in_ms, missing
+from engagement_nb.dataset.coverage import clip, from_ms, in_ms, missing
 from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
@@ -301,18 +301,24 @@ class Dataset:
         ]  # fmt: skip
         problems = missing(stored, frame, here, lacks, known, wanted, period)
         about = self._about(choice, pc.max(table["read_at"]).as_py())
-        account = Account(
-            rows_in=len(here),
-            rows_used=len(here),
-            coverage=period and _coverage(choice.used, period, lacks, here),
-            requests=about.requests,
-            world=str(self.world or ""),
-        )
         named = Counter[str]()
         for kind, ids in problems.items():
             if kind.scope == "tweet":
                 named[kind.reason.value] += len(ids)
-        account = replace(account, rows_in=len(here) + named.total(), rows_named=dict(named))
+        coverage = None
+        if period is not None:
+            partial = len(lacks.keys() & here)
+            fetched = [in_ms(*window) for run in choice.used for window in run.windows]
+            holes = tuple(from_ms(gap) for gap in gaps_between(fetched, in_ms(*period)))
+            coverage = Coverage(*period, len(here) - partial, partial, holes)
+        account = Account(
+            rows_in=len(here) + named.total(),
+            rows_used=len(here),
+            rows_named=dict(named),
+            coverage=coverage,
+            requests=about.requests,
+            world=str(self.world or ""),
+        )
         return Metrics(frame, problems.frame(), about, account)
 
     def _about(self, choice: Choice, read_at: datetime | None) -> About:
@@ -352,16 +358,6 @@ class Dataset:
 def _sets(runs: Iterable[RunRecord]) -> set[str]:
     """The folders of the parts of runs."""
     return {folder for run in runs for folder in run.sets}
-
-
-def _coverage(
-    runs: Iterable[RunRecord], period: Window, lacks: Lacks, here: Mapping[str, None]
-) -> Coverage:
-    """How much of a period the Tweets in a frame cover."""
-    some = len(lacks.keys() & here)
-    fetched = [in_ms(*window) for run in runs for window in run.windows]
-    holes = tuple(from_ms(gap) for gap in gaps_between(fetched, in_ms(*period)))
-    return Coverage(*period, len(here) - some, some, holes)
 
 
 def _metric_names(runs: Sequence[RunRecord], metrics: Sequence[str] | None) -> list[str]:

@@ -65,7 +65,8 @@ class TableSource(Source):
 
     def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
         """List ids of the Tweets: none for figures by day, and for rows without a readable id."""
-        return [i for i in _ids_in(self.metrics) if i.isdigit()][:count]
+        ids = self.metrics.frame.get("tweet_id", pd.Series(dtype="string"))
+        return [i for i in ids.unique() if i.isdigit()][:count]
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         if by := question.get("by"):
@@ -117,11 +118,6 @@ class TableSource(Source):
         found = narrowed(metrics, keep, f"outside of {name}")
         about = replace(about, start=start, end=end)
         return with_coverage(replace(found, about=about), start, end)
-
-
-def _ids_in(metrics: Metrics) -> list[str]:
-    frame = metrics.frame
-    return list(frame["tweet_id"].unique()) if "tweet_id" in frame else []
 
 
 def _select(found: Metrics, tweet_ids: Any, metrics: Iterable[str] | None = None) -> Metrics:
