@@ -8,6 +8,7 @@ Names are wire names: the vendor's *Post* is a *Tweet* here.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -91,48 +92,39 @@ _EARLY = Rule(
 )
 
 _SERIES = ("tweet.id", "engagement.type", "engagement.day", "engagement.hour")
-_LATER = frozenset({"quote_tweets"})
-_OF_SERIES = tuple(name for name in METRICS if name not in _LATER)
 _PUBLIC = frozenset({"favorites", "retweets", "replies", "video_views", "quote_tweets"})
-_ENDPOINTS = (
-    Endpoint(
-        "totals",
-        "/insights/engagement/totals",
-        max_ids=250,
-        span="life",
-        metrics=tuple(name for name in METRICS if name in _AGED | _PUBLIC),
-        public=_PUBLIC,
-        rules=(Rule(Reason.OLDER_THAN_90_DAYS, _AGED, IMPRESSIONS_MAX_AGE), _VIDEO),
-        group_by=_SERIES[:2],
-        buckets=("minute", "second"),
-    ),
-    Endpoint(
-        "28hr",
-        "/insights/engagement/28hr",
-        max_ids=25,
-        span="recent",
-        metrics=_OF_SERIES,
-        steps=("day", "hour"),
-        length=RECENT_WINDOW,
-        rules=(_LISTED, _VIDEO),
-        group_by=_SERIES,
-        buckets=("minute", "second"),
-    ),
-    Endpoint(
-        "historical",
-        "/insights/engagement/historical",
-        max_ids=25,
-        span="period",
-        metrics=_OF_SERIES,
-        steps=("day", "hour"),
-        length=MAX_WINDOW,
-        rules=(_LISTED, _VIDEO, _EARLY),
-        group_by=_SERIES,
-        buckets=("minute", "second"),
-    ),
+_TOTALS = Endpoint(
+    "totals",
+    "/insights/engagement/totals",
+    max_ids=250,
+    span="life",
+    metrics=tuple(name for name in METRICS if name in _AGED | _PUBLIC),
+    public=_PUBLIC,
+    rules=(Rule(Reason.OLDER_THAN_90_DAYS, _AGED, IMPRESSIONS_MAX_AGE), _VIDEO),
+    group_by=_SERIES[:2],
+    buckets=("minute", "second"),
 )
-
-ENDPOINTS: dict[str, Endpoint] = {endpoint.name: endpoint for endpoint in _ENDPOINTS}
+_RECENT = Endpoint(
+    "28hr",
+    "/insights/engagement/28hr",
+    max_ids=25,
+    span="recent",
+    metrics=tuple(name for name in METRICS if name != "quote_tweets"),
+    steps=("day", "hour"),
+    length=RECENT_WINDOW,
+    rules=(_LISTED, _VIDEO),
+    group_by=_SERIES,
+    buckets=("minute", "second"),
+)
+_HISTORICAL = replace(
+    _RECENT,
+    name="historical",
+    path="/insights/engagement/historical",
+    span="period",
+    length=MAX_WINDOW,
+    rules=(_LISTED, _VIDEO, _EARLY),
+)
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (_TOTALS, _RECENT, _HISTORICAL)}
 """All three endpoints by name."""
 
 MAX_GROUPINGS = 3
