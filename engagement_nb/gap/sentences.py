@@ -33,7 +33,7 @@ def answer(gap: Findings) -> str:
     if (nothing := no_answer(gap)) is not None:
         return nothing
     parts = [f"{having(gap.posts)} {number(gap.engagements)} engagements."]
-    parts += [gap.share.sentence, _included(gap), _outside(gap)]
+    parts += [gap.share.sentence, _included(gap), outside(gap)]
     if gap.excess:
         parts.append(
             f"On {counted(gap.contradictions, 'Tweet')} the included metrics exceed engagements,"
@@ -60,7 +60,7 @@ def _not_asked_for(gap: Findings) -> list[str]:
     return [n for n, expected in METRICS.items() if expected == "counted" and n not in given]
 
 
-def _outside(gap: Findings) -> str:
+def outside(gap: Findings) -> str:
     """Which metrics are not counted in full and not 0, with their sum; empty if none is."""
     names = [name for name in gap.not_counted if gap.table["sum"][name]]
     total = number(gap.table.loc[names, "sum"].sum())
@@ -137,18 +137,12 @@ def no_answer(gap: Findings) -> str | None:
     return None
 
 
-def when(gap: Findings) -> str:
-    """The period as it follows a verb; empty for figures since posting."""
-    dates = gap.period.partition(" (")[0]
-    if not dates or dates.startswith("posted"):
-        return ""
-    return f" from {dates}" if " to " in dates else f" on {dates}"
-
-
-def posted(gap: Findings) -> str:
-    """When Tweets were posted, as it follows them; empty for figures of a period."""
-    dates = gap.period.partition(" (")[0]
-    return f", {dates}," if dates.startswith("posted") else ""
+def dates(gap: Findings) -> tuple[str, str]:
+    """When Tweets were posted, as it follows them, and the period as it follows a verb."""
+    said = gap.period.partition(" (")[0]
+    if said.startswith("posted"):
+        return f", {said},", ""
+    return "", said and f" {'from' if ' to ' in said else 'on'} {said}"
 
 
 def figures(gap: Findings) -> str:
@@ -165,7 +159,7 @@ def figures(gap: Findings) -> str:
     text += f", with {counted(len(gap.counts.names), 'metric')} beside engagements"
     text += f"; the figures are {where}." if where else "."
     if about.start is not None and about.end is not None:
-        text += f" They count what happened{when(gap)} ({gap.zone})."
+        text += f" They count what happened{dates(gap)[1]} ({gap.zone})."
     unknown = len(frame) - int(gap.counts.judged.sum())
     if unknown:
         text += f" Engagements are missing for {counted(unknown, 'Tweet')}."
@@ -187,7 +181,7 @@ def columns(gap: Findings) -> str:
     equal = gap.posts - above - below
     naive = f": the naive gap is {number(gap.naive_gap)}" if gap.naive_gap else ""
     return (
-        f"{_all_columns(gap, ', which is')}{naive}. The sum is above engagements on"
+        f"{all_columns(gap, ', which is')}{naive}. The sum is above engagements on"
         f" {counted(below, 'Tweet')}, below on {number(above)}, equal on {number(equal)}."
         f" {_two_errors(gap)}"
     )
@@ -476,12 +470,7 @@ def usual(gap: Findings, table: pd.DataFrame) -> str:
     return "\n".join(parts)
 
 
-def plain_columns(gap: Findings) -> str:
-    """What the sum of all columns gets wrong, for somebody who has one minute."""
-    return _outside(gap) or f"{_all_columns(gap, ',')}."
-
-
-def _all_columns(gap: Findings, then: str) -> str:
+def all_columns(gap: Findings, then: str) -> str:
     """The sum of all columns against engagements, without the end of the sentence."""
     if not gap.naive_gap:
         return "All columns together sum to exactly the engagements"

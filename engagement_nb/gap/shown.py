@@ -267,14 +267,15 @@ def first_page(gap: Findings) -> dict[str, Any]:
 
 
 def _finding(gap: Findings) -> list[str]:
-    rate, share = gap.engagement_rate, gap.share
+    rate, share, (posted, when) = gap.engagement_rate, gap.share, sentences.dates(gap)
+    columns = f"{sentences.all_columns(gap, ',')}."
     hidden = f"{share.point} of them ({share.counts}) match no metric that X shows."
     seen = f", an engagement rate of {percent(rate, 2)}" if rate is not None else ""
     said = [
-        f"{counted(gap.posts, 'Tweet')}{sentences.posted(gap)} got {number(gap.engagements)}"
-        f" engagements{sentences.when(gap)}{seen}.",
+        f"{counted(gap.posts, 'Tweet')}{posted} got {number(gap.engagements)} engagements{when}"
+        f"{seen}.",
         share.sentence if share.kind == "unknown" or share.count == 0 else hidden,
-        f"{sentences.plain_columns(gap)} {sentences.settled(gap)}".rstrip(),
+        f"{sentences.outside(gap) or columns} {sentences.settled(gap)}".rstrip(),
     ]
     return [sentences.by_unit(sentence, gap) for sentence in said]
 

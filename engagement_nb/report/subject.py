@@ -227,9 +227,7 @@ def ask(
             near = difflib.get_close_matches(option, [*columns, *known], 1)
             there = ", ".join(dict.fromkeys(columns or known))
             raise InputError(
-                f"{option!r} is neither a column nor a parameter of {notebook.name}."
-                if columns
-                else f"No notebook has a parameter {option!r}.",
+                f"No notebook has a parameter {option!r}.",
                 advice=f"Did you mean {near[0]!r}?" if near else f"There are: {there}.",
             )
     if not inputs.broken:
