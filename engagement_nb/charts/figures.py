@@ -149,15 +149,13 @@ def tweets(engagements: np.ndarray, sums: np.ndarray) -> Chart:
     )
 
 
-def totals(
-    engagements: int, gap: int, not_in_totals: int, hidden: int, drift: int, alt: str
-) -> Chart:
-    """From the metrics that totals give to engagements: not returned by totals, hidden, drift."""
+def totals(split: Any) -> Chart:
+    """From the metrics of totals to engagements; of an `engagement_nb.gap.totals.TotalsGap`."""
     parts = [
-        ("Metrics that totals give", engagements - gap, GREY),
-        ("Metrics that totals lack", not_in_totals, GREEN),
-        ("Hidden: matches no metric", hidden, SKY),
-        *([("Between the two readings", drift, RED)] if drift else []),
+        ("Metrics that totals give", split.engagements - split.gap_in_totals, GREY),
+        ("Metrics that totals lack", split.not_in_totals, GREEN),
+        ("Hidden: matches no metric", split.hidden, SKY),
+        *([("Between the two readings", split.drift, RED)] if split.drift else []),
     ]
     rows: list[Row] = []
     level = 0
@@ -165,11 +163,12 @@ def totals(
         sign = "+" if rows and count > 0 else ""
         rows.append(Row(name, sign + number(count), (Bar(level, level + count, color),)))
         level += count
+    engagements = split.engagements
     rows.append(Row("Engagements", number(engagements), (Bar(0, engagements, BLUE),)))
-    share = percent(gap / engagements if engagements else None)
+    share = percent(split.gap_in_totals / engagements if engagements else None)
     return Chart(
         f"Totals leave {share} of engagements unexplained",
-        alt,
+        split.sentence,
         (Rows(tuple(rows), Axis(0, max(engagements, level, 1))),),
         data=pd.DataFrame([part[:2] for part in parts], columns=["part", "count"]),
         what="totals",

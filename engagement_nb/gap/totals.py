@@ -116,10 +116,7 @@ class TotalsGap:
         if not self.tweets or self.bounds is not None:
             chart = charts.Chart("The gap of totals cannot be split", self.sentence)
         else:
-            chart = charts.totals(
-                self.engagements, self.gap_in_totals, self.not_in_totals, self.hidden, self.drift,
-                self.sentence,
-            )  # fmt: skip
+            chart = charts.totals(self)
         return chart.stamped(self.sandbox)
 
     def __repr__(self) -> str:

@@ -74,7 +74,7 @@ SEAMS: list[Seam] = [
     ("a_command_prints_what_python_gives", Source, "gather", ignore_period, WORLD),
     (
         "posts_of_all_months_of_a_world_are_all_posts", ApiSource, "_chosen",
-        lambda self, ids, asked, now: (read_ids(ids), {}), WORLD,
+        lambda self, ids, *asked: (read_ids(ids), {}), WORLD,
     ),
     ("a_saved_series_is_read_back", metrics, "marked", lambda frame, about: frame, WORLD),
     (
