@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from engagement_nb import cli, connect, explore_days, explore_gap
-from engagement_nb.errors import AnalysisError, InputError
+from engagement_nb.errors import InputError
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import SandboxSource
 from tests.law.relations import answer, sums
@@ -163,7 +163,7 @@ def test_pieces_that_overlap_are_refused_and_keep_the_mark(world: SandboxSource)
     """Hours in two pieces would count twice; a made-up piece makes the whole made up."""
     ids = world.tweet_ids(count=6)
     frame = world.historical(ids, **PERIOD, by="hour").frame
-    with pytest.raises(AnalysisError, match="overlap"):
+    with pytest.raises(InputError, match="overlap"):
         explore_gap([frame.iloc[:300], frame.iloc[280:]])
     other = pd.DataFrame({"tweet_id": ["5"], "engagements": [3], "favorites": [1]})
     assert explore_gap([other, world.totals(ids)]).to_dict()["sandbox"]

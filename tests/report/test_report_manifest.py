@@ -163,6 +163,13 @@ def test_yaml_that_grows_without_limit_is_refused(inputs, capsys, text, told):
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("rows.csv", "name\n" + "a\n" * 5_001, "lists 5,001 reports, and one manifest may have"),
+        ("rows.yaml", "- name: one\n" * 170_000, "has 2,040,000 bytes, and a manifest may have"),
+    ],
+)
 def test_a_manifest_too_large_to_check_within_seconds_is_refused(tmp_path, name, text, told):
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=rf"{told} [0-9,]+\. Split it"):
