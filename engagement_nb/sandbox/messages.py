@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -116,12 +115,6 @@ class Reply:
     body: bytes = b""
     fault: str = ""
     delay: float = 0.0
-
-    def zip(self, call: Call) -> None:
-        """Gzip the body if the client accepts it."""
-        if call.takes_gzip:
-            self.body = gzip.compress(self.body, 1)
-            self.headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
 
 
 def as_json(document: Any, status: int = 200, *, indent: bool = False) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import logging
 import re
@@ -241,8 +242,9 @@ class Service:
             reply.body = b"\x00SANDBOX garbled\xff" + reply.body[len(reply.body) // 2 :]
         elif fault in _ON_THE_WAY:
             reply.fault = fault
-        if fault != "plain":
-            reply.zip(call)
+        if fault != "plain" and call.takes_gzip:
+            reply.body = gzip.compress(reply.body, 1)
+            reply.headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
 
     def _unauthenticated(self, error: AuthenticationError) -> str:
         reason = str(error)

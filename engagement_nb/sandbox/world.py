@@ -81,18 +81,15 @@ class Truth:
 
     Parameters
     ----------
-    tweet_ids
-        The given ids, in order.
     exists
         Whether each was ever posted; if not, the other arrays have no meaning for it.
     tweets
-        Properties of each.
+        Properties of each, in the order of the ids.
     counts
         Shape (ids, `COLUMNS`). Counted metrics and hidden interactions add up to engagements
         (before 2017-10-09 with media views; with skew the counters are read at different times).
     """
 
-    tweet_ids: tuple[str, ...]
     exists: Flags
     tweets: Tweets
     counts: I64
@@ -119,7 +116,7 @@ class World(Counters):
         tweets = self.tweets(np.maximum(index, 0))
         totals = self.cumulative(tweets, np.array([first, last]), COLUMNS)
         counts = np.diff(totals, axis=2)[:, :, 0]
-        return Truth(tuple(map(str, tweet_ids)), index >= 0, tweets, counts)
+        return Truth(index >= 0, tweets, counts)
 
     def pick(self, kind: str = "own", count: int = 100, account: int = 0) -> list[str]:
         """List Tweet ids of one kind, the newest first.
