@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -177,18 +178,18 @@ class Switch:
         """The values that it takes, in words."""
         return _values(inspect.type_info(self.kind)) if self.simple else ""
 
-    def check(self, value: Any) -> None:
-        """Refuse a value of the wrong type or beyond the limits.
+    def check(self, value: Any, *, strict: bool = True) -> Any:
+        """Give a value as its type; unless ``strict``, a text can be a number.
 
         Raises
         ------
         ValueError
-            In one sentence that begins with the name.
+            It is of the wrong type or beyond the limits, in one sentence that begins with the name.
         """
         try:
-            msgspec.convert(value, self.kind)
+            return msgspec.convert(value, self.kind, strict=strict)
         except msgspec.ValidationError:
-            raise self._wrong(value) from None
+            raise ValueError(f"{self.name} must be {self.values}, not {value!r}.") from None
 
     def read(self, text: str) -> Any:
         """Read a value from a command line: a word, a number, or JSON for an object or a list.
@@ -198,15 +199,11 @@ class Switch:
         ValueError
             The text is no value of this switch.
         """
-        try:
-            if text[:1] in ("{", "["):
-                return msgspec.json.decode(text, type=self.kind)
-            return msgspec.convert(None if text == "none" else text, self.kind, strict=False)
-        except (msgspec.DecodeError, msgspec.ValidationError):
-            raise self._wrong(text) from None
-
-    def _wrong(self, value: Any) -> ValueError:
-        return ValueError(f"{self.name} must be {self.values}, not {value!r}.")
+        value: Any = None if text == "none" else text
+        if text[:1] in ("{", "["):
+            with suppress(msgspec.DecodeError):
+                value = msgspec.json.decode(text)
+        return self.check(value, strict=False)
 
 
 @cache
