@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import update_wrapper
 from typing import Any
 
 import click
@@ -67,23 +66,21 @@ _making_options = options(
 )  # fmt: skip
 
 
-def _making(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options for making reports, which the command gets as ``making``."""
-
-    def with_making(
-        *given: Any, subtitle: str, accent: str, logo: str | None, no_code: bool, **options: Any
-    ) -> None:
-        making = {
-            name: options.pop(name) for name in ("notebooks", "engine", "cell_timeout", "pdf")
-        }
-        making = {name: value for name, value in making.items() if value is not None}
-        making["look"] = Look(subtitle, accent, read_logo(logo) if logo else "", code=not no_code)
-        if making["engine"] == "fast" and not options.get("scheduler"):
-            # The engine imports the libraries while this process does.
-            preload("engagement_nb.report.warm")
-        command(*given, making=making, **options)
-
-    return update_wrapper(_making_options(with_making), command)
+def _making(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options for making reports out of those of a command."""
+    logo = options.pop("logo")
+    look = Look(
+        options.pop("subtitle"),
+        options.pop("accent"),
+        read_logo(logo) if logo else "",
+        code=not options.pop("no_code"),
+    )
+    names = ("notebooks", "engine", "cell_timeout", "pdf")
+    making = {name: value for name in names if (value := options.pop(name)) is not None}
+    if making["engine"] == "fast" and not options.get("scheduler"):
+        # The engine imports the libraries while this process does.
+        preload("engagement_nb.report.warm")
+    return {**making, "look": look}
 
 
 def accounts_in(source: str) -> list[str]:
@@ -149,7 +146,7 @@ def _say(made: enb.Report, heading: str, *, as_json: bool, markdown: bool) -> No
 @cost_options
 @world_options
 @_parameters
-@_making
+@_making_options
 @click.pass_context
 def report(
     ctx: click.Context,
@@ -164,7 +161,6 @@ def report(
     as_json: bool,
     markdown: bool,
     parameters: dict[str, Any],
-    making: dict[str, Any],
     **asked: Any,
 ) -> None:
     """Fetch metrics, explore the gap, write one HTML file.
@@ -180,6 +176,7 @@ def report(
     if by and "profile" in parameters:
         raise click.UsageError("--by account makes all accounts, and -p profile names one.")
     source = path or source or "sandbox"
+    making = _making(asked)
     for name, value in asked.items():
         if value is not None and parameters.setdefault(name, value) != value:
             raise click.UsageError(f"--{name} and -p {name} differ; give one.")
@@ -221,7 +218,7 @@ def report(
 @click.option("--strict", is_flag=True, help="Exit code 3 if Tweets or days are missing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON on stdout.")
 @click.option("--progress/--no-progress", default=None, help="Show a bar, or lines in a log.")
-@_making
+@_making_options
 @click.pass_context
 def batch(
     ctx: click.Context,
@@ -230,7 +227,6 @@ def batch(
     out: str,
     strict: bool,
     as_json: bool,
-    making: dict[str, Any],
     **options: Any,
 ) -> None:
     """Make a report for every row of MANIFEST (CSV or YAML), and an index.
@@ -239,7 +235,7 @@ def batch(
     dataset; or export; and any parameter of the notebook. Rerun the command to resume.
     Exit codes: 0 all were made; 1 some failed; 2 the manifest cannot be used.
     """
-    made = enb.make_batch(manifest, out, **options, **making)
+    made = enb.make_batch(manifest, out, **_making(options), **options)
     summary = made.to_dict()
     if as_json:
         click.echo(json.dumps(summary, ensure_ascii=False))
