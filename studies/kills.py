@@ -29,6 +29,7 @@ import pandas as pd
 
 from engagement_nb.apis.v2 import PRICES
 from engagement_nb.dataset import Dataset
+from engagement_nb.dataset.files import Files
 from engagement_nb.metrics import Metrics
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.usage import Ledger
@@ -281,7 +282,8 @@ def _held(where: Path) -> tuple[set[Any], bool]:
     held: set[Any] = set()
     try:
         dataset = Dataset.open(where)
-        for part in dataset.parts().values():
+        folders = {folder for run in dataset.runs() for folder in run.sets}
+        for part in Files(dataset.store).parts(folders).values():
             held.add((frozenset(part.tweet_ids), part.request.start))
             if not part.refused:
                 held.update((tweet_id, part.request.start) for tweet_id in part.tweet_ids)

@@ -44,7 +44,7 @@ from engagement_nb.dataset.coverage import clip, from_ms, in_ms, missing
 from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
-from engagement_nb.dataset.records import FORMAT, NAME, Identity, Part, RunRecord, World, encode
+from engagement_nb.dataset.records import FORMAT, NAME, Identity, RunRecord, World, encode
 from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
@@ -203,10 +203,6 @@ class Dataset:
     def part_names(self) -> list[str]:
         """Names of all finished requests, whether they are sealed or not."""
         return sorted(self._files.described(_sets(self.runs())))
-
-    def parts(self) -> dict[str, Part]:
-        """All finished requests by name, without their rows."""
-        return self._files.parts(_sets(self.runs()))
 
     def read(
         self,

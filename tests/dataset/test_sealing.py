@@ -19,6 +19,7 @@ from engagement_nb.apis.reasons import Reason
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord
+from engagement_nb.dataset.files import Files
 from engagement_nb.dataset.frames import TIME
 from engagement_nb.errors import DatasetError
 from engagement_nb.fetch import make_plan
@@ -84,7 +85,8 @@ def test_a_finished_run_is_one_file_in_the_order_of_ids(dataset: Dataset) -> Non
     assert len(after.problems) == 4
     assert after.account.balanced
     assert [run.snapshot for run in dataset.runs()] == ["one"]
-    again = {p.request.key: {*p.tweet_ids} for p in dataset.parts().values()}
+    found = Files(dataset.store).parts(writer.record.sets)
+    again = {p.request.key: {*p.tweet_ids} for p in found.values()}
     assert set(map(frozenset, again.values())) == {frozenset(p.tweet_ids) for p in parts}
 
 
@@ -242,7 +244,7 @@ def test_a_dataset_of_the_first_version_is_read(old: Path) -> None:
     assert list(totals.problems["reason"]) == ["unavailable"]
     sums = dataset.read("historical")
     assert (len(sums.frame), sums.frame["engagements"].sum()) == (3, 52)
-    assert len(dataset.parts()) == 3
+    assert len(dataset.part_names()) == 3
 
 
 def test_a_dataset_of_the_first_version_grows(old: Path) -> None:

@@ -6,13 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
-import pyarrow.parquet as pq
 import pytest
 
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset
-from engagement_nb.dataset.records import METADATA_KEY
+from engagement_nb.dataset.files import Files
 from engagement_nb.errors import ServerTroubleError
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
@@ -79,7 +77,9 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
         dataset = Dataset.open(tmp_path / "ds")
         (run,) = dataset.runs()
         assert not run.done
-        assert {i for part in dataset.parts().values() for i in part.tweet_ids} <= {*ids[30:]}
+        assert {
+            i for part in Files(dataset.store).parts(run.sets).values() for i in part.tweet_ids
+        } <= {*ids[30:]}
         proxy.change = None
         metrics = into(tmp_path / "ds", proxy, ids, endpoint, **options)
         account_for_each(metrics, ids)
@@ -141,22 +141,3 @@ def test_a_tweet_left_out_once_comes_with_the_next_response() -> None:
         equal_to_truth(metrics, proxy.sandbox, skip=["video_views"])
         assert list(metrics.frame["tweet_id"]) == ids
         assert left_out
-
-
-def test_a_tweet_that_an_old_dataset_lists_as_left_out_is_requested_again(tmp_path: Path) -> None:
-    """Older parts name such Tweets among those that they settle."""
-    with misbehaving() as proxy:
-        ids = proxy.sandbox.ids("own", 20)
-        proxy.change = leave_out(*ids[:5])
-        into(tmp_path / "ds", proxy, ids, "28hr")
-        for path in (tmp_path / "ds/parts").rglob("*.parquet"):
-            table = pq.read_table(path)
-            values = orjson.loads(table.schema.metadata[METADATA_KEY])
-            values |= {"tweet_ids": ids, "absent": ids[:5], "format": 1}
-            old = table.replace_schema_metadata({METADATA_KEY: orjson.dumps(values)})
-            pq.write_table(old, path)
-        proxy.change = None
-        proxy.asked.clear()
-        metrics = into(tmp_path / "ds", proxy, ids, "28hr")
-        assert {i for document in proxy.asked for i in document["tweet_ids"]} == {*ids[:5]}
-        assert list(metrics.frame["tweet_id"]) == ids
