@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import Literal
+from collections.abc import Callable
+from typing import TypeVar
 
-from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.pacing import backoff
 from engagement_nb.errors import (
     ApiError,
@@ -17,6 +17,8 @@ from engagement_nb.errors import (
 )
 from engagement_nb.fetch.part import EmptyResponseError
 from engagement_nb.fetch.state import MAX_ABSENCES
+
+_T = TypeVar("_T")
 
 _REJECTIONS = (400, 401, 403)
 
@@ -35,26 +37,15 @@ UNEXPLAINED_REJECTION = (4, 0.25)
 """A rejection without a text may come from a proxy, so it is final only if it repeats."""
 
 
-def retry_after(error: EngagementError, attempt: int) -> float | Literal[False]:
-    """Seconds to wait before a request is sent again; False if the error is final.
+def sent(send: Callable[[], _T], pause: Callable[[float], object] = time.sleep) -> _T:
+    """What sending a request gives, after as many attempts as are worthwhile.
 
     Parameters
     ----------
-    error
-        Why the request failed.
-    attempt
-        How often it was sent.
-    """
-    if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
-        attempts, base = UNEXPLAINED_REJECTION
-    else:
-        fitting = (retry for kind, retry in WORTH_A_RETRY.items() if isinstance(error, kind))
-        attempts, base = next(fitting, (1, 0.0))
-    return attempt < attempts and backoff(attempt, base=base, cap=30.0)
-
-
-def sent(client: Client, request: Request) -> Response:
-    """Send a request that belongs to no run, and retry what is worth it.
+    send
+        Sends the request once.
+    pause
+        Waits for some seconds before the next attempt; an error of it ends the attempts.
 
     Raises
     ------
@@ -63,10 +54,14 @@ def sent(client: Client, request: Request) -> Response:
     """
     for attempt in itertools.count(1):
         try:
-            return client.send(request)
+            return send()
         except EngagementError as error:
-            wait = retry_after(error, attempt)
-            if wait is False:
+            if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
+                attempts, base = UNEXPLAINED_REJECTION
+            else:
+                fitting = (r for kind, r in WORTH_A_RETRY.items() if isinstance(error, kind))
+                attempts, base = next(fitting, (1, 0.0))
+            if attempt >= attempts:
                 raise
-        time.sleep(wait)
+        pause(backoff(attempt, base=base, cap=30.0))
     raise AssertionError

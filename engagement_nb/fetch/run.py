@@ -42,7 +42,7 @@ from engagement_nb.errors import (
 )
 from engagement_nb.fetch.part import EmptyResponseError, part_of, part_of_refusal
 from engagement_nb.fetch.plan import Plan
-from engagement_nb.fetch.retry import WORTH_A_RETRY, retry_after
+from engagement_nb.fetch.retry import WORTH_A_RETRY, sent
 from engagement_nb.fetch.state import State
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
@@ -368,7 +368,7 @@ class Run:
         if len(self._threads) >= most:
             return
         wanted = self._workers or 4
-        if self._workers is None and self._responses:
+        if self._workers is None and self._latency < math.inf:
             per_second = (self._quota().per_minute or 0) / 60
             # The quickest response: the others may have waited for the quota too.
             wanted = max(wanted, math.ceil(2 * per_second * self._latency) + 2)
@@ -420,27 +420,24 @@ class Run:
         stored = self._writer.find(request)
         if stored and {*request.tweet_ids} <= {*stored.tweet_ids}:
             return stored
-        attempt = 1
-        while True:
-            began = time.monotonic()
-            try:
-                part = self._send(request)
-            except EngagementError as error:
-                wait = retry_after(error, attempt)
-                if wait is False:
-                    self._note_rejection(request, error)
-                if wait is False or self._stop.is_set():
-                    raise
-            else:
-                self._writer.put(part)
-                with self._lock:
-                    self._accepted_windows.add(request.window)
-                    self._responses += 1
-                    self._latency = min(self._latency, time.monotonic() - began)
-                return part
-            self._sleep(wait)
+
+        def pause(seconds: float) -> None:
+            self._sleep(seconds)
             self._check(request)
-            attempt += 1
+
+        try:
+            part = sent(lambda: self._send(request), pause)
+        except BadRequestError as error:
+            if request.window is not None:
+                # The period may be the cause.
+                with self._lock:
+                    self._rejections.setdefault(request.window, []).append(error)
+            raise
+        self._writer.put(part)
+        with self._lock:
+            self._accepted_windows.add(request.window)
+            self._responses += 1
+        return part
 
     def _check(self, request: Request) -> None:
         """Raise if a request is not to be sent: the run ended, or it would be refused."""
@@ -452,14 +449,9 @@ class Run:
         if len(rejections) >= MAX_REJECTIONS or isinstance(rejections[-1], PeriodError):
             raise BadRequestError(str(rejections[-1]))
 
-    def _note_rejection(self, request: Request, error: EngagementError) -> None:
-        """Note a final refusal of a request that has a period: the period may be the cause."""
-        if isinstance(error, BadRequestError) and request.window is not None:
-            with self._lock:
-                self._rejections.setdefault(request.window, []).append(error)
-
     def _send(self, request: Request) -> Part:
         """Send a request once; a final refusal of its Tweets is a part, too."""
+        began = time.monotonic()
         try:
             response = self._client.send(request)
         except (ForbiddenTweetsError, UnavailableTweetsError) as error:
@@ -469,6 +461,7 @@ class Run:
             self._count(limited=isinstance(error, RateLimitedError))
             raise
         self._count()
+        self._latency = min(self._latency, time.monotonic() - began)
         settings = (self.plan.question.api, self.plan.question.asked_at)
         # The response is many times larger than the part, and is dropped here.
         return self._client.parse_offloaded(response.raw, part_of, response, *settings)

@@ -172,9 +172,9 @@ class V2Source(ApiSource):
         options = {"recorder": self._record_page, "now": self._present, **self._client_options}
         request = Request("timeline", (), TOTALS.metrics, profile)
         with Client(adapter, **options) as client:
-            self._pages = [sent(client, request)]
+            self._pages = [sent(lambda: client.send(request))]
             while adapter.token:
-                self._pages.append(sent(client, request))
+                self._pages.append(sent(lambda: client.send(request)))
         ids = [tweet_id for page in self._pages for tweet_id in page.request.tweet_ids]
         self._owners.update(dict.fromkeys(ids, profile.user_id))
         return list(dict.fromkeys(ids))
