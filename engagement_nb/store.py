@@ -190,16 +190,13 @@ class Store:
     def _write_advice(self, error: Exception) -> str:
         if isinstance(error, UnicodeEncodeError):  # A name that the locale cannot write.
             return "Set LC_ALL=C.UTF-8."
-        kept = False
-        with contextlib.suppress(Exception):
-            kept = bool(self.find())
-        if getattr(error, "errno", None) not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            advice = "Choose a place that you may write to."
-        elif kept:
-            advice = "Free some space and rerun the command: it resumes."
-        else:
+        advice = "Choose a place that you may write to."
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             advice = "Free some space and rerun the command."
-        return f"Stored data is kept. {advice}" if kept else advice
+        with contextlib.suppress(Exception):
+            if self.find():
+                return f"Stored data is kept. {advice}"
+        return advice
 
     def _publish_local(self, name: str, temporary: str, data: Any) -> None:
         target = Path(self.path(name))
