@@ -52,10 +52,6 @@ class Known:
     denied: dict[str, set[str]] = field(default_factory=dict)
     approved_handles: Collection[str] | None = None
 
-    def approved(self, profile: Profile) -> bool:
-        """Whether a profile's user tokens may be used: the plan names its handle."""
-        return self.approved_handles is None or user_of(profile) in self.approved_handles
-
 
 class Router:
     """Chooses the tokens for each Tweet.
@@ -75,10 +71,11 @@ class Router:
         self._profiles = profiles
         self._known = known
         dead, endpoint = known.dead, question.endpoint
-        self._users = [i for i, p in enumerate(profiles) if p.has_user and known.approved(p)]
+        self._names = [user_of(profile) for profile in profiles]
+        agreed = self._names if known.approved_handles is None else known.approved_handles
+        self._users = [i for i, p in enumerate(profiles) if p.has_user and self._names[i] in agreed]
         self._apps = [i for i, p in enumerate(profiles) if p.has_app and (i, "app") not in dead]
         self._app_died = any(auth == "app" for _, auth in dead)
-        self._names = [user_of(profile) for profile in profiles]
         self._by_name = {self._names[i]: i for i in reversed(self._users)}
         self._of_unknown_user = [i for i in self._users if not profiles[i].user_id]
         denied = {auth: known.denied.get(auth, set()) for auth in ("user", "app")}

@@ -187,7 +187,8 @@ class Run:
                     router = self.state.router()
                     requests, hopeless = router.requests(self.state.outstanding, probe=True)
                     for tweet_id, reason in hopeless.items():
-                        self.state.give_up([tweet_id], reason, self._why(tweet_id, reason))
+                        dead = self.error if reason == Reason.NOT_AUTHENTICATED else None
+                        self.state.give_up([tweet_id], reason, dead.what if dead else "")
                     if not requests:
                         break
                     mark = self._mark()
@@ -277,10 +278,6 @@ class Run:
         denied = sum(map(len, known.denied.values()))
         absences = self.state.absences.total()
         return self.state.left, absences, refused, len(known.dead), denied, len(known.owners)
-
-    def _why(self, tweet_id: str, reason: Reason) -> str:
-        what = str(self.error.what) if reason == Reason.NOT_AUTHENTICATED and self.error else ""
-        return f"{what} {self.state.unapproved(tweet_id)}".strip()
 
     def _wave(self, requests: Sequence[Request], bar: Any) -> None:
         for request in requests:

@@ -171,23 +171,6 @@ class State:
         for window in self.outstanding:
             self._drop(window, tweet_ids, reason, detail)
 
-    def unapproved(self, tweet_id: str) -> str:
-        """A sentence that names the profiles that could own a Tweet and were not used."""
-        owner = self.known.owners.get(tweet_id)
-        unused = [
-            profile.name
-            for profile in self.plan.profiles
-            if profile.has_user
-            and not self.known.approved(profile)
-            and owner in (None, user_of(profile))
-        ]
-        if not unused:
-            return ""
-        return (
-            f"The user tokens of {', '.join(unused)} were not used: the plan does not name their"
-            " handles."
-        )
-
     def fail(self, request: Request, reason: Reason, detail: str) -> None:
         """Give up one request; its Tweets may have figures in other windows."""
         self._drop(request.window, request.tweet_ids, reason, detail)
