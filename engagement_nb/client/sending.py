@@ -30,8 +30,6 @@ from engagement_nb.client.adapters.engagement import EngagementAdapter
 from engagement_nb.client.bounds import (
     MAX_BYTES,
     BoundedConnection,
-    DeadlineError,
-    TooLargeError,
 )
 from engagement_nb.client.credentials import Profile, Secret, auth_for
 from engagement_nb.client.credentials.secret import mask
@@ -260,20 +258,11 @@ def _connection_trouble(
             "Check HTTPS_PROXY: your network's administrator knows its address, user name and"
             " password, and whether it lets this host through."
         )
-    elif isinstance(error, DeadlineError):
-        seconds = str(error).rpartition("within ")[2]
-        what = f"{host} did not finish its response within {seconds}."
-        advice = "Try again. If the network is slow, raise the client's deadline."
-    elif isinstance(error, TooLargeError):
-        what = f"The response of {host} is {error}."
-        advice = "Check ENGAGEMENT_API_URL and any proxy between here and the API."
-    elif isinstance(error, httpx.DecodingError):
-        what = f"The response of {host} cannot be decoded: {mask(str(error))}."
-        advice = "Try again. If this continues, check any proxy between here and the API."
     elif isinstance(error, httpx.TimeoutException):
-        what = f"{host} did not respond in time."
-        advice = "Try again later."
+        what = f"{host} did not respond in time ({error or 'no byte came'})."
+        advice = "Try again. If the network is slow, raise the client's deadline."
     else:
-        what = f"The response of {host} was cut off or garbled ({type(error).__name__})."
-        advice = "Try again."
+        why = mask(str(error)) or type(error).__name__
+        what = f"The response of {host} was cut off or cannot be read: {why}."
+        advice = "Try again. If this continues, check any proxy between here and the API."
     return ConnectionTroubleError(what, advice=advice, tweet_ids=tweet_ids)
