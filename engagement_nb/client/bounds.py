@@ -28,14 +28,6 @@ _PIECE = 1 << 20
 """Bytes decoded at a time."""
 
 
-class TooLargeError(httpx.DecodingError):
-    """A decoded response that is larger than allowed."""
-
-
-class DeadlineError(httpx.TimeoutException):
-    """A response that was not complete at its deadline."""
-
-
 def load_json(raw: bytes) -> Any:
     """Parse JSON of somebody else within bounded memory.
 
@@ -111,7 +103,7 @@ class BoundedConnection:
 
         Raises
         ------
-        DeadlineError
+        httpx.TimeoutException
             The deadline passed.
         """
         self._until = time.monotonic() + self._deadline
@@ -129,7 +121,7 @@ class BoundedConnection:
         """Seconds until the deadline."""
         left = self._until - time.monotonic()
         if left <= 0:
-            raise DeadlineError(f"no complete response within {self._deadline:g} s") from None
+            raise httpx.ReadTimeout(f"no complete response within {self._deadline:g} s") from None
         return left
 
     def _note_stream(self, event: str, info: Mapping[str, Any]) -> None:
@@ -155,7 +147,7 @@ class BoundedConnection:
         """Check a response that has this size so far."""
         left = self._left()
         if size > self._max_bytes:
-            raise TooLargeError(f"larger than {self._max_bytes / 1e6:g} MB")
+            raise httpx.DecodingError(f"larger than {self._max_bytes / 1e6:g} MB")
         if size > SMALL_BYTES and not self._has_large:
             self._has_large = self._large.acquire(timeout=left)
             self._left()
