@@ -48,26 +48,20 @@ class ShellEngine(NBClientEngine):  # type: ignore[misc]  # papermill has no typ
         if ALONE and execution_timeout:
             raise RuntimeError("here nothing can stop a cell that takes too long")
         with scratch_folder() as scratch, _cells(cwd, scratch) as cells:
-            cls._run(nb_man, cells, execution_timeout)
-
-    @staticmethod
-    def _run(
-        nb_man: NotebookExecutionManager, cells: Cells | CellsHere, timeout: float | None
-    ) -> None:
-        for index, cell in enumerate(nb_man.nb.cells):
-            nb_man.cell_start(cell, index)
-            failed = False
-            if cell.cell_type == "code" and cell.source.strip():
-                done = cells.run(cell.source, timeout)
-                cell.execution_count = done["execution_count"]
-                cell.outputs = [nbformat.from_dict(output) for output in done["outputs"]]
-                allowed = "raises-exception" in cell.metadata.get("tags", [])
-                failed = done["failed"] and not allowed
-            if failed:
-                nb_man.cell_exception(cell, index)
-            nb_man.cell_complete(cell, index)
-            if failed:
-                return
+            for index, cell in enumerate(nb_man.nb.cells):
+                nb_man.cell_start(cell, index)
+                failed = False
+                if cell.cell_type == "code" and cell.source.strip():
+                    done = cells.run(cell.source, execution_timeout)
+                    cell.execution_count = done["execution_count"]
+                    cell.outputs = [nbformat.from_dict(output) for output in done["outputs"]]
+                    allowed = "raises-exception" in cell.metadata.get("tags", [])
+                    failed = done["failed"] and not allowed
+                if failed:
+                    nb_man.cell_exception(cell, index)
+                nb_man.cell_complete(cell, index)
+                if failed:
+                    return
 
 
 def _cells(cwd: Path, scratch: Path) -> Cells | CellsHere:
