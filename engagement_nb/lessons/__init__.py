@@ -9,19 +9,7 @@ from engagement_nb.errors import require_extra
 # Before the modules that import it.
 require_extra("notebooks", "IPython")
 
-from engagement_nb.lessons.exercises import LESSONS, Lesson  # noqa: E402
-from engagement_nb.lessons.room import Room, open_room  # noqa: E402
-from engagement_nb.lessons.score import Score, collect_scores  # noqa: E402
-from engagement_nb.lessons.shown import Claim, Exchange, Verdict  # noqa: E402
+from engagement_nb.lessons.exercises import LESSONS  # noqa: E402
+from engagement_nb.lessons.room import open_room  # noqa: E402
 
-__all__ = [
-    "LESSONS",
-    "Claim",
-    "Exchange",
-    "Lesson",
-    "Room",
-    "Score",
-    "Verdict",
-    "collect_scores",
-    "open_room",
-]
+__all__ = ["LESSONS", "open_room"]

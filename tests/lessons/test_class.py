@@ -12,8 +12,8 @@ import pytest
 
 from engagement_nb.cli import run
 from engagement_nb.errors import InputError
-from engagement_nb.lessons import LESSONS, collect_scores, open_room
-from engagement_nb.lessons.score import Score, Tally, answer_key, read_score
+from engagement_nb.lessons import LESSONS, open_room
+from engagement_nb.lessons.score import Score, Tally, answer_key, collect_scores, read_score
 from engagement_nb.lessons.shown import ORIGINS
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "03_api_behaviour.ipynb"
