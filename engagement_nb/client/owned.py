@@ -61,4 +61,4 @@ def private_database(path: Path, patience: float) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     if others := changeable_by(path):
         raise PermissionError(f"it {others}")
-    return sqlite3.connect(path, patience, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
