@@ -6,10 +6,8 @@ the date of the page if it has one, and the day on which it was read.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -33,20 +31,10 @@ _Found = tuple[str, np.ndarray | pd.Series, int, str]
 """An oddity, the Tweets that have it as a mask, how many were examined, and a sentence on them."""
 
 
-class Tool(NamedTuple):
-    """A tool's definition of engagements: wire names, separated by spaces."""
-
-    tool: str
-    metrics: str
-    page: str
-    page_of: str
-    read_on: str
-
-
-def tools() -> list[Tool]:
-    """Definitions of other tools, from their vendors' pages."""
-    text = files(__package__).joinpath("tools.csv").read_text(encoding="utf-8")
-    return [Tool(**row) for row in csv.DictReader(text.splitlines())]
+def tools() -> pd.DataFrame:
+    """Definitions of other tools, from their vendors' pages: wire names, separated by spaces."""
+    with files(__package__).joinpath("tools.csv").open(encoding="utf-8") as file:
+        return pd.read_csv(file, dtype=str, keep_default_na=False)
 
 
 def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
@@ -80,9 +68,9 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
         missing = [metric for metric in members if metric not in have]
         rows[name] = {
             "metrics": ", ".join(members),
-            "used_by": ", ".join(tool.tool for tool in used_by),
-            "pages": " ".join(tool.page for tool in used_by),
-            "read_on": max((tool.read_on for tool in used_by), default=""),
+            "used_by": ", ".join(used_by["tool"]),
+            "pages": " ".join(used_by["page"]),
+            "read_on": max(used_by["read_on"], default=""),
             "computable": not missing,
             "missing": listed([label(metric) for metric in missing]),
             **({"tweets": 0} if missing else _row(counts, members, order)),
@@ -95,20 +83,23 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
 
 def _definitions(
     counts: Counts, summed: list[str]
-) -> dict[str, tuple[Sequence[str], Sequence[Tool]]]:
+) -> dict[str, tuple[Sequence[str], pd.DataFrame]]:
     """Metrics of each definition and the tools that use it; tools that agree share a row."""
-    published: dict[frozenset[str], list[Tool]] = {}
-    for tool in tools():
-        published.setdefault(frozenset(tool.metrics.split()), []).append(tool)
+    every = tools()
+    same = every["metrics"].map(lambda names: frozenset(names.split()))
+    published = {
+        members: every[[each == members for each in same]] for members in dict.fromkeys(same)
+    }
+    nobody = every.iloc[:0]
     return {
         "likes + reposts + replies": (
             LIKES_REPOSTS_REPLIES, published.pop(frozenset(LIKES_REPOSTS_REPLIES))
         ),
-        "all public metrics": (PUBLIC, ()),
-        "every column": (counts.names, ()),
-        "the included metrics": (summed, ()),
+        "all public metrics": (PUBLIC, nobody),
+        "every column": (counts.names, nobody),
+        "the included metrics": (summed, nobody),
     } | {
-        " and ".join(tool.tool for tool in agreed): (agreed[0].metrics.split(), agreed)
+        " and ".join(agreed["tool"]): (agreed["metrics"].iloc[0].split(), agreed)
         for agreed in published.values()
     }  # fmt: skip
 

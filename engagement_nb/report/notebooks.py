@@ -33,7 +33,6 @@ _TYPES: dict[str, Any] = {each.__name__: each for each in (str, int, float, bool
 class Parameter:
     """One parameter of a notebook, as its cell ``parameters`` declares it."""
 
-    name: str
     type: str
     default: Any
     help: str
@@ -129,7 +128,7 @@ class NotebookFile:
             with suppress(ValueError, SyntaxError):
                 default = ast.literal_eval(default)
             kind = seen["inferred_type_name"].replace("None", "") or type(default).__name__
-            declared[name] = Parameter(name, kind, default, seen["help"])
+            declared[name] = Parameter(kind, default, seen["help"])
         return declared
 
     def check(self, given: Mapping[str, Any]) -> dict[str, Any]:

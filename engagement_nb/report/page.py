@@ -38,7 +38,8 @@ _KINDS = ("application/vnd.jupyter.widget-view+json", "application/javascript", 
 def template(name: str) -> Template:
     """A template; what it gets is escaped, but for `markupsafe.Markup`."""
     environment = Environment(loader=FileSystemLoader(_TEMPLATE), autoescape=True)
-    environment.filters |= {"unbroken": _unbroken, "safe_html": _safe}
+    environment.filters["unbroken"] = _unbroken
+    environment.filters["safe_html"] = lambda html: Markup(safe_html(html))  # noqa: S704
     code, digest = script()
     environment.globals |= {"style": style, "script": code, "script_digest": digest}
     return environment.get_template(name)
@@ -172,10 +173,6 @@ def _unbroken(text: str) -> Markup:
     """A sentence as HTML, in which no number is parted from its percent sign or its range."""
     html = re.sub(r"[\d.,]+(–[\d.,]+)? %", r'<span class="nb">\g<0></span>', escape(text))
     return Markup(html)  # noqa: S704 - it is escaped
-
-
-def _safe(html: str) -> Markup:
-    return Markup(safe_html(html))  # noqa: S704
 
 
 @lru_cache(1000)  # Hundreds of reports have the same prose and code.
