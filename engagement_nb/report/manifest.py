@@ -18,6 +18,7 @@ from engagement_nb.report.job import absolute, slug
 from engagement_nb.report.notebooks import FETCH, NotebookFile, find_notebook, refuse_secrets
 from engagement_nb.report.subject import Inputs, Subject, ask, read_inputs
 from engagement_nb.sources import FETCHED
+from engagement_nb.tables.textfiles import read_file
 
 _FETCHES = ("source", "profile", "account", "endpoint", "start", "end", "period", "posted", "zone",
             "by", "seed", "now", "tweets", "count")  # fmt: skip
@@ -89,19 +90,16 @@ def read_manifest(path: str | Path, notebooks: str | Path | None = None) -> list
 def _read(path: Path) -> list[tuple[str, _Values]]:
     """The place of each row, and its columns that are not empty."""
     readers = {".csv": _read_csv, ".yaml": _read_yaml, ".yml": _read_yaml}
+    data = read_file(path)
+    if len(data) > _LARGEST:
+        raise InputError(
+            f"{path} has {len(data):,} bytes, and a manifest may have {_LARGEST:,}.",
+            advice="Split it, and give each part a folder of its own.",
+        )
     try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise InputError(
-                f"{path} has {size:,} bytes, and a manifest may have {_LARGEST:,}.",
-                advice="Split it, and give each part a folder of its own.",
-            )
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{path} is not UTF-8 text.", advice="Save it as UTF-8.") from None
-    except FileNotFoundError:
-        raise InputError(f"There is no manifest {path}.", advice="Check the path.") from None
-    except IsADirectoryError:
-        raise InputError(f"{path} is a folder.", advice="Give a CSV or YAML file.") from None
     if path.suffix.lower() not in readers:
         raise InputError(
             f"{path} is neither .csv nor .yaml.", advice="Give it the ending of its format."
