@@ -128,7 +128,7 @@ def _read_csv(path: Path, text: str) -> list[tuple[str, _Values]]:
         raise InputError(f"{path} has columns twice: {', '.join(map(repr, twice))}.")
     found = []
     for number, cells in enumerate(table[1:], start=2):
-        if any("\n" in cell for cell in cells):
+        if any({*"\r\n"} & {*cell} for cell in cells):
             raise InputError(
                 f"{path}, row {number} spans several lines.",
                 advice="Close its quotes, or the next rows are lost.",
