@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -19,8 +19,9 @@ from engagement_nb.client import Request
 from engagement_nb.client.credentials import Profile
 from engagement_nb.fetch.question import Question
 from engagement_nb.fetch.router import Known, Router
-from engagement_nb.metrics.periods import HOUR, Moment, cut
+from engagement_nb.metrics.periods import HOUR, Moment, cut, dates_of
 from engagement_nb.metrics.problems import ProblemLog
+from engagement_nb.tables.ids import read_ids
 from engagement_nb.usage import user_of
 from engagement_nb.words import counted
 
@@ -217,10 +218,10 @@ def make_plan(
     InputError
         The endpoint, a metric, the grouping or the period cannot be used, or there is no id.
     """
-    question = Question.of(
-        tweet_ids, endpoint, api=api, start=start, end=end, period=period, zone=zone, by=by,
-        metrics=metrics, now=now,
-    )  # fmt: skip
+    now, zone = now or datetime.now(UTC), zone or "UTC"
+    kind, ids = api.endpoint(endpoint), read_ids(tweet_ids)
+    dates = dates_of(start, end, period, zone, now)
+    question = Question.of(api, kind, ids, metrics, by, dates, zone, now)
     longest, span = question.endpoint.length, question.period
     log, accepted = _split_unavailable(question)
     plan = Plan(

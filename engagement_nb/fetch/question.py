@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import Api, By, Endpoint
-from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.names import LABELS, wire_names
 from engagement_nb.errors import InputError
-from engagement_nb.metrics.periods import Moment, dates_of, day_of, is_utc, resolve, splits_hours
-from engagement_nb.tables.ids import IdList, read_ids
+from engagement_nb.metrics.periods import day_of, is_utc, resolve, splits_hours
+from engagement_nb.tables.ids import IdList
+
+Dates = tuple[datetime | None, datetime | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,48 +52,33 @@ class Question:
 
     @classmethod
     def of(
-        cls,
-        tweet_ids: Any,
-        endpoint: str = "totals",
-        *,
-        api: Api = ENGAGEMENT,
-        start: Moment = None,
-        end: Moment = None,
-        period: str | None = None,
-        zone: str | None = None,
-        by: str | None = None,
-        metrics: Iterable[str] | None = None,
-        now: datetime | None = None,
-    ) -> Question:
+        cls, api: Api, endpoint: Endpoint, ids: IdList, metrics: Iterable[str] | None,
+        by: str | None, dates: Dates, zone: str, now: datetime,
+    ) -> Question:  # fmt: skip
         """Check a question. For the parameters and errors see `engagement_nb.make_plan`."""
-        now = now or datetime.now(UTC)
-        kind = api.endpoint(endpoint)
-        unit = _by(by, kind, api)
-        wanted = _metrics(metrics, kind)
-        ids = read_ids(tweet_ids)
-        place = zone or "UTC"
+        unit = _by(by, endpoint, api)
+        wanted = _metrics(metrics, endpoint)
         notes: list[str] = []
-        first, last = dates_of(start, end, period, place, now)
         window = None
-        if kind.takes_period:
-            window = resolve(first, last, unit, now, notes, api=api, endpoint=kind, zone=place)
-        elif start or end or period:
+        if endpoint.takes_period:
+            window = resolve(*dates, unit, now, notes, api=api, endpoint=endpoint, zone=zone)
+        elif any(dates):
             takes = [other.name for other in api.endpoints.values() if other.takes_period]
             raise InputError(
-                f"{kind.name} takes no start and end.",
+                f"{endpoint.name} takes no start and end.",
                 advice=f"Leave them out, or use {' or '.join(takes)}.",
             )
         if unit == "day":
-            if window is None or any(day_of(moment, place) != moment for moment in window):
+            if window is None or any(day_of(moment, zone) != moment for moment in window):
                 notes.append("The first or last day of the period is incomplete.")
-            if splits_hours(place, window or Window(now, now)):
+            if splits_hours(zone, window or Window(now, now)):
                 notes.append(
-                    f"The API counts whole hours of UTC, and days of {place} begin within one:"
+                    f"The API counts whole hours of UTC, and days of {zone} begin within one:"
                     " that hour counts for the day that begins."
                 )
         if ids.duplicates:
             notes.append(f"Repeated ids, which are counted once: {ids.duplicates:,}.")
-        return cls(api, kind, ids, wanted, unit, place, window, now, tuple(notes))
+        return cls(api, endpoint, ids, wanted, unit, zone, window, now, tuple(notes))
 
     @property
     def step(self) -> By | None:
