@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from getpass import getpass
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -110,18 +109,13 @@ def login(
     return profile
 
 
-def store_profile(profile: Profile) -> Path:
+def store_profile(profile: Profile) -> None:
     """Write a profile's tokens into `config_file`, which only the user can read.
 
     Parameters
     ----------
     profile
         The profile to store. It replaces one of the same name; the rest of the file is kept.
-
-    Returns
-    -------
-    Path
-        The file.
 
     Raises
     ------
@@ -154,7 +148,6 @@ def store_profile(profile: Profile) -> Path:
             advice="Make its directory yours and writable, or name another in"
             " ENGAGEMENT_CONFIG_DIR.",
         ) from None
-    return path
 
 
 def _app(
