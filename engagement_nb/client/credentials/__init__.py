@@ -4,7 +4,6 @@ from engagement_nb.client.credentials.lookup import (
     config_file,
     find_profile,
     find_profiles,
-    known_secrets,
     places,
     redact,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "config_file",
     "find_profile",
     "find_profiles",
-    "known_secrets",
     "places",
     "redact",
 ]

@@ -43,7 +43,7 @@ from dotenv.parser import parse_stream
 
 from engagement_nb.apis.engagement import ENV_API_URL, ENV_AUTH_URL, TOKEN_VARIABLES
 from engagement_nb.client.credentials.profiles import APP_FIELDS, Profile
-from engagement_nb.client.credentials.secret import Secret, mask, met_secrets
+from engagement_nb.client.credentials.secret import Secret, mask
 from engagement_nb.client.hosts import Hosts, hosts_at, hosts_from_env
 from engagement_nb.client.owned import changeable_by
 from engagement_nb.errors import CredentialsError, EngagementError
@@ -145,23 +145,11 @@ def places() -> dict[str, list[Profile]]:
     }
 
 
-def known_secrets() -> frozenset[str]:
-    """Give every secret seen by this process or found in any place of the lookup.
-
-    Returns
-    -------
-    frozenset of str
-        For comparison only, such as to refuse a notebook parameter that contains one.
-    """
+def redact(text: str) -> str:
+    """Mask every secret seen by this process, or found in any place of the lookup, in a text."""
     with suppress(EngagementError):
         # The lookup makes them known. A file that cannot be read cannot be compared either.
         places()
-    return met_secrets()
-
-
-def redact(text: str) -> str:
-    """Mask every secret seen by this process, or found in any place of the lookup, in a text."""
-    known_secrets()
     return mask(text)
 
 

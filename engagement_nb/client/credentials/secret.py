@@ -70,19 +70,17 @@ def _remember(value: str) -> None:
             _seen.add(part)
 
 
-def met_secrets() -> frozenset[str]:
-    """Give all secrets seen by this process, and those in its environment variables."""
+def mask(text: str) -> str:
+    """Mask secrets in a text, in every form that they are sent in.
+
+    These are all that this process has seen, and those in its environment variables.
+    """
     for name, value in os.environ.items():
         if name.split("__")[0] in TOKEN_VARIABLES.values():
             _remember(value.strip())
-    # The copy takes one step, so other threads may add to the original.
-    return frozenset(_seen.copy())
-
-
-def mask(text: str) -> str:
-    """Mask all secrets seen by this process in a text, in every form that they are sent in."""
     forms = set()
-    for value in met_secrets():
+    # The copy takes one step, so other threads may add to the original.
+    for value in _seen.copy():
         forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
         forms.add(base64.b64encode(value.encode()).decode())
         # Bearer tokens are issued quoted, and a program that decodes one shows it unquoted.
@@ -94,10 +92,6 @@ def mask(text: str) -> str:
     return text
 
 
-def _is_warning(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
-
-
 def hush_signing_logs() -> None:
     """Drop what the signing library logs below warnings.
 
@@ -107,4 +101,4 @@ def hush_signing_logs() -> None:
     """
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] == "oauthlib":
-            logging.getLogger(name).addFilter(_is_warning)
+            logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
