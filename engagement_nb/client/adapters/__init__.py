@@ -97,9 +97,7 @@ def refusal_of(
     )
 
 
-def unreadable(
-    request: Request, why: str, status: int = 200, *, page: bool = False
-) -> ServerTroubleError:
+def unreadable(request: Request, why: str, status: int = 200) -> ServerTroubleError:
     """The error for a response that is not as documented.
 
     Parameters
@@ -110,14 +108,11 @@ def unreadable(
         What the response is.
     status
         Its status.
-    page
-        Whether it may be a page from something between here and the API.
     """
-    between = "check for a proxy or a sign-in page between here and the API"
-    look = between if page else "look at the API's status page"
     return ServerTroubleError(
         f"{where_of(request)}: the API's response is {why} (status {status}).",
-        advice=f"Try again later. If this continues, {look}.",
+        advice="Try again later. If this continues, look at the API's status page, and check for a"
+        " proxy or a sign-in page between here and the API.",
         status=status,
     )
 

@@ -42,7 +42,7 @@ class EngagementAdapter:
         document = regular[0] if regular else json_object(raw)
         if document is None:
             page = ", but a web page" if raw.lstrip()[:1] == b"<" else ""
-            raise unreadable(request, f"not a JSON object{page}", page=True)
+            raise unreadable(request, f"not a JSON object{page}")
         counts = regular[1] if regular else document.get(GROUPING)
         texts = _texts(document.get("errors"))
         if not isinstance(counts, Cube | dict):

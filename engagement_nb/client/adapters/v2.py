@@ -68,7 +68,7 @@ class V2Adapter:
         """Read the figures of a response: see `engagement_nb.client.adapters.Adapter`."""
         document = json_object(raw)
         if document is None:
-            raise unreadable(request, "not a JSON object", page=True)
+            raise unreadable(request, "not a JSON object")
         posts = [*_posts(document.get("data"))]
         problems = _dicts(document.get("errors"))
         of_period = self.api.endpoint(request.endpoint).takes_period
