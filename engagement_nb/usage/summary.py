@@ -25,8 +25,6 @@ class Usage:
         The contract's terms.
     begins, ends
         First and last day of this billing month, in the contract's zone.
-    today
-        The day of the count.
     handles
         One row per handle of this billing month: ``user_id``, ``handle``, ``first_day``,
         ``days`` (number of days on which it was queried), ``new`` (in no earlier month).
@@ -44,7 +42,6 @@ class Usage:
     contract: Contract
     begins: date
     ends: date
-    today: date
     handles: pd.DataFrame
     months: pd.DataFrame
     by_day: pd.Series
@@ -141,7 +138,6 @@ def summarize_usage(
         contract=contract,
         begins=first,
         ends=after - _DAY,
-        today=today,
         handles=mine.drop(columns="begins").reset_index(drop=True),
         months=_months(seen, contract, first),
         by_day=_by_day(mine, first, (today - first).days + 1),
