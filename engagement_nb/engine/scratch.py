@@ -27,7 +27,7 @@ def scratch_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     try:
         with (folder / f"{MARK}.new").open("w") as mark:
-            _lock(mark)
+            lock(mark)
             if fcntl is not None:
                 # Renamed once it is locked, so that no sweep finds it unlocked.
                 Path(mark.name).replace(folder / MARK)
@@ -48,11 +48,11 @@ def sweep() -> None:
             if fcntl is None or folder.is_symlink() or folder.lstat().st_uid != os.getuid():
                 continue
             with path.open("r+") as mark:
-                _lock(mark)
+                lock(mark)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock(mark: IO[str]) -> None:
-    """Lock a mark until it is closed; an OSError if another process has locked it."""
+def lock(file: IO[str]) -> None:
+    """Lock a file until it is closed; an OSError if another process has locked it."""
     if fcntl is not None:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,7 +20,7 @@ from typing import Any
 from tqdm import tqdm
 
 from engagement_nb import engine as engine_room
-from engagement_nb.engine.scratch import sweep
+from engagement_nb.engine.scratch import lock, sweep
 from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
@@ -32,11 +32,6 @@ from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
 from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
 from engagement_nb.store import Store
-
-try:
-    import fcntl
-except ImportError:  # Windows has none.
-    fcntl = None  # type: ignore[assignment]
 
 LOCK = ".batch.lock"
 INDEX, SUMMARY = "index.html", "summary.json"
@@ -223,7 +218,7 @@ def locked(store: Store) -> Iterator[None]:
     ReportError
         Another batch is at work there. The message says which.
     """
-    if fcntl is None or not store.local:
+    if not store.local:
         yield
         return
     path = Path(store.path(LOCK))
@@ -231,7 +226,7 @@ def locked(store: Store) -> Iterator[None]:
         store.publish(LOCK, b"")
     with path.open("r+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(file)
         except OSError:
             raise ReportError(
                 f"Another batch is at work in {store.where}: {file.read() or 'it just began'}.",
