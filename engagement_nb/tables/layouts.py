@@ -259,14 +259,12 @@ def _kind(cells: Cells, names: Sequence[str]) -> str:
             "Export the figures by Post from X's analytics page; in the Ads manager, add the"
             " column of Tweet ids.",
         )
-    if "date" in have and len(cells):
+    if "date" in have:
         at = names.index("date")
         by_day = have & {"posts", "unfollows"} or "day" in cells.header
-        days = pc.count_distinct(cells.texts(at)).as_py() == len(cells)
-        if _with_clock(cells, at) == 1 and (by_day or days):
+        each_once = pc.count_distinct(cells.texts(at)).as_py() == len(cells)
+        if not len(cells) or (_with_clock(cells, at) == 1 and (by_day or each_once)):
             return "daily" if have & _BY_DAY_CLICKS else "overview"
-    elif "date" in have:
-        return "daily" if have & _BY_DAY_CLICKS else "overview"
     return _kind_of_posts(cells.header, have)
 
 
