@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from engagement_nb.apis.availability import Window
 from engagement_nb.words import counted
 
 
@@ -30,10 +31,6 @@ class Coverage:
     whole: int = 0
     partial: int = 0
     holes: tuple[tuple[datetime, datetime], ...] = ()
-
-
-def _span(start: datetime, end: datetime) -> str:
-    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True)
@@ -99,8 +96,8 @@ class Account:
             of = ""
             if period.whole or period.partial:
                 of = f": {counted(period.whole, 'Tweet')} whole, {period.partial:,} in part"
-            lines.append(f"period {_span(period.start, period.end)}{of}")
-            lines += [f"no figures from {_span(*hole)}" for hole in period.holes]
+            lines.append(f"period {Window(period.start, period.end)}{of}")
+            lines += [f"no figures from {Window(*hole)}" for hole in period.holes]
         if self.requests is not None:
             lines.append(counted(self.requests, "request"))
         if self.world:
