@@ -66,8 +66,8 @@ def text_tables(data: bytes, name: str) -> Iterator[Cells]:
     rows = text.rows(ends)
     filled = [i for i, row in enumerate(rows) if any(row)]
     below = [i for i in filled if sum(map(bool, rows[i])) > 2]
-    titles = [i for i in filled if sum(map(bool, rows[i])) == 1 and i > filled[0]]
-    headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles or i - 1 == first]
+    titles = [i for i in filled if sum(map(bool, rows[i])) == 1]
+    headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles]
     if not video_kind(rows[first]) and below:
         headers = sorted({below[0], *headers})
     if len(headers) > 1:

@@ -12,6 +12,7 @@ import pytest
 
 import engagement_nb as enb
 from engagement_nb.errors import InputError
+from tests.tables import kinds
 from tests.tables.export_files import write
 
 COURSE = (
@@ -369,3 +370,14 @@ def test_a_frame_of_texts_that_utf_8_cannot_write_is_read():
     frame = pd.DataFrame({"engagements": [5, 6], "likes": [1, 2]})
     frame["text"] = pd.Series(["\ud800", b"\xff"], dtype=object)
     assert enb.read_table(frame).frame["text"].tolist() == ["?", "b'\\xff'"]
+
+
+@pytest.mark.parametrize("blank", ["", ",,,,,\r\n"])
+def test_a_video_file_without_its_titles_keeps_its_first_day(tmp_path: Path, blank: str) -> None:
+    """Somebody deleted the lines above the headers; the first row of figures was lost."""
+    lines = kinds.VIDEO.format(link="").splitlines(keepends=True)
+    path = tmp_path / "video.csv"
+    path.write_text("".join(lines[1:4]) + blank)
+    assert enb.read_table(path).frame["video_views"].tolist() == [10, 20]
+    path.write_text("".join(lines[1:4]) + blank + "".join(lines[6:]))
+    assert enb.read_table(path).frame["video_views"].tolist() == [10, 20]
