@@ -194,12 +194,7 @@ class Source:
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         """Fetch or read for `totals`, `last_28_hours` and `historical`."""
-        spans = {"life": "since posting", "recent": "of the last 28 hours"}
-        what = spans.get(self._span(endpoint), "of a period")
-        raise InputError(
-            f"The {self.name} source has no figures {what}.",
-            advice="Use totals(), which returns all its figures.",
-        )
+        raise NotImplementedError
 
     def gather(
         self,

@@ -161,7 +161,6 @@ class Tables:
             )
         frame = self._frame(kind)
         files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
-        unit = "day" if files[0].kind not in POSTS else "tweet"
         marks = {name: value for file in files for name, value in file.marks.items()}
         source = (
             "sandbox"
@@ -181,7 +180,7 @@ class Tables:
             read_at=None if pd.isna(read_at) else read_at.to_pydatetime(),
             labels={name: said for f in reversed(files) for name, said in f.labels.items()},
             notes=(*self._notes[""], *self._notes[_group_of(kind)], *self._told(frame, files)),
-            unit="day" if unit == "day" else "tweet",
+            unit="tweet" if files[0].kind in POSTS else "day",
             kind=" and ".join(k for k in self.kinds if k in {f.kind for f in files}),
         )
         problems = problems_frame(row for f in files for row in f.problems)
