@@ -48,11 +48,6 @@ class ProblemLog:
         if found := dict.fromkeys(tweet_ids):
             self._ids.setdefault(Problem(reason, *kind, **more), {}).update(found)
 
-    def update(self, other: ProblemLog) -> None:
-        """Add all problems of another log."""
-        for kind, ids in other.items():
-            self.add(ids, *kind)
-
     def items(self) -> Iterator[tuple[Problem, list[str]]]:
         """Kinds of problems, and the Tweets that have them."""
         return iter([(kind, list(ids)) for kind, ids in self._ids.items()])
