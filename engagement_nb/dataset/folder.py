@@ -29,7 +29,6 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -297,10 +296,7 @@ class Dataset:
         ]  # fmt: skip
         problems = missing(stored, frame, here, lacks, known, wanted, period)
         about = self._about(choice, pc.max(table["read_at"]).as_py())
-        named = Counter[str]()
-        for kind, ids in problems.items():
-            if kind.scope == "tweet":
-                named[kind.reason.value] += len(ids)
+        named = problems.without_figures()
         coverage = None
         if period is not None:
             partial = len(lacks.keys() & here)
@@ -308,9 +304,9 @@ class Dataset:
             holes = tuple(from_ms(gap) for gap in gaps_between(fetched, in_ms(*period)))
             coverage = Coverage(*period, len(here) - partial, partial, holes)
         account = Account(
-            rows_in=len(here) + named.total(),
+            rows_in=len(here) + sum(named.values()),
             rows_used=len(here),
-            rows_named=dict(named),
+            rows_named=named,
             coverage=coverage,
             requests=about.requests,
             world=str(self.world or ""),

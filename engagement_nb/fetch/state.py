@@ -236,10 +236,6 @@ class State:
         problems
             As `problems` gives them.
         """
-        named: Counter[str] = Counter()
-        for kind, tweet_ids in problems.items():
-            if kind.scope == "tweet":
-                named[kind.reason.value] += len(tweet_ids)
         kept, period = self.in_frame(), self._question.period
         coverage = None
         if period:
@@ -248,7 +244,7 @@ class State:
         return Account(
             rows_in=self._question.given,
             rows_used=len(kept),
-            rows_named=dict(named),
+            rows_named=problems.without_figures(),
             coverage=coverage,
         )
 

@@ -62,6 +62,10 @@ class ProblemLog:
             for (reason, scope), ids in found.items()
         ]
 
+    def without_figures(self) -> dict[str, int]:
+        """How many Tweets have no figures at all, by reason."""
+        return {row["reason"]: row["tweets"] for row in self.counts() if row["scope"] == "tweet"}
+
     def lines(self, label: str = "") -> list[str]:
         """The counts in words: ``"2 Tweets: not yours (some metrics)"``.
 
