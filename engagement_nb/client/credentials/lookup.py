@@ -167,7 +167,8 @@ def _read_dotenv(path: str) -> dict[str, str]:
         ) from None
     for statement in statements:
         if statement.error:
-            _say_unreadable(path, statement.original.line)
+            line = statement.original.line
+            _warn_once(f"{path}, line {line} is ignored, because it is not NAME=value.")
     return {one.key: one.value for one in statements if one.key and one.value is not None}
 
 
@@ -191,22 +192,16 @@ def _is_of_others(path: Path) -> bool:
     except OSError:
         return False  # Reading it says what is wrong.
     if others:
-        _say_ignored(str(path), others)
+        _warn_once(
+            f"{path} is ignored, because it {others}. Make it yours alone to use it (chown, chmod"
+            " 600)."
+        )
     return bool(others)
 
 
 @cache
-def _say_unreadable(path: str, line: int) -> None:
-    _log.warning("%s, line %d is ignored, because it is not NAME=value.", path, line)
-
-
-@cache
-def _say_ignored(path: str, others: str) -> None:
-    _log.warning(
-        "%s is ignored, because it %s. Make it yours alone to use it (chown, chmod 600).",
-        path,
-        others,
-    )
+def _warn_once(text: str) -> None:
+    _log.warning("%s", text)
 
 
 def _in_file(path: Path, forced: Hosts | None) -> list[Profile]:
