@@ -108,8 +108,8 @@ class Run:
         Requests of this run that the API answered, with data or with a refusal.
     rate_limited
         Those with status 429.
-    error, halted
-        The first error; and the one that stopped the run, if one did.
+    error
+        The first error, or the one that stopped the run.
     """
 
     def __init__(
@@ -128,7 +128,6 @@ class Run:
         self.requests = 0
         self.rate_limited = 0
         self.error: EngagementError | None = None
-        self.halted: EngagementError | None = None
         self._client = client
         self._writer = writer
         self._workers = workers
@@ -183,7 +182,7 @@ class Run:
         before = self.state.tweets
         with _progress_bar(self._progress) as bar:
             try:
-                while not self.halted:
+                while not self._stop.is_set():
                     router = self.state.router()
                     requests, hopeless = router.requests(self.state.outstanding, probe=True)
                     for tweet_id, reason in hopeless.items():
@@ -203,8 +202,7 @@ class Run:
                 for _ in self._threads:
                     self._todo.put(None)
         if self.state.left:
-            error = self.halted or self.error
-            self.state.fail_rest(_reason(error), str(error or ""))
+            self.state.fail_rest(_reason(self.error), str(self.error or ""))
         if self.error and not self.state.tweets and not before:
             raise self.error
 
@@ -241,7 +239,7 @@ class Run:
     @property
     def trouble(self) -> str:
         """What stopped the run, in words; empty if nothing did."""
-        return "" if self.done else str(self.halted or self.error or "")
+        return "" if self.done else str(self.error or "")
 
     def read(self, dataset: Dataset) -> Metrics:
         """The figures from the dataset, in the order of the requested Tweets."""
@@ -330,7 +328,7 @@ class Run:
                 ]
         elif not isinstance(result, EngagementError):
             raise result
-        elif not isinstance(result, WaitStoppedError) and not self.halted:
+        elif not isinstance(result, WaitStoppedError) and not self._stop.is_set():
             self._take_error(request, result, responses_before)
         return []
 
@@ -348,7 +346,7 @@ class Run:
             if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
                 # Several requests in a row got no response despite retries, so the cause is
                 # not in these requests, and the rest would fail too.
-                self.halted = error
+                self.error = error
                 self._stop.set()
         elif isinstance(error, ApiError):
             self.state.fail(request, Reason.REFUSED, str(error))
