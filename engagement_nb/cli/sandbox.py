@@ -138,7 +138,7 @@ def serve(
     _check_env_file(env_file)
     with running:
         lines = "".join(f"{name}={value}\n" for name, value in running.env.items())
-        with _env_file(env_file, lines):
+        with _env_file(env_file, lines), suppress(KeyboardInterrupt):
             _say_ready(running, env_file)
             _wait(until_stdin_closes)
     click.echo("SANDBOX stopped.", err=True)
@@ -161,13 +161,12 @@ def _say_ready(running: Sandbox, env_file: Path | None) -> None:
 
 def _wait(until_stdin_closes: bool) -> None:
     """Wait for a signal, or for the end of standard input."""
-    with suppress(KeyboardInterrupt):
-        if until_stdin_closes:
-            with suppress(OSError, ValueError):
-                while sys.stdin.buffer.read(4096):
-                    pass
-        while not until_stdin_closes:
-            time.sleep(3600)
+    if until_stdin_closes:
+        with suppress(OSError, ValueError):
+            while sys.stdin.buffer.read(4096):
+                pass
+    while not until_stdin_closes:
+        time.sleep(3600)
 
 
 def _by_flag(sentence: str) -> str:
