@@ -60,12 +60,20 @@ class Source:
         Raises
         ------
         InputError
-            The source cannot list its Tweets.
+            The source cannot list its Tweets, or none of that kind.
         """
+        self._refuse_kind(kind)
         raise InputError(
             f"The {self.name} source cannot list its Tweets.",
             advice="Give ids: a list, a DataFrame, or read_ids(path).",
         )
+
+    def _refuse_kind(self, kind: str) -> None:
+        if kind != "own":
+            raise InputError(
+                f"kind={kind!r} has no effect: only a sandbox has Tweets of other kinds than own.",
+                advice="Leave out kind.",
+            )
 
     def totals(
         self,

@@ -56,8 +56,9 @@ class DatasetSource(Source):
         spans = (run.span for run in self.dataset.runs() if run.endpoint == endpoint)
         return next(spans, None) or super()._span(endpoint)
 
-    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """List ids of the Tweets with figures of the kind that was fetched last."""
+        self._refuse_kind(kind)
         return self.dataset.tweet_ids()[:count]
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:

@@ -63,8 +63,9 @@ class TableSource(Source):
         """Figures of the most detailed kind of file: see `engagement_nb.read_table`."""
         return self.tables.metrics()
 
-    def tweet_ids(self, kind: str = "all", count: int | None = None) -> list[str]:
+    def tweet_ids(self, kind: str = "own", count: int | None = None) -> list[str]:
         """List ids of the Tweets: none for figures by day, and for rows without a readable id."""
+        self._refuse_kind(kind)
         ids = self.metrics.frame.get("tweet_id", pd.Series(dtype="string"))
         return [i for i in ids.unique() if i.isdigit()][:count]
 

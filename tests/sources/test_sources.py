@@ -457,3 +457,11 @@ def test_one_of_two_weeks_in_a_dataset_can_be_read(tmp_path: Path) -> None:
         read = connect(tmp_path / "data").historical(None, start, end, by="day")
         assert (read.about.start, read.about.end) == (fetched.about.start, fetched.about.end)
         same(read.frame, fetched.frame)
+
+
+def test_a_table_has_no_kinds_of_tweets() -> None:
+    """The kind was accepted and ignored."""
+    source = connect(pd.DataFrame({"likes": [1, 2], "engagements": [3, 4]}))
+    assert source.tweet_ids() == source.tweet_ids("own")
+    with pytest.raises(InputError, match="kind='deleted' has no effect: only a sandbox"):
+        source.tweet_ids("deleted")
