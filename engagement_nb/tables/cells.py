@@ -22,13 +22,16 @@ DATE = (
     r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:[+-]\d\d:?\d\d|Z))?)?)\s*$"
 )
 """The dates that X writes, in every language, and ISO 8601."""
+_DAY_FIRST = r"^(?:1[3-9]|[23]\d)/"
+"""A date of a column whose dates are day/month/year; any other column's are month/day/year."""
 MOMENT = pa.timestamp("ms", tz="UTC")
 TEXT = pa.large_string()
 _UNKNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN", "<NA>",
                      "None", "NULL"], TEXT)  # fmt: skip
-_NUMBER = r"^(?:\d+|\d{1,3}(?:[,\x{a0}\x{202f} ]\d{3})+)(?:\.0*|,0{0,2})?$"
+_NUMBER = r"^(?:\d+|\d{1,3}(?:[,\x{a0}\x{202f} ]\d{3})+)(?:\.(?:0{0,2}|0{4,})|,0{0,2})?$"
+"""Not 1.000, which is 1 in some countries and 1000 in others."""
 _FORMATS = ("%a, %b %d, %Y", "%a %b %d %Y", "%Y-%m-%d %H:%M %z", "%Y-%m-%d", "ISO8601",
-            "%m/%d/%Y %H:%M", "%m/%d/%Y", "%b %d, %Y")  # fmt: skip
+            "%m/%d/%Y %H:%M", "%m/%d/%Y", "%b %d, %Y", "%d.%m.%Y %H:%M", "%d.%m.%Y")  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -179,6 +182,23 @@ class Cells:
         )
 
 
+def doubt(dates: pa.ChunkedArray) -> str:
+    """A sentence on dates whose days could be months; "" if a column has none."""
+    is_slashed = pc.match_substring_regex(dates, r"^\d{1,2}/\d{1,2}/")
+    slashed = dates.filter(is_slashed)
+    others = dates.filter(pc.and_(pc.invert(is_slashed), pc.not_equal(dates, "")))
+    if not len(slashed):
+        return ""
+    first = shown(slashed[0].as_py())
+    if len(others):
+        other = shown(others[0].as_py())
+        return f"has dates of two forms, {first} and {other}: a spreadsheet may have swapped some"
+    told = pc.match_substring_regex(slashed, rf"{_DAY_FIRST}|^\d+/(?:1[3-9]|[23]\d)/")
+    if pc.any(told).as_py():
+        return ""
+    return f"has dates such as {first}, which were read as month/day/year"
+
+
 def shown(text: str, most: int = 30) -> str:
     """A cell in quotes as a sentence may show it: short, without signs that control a screen."""
     plain = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
@@ -257,6 +277,8 @@ def _moments(texts: list[str]) -> np.ndarray:
         left = np.flatnonzero(np.isnat(read))
         if not len(left):
             break
+        if "/" in layout and any(re.match(_DAY_FIRST, texts[i]) for i in left):
+            layout = layout.replace("%m/%d", "%d/%m")
         more = pd.to_datetime([texts[i] for i in left], format=layout, errors="coerce", utc=True)
         read[left] = more.tz_localize(None).to_numpy()
     return read

@@ -154,7 +154,12 @@ class Tables:
         InputError
             There is no file of that kind, or the files are of several accounts.
         """
-        if kind == "videos" or not (kind in self._frames or kind in self.kinds):
+        if kind == "videos":
+            raise InputError(
+                f"{self.name} has figures of videos, and none of Posts or days.",
+                advice="Export the content or the overview file.",
+            )
+        if not (kind in self._frames or kind in self.kinds):
             raise InputError(
                 f"{self.name} has no file of the kind {kind!r}.",
                 advice=f"It has: {listed(self.kinds)}.",

@@ -28,7 +28,7 @@ from engagement_nb.apis.names import (
     video_column_names,
 )
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import DATE, Cells, shown, whole_numbers
+from engagement_nb.tables.cells import AGAIN, DATE, Cells, shown, whole_numbers
 from engagement_nb.tables.ids import STATUS_LINK
 from engagement_nb.words import counted, listed, percent
 
@@ -98,6 +98,11 @@ class Layout:
         return {name: i for i, name in enumerate(self.names) if name}
 
 
+def has_date(row: Sequence[str]) -> bool:
+    """Whether a row has a date, so that it is no header."""
+    return any(re.match(DATE, cell) for cell in row)
+
+
 def has_plain_header(header: Sequence[str]) -> bool:
     """Whether the words alone tell that this is a file by Post of X, and what each column is."""
     names = [column_name(cell) for cell in header if name_key(cell) not in _MAY_BE_IDS]
@@ -124,18 +129,31 @@ def _video_layout(cells: Cells) -> Layout:
     """The layout of a table of a video file, by its words or else by its shape."""
     filled = [i for i, cell in enumerate(cells.header) if cell]
     if kind := video_kind(cells.header):
-        names = tuple(video_column_names(cells.header, kind))
+        names = video_column_names(cells.header, kind)
         checks = ""
     else:
+        _refuse_row_as_header(cells)
         kind = "video" if len(filled) == len(COLUMN_ORDERS["video"]) else "videos"
         order = COLUMN_ORDERS[kind]
         if not len(order) - 4 <= len(filled) <= len(order):
             raise NotATableError(cells.name, f"its tables have {counted(len(filled), 'column')}")
         places = dict(zip(filled, order, strict=False))
-        names = tuple(places.get(i, "") for i in range(len(cells.header)))
+        names = [places.get(i, "") for i in range(len(cells.header))]
         checks = "the tables have the columns of a video file, with dates and counts in them"
-    unused = {i: "" for i in filled if not names[i]}
-    return Layout(kind, names, checks, unused)
+    if kind == "video" and "date" not in names:
+        raise NotATableError(cells.name, "its table of days has no dates", AGAIN)
+    again = _one_column_each(cells, names)
+    unused = {i: "" for i in filled if not names[i]} | again
+    return Layout(kind, tuple(names), checks, unused)
+
+
+def _refuse_row_as_header(cells: Cells) -> None:
+    if has_date(cells.header):
+        raise NotATableError(
+            cells.name,
+            "its first row has a date, so it is a row of figures, and the header is missing",
+            "Write X's header above it, or export it again.",
+        )
 
 
 def find_layout(cells: Cells) -> Layout:
@@ -148,7 +166,9 @@ def find_layout(cells: Cells) -> Layout:
         not fit X's order of columns; or a metric is in several columns.
     """
     header = cells.header
-    if cells.several or video_kind(header):
+    if video_kind(header):
+        return _video_layout(cells)
+    if cells.several and "engagements" not in map(column_name, header):
         # In any language, one of several tables may be that of a video file.
         with suppress(NotATableError):
             return _video_layout(cells)
@@ -170,6 +190,8 @@ def find_layout(cells: Cells) -> Layout:
         if not names[i] and i not in unused and _said(cell) and cell not in MADE:
             near = guess(cell)
             unused[i] = f"it may be {near}; rename it if it is" if near else ""
+        if i and not cell and pc.any(pc.not_equal(cells.texts(i), "")).as_py():
+            unused[i] = "it has no name"
     kind = _kind(cells, names)
     metrics = [name for name in names if name in LABELS]
     foreign = [i for i in unused if not unused[i]]
@@ -259,11 +281,15 @@ def _kind(cells: Cells, names: Sequence[str]) -> str:
             "Export the figures by Post from X's analytics page; in the Ads manager, add the"
             " column of Tweet ids.",
         )
+    by_day = have & {"posts", "unfollows"}
+    if by_day and "date" not in have:
+        raise NotATableError(cells.name, "its rows are days, and it has no dates", AGAIN)
     if "date" in have:
         at = names.index("date")
-        by_day = have & {"posts", "unfollows"} or "day" in cells.header
+        clock = _with_clock(cells, at)
         each_once = pc.count_distinct(cells.texts(at)).as_py() == len(cells)
-        if not len(cells) or (_with_clock(cells, at) == 1 and (by_day or each_once)):
+        of_days = by_day or (clock == 1 and ("day" in cells.header or each_once))
+        if not len(cells) or (clock < 2 and of_days):
             return "daily" if have & _BY_DAY_CLICKS else "overview"
     return _kind_of_posts(cells.header, have)
 
@@ -275,6 +301,7 @@ def _kind_of_posts(header: Sequence[str], have: set[str]) -> str:
 
 
 def _by_position(cells: Cells, names: Sequence[str], *, english: bool, kind: str) -> Layout:
+    _refuse_row_as_header(cells)
     skip = next((i for i, cell in enumerate(cells.header) if _said(cell) or names[i]), 0)
     skip = 0 if skip > 1 else skip
     header, known = cells.header[skip:], names[skip:]

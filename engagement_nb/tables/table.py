@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from engagement_nb.apis.names import LABELS
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, shown
+from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, doubt, shown
 from engagement_nb.tables.ids import ROUNDED, STATUS_LINK, rounded_share
 from engagement_nb.tables.layouts import (
     FACTS,
@@ -34,6 +34,7 @@ from engagement_nb.words import counted
 CUT_AT = 1000
 """Maximum number of Posts in one content file."""
 BY_X, SUM = "an empty row that X itself wrote", "the sum of the other rows"
+NOTHING = "no id and no figure"
 AGAIN, NEWER = "repeated in the same table", "a newer row has the same Tweet or day"
 OTHERS = "of another account"
 """Why rows are not used."""
@@ -197,6 +198,8 @@ def read_table_of(cells: Cells, written: float = 0) -> OneTable:
             advice="Export a period with posts in it.",
         )
     rows, notes, marks = len(cells), list(cells.notes), dict(cells.marks)
+    if "date" in layout.at and (told := doubt(cells.texts(layout.at["date"]))):
+        notes.append(told)
     if (
         "source" in layout.at
         and "sandbox" in pc.unique(cells.texts(layout.at["source"])).to_pylist()
@@ -220,13 +223,19 @@ def read_table_of(cells: Cells, written: float = 0) -> OneTable:
             )
         tweets = _Tweets(cells, layout)
         unread = tweets.numbers == 0
-        if unread.any() and (sums := unread & _sum_rows(figures, len(cells))).any():
-            figures = {name: column.filter(pa.array(~sums)) for name, column in figures.items()}
-            left_out[SUM] = int(sums.sum())
-            notes.append(
-                f"has the sum of its rows in row {cells.numbers[sums.argmax()]}, which is not used"
-            )
-            cells = cells.keep(~sums)
+        no_tweets = {SUM: unread & _sum_rows(figures, len(cells)), NOTHING: unread.copy()}
+        for column in figures.values():
+            no_tweets[NOTHING] &= column.is_null().to_numpy()
+        for why, found in no_tweets.items():
+            if found.any():
+                left_out[why] = int(found.sum())
+                place = cells.place(int(cells.numbers[found.argmax()]))
+                rows_of = counted(left_out[why], "row")
+                notes.append(f"has {why} in {rows_of} ({place}), not used")
+        if left_out[SUM] or left_out[NOTHING]:
+            used = ~(no_tweets[SUM] | no_tweets[NOTHING])
+            figures = {name: column.filter(pa.array(used)) for name, column in figures.items()}
+            cells = cells.keep(used)
             tweets = _Tweets(cells, layout)
         columns, unnamed = tweets.columns(), tweets.unnamed
         notes += tweets.notes
@@ -361,6 +370,14 @@ class _Tweets:
             ids = pc.if_else(pa.array(self.numbers > 0), ids, others)
         columns: dict[str, pa.ChunkedArray | pa.Array] = {"tweet_id": ids}
         dates = cells.moments(at["date"]) if "date" in at else None
+        if dates is not None:
+            said = cells.texts(at["date"])
+            lost = np.isnat(dates) & (self.numbers == 0) & pc.not_equal(said, "").to_numpy()
+            if lost.any():
+                self.notes.append(
+                    f"has {counted(int(lost.sum()), 'row')} whose date cannot be read (as"
+                    f" {shown(said[int(lost.argmax())].as_py())}), so these Tweets have no time"
+                )
         series = cells.series if cells.series is not None else self._is_series(dates)
         posted = dates
         if "created_at" in at:

@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 from engagement_nb.apis.names import LABELS, column_name
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import AGAIN, TEXT, Cells
-from engagement_nb.tables.layouts import NotATableError, has_plain_header, video_kind
+from engagement_nb.tables.layouts import NotATableError, has_date, has_plain_header, video_kind
 
 _HEAD = 1 << 20
 """Bytes within which the header must end."""
@@ -65,11 +65,17 @@ def text_tables(data: bytes, name: str) -> Iterator[Cells]:
     ends = text.head_ends(len(data), _PIECE) if len(data) <= _PIECE else ends
     rows = text.rows(ends)
     filled = [i for i, row in enumerate(rows) if any(row)]
-    below = [i for i in filled if sum(map(bool, rows[i])) > 2]
+    figures = [i for i in filled if has_date(rows[i])]
+    below = [i for i in filled if sum(map(bool, rows[i])) > 2 and i not in {*figures}]
     titles = [i for i in filled if sum(map(bool, rows[i])) == 1]
     headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles]
     if not video_kind(rows[first]) and below:
         headers = sorted({below[0], *headers})
+    if headers and figures and figures[0] < headers[0] and len(rows[figures[0]]) > 2:
+        raise InputError(
+            f"{name}, row {figures[0] + 1}: a row with a date stands above the header.",
+            advice="Write the header of each table above its rows.",
+        )
     if len(headers) > 1:
         for at, following in zip(headers, [*headers[1:], len(rows)], strict=True):
             stop = following - 1 if following - 1 in titles else following
