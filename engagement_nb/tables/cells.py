@@ -277,6 +277,9 @@ def _moments(texts: list[str]) -> np.ndarray:
         left = np.flatnonzero(np.isnat(read))
         if not len(left):
             break
+        if layout == "ISO8601":
+            # A year and a month are no date, and pandas would take their first day.
+            left = left[[len(texts[i]) > len("2025-01") for i in left]]
         if "/" in layout and any(re.match(_DAY_FIRST, texts[i]) for i in left):
             layout = layout.replace("%m/%d", "%d/%m")
         more = pd.to_datetime([texts[i] for i in left], format=layout, errors="coerce", utc=True)

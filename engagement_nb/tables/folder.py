@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -414,6 +414,8 @@ class Tables:
         """Join tables into one frame; if a row is in several, the newest counts."""
         tables, columns = [], [set(file.table.column_names) for file in files]
         rows_alone = sum(bool(file.unnamed) for file in files) > 1
+        if rows_alone:
+            self._notes[group] += _copies([file for file in files if file.unnamed])
         for i, file in enumerate(files):
             table = file.table
             if rows_alone and file.unnamed:
@@ -542,6 +544,21 @@ class Tables:
                     " collected engagements when the files were written."
                 )
         return notes
+
+
+def _copies(files: list[OneTable]) -> Iterator[str]:
+    """Sentences on tables without ids whose rows are all in larger ones: copies of a sheet."""
+    seen: set[int] = set()
+    for file in sorted(files, key=lambda file: -file.table.num_rows):
+        names = sorted({*file.table.column_names} - {"tweet_id"})
+        rows = file.table.select(names).to_pandas()
+        hashes = pd.util.hash_pandas_object(rows, index=False).tolist()
+        if hashes and seen.issuperset(hashes):
+            yield (
+                f"All rows of {file.file} are in another table too, without ids. If it is a copy,"
+                " remove it: they are counted twice."
+            )
+        seen.update(hashes)
 
 
 def _group_of(kind: str) -> str:

@@ -286,6 +286,12 @@ def _kind(cells: Cells, names: Sequence[str]) -> str:
         raise NotATableError(cells.name, "its rows are days, and it has no dates", AGAIN)
     if "date" in have:
         at = names.index("date")
+        if len(months := cells.texts(at).filter(_matches(cells, at, r"^\d{4}(?:-\d\d)?$"))):
+            raise NotATableError(
+                cells.name,
+                f"it has figures of months or years (as {shown(months[0].as_py())}), not of Posts"
+                " or days",
+            )
         clock = _with_clock(cells, at)
         each_once = pc.count_distinct(cells.texts(at)).as_py() == len(cells)
         of_days = by_day or (clock == 1 and ("day" in cells.header or each_once))

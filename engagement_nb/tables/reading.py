@@ -73,7 +73,9 @@ def read_source(source: Any, name: str) -> list[OneTable]:
         raise refused[0]
     for one in read:
         one.notes += notes_on_columns(one)
-    read[0].notes += [f"has another table, which was left out: {one.what}" for one in refused]
+    read[0].notes += [
+        f"has another table, which was left out: {one.what.rstrip('.')}" for one in refused
+    ]
     return read
 
 

@@ -109,3 +109,20 @@ def test_a_count_with_a_point_and_three_digits_is_refused(tmp_path):
     row = "2025-01-04,a text,9,90,2,"
     assert '"1.000" is not a whole number' in refused(tmp_path, f"{PLAIN}{row}1.000\n")
     assert read(tmp_path, f"{PLAIN}{row}1.0\n").frame["retweets"].tolist() == [1]
+
+
+def test_months_are_not_days(tmp_path):
+    rows = "2025-01,500,5,15,0,2\n2025-02,500,5,15,0,1\n"
+    assert 'months or years (as "2025-01")' in refused(tmp_path, DAYS + rows)
+    metrics = read(tmp_path, f"{PLAIN}2025,a text,9,90,2,1\n")
+    assert 'date cannot be read (as "2025")' in notes(metrics)
+
+
+def test_a_copy_of_rows_without_ids_is_named(tmp_path):
+    rows = [f"2025-01-0{i},a text {i},9,90,{i},1\n" for i in range(1, 5)]
+    for name, part in (("all", rows), ("top", rows[:2]), ("other", [rows[0].replace("9", "8")])):
+        write(tmp_path, PLAIN + "".join(part), f"{name}.csv")
+    metrics = enb.read_table(tmp_path)
+    assert len(metrics) == 7
+    assert "All rows of top.csv are in another table too" in notes(metrics)
+    assert "of other.csv" not in notes(metrics)
