@@ -266,6 +266,7 @@ def _float_texts(column: pa.ChunkedArray) -> list[str | None]:
 def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Rates and sums of money without their signs; null if a cell is anything else."""
     texts = pc.replace_substring_regex(column, r"[%$€£\s]", "")
+    texts = pc.replace_substring_regex(texts, r"^(-?\d{1,3})[.,](\d{3}[.,]\d+)$", r"\1\2")
     texts = pc.replace_substring(texts, ",", ".")
     good = pc.match_substring_regex(texts, r"^-?(?:\d+\.?\d*|\.\d+)$")
     return pc.cast(pc.if_else(good, texts, pa.scalar(None, texts.type)), pa.float64())

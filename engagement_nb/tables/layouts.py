@@ -56,6 +56,10 @@ _ACCOUNTS = ("handle", "username", "screenname", "twitterhandle", "account", "ac
              "authorusername", "authorhandle")  # fmt: skip
 _ACCOUNT = r"^@?\w(?:[\w .-]{0,48}\w)?$"
 """What the cells of a column of accounts look like: handles, or names of a few words."""
+_ANY_DATE = (
+    rf"{DATE}|\d{{1,4}}([./-])\d{{1,2}}\1\d{{2,4}}\b"
+    r"|\d{1,2}\.? [^\W\d]{3,9}\.? \d{4}$|[^\W\d]{3,9}\.? \d{1,2}, \d{4}$"
+)
 _MOST = 0.98
 """Share of the rows that must pass each check before a file is read by position."""
 _MAX_COLUMNS = 1000
@@ -99,8 +103,8 @@ class Layout:
 
 
 def has_date(row: Sequence[str]) -> bool:
-    """Whether a row has a date, so that it is no header."""
-    return any(re.match(DATE, cell) for cell in row)
+    """Whether a row of several cells has a date, so that it is no header and no title."""
+    return sum(map(bool, row)) > 2 and any(re.match(_ANY_DATE, cell) for cell in row)
 
 
 def has_plain_header(header: Sequence[str]) -> bool:
@@ -330,6 +334,8 @@ def _by_position(cells: Cells, names: Sequence[str], *, english: bool, kind: str
         full = ("",) * skip + order + ("",) * (len(header) - len(order))
         if moved:
             reasons.append((len(moved), f"{listed(moved[:3])} would be in another column"))
+        elif not all(header[: len(order)]):
+            reasons.append((0, "one of its columns has no name"))
         elif wrong := _check(full, cells):
             reasons.append((0, wrong))
         else:

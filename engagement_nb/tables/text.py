@@ -71,7 +71,7 @@ def text_tables(data: bytes, name: str) -> Iterator[Cells]:
     headers = [i for i in below if video_kind(rows[i]) or i - 1 in titles]
     if not video_kind(rows[first]) and below:
         headers = sorted({below[0], *headers})
-    if headers and figures and figures[0] < headers[0] and len(rows[figures[0]]) > 2:
+    if headers and figures and figures[0] < headers[0]:
         raise InputError(
             f"{name}, row {figures[0] + 1}: a row with a date stands above the header.",
             advice="Write the header of each table above its rows.",

@@ -42,6 +42,33 @@ def test_a_row_below_a_note_in_a_titled_table_is_not_taken_for_a_header(tmp_path
     assert "line 7" in refused(tmp_path, kinds.text(title, lines))
 
 
+@pytest.mark.parametrize("date", ["4.1.2025", "01/04/25", "4. Januar 2025", "January 4, 2025"])
+def test_a_row_below_a_note_is_no_header_however_its_date_is_written(tmp_path, date):
+    days = kinds.VIDEO.splitlines(keepends=True)[:4]
+    row = f'"{date}",10,5000,12.5%,500,0\r\n'
+    text = "".join([*days[:3], "holiday,,,,,\r\n", row, days[3]])
+    assert "line 4" in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("title", ["2025-02-01", "2025-02-01" + "," * 13])
+def test_a_date_may_stand_above_a_table(tmp_path, title):
+    text = kinds.text(kinds.header("overview"), kinds.rows("overview", 5))
+    metrics = read(tmp_path, f"{title}\r\n{text}")
+    assert len(metrics) == 5
+
+
+def test_an_empty_column_among_columns_that_are_read_by_position_is_refused(tmp_path):
+    table = [kinds.made_up("overview"), *kinds.rows("overview", 9)]
+    head, *rows = [[*row[:12], "", *row[12:]] for row in table]
+    assert "one of its columns has no name" in refused(tmp_path, kinds.text(head, rows))
+
+
+def test_thousands_in_a_revenue_are_read(tmp_path):
+    text = kinds.VIDEO.split(",,,,,\r\n")[1]
+    text = text.replace("500,0\r", '500,"$1,234.50"\r').replace("450,0\r", '450,"1.234,50 €"\r')
+    assert read(tmp_path, text).frame["estimated_revenue"].tolist() == [1234.5, 1234.5]
+
+
 @pytest.mark.parametrize("deleted", [1, 5])
 def test_a_video_file_without_a_header_of_its_two_is_refused(tmp_path, deleted):
     lines = kinds.VIDEO.format(link="").splitlines(keepends=True)
