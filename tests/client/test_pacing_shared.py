@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import platformdirs
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.client.hosts import LIVE, hosts_at
 from engagement_nb.client.pacing import Pacer, WaitStoppedError, backoff
 from engagement_nb.client.pacing.headers import Told, read_headers, retry_after
+from engagement_nb.client.pacing.pacer import state_file
 from engagement_nb.client.pacing.quota import FIRST_PATIENCE
 from engagement_nb.sandbox import Sandbox
 from tests.client.profiles import profile_of
@@ -344,12 +347,30 @@ def test_pacing_is_shared_whatever_the_file_contained_before(content: bytes) -> 
 
 
 @pytest.mark.parametrize("content", [foreign_database(), b"no database at all" * 500])
-def test_a_damaged_or_foreign_file_is_set_aside_whole(content: bytes, tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_is_set_aside_whole(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path, clock = tmp_path / "quota.sqlite3", Clocks()
     path.write_bytes(content)
     ask(clock.pacer(path), clock, 5, 4)
     assert path.with_suffix(".damaged").read_bytes() == content
     assert clock.pacer(path).state().left == 4
+    said = f"{path} was damaged or of another program; it is now quota.damaged."
+    assert caplog.messages == [said]
+
+
+def test_each_machine_has_a_file_of_quotas_in_the_folder_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Machines with one home share no clock."""
+    monkeypatch.delenv("ENGAGEMENT_STATE_DIR", raising=False)
+    assert state_file().parent == Path(platformdirs.user_state_dir("engagement-nb")) / "quota"
+    monkeypatch.setenv("ENGAGEMENT_STATE_DIR", str(tmp_path))
+    here = state_file()
+    assert (here.parent, here.suffix) == (tmp_path / "quota", ".sqlite3")
+    assert re.fullmatch("[0-9a-f]{24}", here.stem)
+    monkeypatch.setattr("platform.node", lambda: "another machine")
+    assert state_file() != here
 
 
 def test_after_damage_to_the_file_the_next_response_tells_what_is_left(tmp_path: Path) -> None:
