@@ -184,11 +184,12 @@ class Cells:
 
 def doubt(dates: pa.ChunkedArray) -> str:
     """A sentence on dates whose days could be months; "" if a column has none."""
+    dates = pc.unique(dates)
     is_slashed = pc.match_substring_regex(dates, r"^\d{1,2}/\d{1,2}/")
     slashed = dates.filter(is_slashed)
-    others = dates.filter(pc.and_(pc.invert(is_slashed), pc.not_equal(dates, "")))
     if not len(slashed):
         return ""
+    others = dates.filter(pc.and_(pc.invert(is_slashed), pc.not_equal(dates, "")))
     first = shown(slashed[0].as_py())
     if len(others):
         other = shown(others[0].as_py())
