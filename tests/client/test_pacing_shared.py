@@ -359,6 +359,19 @@ def test_a_damaged_or_foreign_file_is_set_aside_whole(
     assert caplog.messages == [said]
 
 
+def test_without_a_file_a_process_paces_itself_alone_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
+    path.mkdir()
+    pacer = clock.pacer(path)
+    ask(pacer, clock, 5, 4)
+    ask(pacer, clock, 5, 3)
+    assert pacer.state().left == 3
+    said = f"The quota cannot be shared with other processes of yours: {path} cannot be used ("
+    assert [text.startswith(said) for text in caplog.messages] == [True]
+
+
 def test_each_machine_has_a_file_of_quotas_in_the_folder_of_the_user(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
