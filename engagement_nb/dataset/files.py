@@ -249,7 +249,7 @@ def explained(read: Callable[[], _Result]) -> _Result:
     """The result of reading rows; damage is a sentence."""
     try:
         return read()
-    except (OSError, pa.ArrowException, ValueError) as error:
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         raise DatasetError(
             f"A file of the dataset is damaged: {' '.join(str(error).split())}.",
             advice="Remove that file and fetch again: only its Tweets are requested.",

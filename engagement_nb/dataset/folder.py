@@ -295,7 +295,7 @@ class Dataset:
             for run in reversed(choice.used)
         ]  # fmt: skip
         problems = missing(stored, frame, here, lacks, known, wanted, period)
-        about = self._about(choice, pc.max(table["read_at"]).as_py())
+        about = self._about(choice, explained(lambda: pc.max(table["read_at"]).as_py()))
         named = problems.without_figures()
         coverage = None
         if period is not None:

@@ -354,3 +354,18 @@ def test_snapshots_read_as_a_series_have_a_row_for_each(dataset: Dataset) -> Non
     assert dataset.read("totals").frame["engagements"].sum() == 600
     assert dataset.read("totals", snapshot="day1").frame["engagements"].sum() == 550
     assert NOW - timedelta(1) < every["read_at"].min()
+
+
+def test_a_time_outside_the_calendar_in_a_received_file_is_damage(tmp_path: Path) -> None:
+    dataset = Dataset.create(tmp_path / "ds", "sandbox")
+    writer = dataset.begin(record())
+    writer.put(part(0, 5))
+    writer.close(lacking(part(0, 5)), done=True)
+    [file] = (tmp_path / "ds").rglob("*.parquet")
+    table, footer = pq.read_table(file), pq.read_metadata(file).metadata
+    field = table.schema.field("read_at")
+    late = pa.array([10**18] * len(table), pa.int64()).cast(field.type)
+    table = table.set_column(table.schema.get_field_index("read_at"), field, late)
+    pq.write_table(table.replace_schema_metadata(footer), file)
+    with pytest.raises(DatasetError, match="A file of the dataset is damaged"):
+        Dataset.open(tmp_path / "ds").read("totals")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import os
+from functools import lru_cache
 from typing import NoReturn
 from urllib.parse import quote, unquote
 
@@ -70,6 +71,19 @@ def _remember(value: str) -> None:
             _seen.add(part)
 
 
+@lru_cache(1)
+def _forms(values: frozenset[str]) -> list[str]:
+    """Every form that secrets are sent in, the longest first."""
+    forms = set()
+    for value in values:
+        forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
+        forms.add(base64.b64encode(value.encode()).decode())
+        # Bearer tokens are issued quoted, and a program that decodes one shows it unquoted.
+        if len(bare := unquote(value)) >= _SHORTEST:
+            forms.add(bare)
+    return sorted(forms, key=len, reverse=True)
+
+
 def mask(text: str) -> str:
     """Mask secrets in a text, in every form that they are sent in.
 
@@ -78,15 +92,8 @@ def mask(text: str) -> str:
     for name, value in os.environ.items():
         if name.split("__")[0] in TOKEN_VARIABLES.values():
             _remember(value.strip())
-    forms = set()
     # The copy takes one step, so other threads may add to the original.
-    for value in _seen.copy():
-        forms |= {value, quote(value, safe=""), quote(quote(value, safe=""), safe="")}
-        forms.add(base64.b64encode(value.encode()).decode())
-        # Bearer tokens are issued quoted, and a program that decodes one shows it unquoted.
-        if len(bare := unquote(value)) >= _SHORTEST:
-            forms.add(bare)
-    for form in sorted(forms, key=len, reverse=True):
+    for form in _forms(frozenset(_seen.copy())):
         # A secret that is part of the mask itself must not be replaced in earlier masks.
         text = MASK.join(part.replace(form, MASK) for part in text.split(MASK))
     return text
