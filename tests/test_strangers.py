@@ -77,3 +77,11 @@ def test_inputs_that_the_long_study_found_are_refused(
     result = run_study(number + 1, seed=424242, only=reader, number=number)
     assert result.inputs.total() == 1
     assert result.failures == []
+
+
+def test_a_member_of_json_is_named_without_signs_that_control_a_screen(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"errors": [], "a\\nb\\u001b[2J": 1}')
+    with pytest.raises(InputError) as refused:
+        enb.read_table(tmp_path / "a.json")
+    assert str(refused.value).isprintable()
+    assert "it has errors and a" in str(refused.value)

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from engagement_nb.apis.names import LABELS, column_name, label
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.tables.cells import TEXT, Cells
+from engagement_nb.tables.cells import TEXT, Cells, shown
 from engagement_nb.tables.layouts import OTHER_COUNTS, NotATableError
 from engagement_nb.tables.textfiles import json_batches
 from engagement_nb.words import listed
@@ -178,7 +178,8 @@ class _Posts:
         header = [_FACTS.get(key, key) if self.of_api else key for key in self.columns]
         names = {*map(column_name, header)}
         if not self.rows or not (names & LABELS.keys() if self.of_api else any(names)):
-            found = listed([*self.columns][:8] or [*self.keys][:8]) or "nothing"
+            members = [*self.columns][:8] or [*self.keys][:8]
+            found = listed([shown(name, 60)[1:-1] for name in members]) or "nothing"
             raise NotATableError(
                 self._name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
             )
