@@ -42,7 +42,7 @@ def test_a_row_below_a_note_in_a_titled_table_is_not_taken_for_a_header(tmp_path
     assert "line 7" in refused(tmp_path, kinds.text(title, lines))
 
 
-@pytest.mark.parametrize("date", ["4.1.2025", "01/04/25", "4. Januar 2025", "January 4, 2025"])
+@pytest.mark.parametrize("date", ["4.1.2025", "01/04/25", "4. März 2025", "January 4, 2025"])
 def test_a_row_below_a_note_is_no_header_however_its_date_is_written(tmp_path, date):
     days = kinds.VIDEO.splitlines(keepends=True)[:4]
     row = f'"{date}",10,5000,12.5%,500,0\r\n'
