@@ -13,12 +13,11 @@ from engagement_nb.charts.figures import (
     definitions,
     evidence,
     growth,
-    handles,
     hidden_by,
     totals,
     trend,
     tweets,
 )
 
-__all__ = ["Chart", "bridge", "definitions", "evidence", "growth", "handles", "hidden_by",
-           "totals", "trend", "tweets"]  # fmt: skip
+__all__ = ["Chart", "bridge", "definitions", "evidence", "growth", "hidden_by", "totals",
+           "trend", "tweets"]  # fmt: skip

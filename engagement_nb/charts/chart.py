@@ -155,15 +155,10 @@ def _plot(chart: Drawing, panel: Plot, ax: Axes) -> None:
         if series.kind == "columns":
             ax.bar(x, series.y, color=series.color, alpha=0.8)
             continue
-        style = "steps-post" if series.kind == "step" else "default"
-        ax.plot(x, series.y, "-", color=series.color, drawstyle=style)
-        if series.kind == "line":
-            hollow = np.zeros(len(x), dtype=bool) if series.hollow is None else series.hollow
-            for which, fill in ((hollow, "white"), (~hollow, series.color)):
-                ax.plot(x[which], series.y[which], "o", color=series.color, mfc=fill)
-    for value, words in panel.rules:
-        ax.axhline(value, color=ORANGE, ls="--")
-        ax.annotate(words, (1, value), xycoords=("axes fraction", "data"), ha="right")
+        ax.plot(x, series.y, "-", color=series.color)
+        hollow = np.zeros(len(x), dtype=bool) if series.hollow is None else series.hollow
+        for which, fill in ((hollow, "white"), (~hollow, series.color)):
+            ax.plot(x[which], series.y[which], "o", color=series.color, mfc=fill)
     every = slice(None, None, max(1, -(-len(chart.names) // 12)))
     ax.set_xticks(np.arange(len(chart.names))[every], chart.names[every])
     ax.set_ylim(panel.y.low, panel.y.high)

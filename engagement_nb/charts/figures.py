@@ -1,9 +1,8 @@
-"""Figures from numbers and tables: sums, hidden shares, trends, definitions, handles."""
+"""Figures from numbers and tables: sums, hidden shares, trends, definitions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -212,50 +211,6 @@ def evidence(table: pd.DataFrame) -> Chart:
         legend=tuple((_COLORS[verdict], verdict) for verdict in groups),
         data=ordered[["label", "verdict", "posts_above_zero", "tight", "contradictions"]],
         what="evidence",
-    )
-
-
-def handles(
-    by_day: pd.Series, *, begins: date, ends: date, before: pd.Series, contracted: int | None = None
-) -> Chart:
-    """Handles of a billing month by day.
-
-    Parameters
-    ----------
-    by_day
-        Handles so far, by days since ``begins``.
-    begins, ends
-        First and last day of the month.
-    before
-        The same as ``by_day`` for the month before; may be empty.
-    contracted
-        The contract's number, drawn as a line.
-    """
-    length, so_far = (ends - begins).days + 1, len(by_day) - 1
-    count = int(by_day.iloc[-1])
-    dates = [begins + timedelta(days=day) for day in range(length)]
-    now, last = (past.reset_index(drop=True).reindex(range(length)).to_numpy(dtype=float)
-                 for past in (by_day, before))  # fmt: skip
-    series, legend = [Series(now, BLUE, "step")], [(BLUE, "this month")]
-    if len(before):
-        series.insert(0, Series(last, GREY, "step"))
-        legend.append((GREY, "the month before"))
-    limit = f", contracted are {contracted:,}" if contracted else ""
-    top = max(count, contracted or 0, *before, 1) * 1.1
-    rules = ((float(contracted), f"contracted: {number(contracted)}"),) if contracted else ()
-    return Chart(
-        f"{number(count)} handles queried this billing month, which ends {ends:%Y-%m-%d}",
-        f"Handles queried by day of the billing month from {begins}: {count:,} by"
-        f" {begins + timedelta(days=so_far)}{limit}.",
-        (Plot("handles", tuple(series), Axis(0, top), 170, rules),),
-        names=days(dates, "day"),
-        tips=tuple(
-            f"{day}: {'to come' if np.isnan(value) else number(value)}"
-            for day, value in zip(dates, now, strict=True)
-        ),
-        legend=tuple(legend),
-        data=pd.DataFrame({"day": dates, "handles": now, "month_before": last}),
-        what="handles",
     )
 
 

@@ -113,7 +113,7 @@ class Series:
 
     y: np.ndarray
     color: str
-    kind: Literal["line", "columns", "step"] = "line"
+    kind: Literal["line", "columns"] = "line"
     low: np.ndarray | None = None
     high: np.ndarray | None = None
     hollow: np.ndarray | None = None
@@ -121,13 +121,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Plot:
-    """Series over the same positions; ``rules`` are heights with a line and a text."""
+    """Series over the same positions."""
 
     title: str
     series: tuple[Series, ...]
     y: Axis
     height: int = 100
-    rules: tuple[tuple[float, str], ...] = ()
 
 
 @dataclass(frozen=True)

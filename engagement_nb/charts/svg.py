@@ -195,13 +195,6 @@ class _Canvas:
         drawn = [_series(series, panel, self.top) for series in panel.series]
         self.stretched(panel.height, [shape for shapes, _ in drawn for shape in shapes])
         self.add(*(dot for _, dots in drawn for dot in dots))
-        for value, words in panel.rules:
-            y = self.top + panel.height * (1 - float(panel.y.at(value)))
-            self.add(
-                f'<line x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}" stroke="{ORANGE}"'
-                ' stroke-dasharray="5 3"/>'
-            )
-            self.text("100%", y - 4, words, "s", anchor="end")
         self.top += panel.height + 10
 
     def positions(self, chart: Drawing, first: float) -> None:
@@ -289,11 +282,10 @@ def _series(series: Series, panel: Plot, top: float) -> tuple[list[str], list[st
         if not known[k]:
             pen = "M"
             continue
-        step = f"H{x[k]:.1f}V" if series.kind == "step" and pen == "L" else f"{pen}{x[k]:.1f} "
-        path.append(f"{step}{y[k]:.1f}")
+        path.append(f"{pen}{x[k]:.1f} {y[k]:.1f}")
         pen = "L"
     shapes.append(f'<path class="l" stroke="{series.color}" d="{"".join(path)}"/>')
-    if series.kind == "line" and count <= 70:
+    if count <= 70:
         hollow = np.zeros(count, dtype=bool) if series.hollow is None else series.hollow
         for k in map(int, np.flatnonzero(known)):
             how = "class='h' stroke" if hollow[k] else "fill"

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from engagement_nb import charts
 from engagement_nb.usage.ledger import Contract, Ledger, canonical_ids
 
 _DAY = timedelta(days=1)
@@ -31,10 +30,6 @@ class Usage:
     months
         One row per billing month, the latest first: ``begins``, ``ends``, ``handles``, ``new``
         (in no earlier month).
-    by_day
-        Cumulative handles of this billing month, by days since its beginning.
-    before
-        The same for the billing month before; empty without records.
     sandbox
         Whether the count is of the sandbox.
     """
@@ -44,8 +39,6 @@ class Usage:
     ends: date
     handles: pd.DataFrame
     months: pd.DataFrame
-    by_day: pd.Series
-    before: pd.Series
     sandbox: bool
 
     @property
@@ -96,16 +89,6 @@ class Usage:
         months = str(self.months.to_html(index=False, border=0))
         return f"<p>{html.escape(self.sentence)}</p>{months}"
 
-    def plot(self) -> charts.Chart:
-        """Handles of this billing month by day, against the contract and the month before."""
-        return charts.handles(
-            self.by_day,
-            begins=self.begins,
-            ends=self.ends,
-            before=self.before,
-            contracted=self.contract.handles,
-        ).stamped(self.sandbox)
-
 
 def summarize_usage(
     ledger: Ledger | None = None, when: datetime | None = None, *, sandbox: bool = False
@@ -129,19 +112,15 @@ def summarize_usage(
     contract = ledger.contract
     today = contract.day_of(when or datetime.now(UTC))
     first, after = contract.month_of(today)
-    last_first = contract.month_of(first - _DAY)[0]
     records = ledger.records()
     records = records[(records["sandbox"] == sandbox) & (records["day"] <= today)]
     seen = _by_month(records, contract)
-    mine, last = (seen[seen["begins"] == begins] for begins in (first, last_first))
     return Usage(
         contract=contract,
         begins=first,
         ends=after - _DAY,
-        handles=mine.drop(columns="begins").reset_index(drop=True),
+        handles=seen[seen["begins"] == first].drop(columns="begins").reset_index(drop=True),
         months=_months(seen, contract, first),
-        by_day=_by_day(mine, first, (today - first).days + 1),
-        before=_by_day(last, last_first, (first - last_first).days if len(last) else 0),
         sandbox=sandbox,
     )
 
@@ -168,9 +147,3 @@ def _months(seen: pd.DataFrame, contract: Contract, this: date) -> pd.DataFrame:
     months = months.reindex(sorted({*months.index, this}, reverse=True), fill_value=0)
     months.insert(0, "ends", [contract.month_of(begins)[1] - _DAY for begins in months.index])
     return months.rename_axis("begins").reset_index()
-
-
-def _by_day(seen: pd.DataFrame, begins: date, days: int) -> pd.Series:
-    first = seen["first_day"].tolist()
-    counts = [sum(day <= begins + i * _DAY for day in first) for i in range(days)]
-    return pd.Series(counts, dtype="int64")
