@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engagement_nb.apis.engagement import ENDPOINTS, METRICS
     from engagement_nb.apis.names import label
     from engagement_nb.apis.times import tweet_time
+    from engagement_nb.charts.tables import Notes, table_html
     from engagement_nb.client import Client, Request
     from engagement_nb.client.credentials.login import login
     from engagement_nb.client.pacing import Pacer
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from engagement_nb.gap import Gap, explore_gap
     from engagement_nb.gap.compare import Agreement, Comparison, agree, compare
     from engagement_nb.gap.days import Days, explore_days
-    from engagement_nb.htmltables import Notes, table_html
     from engagement_nb.lessons import open_room
     from engagement_nb.metrics import About, Metrics
     from engagement_nb.report.batch import Batch, make_batch
@@ -81,7 +81,7 @@ _HOME = {
     "gap": "Gap explore_gap",
     "gap.compare": "Agreement Comparison agree compare",
     "gap.days": "Days explore_days",
-    "htmltables": "Notes table_html",
+    "charts.tables": "Notes table_html",
     "tables.ids": "IdList read_ids",
     "lessons": "open_room",
     "metrics": "About Metrics",

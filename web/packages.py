@@ -7,7 +7,7 @@ PACKAGES = (
     "orjson", "msgspec", "anyio", "certifi", "h11", "httpcore", "idna", "httpx", "fsspec",
     "platformdirs", "click", "tqdm", "attrs", "rpds-py", "referencing", "jsonschema-specifications",
     "jsonschema", "markupsafe", "jinja2", "pyyaml", "packaging", "webencodings", "bleach",
-    "soupsieve", "beautifulsoup4", "charset-normalizer", "urllib3", "requests",
+    "soupsieve", "beautifulsoup4", "nh3", "charset-normalizer", "urllib3", "requests",
     "typing-extensions", "asttokens", "decorator", "executing", "prompt-toolkit", "pure-eval",
     "pygments", "stack-data", "traitlets", "wcwidth", "ipython",
 )  # fmt: skip

@@ -19,8 +19,8 @@ from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from engagement_nb.charts import svg
-from engagement_nb.htmltables import safe_html
 from engagement_nb.report.look import PLAIN
+from engagement_nb.report.safe import safe_html
 
 _TEMPLATE = Path(__file__).parent / "template"
 ARITHMETIC = "arithmetic"

@@ -15,7 +15,7 @@ with contextlib.suppress(Exception):
     import engagement_nb.dataset
     import engagement_nb.sources
     import engagement_nb.tables  # noqa: F401
-    from engagement_nb import htmltables
+    from engagement_nb.charts.tables import table_html
     from engagement_nb.gap import explore_gap
 
     parts = np.random.default_rng(0).poisson(5.0, (3, 60))
@@ -25,7 +25,7 @@ with contextlib.suppress(Exception):
     frame.insert(0, "tweet_id", [str(2_000_000_000_000_000_000 + n) for n in range(60)])
     gap = explore_gap(frame)
     gap.to_dict()
-    htmltables.table_html(frame)
+    table_html(frame)
     gap._repr_html_()
     for plot in (gap.plot_tweets, gap.plot_evidence, gap.plot_definitions):
         plot()._repr_html_()  # type: ignore[union-attr]
