@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import socket
 import threading
 import time
@@ -17,6 +19,8 @@ from engagement_nb.sandbox.settings import MAX_BODY_BYTES
 
 _LOG = logging.getLogger("engagement_nb.sandbox")
 HOST = "127.0.0.1"
+_LINE = 65_537
+"""Bytes of the longest line that is read, as of a request's first line."""
 
 
 class Listener(ThreadingTCPServer):
@@ -33,15 +37,19 @@ class Listener(ThreadingTCPServer):
     ----------
     connections
         The open ones, by the thread that serves each.
+    stopped
+        Ends the waits of responses under way.
     """
 
-    allow_reuse_address = True
+    # Elsewhere two servers could listen on one port then.
+    allow_reuse_address = os.name == "posix"
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, service: Service, port: int) -> None:
         self.service = service
         self.connections: dict[threading.Thread, socket.socket] = {}
+        self.stopped = threading.Event()
         super().__init__((HOST, port), _Connection)
         self._thread = threading.Thread(
             target=self.serve_forever, args=(0.02,), name="sandbox", daemon=True
@@ -49,18 +57,52 @@ class Listener(ThreadingTCPServer):
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop; a response under way has another second."""
+        """Stop; responses under way have another second."""
         self.shutdown()
         self._thread.join()
         self.server_close()
-        for thread, connection in list(self.connections.items()):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RD)
-            thread.join(1.0)
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            under_way, until = [*self.connections.items()], time.monotonic() + 1.0
+            for _, connection in under_way:
+                with suppress(OSError):
+                    connection.shutdown(how)
+            for thread, _ in under_way:
+                thread.join(max(0.0, until - time.monotonic()))
+            self.stopped.set()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve one connection in its thread."""
+        self.connections[threading.current_thread()] = request
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            del self.connections[threading.current_thread()]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Note it for developers: a client has ended its connection. Others are the service's."""
         _LOG.debug("The connection of %s ended early.", client_address, exc_info=True)
+
+
+class _Incoming(io.RawIOBase):
+    """What a client sends. Each request has some seconds from its first byte to its last."""
+
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
+        self._connection = connection
+        self._seconds = seconds
+        self.until: float | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        now = time.monotonic()
+        left = self._seconds if self.until is None else self.until - now
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
+        size = self._connection.recv_into(buffer)
+        self.until = self.until or time.monotonic() + self._seconds
+        return size
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -73,13 +115,20 @@ class _Connection(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def setup(self) -> None:
-        self.request.settimeout(self.server.service.settings.request_timeout)
-        self.server.connections[threading.current_thread()] = self.request
         super().setup()
+        self._seconds = self.server.service.settings.request_timeout
+        self._incoming = _Incoming(self.request, self._seconds)
+        self.rfile = io.BufferedReader(self._incoming)
 
-    def finish(self) -> None:
-        super().finish()
-        self.server.connections.pop(threading.current_thread(), None)
+    def handle_one_request(self) -> None:
+        self._incoming.until = None
+        super().handle_one_request()
+
+    def handle_expect_100(self) -> bool:
+        super().handle_expect_100()
+        # The client sends no body before it has this.
+        self.wfile.flush()
+        return True
 
     def __getattr__(self, name: str) -> Any:
         # Every method is responded to.
@@ -101,7 +150,7 @@ class _Connection(BaseHTTPRequestHandler):
         except TimeoutError:
             broken = RefusedError(408, "The request body did not come in time.")
         except ValueError:
-            broken = RefusedError(400, "The request body ended early.")
+            broken = RefusedError(400, "The request body ended early, or its length is not clear.")
         # The host in the request line precedes the header (RFC 9112, section 3.2.2).
         whole = self.path.lower().startswith(("http://", "https://"))
         url = self.path if whole else f"http://{headers.get('host', '')}{self.path}"
@@ -114,15 +163,19 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _body(self, headers: dict[str, str]) -> bytes:
         """Read a request's body; no more than one byte too many of it is kept."""
-        if headers.get("transfer-encoding", "").lower() != "chunked":
+        coding = headers.get("transfer-encoding", "").lower()
+        if not coding:
             return self._read(int(headers.get("content-length", "0")))
-        body = b""
-        while size := int(self.rfile.readline(99).partition(b";")[0], 16):
-            body = (body + self._read(size))[: MAX_BODY_BYTES + 1]
-            self.rfile.readline(99)
-        while self.rfile.readline(9999).strip():
+        if coding != "chunked":
+            raise ValueError
+        body = bytearray()
+        while size := int(self.rfile.readline(_LINE).partition(b";")[0], 16):
+            body += self._read(size)[: MAX_BODY_BYTES + 1 - len(body)]
+            if self.rfile.readline(_LINE).strip():
+                raise ValueError
+        while self.rfile.readline(_LINE).strip():
             pass
-        return body
+        return bytes(body)
 
     def _read(self, size: int) -> bytes:
         """Read bytes; an error if they end early."""
@@ -135,10 +188,10 @@ class _Connection(BaseHTTPRequestHandler):
         return kept
 
     def _send(self, reply: Reply) -> None:
-        time.sleep(reply.delay)
-        if reply.fault == "drop":
+        if self.server.stopped.wait(reply.delay) or reply.fault == "drop":
             self.close_connection = True
             return
+        self.request.settimeout(self._seconds)
         self.send_response(reply.status)
         for name, value in {**reply.headers, "content-length": str(len(reply.body))}.items():
             self.send_header(name, value)
@@ -152,6 +205,6 @@ class _Connection(BaseHTTPRequestHandler):
             for begin in range(0, len(body), step):
                 self.wfile.write(body[begin : begin + step])
                 self.wfile.flush()
-                time.sleep(pause)
+                self.server.stopped.wait(pause)
         else:
             self.wfile.write(body)

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -271,12 +271,39 @@ def test_each_wait_of_more_than_a_minute_says_why_once(caplog: pytest.LogCapture
         assert "10 minutes" in caplog.records[-1].getMessage()
 
 
+def test_requests_that_no_longer_count_take_no_room_in_the_file(tmp_path: Path) -> None:
+    """Else each request of the day would make each later one slower."""
+    path, clock = tmp_path / "quota.sqlite3", Clocks()
+    sizes = []
+    for user in ("one", "two"):
+        pacer = clock.pacer(path)
+        for _ in range(200):
+            ticket = pacer.acquire("totals", "app", user)
+            pacer.learn(ticket, {"x-per-minute-limit": "1000"})
+        with closing(sqlite3.connect(path)) as file:
+            sizes.append(len(file.execute("SELECT known FROM quota_4").fetchone()[0]))
+        clock.now += 400.0
+    assert sizes[0] > 1500
+    assert sizes[1] < 1.2 * sizes[0]
+
+
 def test_a_429_without_a_wait_backs_off_longer_each_time() -> None:
     """From a twentieth of the window on; at most half of each wait is random."""
     clock = Clocks()
     pacer = clock.pacer()
     for longest in (3.0, 6.0, 12.0):
         pacer.learn(pacer.acquire(), {"x-per-minute-limit": "600"}, 429)
+        assert longest / 2 <= pacer.state().wait <= longest
+
+
+def test_a_named_wait_that_does_not_help_backs_off_longer_each_time() -> None:
+    clock = Clocks()
+    pacer = clock.pacer()
+    told = {"x-per-minute-limit": "600", "retry-after": "0"}
+    pacer.learn(pacer.acquire(), told, 429)
+    assert pacer.state().wait < 0.2
+    for longest in (6.0, 12.0):
+        pacer.learn(pacer.acquire(), told, 429)
         assert longest / 2 <= pacer.state().wait <= longest
 
 
@@ -325,13 +352,22 @@ def test_after_a_stop_a_pacer_can_be_used_again() -> None:
 # -- the file that processes share ---------------------------------------------------------------
 
 
-def foreign_database() -> bytes:
-    """An SQLite database of another program."""
+def database_of(script: str) -> bytes:
+    """An SQLite database that a script makes."""
     database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE bookmarks (address TEXT)")
+    database.executescript(script)
     content = database.serialize()
     database.close()
     return content
+
+
+FOREIGN = database_of("CREATE TABLE bookmarks (address TEXT)")
+WITHOUT_VALUE = database_of(
+    "CREATE TABLE quota_4 (place INTEGER PRIMARY KEY, known BLOB);"
+    "INSERT INTO quota_4 VALUES (1, NULL)"
+)
+# sqlite3 cannot decode its own words about this one.
+UNREADABLE = WITHOUT_VALUE.replace(b"CREATE", b"CREA\xc9E")
 
 
 @ANY_SPEED
@@ -346,7 +382,9 @@ def test_pacing_is_shared_whatever_the_file_contained_before(content: bytes) -> 
         assert clock.pacer(path).state().left == 4
 
 
-@pytest.mark.parametrize("content", [foreign_database(), b"no database at all" * 500])
+@pytest.mark.parametrize(
+    "content", [FOREIGN, WITHOUT_VALUE, UNREADABLE, b"no database at all" * 500]
+)
 def test_a_damaged_or_foreign_file_is_set_aside_whole(
     content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

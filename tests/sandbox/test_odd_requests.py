@@ -6,8 +6,12 @@ import base64
 import hashlib
 import json
 import shutil
+import socket
+import struct
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -294,3 +298,73 @@ def test_a_length_that_is_none_is_refused(sandbox: Sandbox, length: str) -> None
     connection.request("POST", TOTALS, b"{}", {"Content-Length": length})
     assert connection.getresponse().status == 400
     connection.close()
+
+
+def talk(sandbox: Sandbox, *pieces: bytes, seconds: float = 0.0) -> tuple[bytes, float]:
+    """Send pieces of a request, with a pause after each; what comes until the end, and when."""
+    address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
+    with socket.create_connection(address, timeout=20) as client:
+        began = time.monotonic()
+        answer = b""
+        with suppress(ConnectionError):
+            for piece in pieces:
+                client.sendall(piece)
+                client.settimeout(max(seconds, 0.001))
+                with suppress(TimeoutError):
+                    answer += client.recv(65_536)
+            client.settimeout(20)
+            while piece := client.recv(65_536):
+                answer += piece
+        return answer, time.monotonic() - began
+
+
+FAULTS = b"POST /sandbox/faults HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+CHUNKED = FAULTS + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_client_that_asks_whether_to_send_a_body_is_told_at_once(make_sandbox: Make) -> None:
+    sandbox = make_sandbox(request_timeout=5.0)
+    head = FAULTS + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    answer, took = talk(sandbox, head, b"{}", seconds=3.0)
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
+    assert took < 3.0
+
+
+@pytest.mark.parametrize("sent", [b"GET /", FAULTS + b"Content-Length: 99\r\n\r\n"])
+def test_a_request_whose_bytes_trickle_is_dropped(make_sandbox: Make, sent: bytes) -> None:
+    sandbox = make_sandbox(request_timeout=0.5)
+    _, took = talk(sandbox, sent, *[b"a"] * 40, seconds=0.1)
+    assert 0.4 < took < 3.0
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (CHUNKED + b"2;" + b"x" * 300 + b"\r\n{}\r\n0\r\n\r\n", 200),
+        (CHUNKED + b"1\r\n{\r\n1\r\n}\r\n0\r\nMore: 1\r\n\r\n", 200),
+        (CHUNKED + b"2\r\n{}XX\r\n0\r\n\r\n", 400),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n", 400),
+        (CHUNKED + (b"F0000\r\n" + b" " * 0xF0000 + b"\r\n") * 2 + b"0\r\n\r\n", 413),
+    ],
+    ids=["extension", "trailer", "too long", "gzip", "large"],
+)
+def test_a_body_in_chunks_is_read_or_refused(make_sandbox: Make, sent: bytes, status: int) -> None:
+    answer, _ = talk(make_sandbox(request_timeout=10.0), sent)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_clients_that_went_away_are_forgotten(make_sandbox: Make) -> None:
+    sandbox = make_sandbox()
+    listener = sandbox._listener
+    assert listener is not None
+    for _ in range(20):
+        address = ("127.0.0.1", urlsplit(sandbox.url).port or 0)
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+            client.recv(1)
+            # It ends with a reset.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    for thread in [*listener.connections]:
+        thread.join(20)
+    assert listener.connections == {}

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -44,6 +45,21 @@ def test_it_listens_on_loopback_only_and_stopping_leaves_nothing_behind() -> Non
         socket.create_connection(("127.0.0.1", port or 0), timeout=2).close()
     with Sandbox(port=port or 0) as again:
         assert again.url == url
+
+
+def test_responses_under_way_do_not_keep_a_sandbox_from_stopping() -> None:
+    before = set(threading.enumerate())
+    with Sandbox(latency=3600.0) as running:
+        port = urlsplit(running.url).port or 0
+        waiting = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(4)]
+        for client in waiting:
+            client.sendall(b"POST /oauth2/token HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        while running.requests_seen["/oauth2/token"] < len(waiting):
+            threading.Event().wait(0.01)
+        began = time.monotonic()
+    assert time.monotonic() - began < 3.0
+    assert set(threading.enumerate()) == before
+    assert [client.recv(1) for client in waiting] == [b""] * 4
 
 
 def test_a_port_in_use_raises_oserror_and_the_same_keys_come_with_the_same_seed(

@@ -85,6 +85,8 @@ class Seen(msgspec.Struct):
         When each request without a response was sent, by its number.
     arrived
         When each other request arrived at the latest, in order.
+    counts_until
+        When the last of them no longer counts.
     others
         Requests of other clients: until when they are remembered, and how many.
     refused_at, blocked
@@ -98,6 +100,7 @@ class Seen(msgspec.Struct):
     last: float = 0.0
     flight: dict[str, float] = {}
     arrived: list[float] = []
+    counts_until: float = 0.0
     others: list[tuple[float, int]] = []
     refused_at: float = 0.0
     blocked: float = 0.0
@@ -222,6 +225,7 @@ class Quota:
         """Count a request that is sent now."""
         self._forget()
         self._seen.flight[number] = self._seen.last = self._now
+        self._seen.counts_until = self._now + self._late + 2 * self._length
 
     def learn(self, number: str, told: Told | None) -> None:
         """Learn from a response, or from the lack of one.
@@ -296,6 +300,8 @@ class Quota:
         seen.refused += 1
         if sent >= seen.refused_at:  # Else it belongs to the round of the last refusal.
             seen.refused_at, seen.in_row = self._now, seen.in_row + 1
-            if wait is None:
-                wait = backoff(seen.in_row, base=self.window / 20, cap=self.window, rng=rng)
+            if wait is None or seen.in_row > 1:
+                # A named wait that did not help was too short.
+                own = backoff(seen.in_row, base=self.window / 20, cap=self.window, rng=rng)
+                wait = max(wait or 0.0, own)
             seen.blocked = max(seen.blocked, self._now + wait)

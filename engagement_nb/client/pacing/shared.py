@@ -59,6 +59,9 @@ class Shared:
                 last = max(seen.last for seen in of_bucket.values())
                 if not now - _OLD < last <= now + LOCK_PATIENCE:
                     del self._known[name]
+                for seen in of_bucket.values():
+                    if seen.counts_until < now:
+                        seen.arrived = []
             if database is None:
                 yield self._known
                 return
@@ -74,7 +77,7 @@ class Shared:
 
             try:
                 return self._read(self._path)
-            except (OSError, sqlite3.Error, msgspec.MsgspecError) as error:
+            except Exception as error:  # Python's sqlite3 cannot even read some damaged names.
                 damaged = not isinstance(error, OSError | sqlite3.OperationalError)
                 if not (damaged and _set_aside(self._path)):
                     self._go_alone(error)
