@@ -82,6 +82,9 @@ _ENGLISH = (
 ) - _IN_ALL
 _OLD = _words(_TABLE["old"])
 _VIDEO = {kind: _words_of_files(_TABLE["videos"], kind) for kind in _TABLE["videos"]}
+_SUMMARIES = _words(_TABLE["summaries"])
+TRUTH = _words(_TABLE["truth"])
+"""What spreadsheets write for "yes" and for "no", as `name_key` has it."""
 _PROMOTED = tuple(name_key(word) for word in _TABLE["promoted"]["words"].split(","))
 
 
@@ -181,6 +184,23 @@ def is_english(text: str) -> bool:
 def is_of_content_file(text: str) -> bool:
     """Whether only X's content files have a column of this name: Post id, Post text, Post Link."""
     return name_key(text) in _OF_CONTENT
+
+
+def summary_name(text: str, *, among_words: bool) -> str:
+    """What the label of a row says of its figures: "sum", "average", ...; "" for any other text.
+
+    Parameters
+    ----------
+    text
+        A label: ``Total``, ``Ø``, ``Zwischensumme``; numbers in it do not count.
+    among_words
+        Whether a label of a few words may begin or end with it: ``Average per post``.
+    """
+    words = re.findall(r"[^\W\d_]+", text)
+    said = [" ".join(words)]
+    if among_words and len(words) <= 4:
+        said += words[:1] + words[-1:]
+    return next((_SUMMARIES[key] for key in map(name_key, said) if key in _SUMMARIES), "")
 
 
 def video_column_names(header: Iterable[str], kind: str) -> list[str]:

@@ -7,7 +7,6 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import pyarrow as pa
 from python_calamine import CalamineError, CalamineWorkbook
 
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import TEXT, Cells
+from engagement_nb.tables.cells import Cells, cell_text, column_of
 
 _MOST_BYTES = 64 << 20
 _MOST_CELLS = 4_000_000
@@ -36,14 +35,14 @@ def book_tables(data: bytes, name: str) -> Iterator[Cells]:
     _check_size(data, name)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        sheets = [(title, book.get_sheet_by_name(title).to_python()) for title in book.sheet_names]
+        sheets = {title: book.get_sheet_by_name(title).to_python() for title in book.sheet_names}
     except (CalamineError, ValueError, OSError):
         raise InputError(
             f"{name} is a damaged spreadsheet, or one with a password.", advice=_AS_CSV
         ) from None
-    filled = [(title, rows) for title, rows in sheets if any(any(map(_text, row)) for row in rows)]
-    for title, rows in filled:
-        yield _table(rows, f"{name}, sheet {title}" if filled[1:] else name)
+    filled = {title: rows for title, rows in sheets.items() if any(map(_has_cells, rows))}
+    for title, rows in filled.items():
+        yield _table(rows, f"{name}, sheet {title}" if len(filled) > 1 else name)
     if not filled:
         raise InputError(f"{name} has only empty sheets.", advice=_AS_CSV)
 
@@ -80,24 +79,14 @@ def _column_number(letters: bytes) -> int:
 
 def _table(rows: list[list[Any]], name: str) -> Cells:
     """The rows below the first that has several cells: a title may stand above it."""
-    texts = [[_text(cell) for cell in row] for row in rows]
-    filled = [i for i, row in enumerate(texts) if any(row)]
-    header = next((i for i in filled if sum(map(bool, texts[i])) > 1), filled[0])
-    said = texts[header]
+    filled = [i for i, row in enumerate(rows) if _has_cells(row)]
+    header = next((i for i in filled if _has_cells(rows[i], 2)), filled[0])
+    said = [cell_text(cell) for cell in rows[header]]
     body = [i for i in filled if i > header]
-    columns = [pa.array([texts[i][at] for i in body], TEXT) for at in range(len(said))]
-    schema = pa.schema([(f"{i}", TEXT) for i in range(len(said))])
+    columns = {f"{at}": column_of([rows[i][at] for i in body]) for at in range(len(said))}
     numbers = np.arange(1, len(body) + 1)
-    return Cells(name, said, pa.table(columns, schema), numbers, lambda n: f"row {body[n - 1] + 1}")
+    return Cells(name, said, pa.table(columns), numbers, lambda n: f"row {body[n - 1] + 1}")
 
 
-def _text(cell: Any) -> str:
-    """A cell as a CSV file would have it."""
-    if isinstance(cell, float):
-        exact = cell % 1 == 0 and abs(cell) < 10**15
-        return f"{cell:.0f}" if exact else repr(cell)
-    if isinstance(cell, datetime):
-        return f"{cell:%Y-%m-%d %H:%M:%S}"
-    if isinstance(cell, date):
-        return f"{cell:%Y-%m-%d}"
-    return str(cell).strip()
+def _has_cells(row: list[Any], least: int = 1) -> bool:
+    return sum(not isinstance(cell, str) or bool(cell.strip()) for cell in row) >= least

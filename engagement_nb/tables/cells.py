@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_nb.apis.names import TRUTH, name_key
 from engagement_nb.errors import InputError
 
 AGAIN = "Export it again, and do not save it from a spreadsheet."
@@ -24,10 +28,16 @@ DATE = (
 """The dates that X writes, in every language, and ISO 8601."""
 _DAY_FIRST = r"^(?:1[3-9]|[23]\d)/"
 """A date of a column whose dates are day/month/year; any other column's are month/day/year."""
+_SIGNS = re.compile(r"[%$€£\s']")
+_FIRST_OF_SHEETS = date(1899, 12, 31)
+_MOST_EXACT = 2**53
+_MONTHS = 12
+_CHANCE = 0.001
 MOMENT = pa.timestamp("ms", tz="UTC")
 TEXT = pa.large_string()
-_UNKNOWN = pa.array(["", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN", "<NA>",
-                     "None", "NULL"], TEXT)  # fmt: skip
+_UNKNOWN_TEXTS = ("", "-", "--", "–", "—", "n/a", "N/A", "NA", "null", "nan", "NaN", "<NA>", "None",
+                  "NULL")  # fmt: skip
+_UNKNOWN = pa.array(_UNKNOWN_TEXTS, TEXT)
 _NUMBER = r"^(?:\d+|\d{1,3}(?:[,\x{a0}\x{202f} ]\d{3})+)(?:\.(?:0{0,2}|0{4,})|,0{0,2})?$"
 """Not 1.000, which is 1 in some countries and 1000 in others."""
 _FORMATS = ("%a, %b %d, %Y", "%a %b %d %Y", "%Y-%m-%d %H:%M %z", "%Y-%m-%d", "ISO8601",
@@ -79,6 +89,8 @@ class Cells:
     several: bool = False
     parts: Sequence[int] = ()
     _texts: dict[int, pa.ChunkedArray] = field(default_factory=dict, init=False, repr=False)
+    _moments: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False)
+    _wholes: dict[int, pa.ChunkedArray | None] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -93,7 +105,8 @@ class Cells:
             return self._texts[at]
         column = self.column(at)
         if pa.types.is_floating(column.type):
-            column = pa.chunked_array([pa.array(_float_texts(column), TEXT)])
+            floats = (None if x is None or x != x else cell_text(x) for x in column.to_pylist())
+            column = pa.chunked_array([pa.array(floats, TEXT)])
         elif pa.types.is_timestamp(column.type):
             column = pc.strftime(column, format="%Y-%m-%d %H:%M:%S")
         if column.type != TEXT:
@@ -129,6 +142,11 @@ class Cells:
 
     def moments(self, at: int) -> np.ndarray:
         """A column of dates or times, UTC, NaT for a cell that is none; datetime64[ms]."""
+        if at not in self._moments:
+            self._moments[at] = self._read_moments(at)
+        return self._moments[at]
+
+    def _read_moments(self, at: int) -> np.ndarray:
         column = self.column(at)
         if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
             unit = pa.timestamp("ms", tz=getattr(column.type, "tz", None))
@@ -154,15 +172,38 @@ class Cells:
             raise InputError(f"{self.where(wrong[0])}: {value} is not a date.", advice=AGAIN)
         return pa.array(read, MOMENT)
 
-    def counts(self, at: int) -> pa.ChunkedArray:
+    def no_counts(self, at: int) -> np.ndarray:
+        """Which cells of a column are neither counts nor empty."""
+        if self._whole(at) is not None:
+            return np.zeros(len(self), dtype=bool)
+        texts = self.texts(at)
+        known = pc.or_(pc.is_in(texts, _UNKNOWN), pc.match_substring_regex(texts, _NUMBER))
+        return np.asarray(pc.invert(known))
+
+    def _whole(self, at: int) -> pa.ChunkedArray | None:
+        if at not in self._wholes:
+            self._wholes[at] = whole_numbers(self.column(at))
+        return self._wholes[at]
+
+    def counts(self, at: int, *, of_time: bool = False) -> pa.ChunkedArray:
         """A column of counts: see `whole_numbers`.
+
+        Parameters
+        ----------
+        at
+            Its place.
+        of_time
+            Whether it has milliseconds, which a spreadsheet may show as hours:minutes:seconds.
 
         Raises
         ------
         InputError
             A cell is not a whole number from 0 to `LARGEST`.
         """
-        numbers = whole_numbers(self.column(at))
+        numbers = self._whole(at)
+        if numbers is None and of_time:
+            clock = pc.cast(milliseconds(self.texts(at), whole=True), TEXT)
+            numbers = whole_numbers(pc.coalesce(clock, self.texts(at)))
         if numbers is not None:
             return numbers
         kind = self.column(at).type
@@ -198,6 +239,33 @@ def doubt(dates: pa.ChunkedArray) -> str:
     if pc.any(told).as_py():
         return ""
     return f"has dates such as {first}, which were read as month/day/year"
+
+
+def swapped(moments: np.ndarray) -> np.ndarray:
+    """Dates and times with the day for the month, NaT where there is no such day."""
+    times = pd.DatetimeIndex(moments)
+    parts = {"year": times.year, "month": times.day, "day": times.month}
+    days = pd.to_datetime(pd.DataFrame(parts), errors="coerce").to_numpy("datetime64[ms]")
+    return np.asarray(days + (moments - moments.astype("datetime64[D]")))
+
+
+def swapped_days(moments: np.ndarray) -> str:
+    """A sentence on days that only fit among the others with the day for the month; "" if none."""
+    days = np.unique(moments[~np.isnat(moments)].astype("datetime64[D]"))
+    months = days.astype("datetime64[M]")
+    # No program takes a day above 12 for a month, so these are as they were.
+    of_others = np.unique(months[(days - months).astype(int) >= _MONTHS])
+    odd = days[~np.isin(months, of_others)]
+    fits = np.isin(swapped(odd.astype("datetime64[ms]")).astype("datetime64[M]"), of_others)
+    # By chance, so many of some days fit as there are other months among twelve.
+    chance = min(len(of_others) / _MONTHS, 1) ** len(odd)
+    if not len(odd) or not fits.all() or chance > _CHANCE:
+        return ""
+    which = "1 day" if len(odd) == 1 else f"{len(odd):,} days"
+    return (
+        f"has dates of {which} (as {odd[0]}) that fit among the others only with the day for the"
+        " month: a spreadsheet probably swapped them, and they are as the file has them"
+    )
 
 
 def shown(text: str, most: int = 30) -> str:
@@ -252,25 +320,122 @@ def _why_no_count(text: str) -> str:
         return ""
     if re.fullmatch(r"[-−]\s*\d[\d.,]*", text):
         return "is negative"
+    if name_key(text) in TRUTH:
+        return "is yes or no, not a count"
     large = text.isascii() and text.isdigit() and int(text[:40]) > LARGEST
     return f"is above {LARGEST:,}" if large else "is not a whole number"
 
 
-def _float_texts(column: pa.ChunkedArray) -> list[str | None]:
-    """Floats as texts: whole ones that a float holds exactly as digits, others as they are."""
-    return [
-        None if x is None or x != x else f"{x:.0f}" if x % 1 == 0 and abs(x) < 2**53 else repr(x)
-        for x in column.to_pylist()
-    ]
+def column_of(values: Sequence[Any]) -> pa.Array:
+    """Cells of any types: numbers where all are numbers, or else texts as a CSV file has them."""
+    kinds = {type(value) for value in values if value is not None and value != ""}
+    if kinds <= {int, float}:
+        with suppress(pa.ArrowInvalid, OverflowError):
+            kind = pa.float64() if float in kinds else pa.int64()
+            return pa.array([None if value == "" else value for value in values], kind)
+    return pa.array(["" if value is None else cell_text(value) for value in values], TEXT)
 
 
-def decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Rates and sums of money without their signs; null if a cell is anything else."""
-    texts = pc.replace_substring_regex(column, r"[%$€£\s]", "")
-    texts = pc.replace_substring_regex(texts, r"^(-?\d{1,3})[.,](\d{3}[.,]\d+)$", r"\1\2")
-    texts = pc.replace_substring(texts, ",", ".")
-    good = pc.match_substring_regex(texts, r"^-?(?:\d+\.?\d*|\.\d+)$")
-    return pc.cast(pc.if_else(good, texts, pa.scalar(None, texts.type)), pa.float64())
+def cell_text(cell: Any) -> str:
+    """A cell as a CSV file has it: whole numbers as digits, durations as 1:02:03."""
+    if isinstance(cell, float):
+        return f"{cell:.0f}" if cell % 1 == 0 and abs(cell) < _MOST_EXACT else repr(cell)
+    if isinstance(cell, time):
+        cell = datetime.combine(_FIRST_OF_SHEETS, cell)
+    if isinstance(cell, datetime):
+        if cell.year > _FIRST_OF_SHEETS.year + 1:
+            return f"{cell:%Y-%m-%d %H:%M:%S}"
+        # A spreadsheet has times and durations as days since then.
+        cell -= datetime.combine(_FIRST_OF_SHEETS, time())
+    if isinstance(cell, timedelta):
+        seconds = round(cell.total_seconds())
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    try:
+        return str(cell).strip()
+    except RecursionError:
+        return "a value nested too deep"
+
+
+def truths(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Yes and no as spreadsheets spell them; null for any other text."""
+    different = pc.unique(texts)
+    said = [TRUTH.get(name_key(text)) for text in different.to_pylist()]
+    known = pa.array([None if word is None else word == "yes" for word in said], pa.bool_())
+    return pc.take(known, pc.index_in(texts, different))
+
+
+def decimals(
+    column: pa.ChunkedArray, sign: Callable[[], str]
+) -> tuple[pa.ChunkedArray, dict[str, pa.ChunkedArray]]:
+    """Rates and sums of money without their signs, and the cells that are not known.
+
+    Parameters
+    ----------
+    column
+        Texts.
+    sign
+        What stands before the decimals of the table, for texts such as 1,234; "" if unknown.
+
+    Returns
+    -------
+    pyarrow.ChunkedArray
+        Null where a cell is not known.
+    dict of str to pyarrow.ChunkedArray
+        Which cells are no numbers, and which may be 1,234 as well as 1.234.
+    """
+    different = pc.unique(column)
+    texts = [_SIGNS.sub("", text) for text in different.to_pylist()]
+    signs = [decimal_sign(text) for text in texts]
+    of_all = sign() if None in signs else ""
+    numbers: list[float | None] = []
+    for text, own in zip(texts, signs, strict=True):
+        point = of_all if own is None else own
+        plain = text.replace("." if point == "," else ",", "").replace(",", ".")
+        good = re.fullmatch(r"-?(?:\d+\.?\d*|\.\d+)", plain) and not (own is None and not point)
+        numbers.append(float(plain) if good else None)
+    of_each = pc.index_in(column, different)
+    unknown = pa.array([number is None for number in numbers])
+    unsettled = pa.array([own is None and not of_all for own in signs])
+    empty = pa.array([text in _UNKNOWN_TEXTS for text in texts])
+    no_number = pc.and_not(pc.and_not(unknown, unsettled), empty)
+    wrong = {"are no numbers": no_number, "may have thousands or decimals": unsettled}
+    return (
+        pc.take(pa.array(numbers, pa.float64()), of_each),
+        {why: pc.take(cells, of_each) for why, cells in wrong.items() if pc.any(cells).as_py()},
+    )
+
+
+def decimal_sign(text: str, *, whole: bool = False) -> str | None:
+    """The sign before the decimals of a number; "" if it has none; None for 1,234 and 1.234.
+
+    Parameters
+    ----------
+    text
+        The number.
+    whole
+        Whether it is a count, so that three digits behind a sign are thousands.
+    """
+    signs: list[str] = re.findall(r"[.,]", text)
+    if not signs:
+        return ""
+    if len({*signs}) > 1:
+        return signs[-1]
+    thousands = re.fullmatch(r"-?[1-9]\d{0,2}(?:[.,]\d{3})+", _SIGNS.sub("", text))
+    if thousands and (whole or signs[1:]):
+        return "," if signs[0] == "." else "."
+    return None if thousands else signs[0]
+
+
+def milliseconds(texts: pa.ChunkedArray, *, whole: bool) -> pa.ChunkedArray:
+    """Durations such as 1:05 or 27:03:04, null for any other text; ``whole``: only the latter."""
+    hours = r"(?P<h>\d{1,6}):" if whole else r"(?:(?P<h>\d{1,6}):)?"
+    rest = r"(?P<m>\d{1,4}):(?P<s>\d\d)(?:[.,](?P<f>\d{1,3})\d*)?$"
+    parts = pc.extract_regex(texts, f"^{hours}{rest}")
+    total = pa.scalar(0, pa.int64())
+    for name, unit in (("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("f", 1)):
+        digits = pc.utf8_rpad(pc.struct_field(parts, name), 3 if name == "f" else 1, "0")
+        total = pc.add(total, pc.multiply(pc.cast(digits, pa.int64()), unit))
+    return total
 
 
 def _moments(texts: list[str]) -> np.ndarray:

@@ -24,16 +24,15 @@ from engagement_nb.tables.cells import shown
 from engagement_nb.tables.content import with_facts
 from engagement_nb.tables.covered import period_in, with_coverage
 from engagement_nb.tables.frames import is_frame
-from engagement_nb.tables.layouts import HOW_TO_EXPORT
+from engagement_nb.tables.layouts import HOW_TO_EXPORT, POSTS
 from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
 from engagement_nb.tables.reading import SUFFIXES, read_files, read_source
+from engagement_nb.tables.rows import BY_X
 from engagement_nb.tables.table import (
     ACCOUNT,
     AGAIN,
-    BY_X,
     NEWER,
     OTHERS,
-    POSTS,
     STILL_GROWING,
     NoRowsError,
     OneTable,
@@ -507,7 +506,9 @@ class Tables:
     def _told(self, frame: pd.DataFrame, files: list[OneTable]) -> list[str]:
         """Notes for readers of one kind of figures."""
         said: dict[str, list[str]] = defaultdict(list)
-        for file in files:
+        # Nobody asks for the notes on videos, which stand in the file of the days.
+        videos = [file for file in self._files if file.kind == "videos"]
+        for file in [*files, *(videos if files[0].kind == "video" else ())]:
             for note in file.notes:
                 said[note].append(file.file)
         notes = [f"{_few(names)} {note}." for note, names in said.items()]

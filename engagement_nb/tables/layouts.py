@@ -25,10 +25,11 @@ from engagement_nb.apis.names import (
     is_of_content_file,
     name_key,
     old_column_name,
+    summary_name,
     video_column_names,
 )
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import AGAIN, DATE, Cells, shown, whole_numbers
+from engagement_nb.tables.cells import AGAIN, DATE, TEXT, Cells, shown, whole_numbers
 from engagement_nb.tables.ids import STATUS_LINK
 from engagement_nb.words import counted, listed, percent
 
@@ -38,6 +39,8 @@ COUNTED = tuple(
 """Metrics that X's documents count as engagements: their sum cannot exceed engagements."""
 OTHER_COUNTS = frozenset({"posts", "unfollows", "unlikes", "watch_time_ms",
                           "average_watch_time_ms"})  # fmt: skip
+POSTS = frozenset({"content", "classic", "table"})
+"""The kinds with one row per Tweet."""
 FACTS = {
     "created_at": "moment", "read_at": "moment", "start": "moment", "end": "moment",
     "has_url": "yes or no", "has_hashtag": "yes or no", "has_mention": "yes or no",
@@ -56,10 +59,11 @@ _ACCOUNTS = ("handle", "username", "screenname", "twitterhandle", "account", "ac
              "authorusername", "authorhandle")  # fmt: skip
 _ACCOUNT = r"^@?\w(?:[\w .-]{0,48}\w)?$"
 """What the cells of a column of accounts look like: handles, or names of a few words."""
-_ANY_DATE = (
-    rf"{DATE}|\d{{1,4}}([./-])\d{{1,2}}\1\d{{2,4}}\b"
-    r"|\d{1,2}\.? [^\W\d]{3,9}\.? \d{4}$|[^\W\d]{3,9}\.? \d{1,2}, \d{4}$"
+ANY_DATE = (
+    rf"{DATE}|^\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}\b"
+    r"|^\d{1,2}\.? [^\W\d]{3,9}\.? \d{4}$|^[^\W\d]{3,9}\.? \d{1,2}, \d{4}$"
 )
+"""A date as people write it, also where its day and month cannot be told apart."""
 _MOST = 0.98
 """Share of the rows that must pass each check before a file is read by position."""
 _MAX_COLUMNS = 1000
@@ -104,7 +108,7 @@ class Layout:
 
 def has_date(row: Sequence[str]) -> bool:
     """Whether a row of several cells has a date, so that it is no header and no title."""
-    return sum(map(bool, row)) > 2 and any(re.match(_ANY_DATE, cell) for cell in row)
+    return sum(map(bool, row)) > 2 and any(re.match(ANY_DATE, cell) for cell in row)
 
 
 def has_plain_header(header: Sequence[str]) -> bool:
@@ -146,6 +150,8 @@ def _video_layout(cells: Cells) -> Layout:
         checks = "the tables have the columns of a video file, with dates and counts in them"
     if kind == "video" and "date" not in names:
         raise NotATableError(cells.name, "its table of days has no dates", AGAIN)
+    if kind == "videos" and not {"video_id", "video_views"} <= {*names}:
+        raise NotATableError(cells.name, "its table of videos has no ids or no views")
     again = _one_column_each(cells, names)
     unused = {i: "" for i in filled if not names[i]} | again
     return Layout(kind, tuple(names), checks, unused)
@@ -262,7 +268,13 @@ def _matches(cells: Cells, at: int, pattern: str) -> pa.ChunkedArray:
 def _with_clock(cells: Cells, at: int) -> int:
     """2 for a column of moments, 1 for dates without a clock time, 0 for anything else."""
     moments = cells.moments(at)
-    if not len(moments) or np.isnat(moments).mean() > 1 - _MOST:
+    lost = np.isnat(moments)
+    if lost.any():
+        # The place of a date beside a sum below a table is no date that cannot be read.
+        said = pc.unique(cells.texts(at).filter(pa.array(lost))).to_pylist()[:_MAX_COLUMNS]
+        labels = [text for text in said if not text or summary_name(text, among_words=True)]
+        lost &= ~pc.is_in(cells.texts(at), pa.array(labels, TEXT)).to_numpy()
+    if not len(moments) or lost.mean() > 1 - _MOST:
         return 0
     known = moments[~np.isnat(moments)]
     return 2 if (known != known.astype("datetime64[D]")).any() else 1

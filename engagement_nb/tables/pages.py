@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from engagement_nb.apis.names import LABELS, column_name, label
 from engagement_nb.apis.reasons import Reason
-from engagement_nb.tables.cells import TEXT, Cells, shown
+from engagement_nb.tables.cells import Cells, cell_text, column_of, shown
 from engagement_nb.tables.layouts import OTHER_COUNTS, NotATableError
 from engagement_nb.tables.textfiles import json_batches
 from engagement_nb.words import listed
@@ -155,18 +155,18 @@ class _Posts:
         for error in errors if isinstance(errors, list) else ():
             if not isinstance(error, Mapping):
                 continue
-            kind = _text(error.get("type", "")).rsplit("/", 1)[-1]
-            tweet_id = _text(error.get("resource_id") or error.get("value") or "")
+            kind = cell_text(error.get("type", "")).rsplit("/", 1)[-1]
+            tweet_id = cell_text(error.get("resource_id") or error.get("value") or "")
             if tweet_id.isdigit() and error.get("section") != "includes":
-                field = _text(error.get("field", ""))
+                field = cell_text(error.get("field", ""))
                 metric = column_name(field.rsplit(".", 1)[-1])
                 reason = _REASONS.get(kind, Reason.REFUSED)
                 named = metric if metric in LABELS else field
-                self._problem(tweet_id, reason, named, _text(error.get("title", ""))[:200])
+                self._problem(tweet_id, reason, named, cell_text(error.get("title", ""))[:200])
 
     def _problem(self, tweet_id: object, reason: Reason, metric: str, detail: str = "") -> None:
         self.problems.append({
-            "tweet_id": _text(tweet_id),
+            "tweet_id": cell_text(tweet_id),
             "reason": reason.value,
             "scope": "metrics" if metric else "tweet",
             "metrics": metric,
@@ -184,7 +184,7 @@ class _Posts:
                 self._name, f"it is JSON without metrics of Posts; it has {found}", _HOW_TO_ASK
             )
         columns = (column + [None] * self.rows for column in self.columns.values())
-        table = pa.table({f"{i}": _array(v[: self.rows]) for i, v in enumerate(columns)})
+        table = pa.table({f"{i}": column_of(v[: self.rows]) for i, v in enumerate(columns)})
         notes = []
         absent = [label(own) for own in LABELS if own not in names and own != "dial_phone"]
         if self.of_api and absent:
@@ -207,20 +207,3 @@ def _is_count(key: str, value: Any) -> bool:
     own = column_name(key)
     known = own in LABELS or own in OTHER_COUNTS
     return known and (value is None or re.fullmatch(r"[0-9]+", str(value)) is not None)
-
-
-def _array(values: list[Any]) -> pa.Array:
-    """Counts as integers where all are, or else texts."""
-    if all(v is None or (isinstance(v, int) and not isinstance(v, bool)) for v in values):
-        try:
-            return pa.array(values, pa.int64())
-        except (pa.ArrowInvalid, OverflowError):
-            pass
-    return pa.array(["" if v is None else _text(v) for v in values], TEXT)
-
-
-def _text(value: Any) -> str:
-    try:
-        return str(value)
-    except RecursionError:
-        return "a value nested too deep"

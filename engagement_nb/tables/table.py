@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -19,27 +20,44 @@ import pyarrow.compute as pc
 from engagement_nb.apis.names import LABELS
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import MOMENT, TEXT, Cells, decimals, doubt, shown
-from engagement_nb.tables.ids import ROUNDED, STATUS_LINK, rounded_share
+from engagement_nb.tables.cells import (
+    MOMENT,
+    TEXT,
+    Cells,
+    decimal_sign,
+    decimals,
+    doubt,
+    milliseconds,
+    shown,
+    swapped,
+    swapped_days,
+    truths,
+)
+from engagement_nb.tables.ids import ROUNDED, rounded_share
 from engagement_nb.tables.layouts import (
     FACTS,
     MADE,
     OTHER_COUNTS,
+    POSTS,
     Layout,
-    NotATableError,
     find_layout,
+)
+from engagement_nb.tables.rows import (
+    BY_X,
+    DAMAGED,
+    computed,
+    damaged,
+    is_figure,
+    labelled,
+    without_figures,
 )
 from engagement_nb.words import counted
 
 CUT_AT = 1000
 """Maximum number of Posts in one content file."""
-BY_X, SUM = "an empty row that X itself wrote", "the sum of the other rows"
-NOTHING = "no id and no figure"
 AGAIN, NEWER = "repeated in the same table", "a newer row has the same Tweet or day"
 OTHERS = "of another account"
 """Why rows are not used."""
-_LEAST_SUMMED = 4
-"""Rows of a table in which one can be taken for the sum of the others."""
 STILL_GROWING = timedelta(days=3)
 """Time after posting during which most engagements of a Tweet arrive."""
 ACCOUNT = ".account"
@@ -49,8 +67,6 @@ _ACCOUNT = re.compile(r"(?:daily_)?tweet_activity_metrics_(\w{1,15}?)_\d{8}_", r
 _HANDLE = r"(?i)^.*(?:twitter|x)\.com/@?(?P<handle>\w{1,20})/status.*$"
 _ID = r"^[1-9]\d{0,18}$"
 _GUARD = r"""^(?:=?["']+)(.*?)["']*$"""
-POSTS = frozenset({"content", "classic", "table"})
-"""The kinds with one row per Tweet."""
 
 
 class NoRowsError(InputError):
@@ -206,42 +222,31 @@ def read_table_of(cells: Cells, written: float = 0) -> OneTable:
     ):
         marks["source"] = "sandbox"
     left_out: Counter[str] = Counter()
+    unread, odd = _unread(cells, layout)
+    no_rows = labelled(cells, layout, odd)
+    no_rows[DAMAGED] = damaged(cells, layout, unread)
+    cells = _without(cells, no_rows, left_out, notes)
+    unread, odd = _unread(cells, layout)
+    figures, unclear = _figures(cells, layout)
+    no_rows = without_figures(cells, layout, figures, unread) | computed(figures, unread, odd)
+    kept = _without(cells, no_rows, left_out, notes)
+    if kept is not cells:
+        cells, (figures, unclear) = kept, _figures(kept, layout)
+    notes += [*unclear, *_lacks_last(cells, layout, figures)]
     unnamed = 0
     columns: dict[str, pa.ChunkedArray | pa.Array]
-    figures = _figures(cells, layout) if layout.kind != "videos" else {}
     if layout.kind == "videos":
-        columns = _videos(cells, layout.at)
+        columns, told = _videos(cells, layout.at)
+        notes += [told] if told else []
+        figures = {}
     elif layout.kind in POSTS:
-        empty = _own_empty_rows(cells, layout, figures)
-        if empty.any():
-            left_out[BY_X] = int(empty.sum())
-            figures = {name: column.filter(pa.array(~empty)) for name, column in figures.items()}
-            cells = cells.keep(~empty)
-            notes.append(
-                f"has {counted(left_out[BY_X], 'empty row')} that X itself wrote (no id, no date,"
-                " only zeros); nothing is missing there"
-            )
         tweets = _Tweets(cells, layout)
-        unread = tweets.numbers == 0
-        no_tweets = {SUM: unread & _sum_rows(figures, len(cells)), NOTHING: unread.copy()}
-        for column in figures.values():
-            no_tweets[NOTHING] &= column.is_null().to_numpy()
-        for why, found in no_tweets.items():
-            if found.any():
-                left_out[why] = int(found.sum())
-                place = cells.place(int(cells.numbers[found.argmax()]))
-                rows_of = counted(left_out[why], "row")
-                notes.append(f"has {why} in {rows_of} ({place}), not used")
-        if left_out[SUM] or left_out[NOTHING]:
-            used = ~(no_tweets[SUM] | no_tweets[NOTHING])
-            figures = {name: column.filter(pa.array(used)) for name, column in figures.items()}
-            cells = cells.keep(used)
-            tweets = _Tweets(cells, layout)
         columns, unnamed = tweets.columns(), tweets.unnamed
         notes += tweets.notes
     else:
         columns = {"time": cells.days(layout.at["date"])}
         columns |= _accounts(cells, layout.at)
+        notes += [told] if (told := swapped_days(cells.moments(layout.at["date"]))) else []
     if cells.extras:
         columns["row"] = pa.array(cells.numbers)
     table = pa.table(columns | figures)
@@ -249,6 +254,39 @@ def read_table_of(cells: Cells, written: float = 0) -> OneTable:
         cells.name, layout, rows, table, cells.header, written, notes, marks,
         left_out, unnamed, cells.problems,
     )  # fmt: skip
+
+
+def _unread(cells: Cells, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """Rows without a readable id (or day, or video), and those without a date, too."""
+    at = layout.at
+    if layout.kind == "videos":
+        unread = pc.equal(cells.texts(at["video_id"]), "").to_numpy()
+        return unread, unread
+    undated = np.isnat(cells.moments(at["date"])) if "date" in at else np.ones(len(cells), bool)
+    if layout.kind in POSTS:
+        unread = _Tweets(cells, layout).numbers == 0
+        return unread, unread & undated
+    return undated, undated
+
+
+def _without(
+    cells: Cells, no_rows: Mapping[str, np.ndarray], left_out: Counter[str], notes: list[str]
+) -> Cells:
+    """The other rows; how many are left out, and the first of them, is noted."""
+    out = np.zeros(len(cells), dtype=bool)
+    for why, found in no_rows.items():
+        found = found & ~out
+        if found.any():
+            left_out[why] += (number := int(found.sum()))
+            place = cells.place(int(cells.numbers[found.argmax()]))
+            notes.append(
+                f"has {counted(number, 'empty row')} that X itself wrote (no id, no date, only"
+                " zeros); nothing is missing there"
+                if why == BY_X
+                else f"has {why} in {counted(number, 'row')} ({place}), not used"
+            )
+            out |= found
+    return cells.keep(~out) if out.any() else cells
 
 
 def split(
@@ -311,40 +349,6 @@ def _refuse_second_header(cells: Cells) -> None:
                 f"{cells.where(int(row))} is a second header: several files were joined into one.",
                 advice="Put the files into one folder, as X wrote them, and give the folder.",
             )
-
-
-def _own_empty_rows(
-    cells: Cells, layout: Layout, figures: dict[str, pa.ChunkedArray]
-) -> np.ndarray:
-    """Rows that X writes itself: no id, no date, no text, and nothing but zeros."""
-    at = layout.at
-    empty = np.full(len(cells), "date" in at)
-    for name in ("tweet_id", "date", "text"):
-        if name in at and empty.any():
-            texts = cells.texts(at[name])
-            none = pc.index(texts, pa.scalar("", TEXT)).as_py() < 0
-            empty &= False if none else pc.equal(texts, "").to_numpy()
-    if not empty.any():
-        return empty
-    if "link" in at:
-        empty &= ~pc.match_substring_regex(cells.texts(at["link"]), STATUS_LINK).to_numpy()
-    for column in figures.values():
-        empty &= pc.equal(pc.fill_null(column, 0), 0).to_numpy()
-    return empty
-
-
-def _sum_rows(figures: dict[str, pa.ChunkedArray], rows: int) -> np.ndarray:
-    """Rows whose figures are the sums of all others, as spreadsheets write below a table."""
-    found = np.full(rows, rows >= _LEAST_SUMMED)
-    above_zero = 0
-    for column in figures.values():
-        if not found.any():
-            break
-        values = pc.fill_null(column, 0).to_numpy()
-        total = values.sum()
-        found &= values * 2 == total
-        above_zero += bool(total)
-    return found & (above_zero > 1)
 
 
 class _Tweets:
@@ -471,11 +475,25 @@ class _Tweets:
             late = moments - dates
             wrong = dated & ~no_time & ((late < -day) | (late > (day if clock else 2 * day)))
             if wrong.any():
+                late = moments - swapped(dates)
+                mixed = wrong & (late >= -day) & (late <= 2 * day)
+                if mixed.any():
+                    wrong &= ~mixed
+                    example = np.datetime_as_string(dates[mixed][0], "D")
+                    self.notes.append(
+                        f"has {counted(int(mixed.sum()), 'date')} (as {example}) whose day and"
+                        " month a spreadsheet swapped, as the ids show; the times of these Tweets"
+                        " are taken from the ids"
+                    )
+            if wrong.any():
                 self.notes.append(
                     f"has {counted(int(wrong.sum()), 'id')} whose own time is not that of the time"
                     " column, so the times of these Tweets are taken from the column"
                 )
-            moments = np.where(no_time | wrong, dates, moments)
+            of_dates = no_time | wrong
+            if of_dates.any() and (told := swapped_days(dates[of_dates])):
+                self.notes.append(told)
+            moments = np.where(of_dates, dates, moments)
         else:
             moments[no_time] = np.datetime64("NaT")
         return moments
@@ -546,44 +564,85 @@ def _fact(cells: Cells, at: int, kind: str) -> pa.ChunkedArray | pa.Array:
     if kind == "count":
         return cells.counts(at)
     if kind == "yes or no" and not pa.types.is_boolean(cells.column(at).type):
-        said = pc.utf8_lower(cells.texts(at))
-        known = pc.is_in(said, pa.array(["true", "false"], TEXT))
-        return pc.if_else(known, pc.equal(said, "true"), pa.scalar(None, pa.bool_()))
+        return truths(cells.texts(at))
     return cells.column(at) if kind == "yes or no" else cells.texts(at)
 
 
-def _figures(cells: Cells, layout: Layout) -> dict[str, pa.ChunkedArray]:
-    """The figures of a table by our names; promoted ones only if the table has any."""
+def _figures(cells: Cells, layout: Layout) -> tuple[dict[str, pa.ChunkedArray], list[str]]:
+    """The figures of a table by our names, promoted ones only if there are any; and notes."""
     figures: dict[str, pa.ChunkedArray] = {}
+    notes: list[str] = []
     for name, i in layout.at.items():
         if name in ("completion_rate", "estimated_revenue"):
-            figures[name] = decimals(cells.texts(i))
-        elif name in OTHER_COUNTS or name.removeprefix("promoted_") in LABELS:
-            values = cells.counts(i)
+            of_table = partial(_decimal_sign, cells, layout, i, is_share=name == "completion_rate")
+            figures[name], unknown = decimals(cells.texts(i), of_table)
+            for why, rows in unknown.items():
+                example = shown(cells.texts(i).filter(rows)[0].as_py())
+                notes.append(
+                    f"has cells of {shown(cells.header[i], 60)} that {why} (as {example}), in"
+                    f" {counted(pc.sum(rows).as_py(), 'row')}, so they are not known"
+                )
+        elif is_figure(name):
+            values = cells.counts(i, of_time=name.endswith("_ms"))
             if values.null_count < len(values) or not name.startswith("promoted_"):
                 figures[name] = values
-    return figures
+    return figures, notes
 
 
-def _videos(cells: Cells, at: dict[str, int]) -> dict[str, pa.ChunkedArray | pa.Array]:
-    """One row per video; ``tweet_id`` if the file links its Post."""
-    if "video_id" not in at or "video_views" not in at:
-        raise NotATableError(cells.name, "its table of videos has no ids or no views")
+def _lacks_last(
+    cells: Cells, layout: Layout, figures: Mapping[str, pa.ChunkedArray]
+) -> Iterator[str]:
+    """A sentence on rows of a file of X in which a figure may have been deleted."""
+    if layout.kind not in ("content", "classic") or not figures or layout.unused:
+        return
+    *others, last = sorted(figures, key=layout.at.__getitem__)
+    empty = figures[last].null_count
+    if 0 < empty * 2 <= len(cells) and not any(figures[name].null_count for name in others):
+        first = int(figures[last].is_null().to_numpy().argmax())
+        yield (
+            f"lacks only its last figure in {counted(empty, 'row')}"
+            f" ({cells.place(int(cells.numbers[first]))}): if a cell was deleted there, figures are"
+            " under wrong columns"
+        )
+
+
+def _decimal_sign(cells: Cells, layout: Layout, at: int, *, is_share: bool) -> str:
+    """The sign before the decimals of a column, or else of its table; "" if nothing tells."""
+    texts = pc.unique(cells.texts(at)).to_pylist()
+    if is_share:
+        # No share is above 100 %, so that what looks like thousands has decimals.
+        return next(re.sub(r"[^.,]", "", text) for text in texts if decimal_sign(text) is None)
+    signs = {*map(decimal_sign, texts)} - {"", None}
+    for name, i in layout.at.items():
+        if not signs and (is_figure(name) or name == "completion_rate"):
+            texts = pc.unique(cells.texts(i)).to_pylist()
+            signs = {decimal_sign(text, whole=is_figure(name)) for text in texts} - {"", None}
+    return str(signs.pop()) if len(signs) == 1 else ""
+
+
+def _videos(cells: Cells, at: dict[str, int]) -> tuple[dict[str, pa.ChunkedArray | pa.Array], str]:
+    """One row per video, with ``tweet_id`` if the file links its Post; and a note, or ""."""
     nothing = pa.chunked_array([pa.array([""] * len(cells), TEXT)])
 
     def texts(name: str) -> pa.ChunkedArray:
         return cells.texts(at[name]) if name in at else nothing
 
-    parts = texts("duration").to_pandas().str.extract(r"^(?:(\d+):)?(\d+):(\d\d)$")
-    hours, minutes, seconds = (pd.to_numeric(parts[i]) for i in range(3))
-    duration = (hours.fillna(0) * 3600 + minutes * 60 + seconds).astype("Int64")
+    lasts, told = milliseconds(texts("duration"), whole=False), ""
+    said = pc.drop_null(pc.if_else(lasts.is_valid(), texts("duration"), pa.scalar(None, TEXT)))
+    if len(said) and pc.all(pc.match_substring_regex(said, r":\d+:00$")).as_py():
+        lasts = pc.if_else(False, lasts, pa.scalar(None, lasts.type))
+        told = (
+            f"has durations that all end in full minutes (as {shown(said[0].as_py())}), so a"
+            " spreadsheet may have taken minutes for hours, and they are not known"
+        )
     uploaded = pd.to_datetime(texts("date").to_pandas(), errors="coerce", utc=True, format="mixed")
     link = pc.extract_regex(texts("link"), r"status(?:es)?/(?P<id>\d{1,19})")
-    return {
+    columns = {
         "video_id": texts("video_id"),
         "tweet_id": pc.struct_field(link, "id"),
         "time": pa.array(uploaded.astype("datetime64[ms, UTC]"), MOMENT),
         "title": texts("title"),
         "video_views": cells.counts(at["video_views"]),
-        "duration_s": pa.array(duration),
+        "duration_s": pc.divide(lasts, 1000),
     }
+    return columns, told

