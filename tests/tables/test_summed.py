@@ -211,7 +211,7 @@ def test_minutes_that_a_spreadsheet_took_for_hours_are_not_known(tmp_path, durat
 
 
 @pytest.mark.parametrize(("yes", "no"), [("WAHR", "FALSCH"), ("vrai", "faux"), ("TRUE", "FALSE"),
-                                         ("Verdadero", "Falso")])  # fmt: skip
+                                         ("Verdadero", "False")])  # fmt: skip
 def test_yes_and_no_are_read_as_such_and_are_no_counts(tmp_path, yes, no):
     head = ["Post id", "Impressions", "Likes", "Engagements", "has_media"]
     rows = [[row[0], *row[FIRST : FIRST + 3], yes if i else no] for i, row in enumerate(BODY[:3])]
