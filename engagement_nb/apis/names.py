@@ -165,8 +165,7 @@ def column_name(text: str) -> str:
         return _COLUMNS[key]
     for word in _PROMOTED:
         for bare in (key.removeprefix(word), key.removesuffix(word)):
-            name = _COLUMNS.get(bare, "") if bare != key else ""
-            if name:
+            if name := _COLUMNS.get(bare):
                 return f"promoted_{name}" if name in LABELS else name
     return ""
 

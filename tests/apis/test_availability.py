@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -12,7 +13,14 @@ from engagement_nb.apis.availability import (
 )
 from engagement_nb.apis.engagement import ENDPOINTS, METRICS
 from engagement_nb.apis.reasons import UNFINISHED, Reason
-from engagement_nb.apis.times import posted_before, snowflake
+from engagement_nb.apis.times import (
+    as_utc,
+    full_hour,
+    next_full_hour,
+    posted_before,
+    snowflake,
+    wire_time,
+)
 
 NOW = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
 KNOWN_FROM = datetime(2015, 9, 15, tzinfo=UTC)
@@ -97,6 +105,25 @@ def test_a_tweet_is_posted_before_a_moment_by_its_id() -> None:
     assert not posted_before(tweet(NOW), NOW)
     assert posted_before(tweet(NOW - MOMENT), NOW)
     assert posted_before("20", datetime(2010, 11, 5, tzinfo=UTC))
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="a machine's zone cannot be set")
+def test_a_time_without_a_zone_is_utc_whatever_the_zone_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert as_utc("2026-11-23T10:30") == as_utc("2026-11-23T12:30+02:00") == NOW
+        assert as_utc(NOW.replace(tzinfo=None)) == NOW
+    time.tzset()
+
+
+def test_a_moment_is_within_the_hour_that_began_before_it() -> None:
+    hour, moment = NOW.replace(minute=0), NOW + timedelta(seconds=15, microseconds=5)
+    assert (full_hour(moment), next_full_hour(moment)) == (hour, hour + HOUR)
+    assert (full_hour(hour), next_full_hour(hour)) == (hour, hour)
+    assert wire_time(moment.astimezone(timezone(2 * HOUR))) == "2026-11-23T10:30:15Z"
 
 
 def test_each_reason_has_advice_and_only_temporary_ones_are_requested_again() -> None:

@@ -10,7 +10,10 @@ from engagement_nb.apis.names import (
     LABELS,
     column_name,
     guess,
+    is_english,
+    is_of_content_file,
     label,
+    old_column_name,
     video_column_names,
     wire_name,
     wire_names,
@@ -23,6 +26,7 @@ def test_every_metric_has_a_label_that_is_also_its_name() -> None:
     for name, said in LABELS.items():
         assert wire_name(name) == wire_name(said) == name
         assert label(name) == said
+    assert label("watch_time_ms") == "watch time ms"
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,20 @@ def test_words_of_video_files_count_only_there() -> None:
     assert video_column_names(header, "video") == ["date", "video_views", "watch_time_ms", ""]
     assert column_name("Visualizações") == ""
     assert set(COLUMN_ORDERS) == {"content", "classic", "daily", "overview", "video", "videos"}
+
+
+@pytest.mark.parametrize(
+    ("text", "english", "of_content"),
+    [("Likes", True, False), ("Gefällt mir", False, False), ("Impressions", False, False),
+     ("Post text", False, True), ("Post Link", False, True), ("Tweet text", False, False)],
+)  # fmt: skip
+def test_some_names_tell_the_language_or_the_kind_of_a_file(
+    text: str, english: bool, of_content: bool
+) -> None:
+    """A name that several languages have, or several kinds of files, tells neither."""
+    assert (is_english(text), is_of_content_file(text)) == (english, of_content)
+
+
+def test_the_oldest_files_call_one_metric_otherwise() -> None:
+    assert old_column_name("Media-Clicks") == "media_engagements"
+    assert old_column_name("Likes") == ""

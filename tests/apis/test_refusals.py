@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 
 from engagement_nb import errors
 from engagement_nb.apis.engagement import ENDPOINTS, ENGAGEMENT, METRICS
-from engagement_nb.apis.refusals import error_for, explain
+from engagement_nb.apis.refusals import error_for, explain, refusals_of_http
 from engagement_nb.client import Client, Request
 from engagement_nb.client.credentials import Profile, auth_for
 from engagement_nb.client.hosts import Hosts
@@ -264,10 +265,57 @@ def test_all_metrics_of_a_refusal_are_named() -> None:
     assert error_for(ENGAGEMENT, 400, [text]).metrics == (*METRICS,)
 
 
-def test_a_slightly_wrong_clock_is_not_blamed() -> None:
-    from datetime import timedelta
-
-    assert "clock is" not in error_for(ENGAGEMENT, 401, [], clock_off=timedelta(seconds=5)).what
-    assert (
-        "5 minutes behind" in error_for(ENGAGEMENT, 401, [], clock_off=-timedelta(minutes=5)).what
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(300, "5 minutes ahead of"), (-300, "5 minutes behind")]
+)
+def test_a_refused_signature_names_a_clock_that_is_wrong(seconds: int, said: str) -> None:
+    cause = explain(ENGAGEMENT, 401, []).cause
+    error = error_for(ENGAGEMENT, 401, [], where="totals", clock_off=timedelta(seconds=seconds))
+    assert error.what == (f"totals: {cause} (status 401) This machine's clock is {said} the API's.")
+    assert error.advice == (
+        "Set this machine's clock (turn on automatic network time), then try again."
     )
+
+
+@pytest.mark.parametrize(("status", "off"), [(401, 60), (401, -60), (401, 0), (400, 300)])
+def test_a_slightly_wrong_clock_is_not_blamed(status: int, off: int) -> None:
+    error = error_for(ENGAGEMENT, status, [], clock_off=timedelta(seconds=off))
+    row = explain(ENGAGEMENT, status, [])
+    assert (error.what, error.advice) == (f"{row.cause} (status {status})", row.advice)
+
+
+def test_an_error_quotes_the_beginning_of_what_the_api_says() -> None:
+    row = explain(ENGAGEMENT, 400, ["one", "two"])
+    error = error_for(ENGAGEMENT, 400, ["one", "two"], tweet_ids=["1"])
+    assert error.what == f"{row.cause} The API says: 'one; two' (status 400)."
+    assert (error.texts, error.tweet_ids, error.metrics) == (("one", "two"), (), ())
+    long = error_for(ENGAGEMENT, 400, ["word " * 100]).what
+    assert long.endswith("word word ...' (status 400).")
+    assert len(long) <= len(row.cause) + 240
+    assert error_for(ENGAGEMENT, 0, []).what == explain(ENGAGEMENT, 0, []).cause
+
+
+@pytest.mark.parametrize(
+    ("statuses", "key", "kind"),
+    [
+        ((404,), "not found", errors.BadRequestError),
+        ((300, 399), "redirect", errors.BadRequestError),
+        ((407,), "proxy", errors.BadRequestError),
+        ((511,), "sign-in page", errors.BadRequestError),
+        ((400, 403, 499), "bad request", errors.BadRequestError),
+        ((500, 510, 599), "server trouble", errors.ServerTroubleError),
+        ((0, 200, 299, 600), "unreadable", errors.ServerTroubleError),
+    ],
+)
+def test_a_status_that_no_text_explains_has_a_case_of_its_own(
+    statuses: tuple[int, ...], key: str, kind: type[errors.ApiError]
+) -> None:
+    """It does not depend on the API, whose variable is named where the address may be wrong."""
+    api = replace(ENGAGEMENT, refusals=refusals_of_http("A_VARIABLE"))
+    for status in statuses:
+        row = explain(api, status, ["any text"])
+        assert (row.key, row.error) == (key, kind)
+        assert row.cause[0].isupper()
+        assert row.cause.endswith(".")
+        assert row.advice.endswith(".")
+        assert ("Check A_VARIABLE" in row.advice) == (key in ("not found", "redirect"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import timedelta
 from typing import Any
@@ -257,10 +258,13 @@ def test_each_refusal_of_a_request_that_seemed_to_fit_reserves_one_more() -> Non
     assert [paced.state(now).others for now in (12.0, 71.9, 72.0)] == [3, 3, 0]
 
 
-def test_a_twentieth_of_the_limit_is_never_left_to_other_clients() -> None:
+@pytest.mark.parametrize(("limit", "left"), [(100, 4), (40, 1), (10, 0), (1, 0)])
+def test_a_twentieth_of_the_limit_is_never_left_to_other_clients(limit: int, left: int) -> None:
+    """And at least one request, of which one is spent here."""
     paced = paced_for()
-    paced.learn(sent(paced, 1.0), 1.0, 200, minute_limit=100, minute_remaining=0)
-    assert paced.state(1.0).left == 4  # Of 5, one is spent.
+    paced.learn(sent(paced, 1.0), 1.0, 200, minute_limit=limit, minute_remaining=0)
+    assert paced.state(1.0).left == left
+    sent(paced, 62.0)
 
 
 # -- any window, and quotas of users -------------------------------------------------------------
@@ -338,6 +342,15 @@ def test_users_and_the_app_have_quotas_of_their_own() -> None:
         assert quarters.pacer.state("analytics", "app", holder).left == 0
     assert quarters.pacer.state("analytics", "app", "user 3").left is None
     assert quarters.now == 1_000.0
+
+
+def test_requests_of_a_user_count_in_the_quotas_of_users_only() -> None:
+    user = dataclasses.replace(quarter("user"), window=timedelta(minutes=5))
+    pacer = Pacer(buckets=[quarter("app"), user])
+    assert pacer.state("analytics", "app").window == 900.0
+    assert pacer.state("analytics", "app", "user 1").window == 300.0
+    # An API that has no quotas of users counts them in those of the app.
+    assert Pacer(buckets=[user]).state("analytics", "app").window == 300.0
 
 
 @pytest.mark.parametrize(("by_endpoint", "left"), [(True, None), (False, 0), (None, 0)])

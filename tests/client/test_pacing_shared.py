@@ -120,9 +120,18 @@ def test_a_second_that_allows_the_whole_minute_limits_nothing() -> None:
             "x-per-second-limit": "10",
             "x-per-second-remaining": str(10 - count),
         }
+        began = clock.now
         pacer.learn(pacer.acquire(), headers, 200)
+        assert clock.now == began
         clock.now += 1.5
-        assert pacer.state().wait == 0
+
+
+def test_a_limit_of_a_second_is_read_if_it_is_below_that_of_the_minute() -> None:
+    headers = {"x-per-minute-limit": "10", "x-per-second-remaining": "3"}
+    limits = {second: read({**headers, "x-per-second-limit": second})[1] for second in "019"}
+    assert limits == {"0": Told(None, 3), "1": Told(1, 3), "9": Told(9, 3)}
+    for second in ("10", "11"):
+        assert read({**headers, "x-per-second-limit": second}) == [Told(10), Told(None, 3)]
 
 
 @pytest.mark.parametrize("number", ["20000000000000000000", "1e300", "-1", "inf", "nan", "soon"])

@@ -212,14 +212,14 @@ class Pacer:
 
     def _explain(self, wait: float, first: str, now: float) -> None:
         """Log the cause of an unusual wait, once."""
-        cause: object = None
-        text = ""
         if wait > LONG_WAIT:
-            cause = round((now + wait) / LONG_WAIT)
+            cause: object = round((now + wait) / LONG_WAIT)
             text = f"The quota is spent: the next request is sent in {wait / 60:.0f} minutes."
         elif first and not first.startswith(f"{os.getpid()}-"):
             cause, text = first, _WAITS_FOR_ANOTHER
-        if text and cause != self._explained:
+        else:
+            return
+        if cause != self._explained:
             self._explained = cause
             _log.warning(text)
 

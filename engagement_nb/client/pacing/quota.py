@@ -48,8 +48,8 @@ of a killed process never gets its response."""
 def backoff(
     attempt: int,
     *,
-    base: float = 1.0,
-    cap: float = 60.0,
+    base: float,
+    cap: float,
     rng: Callable[[], float] = random.random,
 ) -> float:
     """Give the seconds to wait before a retry.
