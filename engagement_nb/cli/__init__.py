@@ -132,10 +132,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The ``engagement-nb`` program."""
     _prepare_streams()
-    for name in ("SIGTERM", "SIGHUP"):
-        # Windows has no SIGHUP, and nohup ignores it on purpose.
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+    for number in _ENDING:
+        # nohup ignores one on purpose.
+        if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _terminate)
     sys.exit(run(arguments))
 
@@ -181,10 +180,16 @@ class _Terminated(KeyboardInterrupt):
         self.signal = signal.Signals(number)
 
 
+_ENDING = [one for one in signal.Signals if one.name in ("SIGINT", "SIGTERM", "SIGHUP")]
+"""Windows has no SIGHUP."""
+
+
 def _terminate(number: int, _: object) -> None:
-    # A second signal ends the process at once.
-    signal.signal(number, signal.SIG_DFL)
-    raise _Terminated(number)
+    # A second signal, of whatever kind, ends the process at once.
+    for one in _ENDING:
+        if signal.getsignal(one) == _terminate:
+            signal.signal(one, signal.SIG_DFL)
+    raise KeyboardInterrupt if number == signal.SIGINT else _Terminated(number)
 
 
 _WHAT_TO_DO = {

@@ -226,6 +226,34 @@ def test_a_signal_ends_a_fetch_with_its_exit_code_and_the_same_command_completes
     assert set(Dataset.open(str(tmp_path / "ds")).read().frame["tweet_id"]) == {*ids}
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (signal.SIGTERM, signal.SIGHUP),
+        (signal.SIGHUP, signal.SIGINT),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGHUP, signal.SIGHUP),
+    ],
+)
+def test_a_second_signal_of_any_kind_ends_a_command_without_a_word(first, second) -> None:
+    """A shell whose terminal closes, and systemd, send two at once."""
+    program = (
+        "import os, time\n"
+        "from engagement_nb import cli\n"
+        "def run(_):\n"
+        "    try:\n"
+        f"        os.kill(os.getpid(), {first:d})\n"
+        "        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n"
+        f"        os.kill(os.getpid(), {second:d})\n"
+        "        time.sleep(60)\n"
+        "cli.run = run\n"
+        "cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-second, b"", b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_served_sandbox_and_removes_its_file_of_keys(tmp_path, number) -> None:
     keys = tmp_path / "sandbox.env"
