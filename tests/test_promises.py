@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from engagement_nb import cli
+from tests.cli.several import several
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "promises.md").read_text("utf-8")
@@ -34,20 +33,14 @@ def test_each_exit_code_of_the_table_is_the_one_that_the_command_gives(tmp_path:
     (tmp_path / "file").touch()
     (tmp_path / "ids.txt").write_text("2089921203620459687\n20\n", "utf-8")
     fetch = "fetch totals --seed 7 --now 2026-10-01 --tweets 60 --ids ids.txt"
-    for words, code in (
-        (f"{fetch} -o ds", 0),
-        (f"{fetch} -o file/ds", 1),
-        ("fetch totals --nonsense", 2),
-        (f"{fetch} -o ds --strict", 3),
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "engagement_nb", *words.split()],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
+    expected = {
+        f"{fetch} -o ds": 0,
+        f"{fetch} -o file/ds": 1,
+        "fetch totals --nonsense": 2,
+        f"{fetch} -o ds --strict": 3,
+    }
+    for done in several(*expected, cwd=tmp_path):
+        assert done.returncode == expected[done.args], done.stderr
         assert "Traceback" not in done.stderr
 
 

@@ -27,7 +27,6 @@ from engagement_nb.cli import (
 )
 from engagement_nb.cli.commands import command
 from engagement_nb.errors import InputError
-from engagement_nb.gap.compare import agree as agreement_of
 from engagement_nb.sources.options import Options
 from engagement_nb.tables.ids import read_ids
 from engagement_nb.words import counted
@@ -352,7 +351,7 @@ def agree(
             sides.append(read(tweet_ids, **asked))
     names = (a, b) if a != b else (f"{a} (A)", f"{b} (B)")
     first, second = sides
-    result = agreement_of(first, second, names=names)
+    result = enb.agree(first, second, names=names)
     if as_json:
         click.echo(json.dumps(result.to_dict(), default=int))
     else:

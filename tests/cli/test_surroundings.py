@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pytest
 
 from engagement_nb.dataset import Dataset
 from engagement_nb.sandbox import Sandbox
+from tests.cli.several import several
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells, signals, modes of files")
 
@@ -86,31 +88,34 @@ def test_a_closed_pipe_is_no_error(shell) -> None:
     ],
 )
 def test_a_locale_that_is_not_utf_8_changes_no_figure_and_breaks_no_message(
-    shell, tmp_path, locale
+    tmp_path, locale
 ) -> None:
     """Names of files, profiles and months may have letters that the terminal lacks."""
     (tmp_path / ".env").write_text(
         "# für alle\nTWITTER_CONSUMER_KEY=k\nTWITTER_CONSUMER_SECRET=s\n", "utf-8"
     )
     (tmp_path / "日本.txt").write_text("\ufeff2089921203620459687\n# été\n", "utf-8")
-    assert shell("auth status", **locale).returncode == 0
-    checked = shell("auth check", ENGAGEMENT_API_URL="http://127.0.0.1:9", **locale)
-    assert checked.returncode == 1
-    assert "Traceback" not in checked.stderr
-    done = shell(f"fetch totals {WORLD} --ids 日本.txt -o 'données' --json", **locale)
-    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    status, checked, done, refused = several(
+        "auth status",
+        "auth check",
+        f"fetch totals {WORLD} --ids 日本.txt -o données --json",
+        "plan totals --ids ファイル.txt",
+        cwd=tmp_path,
+        ENGAGEMENT_API_URL="http://127.0.0.1:9",
+        **locale,
+    )
+    assert [each.returncode for each in (status, checked, done, refused)] == [0, 1, 0, 2]
+    assert "Traceback" not in checked.stderr + done.stderr
     assert json.loads(done.stdout)["tweets"] == 1
-    refused = shell("plan totals --ids 'ファイル.txt'", **locale)
-    assert refused.returncode == 2
     assert ".txt" in one_sentence(refused)
 
 
-def test_every_file_is_opened_with_its_encoding_named(shell, tmp_path) -> None:
+def test_every_file_is_opened_with_its_encoding_named(tmp_path) -> None:
     """Python warns on request about encodings that depend on the locale."""
     (tmp_path / "ids.txt").write_text("2089921203620459687\n", "utf-8")
     strict = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "error::EncodingWarning"}
-    for words in (f"{FETCH} --ids ids.txt", "usage --sandbox --export used.csv", "auth status"):
-        done = shell(words, **strict)
+    lines = (f"{FETCH} --ids ids.txt", "usage --sandbox --export used.csv", "auth status")
+    for done in several(*lines, cwd=tmp_path, **strict):
         assert (done.returncode, "EncodingWarning" in done.stderr) == (0, False), done.stderr
 
 
@@ -191,36 +196,37 @@ def test_with_few_open_files_a_fetch_completes_or_ends_in_one_sentence(
     assert len(Dataset.open(str(tmp_path / "ds")).read()) == 400
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
-)
 def test_a_signal_ends_a_fetch_with_its_exit_code_and_the_same_command_completes_it(
-    tmp_path, make_sandbox, number, code
+    tmp_path, make_sandbox
 ) -> None:
+    """One fetch is ended in each way, one after the other."""
     sandbox = make_sandbox()
-    ids = sandbox.ids("own", 200)
+    ids = sandbox.ids("own", 400)
     (tmp_path / "ids.txt").write_text("\n".join(ids), "utf-8")
     command = [sys.executable, "-m", "engagement_nb", "fetch", "28hr", "--source", "api",
                "--ids", "ids.txt", "-o", "ds", "--no-progress"]  # fmt: skip
     environment = {**os.environ, **sandbox.env, "ENGAGEMENT_LEDGER": str(tmp_path / "ledger")}
-    sandbox.faults.latency = 0.5
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        while not sandbox.requests_seen["28hr"]:
-            assert process.poll() is None
-        process.send_signal(number)
-        _, talk = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == code
-    assert "Traceback" not in talk
+    sandbox.faults.latency = 1.0
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+        before = sandbox.requests_seen["28hr"]
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            while sandbox.requests_seen["28hr"] == before:
+                assert process.poll() is None
+                time.sleep(0.01)
+            process.send_signal(number)
+            _, talk = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == code
+        assert "Traceback" not in talk
     sandbox.faults.latency = 0.0
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
     assert set(Dataset.open(str(tmp_path / "ds")).read().frame["tweet_id"]) == {*ids}
@@ -296,12 +302,11 @@ def test_with_umask_0_nothing_that_is_shared_can_be_written_by_others(
 
 
 @pytest.mark.parametrize("home", ["/nonexistent", "/dev/null"])
-def test_a_fetch_works_without_home_and_temporary_folder(shell, tmp_path, home) -> None:
+def test_a_fetch_works_without_home_and_temporary_folder(tmp_path, home) -> None:
     nowhere = {"HOME": home, "TMPDIR": "/nonexistent", "XDG_CONFIG_HOME": "",
                "ENGAGEMENT_CONFIG_DIR": "", "ENGAGEMENT_STATE_DIR": "",
                "ENGAGEMENT_LEDGER": ""}  # fmt: skip
-    for words in (FETCH, PLAN, "auth status"):
-        done = shell(words, **nowhere)
+    for done in several(FETCH, PLAN, "auth status", cwd=tmp_path, **nowhere):
         assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
