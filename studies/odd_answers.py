@@ -162,17 +162,18 @@ def run_study(entries: int, *, share: float = 0.2, seed: int = 1, deadline: floa
         {"endpoint": "historical", "by": "day", **period},
     ]
     options = {"clock": lambda: now, "timestamp_tolerance": 1e6, "tweets": 3 * entries}
-    wrong = responses = unanswered = unfinished = asked_again = 0
+    unanswered = unfinished = asked_again = 0
     with tempfile.TemporaryDirectory() as folder, misbehaving(seed=seed, **options) as proxy:
         given, kinds = mixed_ids(proxy.sandbox, entries)
         lost = set(sorted(kinds["own"])[::100])
+        # One for all fetches, so that each way has its turn.
+        spoiler = Spoiler(share, seed, lost)
         for number, fetch in enumerate(fetches):
             where = Path(folder, str(number))
-            proxy.change = spoiler = Spoiler(share, seed + number, lost)
+            proxy.change = spoiler
             metrics, _ = _fetch(where, proxy, given, fetch, now, deadline)
             _check(metrics, proxy, given, fetch)
             unanswered += len(reasons(metrics).get("no answer/tweet", ()))
-            responses, wrong = responses + spoiler.responses, wrong + spoiler.wrong
             held = _held(metrics)
             proxy.change = None
             proxy.asked.clear()
@@ -182,7 +183,8 @@ def run_study(entries: int, *, share: float = 0.2, seed: int = 1, deadline: floa
                 row["tweets"] for row in ended.problems.counts() if row["reason"] in UNFINISHED
             )
             asked_again += sum(i in held for asked in proxy.asked for i in asked["tweet_ids"])
-    return Result(len(given), responses, wrong, unanswered, unfinished, asked_again)
+    seen = spoiler.responses, spoiler.wrong
+    return Result(len(given), *seen, unanswered, unfinished, asked_again)
 
 
 def _fetch(

@@ -117,8 +117,8 @@ def test_ids_of_every_kind_from_a_server_with_one_wrong_response_in_five() -> No
     Each id is once in the data or in the problems, the values are true, and a second run from
     the healthy server gets what is left, and nothing twice.
     """
-    result = run_study(1_000, deadline=10.0)
-    assert result.wrong > 20
+    result = run_study(400, deadline=10.0)
+    assert result.wrong >= 11, "each way of being wrong had its turn"
     assert result.unanswered >= 10
     assert (result.unfinished, result.asked_again) == (0, 0)
 

@@ -23,7 +23,8 @@ def run(folder: Path, path: Path, *words: str) -> int:
         "--notebooks",
         str(folder / "notebooks"),
     ]
-    return cli.run([*given, "--no-progress", *words])
+    words = words if "--progress" in words else ("--no-progress", *words)
+    return cli.run([*given, *words])
 
 
 def record(folder: Path, name: str) -> dict:
