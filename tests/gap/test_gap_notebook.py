@@ -1,4 +1,7 @@
-"""02_explore_gap.ipynb, executed by papermill on what real users have, and on what is dull."""
+"""02_explore_gap.ipynb, executed on what real users have, and on what is dull.
+
+`tests/test_readme.py` runs it with stock papermill.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import engagement_nb as enb
+from engagement_nb.engine import ENGINE
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics import handed_over
 
@@ -23,7 +27,7 @@ pytestmark = pytest.mark.notebook
 
 def executed(tmp_path: Path, **parameters: object) -> nbformat.NotebookNode:
     return papermill.execute_notebook(
-        NOTEBOOK, tmp_path / "out.ipynb", parameters=parameters, progress_bar=False
+        NOTEBOOK, tmp_path / "out.ipynb", parameters, engine_name=ENGINE, progress_bar=False
     )
 
 

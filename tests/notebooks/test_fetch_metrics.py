@@ -1,4 +1,7 @@
-"""01_fetch_metrics.ipynb under stock papermill: on the sandbox, with lists, with what is wrong."""
+"""01_fetch_metrics.ipynb: on the sandbox, with lists, with what is wrong.
+
+The first is done by stock papermill, and the others by this package's engine, which is quicker.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,27 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 import engagement_nb as enb
+from engagement_nb.engine import ENGINE
 from engagement_nb.metrics import handed_over
 from engagement_nb.report.notebooks import FETCH, notebooks_folder
 
 pytestmark = pytest.mark.notebook
 
 
-def execute(tmp_path, **parameters):
+def execute(tmp_path, engine_name=ENGINE, **parameters):
     given = {"dataset": str(tmp_path / "dataset"), **parameters}
     return papermill.execute_notebook(
-        str(notebooks_folder() / FETCH), str(tmp_path / "out.ipynb"), given, progress_bar=False
+        str(notebooks_folder() / FETCH),
+        str(tmp_path / "out.ipynb"),
+        given,
+        engine_name=engine_name,
+        progress_bar=False,
     )
 
 
 def test_it_keeps_what_it_fetches_and_tells_what_it_could_not(tmp_path):
     """The dataset has the figures shown; the problems name deleted Tweets and others' ones."""
-    facts = handed_over(execute(tmp_path, count=40))["metrics"]
+    facts = handed_over(execute(tmp_path, engine_name=None, count=40))["metrics"]
     kept = enb.Dataset.open(tmp_path / "dataset")
     assert facts["source"] == "sandbox"
     assert kept.read("historical", by="day").frame["tweet_id"].nunique() == facts["tweets"]
