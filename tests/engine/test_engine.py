@@ -39,6 +39,14 @@ VARIED = notebook(
 )
 
 
+@pytest.fixture
+def quick(tmp_path, monkeypatch):
+    """Processes import papermill in half the time: jsonschema makes no grammars of addresses."""
+    (tmp_path / "path").mkdir()
+    (tmp_path / "path" / "rfc3987_syntax.py").write_text("raise ImportError")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+
+
 def run(cells, engine_name=ENGINE, **options):
     done = papermill.execute_notebook(
         copy.deepcopy(cells), None, engine_name=engine_name, progress_bar=False, **options
@@ -169,6 +177,7 @@ def test_the_fork_server_ends_quietly_after_its_folder_is_gone(tmp_path):
     assert server.communicate(timeout=60)[1] == ""
 
 
+@pytest.mark.usefixtures("quick")
 def test_notebooks_end_with_a_killed_runner(tmp_path):
     """The fork server and a busy notebook end with the process that started them."""
     told = tmp_path / "pids"
@@ -197,6 +206,7 @@ def test_a_cell_that_takes_too_long_is_ended():
     assert stops(cells, TOO_SLOW, execution_timeout=1) == 2
 
 
+@pytest.mark.usefixtures("quick")
 def test_papermill_finds_the_engine_by_its_name(tmp_path):
     """Stock papermill's command line runs it by --engine."""
     path = write(tmp_path / "in.ipynb", "print('fine')", parameters="a: int = 1  # a number")
@@ -206,6 +216,7 @@ def test_papermill_finds_the_engine_by_its_name(tmp_path):
     assert "fine" in done.stdout
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_script_that_makes_reports_at_its_top_level_runs_once(tmp_path):
     """`multiprocessing` would import the main program again in each process."""
     path = write(tmp_path / "in.ipynb", "print('fine')")
@@ -226,6 +237,7 @@ def test_without_fork_papermills_own_engine_runs_the_notebook(monkeypatch):
     assert told == ["<Figure size 640x480 with 1 Axes>", "fine\n"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_engine_can_be_imported_before_papermill():
     """Papermill loads it by its entry point while it is itself being imported."""
     code = (

@@ -478,9 +478,6 @@ def test_a_folder_belongs_to_one_question(tmp_path, make_sandbox, capsys):
     both = sandbox_report(out, "--ids", str(tmp_path / "b"), *small)
     alone = sandbox_report(tmp_path / "alone", "--ids", str(tmp_path / "b"), *small)
     assert both == alone
-    assert sandbox_report(out, "-p", "count", "25", *small) == sandbox_report(
-        tmp_path / "count", "-p", "count", "25", *small
-    )
     world = ["--seed", "8", "--now", "2026-11-04T15:00", "--tweets", "600", "-p", "count", "25"]
     assert sandbox_report(out, *world, *small) == sandbox_report(tmp_path / "w", *world, *small)
     # A file leaves nothing of the kind before it.
