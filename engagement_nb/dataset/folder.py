@@ -271,7 +271,7 @@ class Dataset:
         runs = [run for run in self.runs() if run.id == record.id] or [record]
         period = period_of(runs) if record.windows else None
         choice = Choice(runs, "day" if zone else record.by, period, zone or "UTC")
-        return self._read(choice, record.metrics, dict.fromkeys(tweet_ids))
+        return self._read(choice, record.metrics, dict.fromkeys(tweet_ids), whole_run=True)
 
     def tweet_ids(self) -> list[str]:
         """The Tweets with figures of the kind that was fetched last, in the order of posting."""
@@ -281,7 +281,12 @@ class Dataset:
         return sorted(tweets_of(self._files, choice.runs), key=int)
 
     def _read(
-        self, choice: Choice, names: Sequence[str], wanted: Mapping[str, None] | None
+        self,
+        choice: Choice,
+        names: Sequence[str],
+        wanted: Mapping[str, None] | None,
+        *,
+        whole_run: bool = False,
     ) -> Metrics:
         table, lacks = steady(lambda: figures(self._files, choice, names, wanted))
         frame = explained(lambda: to_frame(table, wanted))
@@ -294,7 +299,9 @@ class Dataset:
              self._files.problems(run))
             for run in reversed(choice.used)
         ]  # fmt: skip
-        problems = missing(stored, frame, here, lacks, known, wanted, period)
+        # A run also names entries that are no Tweets.
+        of = None if whole_run else wanted
+        problems = missing(stored, frame, here, lacks, known, of, period)
         about = self._about(choice, explained(lambda: pc.max(table["read_at"]).as_py()))
         named = problems.without_figures()
         coverage = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,6 +52,8 @@ class Plan:
         Sentences that a reader of the figures needs.
     hints
         Sentences about the price.
+    left_out
+        How many Tweets were given too and are not asked for, by reason.
     """
 
     question: Question
@@ -64,6 +66,7 @@ class Plan:
     limit: float | None
     notes: tuple[str, ...]
     hints: tuple[str, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def problems(self) -> pd.DataFrame:

@@ -246,9 +246,12 @@ class Run:
         question = self.plan.question
         days_of = question.zone if question.step != question.by else None
         metrics = dataset.read_run(self.record, self.plan.tweet_ids, days_of)
-        account = replace(self.state.account(self.problems), requests=self.requests)
         about = replace(metrics.about, requests=self.requests)
-        return replace(metrics, problems=self.problems.frame(), about=about, account=account)
+        account = replace(metrics.account.naming(self.plan.left_out), requests=self.requests)
+        if account.coverage is not None:
+            covered = replace(account.coverage, holes=self.state.holes())
+            account = replace(account, coverage=covered)
+        return replace(metrics, about=about, account=account)
 
     def to_dict(self) -> dict[str, Any]:
         """How the run ended, as plain values for JSON."""

@@ -16,7 +16,6 @@ from engagement_nb.client import Request
 from engagement_nb.dataset import Part
 from engagement_nb.fetch.plan import Plan
 from engagement_nb.fetch.router import Known, Router, owner_gets_more
-from engagement_nb.metrics.account import Account, Coverage
 from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.usage import user_of
 
@@ -228,27 +227,7 @@ class State:
                 )
         return log
 
-    def account(self, problems: ProblemLog) -> Account:
-        """What became of the Tweets that were asked for.
-
-        Parameters
-        ----------
-        problems
-            As `problems` gives them.
-        """
-        kept, period = self.in_frame(), self._question.period
-        coverage = None
-        if period:
-            whole = sum(self._done[t] == self._windows[t] for t in kept)
-            coverage = Coverage(*period, whole, len(kept) - whole, self._holes())
-        return Account(
-            rows_in=self._question.given,
-            rows_used=len(kept),
-            rows_named=problems.without_figures(),
-            coverage=coverage,
-        )
-
-    def _holes(self) -> tuple[Window, ...]:
+    def holes(self) -> tuple[Window, ...]:
         """The windows in which Tweets were asked for and none has figures."""
         return tuple(
             window

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +73,11 @@ class Account:
     requests: int | None = None
     world: str = ""
     handles: tuple[str, ...] = ()
+
+    def naming(self, others: Mapping[str, int]) -> Account:
+        """The account with rows that were given too and are not used, by reason."""
+        named = Counter(others) + Counter(self.rows_named)
+        return replace(self, rows_in=self.rows_in + sum(others.values()), rows_named=dict(named))
 
     @property
     def balanced(self) -> bool:

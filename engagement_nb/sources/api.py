@@ -165,8 +165,7 @@ class ApiSource(Source):
             `historical`.
         """
         asked = checked(endpoint, self._span(endpoint), question)
-        ids, left_out = self._chosen(tweet_ids, asked)
-        return self._plan(ids, endpoint, asked, left_out, profiles)
+        return self._plan(*self._chosen(tweet_ids, asked), endpoint, asked, profiles)
 
     def _chosen(self, tweet_ids: Any, asked: Options) -> tuple[IdList, dict[str, int]]:
         """The Tweets to ask for, and how many others are left out, by reason."""
@@ -202,9 +201,9 @@ class ApiSource(Source):
     def _plan(
         self,
         ids: IdList,
+        left_out: Mapping[str, int],
         endpoint: EndpointName | str,
         asked: Options,
-        left_out: Mapping[str, int],
         profiles: Sequence[Profile] | None = None,
     ) -> Plan:
         limit = self.client.quota(self.profiles[0], endpoint).per_minute
@@ -214,7 +213,7 @@ class ApiSource(Source):
             owners=self._owners, now=self._present(), **question,
         )  # fmt: skip
         notes = [f"{counted(n, 'Tweet')} left out: {why}." for why, n in left_out.items()]
-        return replace(plan, notes=(*notes, *plan.notes))
+        return replace(plan, notes=(*notes, *plan.notes), left_out=left_out)
 
     def fetch_into(
         self,
@@ -244,18 +243,6 @@ class ApiSource(Source):
         """
         asked = checked(endpoint, self._span(endpoint), question)
         ids, left_out = self._chosen(tweet_ids, asked)
-        return self._fetch_into(dataset, endpoint, ids, asked, left_out, snapshot, before)
-
-    def _fetch_into(
-        self,
-        dataset: Dataset,
-        endpoint: str,
-        ids: IdList,
-        asked: Options,
-        left_out: Mapping[str, int],
-        snapshot: str | None = None,
-        before: Callable[[Plan], None] | None = None,
-    ) -> Run:
         ask = ask_digest(
             endpoint,
             ids.ids,
@@ -267,7 +254,7 @@ class ApiSource(Source):
         if begun is not None and begun.start:
             # "The last four weeks" are those before the day on which the fetch began.
             asked |= {"start": begun.start, "end": begun.end, "period": None}
-        plan = self._plan(ids, endpoint, asked, left_out)
+        plan = self._plan(ids, left_out, endpoint, asked)
         guarded = self._guarded(plan)
         if before is not None:
             before(plan)
@@ -278,19 +265,12 @@ class ApiSource(Source):
             return run
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
-        ids, left_out = self._chosen(tweet_ids, question)
-        passing = self._dataset is None
         dataset = self.dataset_at(self._dataset or f"memory://fetch-{uuid.uuid4().hex}")
         try:
-            ended = self._fetch_into(dataset, endpoint, ids, question, left_out)
-            metrics = ended.read(dataset)
+            return self.fetch_into(dataset, endpoint, tweet_ids, **question).read(dataset)
         finally:
-            if passing:
+            if self._dataset is None:
                 dataset.store.fs.rm(dataset.store.root, recursive=True)
-        account = metrics.account
-        named = {**left_out, **account.rows_named}
-        rows = account.rows_in + sum(left_out.values())
-        return replace(metrics, account=replace(account, rows_in=rows, rows_named=named))
 
     def _parts(self, plan: Plan) -> Iterable[Part]:
         """Finished requests that found the Tweets of a plan."""

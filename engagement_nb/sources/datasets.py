@@ -80,10 +80,7 @@ class DatasetSource(Source):
             )  # fmt: skip
         if ids is None or ids.problems.empty:
             return found
-        named = Counter(found.account.rows_named) + Counter(ids.problems["reason"])
-        account = replace(
-            found.account, rows_in=found.account.rows_used + named.total(), rows_named=dict(named)
-        )
+        account = found.account.naming(Counter(ids.problems["reason"]))
         problems = pd.concat([found.problems, ids.problems], ignore_index=True).astype("string")
         return replace(found, problems=problems, account=account)
 

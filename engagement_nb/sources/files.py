@@ -110,7 +110,7 @@ class TableSource(Source):
                 f" {last[cut].iloc[0]:%Y-%m-%d %H:%M} UTC, which cannot be cut.",
                 advice="Choose a period that begins and ends where they do.",
             )
-        if not keep.any():
+        if len(keep) and not keep.any():
             raise InputError(
                 f"{self._called} has no figures of that period.",
                 advice=f"Its figures are of {first.min():%Y-%m-%d} to {first.max():%Y-%m-%d}.",

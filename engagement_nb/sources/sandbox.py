@@ -110,10 +110,8 @@ class SandboxSource(ApiSource):
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         metrics = super()._fetch(endpoint, tweet_ids, **question)
-        about, account = metrics.about, replace(metrics.account, world=self.world)
-        if self.pinned:
-            about = replace(about, notes=(*about.notes, self.world))
-        return replace(metrics, about=about, account=account)
+        notes = (*metrics.about.notes, *([self.world] if self.pinned else []))
+        return replace(metrics, about=replace(metrics.about, notes=notes))
 
     def close(self) -> None:
         """Close the connections, and stop the sandbox if it is this source's own."""
@@ -141,37 +139,21 @@ class SandboxSource(ApiSource):
 
 def transport_to(url: str) -> httpx.BaseTransport | None:
     """Give the transport to a sandbox in this process; None for an address on the network."""
-    return SandboxTransport() if url in STARTED_HERE else None
+    # For places without sockets and threads (a browser), and a loop that is running already.
+    return httpx.MockTransport(_reply) if url in STARTED_HERE else None
 
 
-class SandboxTransport(httpx.BaseTransport):
-    """Gives requests to the sandboxes in this process, and their responses back.
-
-    It serves places that have neither sockets nor threads, such as Python in a browser, and an
-    event loop that is already running.
-    """
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """See `httpx.BaseTransport`.
-
-        Raises
-        ------
-        httpx.ConnectError
-            No sandbox of this process has that address.
-        httpx.ReadError
-            The sandbox drops or cuts the response, as one of its faults.
-        """
-        sandbox = STARTED_HERE.get(str(request.url.copy_with(raw_path=b"/")).rstrip("/"))
-        if sandbox is None:
-            raise httpx.ConnectError("no sandbox is there", request=request)
-        reply = sandbox.handle(
-            request.method, str(request.url), request.headers.multi_items(), request.read()
-        )
-        if reply.fault in ("drop", "cut"):
-            raise httpx.ReadError("the sandbox cut the response", request=request)
-        return httpx.Response(
-            reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body)
-        )
+def _reply(request: httpx.Request) -> httpx.Response:
+    """What a sandbox of this process responds; one that drops or cuts it ends in an error."""
+    sandbox = STARTED_HERE.get(str(request.url.copy_with(raw_path=b"/")).rstrip("/"))
+    if sandbox is None:
+        raise httpx.ConnectError("no sandbox is there", request=request)
+    reply = sandbox.handle(
+        request.method, str(request.url), request.headers.multi_items(), request.read()
+    )
+    if reply.fault in ("drop", "cut"):
+        raise httpx.ReadError("the sandbox cut the response", request=request)
+    return httpx.Response(reply.status, headers=reply.headers, stream=httpx.ByteStream(reply.body))
 
 
 def ask_sandbox(url: str, page: str, **question: str | int) -> Any:
