@@ -149,17 +149,14 @@ class RunRecord:
     def log(self) -> ProblemLog:
         """The problems as a log."""
         log = ProblemLog()
-        for reason, scope, metrics, detail, ids in self.problems:
-            log.add(ids, reason, scope, metrics, detail)
+        for reason, *kind, ids in self.problems:
+            log.add(ids, reason, *kind)
         return log
 
 
 def kinds_of(log: ProblemLog) -> tuple[Kind, ...]:
     """A log as records have it."""
-    return tuple(
-        (kind.reason, kind.scope, kind.metrics, kind.detail, tuple(ids))
-        for kind, ids in log.items()
-    )
+    return tuple((*kind, tuple(ids)) for kind, ids in log.items())
 
 
 class Part(msgspec.Struct, omit_defaults=True, eq=False, dict=True):

@@ -229,7 +229,7 @@ def make_plan(
     log, accepted = _split_unavailable(question)
     plan = Plan(
         question=question,
-        windows=cut(span, question.step, longest) if span and longest else (span,),
+        windows=cut(span, longest) if span and longest else (span,),
         tweet_ids=accepted,
         owners={**_user_ids(question.ids.owners, profiles), **(owners or {})},
         profiles=tuple(profiles),

@@ -51,8 +51,8 @@ def explore_gap(
         A source (``engagement_nb.connect()``), which is asked for what it tells best: a period of
         an API, everything of a file. Or `Metrics` of any source, or a frame: one row per Tweet, or
         per Tweet and hour or day, with ``engagements`` and other metrics under any of their names.
-        If they do not fit in memory, give pieces such as ``Dataset.batches()``: the result is the
-        same, but only sums per Tweet are kept of a series.
+        If they do not fit in memory, give pieces one after the other (an iterator): the result is
+        the same, but only sums per Tweet are kept of a series.
     include, exclude
         Metrics to look at, and metrics to ignore, by any of their names ("likes",
         "like_count", "favorites"). By default all that the figures have.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, wraps
 from itertools import combinations, pairwise
-from typing import Literal, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -183,13 +183,17 @@ class Units:
 
     def _row(self, chosen: np.ndarray) -> list[object]:
         rows = self._by_tweet(chosen)
-        share = self.share_of(rows)
+        engaged, *figures, kind = self.row(rows)
         # In a series, every Tweet has a row for every hour or day.
-        whole = rows["engagements"]
-        tweets = int((whole > 0).sum()) if "time" in self.frame else len(whole)
+        tweets = engaged if "time" in self.frame else len(rows["engagements"])
+        return [tweets, *figures, kind, int(rows["over_count"].sum())]
+
+    def row(self, rows: Figures) -> list[Any]:
+        """Of some rows, one per Tweet: those with engagements, the sums, and the share."""
+        share = self.share_of(rows)
         return [
-            tweets, share.whole, max(int(rows["hidden"].sum()), 0), share.least, share.most,
-            share.value, share.low, share.high, share.kind, int(rows["over_count"].sum()),
+            int((rows["engagements"] > 0).sum()), share.whole, max(int(rows["hidden"].sum()), 0),
+            share.least, share.most, share.value, share.low, share.high, share.kind,
         ]  # fmt: skip
 
     def _by_content(self) -> dict[str, np.ndarray]:
@@ -392,8 +396,9 @@ def covered_in_part(
 
 def _period(rows: Figures, units: Units) -> list[object]:
     """The figures of one period, from sums by Tweet."""
-    share = units.share_of(rows)
-    few = int((rows["engagements"] > 0).sum()) < LEAST_GROUP and share.kind != "bounds"
+    tweets, *figures, low, high, kind = units.row(rows)
+    if tweets < LEAST_GROUP and kind != "bounds":
+        low = high = None
     shown = rows["impressions"] > 0
     part, whole = rows["engaged"][shown], rows["impressions"][shown]
     rate: list[float | None] = [None, None, None]
@@ -402,14 +407,4 @@ def _period(rows: Figures, units: Units) -> list[object]:
     if len(whole) >= LEAST_GROUP:
         of = share_interval if part.sum() <= whole.sum() else ratio_interval
         rate[1:] = of(part, whole, units.share.level)
-    return [
-        int((rows["engagements"] > 0).sum()),
-        share.whole,
-        max(int(rows["hidden"].sum()), 0),
-        share.least,
-        share.most,
-        share.value,
-        *((None, None) if few else (share.low, share.high)),
-        int(rows["impressions"].sum()),
-        *rate,
-    ]
+    return [tweets, *figures, low, high, int(rows["impressions"].sum()), *rate]

@@ -17,7 +17,7 @@ from engagement_nb.errors import AnalysisError
 from engagement_nb.metrics import About, Metrics, metric_columns
 from engagement_nb.tables import is_frame, read_table
 from engagement_nb.tables.cells import LARGEST
-from engagement_nb.tables.once import OLDER, REPEATED, refuse_overlaps, repeated_rows
+from engagement_nb.tables.once import OLDER, REPEATED, repeated_rows
 from engagement_nb.words import listed
 
 NO_CLAIM = {
@@ -243,7 +243,7 @@ def _summed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
-    """Pieces of a large dataset as one small frame with one row per Tweet or day.
+    """Pieces of a large dataset as one frame, with one row per Tweet or day of each.
 
     A series is summed piece by piece, so memory grows with the Tweets and not with their hours. A
     Tweet may be in several pieces. Texts are dropped. What the first piece says of its source
@@ -252,31 +252,25 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
     Raises
     ------
     InputError
-        A piece cannot be read, or a Tweet is in several pieces with different figures, or with
-        hours that overlap.
+        A piece cannot be read.
     AnalysisError
         A day of an account is in several pieces.
     """
     pieces: list[pd.DataFrame] = []
-    spans: list[pd.DataFrame] = []
     abouts: list[About] = []
     for piece in frames:
         read = _figures(piece)
         abouts.append(read.about)
         frame = _with_zeros(read).drop(columns="text", errors="ignore")
-        if "tweet_id" in frame.columns:
-            if "time" in frame.columns:
-                ends = frame.groupby("tweet_id")["time"].agg(start="min", end="max")
-                spans.append(ends.assign(end=ends["end"] + pd.Timedelta(1, "us")).reset_index())
-            frame, _ = one_row_a_tweet(frame)
-        pieces.append(_small(frame))
+        if {"tweet_id", "time"} <= {*frame.columns}:
+            # Sums of pieces are figures of periods, which must not overlap.
+            times = frame.groupby("tweet_id")["time"]
+            ends = times.transform("max") + pd.Timedelta(1, "us")
+            frame, _ = one_row_a_tweet(frame.assign(start=times.transform("min"), end=ends))
+        pieces.append(frame)
     if not pieces:
         return pd.DataFrame({"tweet_id": pd.array([], dtype="string")}), About("table", "table")
     whole = pd.concat(pieces, ignore_index=True)
-    if len(spans) > 1:
-        refuse_overlaps(pd.concat(spans))
-    if spans and whole["tweet_id"].duplicated().any():
-        whole = _summed(whole)
     if "tweet_id" not in whole.columns and whole["time"].duplicated().any():
         raise AnalysisError(
             "Some days are in several pieces.", advice="Give each day of the account once."
@@ -285,16 +279,6 @@ def gathered(frames: Iterable[Any]) -> tuple[pd.DataFrame, About]:
     about = next((each for each in abouts if each.sandbox), abouts[0])
     first, last = zip(*covered, strict=True) if covered else ((), ())
     return whole, replace(about, start=min(first), end=max(last)) if covered else about
-
-
-def _small(frame: pd.DataFrame) -> pd.DataFrame:
-    """Counts in 32 bits where they fit."""
-    fits = {
-        name: "Int32"
-        for name in metric_columns(frame)
-        if str(frame[name].dtype) == "Int64" and not (frame[name].abs() >= 2**31).any()
-    }
-    return frame.astype(fits)
 
 
 def exact_sum(numbers: np.ndarray) -> int:

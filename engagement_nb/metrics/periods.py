@@ -32,19 +32,13 @@ PERIODS = "last week, last month, last 7 days, last 4 weeks, since monday, or a 
 """The periods that can be named, as a person reads them."""
 
 
-def cut(window: Window, by: By | None, longest: timedelta) -> tuple[Window, ...]:
+def cut(window: Window, longest: timedelta) -> tuple[Window, ...]:
     """Cut a period into windows of at most this length that touch and don't overlap.
 
     Windows are placed from the end backwards, so the short one comes first: fewer Tweets were
-    posted before it ends. By day, windows meet at midnight if that adds no window.
+    posted before it ends.
     """
     borders = [window.end]
-    midnight = datetime.combine(window.end.date(), time(), UTC)
-    if by == "day" and window.end != midnight:
-        first = midnight + DAY - longest
-        fewest = -((window.start - window.end) // longest)
-        if first > window.start and 1 - (window.start - first) // longest == fewest:
-            borders.append(first)
     while borders[-1] - longest > window.start:
         borders.append(borders[-1] - longest)
     borders.append(window.start)
