@@ -18,7 +18,7 @@ Dates = tuple[datetime | None, datetime | None]
 
 @dataclass(frozen=True, eq=False)
 class Question:
-    """What is asked of an API. Made by `Question.of`.
+    """What is asked of an API. Made by `engagement_nb.make_plan`.
 
     Parameters
     ----------

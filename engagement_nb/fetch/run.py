@@ -8,6 +8,7 @@ no Tweet is outstanding, or no tokens are left to try.
 
 from __future__ import annotations
 
+import itertools
 import math
 import queue
 import threading
@@ -17,7 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -25,11 +26,12 @@ from engagement_nb.apis.availability import Window
 from engagement_nb.apis.reasons import UNFINISHED, Reason
 from engagement_nb.apis.times import wire_time
 from engagement_nb.client import Client, Request
-from engagement_nb.client.pacing import Quota, WaitStoppedError
+from engagement_nb.client.pacing import Quota, WaitStoppedError, backoff
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.errors import (
     ApiError,
     BadRequestError,
+    ConnectionTroubleError,
     CredentialsError,
     EngagementError,
     ForbiddenMetricsError,
@@ -37,15 +39,17 @@ from engagement_nb.errors import (
     NoAccessError,
     PeriodError,
     RateLimitedError,
+    ServerTroubleError,
     UnauthenticatedError,
     UnavailableTweetsError,
 )
 from engagement_nb.fetch.part import EmptyResponseError, part_of, part_of_refusal
 from engagement_nb.fetch.plan import Plan
-from engagement_nb.fetch.retry import WORTH_A_RETRY, sent
-from engagement_nb.fetch.state import State
+from engagement_nb.fetch.state import MAX_ABSENCES, State
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
+
+_T = TypeVar("_T")
 
 MOST_WORKERS = 64
 MOST_WORKERS_BY_HOUR = 40
@@ -59,6 +63,51 @@ BAR_AFTER = 1.5
 """Seconds: shorter runs show no bar."""
 _PATIENCE = 0.5
 """Seconds that an interrupted run waits for responses to requests already sent."""
+_REJECTIONS = (400, 401, 403)
+
+
+WORTH_A_RETRY: dict[type[EngagementError], tuple[int, float]] = {
+    # The pacer sees each 429 and delays all requests.
+    RateLimitedError: (30, 0.0),
+    EmptyResponseError: (MAX_ABSENCES, 0.5),
+    ServerTroubleError: (8, 0.5),
+    ConnectionTroubleError: (8, 0.5),
+}
+"""How often a request is sent in total, and the seconds before the second attempt: see
+`engagement_nb.client.pacing.backoff`. All other errors are final: the API would refuse the same
+tokens, Tweets or metrics again."""
+UNEXPLAINED_REJECTION = (4, 0.25)
+"""A rejection without a text may come from a proxy, so it is final only if it repeats."""
+
+
+def sent(send: Callable[[], _T], pause: Callable[[float], object] = time.sleep) -> _T:
+    """What sending a request gives, after as many attempts as are worthwhile.
+
+    Parameters
+    ----------
+    send
+        Sends the request once.
+    pause
+        Waits for some seconds before the next attempt; an error of it ends the attempts.
+
+    Raises
+    ------
+    EngagementError
+        The last error, if no further attempt is worthwhile.
+    """
+    for attempt in itertools.count(1):
+        try:
+            return send()
+        except EngagementError as error:
+            if isinstance(error, ApiError) and error.status in _REJECTIONS and not error.texts:
+                attempts, base = UNEXPLAINED_REJECTION
+            else:
+                fitting = (r for kind, r in WORTH_A_RETRY.items() if isinstance(error, kind))
+                attempts, base = next(fitting, (1, 0.0))
+            if attempt >= attempts:
+                raise
+        pause(backoff(attempt, base=base, cap=30.0))
+    raise AssertionError
 
 
 def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -258,11 +257,15 @@ class ApiSource(Source):
         guarded = self._guarded(plan)
         if before is not None:
             before(plan)
-        with self._sending() as client:
+        try:
             writer = dataset.begin(record_of(guarded, ask, snapshot))
-            run = Run(guarded, client, writer, workers=self._workers, progress=self._progress)
+            run = Run(guarded, self.client, writer, workers=self._workers, progress=self._progress)
             run.go(self._parts(plan))
-            return run
+        except BaseException:
+            # An interrupted run stops its client for good. The next run opens a new one.
+            ApiSource.close(self)
+            raise
+        return run
 
     def _fetch(self, endpoint: str, tweet_ids: Any, **question: Unpack[Options]) -> Metrics:
         dataset = self.dataset_at(self._dataset or f"memory://fetch-{uuid.uuid4().hex}")
@@ -280,12 +283,3 @@ class ApiSource(Source):
         """Refuse a plan over ``max_handles``; add a note if it exceeds the contract."""
         note = self.ledger.guard(plan.signers, max_handles=self._max_handles, sandbox=self.sandbox)
         return replace(plan, notes=(*plan.notes, note)) if note else plan
-
-    @contextmanager
-    def _sending(self) -> Iterator[Client]:
-        try:
-            yield self.client
-        except BaseException:
-            # An interrupted run stops its client for good. The next run opens a new one.
-            ApiSource.close(self)
-            raise

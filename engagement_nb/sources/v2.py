@@ -28,7 +28,7 @@ from engagement_nb.dataset import Dataset, Part
 from engagement_nb.errors import CredentialsError, InputError
 from engagement_nb.fetch import Plan, Run
 from engagement_nb.fetch.part import part_of
-from engagement_nb.fetch.retry import sent
+from engagement_nb.fetch.run import sent
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources.api import ApiSource
 from engagement_nb.sources.options import Options, Posted

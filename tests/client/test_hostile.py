@@ -27,7 +27,7 @@ from engagement_nb.errors import (
     EngagementError,
     ServerTroubleError,
 )
-from engagement_nb.fetch.retry import WORTH_A_RETRY
+from engagement_nb.fetch.run import WORTH_A_RETRY
 from tests.client.hostile import (
     Behavior,
     drips_body,

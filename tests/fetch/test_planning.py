@@ -138,31 +138,16 @@ def test_a_tweet_posted_after_the_period_is_a_problem() -> None:
 @given(
     start=st.datetimes(datetime(2015, 1, 1), datetime(2025, 1, 1)),
     hours=st.integers(1, 24 * 400),
-    by=st.sampled_from([None, "day", "hour"]),
 )
 @settings(max_examples=200, deadline=None)
-def test_windows_touch_do_not_overlap_and_are_the_fewest(
-    start: datetime, hours: int, by: str | None
-) -> None:
+def test_windows_touch_do_not_overlap_and_are_the_fewest(start: datetime, hours: int) -> None:
     first = start.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
     period = Window(first, first + timedelta(hours=hours))
-    windows = cut(period, by, MAX_WINDOW)  # type: ignore[arg-type]
+    windows = cut(period, MAX_WINDOW)
     assert (windows[0].start, windows[-1].end) == period
     assert all(a.end == b.start for a, b in pairwise(windows))
     assert all(timedelta(0) < w.end - w.start <= MAX_WINDOW for w in windows)
     assert len(windows) == -(-timedelta(hours=hours) // MAX_WINDOW)
-
-
-def test_days_are_cut_at_midnight_if_that_costs_nothing() -> None:
-    start, end = datetime(2026, 9, 1, 5, tzinfo=UTC), datetime(2026, 10, 10, 7, tzinfo=UTC)
-    by_day, by_hour = (
-        plan(ids(1), "historical", start=start, end=end, by=by) for by in ("day", "hour")
-    )
-    assert by_day.windows == cut(Window(start, end), "day", MAX_WINDOW)
-    assert [w.start for w in by_day.windows] == [start, datetime(2026, 9, 13, tzinfo=UTC)]
-    assert [w.start for w in by_hour.windows] == [start, datetime(2026, 9, 12, 7, tzinfo=UTC)]
-    within_28_days = Window(datetime(2026, 9, 13, tzinfo=UTC), end)
-    assert cut(within_28_days, "day", MAX_WINDOW) == (within_28_days,)
 
 
 WINDOW_METRICS = (
