@@ -15,9 +15,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
+import msgspec
 import orjson
 from fsspec.implementations.local import LocalFileSystem
 
@@ -27,6 +28,7 @@ STALE_AFTER = 600
 """An unfinished file older than this, in seconds, was left by a dead writer."""
 FORMAT = 1
 """Format of records that this version writes, and the newest one that it reads."""
+_Record = TypeVar("_Record")
 _TEMPORARY = ".tmp-"
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_OMIT_MICROSECONDS
 
@@ -136,7 +138,9 @@ class Store:
         OSError
             There is no such file, or it cannot be read.
         """
-        return decode_record(self.read(name), self.path(name))
+        values = decode_record(self.read(name), self.path(name), dict[str, Any])
+        values.pop("format", None)
+        return values
 
     def publish_record(self, name: str, values: dict[str, Any]) -> None:
         """Put a record in place: see `publish`."""
@@ -241,19 +245,36 @@ class Store:
                         self.fs.rm_file(path)
 
 
-def decode_record(data: bytes, path: str) -> dict[str, Any]:
-    """The values of a record's bytes: see `Store.read_record`."""
+class _Format(msgspec.Struct):
+    format: int = FORMAT
+
+
+def decode_record(data: bytes, path: str, kind: type[_Record], newest: int = FORMAT) -> _Record:
+    """The record of some JSON, with every value checked.
+
+    Parameters
+    ----------
+    data, path
+        The content and the path of its file.
+    kind
+        What it is.
+    newest
+        The newest format of it that is read.
+
+    Raises
+    ------
+    DatasetError
+        It is damaged, or of a newer version.
+    """
     try:
-        values = orjson.loads(data)
-        version = values.pop("format", FORMAT)
-    except (ValueError, AttributeError, TypeError) as error:
+        if msgspec.json.decode(data, type=_Format).format <= newest:
+            return msgspec.json.decode(data, type=kind)
+    except (ValueError, RecursionError) as error:
         raise DatasetError(
-            f"{path} cannot be read: it is not a file that engagement_nb wrote.",
-            advice="Remove it, or restore it from a copy.",
+            f"{path} is damaged, or not a file that engagement_nb wrote: {error}.",
+            advice="Remove it, or restore it from a copy. What a dataset lacks is fetched again.",
         ) from error
-    if not isinstance(version, int) or version > FORMAT:
-        raise NewerFormatError(
-            f"{path} was written by a newer version of engagement_nb.",
-            advice="Update engagement_nb.",
-        )
-    return dict(values)
+    raise NewerFormatError(
+        f"{path} was written by a newer version of engagement_nb.",
+        advice="Update engagement_nb.",
+    )

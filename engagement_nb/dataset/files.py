@@ -20,16 +20,16 @@ import pyarrow.parquet as pq
 from fsspec.implementations.dirfs import DirFileSystem
 
 from engagement_nb.dataset.records import (
+    FORMAT,
     METADATA_KEY,
     SEALED_KEY,
     Part,
     RunRecord,
     Sealed,
-    decode,
 )
 from engagement_nb.errors import DatasetError
 from engagement_nb.metrics.problems import ProblemLog
-from engagement_nb.store import Store
+from engagement_nb.store import Store, decode_record
 
 _Result = TypeVar("_Result")
 RUNS = "runs"
@@ -106,7 +106,7 @@ class Files:
             data = self.store.read(name)
         except OSError as error:
             raise DatasetError(f"{path} cannot be read.") from error
-        return decode(data, kind, path)
+        return decode_record(data, path, kind, FORMAT)
 
     def problems(self, run: RunRecord) -> ProblemLog:
         """What was missing when a run ended."""
@@ -228,7 +228,7 @@ class Files:
                 f"{path} is damaged ({' '.join(str(error).split())}).",
                 advice="Remove this file and fetch again: only its Tweets are requested.",
             ) from error
-        return decode(metadata, kind, path)
+        return decode_record(metadata, path, kind, FORMAT)
 
 
 def steady(read: Callable[[], _Result]) -> _Result:

@@ -48,7 +48,7 @@ from engagement_nb.dataset.writing import RunWriter
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.metrics import About, Metrics
 from engagement_nb.metrics.account import Account, Coverage
-from engagement_nb.metrics.periods import Moment, gaps_between, parse_moment, responses_window
+from engagement_nb.metrics.periods import Moment, gaps_between, parse_moment
 from engagement_nb.store import Store
 
 RESUME_WITHIN = timedelta(days=1)
@@ -334,9 +334,14 @@ class Dataset:
             notes += [f"Not in these sums: those of {other}." for other in sorted(others)]
         spent = [run.requests for run in runs]
         if choice.period is None:
-            answered = [(p.answered[0], p.answered[1]) for p in parts.values() if p.answered]
-            start, end, more = responses_window(answered)
-            notes += more
+            answered = {(p.answered[0], p.answered[1]) for p in parts.values() if p.answered}
+            start = min((window[0] for window in answered), default=None)
+            end = max((window[1] for window in answered), default=None)
+            if len(answered) > 1:
+                notes.append(
+                    "The hour changed while it was read: the 28 hours of some Tweets are an hour"
+                    " later."
+                )
         else:
             fetched = clip((in_ms(*w) for run in runs for w in run.windows), in_ms(*choice.period))
             ends = (min(a for a, _ in fetched), max(b for _, b in fetched)) if fetched else None

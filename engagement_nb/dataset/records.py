@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import pyarrow as pa
@@ -17,7 +17,6 @@ from engagement_nb.apis.engagement import ENGAGEMENT
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.client.credentials import Profile
 from engagement_nb.client.request import Request
-from engagement_nb.errors import DatasetError
 from engagement_nb.metrics.problems import ProblemLog
 
 METADATA_KEY, SEALED_KEY = b"engagement_nb", b"engagement_nb.run"
@@ -27,7 +26,6 @@ FORMAT = 2
 """The newest format of these records that this version reads, and the one that it writes."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 """What may become the name of a file or folder."""
-_Record = TypeVar("_Record")
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 Name = Annotated[str, msgspec.Meta(pattern=rf"\A({NAME.pattern})?\Z")]
 """Checked where a record is read: a file from elsewhere must not choose a place to write to."""
@@ -275,29 +273,3 @@ def _owner(name: str, user_id: str) -> Profile:
 def encode(record: Any) -> bytes:
     """A record as JSON that names its format."""
     return msgspec.json.encode({**msgspec.to_builtins(record), "format": FORMAT})
-
-
-def decode(data: bytes, kind: type[_Record], path: str) -> _Record:
-    """The record of some JSON, with every value checked.
-
-    Raises
-    ------
-    DatasetError
-        It is damaged, or of a newer version.
-    """
-    try:
-        if msgspec.json.decode(data, type=_Format).format > FORMAT:
-            raise DatasetError(
-                f"{path} was written by a newer version of engagement_nb.",
-                advice="Update engagement_nb.",
-            )
-        return msgspec.json.decode(data, type=kind)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(
-            f"{path} is damaged: {error}.",
-            advice="Remove this file and fetch again: no other figures are requested again.",
-        ) from error
-
-
-class _Format(msgspec.Struct):
-    format: int = 1

@@ -96,26 +96,30 @@ class Findings:
         counted, and if none is. Unknown figures count as 0 in ``sum_of_metrics`` and
         ``over_count``.
         """
-        chosen, counts = self.compared, self.counts
-        keys = [c for c in ("tweet_id", "day", "created_at") if c in counts.frame.columns]
-        whole, inside, outside, sure, either = (
-            column[chosen]
-            for column in (
-                counts.engagements,
-                *map(counts.sums, (self.summed, self.left_out, self.counted, self.undetermined)),
-            )
-        )
-        known = counts.frame.loc[chosen, keys].reset_index(drop=True)
+        frame = self.counts.frame
+        keys = [c for c in ("tweet_id", "day", "created_at") if c in frame.columns]
+        figures = pd.DataFrame(self._figures(self.counts))[self.compared].reset_index(drop=True)
+        left = figures[BOUNDS]
+        known = frame.loc[self.compared, keys].reset_index(drop=True)
+        gap = left["hidden"] - figures["over_count"]
         return marked(known, self.about).assign(
-            engagements=whole,
-            sum_of_metrics=inside + outside,
-            naive_gap=whole - inside - outside,
-            hidden=np.maximum(whole - inside, 0),
-            hidden_least=np.maximum(whole - sure - either, 0),
-            hidden_most=np.maximum(whole - sure, 0),
-            over_count=outside,
-            excess=np.maximum(inside - whole, 0),
-        )  # fmt: skip
+            engagements=figures["engagements"],
+            sum_of_metrics=figures["engagements"] - gap,
+            naive_gap=gap,
+            **left.clip(lower=0),
+            over_count=figures["over_count"],
+            excess=-left["hidden"].clip(upper=0),
+        )
+
+    def _figures(self, counts: Counts) -> dict[str, np.ndarray]:
+        """Engagements, what they leave with its bounds, and over-count of some rows."""
+        inside = (self.summed, [*self.counted, *self.undetermined], self.counted)
+        left = [counts.engagements - counts.sums(metrics) for metrics in inside]
+        return {
+            "engagements": counts.engagements,
+            **dict(zip(BOUNDS, left, strict=True)),
+            "over_count": counts.sums(self.left_out),
+        }
 
     @property
     def over_bounds(self) -> tuple[int, int]:
@@ -185,13 +189,11 @@ class Findings:
         assert rows is not None  # noqa: S101 - for the type checker
         rows = rows[rows["tweet_id"].isin(counts.frame["tweet_id"][self.compared])]
         part = as_arrays(rows.reset_index(drop=True), counts.names)
-        inside = (self.summed, [*self.counted, *self.undetermined], self.counted)
-        left = [part.engagements - part.sums(metrics) for metrics in inside]
-        frame = part.frame.assign(
-            engagements=part.engagements, over_count=part.sums(self.left_out),
-            **dict(zip(BOUNDS, left, strict=True)),
-        )  # fmt: skip
-        return Units(frame, self.about.read_at or self.about.end, self.share)
+        return Units(
+            part.frame.assign(**self._figures(part)),
+            self.about.read_at or self.about.end,
+            self.share,
+        )
 
     @cached_property
     def _tweets(self) -> Units:

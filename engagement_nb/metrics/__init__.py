@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import Span
 from engagement_nb.apis.names import LABELS, wire_name
 from engagement_nb.apis.reasons import Reason
@@ -256,7 +257,7 @@ class Metrics:
         rows = counted(len(self.frame), "day") if day else counted(self._tweets, "Tweet")
         period = ""
         if self.about.start is not None and self.about.end is not None:
-            period = f", {self.about.start:%Y-%m-%d %H:%M} to {self.about.end:%Y-%m-%d %H:%M} UTC"
+            period = f", {Window(self.about.start, self.about.end)}"
         lost = self.problems["tweet_id"].nunique() if len(self.problems) else 0
         tail = f"; {lost:,} with problems (see .problems)" if lost else "; no problems"
         return f"{where}: {self.about.endpoint}, {rows}{period}{tail}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
 from typing import Any, Literal, TypeVar
@@ -309,14 +309,3 @@ def resolve(
             " API's reference say that this is refused."
         )
     return Window(first, last)
-
-
-def responses_window(
-    windows: Sequence[tuple[datetime, datetime]],
-) -> tuple[datetime | None, datetime | None, tuple[str, ...]]:
-    """The span of the windows that responses name, and notes about it."""
-    if not windows:
-        return None, None, ()
-    note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."
-    start, end = min(w[0] for w in windows), max(w[1] for w in windows)
-    return start, end, (note,) if len(set(windows)) > 1 else ()

@@ -138,21 +138,19 @@ def connect(
             )
         return kind(profiles, **common, **options)
     options |= {option: value for option, value in common.items() if value is not None}
-    advice = "It has profile; the others are for the sandbox and the API."
-    if not name:
-        _refuse(options, "A table", advice, "profile")
-        return TableSource(where, ",".join(names or ()))
-    if "://" in name or (Path(name).expanduser() / "dataset.json").exists():
+    path = Path(name).expanduser()
+    if name and ("://" in name or (path / "dataset.json").exists()):
         options |= {"profile": names} if names else {}
         _refuse(options, f"The dataset {name}", "Give ids to choose Tweets; fetch to add to it.")
-        return DatasetSource(name if "://" in name else Path(name).expanduser())
-    if not Path(name).expanduser().exists():
+        return DatasetSource(name if "://" in name else path)
+    if not path.exists():
         raise InputError(
             f"There is no source {name!r}.",
             advice='Give "sandbox", "api", "v2", or the path of a file, a folder or a dataset.',
         )
-    _refuse(options, name, advice, "profile")
-    return TableSource(name, ",".join(names or ()))
+    advice = "It has profile; the others are for the sandbox and the API."
+    _refuse(options, name or "A table", advice)
+    return TableSource(name or where, ",".join(names or ()))
 
 
 def _refuse(options: Mapping[str, Any], source: str, advice: str, *known: str) -> None:

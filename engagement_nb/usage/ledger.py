@@ -178,13 +178,13 @@ class Ledger:
     def contract(self) -> Contract:
         """The contract, as stored in the ledger."""
         try:
-            return Contract(**self._store.read_record(_SETTINGS))
+            told = self._store.read(_SETTINGS)
+            return decode_record(told, self._store.path(_SETTINGS), Contract)
         except FileNotFoundError:
             return Contract()
-        except (DatasetError, TypeError) as error:
-            what = error.what if isinstance(error, DatasetError) else f"{_SETTINGS}: {error}."
+        except DatasetError as error:
             raise InputError(
-                f"The contract of the ledger {self.address} cannot be read: {what}",
+                f"The contract of the ledger {self.address} cannot be read: {error.what}",
                 advice="Set the contract again: engagement-nb usage --contract N --day D --zone Z.",
             ) from None
 
@@ -469,7 +469,7 @@ def _day(text: str) -> date | None:
 def _details(content: bytes, path: str) -> tuple[str, str | None]:
     """Handle and moment of a record. A damaged record still counts, by its name."""
     try:
-        about = decode_record(content, path)
+        about = decode_record(content, path, dict)
     except NewerFormatError as error:
         raise InputError(error.what, advice=error.advice) from None
     except DatasetError:
