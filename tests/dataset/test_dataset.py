@@ -28,14 +28,14 @@ from engagement_nb.client.credentials import Profile
 from engagement_nb.dataset import Dataset, Part, RunRecord, RunWriter
 from engagement_nb.dataset.files import Files
 from engagement_nb.dataset.frames import TIME
-from engagement_nb.dataset.records import Identity, decode, encode
+from engagement_nb.dataset.records import FORMAT, Identity, encode
 from engagement_nb.errors import DatasetError, InputError
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.sandbox import Sandbox
 from engagement_nb.sources import sandbox_profiles
-from engagement_nb.store import STALE_AFTER, Store
+from engagement_nb.store import STALE_AFTER, Store, decode_record
 from tests.fetch.fetching import Asked, account_for_each, fetch, run_plan, same
 
 NOW = datetime.now(UTC)
@@ -299,10 +299,25 @@ def test_a_run_that_two_processes_work_on_loses_nothing(tmp_path: Path) -> None:
     assert all(run.done for run in dataset.runs())
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_the_period_of_a_run_spans_those_of_its_responses(tmp_path: Path, later: int) -> None:
+    """Responses on either side of a full hour differ by an hour, which a note says."""
+    writer = Dataset.create(tmp_path / "ds", "sandbox").begin(run_of("what", NOW, "one"))
+    hour = timedelta(hours=1)
+    spans = [(MIDNIGHT + n * hour, MIDNIGHT + (28 + n) * hour) for n in (0, later)]
+    for number, span in enumerate(spans):
+        writer.put(structs.replace(some_part(number), answered=span))
+    writer.close(ProblemLog(), done=True)
+    about = Dataset.open(tmp_path / "ds").read().about
+    assert (about.start, about.end) == (spans[0][0], spans[1][1])
+    note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."
+    assert about.notes == (note,) * later
+
+
 def test_a_part_describes_itself_completely() -> None:
     part = some_part()
     data = encode(structs.replace(part, table=None))
-    back = decode(data, Part, "x")
+    back = decode_record(data, "x", Part, FORMAT)
     assert encode(back) == data
     assert back.request == part.request
     assert back.request.key == part.request.key
@@ -318,7 +333,7 @@ def test_a_part_of_the_first_version_is_read() -> None:
         "unsupported_impressions": [], "unsupported_video": ["10"], "refused": False,
         "forbidden": [], "authors": {}, "texts": [], "missing": {},
     }  # fmt: skip
-    part = decode(orjson.dumps(description), Part, "x")
+    part = decode_record(orjson.dumps(description), "x", Part, FORMAT)
     assert part.tweet_ids == ("10", "11")
     assert (part.request.profile.name, part.request.owner) == ("acme", "5")
     assert part.unsupported[Reason.OLDER_THAN_1800_DAYS] == ("10",)
@@ -369,7 +384,7 @@ def test_a_part_of_a_newer_version_is_refused() -> None:
         orjson.loads(encode(structs.replace(some_part(), table=None))) | {"format": 3}
     )
     with pytest.raises(DatasetError, match="newer version"):
-        decode(newer, Part, "x")
+        decode_record(newer, "x", Part, FORMAT)
 
 
 @pytest.mark.parametrize(

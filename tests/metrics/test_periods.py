@@ -23,7 +23,6 @@ from engagement_nb.metrics.periods import (
     in_words,
     is_utc,
     parse_moment,
-    responses_window,
     splits_hours,
 )
 
@@ -380,16 +379,6 @@ def test_the_time_zone_of_the_machine_changes_nothing(monkeypatch: pytest.Monkey
     finally:
         monkeypatch.undo()
         time.tzset()
-
-
-def test_the_window_of_responses_spans_those_of_all_responses() -> None:
-    """Responses on either side of a full hour differ by an hour, which a note says."""
-    first, hour = datetime(2026, 11, 22, 4, tzinfo=UTC), timedelta(hours=1)
-    one, other = (first, first + 28 * hour), (first + hour, first + 29 * hour)
-    note = "The hour changed while it was read: the 28 hours of some Tweets are an hour later."
-    assert responses_window([]) == (None, None, ())
-    assert responses_window([one, one]) == (*one, ())
-    assert responses_window([other, one]) == (one[0], other[1], (note,))
 
 
 @pytest.mark.parametrize(
