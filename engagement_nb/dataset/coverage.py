@@ -3,14 +3,14 @@
 A row counts a span of time: its hour; its day, or the part of that day which its request asked
 for; or, for sums, the whole window of its request. Rows of several fetches may overlap. A period
 is counted by rows that lie within it and don't overlap, so nothing counts twice, and what they
-leave open is missing. All times here are milliseconds since the Unix epoch.
+leave open is missing.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -22,37 +22,25 @@ from engagement_nb.apis.contract import By
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.apis.times import posted_before
 from engagement_nb.metrics import created_at
-from engagement_nb.metrics.periods import gaps_between
+from engagement_nb.metrics.periods import DAY, HOUR, gaps_between
 from engagement_nb.metrics.problems import ProblemLog
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-Span = tuple[int, int]
-"""Start and end, the end exclusive."""
-
-
+Span = tuple[datetime, datetime]
+"""Start and end in UTC, the end exclusive."""
 Lacks = dict[str, tuple[Span, ...]]
 """The parts without figures, by Tweet: of those that have figures for a part of a period only."""
-
-
-def in_ms(start: datetime, end: datetime) -> Span:
-    """A period in milliseconds since the Unix epoch."""
-    return round(start.timestamp() * 1000), round(end.timestamp() * 1000)
-
-
-def from_ms(span: Span) -> Window:
-    """The period of milliseconds."""
-    start, end = (datetime.fromtimestamp(moment / 1000, UTC) for moment in span)
-    return Window(start, end)
 
 
 def spans_of(window: Span, by: By | None) -> list[Span]:
     """The spans of the rows of one window: its days, or the whole of it."""
     if by is None:
         return [window]
-    step = DAY_MS if by == "day" else HOUR_MS
-    borders = range(window[0] - window[0] % step + step, window[1], step)
-    return list(pairwise([window[0], *borders, window[1]]))
+    step = DAY if by == "day" else HOUR
+    at = window[0] - (window[0] - datetime(1970, 1, 1, tzinfo=UTC)) % step
+    borders = [window[0]]
+    while (at := at + step) < window[1]:
+        borders.append(at)
+    return list(pairwise([*borders, window[1]]))
 
 
 def choose(spans: Iterable[Span]) -> list[Span]:
@@ -60,7 +48,7 @@ def choose(spans: Iterable[Span]) -> list[Span]:
     ordered = sorted(set(spans), key=lambda span: (span[1], span[0]))
     ends = [end for _, end in ordered]
     # What the first n spans can cover, and with how many.
-    best = [(0, 0)]
+    best = [(timedelta(), 0)]
     before = [bisect_right(ends, start, 0, n) for n, (start, _) in enumerate(ordered)]
     for n, (start, end) in enumerate(ordered):
         covered, minus_count = best[before[n]]
@@ -106,7 +94,7 @@ def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, Lacks
         of the row's span; and the Tweets that have rows, but not for all of the period since
         posting.
     """
-    first, last = (table[name].cast(pa.int64()).to_numpy() for name in ("start", "end"))
+    first, last = (table[name].to_numpy() for name in ("start", "end"))
     table = table.drop_columns(["start", "end"])
     if not len(table):
         return table, {}
@@ -129,8 +117,8 @@ def cover(table: pa.Table, by: By | None, period: Span) -> tuple[pa.Table, Lacks
     if by == "hour":
         return table, lacks
     if by == "day":
-        days = table["time"].cast(pa.int64()).to_numpy()
-        first, last = np.maximum(first, days), np.minimum(last, days + DAY_MS)
+        days = table["time"].to_numpy()
+        first, last = np.maximum(first, days), np.minimum(last, days + np.timedelta64(DAY))
     span_of, spans = _distinct(first, last)
     allowed = np.array([[span in each for span in spans] for each in map(set, chosen)], bool)
     keep = allowed[set_of[tweets], span_of]
@@ -142,20 +130,21 @@ def _distinct(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, list[Spa
     """The number of each span among the different ones, and these."""
     (starts, of_starts), (ends, of_ends) = pd.factorize(first), pd.factorize(last)
     numbers, pairs = pd.factorize(starts * len(of_ends) + ends)
+    utc = [[m.replace(tzinfo=UTC) for m in each.tolist()] for each in (of_starts, of_ends)]
     spans = (divmod(pair, len(of_ends)) for pair in pairs.tolist())
-    return numbers, [(int(of_starts[a]), int(of_ends[b])) for a, b in spans]
+    return numbers, [(utc[0][a], utc[1][b]) for a, b in spans]
 
 
 def _lacks(
     ids: Sequence[str], set_of: np.ndarray, chosen: Sequence[Sequence[Span]], period: Span
 ) -> Lacks:
     lacks: Lacks = {}
-    # An id without a time is older than every period: its NaT is the lowest number.
-    posted = created_at(ids).to_numpy("datetime64[ms]").view(np.int64)
+    posted = created_at(ids)
     for n, spans in enumerate(chosen):
         gaps = gaps_between(spans, period)
         if gaps and spans:
-            mine = np.flatnonzero((set_of == n) & (posted < gaps[-1][1]))
+            # An id without a time is older than every period.
+            mine = np.flatnonzero((set_of == n) & ~(posted >= gaps[-1][1]).to_numpy())
             lacks |= {ids[at]: gaps for at in mine.tolist()}
     return lacks
 
@@ -214,8 +203,7 @@ def missing(
                 mine = [t for t in mine if t in lacks]
                 lack(mine, kind.reason, kind.detail)
                 if of_run is not None:
-                    span = in_ms(of_run.start, of_run.end)
-                    explained |= {t: [*explained.get(t, ()), span] for t in mine}
+                    explained |= {t: [*explained.get(t, ()), of_run] for t in mine}
             else:
                 unknown: Collection[str] = here
                 if len(stored) > 1 and (names := {*kind.metrics.split(", ")} & {*frame.columns}):
@@ -225,7 +213,7 @@ def missing(
     for tweet_id, gaps in lacks.items():
         spans = explained.get(tweet_id, [])
         if rest := [gap for gap in gaps if not any(clip([gap], span) == [gap] for span in spans)]:
-            detail = "; ".join(str(from_ms(gap)) for gap in rest)
+            detail = "; ".join(str(Window(*gap)) for gap in rest)
             lack([tweet_id], Reason.NOT_FETCHED, detail)
     if period is not None:
         late = [t for t in known if not posted_before(t, period.end)]

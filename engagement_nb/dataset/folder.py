@@ -39,7 +39,7 @@ import pyarrow.compute as pc
 
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
-from engagement_nb.dataset.coverage import clip, from_ms, in_ms, missing
+from engagement_nb.dataset.coverage import clip, missing
 from engagement_nb.dataset.files import RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
@@ -293,7 +293,7 @@ class Dataset:
         here, period = dict.fromkeys(pc.unique(table["tweet_id"]).to_pylist()), choice.period
         known = dict(here)
         if period is not None:
-            known |= tweets_of(self._files, choice.runs, wanted, in_ms(*period))
+            known |= tweets_of(self._files, choice.runs, wanted, period)
         stored = [
             (Window(run.start, run.end) if run.start and run.end else None,
              self._files.problems(run))
@@ -307,8 +307,7 @@ class Dataset:
         coverage = None
         if period is not None:
             partial = len(lacks.keys() & here)
-            fetched = [in_ms(*window) for run in choice.used for window in run.windows]
-            holes = tuple(from_ms(gap) for gap in gaps_between(fetched, in_ms(*period)))
+            holes = gaps_between((w for run in choice.used for w in run.windows), period)
             coverage = Coverage(*period, len(here) - partial, partial, holes)
         account = Account(
             rows_in=len(here) + sum(named.values()),
@@ -343,9 +342,9 @@ class Dataset:
                     " later."
                 )
         else:
-            fetched = clip((in_ms(*w) for run in runs for w in run.windows), in_ms(*choice.period))
-            ends = (min(a for a, _ in fetched), max(b for _, b in fetched)) if fetched else None
-            start, end = from_ms(ends) if ends else choice.period
+            fetched = clip((w for run in runs for w in run.windows), choice.period)
+            start = min((a for a, _ in fetched), default=choice.period.start)
+            end = max((b for _, b in fetched), default=choice.period.end)
         return About(
             source=self.source,
             endpoint=runs[-1].endpoint,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import pandas as pd
@@ -20,8 +20,6 @@ from engagement_nb.dataset.coverage import (
     choose,
     clip,
     cover,
-    from_ms,
-    in_ms,
     spans_of,
     within,
 )
@@ -29,7 +27,7 @@ from engagement_nb.dataset.files import Files, explained
 from engagement_nb.dataset.frames import TIME, response_schema, sum_windows
 from engagement_nb.dataset.records import RunRecord
 from engagement_nb.errors import DatasetError, InputError
-from engagement_nb.metrics.periods import day_of, gaps_between, is_utc
+from engagement_nb.metrics.periods import DAY, day_of, gaps_between, is_utc
 
 Dates = tuple[datetime | None, datetime | None]
 """Start and end of a period as given; None where the runs tell."""
@@ -69,8 +67,8 @@ class Choice:
     @property
     def used(self) -> Sequence[RunRecord]:
         """The runs that have figures of the period."""
-        span = self.period and in_ms(*self.period)
-        return [run for run in self.runs if span is None or clip(_windows([run]), span)]
+        period = self.period
+        return [run for run in self.runs if period is None or clip(_windows([run]), period)]
 
 
 def choice_of(
@@ -133,7 +131,7 @@ def period_of(runs: Sequence[RunRecord], dates: Dates = (None, None)) -> Window:
 
 
 def _windows(runs: Iterable[RunRecord]) -> list[Span]:
-    return [in_ms(*window) for run in runs for window in run.windows]
+    return [window for run in runs for window in run.windows]
 
 
 def _spans(runs: Sequence[RunRecord], period: Span) -> list[Span]:
@@ -144,30 +142,28 @@ def _spans(runs: Sequence[RunRecord], period: Span) -> list[Span]:
     return choose(within((span for window in windows for span in spans_of(window, by)), period))
 
 
-def _counted(runs: Sequence[RunRecord], dates: Dates) -> int:
-    """How much of a period runs of one kind can count, in milliseconds."""
+def _counted(runs: Sequence[RunRecord], dates: Dates) -> timedelta:
+    """How much of a period runs of one kind can count."""
     if not runs[-1].windows:
-        return 1
-    period = in_ms(*period_of(runs, dates))
-    lacking = gaps_between(_spans(runs, period), period)
-    return period[1] - period[0] - sum(end - start for start, end in lacking)
+        return DAY
+    period = period_of(runs, dates)
+    gaps = gaps_between(_spans(runs, period), period)
+    return sum((start - end for start, end in gaps), period.end - period.start)
 
 
 def _check_borders(runs: Sequence[RunRecord], period: Window) -> None:
     """Refuse a period that begins or ends inside of what a day or a sum counts."""
-    span = in_ms(*period)
-    open_ = {moment for gap in gaps_between(_spans(runs, span), span) for moment in gap}
-    for moment in sorted(open_.intersection(span)):
+    open_ = {moment for gap in gaps_between(_spans(runs, period), period) for moment in gap}
+    for moment in sorted(open_.intersection(period)):
         if not any(start < moment < end for start, end in _windows(runs)):
             continue
         if runs[-1].by is None:
-            have = dict.fromkeys(str(from_ms(window)) for window in _windows(runs))
+            have = dict.fromkeys(str(Window(*window)) for window in _windows(runs))
             raise InputError(
                 "No sums over that period were fetched.", advice=f"There are: {'; '.join(have)}."
             )
-        at = from_ms((moment, moment)).start
         raise InputError(
-            f"The dataset has days in UTC, which cannot be cut at {at:%Y-%m-%d %H:%M} UTC.",
+            f"The dataset has days in UTC, which cannot be cut at {moment:%Y-%m-%d %H:%M} UTC.",
             advice="Choose whole days in UTC, or fetch the period by hour.",
         )
 
@@ -183,9 +179,8 @@ def _sources(
     folders: dict[str, tuple[Span | None, str]] = {}
     for run in runs:
         for folder, window in zip(run.sets, run.windows or [None], strict=True):
-            span = window and in_ms(*window)
-            if span is None or keep(span):
-                folders[folder] = span, run.snapshot
+            if window is None or keep(window):
+                folders[folder] = window, run.snapshot
     sealed: dict[str, list[str]] = {}
     for name, one in files.sealed().items():
         if not folders.keys().isdisjoint(one.record.sets):
@@ -220,12 +215,12 @@ def read_rows(
         The rows, with the window (``start``, ``end``) for runs that have windows, and with
         ``snapshot`` for the others.
     """
-    by, spans = runs[-1].by, {in_ms(*window) for run in runs for window in run.windows}
+    by, spans = runs[-1].by, {*_windows(runs)}
     if period is not None:
         spans = {span for span in spans if clip([span], period)}
     wanted = _of(tweet_ids)
     if by == "hour" and period is not None:
-        start, end = (pa.scalar(moment, pa.int64()).cast(TIME) for moment in period)
+        start, end = (pa.scalar(moment, TIME) for moment in period)
         wanted &= (ds.field("time") >= start) & (ds.field("time") < end)
     schema = response_schema(metrics, by).append(pa.field("read_at", TIME))
     stored = pa.schema([*schema, *WINDOW]) if runs[-1].windows else schema
@@ -239,7 +234,7 @@ def read_rows(
         if not runs[-1].windows:
             table = table.append_column(snapshot, pa.repeat(label, len(table)))
         for name, moment in zip(("start", "end"), span or (), strict=False):
-            column = pa.repeat(pa.scalar(moment, pa.int64()).cast(TIME), len(table))
+            column = pa.repeat(pa.scalar(moment, TIME), len(table))
             table = table.set_column(table.column_names.index(name), name, column)
         tables.append(table)
     return pa.concat_tables(tables)
@@ -253,8 +248,7 @@ def tweets_of(
 ) -> dict[str, None]:
     """The Tweets that have rows, at any time or in windows that are not within a period."""
     known: dict[str, None] = {}
-    spans = {in_ms(*window) for run in runs for window in run.windows}
-    spans = {span for span in spans if beyond is None or clip([span], beyond) != [span]}
+    spans = {span for span in _windows(runs) if beyond is None or clip([span], beyond) != [span]}
     schema = pa.schema([pa.field("tweet_id", pa.string()), *WINDOW])
     for names, span, _ in _sources(files, runs, spans.__contains__):
         only = _of(tweet_ids)
@@ -282,7 +276,7 @@ def _of_windows(spans: Collection[Span]) -> ds.Expression:
     if not spans:
         return ds.scalar(False)
     # By each end alone: a comparison for each of a thousand windows would take minutes.
-    start, end = (pa.array(side, pa.int64()).cast(TIME) for side in zip(*spans, strict=True))
+    start, end = (pa.array(side, TIME) for side in zip(*spans, strict=True))
     return ds.field("start").isin(start) & ds.field("end").isin(end)
 
 
@@ -303,11 +297,10 @@ def figures(
     tweet_ids
         Only these Tweets.
     """
-    span = choice.period and in_ms(*choice.period)
-    table = read_rows(files, choice.runs, metrics, tweet_ids, span)
+    table = read_rows(files, choice.runs, metrics, tweet_ids, choice.period)
     lacks: Lacks = {}
-    if span is not None:
-        table, lacks = cover(table, choice.unit, span)
+    if choice.period is not None:
+        table, lacks = cover(table, choice.unit, choice.period)
     elif not choice.labelled:
         table = table.drop_columns(["snapshot"])
     table = _added_up(_newest(table))

@@ -227,24 +227,27 @@ def test_the_chosen_spans_cover_most_without_overlapping() -> None:
     """As good as the best of all subsets, in random cases."""
     rng = random.Random(5)
 
+    def span(start: int, end: int) -> Span:
+        return OCTOBER + start * HOUR, OCTOBER + end * HOUR
+
     def length(spans: Sequence[Span]) -> int:
-        return sum(end - start for start, end in spans)
+        return sum((end - start for start, end in spans), timedelta()) // HOUR
 
     for _ in range(300):
         starts = [rng.randrange(12) for _ in range(rng.randrange(6))]
-        spans = [(start, start + rng.randrange(1, 7)) for start in starts]
+        spans = [span(start, start + rng.randrange(1, 7)) for start in starts]
         best = 0
         for bits in range(2 ** len(spans)):
-            some = sorted(span for n, span in enumerate(spans) if bits >> n & 1)
+            some = sorted(each for n, each in enumerate(spans) if bits >> n & 1)
             if all(one[1] <= two[0] for one, two in pairwise(some)):
                 best = max(best, length(some))
         chosen = choose(spans)
         assert length(chosen) == best
         assert all(one[1] <= two[0] for one, two in pairwise(chosen))
         assert {*chosen} <= {*spans}
-        assert length(gaps_between(chosen, (0, 20))) == 20 - best
-    assert choose([(0, 2), (2, 4), (0, 4)]) == [(0, 4)]
-    assert spans_of((5, 9), None) == [(5, 9)]
+        assert length(gaps_between(chosen, span(0, 20))) == 20 - best
+    assert choose([span(0, 2), span(2, 4), span(0, 4)]) == [span(0, 4)]
+    assert spans_of(span(5, 9), None) == [span(5, 9)]
 
 
 def test_random_fetches_count_each_hour_once(tmp_path: Path) -> None:
