@@ -13,6 +13,7 @@ import math
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -189,7 +190,8 @@ class Run:
         self._lock = threading.Lock()
         self._responses = 0
         self._latency = math.inf
-        self._failures_in_a_row = 0
+        # Failed requests by the number of responses when they began: any response begins a new row.
+        self._failures: Counter[int] = Counter()
         self._rejections: dict[Window | None, list[BadRequestError]] = {}
         self._accepted_windows: set[Window | None] = set()
 
@@ -393,9 +395,8 @@ class Run:
             known.denied.setdefault(request.auth, set()).update(error.metrics)
         elif isinstance(error, tuple(WORTH_A_RETRY)):
             self.state.fail(request, _reason(error), str(error))
-            no_response = self._responses == responses_before
-            self._failures_in_a_row = self._failures_in_a_row + 1 if no_response else 0
-            if self._failures_in_a_row >= MAX_CONSECUTIVE_FAILURES:
+            self._failures[responses_before] += 1
+            if self._failures[self._responses] >= MAX_CONSECUTIVE_FAILURES:
                 # Several requests in a row got no response despite retries, so the cause is
                 # not in these requests, and the rest would fail too.
                 self.error = error

@@ -14,11 +14,13 @@ from engagement_nb.apis.availability import (
 from engagement_nb.apis.engagement import ENDPOINTS, METRICS
 from engagement_nb.apis.reasons import UNFINISHED, Reason
 from engagement_nb.apis.times import (
+    FIRST_SNOWFLAKE_ID,
     as_utc,
     full_hour,
     next_full_hour,
     posted_before,
     snowflake,
+    tweet_time,
     wire_time,
 )
 
@@ -105,6 +107,8 @@ def test_a_tweet_is_posted_before_a_moment_by_its_id() -> None:
     assert not posted_before(tweet(NOW), NOW)
     assert posted_before(tweet(NOW - MOMENT), NOW)
     assert posted_before("20", datetime(2010, 11, 5, tzinfo=UTC))
+    assert tweet_time(FIRST_SNOWFLAKE_ID) == datetime(2010, 11, 4, 1, 43, 1, 738_000, tzinfo=UTC)
+    assert tweet_time(FIRST_SNOWFLAKE_ID - 1) is None
 
 
 @pytest.mark.skipif(not hasattr(time, "tzset"), reason="a machine's zone cannot be set")

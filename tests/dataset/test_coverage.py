@@ -162,8 +162,29 @@ def test_a_period_that_was_never_fetched_lacks_every_tweet(dataset: Dataset) -> 
     assert set(found.problems["scope"]) == {"tweet"}
     assert found.account.coverage is not None
     assert len(found.account.coverage.holes) == 1
+    one = dataset.read(
+        "historical", by="day", tweet_ids=OLD[:1], start="2026-09-10", end="2026-09-20"
+    )
+    assert list(one.problems["tweet_id"]) == OLD[:1]
     later = dataset.read("historical", by="day", start="2025-09-10", end="2025-09-20")
     assert set(later.problems["reason"]) == {Reason.POSTED_LATER.value}
+
+
+def test_a_gap_that_a_fetch_explains_is_named_once_and_the_rest_is_not_fetched(
+    dataset: Dataset,
+) -> None:
+    a, b, c, d = (OCTOBER + n * DAY for n in (0, 7, 14, 21))
+    lacking = ProblemLog()
+    lacking.add(OLD[:2], Reason.NO_ANSWER, "period", detail="its words")
+    fetched(dataset, OLD, (a, b))
+    fetched(dataset, OLD[2:], (b, c), problems=lacking)
+    fetched(dataset, [OLD[0], *OLD[2:]], (c, d))
+    told = dataset.read("historical", by="day").problems
+    assert [tuple(row) for row in told[["tweet_id", "scope", "reason", "detail"]].to_numpy()] == [
+        (OLD[0], "period", "no answer", "its words"),
+        (OLD[1], "period", "no answer", "its words"),
+        (OLD[1], "period", "not fetched", "2026-10-08 00:00 to 2026-10-22 00:00 UTC"),
+    ]
 
 
 def test_a_tweet_posted_after_a_hole_is_whole(dataset: Dataset) -> None:
@@ -190,8 +211,12 @@ def test_sums_of_touching_periods_add_up_and_those_of_a_part_are_left_out(
     assert list(found.problems["scope"]) == ["tweet"]
     # By default, sums are of the period of the newest fetch.
     assert total(dataset) == truth(OLD[:3], b, c)
-    with pytest.raises(InputError, match="No sums over that period"):
+    with pytest.raises(InputError) as refused:
         dataset.read("historical", start=a, end=b - DAY)
+    assert str(refused.value) == (
+        "No sums over that period were fetched. There are: 2026-10-01 00:00 to 2026-10-15 00:00"
+        " UTC; 2026-10-15 00:00 to 2026-10-29 00:00 UTC."
+    )
 
 
 def test_a_period_within_a_day_comes_from_hours_or_is_refused(dataset: Dataset) -> None:
@@ -289,6 +314,10 @@ def test_a_dataset_refuses_figures_of_another_world(tmp_path: Path) -> None:
     later = World(7, 20_000, now + DAY)
     Dataset.create(where, "sandbox", later)
     assert Dataset.open(where).world == later
+    assert str(later) == (
+        "Sandbox world: seed 7, 20,000 Tweets, standing still at 2026-11-05 15:00 UTC."
+    )
+    assert str(World(8, 500)) == "Sandbox world: seed 8, 500 Tweets, at this moment."
 
 
 def test_a_pinned_world_is_reread_at_its_own_present(tmp_path: Path) -> None:

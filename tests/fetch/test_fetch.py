@@ -375,6 +375,25 @@ def test_a_dead_server_ends_the_run(make_sandbox: Callable[..., Sandbox]) -> Non
     assert sandbox.requests_seen["28hr"] < 100
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_failures_with_a_response_between_them_do_not_end_the_run(workers: int) -> None:
+    """Two requests of four fail, each despite all retries."""
+
+    def fails_for_two(asked: Document, answer: Document) -> Reply | Document:
+        fails = {ids[0], ids[50]} & {*asked["tweet_ids"]}
+        return Reply(b"", status=503) if fails else answer
+
+    with misbehaving(fails_for_two, tweets=3_000) as proxy:
+        ids = proxy.sandbox.ids("own", 100)
+        plan = make_plan(ids, "28hr", profiles=sandbox_profiles(proxy.url)[:1])
+        with Client() as client:
+            run = Run(plan, client, writer_for(plan), progress=False, workers=workers, sleep=print)
+            run.go()
+    assert run.state.in_frame() == [*ids[25:50], *ids[75:]]
+    assert run.error is not None
+    assert {row["reason"] for row in run.problems.counts()} == {"request failed"}
+
+
 def test_an_address_without_a_server_is_one_clear_error(sandbox: Sandbox) -> None:
     """Without a server, one sentence says what to check."""
     profile = sandbox_profiles(sandbox.url)[0]
