@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlencode
 
@@ -38,6 +37,8 @@ _TWEETS = 20_000
 _ACCOUNT = "sandbox_amber_1"
 """The sandbox's first account, which is yours in the lessons."""
 _LESSON_LINE = re.compile(r"\s*#\s*lesson:\s*(\w+)")
+_LEFT_OUT: list[str] = []
+"""Keys of the lessons whose cells this process skips: those that the last room is without."""
 
 
 class Room:
@@ -302,12 +303,10 @@ def open_room(
         raise InputError(
             f'Lessons take place on "sandbox" or "api", not on "{where}".', advice="Choose one."
         )
+    _LEFT_OUT[:] = [key for key in LESSONS if key not in room.chosen]
     shell = get_ipython()
-    if shell is not None:
-        cleanup = shell.input_transformers_cleanup
-        others = [t for t in cleanup if getattr(t, "func", None) is not _without]
-        skip = partial(_without, [key for key in LESSONS if key not in room.chosen])
-        cleanup[:] = [*others, skip]
+    if shell is not None and _without not in shell.input_transformers_cleanup:
+        shell.input_transformers_cleanup.append(_without)
     return room
 
 
@@ -324,7 +323,7 @@ def _chosen(lessons: str) -> list[str]:
     return [key for key in LESSONS if key in wanted]
 
 
-def _without(left_out: Sequence[str], lines: list[str]) -> list[str]:
+def _without(lines: list[str]) -> list[str]:
     """The lines of a cell; none if the first one names a lesson that is left out."""
     named = _LESSON_LINE.match(lines[0]) if lines else None
-    return [] if named and named[1] in left_out else lines
+    return [] if named and named[1] in _LEFT_OUT else lines

@@ -13,7 +13,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_complete
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,14 @@ from engagement_nb import engine as engine_room
 from engagement_nb.engine.scratch import lock, sweep
 from engagement_nb.errors import ReportError, require_extra
 from engagement_nb.metrics.problems import tweets_missing
-from engagement_nb.report.fetches import RunState, dataset_name, fetch_all, ids_of
-from engagement_nb.report.index import REPORTS, index_html
-from engagement_nb.report.job import Job, absolute, digest, exploring, fingerprint, slug
+from engagement_nb.report.fetches import REPORTS, Layout, RunState, prepare
+from engagement_nb.report.index import index_html
+from engagement_nb.report.job import Job, slug
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.manifest import read_manifest
 from engagement_nb.report.notebooks import refuse_secrets
 from engagement_nb.report.pdf import require_browser
-from engagement_nb.report.publish import DONE, FAILED, make, read_record, write_record
+from engagement_nb.report.publish import DONE, make, read_record
 from engagement_nb.store import Store
 
 LOCK = ".batch.lock"
@@ -155,41 +154,25 @@ def make_batch(
     refuse_secrets({"title": title, "subtitle": look.subtitle}, "option")
     subjects = read_manifest(manifest, notebooks)
     store, now = Store(out), now or started
+    layout = Layout(store)
     with locked(store):
         state = RunState.open(store, now, resume=only_failed)
-        root = absolute(store.where).rstrip("/")
-        folders = {each.name: f"{root}/{REPORTS}/{slug(each.name)}" for each in subjects}
-        before = {name: read_record(Store(folder)) for name, folder in folders.items()}
-        chosen = [
-            each for each in subjects if not only_failed or before[each.name].get("status") != DONE
-        ]
-        names = {each.name for each in chosen}
-        unfetched = fetch_all(subjects, names, store, state, now, engine=engine)
-        fingerprint_once = cache(fingerprint)  # Hundreds of reports may share a source.
+        before = {each.name: read_record(Store(layout.report(each))) for each in subjects}
+        chosen = {
+            name
+            for name, record in before.items()
+            if not only_failed or record.get("status") != DONE
+        }
+        prepared = prepare(
+            subjects, chosen, layout, state, now, cell_timeout=cell_timeout, engine=engine, pdf=pdf,
+            look=look,
+        )  # fmt: skip
         jobs, records = [], {}
-        for subject in chosen:
-            ids, fetch = subject.inputs.ids, subject.fetch
-            told = partial(
-                Job, subject.name, folders[subject.name], title=subject.title or subject.name,
-                engine=engine, pdf=pdf, look=look,
-            )  # fmt: skip
-            error = subject.inputs.broken
-            if subject.name in unfetched:
-                error = f"Nothing could be fetched. {unfetched[subject.name]}"
-            if error:
-                records[subject.name] = _failed(told(()), error)
-                continue
-            name = dataset_name(fetch, ids is not None) if fetch else ""
-            source = f"{root}/{name}" if name else subject.source
-            asked = [ids.ids, len(ids.problems)] if ids else []
-            jobs.append(
-                told(
-                    (exploring(subject, source, cell_timeout),),
-                    fetched=state.fetched.get(name, {}),
-                    ids=ids_of(store, name) if name else None,
-                    depends_on=[fingerprint_once(source), digest(asked)],
-                )
-            )
+        for job, failure in prepared:
+            if failure is None:
+                jobs.append(job)
+            else:
+                records[job.name] = make(job, stopped_by=failure)[0]
         with open_pool(workers, scheduler, len(jobs)) as pool:
             records |= _render_all(jobs, pool, progress, failed=len(records))
         batch = Batch(
@@ -311,7 +294,7 @@ def _render_all(
             try:
                 record = future.result()
             except Exception as error:
-                record = _failed(job, _worker_error(error))
+                record = make(job, stopped_by=ReportError(_worker_error(error)))[0]
             records[job.name] = record
             failed += record["status"] != DONE
             bar.set_postfix(failed=failed, refresh=False)
@@ -342,9 +325,3 @@ def _worker_error(error: Exception) -> str:
 def _record_of(job: Job) -> dict[str, Any]:
     """Make a report, here or on another machine, and return its record."""
     return make(job)[0]
-
-
-def _failed(job: Job, error: str) -> dict[str, Any]:
-    """Write the record of a report that could not be started."""
-    store = Store(job.folder)
-    return write_record(store, job, read_record(store), status=FAILED, error=error)

@@ -61,7 +61,7 @@ def compose(job: Job, done: Run, since: Since | None = None) -> dict[str, Any]:
     """
     gap, facts = done.answer, done.facts
     return {
-        "title": job.title or title_of(done.last) or "Report",
+        "title": job.title or title_of(done.notebook) or "Report",
         "client": job.title or account_of(facts, done.profile),
         "subtitle": job.look.subtitle,
         "look": job.look,
@@ -226,7 +226,8 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
     by = f", by {facts['by']}" if endpoint and facts.get("by") else ""
     chosen = {key: value for key, value in done.parameters.items() if value not in ("", None)}
     packages = [*(f"{name} {version(name)}" for name in _PACKAGES)]
-    shared = f" (for {counted(fetched['shared'], 'report')})" if fetched.get("shared") else ""
+    reports = fetched.get("shared", 1)
+    shared = f" (for {reports} reports)" if reports > 1 else ""
     lines = [
         ("Figures", ORIGINS.get(source, source)),
         ("Endpoint", endpoint + by),
@@ -237,7 +238,7 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
         *(("Account", line) for line in _account(facts)),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Fetched by", str(fetched.get("notebook", ""))),
-        ("Notebook", listed([*done.notebooks])),
+        ("Notebook", job.notebook.name),
         ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in chosen.items())),
         ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
     ]

@@ -9,13 +9,12 @@ from typing import Any
 
 from engagement_nb.gap.share import Share
 from engagement_nb.metrics.problems import tweets_missing
+from engagement_nb.report.fetches import REPORTS
 from engagement_nb.report.page import template
 from engagement_nb.words import number
 
 _COLUMNS = ("Report", "Tweets", "Engagements", "Hidden share", "Interval", "Hidden", "Over-count",
             "Naive gap", "Tweets missing")  # fmt: skip
-REPORTS = "reports"
-"""Name of the folder of reports, beside the index."""
 _WIDTH = 200.0
 """Width of a small picture, in its own units."""
 _PERCENT = "\N{NO-BREAK SPACE}%"

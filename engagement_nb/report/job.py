@@ -1,4 +1,4 @@
-"""A report to make: notebooks to execute one after the other, and what goes around them."""
+"""A notebook to execute, and what goes around it."""
 
 from __future__ import annotations
 
@@ -18,39 +18,18 @@ from engagement_nb.dataset import Dataset
 from engagement_nb.errors import EngagementError
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import NotebookFile
-from engagement_nb.report.subject import Fetch, Subject
+from engagement_nb.report.subject import Subject
 from engagement_nb.store import Store
 
 TABLES = "tables"
 """The folder in which a notebook writes its tables, beside its source."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """A notebook with its parameters.
-
-    Parameters
-    ----------
-    notebook
-        The notebook.
-    parameters
-        Its parameters.
-    places
-        Parameters that are files, folders or addresses. The notebook sees the name of a file or
-        folder, not its path.
-    cell_timeout
-        Longest time for one cell, in seconds.
-    """
-
-    notebook: NotebookFile
-    parameters: Mapping[str, Any]
-    places: Mapping[str, str] = field(default_factory=dict)
-    cell_timeout: int | None = None
+Failure = EngagementError | OSError
+"""What stops a report, and is told of it."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A report to make, here or on another machine.
+    """A report to make, or a fetch for reports, here or on another machine.
 
     Parameters
     ----------
@@ -58,14 +37,21 @@ class Job:
         Of the report.
     folder
         Path or address of its folder.
-    steps
-        What to execute. The last step has the answer; one before it fetches.
+    notebook
+        What to execute.
+    parameters
+        Its parameters.
+    places
+        Parameters that are files, folders or addresses. The notebook sees the name of a file or
+        folder, not its path.
+    cell_timeout
+        Longest time for one cell, in seconds.
     title
         Replaces the notebook's own.
     fetched
-        What a fetch told that this report shares with others.
+        What the fetch of its figures told: see `engagement_nb.report.fetches`.
     ids
-        Tweets, one per line, for notebooks that are given no file of them; None for none.
+        Tweets, one per line, for a notebook that is given no file of them; None for none.
     depends_on
         Values that change if and only if the figures do: see `fingerprint`.
     question
@@ -78,7 +64,10 @@ class Job:
 
     name: str
     folder: str
-    steps: tuple[Step, ...]
+    notebook: NotebookFile
+    parameters: Mapping[str, Any]
+    places: Mapping[str, str]
+    cell_timeout: int | None = None
     title: str = ""
     fetched: Mapping[str, Any] = field(default_factory=dict)
     ids: str | None = None
@@ -89,15 +78,38 @@ class Job:
     pdf: bool = False
     look: Look = PLAIN
 
+    @classmethod
+    def of(cls, subject: Subject, folder: str, source: str, **options: Any) -> Job:
+        """The report of a subject, on the source that has its figures."""
+        return cls(
+            subject.name or PurePosixPath(folder).name,
+            folder,
+            subject.notebook,
+            subject.parameters,
+            {"source": source} | ({"ids_file": subject.ids_file} if subject.ids_file else {}),
+            title=subject.title or subject.name,
+            **options,
+        )
+
+    @property
+    def read_as(self) -> dict[str, Any]:
+        """Parameters with which the notebook reads exactly what was fetched.
+
+        The period was resolved when it was fetched. Its name may mean other dates now.
+        """
+        names = ["endpoint", "by"] if self.fetched else []
+        if self.fetched.get("span") == "period":
+            names += ["start", "end"]
+        taken = self.notebook.parameters
+        return {name: self.fetched.get(name) or "" for name in names if name in taken}
+
     @property
     def key(self) -> str:
         """A digest of everything that the report depends on. The same key means the same report."""
         whole = {
-            "steps": [
-                [step.notebook.node, step.parameters, sorted(step.places)] for step in self.steps
-            ],
+            "steps": [[self.notebook.node, self.parameters, sorted(self.places)]],
             "source": self.depends_on,
-            "fetched": [after_fetch(step, self.fetched) for step in self.steps],
+            "fetched": [self.read_as],
             "notes": self.fetched.get("notes", ()),
             "title": self.title,
             "pdf": self.pdf,
@@ -111,62 +123,6 @@ def digest(value: Any) -> str:
     """A digest of plain values."""
     text = json.dumps(value, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def fetching(
-    fetch: Fetch,
-    dataset: str,
-    dates: Mapping[str, str],
-    *,
-    ids_file: str = "",
-    snapshot: str = "",
-    cell_timeout: int | None = None,
-) -> Step:
-    """The step that fetches figures into a dataset.
-
-    Parameters
-    ----------
-    fetch
-        What to fetch.
-    dataset
-        Path or address.
-    dates
-        The period, as two moments: see `Fetch.dates`.
-    ids_file
-        Path or address of a list of Tweets.
-    snapshot
-        Label of figures that are not of a period.
-    cell_timeout
-        Longest time for one cell, in seconds.
-    """
-    places = {"dataset": dataset, "ids_file": ids_file}
-    passed = {**fetch.parameters(), **dates, "snapshot": snapshot}
-    return Step(
-        fetch.notebook,
-        {name: value for name, value in passed.items() if name in fetch.notebook.parameters},
-        {name: place for name, place in places.items() if place},
-        cell_timeout,
-    )
-
-
-def exploring(subject: Subject, source: str, cell_timeout: int | None = None) -> Step:
-    """The step that explores a source."""
-    places = {"source": source, "ids_file": subject.ids_file}
-    given = {name: place for name, place in places.items() if place}
-    return Step(subject.notebook, subject.parameters, given, cell_timeout)
-
-
-def after_fetch(step: Step, fetched: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters with which a notebook reads exactly what was fetched.
-
-    The period was resolved when it was fetched. Its name may mean other dates now.
-    """
-    if not fetched:
-        return {}
-    told = {name: fetched.get(name) or "" for name in ("endpoint", "by")}
-    if fetched.get("span") == "period":
-        told |= {name: fetched.get(name) or "" for name in ("start", "end")}
-    return {name: value for name, value in told.items() if name in step.notebook.parameters}
 
 
 def fingerprint(source: str) -> list[Any]:

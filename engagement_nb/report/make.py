@@ -16,7 +16,8 @@ from engagement_nb.errors import EngagementError, InputError, ReportError
 from engagement_nb.metrics import Metrics, save_tables
 from engagement_nb.metrics.problems import tweets_missing
 from engagement_nb.report.compose import to_markdown
-from engagement_nb.report.job import Job, absolute, digest, exploring, fetching
+from engagement_nb.report.fetches import Layout, RunState, prepare
+from engagement_nb.report.job import absolute, digest
 from engagement_nb.report.look import PLAIN, Look
 from engagement_nb.report.notebooks import FETCH, find_notebook, refuse_secrets
 from engagement_nb.report.pdf import require_browser
@@ -25,9 +26,6 @@ from engagement_nb.report.subject import Subject, ask, endpoint_of, read_inputs
 from engagement_nb.sources import FETCHED
 from engagement_nb.store import Store
 from engagement_nb.tables import read_table
-
-DATASET = "dataset"
-"""Folder of the figures that a report fetches, beside it."""
 
 
 @dataclass(frozen=True)
@@ -132,30 +130,21 @@ def make_report(
         store = Store(out)
         store.publish(".tmp-writable", b"")
         store.remove([".tmp-writable"])
-        where = absolute(str(out)).rstrip("/")
-        about = subject.fetch and subject.fetch.identity
-        steps = [exploring(subject, subject.source, cell_timeout)]
+        own = f"{absolute(str(out)).rstrip('/')}/dataset"
         world = subject.fetch.world() if subject.fetch else []
-        if not dataset and f"{where}/{DATASET}" != subject.source.rstrip("/"):
-            _retire(store, world)
-        if subject.fetch is not None:
-            kept = absolute(dataset or f"{where}/{DATASET}")
-            dates = subject.fetch.dates(datetime.now(UTC))
-            fetch = fetching(
-                subject.fetch, kept, dates, ids_file=subject.ids_file, cell_timeout=cell_timeout
-            )
-            steps = [fetch, exploring(subject, kept, cell_timeout)]
-        job = Job(
-            name=Path(where).name, folder=where, steps=tuple(steps), title=title,
-            question=digest([subject.source, subject.ids_file, about])[:16],
-            engine=engine, pdf=pdf, look=look,
-            world=world,
+        if not dataset and own != subject.source.rstrip("/"):
+            _retire(store, own, world)
+        about = [subject.source, subject.ids_file, subject.fetch and subject.fetch.identity]
+        now, layout = datetime.now(UTC), Layout(store, absolute(dataset) if dataset else own)
+        ((job, failure),) = prepare(
+            [subject], {subject.name}, layout, RunState(now), now, cell_timeout=cell_timeout,
+            engine=engine, pdf=pdf, look=look, question=digest(about)[:16], world=world,
         )  # fmt: skip
-        record, done, error = make(job, alone=True)
-    if isinstance(error, ReportError) and done is not None:
-        place = f"{str(out).rstrip('/')}/{[*done.notebooks][-1]}"
-        advice = f"{error.advice} The notebook up to that point is {place}."
-        error.advice = advice.strip()
+        record, done, error = make(job, alone=True, stopped_by=failure)
+    if isinstance(error, ReportError) and (done or failure):
+        name = job.notebook.name if done else FETCH
+        place = f"{str(out).rstrip('/')}/{name}"
+        error.advice = f"{error.advice} The notebook up to that point is {place}.".strip()
     if error is not None:
         raise error
     assert done is not None  # noqa: S101 - it ran, or there is an error
@@ -187,11 +176,11 @@ def _question(
     return ask(place, given, inputs, find, title=title, ids_file=ids), dataset
 
 
-def _retire(store: Store, world: list[Any]) -> None:
+def _retire(store: Store, own: str, world: list[Any]) -> None:
     """Remove a report's own dataset if its figures are made up, and of another world."""
     try:
-        sandbox = Dataset.open(f"{store.where.rstrip('/')}/{DATASET}").sandbox
+        sandbox = Dataset.open(own).sandbox
     except EngagementError:
         return
     if sandbox and read_record(store).get("world", []) != world:
-        store.fs.rm(store.path(DATASET), recursive=True)
+        store.fs.rm(store.path("dataset"), recursive=True)

@@ -15,7 +15,7 @@ from engagement_nb.engine import stopped
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.errors import EngagementError, ReportError
 from engagement_nb.report.compose import account_of, compose
-from engagement_nb.report.job import Job
+from engagement_nb.report.job import Failure, Job
 from engagement_nb.report.notebooks import BY_DAY, EXPLORE, FETCH, as_file
 from engagement_nb.report.page import to_html
 from engagement_nb.report.pdf import print_pdf
@@ -42,15 +42,13 @@ _FIGURES = ("posts", "engagements", "sum_of_metrics", "naive_gap", "hidden", "ov
             "hidden_share", "sentence")  # fmt: skip
 
 
-Failure = EngagementError | OSError
-
-
-def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, Failure | None]:
+def make(
+    job: Job, *, alone: bool = False, stopped_by: Failure | None = None
+) -> tuple[dict[str, Any], Run | None, Failure | None]:
     """Make a report, unless it is finished already (``resumed`` in its record).
 
-    This makes no network requests but those of a step that fetches, and to the addresses of the
-    source and the folder. The record is written last. Without one that says ``done``, a report is
-    not finished.
+    This makes no network requests but to the addresses of the source and the folder. The record is
+    written last. Without one that says ``done``, a report is not finished.
 
     Parameters
     ----------
@@ -59,15 +57,17 @@ def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, 
     alone
         Whether it is not of a batch. Then it is made also if it is finished, and one that fails
         has no page, because no index leads to it.
+    stopped_by
+        Why it cannot be made. Then only its record says so.
 
     Returns
     -------
     tuple
-        Its record (see `read_record`); its notebooks, None if they did not run; what stopped it.
+        Its record (see `read_record`); its run, None if it did not run; what stopped it.
     """
     store = Store(job.folder)
     before, key = read_record(store), job.key
-    if not alone and _is_done(store, before, key):
+    if not alone and not stopped_by and _is_done(store, before, key):
         return {**before, "resumed": True}, None, None
     if before.get("question", job.question) != job.question:
         before = {**before, "status": FAILED, "previous": {}}
@@ -77,6 +77,10 @@ def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, 
     started, done = time.monotonic(), None
     error: Failure | None
     try:
+        if stopped_by is not None:
+            if alone:
+                _clear(store, job, before, keep=FETCH)
+            raise stopped_by
         done = run(job)
         if stopped():  # The batch was interrupted, and killed the notebook.
             raise CancelledError
@@ -88,6 +92,18 @@ def make(job: Job, *, alone: bool = False) -> tuple[dict[str, Any], Run | None, 
     return record, done, error
 
 
+def _clear(store: Store, job: Job, record: Mapping[str, Any], keep: str) -> None:
+    """Remove the files of an earlier report, but for the figures that the next is compared with."""
+    if record.get("status") == DONE and (last := store.read_many([TWEETS])[0]):
+        store.publish(LAST, last)
+    # From here on files of two runs would be mixed if this process is killed. The record says so,
+    # and keeps the earlier figures.
+    write_record(store, job, record, status=FAILED, error="It was not finished.")
+    tables = {*TABLES[GAP], *TABLES[DAYS]}
+    names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
+    store.remove(sorted(name for name in names - {keep} if "/" not in name))
+
+
 def _replace(
     store: Store, job: Job, record: Mapping[str, Any], done: Run, *, alone: bool
 ) -> dict[str, Any]:
@@ -96,18 +112,12 @@ def _replace(
     Raises
     ------
     ReportError
-        The notebooks finished without an answer, or no PDF could be printed.
+        The notebook finished without an answer, or no PDF could be printed.
     """
     since = since_last_run(store, record, done.answer, done.tables)
-    if record.get("status") == DONE and (last := store.read_many([TWEETS])[0]):
-        store.publish(LAST, last)
-    # From here on files of two runs would be mixed if this process is killed. The record says so,
-    # and keeps the earlier figures.
-    write_record(store, job, record, status=FAILED, error="It was not finished.")
-    tables = {*TABLES[GAP], *TABLES[DAYS]}
-    names = {HTML, PDF, FETCH, EXPLORE, BY_DAY, *TABLES, *tables, *record.get("files", ())}
-    store.remove(sorted(name for name in names if "/" not in name))
-    files = {name: as_file(notebook) for name, notebook in done.notebooks.items()}
+    fetched_by = str(job.fetched.get("notebook", ""))
+    _clear(store, job, record, keep=fetched_by)
+    files = {job.notebook.name: as_file(done.notebook)}
     for part, name in (("gap", GAP), ("days", DAYS)):
         if done.handed.get(part) is not None:
             files[name] = json.dumps(done.answer, indent=2, ensure_ascii=False).encode() + b"\n"
@@ -126,11 +136,14 @@ def _replace(
         if since is not None:
             store.publish(BEFORE, since.table)
         store.remove([LAST])
+    sizes = {name: len(data) for name, data in {**files, **page}.items()}
+    if fetched_by == FETCH:
+        sizes = {fetched_by: store.fs.size(store.path(fetched_by)), **sizes}
     answer, facts = {**done.answer.get("sums", {}), **done.answer}, done.facts
     return {
         "status": FAILED if done.error else DONE,
         "error": str(done.error or ""),
-        "files": {name: len(data) for name, data in {**files, **page}.items()},
+        "files": sizes,
         "figures": {
             **{name: answer[name] for name in _FIGURES if name in answer},
             # Hidden engagements of other metrics are other figures.
@@ -151,7 +164,7 @@ def _replace(
 
 def _page(job: Job, done: Run, since: Since | None) -> dict[str, bytes]:
     """The page of a report, and its PDF if one is asked for."""
-    html = redact(to_html(done.last, compose(job, done, since))).encode()
+    html = redact(to_html(done.notebook, compose(job, done, since))).encode()
     if not job.pdf or done.error is not None:
         return {HTML: html}
     with scratch_folder() as folder:

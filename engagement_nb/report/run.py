@@ -1,4 +1,4 @@
-"""Runs a job with papermill: its notebooks one after the other, where only their inputs are."""
+"""Runs the notebook of a job with papermill, where only its inputs are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engagement_nb.client.credentials import redact
 from engagement_nb.engine.processes import DIED, ENGINE, TOO_SLOW, preload
 from engagement_nb.engine.scratch import scratch_folder
 from engagement_nb.metrics import handed_over
-from engagement_nb.report.job import TABLES, Job, Step, after_fetch
+from engagement_nb.report.job import TABLES, Job
 
 ENGINES = {"fast": ENGINE, "stock": "nbclient"}
 """``fast`` needs no kernel (see `engagement_nb.engine`); ``stock`` is papermill's own."""
@@ -42,40 +42,35 @@ _IDS_KEPT = "ids_kept"
 
 @dataclass(frozen=True)
 class Run:
-    """What the notebooks of a job did.
+    """What the notebook of a job did.
 
     Parameters
     ----------
-    notebooks
-        The executed notebooks by file name. The last has the answer, or it failed.
+    notebook
+        The executed notebook, as far as it came.
     error
         What stopped it; None if it ran to its end.
     parameters
-        Of the last notebook, as a reader may see them.
+        As a reader may see them.
     fetched
-        What the fetch told: the period, the requests, whether it is done.
+        What the fetch of its figures told.
     ids
         The Tweets that it asked for, one per line; empty if they were given.
     tables
-        Tables that the notebooks wrote, by file name.
+        Tables that it wrote, by file name.
     """
 
-    notebooks: Mapping[str, nbformat.NotebookNode]
+    notebook: nbformat.NotebookNode
     error: errors.EngagementError | None
     parameters: Mapping[str, Any]
     fetched: Mapping[str, Any] = field(default_factory=dict)
     ids: str = ""
     tables: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
-    def last(self) -> nbformat.NotebookNode:
-        """The notebook with the answer, or the one that failed."""
-        return [*self.notebooks.values()][-1]
-
     @cached_property
     def handed(self) -> dict[str, Any]:
         """What it hands over: see `engagement_nb.metrics.handed_over`."""
-        return handed_over(self.last)
+        return handed_over(self.notebook)
 
     @property
     def answer(self) -> Mapping[str, Any]:
@@ -106,58 +101,44 @@ class Run:
 
 
 def run(job: Job) -> Run:
-    """Execute the notebooks of a job, up to the first that fails.
+    """Execute the notebook of a job.
 
-    They run in a temporary folder, in which their sources are links: no notebook contains a path
-    of this machine.
+    It runs in a temporary folder, in which its sources are links: it contains no path of this
+    machine.
     """
-    notebooks: dict[str, nbformat.NotebookNode] = {}
-    error: errors.EngagementError | None = None
-    shown: dict[str, Any] = {}
-    fetched, ids = dict(job.fetched), job.ids
     with scratch_folder() as scratch:
         # Only the source is in the working folder, whatever its name is.
         here = scratch / HERE
         here.mkdir()
-        for step in job.steps:
-            period = after_fetch(step, fetched)
-            given = _given(step, scratch, here, ids) | period
-            # A reader sees the name of a file or folder; an address as it is.
-            shown = {n: p if "://" in p else Path(p).name for n, p in step.places.items()}
-            shown |= {**step.parameters, **period}
-            done, error = _execute(step, given, job.engine, here)
-            notebooks[step.notebook.name] = done
-            if error is not None:
-                break
-            if "dataset" in step.places:
-                handed = handed_over(done)
-                fetched = {**handed.get("metrics", {}), **handed.get("fetch", {})}
-                fetched["profile"] = step.parameters.get("profile", "")
-                kept = scratch / _IDS_KEPT
-                ids = kept.read_text() if kept.exists() else ids
+        notebook, error = _execute(job, _given(job, scratch, here) | job.read_as, here)
+        kept = scratch / _IDS_KEPT
+        ids = kept.read_text() if kept.exists() else ""
         tables = {
             path.name: path.read_bytes()
             for path in sorted((scratch / TABLES).glob("*"))
             if path.is_file()
         }
-    return Run(notebooks, error, shown, fetched, ids or "", tables)
+    # A reader sees the name of a file or folder; an address as it is.
+    shown = {n: p if "://" in p else Path(p).name for n, p in job.places.items()}
+    shown |= {**job.parameters, **job.read_as}
+    return Run(notebook, error, shown, job.fetched, ids, tables)
 
 
-def _given(step: Step, scratch: Path, here: Path, ids: str | None) -> dict[str, Any]:
-    """The parameters of a step, after its files are where it finds them."""
+def _given(job: Job, scratch: Path, here: Path) -> dict[str, Any]:
+    """The parameters of a job's notebook, after its files are where it finds them."""
     given: dict[str, Any] = {
         name: _linked(place, here if name == "source" else scratch / name)
-        for name, place in step.places.items()
+        for name, place in job.places.items()
     }
-    taken = step.notebook.parameters
-    if ids is not None and "ids_file" in taken and "ids_file" not in step.places:
-        (scratch / "ids_file.txt").write_text(ids)
+    taken = job.notebook.parameters
+    if job.ids is not None and "ids_file" in taken and "ids_file" not in job.places:
+        (scratch / "ids_file.txt").write_text(job.ids)
         given["ids_file"] = "../ids_file.txt"
     if TABLES in taken:
         given[TABLES] = f"../{TABLES}"
     if _IDS_KEPT in taken and "ids_file" not in given:
         given[_IDS_KEPT] = f"../{_IDS_KEPT}"
-    return {**given, **step.parameters}
+    return {**given, **job.parameters}
 
 
 def _linked(place: str, folder: Path) -> str:
@@ -177,29 +158,29 @@ def _linked(place: str, folder: Path) -> str:
 
 
 def _execute(
-    step: Step, given: Mapping[str, Any], engine: str, here: Path
+    job: Job, given: Mapping[str, Any], here: Path
 ) -> tuple[nbformat.NotebookNode, errors.EngagementError | None]:
     """Execute a notebook in a process of its own: how far it came, and what stopped it."""
-    name, checked = step.notebook.name, step.notebook.check(given)
-    if engine == "fast":
+    name, checked = job.notebook.name, job.notebook.check(given)
+    if job.engine == "fast":
         preload(_WARM)
     error: errors.EngagementError | None = None
-    node = step.notebook.node
+    node = job.notebook.node
     for attempt in range(1, KERNEL_STARTS + 1):
         try:
             node = papermill.execute_notebook(
-                copy.deepcopy(step.notebook.node), None, parameters=checked, prepare_only=True
+                copy.deepcopy(job.notebook.node), None, parameters=checked, prepare_only=True
             )
             # Nothing is saved on the way: it would take a fifth of a report's time, and the
             # engines leave what has run in the notebook itself.
             node = papermill_engines.execute_notebook_with_engine(
-                ENGINES[engine],
+                ENGINES[job.engine],
                 node,
-                kernel_name=papermill_engines.nb_kernel_name(ENGINES[engine], node),
+                kernel_name=papermill_engines.nb_kernel_name(ENGINES[job.engine], node),
                 progress_bar=False,
                 autosave_cell_every=0,
                 start_timeout=60,
-                execution_timeout=step.cell_timeout,
+                execution_timeout=job.cell_timeout,
                 # Kernels warn of TCP at each start, though they listen on loopback only.
                 extra_arguments=["--log-level=ERROR"],
                 resources={"metadata": {"path": str(here)}},

@@ -101,6 +101,7 @@ def test_x_api_v2_is_planned_paid_for_once_and_reported_by_one_command(inputs, c
              "--tweets", "1000", "-p", "awkward", "0", "-o", str(inputs / "out")]  # fmt: skip
     assert cli.run([*words, "--max-cost", "4"]) == 2
     assert "Your timeline could cost $16.00" in complaint(capsys)
+    assert (inputs / "out" / FETCH).exists(), "the notebook up to the refusal"
     assert cli.run([*words, "--max-cost", "4", "--owns-app"]) == 0
     assert "from X API v2" not in (inputs / "out" / "report.html").read_text()
     assert "at most $0.00 more today" in (inputs / "out" / FETCH).read_text()
