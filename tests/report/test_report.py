@@ -108,6 +108,30 @@ def test_x_api_v2_is_planned_paid_for_once_and_reported_by_one_command(inputs, c
     assert Ledger().reads_of(datetime.now(UTC), sandbox=True)
 
 
+def test_a_fetch_that_does_not_finish_is_an_error_of_a_report_and_of_a_batch(inputs, capsys):
+    """Its notebook is kept, and that of an older report is not left beside it."""
+    notebooks, out = inputs / "notebooks", inputs / "out"
+    notebook_cells.write(
+        notebooks / FETCH,
+        "from IPython.display import display\nfrom engagement_nb.metrics import bundle\n"
+        "told = {'done': False, 'trouble': 'The host is down.'}\n"
+        "display({'text/plain': '', **bundle(fetch=told)}, raw=True)",
+        parameters="source: str = ''\nby: str = ''\ndataset: str = ''",
+    )
+    words = ["--notebooks", str(notebooks), "-o", str(out)]
+    assert cli.run(["report", str(inputs / "export.csv"), *words]) == 0
+    assert cli.run(["report", *words]) == 1
+    said = "The fetch did not finish: The host is down."
+    told = complaint(capsys)
+    assert said in told
+    assert f"The notebook up to that point is {out / FETCH}." in told
+    assert sorted(path.name for path in out.glob("*.ipynb")) == [FETCH]
+    assert not (out / "report.html").exists()
+    (inputs / "m.csv").write_text("name,source\na,sandbox\n")
+    assert cli.run(["batch", str(inputs / "m.csv"), *words]) == 1
+    assert f"Nothing could be fetched. {said}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
