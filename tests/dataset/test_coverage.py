@@ -309,8 +309,9 @@ def test_a_dataset_refuses_figures_of_another_world(tmp_path: Path) -> None:
     now = datetime(2026, 11, 4, 15, tzinfo=UTC)
     Dataset.create(where, "sandbox", World(7, 20_000, now))
     for other in (World(8, 20_000, now), World(7, 500, now), World(7, 20_000, now - DAY)):
-        with pytest.raises(DatasetError, match="another world or a later moment"):
+        with pytest.raises(DatasetError, match="another world or a later moment") as refused:
             Dataset.create(where, "sandbox", other)
+        assert refused.value.advice == "Choose another folder, or the world of the dataset."
     later = World(7, 20_000, now + DAY)
     Dataset.create(where, "sandbox", later)
     assert Dataset.open(where).world == later

@@ -334,8 +334,12 @@ def test_rows_that_are_not_of_tweets_are_one_sentence(dataset: Dataset) -> None:
     table = pq.read_table(path)
     odd = table.set_column(0, "tweet_id", pa.array(["12a"]))
     pq.write_table(odd.replace_schema_metadata(table.schema.metadata), path)
-    with pytest.raises(DatasetError, match="damaged"):
+    with pytest.raises(DatasetError) as damaged:
         dataset.read("totals")
+    assert damaged.value.what.startswith("A file of the dataset is damaged: ")
+    assert damaged.value.advice == (
+        "Remove that file and fetch again: only its Tweets are requested."
+    )
     texts = table.set_column(1, "engagements", pa.array(["many"]))
     pq.write_table(texts.replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(DatasetError, match="damaged"):

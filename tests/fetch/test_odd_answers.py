@@ -72,8 +72,9 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
     with misbehaving(change) as proxy:
         ids = [*proxy.sandbox.ids("own", 30), *proxy.sandbox.ids("deleted", 2)]
         options = {**(NINE_DAYS if endpoint == "historical" else {}), "by": by}
-        with pytest.raises(ServerTroubleError):
+        with pytest.raises(ServerTroubleError, match="API's response") as refused:
             into(tmp_path / "ds", proxy, ids, endpoint, **options)
+        assert refused.value.advice.startswith("Run the same command again")
         dataset = Dataset.open(tmp_path / "ds")
         (run,) = dataset.runs()
         assert not run.done
