@@ -13,7 +13,7 @@ import engagement_nb as enb
 from engagement_nb.apis.reasons import Reason
 from engagement_nb.dataset.snapshots import between, last_of_each
 from engagement_nb.errors import InputError
-from engagement_nb.metrics import About, Metrics, problems_frame
+from engagement_nb.metrics import SNAPSHOTS, About, Metrics, problems_frame
 from engagement_nb.metrics.account import Account
 from engagement_nb.report.notebooks import EXPLORE
 from engagement_nb.usage import ENV_LEDGER
@@ -50,6 +50,12 @@ def test_each_gain_counts_once_on_the_day_in_the_middle() -> None:
     coverage = found.account.coverage
     assert coverage is not None
     assert (coverage.whole, coverage.partial, coverage.holes) == (2, 0, ())
+    about = found.about
+    assert (about.start, about.end) == (coverage.start, coverage.end)
+    assert (about.endpoint, about.span, about.by) == (SNAPSHOTS, "period", "day")
+    assert about.notes == (
+        "These are gains between 3 snapshots, read from 2026-11-01 06:00 to 2026-11-03 06:00 UTC.",
+    )
 
 
 def test_a_period_is_cut_at_its_days_and_names_what_no_snapshot_has() -> None:
@@ -59,6 +65,7 @@ def test_a_period_is_cut_at_its_days_and_names_what_no_snapshot_has() -> None:
     assert found.account.coverage is not None
     [hole] = found.account.coverage.holes
     assert hole == (datetime(2026, 11, 3, 6, tzinfo=UTC), end)
+    assert (found.about.start, found.about.end) == (start, hole[0])
     with pytest.raises(InputError, match="whole days of UTC"):
         between(snapshots(), "day", start.replace(hour=9), end)
     with pytest.raises(InputError, match="whole days of UTC"):

@@ -11,7 +11,7 @@ import pytest
 from engagement_nb.client import Client
 from engagement_nb.dataset import Dataset
 from engagement_nb.dataset.files import Files
-from engagement_nb.errors import ServerTroubleError
+from engagement_nb.errors import ForbiddenMetricsError, ServerTroubleError
 from engagement_nb.fetch import make_plan
 from engagement_nb.metrics import Metrics
 from engagement_nb.sources import sandbox_profiles
@@ -87,6 +87,20 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
         assert reasons(metrics)["unavailable/tweet"] == {*ids[30:]}
         if by is None and endpoint == "historical":
             equal_to_truth(metrics, proxy.sandbox, **NINE_DAYS)
+
+
+def test_words_in_a_response_without_data_explain_it(tmp_path: Path) -> None:
+    """The words of a refusal count even where the status says that all is well."""
+
+    def refuses(asked: Document, answer: Document) -> Document:
+        return {**answer, "metrics": {}, "errors": ["Forbidden to access metrics: impressions"]}
+
+    with misbehaving(refuses) as proxy:
+        ids = proxy.sandbox.ids("own", 3)
+        with pytest.raises(ForbiddenMetricsError, match=r"^totals: This endpoint") as refused:
+            into(tmp_path / "ds", proxy, ids, "totals", metrics=["favorites"])
+    assert len(proxy.asked) == 1
+    assert refused.value.status == 200
 
 
 @pytest.mark.parametrize("endpoint", ["totals", "28hr"])
