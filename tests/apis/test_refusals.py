@@ -316,6 +316,7 @@ def test_a_status_that_no_text_explains_has_a_case_of_its_own(
         row = explain(api, status, ["any text"])
         assert (row.key, row.error) == (key, kind)
         assert row.cause[0].isupper()
+        assert row.advice[0].isupper()
         assert row.cause.endswith(".")
         assert row.advice.endswith(".")
         assert ("Check A_VARIABLE" in row.advice) == (key in ("not found", "redirect"))

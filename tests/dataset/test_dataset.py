@@ -166,7 +166,7 @@ def test_reading_by_filter(sandbox: Sandbox, tmp_path: Path) -> None:
     same(some, expected[list(some.columns)])
     with pytest.raises(InputError, match="not fetched"):
         dataset.read("historical", by="hour", metrics=["quote_tweets"])
-    with pytest.raises(InputError, match="has no totals"):
+    with pytest.raises(InputError, match=r"has no totals\. It has: historical-hour\."):
         dataset.read("totals")
 
 
@@ -288,7 +288,9 @@ def test_a_run_that_two_processes_work_on_loses_nothing(tmp_path: Path) -> None:
     """The second resumes what the first is still at; each seals what it finds, in its own file."""
     first = Dataset.create(tmp_path / "ds", "sandbox").begin(run_of("what", NOW, "one"))
     second = Dataset.open(tmp_path / "ds").begin(run_of("what", NOW, "one"))
+    assert second.find(some_part(0).request) is None
     first.put(some_part(0))
+    assert second.find(some_part(0).request) is not None
     second.put(some_part(1))
     first.close(ProblemLog(), done=True)
     second.put(some_part(2))

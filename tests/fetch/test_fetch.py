@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from engagement_nb.apis.engagement import ENDPOINTS, PUBLIC_COUNTS_KNOWN_FROM
-from engagement_nb.apis.times import tweet_time
+from engagement_nb.apis.times import tweet_time, wire_time
 from engagement_nb.client import Client
 from engagement_nb.client.hosts import hosts_at
 from engagement_nb.client.pacing import Pacer
@@ -332,6 +332,8 @@ def test_one_rejected_request_does_not_lose_the_others_of_its_period() -> None:
             run = Run(plan, client, writer_for(plan), progress=False, workers=1, sleep=print)
             run.go()
     assert run.problems.of_scope("tweet") >= {*first}
+    ended = run.to_dict()
+    assert (ended["start"], ended["end"]) == tuple(map(wire_time, plan.question.period or ()))
     assert run.state.in_frame() == [i for i in plan.tweet_ids if i not in first]
 
 
@@ -391,7 +393,13 @@ def test_failures_with_a_response_between_them_do_not_end_the_run(workers: int) 
             run.go()
     assert run.state.in_frame() == [*ids[25:50], *ids[75:]]
     assert run.error is not None
-    assert {row["reason"] for row in run.problems.counts()} == {"request failed"}
+    counts = run.problems.counts()
+    assert {row["reason"] for row in counts} == {"request failed"}
+    assert run.to_dict() == {
+        "endpoint": "28hr", "span": "recent", "by": None, "zone": "UTC", "start": None, "end": None,
+        "snapshot": run.record.snapshot, "tweets": 50, "missing": 50, "partial": 0,
+        "requests": 2 + 2 * 8, "rate_limited": 0, "done": False, "problems": counts,
+    }  # fmt: skip
 
 
 def test_an_address_without_a_server_is_one_clear_error(sandbox: Sandbox) -> None:
