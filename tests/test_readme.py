@@ -258,9 +258,12 @@ def test_logging_in_asks_for_a_pin_and_stores_the_tokens(place: Path, start, san
     assert checking.returncode == 0, said
 
 
-def test_the_lab_opens_on_the_notebooks(start):
-    """`lab` serves JupyterLab on loopback."""
-    lab = start("engagement-nb lab --port 0 --no-browser")
-    address = until(lab, r"http://(?:127\.0\.0\.1|localhost):\d+/\S*")[0]
+def test_the_lab_opens_on_the_notebooks(place: Path, start):
+    """`lab` serves JupyterLab on loopback, on copies of the notebooks, and stops when told to."""
+    lab = start("engagement-nb lab --port 0 --no-browser --folder mine --ServerApp.token=t")
+    address = until(lab, r"http://[\d.]+:\d+/")[0]
+    assert address.startswith("http://127.0.0.1:")
     with httpx.Client(transport=httpx.HTTPTransport(retries=6), follow_redirects=True) as browser:
-        assert browser.get(address, timeout=20).status_code == 200
+        opened = browser.get(f"{address}lab?token=t", timeout=20)
+    assert (opened.status_code, opened.url.path) == (200, "/lab")
+    assert (place / "mine" / "02_explore_gap.ipynb").exists()

@@ -183,8 +183,8 @@ def test_intervals_cover_known_differences_and_equal_populations_are_rarely_call
     shared,
 ):
     """A small version of `studies.compare`."""
-    different = outcomes("lognormal 1", 150, shared, AFTER, 60, seed=1)
-    equal = outcomes("lognormal 1", 150, shared, BEFORE, 60, seed=1)
+    different = outcomes("lognormal 1", 150, shared, AFTER, 40, seed=1)
+    equal = outcomes("lognormal 1", 150, shared, BEFORE, 40, seed=1)
     assert different[["hidden share", "engagement rate"]].mean().min() >= 0.93
     assert different["all"].mean() >= 0.9
     assert equal["said changed"].mean() <= 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy import stats
 from engagement_nb.gap import Gap, explore_gap, identify
 from engagement_nb.gap.identify import Tweets, convincing, score
 from engagement_nb.gap.read import exact_sum, read_counts
-from studies.gap_worlds import KINDS, covered, mistakes, shuffled, world
+from studies.gap_worlds import KINDS, World, covered, mistakes, shuffled, world
 from tests.gap.accounts import COUNTED, account
 
 NAMES = ["favorites", "retweets", "replies", "url_clicks", "media_views", "bookmarks", "shares"]
@@ -25,34 +26,45 @@ def frame_of(engagements, **columns) -> pd.DataFrame:
     return pd.DataFrame({"engagements": engagements, **columns}).astype("Int64")
 
 
+known_worlds = pytest.mark.xdist_group("known worlds")
+
+
+@cache
+def explored(kind: str, seed: int) -> tuple[World, Gap]:
+    """A world and its gap, which several tests look at."""
+    made = world(kind, seed)
+    return made, explore_gap(made.frame)
+
+
+@known_worlds
 @pytest.mark.parametrize("kind", KINDS)
 def test_hardly_any_verdict_on_a_known_world_is_wrong(kind):
     """The full study has more of them: `docs/method.md`."""
-    worlds = [world(kind, seed) for seed in range(25)]
-    wrong = [mistakes(explore_gap(made.frame), made.truth) for made in worlds]
+    worlds = [explored(kind, seed) for seed in range(25)]
+    wrong = [mistakes(gap, made.truth) for made, gap in worlds]
     assert sum(map(bool, wrong)) <= (1 if kind in ("de-duplicated", "partial") else 0)
 
 
+@known_worlds
 def test_most_verdicts_on_plain_worlds_are_given():
-    worlds = [world("plain", seed) for seed in range(40)]
-    given_ones = [explore_gap(made.frame) for made in worlds]
-    told = sum(len(gap.counted) + len(gap.not_counted) for gap in given_ones)
-    assert told >= 0.7 * sum(len(made.truth) for made in worlds)
+    worlds = [explored("plain", seed) for seed in range(40)]
+    told = sum(len(gap.counted) + len(gap.not_counted) for _, gap in worlds)
+    assert told >= 0.7 * sum(len(made.truth) for made, _ in worlds)
 
 
+@known_worlds
 def test_bounds_hold_the_hidden_engagement_of_the_very_tweets():
     for kind in ("plain", "tiny", "collinear", "wrong rows"):
         for seed in range(15):
-            made = world(kind, seed)
-            gap = explore_gap(made.frame)
+            made, gap = explored(kind, seed)
             assert gap.share.least <= made.hidden <= gap.share.most, (kind, seed)
 
 
+@known_worlds
 def test_hidden_is_exact_where_every_metric_is_told():
     told = 0
     for seed in range(40):
-        made = world("plain", seed)
-        gap = explore_gap(made.frame)
+        made, gap = explored("plain", seed)
         if not gap.table.loc[gap.undetermined, "sum"].any():
             told += 1
             assert gap.hidden == made.hidden, seed

@@ -27,6 +27,9 @@ from tests.report.report_inputs import export
 
 __all__ = ["browser"]
 
+# One browser, and one worker makes the reports.
+pytestmark = pytest.mark.xdist_group("web")
+
 TABLE = (
     '<div><style scoped>.dataframe tbody tr th {}</style><table border="1" class="dataframe">'
     '<thead><tr style="text-align: right;"><th></th><th>sum</th><th>why</th></tr>'
