@@ -92,7 +92,7 @@ def pairs(
     new = tweets - round(tweets * shared)
     while True:
         sizes = relative_sizes(kind, tweets + new, rng)
-        ids = np.arange(tweets + new)
+        ids = np.arange(1, tweets + new + 1)
         yield (
             figures(BEFORE, ids[:tweets], sizes[:tweets], rng),
             figures(after, ids[new:], sizes[new:], rng),

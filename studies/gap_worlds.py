@@ -112,7 +112,7 @@ def world(kind: str, seed: int) -> World:
         rows = rng.choice(tweets, max(1, round(tweets * rng.uniform(0, 0.01))), replace=False)
         engagements[rows] = (engagements[rows] * rng.uniform(0, 0.7, len(rows))).astype(int)
     frame = pd.DataFrame(values.T, columns=names).astype("Int64")
-    frame.insert(0, "tweet_id", pd.array([str(k) for k in range(tweets)], dtype="string"))
+    frame.insert(0, "tweet_id", pd.array([str(k) for k in range(1, tweets + 1)], dtype="string"))
     frame["engagements"] = pd.array(engagements, dtype="Int64")
     if kind == "missing" and rng.random() < 0.5:
         frame = frame.drop(columns=[name for name in names[1:] if rng.random() < 0.2])
