@@ -356,53 +356,29 @@ def cell_text(cell: Any) -> str:
         return "a value nested too deep"
 
 
-def truths(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Yes and no as spreadsheets spell them; null for any other text."""
-    different = pc.unique(texts)
-    said = [TRUTH.get(name_key(text)) for text in different.to_pylist()]
-    known = pa.array([None if word is None else word == "yes" for word in said], pa.bool_())
-    return pc.take(known, pc.index_in(texts, different))
-
-
-def decimals(
-    column: pa.ChunkedArray, sign: Callable[[], str]
-) -> tuple[pa.ChunkedArray, dict[str, pa.ChunkedArray]]:
-    """Rates and sums of money without their signs, and the cells that are not known.
+def decimals(texts: list[str], sign: str) -> tuple[pa.ChunkedArray, dict[str, list[str]]]:
+    """Rates and sums of money without their signs, and the cells that are not known, by why.
 
     Parameters
     ----------
-    column
-        Texts.
+    texts
+        The cells.
     sign
         What stands before the decimals of the table, for texts such as 1,234; "" if unknown.
-
-    Returns
-    -------
-    pyarrow.ChunkedArray
-        Null where a cell is not known.
-    dict of str to pyarrow.ChunkedArray
-        Which cells are no numbers, and which may be 1,234 as well as 1.234.
     """
-    different = pc.unique(column)
-    texts = [_SIGNS.sub("", text) for text in different.to_pylist()]
-    signs = [decimal_sign(text) for text in texts]
-    of_all = sign() if None in signs else ""
     numbers: list[float | None] = []
-    for text, own in zip(texts, signs, strict=True):
-        point = of_all if own is None else own
-        plain = text.replace("." if point == "," else ",", "").replace(",", ".")
-        good = re.fullmatch(r"-?(?:\d+\.?\d*|\.\d+)", plain) and not (own is None and not point)
-        numbers.append(float(plain) if good else None)
-    of_each = pc.index_in(column, different)
-    unknown = pa.array([number is None for number in numbers])
-    unsettled = pa.array([own is None and not of_all for own in signs])
-    empty = pa.array([text in _UNKNOWN_TEXTS for text in texts])
-    no_number = pc.and_not(pc.and_not(unknown, unsettled), empty)
-    wrong = {"are no numbers": no_number, "may have thousands or decimals": unsettled}
-    return (
-        pc.take(pa.array(numbers, pa.float64()), of_each),
-        {why: pc.take(cells, of_each) for why, cells in wrong.items() if pc.any(cells).as_py()},
-    )
+    unknown: dict[str, list[str]] = {}
+    for text in texts:
+        bare, own = _SIGNS.sub("", text), decimal_sign(text)
+        point = sign if own is None else own
+        plain = bare.replace("." if point == "," else ",", "").replace(",", ".")
+        settled = own is not None or bool(sign)
+        known = settled and re.fullmatch(r"-?(?:\d+\.?\d*|\.\d+)", plain)
+        numbers.append(float(plain) if known else None)
+        if not known and text not in _UNKNOWN_TEXTS:
+            why = "are no numbers" if settled else "may have thousands or decimals"
+            unknown.setdefault(why, []).append(text)
+    return pa.chunked_array([pa.array(numbers, pa.float64())]), unknown
 
 
 def decimal_sign(text: str, *, whole: bool = False) -> str | None:

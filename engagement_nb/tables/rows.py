@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_nb.apis.names import LABELS, summary_name
-from engagement_nb.tables.cells import TEXT, Cells
+from engagement_nb.tables.cells import Cells
 from engagement_nb.tables.ids import ROUNDED, STATUS_LINK
 from engagement_nb.tables.layouts import ANY_DATE, OTHER_COUNTS, POSTS, Layout
 
@@ -24,7 +24,6 @@ _NO_SUMS = ("completion_rate", "average_watch_time_ms")
 _LEAST = 4
 """Rows of a table in which one can be taken for the sum of the others."""
 _ROUNDED_BY = 0.5
-_LONGEST_LABEL = 40
 _LOOKS = {
     "tweet_id": rf"""^[="']*(?:\d{{8,19}}|{ROUNDED.pattern})["']*$""",
     "date": ANY_DATE,
@@ -55,33 +54,19 @@ def labelled(cells: Cells, layout: Layout, odd: np.ndarray) -> dict[str, np.ndar
     texts = [i for i, name in enumerate(layout.names) if not is_figure(name)]
     if not odd.any() or not texts:
         return {}
-    some = cells.keep(odd)
-    at = layout.at
-    names = [at[name] for name in ("tweet_id", "date", "video_id") if name in at]
-    found = np.full(len(some), "", dtype=object)
+    some, at = cells.keep(odd), layout.at
     # A text of a few words may be that of a Tweet, unless it stands where the name would.
-    for places, among_words in ((texts, False), ([texts[0], *names] if names else [], True)):
-        if places:
-            first = pc.coalesce(*(_words(some, i) for i in places), pa.scalar("", TEXT))
-            different = pc.unique(first)
-            short = pc.less_equal(pc.utf8_length(different), _LONGEST_LABEL).to_pylist()
-            said = [
-                summary_name(text, among_words=among_words) if is_short else ""
-                for text, is_short in zip(different.to_pylist(), short, strict=True)
-            ]
-            said_of = np.array(said, object)[pc.index_in(first, different).to_numpy()]
-            found = np.where(found == "", said_of, found)
-    rows = np.flatnonzero(odd)
-    of_each = {name: np.zeros(len(cells), dtype=bool) for name in dict.fromkeys(found) if name}
-    for name, mask in of_each.items():
-        mask[rows[found == name]] = True
-    return {_OTHERS.format(name): mask for name, mask in of_each.items()}
-
-
-def _words(cells: Cells, at: int) -> pa.ChunkedArray:
-    """The cells of a column that have letters, null for others."""
-    texts = cells.texts(at)
-    return pc.if_else(pc.match_substring_regex(texts, r"\pL"), texts, pa.scalar(None, TEXT))
+    names = {at[name] for name in ("tweet_id", "date", "video_id") if name in at}
+    names |= {texts[0]} if names else set()
+    found = np.full(len(some), "", dtype=object)
+    for i in texts:
+        different = pc.unique(some.texts(i))
+        labels = [summary_name(t, among_words=i in names) for t in different.to_pylist()]
+        here = np.array(labels, object)[pc.index_in(some.texts(i), different).to_numpy()]
+        found = np.where(found == "", here, found)
+    of_all = np.full(len(cells), "", dtype=object)
+    of_all[odd] = found
+    return {_OTHERS.format(name): of_all == name for name in dict.fromkeys(found) if name}
 
 
 def damaged(cells: Cells, layout: Layout, unread: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_nb.apis.names import LABELS
+from engagement_nb.apis.names import LABELS, TRUTH, name_key
 from engagement_nb.apis.times import FIRST_SNOWFLAKE_ID, SNOWFLAKE_EPOCH_MS
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import (
@@ -31,7 +30,6 @@ from engagement_nb.tables.cells import (
     shown,
     swapped,
     swapped_days,
-    truths,
 )
 from engagement_nb.tables.ids import ROUNDED, rounded_share
 from engagement_nb.tables.layouts import (
@@ -564,7 +562,10 @@ def _fact(cells: Cells, at: int, kind: str) -> pa.ChunkedArray | pa.Array:
     if kind == "count":
         return cells.counts(at)
     if kind == "yes or no" and not pa.types.is_boolean(cells.column(at).type):
-        return truths(cells.texts(at))
+        different = pc.unique(cells.texts(at))
+        words = [TRUTH.get(name_key(text)) for text in different.to_pylist()]
+        known = pa.array([None if word is None else word == "yes" for word in words], pa.bool_())
+        return pc.take(known, pc.index_in(cells.texts(at), different))
     return cells.column(at) if kind == "yes or no" else cells.texts(at)
 
 
@@ -574,14 +575,13 @@ def _figures(cells: Cells, layout: Layout) -> tuple[dict[str, pa.ChunkedArray], 
     notes: list[str] = []
     for name, i in layout.at.items():
         if name in ("completion_rate", "estimated_revenue"):
-            of_table = partial(_decimal_sign, cells, layout, i, is_share=name == "completion_rate")
-            figures[name], unknown = decimals(cells.texts(i), of_table)
-            for why, rows in unknown.items():
-                example = shown(cells.texts(i).filter(rows)[0].as_py())
-                notes.append(
-                    f"has cells of {shown(cells.header[i], 60)} that {why} (as {example}), in"
-                    f" {counted(pc.sum(rows).as_py(), 'row')}, so they are not known"
-                )
+            of_table = _decimal_sign(cells, layout, i, is_share=name == "completion_rate")
+            figures[name], unknown = decimals(cells.texts(i).to_pylist(), of_table)
+            notes += [
+                f"has cells of {shown(cells.header[i], 60)} that {why} (as {shown(texts[0])}), in"
+                f" {counted(len(texts), 'row')}, so they are not known"
+                for why, texts in unknown.items()
+            ]
         elif is_figure(name):
             values = cells.counts(i, of_time=name.endswith("_ms"))
             if values.null_count < len(values) or not name.startswith("promoted_"):
@@ -611,7 +611,8 @@ def _decimal_sign(cells: Cells, layout: Layout, at: int, *, is_share: bool) -> s
     texts = pc.unique(cells.texts(at)).to_pylist()
     if is_share:
         # No share is above 100 %, so that what looks like thousands has decimals.
-        return next(re.sub(r"[^.,]", "", text) for text in texts if decimal_sign(text) is None)
+        unsettled = (text for text in texts if decimal_sign(text) is None)
+        return re.sub(r"[^.,]", "", next(unsettled, ""))
     signs = {*map(decimal_sign, texts)} - {"", None}
     for name, i in layout.at.items():
         if not signs and (is_figure(name) or name == "completion_rate"):

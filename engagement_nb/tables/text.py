@@ -79,7 +79,8 @@ def text_tables(data: bytes, name: str) -> Iterator[Cells]:
     if len(headers) > 1:
         for at, following in zip(headers, [*headers[1:], len(rows)], strict=True):
             stop = following - 1 if following - 1 in titles else following
-            yield text.short_table(rows, at, stop)
+            above = _Text(data[: ends[stop - 1]], name, delimiter)
+            yield replace(above.table(rows[at], ends[at]), several=True)
     else:
         first = headers[0] if headers else first
         yield text.table(rows[first], ends[first])
@@ -237,11 +238,9 @@ class _Text:
     def _types(self, header: list[str]) -> pa.Schema:
         """Integers for the columns of metrics, text for all others."""
         # pyarrow takes a cell of 0x10 for 16.
-        signs = np.frombuffer(self.data, np.uint8)
-        at = np.flatnonzero((signs | 32) == ord("x"))
-        at = at[signs.take(at - 1, mode="wrap") == ord("0")]
-        edges = list(f'{self.delimiter}" \t\r\n'.encode())
-        plain = not np.isin(signs.take(at - 2, mode="wrap"), edges).any()
+        may_be = b"0x" in self.data or b"0X" in self.data
+        before = re.escape(f'{self.delimiter}" \t\r\n'.encode())
+        plain = not (may_be and re.search(b"[" + before + b"]0[xX]", self.data))
         kinds = [pa.int64() if plain and column_name(cell) in LABELS else TEXT for cell in header]
         return pa.schema([(f"{i}", kind) for i, kind in enumerate(kinds)])
 
@@ -309,26 +308,6 @@ class _Text:
                 quoted_strings_can_be_null=True,
             ),
         )
-
-    def short_table(self, rows: list[list[str]], header: int, stop: int) -> Cells:
-        """One of several tables of a file: X's video files, whose rows may lack empty cells."""
-        said = rows[header]
-        while said and not said[-1]:
-            said = said[:-1]
-        body = [(i, row) for i, row in enumerate(rows[header + 1 : stop], header + 2) if any(row)]
-        for line, row in body:
-            if any(row[len(said) :]):
-                raise InputError(
-                    f"{self.name}, row {line}: {len(row)} cells, but the header has {len(said)}.",
-                    advice=AGAIN,
-                )
-        columns = [
-            pa.array([row[i] if i < len(row) else "" for _, row in body], TEXT)
-            for i in range(len(said))
-        ]
-        table = pa.table(columns, schema=_schema(said))
-        numbers = np.array([line for line, _ in body], dtype=np.int64)
-        return Cells(self.name, said, table, numbers, lambda number: f"row {number}", several=True)
 
 
 def _schema(header: list[str]) -> pa.Schema:

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
+import msgspec
 import orjson
 
 from engagement_nb.errors import InputError
@@ -41,6 +41,9 @@ _MAX_MEMBERS = 20_000
 """Limit of the parts of a gzip file: programs write one part, or one for each 64 KB."""
 MAX_VALUE = 24 << 20
 """Limit in bytes of a JSON value that is parsed whole: as objects it is some 25 times as large."""
+_MOST_VALUES = 8_000_000
+"""Limit of the values of a JSON list, each of which takes some 60 bytes before it is parsed."""
+_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _BLOCK = 1 << 20
 
 
@@ -163,7 +166,7 @@ def _decoded(data: bytes, encoding: str, errors: str) -> Iterator[str]:
         yield decoder.decode(data[at : at + _BLOCK], at + _BLOCK >= len(data))
 
 
-def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
+def json_batches(data: bytes, name: str) -> Iterator[list[Any]]:
     """The values of a JSON document, some at a time: the items of a list, lines, or the value.
 
     Raises
@@ -171,30 +174,53 @@ def json_batches(data: bytes | bytearray, name: str) -> Iterator[list[Any]]:
     InputError
         It is damaged, or one of its values is too large for memory.
     """
+    batch: list[Any] = []
+    size = 0
+    for text in _texts(data, name):
+        if len(text) > MAX_VALUE:
+            raise InputError(
+                f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
+                " memory.",
+                advice="Write one Tweet or page per line (JSON Lines).",
+            )
+        batch.append(parsed(text))
+        if batch[-1] is None and bytes(text) != b"null":
+            raise _broken(name)
+        size += len(text)
+        if size > _BLOCK:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _texts(data: bytes, name: str) -> Iterator[bytes | memoryview]:
+    """The texts of a document's values."""
     begin = len(data) - len(data.lstrip())
     if data[begin : begin + 1] == b"[":
-        yield from _items(data, begin, name)
-        return
-    if is_lines(data) or (data.find(b"\n", begin) >= 0 and len(data) - begin > MAX_VALUE):
-        while begin < len(data):
-            end = data.find(b"\n", begin, begin + MAX_VALUE)
-            end = end if end >= 0 else len(data)
-            line = data[begin:end].strip()
-            if line:
-                yield [_value(line, name)]
-            begin = end + 1
+        if data.count(b",") > _MOST_VALUES:
+            raise InputError(
+                f"{name}: its list has more than {_MOST_VALUES:,} values, too many for memory.",
+                advice="Write one Tweet or page per line (JSON Lines).",
+            )
+        try:
+            items = _ITEMS.decode(data[begin:].rstrip(b" \t\r\n;"))
+            yield from (memoryview(item) for item in items)
+        except (msgspec.DecodeError, RecursionError):
+            raise _broken(name) from None
+    elif is_lines(data) or (data.find(b"\n", begin) >= 0 and len(data) - begin > MAX_VALUE):
+        yield from filter(None, map(bytes.strip, BytesIO(data)))
     else:
-        yield [_value(data[begin:].rstrip(b" \t\r\n;"), name)]
+        yield data[begin:].rstrip(b" \t\r\n;")
 
 
-def is_lines(data: bytes | bytearray) -> bool:
+def is_lines(data: bytes) -> bool:
     """Whether some text is JSON Lines: its first line is JSON, and others follow."""
     begin = len(data) - len(data.lstrip())
     end = data.find(b"\n", begin)
     return end >= 0 and parsed(data[begin:end]) is not None and bool(data[end:].strip())
 
 
-def parsed(text: str | bytes | bytearray) -> Any:
+def parsed(text: str | bytes | memoryview) -> Any:
     """A text parsed as JSON; None if it is not JSON, or too large for memory."""
     try:
         return orjson.loads(text) if len(text) <= MAX_VALUE else None
@@ -202,72 +228,11 @@ def parsed(text: str | bytes | bytearray) -> Any:
         return None
 
 
-def _value(text: bytes | bytearray, name: str) -> Any:
-    if len(text) > MAX_VALUE:
-        raise _large_value(name)
-    value = parsed(text)
-    if value is None and text != b"null":
-        raise broken_json(name)
-    return value
-
-
-def _large_value(name: str) -> InputError:
-    return InputError(
-        f"{name}: one JSON value has more than {MAX_VALUE >> 20} MB, which is too large for"
-        " memory.",
-        advice="Write one Tweet or page per line (JSON Lines).",
-    )
-
-
-def broken_json(name: str) -> InputError:
-    """The error for a damaged JSON file."""
+def _broken(name: str) -> InputError:
     return InputError(
         f"{name} is neither JSON nor JSON Lines: it is cut off or damaged.",
         advice="Download it again.",
     )
-
-
-def _items(data: bytes | bytearray, begin: int, name: str) -> Iterator[list[Any]]:
-    """The items of a JSON list, some at a time, so that few are in memory at once."""
-    opening, closing = b"[{", b"]}"
-    item = begin + 1
-    depth = run = 0
-    inside = False
-    for at in range(begin, len(data), _BLOCK):
-        signs = np.frombuffer(data, np.uint8, min(_BLOCK, len(data) - at), at)
-        quotes = np.flatnonzero(signs == ord('"'))
-        slashes = signs == ord("\\")
-        if run or slashes.any():
-            # A quote behind an odd number of backslashes does not end a string.
-            place = np.arange(len(signs))
-            before = np.maximum.accumulate(np.where(slashes, -1 - run, place))
-            runs = np.where(slashes, place - before, 0)
-            quotes = quotes[(np.append(run, runs)[quotes] % 2) == 0]
-            run = int(runs[-1])
-        marks = np.flatnonzero(np.isin(signs, list(opening + closing + b",")))
-        inside_string = (np.searchsorted(quotes, marks) + inside) % 2 == 1
-        marks = marks[~inside_string]
-        inside = bool((len(quotes) + inside) % 2)
-        steps = np.isin(signs[marks], list(opening)).astype(int) - np.isin(
-            signs[marks], list(closing)
-        )
-        depths = depth + np.cumsum(steps)
-        depth = int(depths[-1]) if len(depths) else depth
-        ends = marks[(depths == 1) & (steps == 0)] + at
-        last = marks[depths == 0] + at
-        stop = int(last[0]) if len(last) else int(ends[-1]) if len(ends) else 0
-        if stop:
-            piece = bytes(data[item:stop]).strip()
-            if piece:
-                yield _value(b"[" + piece + b"]", name)
-            item = stop + 1
-        if len(last):
-            if bytes(data[item:]).strip(b" \t\r\n;"):
-                raise broken_json(name)
-            return
-        if at + len(signs) - item > MAX_VALUE:
-            raise _large_value(name)
-    raise broken_json(name)
 
 
 def _not_text(name: str) -> InputError:
