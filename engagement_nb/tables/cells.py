@@ -21,11 +21,6 @@ from engagement_nb.errors import InputError
 AGAIN = "Export it again, and do not save it from a spreadsheet."
 LARGEST = 10**17
 """Counts above it are refused, because sums of a hundred would not fit in 64 bits."""
-DATE = (
-    r"^\s*(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? [A-Z][a-z]{2} \d{1,2},? \d{4}"
-    r"|\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:[+-]\d\d:?\d\d|Z))?)?)\s*$"
-)
-"""The dates that X writes, in every language, and ISO 8601."""
 _DAY_FIRST = r"^(?:1[3-9]|[23]\d)/"
 """A date of a column whose dates are day/month/year; any other column's are month/day/year."""
 _SIGNS = re.compile(r"[%$€£\s']")
@@ -126,6 +121,10 @@ class Cells:
         """The rows that a mask selects."""
         kept = self.table.filter(pa.array(rows))
         return replace(self, table=kept, numbers=self.numbers[rows])
+
+    def emptied(self) -> Cells:
+        """What is said of the table, without its rows."""
+        return replace(self, table=self.table.schema.empty_table(), numbers=self.numbers[:0])
 
     def filled(self) -> Cells:
         """The rows with anything in them."""

@@ -64,9 +64,12 @@ _OURS = (".file", ACCOUNT)
 UNNAMED = "unnamed"
 """What to choose for rows that name no account."""
 _WHY_NOT = {
-    REPEATED: "repeat a Tweet with the same figures, and are not used",
-    OLDER: "are older snapshots of Tweets (read_at), and are not used",
+    REPEATED: "has {} that repeat a Tweet with the same figures, and are not used",
+    OLDER: "has {} that are older snapshots of Tweets (read_at), and are not used",
+    AGAIN: "repeats a {1} in {0}; the last row of each is used",
+    NEWER: "",
 }
+"""Notes on rows beyond one for each Tweet or day."""
 _BY_X = ("content", "classic", "overview")
 _ZERO_ROWS = 20
 """With at least this many rows, a column of zeros is worth a note."""
@@ -165,7 +168,7 @@ class Tables:
             )
         frame = self._frame(kind)
         files = [f for f in self._files if f.kind in _GROUPS.get(kind, (kind,))]
-        marks = {name: value for file in files for name, value in file.marks.items()}
+        marks = {name: value for file in files for name, value in file.cells.marks.items()}
         source = (
             "sandbox"
             if marks.get("source") == "sandbox"
@@ -187,7 +190,7 @@ class Tables:
             unit="tweet" if files[0].kind in POSTS else "day",
             kind=" and ".join(k for k in self.kinds if k in {f.kind for f in files}),
         )
-        problems = problems_frame(row for f in files for row in f.problems)
+        problems = problems_frame(row for f in files for row in f.cells.problems)
         metrics = Metrics(frame, problems, about, self._account_of(files, len(frame)))
         return metrics if start is None or end is None else with_coverage(metrics, start, end)
 
@@ -458,35 +461,25 @@ class Tables:
         """Rows beyond one for each Tweet, day or video; the tables count and note them."""
         what = "post" if group == "posts" else "day"
         own = np.array([file.kind == "table" for file in files])[of_file]
-        out = np.zeros(len(frame), dtype=bool)
+        no_rows = {why: np.zeros(len(frame), dtype=bool) for why in _WHY_NOT}
         if own.any():
             for why, rows in repeated_rows(frame[own]).items():
-                places = np.flatnonzero(own)[rows]
-                out[places] = True
-                for i, count in _counts(of_file[places]):
-                    files[i].left_out[AGAIN] += count
-                    files[i].notes.append(f"has {counted(count, 'row')} that {_WHY_NOT[why]}")
-        if not own.all():
-            of_each = pd.DataFrame({key: frame[key], "file": of_file})
-            again = of_each.duplicated(keep="last").to_numpy() & ~own
-            out |= again
-            for i, count in _counts(of_file[again]):
-                files[i].left_out[AGAIN] += count
-                files[i].notes.append(
-                    f"repeats a {what} in {counted(count, 'row')}; the last row of each is used"
-                )
-            older = np.zeros(len(frame), dtype=bool)
-            older[~out] = frame[~out].duplicated(key).to_numpy()
-            out |= older
-            for i, count in _counts(of_file[older]):
-                files[i].left_out[NEWER] += count
-            if older.any():
-                count = int(older.sum())
-                self._notes[group].append(
-                    f"{counted(count, 'row')} {'was' if count == 1 else 'were'} left out because a"
-                    f" newer file has the same {what}."
-                )
-        return out
+                no_rows[why][own] = rows
+        of_each = pd.DataFrame({key: frame[key], "file": of_file})
+        no_rows[AGAIN] = of_each.duplicated(keep="last").to_numpy() & ~own
+        rest = ~own & ~no_rows[AGAIN]
+        no_rows[NEWER][rest] = frame.loc[rest, key].duplicated().to_numpy()
+        for why, rows in no_rows.items():
+            for i, count in _counts(of_file[rows]):
+                files[i].left_out[NEWER if why == NEWER else AGAIN] += count
+                if why != NEWER:
+                    files[i].notes.append(_WHY_NOT[why].format(counted(count, "row"), what))
+        if count := int(no_rows[NEWER].sum()):
+            self._notes[group].append(
+                f"{counted(count, 'row')} {'was' if count == 1 else 'were'} left out because a"
+                f" newer file has the same {what}."
+            )
+        return np.any([*no_rows.values()], axis=0)
 
     def _with_extras(self, frame: pd.DataFrame, file: OneTable) -> pd.DataFrame:
         """Columns of a frame that are no metrics, so that Tweets can be grouped by them."""
@@ -530,7 +523,7 @@ class Tables:
                 f"0 in every row: {listed(zero)}. X writes 0 for figures that it did not measure,"
                 " so these may be missing and are not used as evidence."
             )
-        if any(file.marks.get("source") == "sandbox" for file in files):
+        if any(file.cells.marks.get("source") == "sandbox" for file in files):
             return notes
         if kinds & {"content", "overview"}:
             notes.append("These files of X count organic activity only, without promotion.")

@@ -29,7 +29,7 @@ from engagement_nb.apis.names import (
     video_column_names,
 )
 from engagement_nb.errors import InputError
-from engagement_nb.tables.cells import AGAIN, DATE, TEXT, Cells, shown, whole_numbers
+from engagement_nb.tables.cells import AGAIN, TEXT, Cells, shown, whole_numbers
 from engagement_nb.tables.ids import STATUS_LINK
 from engagement_nb.words import counted, listed, percent
 
@@ -60,8 +60,8 @@ _ACCOUNTS = ("handle", "username", "screenname", "twitterhandle", "account", "ac
 _ACCOUNT = r"^@?\w(?:[\w .-]{0,48}\w)?$"
 """What the cells of a column of accounts look like: handles, or names of a few words."""
 ANY_DATE = (
-    rf"{DATE}|^\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{2,4}}\b"
-    r"|^\d{1,2}\.? [^\W\d]{3,9}\.? \d{4}$|^[^\W\d]{3,9}\.? \d{1,2}, \d{4}$"
+    r"^(?:[A-Z][a-z]{2},? )?(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}\b"
+    r"|\d{1,2}\.? [^\W\d]{3,9}\.? \d{4}$|[^\W\d]{3,9}\.? \d{1,2},? \d{4}$)"
 )
 """A date as people write it, also where its day and month cannot be told apart."""
 _MOST = 0.98
@@ -109,18 +109,6 @@ class Layout:
 def has_date(row: Sequence[str]) -> bool:
     """Whether a row of several cells has a date, so that it is no header and no title."""
     return sum(map(bool, row)) > 2 and any(re.match(ANY_DATE, cell) for cell in row)
-
-
-def has_plain_header(header: Sequence[str]) -> bool:
-    """Whether the words alone tell that this is a file by Post of X, and what each column is."""
-    names = [column_name(cell) for cell in header if name_key(cell) not in _MAY_BE_IDS]
-    return (
-        len(names) == len(header)
-        and all(names)
-        and len({*names}) == len(names) - max(names.count("rate") - 1, 0)
-        and {"tweet_id", "link", "text", "engagements"} <= {*names}
-        and _kind_of_posts(header, {*names}) != "table"
-    )
 
 
 def video_kind(header: Sequence[str]) -> str:
@@ -412,8 +400,8 @@ def _check(names: Sequence[str], cells: Cells) -> str:
         excused = pc.match_substring_regex(ids, r"^$|^\d+(?:[.,]\d+)?[eE]\+?\d+$")
         if _share(pc.or_(pc.equal(linked, ids), excused)) < _MOST:
             return "the columns of ids and links contain something else"
-    written = pc.or_(_matches(cells, at["date"], DATE), _matches(cells, at["date"], "^$"))
-    if _share(written) < _MOST:
+    undated = np.isnat(cells.moments(at["date"])) & ~_matches(cells, at["date"], "^$").to_numpy()
+    if undated.mean() > 1 - _MOST:
         return "the column of dates contains something else"
     figures: dict[str, np.ndarray] = {}
     for name, i in at.items():

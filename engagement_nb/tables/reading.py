@@ -129,7 +129,7 @@ def _read_as_one(paths: Sequence[Path]) -> list[OneTable]:
     if cells is None:
         return []
     whole = read_table_of(cells)
-    if whole.notes or whole.layout.checks or whole.layout.unused:
+    if whole.kind == "table" or whole.notes or whole.layout.checks or whole.layout.unused:
         return []
     files = [(str(path), path.stat().st_mtime) for path in paths]
     read = split(whole, cells.parts, files)

@@ -18,11 +18,12 @@ BY_X = "an empty row that X itself wrote"
 _NOTHING = "no {} and no figure"
 DAMAGED = "a cell too many or too few, so that others are under wrong columns"
 _OTHERS = "the {} of the other rows"
-SUM = _OTHERS.format("sum")
 _COMPUTED = {"average": "mean", "median": "median", "maximum": "max", "minimum": "min"}
 _NO_SUMS = ("completion_rate", "average_watch_time_ms")
 _LEAST = 4
 """Rows of a table in which one can be taken for the sum of the others."""
+_FEW = 1000
+"""Rows without a name that are compared with averages and the like of the others."""
 _ROUNDED_BY = 0.5
 _LOOKS = {
     "tweet_id": rf"""^[="']*(?:\d{{8,19}}|{ROUNDED.pattern})["']*$""",
@@ -160,26 +161,26 @@ def computed(
     odd
         Those without a date, which may be averages and the like.
     """
-    found = {
-        _OTHERS.format(name): np.zeros(len(unread), dtype=bool) for name in ("sum", *_COMPUTED)
-    }
-    if len(unread) < _LEAST or not unread.any():
-        return found
+    # A sum is the largest of each column.
+    rows = unread.copy()
+    for column in figures.values():
+        values = column.to_numpy()
+        rows &= np.isnan(values) | (values == np.nanmax(values, initial=0))
+    rows |= odd & (odd.sum() <= _FEW)
+    if len(rows) < _LEAST or not rows.any():
+        return {}
     added_up = {name: column for name, column in figures.items() if name not in _NO_SUMS}
     frame = pd.DataFrame({name: column.to_numpy() for name, column in added_up.items()})
-    some, others = frame[unread], frame[~unread]
+    some, others = frame[rows], frame[~unread]
     # With or without rows that stand there twice.
-    found[SUM][unread] = _equal(some, frame.sum() - some) | _equal(
-        some, frame.drop_duplicates().sum() - some
-    )
+    sums = (frame.sum(), frame.drop_duplicates().sum())
+    expected: list[tuple[str, pd.DataFrame | pd.Series]] = [("sum", all_ - some) for all_ in sums]
     if len(others) >= _LEAST - 1:
-        for name, how in _COMPUTED.items():
-            found[_OTHERS.format(name)][unread] = _equal(some, others.agg(how)) & odd[unread]
+        expected += [(name, others.agg(how)) for name, how in _COMPUTED.items()]
+    found: dict[str, np.ndarray] = {}
+    for name, value in expected:
+        same = (some - value).abs() <= _ROUNDED_BY
+        all_same = (same | some.isna()).all(axis=1) & ((same & (some > 0)).sum(axis=1) > 1)
+        mask = found.setdefault(_OTHERS.format(name), np.zeros(len(rows), dtype=bool))
+        mask[rows] |= all_same.to_numpy() & (odd[rows] | (name == "sum"))
     return found
-
-
-def _equal(rows: pd.DataFrame, expected: pd.Series | pd.DataFrame) -> np.ndarray:
-    """Rows whose figures, of which two are above 0, are all as expected but for rounding."""
-    same = (rows - expected).abs() <= _ROUNDED_BY
-    above_zero = (same & (rows > 0)).sum(axis=1) > 1
-    return np.asarray((same | rows.isna()).all(axis=1) & above_zero)

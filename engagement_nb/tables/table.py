@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -73,55 +73,80 @@ class NoRowsError(InputError):
 
 @dataclass
 class OneTable:
-    """One table, read: a file, a sheet, a frame, or one of the two tables of a video file.
+    """One table: a file, a sheet, a frame, or one of the two tables of a video file.
 
     Parameters
     ----------
-    name
-        The file or sheet.
+    cells
+        Its rows that are used; none after they were read.
     layout
         Its kind and columns.
     rows
         Number of its rows that are not empty.
-    table
-        One row per Tweet (``tweet_id``, with ``time`` for a series), day (``time``) or video
-        (``video_id``); empty after it was joined with the other tables.
-    header
-        The table's own column names.
     written
         When the file was written, in seconds; 0 if that is not known.
     notes
         Sentences about the table, without its name.
-    marks
-        What the table says of its figures itself.
-    left_out
-        How many rows are not used, by the reason: `BY_X`, `SUM`, `AGAIN`, `NEWER`, `OTHERS`.
-    unnamed
-        Rows whose Tweet is named by a row number.
-    problems
-        What the table says is missing.
     """
 
-    name: str
+    cells: Cells
     layout: Layout
     rows: int
-    table: pa.Table
-    header: list[str]
     written: float = 0
     notes: list[str] = field(default_factory=list)
-    marks: dict[str, str] = field(default_factory=dict)
-    left_out: Counter[str] = field(default_factory=Counter)
-    unnamed: int = 0
-    problems: tuple[Mapping[str, str], ...] = ()
+    left_out: Counter[str] = field(default_factory=Counter, init=False)
+    """How many rows are not used, by the reason."""
+    unnamed: int = field(default=0, init=False)
+    """Rows whose Tweet is named by a row number."""
 
-    def __post_init__(self) -> None:
-        self.first, self.last = self._period()
-        has = ACCOUNT in self.table.column_names
-        if has and self.table[ACCOUNT].null_count == self.table.num_rows:
-            self.table, has = self.table.drop_columns([ACCOUNT]), False
+    def read_as(self, table: pa.Table) -> OneTable:
+        """The table with its figures.
+
+        Parameters
+        ----------
+        table
+            One row per Tweet (``tweet_id``, with ``time`` for a series), day (``time``) or video
+            (``video_id``); empty after it was joined with the other tables.
+        """
+        has = ACCOUNT in table.column_names
+        if has and table[ACCOUNT].null_count == table.num_rows:
+            table, has = table.drop_columns([ACCOUNT]), False
         if not has and (named := _ACCOUNT.search(self.file)):
-            handles = pa.repeat(pa.scalar(named[1].lower(), TEXT), self.table.num_rows)
-            self.table = self.table.append_column(ACCOUNT, handles)
+            handles = pa.repeat(pa.scalar(named[1].lower(), TEXT), table.num_rows)
+            table = table.append_column(ACCOUNT, handles)
+        self.table = table
+        self.cells = self.cells.emptied()
+        self.first, self.last = self._period()
+        return self
+
+    def leave_out(self, no_rows: Mapping[str, np.ndarray]) -> bool:
+        """Leave out rows by the reason, with a note on the first; whether there are any."""
+        cells, out = self.cells, np.zeros(len(self.cells), dtype=bool)
+        for why, found in no_rows.items():
+            found = found & ~out
+            if found.any():
+                self.left_out[why] = number = int(found.sum())
+                place = cells.place(int(cells.numbers[found.argmax()]))
+                self.notes.append(
+                    f"has {counted(number, 'empty row')} that X itself wrote (no id, no date, only"
+                    " zeros); nothing is missing there"
+                    if why == BY_X
+                    else f"has {why} in {counted(number, 'row')} ({place}), not used"
+                )
+                out |= found
+        if out.any():
+            self.cells = cells.keep(~out)
+        return bool(out.any())
+
+    @property
+    def name(self) -> str:
+        """The file or sheet."""
+        return self.cells.name
+
+    @property
+    def header(self) -> list[str]:
+        """The table's own column names."""
+        return self.cells.header
 
     @property
     def kind(self) -> str:
@@ -211,80 +236,51 @@ def read_table_of(cells: Cells, written: float = 0) -> OneTable:
             f"{cells.name} has a header and no rows (no posts, no days).",
             advice="Export a period with posts in it.",
         )
-    rows, notes, marks = len(cells), list(cells.notes), dict(cells.marks)
-    if "date" in layout.at and (told := doubt(cells.texts(layout.at["date"]))):
-        notes.append(told)
-    if (
-        "source" in layout.at
-        and "sandbox" in pc.unique(cells.texts(layout.at["source"])).to_pylist()
-    ):
-        marks["source"] = "sandbox"
-    left_out: Counter[str] = Counter()
-    unread, odd = _unread(cells, layout)
-    no_rows = labelled(cells, layout, odd)
-    no_rows[DAMAGED] = damaged(cells, layout, unread)
-    cells = _without(cells, no_rows, left_out, notes)
-    unread, odd = _unread(cells, layout)
-    figures, unclear = _figures(cells, layout)
-    no_rows = without_figures(cells, layout, figures, unread) | computed(figures, unread, odd)
-    kept = _without(cells, no_rows, left_out, notes)
-    if kept is not cells:
-        cells, (figures, unclear) = kept, _figures(kept, layout)
-    notes += [*unclear, *_lacks_last(cells, layout, figures)]
-    unnamed = 0
+    at = layout.at
+    if "source" in at and "sandbox" in pc.unique(cells.texts(at["source"])).to_pylist():
+        cells = replace(cells, marks={**cells.marks, "source": "sandbox"})
+    one = OneTable(cells, layout, len(cells), written, list(cells.notes))
+    if "date" in at and (told := doubt(cells.texts(at["date"]))):
+        one.notes.append(told)
+    tweets, unread, odd = _unread(cells, layout)
+    no_rows = labelled(cells, layout, odd) | {DAMAGED: damaged(cells, layout, unread)}
+    if one.leave_out(no_rows):
+        tweets, unread, odd = _unread(one.cells, layout)
+    figures, unclear = _figures(one.cells, layout)
+    no_rows = without_figures(one.cells, layout, figures, unread) | computed(figures, unread, odd)
+    if one.leave_out(no_rows):
+        tweets, *_ = _unread(one.cells, layout)
+        figures, unclear = _figures(one.cells, layout)
+    cells = one.cells
+    one.notes += [*unclear, *_lacks_last(cells, layout, figures)]
     columns: dict[str, pa.ChunkedArray | pa.Array]
     if layout.kind == "videos":
-        columns, told = _videos(cells, layout.at)
-        notes += [told] if told else []
+        columns, told = _videos(cells, at)
         figures = {}
-    elif layout.kind in POSTS:
-        tweets = _Tweets(cells, layout)
-        columns, unnamed = tweets.columns(), tweets.unnamed
-        notes += tweets.notes
+    elif tweets is not None:
+        columns, one.unnamed, told = tweets.columns(), tweets.unnamed, ""
+        one.notes += tweets.notes
     else:
-        columns = {"time": cells.days(layout.at["date"])}
-        columns |= _accounts(cells, layout.at)
-        notes += [told] if (told := swapped_days(cells.moments(layout.at["date"]))) else []
+        columns = {"time": cells.days(at["date"])} | _accounts(cells, at)
+        told = swapped_days(cells.moments(at["date"]))
+    one.notes += [told] if told else []
     if cells.extras:
         columns["row"] = pa.array(cells.numbers)
-    table = pa.table(columns | figures)
-    return OneTable(
-        cells.name, layout, rows, table, cells.header, written, notes, marks,
-        left_out, unnamed, cells.problems,
-    )  # fmt: skip
+    return one.read_as(pa.table(columns | figures))
 
 
-def _unread(cells: Cells, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """Rows without a readable id (or day, or video), and those without a date, too."""
+def _unread(cells: Cells, layout: Layout) -> tuple[_Tweets | None, np.ndarray, np.ndarray]:
+    """The Tweets, if any, the rows without a readable name, and those without a date, too."""
     at = layout.at
     if layout.kind == "videos":
         unread = pc.equal(cells.texts(at["video_id"]), "").to_numpy()
-        return unread, unread
+        return None, unread, unread
     undated = np.isnat(cells.moments(at["date"])) if "date" in at else np.ones(len(cells), bool)
-    if layout.kind in POSTS:
-        unread = _Tweets(cells, layout).numbers == 0
-        return unread, unread & undated
-    return undated, undated
-
-
-def _without(
-    cells: Cells, no_rows: Mapping[str, np.ndarray], left_out: Counter[str], notes: list[str]
-) -> Cells:
-    """The other rows; how many are left out, and the first of them, is noted."""
-    out = np.zeros(len(cells), dtype=bool)
-    for why, found in no_rows.items():
-        found = found & ~out
-        if found.any():
-            left_out[why] += (number := int(found.sum()))
-            place = cells.place(int(cells.numbers[found.argmax()]))
-            notes.append(
-                f"has {counted(number, 'empty row')} that X itself wrote (no id, no date, only"
-                " zeros); nothing is missing there"
-                if why == BY_X
-                else f"has {why} in {counted(number, 'row')} ({place}), not used"
-            )
-            out |= found
-    return cells.keep(~out) if out.any() else cells
+    if layout.kind not in POSTS:
+        return None, undated, undated
+    tweets = _Tweets(cells, layout)
+    unread = tweets.numbers == 0
+    return tweets, unread, unread & undated
 
 
 def split(
@@ -303,7 +299,9 @@ def split(
     """
     borders = pairwise([0, *parts, one.rows])
     return [
-        OneTable(name, one.layout, end - at, one.table.slice(at, end - at), one.header, written)
+        OneTable(replace(one.cells, name=name), one.layout, end - at, written).read_as(
+            one.table.slice(at, end - at)
+        )
         for (at, end), (name, written) in zip(borders, files, strict=True)
     ]
 

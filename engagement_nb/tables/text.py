@@ -19,7 +19,7 @@ import pyarrow.csv as pa_csv
 from engagement_nb.apis.names import LABELS, column_name
 from engagement_nb.errors import InputError
 from engagement_nb.tables.cells import AGAIN, TEXT, Cells
-from engagement_nb.tables.layouts import NotATableError, has_date, has_plain_header, video_kind
+from engagement_nb.tables.layouts import NotATableError, has_date, video_kind
 
 _HEAD = 1 << 20
 """Bytes within which the header must end."""
@@ -103,7 +103,8 @@ def table_of_files(files: Sequence[bytes]) -> Cells | None:
     head = files[0][:size].decode(errors="replace")
     delimiter = delimiter_of(head)
     header = _cells_of(head, delimiter)
-    if not has_plain_header(header) or not all(data.startswith(files[0][:size]) for data in files):
+    names = [column_name(cell) for cell in header]
+    if "text" not in names or not all(data.startswith(files[0][:size]) for data in files):
         return None
     bodies = [memoryview(data if data.endswith(b"\n") else data + b"\n") for data in files]
     text = _Text(b"".join(body[i and size :] for i, body in enumerate(bodies)), "", delimiter)
@@ -112,7 +113,7 @@ def table_of_files(files: Sequence[bytes]) -> Cells | None:
     # A row that began in one file and ended in another would hide the border between them.
     of_each = [data.count(b"\n") + (data[-1:] != b"\n") - 1 for data in files]
     lines = np.cumsum(of_each)
-    column = cells.column([column_name(cell) for cell in header].index("text"))
+    column = cells.column(names.index("text"))
     ends = np.cumsum(1 + pc.count_substring(column, "\n").to_numpy())
     parts = np.searchsorted(ends, lines) + 1
     whole = all(of_each) and parts[-1] == len(ends) and (ends[parts - 1] == lines).all()
