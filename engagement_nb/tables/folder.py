@@ -479,7 +479,7 @@ class Tables:
                 f"{counted(count, 'row')} {'was' if count == 1 else 'were'} left out because a"
                 f" newer file has the same {what}."
             )
-        return np.any([*no_rows.values()], axis=0)
+        return np.asarray(np.any([*no_rows.values()], axis=0))
 
     def _with_extras(self, frame: pd.DataFrame, file: OneTable) -> pd.DataFrame:
         """Columns of a frame that are no metrics, so that Tweets can be grouped by them."""
