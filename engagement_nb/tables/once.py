@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -83,30 +83,26 @@ def refuse_overlaps(frame: pd.DataFrame) -> None:
     starts, ends = several["start"].to_numpy(), several["end"].to_numpy()
     overlap = same & ~(starts[1:] >= ends[:-1])
     if overlap.any():
-        wrong = list(dict.fromkeys(str(i) for i in ids[1:][overlap]))
         raise _of_tweets(
-            wrong,
+            ids[1:][overlap],
             "with figures of periods that overlap",
             "Keep rows of periods that follow each other, or one row per Tweet.",
         )
 
 
 def _different(rows: pd.DataFrame, series: bool) -> InputError:
-    ids = [str(tweet_id) for tweet_id in rows["tweet_id"].unique()]
-    how = "with different figures" + (" for the same hour or day" if series else "")
     advice = (
         "Keep one of the rows."
         if series
         else "Keep one row per Tweet; or add the column read_at so that the last one is used, or"
         " start and end if they are figures of different periods."
     )
-    return _of_tweets(ids, how, advice)
+    how = "with different figures" + (" for the same hour or day" if series else "")
+    return _of_tweets(rows["tweet_id"], how, advice)
 
 
-def _of_tweets(ids: Sequence[str], how: str, advice: str) -> InputError:
+def _of_tweets(tweet_ids: Iterable[object], how: str, advice: str) -> InputError:
+    ids = list(dict.fromkeys(map(str, tweet_ids)))
     which = f"Tweet {ids[0]} occurs" if len(ids) == 1 else f"{len(ids):,} Tweets occur"
-    return InputError(
-        f"{which} more than once, {how}" + (f"; the first is {ids[0]}." if len(ids) > 1 else "."),
-        advice=advice,
-        tweet_ids=ids,
-    )
+    first = f"; the first is {ids[0]}" if len(ids) > 1 else ""
+    return InputError(f"{which} more than once, {how}{first}.", advice=advice, tweet_ids=ids)

@@ -85,21 +85,11 @@ def read_files(paths: Sequence[Path]) -> Iterator[list[OneTable] | InputError]:
     yield from chain.from_iterable(in_threads(work, min(8, len(paths) // 8)))
 
 
-def _groups(paths: Sequence[Path]) -> Iterator[list[Path]]:
+def _groups(paths: Sequence[Path]) -> list[Sequence[Path]]:
     """Neighbours that are small enough to be read at once."""
-    group: list[Path] = []
-    total = 0
-    for path in paths:
-        size = _AT_ONCE
-        with suppress(OSError):
-            size = path.stat().st_size
-        if group and total + size > _AT_ONCE:
-            yield group
-            group, total = [], 0
-        group.append(path)
-        total += size
-    if group:
-        yield group
+    size = sum(path.stat().st_size for path in paths)
+    number = max(_AT_ONCE * len(paths) // max(size, 1), 1)
+    return [paths[at : at + number] for at in range(0, len(paths), number)]
 
 
 def _read_group(paths: Sequence[Path]) -> list[list[OneTable] | InputError]:
@@ -107,14 +97,13 @@ def _read_group(paths: Sequence[Path]) -> list[list[OneTable] | InputError]:
         with suppress(InputError, OSError):
             if read := _read_as_one(paths):
                 return [[one] for one in read]
-    return [_tables_or_error(path) for path in paths]
-
-
-def _tables_or_error(path: Path) -> list[OneTable] | InputError:
-    try:
-        return read_source(path, str(path))
-    except InputError as error:
-        return error
+    tables: list[list[OneTable] | InputError] = []
+    for path in paths:
+        try:
+            tables.append(read_source(path, str(path)))
+        except InputError as error:
+            tables.append(error)
+    return tables
 
 
 def _read_as_one(paths: Sequence[Path]) -> list[OneTable]:

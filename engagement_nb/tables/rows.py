@@ -18,7 +18,13 @@ BY_X = "an empty row that X itself wrote"
 _NOTHING = "no {} and no figure"
 DAMAGED = "a cell too many or too few, so that others are under wrong columns"
 _OTHERS = "the {} of the other rows"
-_COMPUTED = {"average": "mean", "median": "median", "maximum": "max", "minimum": "min"}
+_COMPUTED = {
+    "sum": "sum",
+    "average": "mean",
+    "median": "median",
+    "maximum": "max",
+    "minimum": "min",
+}
 _NO_SUMS = ("completion_rate", "average_watch_time_ms")
 _LEAST = 4
 """Rows of a table in which one can be taken for the sum of the others."""
@@ -173,10 +179,14 @@ def computed(
     frame = pd.DataFrame({name: column.to_numpy() for name, column in added_up.items()})
     some, others = frame[rows], frame[~unread]
     # With or without rows that stand there twice.
-    sums = (frame.sum(), frame.drop_duplicates().sum())
-    expected: list[tuple[str, pd.DataFrame | pd.Series]] = [("sum", all_ - some) for all_ in sums]
+    sums = [all_ - some for all_ in (frame.sum(), frame.drop_duplicates().sum())]
+    expected: list[tuple[str, pd.DataFrame | pd.Series]] = [("sum", total) for total in sums]
     if len(others) >= _LEAST - 1:
         expected += [(name, others.agg(how)) for name, how in _COMPUTED.items()]
+        # The rows between it and the last one that has no name, either.
+        above = frame[~odd].groupby(np.cumsum(odd)[~odd])
+        parts = above.sum()[above.size() > 1].reindex(range(int(odd.sum())))
+        expected.append(("partial sum", parts.set_index(frame.index[odd]).reindex(some.index)))
     found: dict[str, np.ndarray] = {}
     for name, value in expected:
         same = (some - value).abs() <= _ROUNDED_BY

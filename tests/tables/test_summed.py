@@ -96,6 +96,16 @@ def test_a_row_without_a_label_under_the_figures_is_judged_by_them(tmp_path, how
     assert len(read(tmp_path, [*BODY, [""] * FIRST + some])) == len(BODY)
 
 
+def test_sums_of_months_with_other_labels_and_their_total_are_no_tweets(tmp_path):
+    months = [BODY[:4], BODY[4:]]
+    rows = [[*part, ["January", "", "", "", *figures("sum", body=part)]] for part in months]
+    metrics = read(tmp_path, [*rows[0], *rows[1], ["all", "", "", "", *figures("sum")]])
+    pd.testing.assert_frame_equal(metrics.frame, read(tmp_path, BODY).frame)
+    assert metrics.account.rows_named == {
+        "the sum of the other rows": 1, "the partial sum of the other rows": 2,
+    }  # fmt: skip
+
+
 def test_a_tweet_without_an_id_whose_text_is_like_a_label_is_kept(tmp_path):
     head, row = ["Post text", *HEAD[FIRST:]], BODY[0][FIRST:]
     assert len(read(tmp_path, [["Total disaster", *row], ["Count me in", *row]], head)) == 2
