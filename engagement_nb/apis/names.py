@@ -37,7 +37,7 @@ COLUMN_ORDERS: dict[str, tuple[str, ...]] = {
     for kind, words in (_TABLE["files"] | _TABLE["videos"]).items()
 }
 """Our names of the columns of each kind of X's files, in X's order."""
-_LONGEST_LABEL, _MOST_WORDS = 40, 4
+_MOST_WORDS = 4
 _COUNTING = re.compile(r"^(?:total|number of|num|sum of|no of)[ _.]|[ _.]?(?:counts?|total|sum)$")
 
 
@@ -196,7 +196,7 @@ def summary_name(text: str, *, among_words: bool) -> str:
     among_words
         Whether a label of a few words may begin or end with it: ``Average per post``.
     """
-    words = re.findall(r"[^\W\d_]+", text) if len(text) <= _LONGEST_LABEL else []
+    words = re.findall(r"[^\W\d_]+", text)
     said = [" ".join(words)]
     if among_words and len(words) <= _MOST_WORDS:
         said += words[:1] + words[-1:]

@@ -58,18 +58,23 @@ def labelled(cells: Cells, layout: Layout, odd: np.ndarray) -> dict[str, np.ndar
     odd
         Rows without an id and a date, among which they are looked for.
     """
-    texts = [i for i, name in enumerate(layout.names) if not is_figure(name)]
-    if not odd.any() or not texts:
+    of_texts = [i for i, name in enumerate(layout.names) if not is_figure(name)]
+    if not odd.any() or not of_texts:
         return {}
-    some, at = cells.keep(odd), layout.at
+    some, at = cells if odd.all() else cells.keep(odd), layout.at
     # A text of a few words may be that of a Tweet, unless it stands where the name would.
     names = {at[name] for name in ("tweet_id", "date", "video_id") if name in at}
-    names |= {texts[0]} if names else set()
+    names |= {of_texts[0]} if names else set()
     found = np.full(len(some), "", dtype=object)
-    for i in texts:
-        different = pc.unique(some.texts(i))
-        labels = [summary_name(t, among_words=i in names) for t in different.to_pylist()]
-        here = np.array(labels, object)[pc.index_in(some.texts(i), different).to_numpy()]
+    for i in of_texts:
+        among_words = i in names
+        texts = some.texts(i)
+        words = pc.count_substring_regex(texts, r"\pL+")
+        is_short = pc.and_(pc.greater(words, 0), pc.less_equal(words, 4 if among_words else 3))
+        short = pc.unique(texts.filter(is_short))
+        labels = [summary_name(text, among_words=among_words) for text in short.to_pylist()]
+        places = pc.fill_null(pc.index_in(texts, short), len(short)).to_numpy()
+        here = np.array([*labels, ""], object)[places]
         found = np.where(found == "", here, found)
     of_all = np.full(len(cells), "", dtype=object)
     of_all[odd] = found
