@@ -196,9 +196,10 @@ def _fetch_all(
             if not layout.dataset:
                 state.keep(layout.store)
         except (EngagementError, OSError) as error:
-            alone = error if layout.dataset else None
-            told = alone or ReportError(f"Nothing could be fetched. {error}")
-            failed |= {each.name: told for each in sharing if each.name in chosen}
+            failure: Failure = error
+            if not layout.dataset:
+                failure = ReportError(f"Nothing could be fetched. {error}")
+            failed |= {each.name: failure for each in sharing if each.name in chosen}
     return failed
 
 
