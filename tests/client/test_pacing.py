@@ -258,6 +258,15 @@ def test_each_refusal_of_a_request_that_seemed_to_fit_reserves_one_more() -> Non
     assert [paced.state(now).others for now in (12.0, 71.9, 72.0)] == [3, 3, 0]
 
 
+def test_requests_at_one_endpoint_are_not_taken_for_those_of_other_clients_at_another() -> None:
+    paced = paced_for()
+    for n, endpoint in enumerate(("totals", "totals", "28hr", "totals"), 1):
+        told = {"minute_limit": 10, "minute_remaining": 10 - n}
+        paced.learn(sent(paced, 1.0 + n, endpoint), 1.0 + n, 200, **told)
+        state = paced.state(1.0 + n, endpoint)
+        assert (state.left, state.others) == (10 - n, 0)
+
+
 @pytest.mark.parametrize(("limit", "left"), [(100, 4), (40, 1), (10, 0), (1, 0)])
 def test_a_twentieth_of_the_limit_is_never_left_to_other_clients(limit: int, left: int) -> None:
     """And at least one request, of which one is spent here."""

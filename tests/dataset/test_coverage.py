@@ -150,6 +150,7 @@ def test_two_lists_of_tweets_fetched_for_half_a_month_each_are_partial(dataset: 
     assert set(half.frame["tweet_id"]) == {*OLD[:2]}
     whole = half.problems[half.problems["scope"] == "tweet"]
     assert set(whole["tweet_id"]) == {*OLD[2:]}
+    assert half.about.notes == ()
     assert half.account.rows_named == {Reason.NOT_FETCHED.value: 2}
     assert half.account.balanced
 

@@ -236,6 +236,7 @@ def old(tmp_path: Path) -> Path:
 def test_a_dataset_of_the_first_version_is_read(old: Path) -> None:
     dataset = Dataset.open(old)
     assert [run.kind for run in dataset.runs()] == ["historical-day", "totals", "historical"]
+    assert [run.span for run in dataset.runs()] == ["period", "life", "period"]
     assert all(run.done for run in dataset.runs())
     days = dataset.read("historical", by="day")
     assert days.frame[["impressions", "engagements", "favorites"]].sum().tolist() == [587, 52, 20]
