@@ -56,7 +56,9 @@ def program(wheel, tmp_path_factory):
     (folder / "share").symlink_to(Path(sys.prefix) / "share")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    # The modules of the wheel are compiled once.
+    left_out = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    environment = {k: v for k, v in os.environ.items() if k not in left_out}
 
     def run(*words: str, cwd: Path) -> subprocess.CompletedProcess:
         return subprocess.run([python, "-m", "engagement_nb", *words], cwd=cwd, env=environment,

@@ -17,8 +17,8 @@ from multiprocessing.connection import Connection
 
 from engagement_nb.engine.shell import INLINE, serve, start_shell
 
-_ALSO = ("matplotlib_inline.backend_inline",)
-"""Imported where it is installed, because most notebooks draw."""
+_USUAL = ("matplotlib_inline.backend_inline",)
+"""Imported where nobody says what notebooks need, because most draw."""
 
 
 def _reap(*_: object) -> None:
@@ -42,7 +42,7 @@ def main(descriptor: int, modules: Sequence[str]) -> None:
     # Ctrl-C is for the process that started this one, which then closes the socket.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, _reap)
-    for module in (*_ALSO, *modules):
+    for module in modules or _USUAL:
         with contextlib.suppress(Exception):
             importlib.import_module(module)
     shell = None

@@ -49,19 +49,19 @@ def days_ago(days: int) -> datetime:
     return MIDNIGHT - timedelta(days=days)
 
 
-def test_ten_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
+def test_four_thousand_mixed_ids_under_faults_are_accounted_for_and_true(
     make_sandbox: Callable[..., Sandbox],
 ) -> None:
-    """Totals of 10,000 ids under 5 % faults: each id once, true values, unknown is <NA>."""
+    """Totals of 4,000 ids under 5 % faults: each id once, true values, unknown is <NA>."""
     rates = {fault: 0.05 / len(FAULTS) * (1 + (fault in ("cut", "drop"))) for fault in FAULTS}
     sandbox = make_sandbox(
         seed=5,
-        tweets=30_000,
+        tweets=12_000,
         clock=lambda: NOW,
         faults={"rates": rates, "slow_seconds": 0.1, "script": list(FAULTS)},
     )
-    ids, kinds = mixed_ids(sandbox, 10_000)
-    assert len(ids) == 10_000
+    ids, kinds = mixed_ids(sandbox, 4_000)
+    assert len(ids) == 4_000
     metrics = fetch(sandbox, ids)
     account_for_each(metrics, ids)
     # On totals the figure is that of all Tweets with the same video.
