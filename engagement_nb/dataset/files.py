@@ -32,6 +32,7 @@ from engagement_nb.metrics.problems import ProblemLog
 from engagement_nb.store import Store, decode_record
 
 _Result = TypeVar("_Result")
+IDENTITY = "dataset.json"
 RUNS = "runs"
 _KEYS: dict[type, bytes] = {Part: METADATA_KEY, Sealed: SEALED_KEY}
 _FEW = 8

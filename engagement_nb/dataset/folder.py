@@ -40,7 +40,7 @@ import pyarrow.compute as pc
 from engagement_nb.apis.availability import Window
 from engagement_nb.apis.contract import By
 from engagement_nb.dataset.coverage import clip, missing
-from engagement_nb.dataset.files import RUNS, Files, explained, steady
+from engagement_nb.dataset.files import IDENTITY, RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import to_frame
 from engagement_nb.dataset.reading import Choice, choice_of, figures, period_of, tweets_of
 from engagement_nb.dataset.records import FORMAT, NAME, Identity, RunRecord, World, encode
@@ -52,7 +52,6 @@ from engagement_nb.metrics.periods import Moment, gaps_between, parse_moment
 from engagement_nb.store import Store
 
 RESUME_WITHIN = timedelta(days=1)
-_IDENTITY = "dataset.json"
 
 
 class Dataset:
@@ -94,12 +93,12 @@ class Dataset:
             There is none, or its description is damaged.
         """
         store = Store(where)
-        if not store.exists(_IDENTITY):
+        if not store.exists(IDENTITY):
             raise DatasetError(
                 f"{store.where} is not a dataset.",
                 advice="Give a folder that engagement-nb fetch wrote.",
             )
-        return cls(store, Files(store).record(_IDENTITY, Identity))
+        return cls(store, Files(store).record(IDENTITY, Identity))
 
     @classmethod
     def create(
@@ -123,7 +122,7 @@ class Dataset:
             written to.
         """
         store = Store(where)
-        if not store.exists(_IDENTITY):
+        if not store.exists(IDENTITY):
             if store.local and Path(store.root).is_file():
                 raise DatasetError(f"{store.where} is a file.", advice="Give a folder.")
             if store.names(""):
@@ -145,7 +144,7 @@ class Dataset:
         return cls(store, moved)._published()
 
     def _published(self) -> Dataset:
-        self.store.publish(_IDENTITY, encode(self._identity))
+        self.store.publish(IDENTITY, encode(self._identity))
         return self
 
     def _moved_to(self, world: World | None) -> Identity:

@@ -18,7 +18,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from engagement_nb.client.request import Request
-from engagement_nb.dataset.files import RUNS, Files, explained, steady
+from engagement_nb.dataset.files import IDENTITY, RUNS, Files, explained, steady
 from engagement_nb.dataset.frames import TIME, response_schema
 from engagement_nb.dataset.records import (
     METADATA_KEY,
@@ -30,6 +30,7 @@ from engagement_nb.dataset.records import (
     encode,
     kinds_of,
 )
+from engagement_nb.errors import DatasetError
 from engagement_nb.metrics.problems import ProblemLog
 
 ROWS_AT_ONCE = 500_000
@@ -64,6 +65,7 @@ class RunWriter:
             there = sum(len(self._files.open_parts(folder)) for folder in record.sets)
             self.record = replace(record, requests=max(record.requests or 0, there))
         self._before: dict[str, Part] = {}
+        self._settled: set[str] = set()
 
     def _name(self, request: Request) -> str:
         return f"{self.record.folder(request.start, request.end)}/{request.key}.parquet"
@@ -76,6 +78,7 @@ class RunWriter:
         name, description = self._name(part.request), msgspec.structs.replace(part, table=None)
         schema = table.schema.with_metadata({METADATA_KEY: encode(description)})
         self._files.store.publish(name, _parquet(schema, [table]))
+        self._settled.add(name)
 
     def find(self, request: Request) -> Part | None:
         """The part of the same request from an earlier run, without its rows."""
@@ -87,11 +90,14 @@ class RunWriter:
             here = self._files.store.exists(name)
             return self._files.footer(name, Part) if here else None
 
-        return steady(read)
+        part = steady(read)
+        self._settled |= {name} if part else set()
+        return part
 
     def parts(self) -> Iterator[Part]:
         """Everything finished so far, by this run or others, without its rows."""
         self._before = self._files.parts(self.record.sets)
+        self._settled.update(self._before)
         yield from self._before.values()
 
     def spend(self, requests: int) -> None:
@@ -100,7 +106,13 @@ class RunWriter:
         self._files.store.publish(f"{RUNS}/{self.record.id}.json", encode(self.record))
 
     def close(self, problems: ProblemLog, *, done: bool, requests: int | None = None) -> None:
-        """Store the problems and the requests spent; seal the run if it is done."""
+        """Store the problems and the requests spent; seal the run if it is done.
+
+        Raises
+        ------
+        DatasetError
+            Somebody has removed files of the dataset since the run began.
+        """
         record = f"{RUNS}/{self.record.id}.json"
         self.record = replace(self.record, problems=kinds_of(problems), done=done)
         if requests is None:
@@ -118,6 +130,12 @@ class RunWriter:
     def _sealed(self) -> tuple[list[str], pa.Buffer]:
         """The names of all open parts of the run, and their file: by the ids' text, then time."""
         names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
+        lost = self._settled.difference(names, self._files.sealed_parts())
+        if lost or not self._files.store.exists(IDENTITY):
+            raise DatasetError(
+                f"Files of {self._files.store.where} were removed while it was written.",
+                advice="Fetch again; into a new folder if this one is no longer a dataset.",
+            )
         parts = self._files.footers(names, Part)
         metrics = dict.fromkeys([*self.record.metrics, *(m for p in parts for m in p.metrics)])
         schema = response_schema([*metrics], self.record.by).append(pa.field("read_at", TIME))

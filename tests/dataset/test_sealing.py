@@ -130,6 +130,22 @@ def test_a_run_killed_before_sealing_is_finished_by_the_next(dataset: Dataset) -
     assert len(files_in(dataset)) == 2
 
 
+@pytest.mark.parametrize("removed", ["dataset.json", "parts", ""])
+def test_a_run_whose_files_are_removed_meanwhile_is_not_done(
+    dataset: Dataset, removed: str
+) -> None:
+    writer = dataset.begin(record())
+    writer.put(part(0))
+    gone = Path(dataset.store.root) / removed
+    gone.unlink() if gone.is_file() else shutil.rmtree(gone)
+    writer.put(part(50))
+    with pytest.raises(DatasetError, match="were removed while it was written"):
+        writer.close(lacking(), done=True)
+    assert [name for name in files_in(dataset) if "/" in name and "parts" not in name] == [
+        f"runs/{writer.record.id}.json"
+    ]
+
+
 def test_a_sealed_request_is_found_and_not_sent_again(dataset: Dataset) -> None:
     """Another run of the same snapshot finds what an earlier one settled, refusals too."""
     writer = dataset.begin(record())
