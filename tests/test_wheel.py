@@ -16,6 +16,8 @@ from engagement_nb.cli.lab import lab_command, working_folder
 from engagement_nb.report.notebooks import notebooks_folder
 from tests.report.report_inputs import export
 
+pytestmark = pytest.mark.xdist_group("wheel")
+
 ROOT = Path(__file__).parents[1]
 
 

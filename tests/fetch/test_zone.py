@@ -14,6 +14,8 @@ from engagement_nb.gap import explore_gap
 from engagement_nb.metrics.periods import day_of
 from engagement_nb.sources import SandboxSource, connect
 
+pytestmark = pytest.mark.xdist_group("zone")
+
 NOW = "2026-11-04T15:00"
 WEEKS = [
     ("America/Los_Angeles", NOW),  # its clocks change on Sunday

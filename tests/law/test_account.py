@@ -19,6 +19,8 @@ from engagement_nb.sources import SandboxSource
 from tests.law.relations import answer, sums
 from tests.tables.kinds import header, rows, text
 
+pytestmark = pytest.mark.xdist_group("account")
+
 PERIOD: dict[str, Any] = {"start": "2026-10-01", "end": "2026-10-08"}
 
 

@@ -18,6 +18,8 @@ import pytest
 from engagement_nb import cli
 from tests.law.places import Places, made
 
+pytestmark = pytest.mark.xdist_group("options of commands")
+
 E, R = "takes effect", "is refused"
 FETCHED = "fetch historical --ids IDS -o NEW"
 PLANNED = "plan historical --ids IDS --json"

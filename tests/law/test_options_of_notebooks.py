@@ -18,6 +18,8 @@ from engagement_nb.errors import EngagementError
 from engagement_nb.report.notebooks import notebooks_folder
 from tests.law.places import WORLD, Places, made
 
+pytestmark = pytest.mark.xdist_group("options of notebooks")
+
 E, R = "takes effect", "is refused"
 PINNED = {name: WORLD[name] for name in ("seed", "now", "tweets")}
 Row = tuple[str, dict[str, Any], dict[str, Any], str]

@@ -23,6 +23,8 @@ from engagement_nb.sources import Source
 from engagement_nb.sources.sandbox import WORLD
 from tests.law.places import FETCHES, KINDS, Places, key, made, outcome
 
+pytestmark = pytest.mark.xdist_group("options of sources")
+
 E, R = "takes effect", "is refused"
 
 

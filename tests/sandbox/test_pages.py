@@ -13,6 +13,8 @@ from tests.browser import browser as browser
 from tests.sandbox.helpers import post
 from tests.sandbox.sign_in import finish, start
 
+pytestmark = pytest.mark.xdist_group("web")
+
 
 def visit(browser: Any, url: str, width: int = 390) -> None:
     """Open a page over the network and wait until it is there."""

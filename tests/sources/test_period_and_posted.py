@@ -15,6 +15,8 @@ from engagement_nb.errors import InputError
 from engagement_nb.sources import SandboxSource, Source
 from tests.tables.kinds import header, rows, text
 
+pytestmark = pytest.mark.xdist_group("posted")
+
 WORLD: dict[str, Any] = {"seed": 7, "now": "2026-11-04T15:00", "tweets": 600}
 
 

@@ -21,6 +21,8 @@ from engagement_nb.metrics import csv_text
 from tests.tables import kinds
 from tests.tables.export_files import write
 
+pytestmark = pytest.mark.xdist_group("roads of tables")
+
 HEAD, BODY = kinds.header("classic"), kinds.rows("classic", 60)
 
 
