@@ -131,6 +131,15 @@ def test_a_table_by_tweet_says_that_it_answers_posted(sources: dict[str, Source]
             sources["table"].gather(**question)  # type: ignore[arg-type]
 
 
+def test_ids_without_rows_in_a_frame_of_days_are_named(sources: dict[str, Source]) -> None:
+    """Nothing is cut out of an empty table, whose first day is not known."""
+    days = connect(sources["dataset"].historical(by="day").frame)
+    found = days.historical(["20", "30"])
+    assert len(found) == 0
+    assert set(found.problems["reason"]) == {"not in this source"}
+    assert found.account.balanced
+
+
 def test_totals_that_cannot_be_read_beside_the_figures_are_named(tmp_path: Path) -> None:
     with connect("sandbox", dataset=tmp_path / "kept", **WORLD) as keeping:
         keeping.historical(keeping.tweet_ids(count=5), period="2026-10")
