@@ -10,7 +10,7 @@ import html
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -121,9 +121,9 @@ def _draw(chart: Drawing, ax: Axes) -> Axes:
     return ax
 
 
-def _axis(axis: Axis, which: Any) -> None:
-    which.set_major_formatter(lambda value, _: axis.shown(value))
-    which.set_label_text(axis.label)
+def _axis(axis: Axis, ax: Axes, which: str) -> None:
+    getattr(ax, f"{which}axis").set_major_formatter(lambda value, _: axis.shown(value))
+    ax.set(**{f"{which}lim": (axis.low, axis.high), f"{which}label": axis.label})
 
 
 def _rows(panel: Rows, ax: Axes) -> None:
@@ -142,12 +142,10 @@ def _rows(panel: Rows, ax: Axes) -> None:
         ax.axvline(value, color=ORANGE, lw=1.3)
         ax.annotate(words, (value, 1), xycoords=("data", "axes fraction"), va="bottom")
     ax.set_yticks(places, [row.name for row in panel.rows])
-    ax.set_xlim(panel.x.low, panel.x.high)
-    _axis(panel.x, ax.xaxis)
+    _axis(panel.x, ax, "x")
 
 
 def _plot(chart: Drawing, panel: Plot, ax: Axes) -> None:
-    ax.set_ylabel(panel.title)
     for series in panel.series:
         x = np.arange(len(series.y))
         if series.low is not None and series.high is not None:
@@ -161,8 +159,8 @@ def _plot(chart: Drawing, panel: Plot, ax: Axes) -> None:
             ax.plot(x[which], series.y[which], "o", color=series.color, mfc=fill)
     every = slice(None, None, max(1, -(-len(chart.names) // 12)))
     ax.set_xticks(np.arange(len(chart.names))[every], chart.names[every])
-    ax.set_ylim(panel.y.low, panel.y.high)
-    _axis(panel.y, ax.yaxis)
+    _axis(panel.y, ax, "y")
+    ax.set_ylabel(panel.title)
 
 
 def _scatter(panel: Scatter, ax: Axes) -> None:
@@ -171,7 +169,5 @@ def _scatter(panel: Scatter, ax: Axes) -> None:
     ax.axline((0, 0), slope=1, color=GREY, lw=0.9)
     for scale in (ax.set_xscale, ax.set_yscale):
         scale("symlog", linthresh=10)
-    for axis, which in ((panel.x, ax.xaxis), (panel.y, ax.yaxis)):
-        _axis(axis, which)
-    ax.set_xlim(panel.x.low, panel.x.high)
-    ax.set_ylim(panel.y.low, panel.y.high)
+    _axis(panel.x, ax, "x")
+    _axis(panel.y, ax, "y")

@@ -8,7 +8,6 @@ no Tweet is outstanding, or no tokens are left to try.
 
 from __future__ import annotations
 
-import itertools
 import math
 import queue
 import threading
@@ -96,7 +95,9 @@ def sent(send: Callable[[], _T], pause: Callable[[float], object] = time.sleep) 
     EngagementError
         The last error, if no further attempt is worthwhile.
     """
-    for attempt in itertools.count(1):
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             return send()
         except EngagementError as error:
@@ -108,7 +109,6 @@ def sent(send: Callable[[], _T], pause: Callable[[float], object] = time.sleep) 
             if attempt >= attempts:
                 raise
         pause(backoff(attempt, base=base, cap=30.0))
-    raise AssertionError
 
 
 def record_of(plan: Plan, ask: str, snapshot: str | None = None) -> RunRecord:
