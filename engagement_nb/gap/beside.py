@@ -54,8 +54,8 @@ def compare_definitions(counts: Counts, summed: list[str]) -> pd.DataFrame:
         ``pages`` (tools that publish it, and where), ``read_on``; ``computable``; ``missing``
         (metrics that the figures lack, without which the next columns are missing); ``tweets``
         (that have all its metrics), ``sum``, ``difference`` (from engagements),
-        ``share_of_engagements``, ``rank_agreement`` (Spearman), ``top_agreement``, and with
-        impressions ``rate`` and ``engagement_rate``.
+        ``share_of_engagements``, ``top_agreement`` (see `top_agreement`), and with impressions
+        ``rate`` and ``engagement_rate``.
     """
     have = {*counts.names, *(["engagements"] if counts.judged.any() else [])}
     ids = counts.frame.get("tweet_id", pd.Series(np.arange(len(counts))))
@@ -115,7 +115,6 @@ def _row(counts: Counts, members: Sequence[str], order: np.ndarray) -> dict[str,
         "sum": total,
         "difference": total - whole,
         "share_of_engagements": total / whole if whole else None,
-        "rank_agreement": rank_agreement(sums, engagements),
         "top_agreement": top_agreement(sums, engagements),
     }
     if "impressions" in counts.frame:
@@ -124,14 +123,6 @@ def _row(counts: Counts, members: Sequence[str], order: np.ndarray) -> dict[str,
         for name, part in (("rate", sums), ("engagement_rate", engagements)):
             row[name] = exact_sum(part[usable]) / exact_sum(shown) if usable.any() else None
     return row
-
-
-def rank_agreement(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Spearman's rank correlation, equal figures having equal ranks; None if one is constant."""
-    if len(first) < 3:
-        return None
-    found = pd.DataFrame({"one": first, "other": second}).corr(method="spearman").to_numpy()[0, 1]
-    return None if np.isnan(found) else float(found)
 
 
 def top_agreement(first: np.ndarray, second: np.ndarray) -> float | None:

@@ -8,11 +8,11 @@ import pytest
 
 from engagement_nb.apis.engagement import METRICS
 from engagement_nb.gap import explore_gap
-from engagement_nb.gap.beside import rank_agreement, tools, top_agreement
+from engagement_nb.gap.beside import tools, top_agreement
 from tests.gap.accounts import COUNTED, account
 
 COLUMNS = ["metrics", "used_by", "pages", "read_on", "computable", "missing", "tweets", "sum",
-           "difference", "share_of_engagements", "rank_agreement", "top_agreement", "rate",
+           "difference", "share_of_engagements", "top_agreement", "rate",
            "engagement_rate"]  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_a_definition_has_its_metrics_users_sums_and_rates(frame, table):
         "favorites, retweets", "Keyhole, Mention", " ".join(tool.page for tool in users),
         max(tool.read_on for tool in users), True, "", 400, likes.sum(),
         likes.sum() - whole.sum(), likes.sum() / whole.sum(),
-        likes.rank().corr(whole.rank()), top_agreement(likes, whole),
+        top_agreement(likes, whole),
         likes.sum() / frame["impressions"].sum(), whole.sum() / frame["impressions"].sum(),
     ]  # fmt: skip
     assert table.columns.tolist() == COLUMNS
@@ -94,15 +94,6 @@ def test_each_definition_of_a_tool_has_its_page_and_the_day_it_was_read():
         assert tool.page.startswith("http")
         assert pd.Timestamp(tool.read_on) >= pd.Timestamp("2026-11-24")
         assert set(tool.metrics.split()) <= known
-
-
-def test_rank_agreement_is_spearmans_with_ties():
-    assert rank_agreement(np.array([1, 2, 3, 4]), np.array([10, 20, 30, 40])) == pytest.approx(1)
-    assert rank_agreement(np.array([1, 2, 3]), np.array([3, 2, 1])) == pytest.approx(-1)
-    tied = rank_agreement(np.array([1, 1, 2, 3]), np.array([1, 2, 3, 4]))
-    assert tied == pytest.approx(0.9486833)
-    assert rank_agreement(np.array([1, 1, 1]), np.array([1, 2, 3])) is None
-    assert rank_agreement(np.array([1, 2]), np.array([1, 2])) is None
 
 
 def test_top_agreement_is_the_overlap_of_the_top_tenth():
