@@ -17,7 +17,6 @@ from engagement_nb.apis.v2 import (
     TIMELINE_POSTS,
     TOTALS,
     V2,
-    Prices,
 )
 from engagement_nb.client import Client, Request, Response
 from engagement_nb.client.adapters.v2 import TimelineAdapter, V2Adapter
@@ -52,8 +51,6 @@ class V2Source(ApiSource):
     owns_app
         Whether the first profile's user owns the app, so that reading the own timeline has the
         lower price.
-    prices
-        What a read costs.
     **options
         As for `ApiSource`.
     """
@@ -69,7 +66,6 @@ class V2Source(ApiSource):
         *profiles: Any,
         max_cost: float | None = None,
         owns_app: bool = False,
-        prices: Prices = PRICES,
         **options: Any,
     ) -> None:
         if options.get("max_handles") is not None:
@@ -79,8 +75,7 @@ class V2Source(ApiSource):
             )
         super().__init__(*profiles, **options)
         self._max_cost = max_cost
-        self._prices = prices
-        self._timeline_price = prices.owned if owns_app else prices.post
+        self._timeline_price = PRICES.owned if owns_app else PRICES.post
         self._pages: list[Response] = []
 
     @classmethod
@@ -195,7 +190,7 @@ class V2Source(ApiSource):
 
     def _record(self, response: Response) -> None:
         if V2.endpoint(response.request.endpoint).of_life:
-            self._record_page(response, self._prices.post)
+            self._record_page(response, PRICES.post)
 
     def _record_page(self, page: Response, price: float | None = None) -> None:
         price = self._timeline_price if price is None else price
@@ -209,21 +204,20 @@ class V2Source(ApiSource):
         """What a plan costs, in sentences."""
         if not plan.question.endpoint.of_life:
             return ["Post analytics has no price for each Post; it needs an Enterprise contract."]
-        price, prices = self._prices.post, self._prices
-        cost = self._cost(plan)
+        price, cost = PRICES.post, self._cost(plan)
         billed = self._billed()
         again = sum(tweet_id in billed for tweet_id in plan.tweet_ids)
         said = [
             f"Price: {counted(len(plan.tweet_ids), 'Post')} at ${price:g} each, at most"
-            f" ${cost:,.2f} more today (prices of {prices.read_on}, {prices.source})."
+            f" ${cost:,.2f} more today (prices of {PRICES.read_on}, {PRICES.source})."
         ]
         if again:
             said.append(
                 f"{counted(again, 'Post')} were read today already; a Post is billed once per UTC"
                 " day."
             )
-        if len(plan.tweet_ids) + len(billed) > prices.cap:
-            said.append(f"This is over the cap of {prices.cap:,} Posts per month.")
+        if len(plan.tweet_ids) + len(billed) > PRICES.cap:
+            said.append(f"This is over the cap of {PRICES.cap:,} Posts per month.")
         return said
 
     def _guarded(self, plan: Plan) -> Plan:
@@ -235,7 +229,7 @@ class V2Source(ApiSource):
     def _cost(self, plan: Plan) -> float:
         """What the Posts cost that the timeline has not just given."""
         seen = {tweet_id for page in self._pages for tweet_id in page.request.tweet_ids}
-        rest, billed, price = {*plan.tweet_ids} - seen, self._billed(), self._prices.post
+        rest, billed, price = {*plan.tweet_ids} - seen, self._billed(), PRICES.post
         return sum(max(0.0, price - billed.get(tweet_id, 0.0)) for tweet_id in rest)
 
     def _refuse_over(self, cost: float, what: str, *, at_most: bool = False) -> None:
