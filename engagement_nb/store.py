@@ -44,14 +44,12 @@ class Store:
     ----------
     where
         A local path or an fsspec address, such as ``s3://bucket/key`` or ``memory://name``.
-    options
-        Options of the fsspec file system.
     """
 
-    def __init__(self, where: str | os.PathLike[str], **options: Any) -> None:
+    def __init__(self, where: str | os.PathLike[str]) -> None:
         self.where = str(where)
         try:
-            self.fs, root = fsspec.core.url_to_fs(os.fspath(where), **options)
+            self.fs, root = fsspec.core.url_to_fs(os.fspath(where))
         except Exception as error:
             # Third-party file systems raise their own errors, not all of them readable.
             why = f": {error}" if isinstance(error, ValueError | ImportError) else ""

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import platformdirs
@@ -150,8 +150,6 @@ class Ledger:
     address
         A folder or an fsspec address; by default that of the environment variable
         `ENV_LEDGER`, or else a folder in the user's data directory.
-    options
-        Options of the fsspec file system.
 
     Raises
     ------
@@ -159,11 +157,11 @@ class Ledger:
         The address cannot be used.
     """
 
-    def __init__(self, address: str | Path | None = None, **options: Any) -> None:
+    def __init__(self, address: str | Path | None = None) -> None:
         default = Path(platformdirs.user_data_dir("engagement_nb", appauthor=False)) / "ledger"
         self.address = str(address or os.environ.get(ENV_LEDGER) or default)
         try:
-            self._store = Store(self.address, **options)
+            self._store = Store(self.address)
         except DatasetError as error:
             raise InputError(
                 f"The ledger's address {error.what}",
