@@ -260,7 +260,8 @@ def test_logging_in_asks_for_a_pin_and_stores_the_tokens(place: Path, start, san
 
 def test_the_lab_opens_on_the_notebooks(place: Path, start):
     """`lab` serves JupyterLab on loopback, on copies of the notebooks, and stops when told to."""
-    lab = start("engagement-nb lab --port 0 --no-browser --folder mine --ServerApp.token=t")
+    words = ["--port 0", "--no-browser", "--folder mine", "--ServerApp.token=t"]
+    lab = start(f"engagement-nb lab {' '.join(words)}")
     address = until(lab, r"http://[\d.]+:\d+/")[0]
     assert address.startswith("http://127.0.0.1:")
     with httpx.Client(transport=httpx.HTTPTransport(retries=6), follow_redirects=True) as browser:
