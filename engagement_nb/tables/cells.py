@@ -123,8 +123,9 @@ class Cells:
         return replace(self, table=kept, numbers=self.numbers[rows])
 
     def emptied(self) -> Cells:
-        """What is said of the table, without its rows."""
-        return replace(self, table=self.table.schema.empty_table(), numbers=self.numbers[:0])
+        """What is said of the table, without its rows and the text that they were read from."""
+        table, numbers = self.table.schema.empty_table(), np.array([], dtype=np.int64)
+        return replace(self, table=table, numbers=numbers, place=str)
 
     def filled(self) -> Cells:
         """The rows with anything in them."""
