@@ -186,11 +186,6 @@ def _from_name(source: str | Path) -> IdList:
 
 def _from_bytes(data: bytes, name: str) -> IdList:
     text = as_utf8(data, name)[0].lstrip()
-    if text[:1] == b"<":
-        raise InputError(
-            f"{name} is a web page or XML, not a list of Tweet ids.",
-            advice="Give text, CSV or JSON with the ids.",
-        )
     archive = _ARCHIVE.match(text)
     if archive or text[:1] in (b"[", b"{"):
         return _collect(_from_json(text[archive.end() :] if archive else text, name), name)

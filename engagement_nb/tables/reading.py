@@ -144,8 +144,6 @@ def _tables(data: bytes, name: str) -> list[Cells]:
             " and no engagements",
             "Export the figures from X's analytics page. This file is good as a list of ids.",
         )
-    if start[:1] == b"<":
-        raise NotATableError(name, "it is a web page", "Log in to X and export again.")
     if start[:1] in (b"[", b"{"):
         return [page_table(data, name)]
     notes = _NOTES.get(encoding, ())

@@ -634,12 +634,12 @@ def _videos(cells: Cells, at: dict[str, int]) -> tuple[dict[str, pa.ChunkedArray
             f"has durations that all end in full minutes (as {shown(said[0].as_py())}), so a"
             " spreadsheet may have taken minutes for hours, and they are not known"
         )
-    uploaded = pd.to_datetime(texts("date").to_pandas(), errors="coerce", utc=True, format="mixed")
+    none = np.full(len(cells), "NaT", "datetime64[ms]")
     link = pc.extract_regex(texts("link"), r"status(?:es)?/(?P<id>\d{1,19})")
     columns = {
         "video_id": texts("video_id"),
         "tweet_id": pc.struct_field(link, "id"),
-        "time": pa.array(uploaded.astype("datetime64[ms, UTC]"), MOMENT),
+        "time": pa.array(cells.moments(at["date"]) if "date" in at else none, MOMENT),
         "title": texts("title"),
         "video_views": cells.counts(at["video_views"]),
         "duration_s": pc.divide(lasts, 1000),

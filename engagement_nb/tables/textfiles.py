@@ -134,6 +134,10 @@ def as_utf8(data: bytes, name: str) -> tuple[bytes, str]:
     file's name, for the `InputError` that is raised if the data are not text.
     """
     refuse_binary(data, name)
+    if data[:1000].lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:1] == b"<":
+        raise InputError(
+            f"{name}: it is a web page or XML.", advice="Log in to X and export the figures or ids."
+        )
     if data.startswith(UTF16):
         try:
             return b"".join(t.encode() for t in _decoded(data, "utf-16", "strict")), "utf-16"
