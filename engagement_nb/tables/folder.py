@@ -470,8 +470,8 @@ class Tables:
         rest = ~own & ~no_rows[AGAIN]
         no_rows[NEWER][rest] = frame.loc[rest, key].duplicated().to_numpy()
         for why, rows in no_rows.items():
-            for i, count in _counts(of_file[rows]):
-                files[i].left_out[NEWER if why == NEWER else AGAIN] += count
+            for i, count in zip(*np.unique(of_file[rows], return_counts=True), strict=True):
+                files[i].left_out[NEWER if why == NEWER else AGAIN] += int(count)
                 if why != NEWER:
                     files[i].notes.append(_WHY_NOT[why].format(counted(count, "row"), what))
         if count := int(no_rows[NEWER].sum()):
@@ -614,11 +614,6 @@ def _each_once(names: pa.ChunkedArray) -> bool:
         numbers = np.sort(pc.cast(names, pa.int64()).to_numpy())
         return bool((numbers[1:] != numbers[:-1]).all())
     return bool(pc.count_distinct(names, mode="all").as_py() == len(names))
-
-
-def _counts(of_file: np.ndarray) -> list[tuple[int, int]]:
-    """How many rows each table has, for tables with any."""
-    return [(int(i), int(n)) for i, n in enumerate(np.bincount(of_file)) if n]
 
 
 def _plain(name: str) -> str:

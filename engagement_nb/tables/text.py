@@ -63,7 +63,7 @@ def text_tables(data: bytes, name: str) -> Iterator[Cells]:
         return
     # A title stands above a table of X's video files, and of many a spreadsheet.
     ends = text.head_ends(len(data), _PIECE) if len(data) <= _PIECE else ends
-    rows = text.rows(ends)
+    rows = [text.row(ends, i) for i in range(len(ends))]
     filled = [i for i, row in enumerate(rows) if any(row)]
     figures = [i for i in filled if has_date(rows[i])]
     below = [i for i in filled if sum(map(bool, rows[i])) > 2 and i not in {*figures}]
@@ -135,29 +135,22 @@ class _Text:
     def __init__(self, data: bytes, name: str, delimiter: str) -> None:
         self.data, self.name, self.delimiter = data, name, delimiter
 
-    def split(self, row: bytes) -> list[str]:
-        """The cells of a row."""
+    def row(self, ends: list[int], at: int) -> list[str]:
+        """The cells of one of the first rows."""
+        row = self.data[ends[at - 1] if at else 0 : ends[at]].decode(errors="replace")
         try:
-            cells = _cells_of(row.decode(errors="replace"), self.delimiter)
-            if len(cells) > _MOST_CELLS:
-                raise NotATableError(
-                    self.name,
-                    f"it has a row of {len(cells):,} cells, and at most {_MOST_CELLS:,} are read",
-                )
-            return cells
+            cells = _cells_of(row, self.delimiter)
         except csv.Error:
             raise InputError(
                 f"{self.name}: a cell of its first rows has more than 131,072 characters.",
                 advice=AGAIN,
             ) from None
-
-    def row(self, ends: list[int], at: int) -> list[str]:
-        """The cells of one of the first rows."""
-        return self.split(self.data[ends[at - 1] if at else 0 : ends[at]])
-
-    def rows(self, ends: list[int]) -> list[list[str]]:
-        """The cells of the first rows."""
-        return [self.split(self.data[a:b]) for a, b in zip([0, *ends], ends, strict=False)]
+        if len(cells) > _MOST_CELLS:
+            raise NotATableError(
+                self.name,
+                f"it has a row of {len(cells):,} cells, and at most {_MOST_CELLS:,} are read",
+            )
+        return cells
 
     def lines(self) -> Iterator[tuple[int, bool]]:
         """Where each line ends, and whether a row ends there: none does within quotes."""
