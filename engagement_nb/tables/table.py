@@ -594,13 +594,15 @@ def _lacks_last(
     if layout.kind not in ("content", "classic") or not figures or layout.unused:
         return
     *others, last = sorted(figures, key=layout.at.__getitem__)
-    empty = figures[last].null_count
-    if 0 < empty * 2 <= len(cells) and not any(figures[name].null_count for name in others):
-        first = int(figures[last].is_null().to_numpy().argmax())
+    if not figures[last].null_count:
+        return
+    rows = figures[last].is_null().to_numpy()
+    rows &= np.all([figures[name].is_valid().to_numpy() for name in others], axis=0)
+    if 0 < rows.sum() * 2 <= len(cells):
         yield (
-            f"lacks only its last figure in {counted(empty, 'row')}"
-            f" ({cells.place(int(cells.numbers[first]))}): if a cell was deleted there, figures are"
-            " under wrong columns"
+            f"lacks only its last figure in {counted(int(rows.sum()), 'row')}"
+            f" ({cells.place(int(cells.numbers[rows.argmax()]))}): if a cell was deleted there,"
+            " figures are under wrong columns"
         )
 
 
