@@ -218,8 +218,8 @@ def _problems(facts: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def _made(job: Job, done: Run) -> list[tuple[str, str]]:
-    """How the report was made: label and text."""
+def _made(job: Job, done: Run) -> list[tuple[str, list[str]]]:
+    """How the report was made: labels, each with its lines."""
     facts, fetched = done.facts, done.fetched
     source = str(facts.get("source", ""))
     endpoint = "" if facts.get("endpoint") == "export" else str(facts.get("endpoint", ""))
@@ -234,15 +234,15 @@ def _made(job: Job, done: Run) -> list[tuple[str, str]]:
         ("Period", done.period),
         ("Figures read", _moment(facts.get("read_at"))),
         ("Requests spent", number(facts["requests"]) + shared if facts.get("requests") else ""),
-        *(("Note", note) for note in facts["notes"]),
-        *(("Account", line) for line in _account(facts)),
+        ("Notes", facts["notes"]),
+        ("Data used", _account(facts)),
         ("Report made", _moment(datetime.now(UTC).isoformat())),
         ("Fetched by", str(fetched.get("notebook", ""))),
         ("Notebook", job.notebook.name),
         ("Parameters", ", ".join(f"{key} = {value!r}" for key, value in chosen.items())),
         ("Versions", ", ".join([*packages, f"Python {platform.python_version()}"])),
     ]
-    return [(name, text) for name, text in lines if text]
+    return [(name, [told] if isinstance(told, str) else told) for name, told in lines if told]
 
 
 def _account(facts: Mapping[str, Any]) -> list[str]:

@@ -85,7 +85,7 @@ def page_of_payloads() -> str:
     cells.append(new_markdown_cell(f"## Heading {ALL}"))
     tweet = {"value": ALL, "text": ALL, "posted": ALL, "href": "https://x.com/" + ALL}
     page = {
-        "title": ALL, "subtitle": ALL, "made": [(ALL, ALL)], "failure": ALL, "footer": ALL,
+        "title": ALL, "subtitle": ALL, "made": [(ALL, [ALL])], "failure": ALL, "footer": ALL,
         "problems": [dict.fromkeys(("reason", "tweets", "missing", "advice"), ALL)],
         "first": {"account": ALL, "period": ALL, "finding": [ALL], "means": [ALL], "since": ALL,
                   "figures": [(ALL, ALL, ALL)], "top": [(ALL, [tweet])]},

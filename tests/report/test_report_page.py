@@ -65,7 +65,7 @@ def said(finding: list[str], **parts) -> dict[str, object]:
 def test_the_answer_comes_first_and_the_contents_lead_to_every_section():
     """There is one h1, no level is skipped, and the contents list each heading once."""
     cells = ["# Title\n\nA question.", "## One", "#### Too deep", "## One", "## Two <b>&</b>"]
-    around = {"problems": [], "made": [("Source", "x")], "first": said(["It is so."])}
+    around = {"problems": [], "made": [("Source", ["x"])], "first": said(["It is so."])}
     page = page_of(*cells, **around)
     assert [tag.text for tag in page.find_all("h1")] == ["A report"]
     levels = [int(tag.name[1]) for tag in page.find_all(re.compile("^h[1-6]$"))]
