@@ -261,10 +261,9 @@ def swapped_days(moments: np.ndarray) -> str:
     chance = min(len(of_others) / _MONTHS, 1) ** len(odd)
     if not len(odd) or not fits.all() or chance > _CHANCE:
         return ""
-    which = "1 day" if len(odd) == 1 else f"{len(odd):,} days"
     return (
-        f"has dates of {which} (as {odd[0]}) that fit among the others only with the day for the"
-        " month: a spreadsheet probably swapped them, and they are as the file has them"
+        f"has dates of {len(odd):,} days (as {odd[0]}) that fit among the others only with the day"
+        " for the month: a spreadsheet probably swapped them, and they are as the file has them"
     )
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from engagement_nb.errors import InputError
 from engagement_nb.metrics import MARK
-from engagement_nb.tables.cells import TEXT, Cells
+from engagement_nb.tables.cells import TEXT, Cells, cell_text
 
 _MOST_CELLS = 50_000_000
 _MOST_BYTES = 400 << 20
@@ -114,7 +114,7 @@ def _marks(schema: pa.Schema) -> dict[str, str]:
 
 
 def _from_pandas(column: pd.Series, said: str, name: str) -> pa.Array | pa.ChunkedArray:
-    if isinstance(column.dtype, pd.CategoricalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype | pd.PeriodDtype | pd.IntervalDtype):
         column = column.astype("string")
     try:
         return pa.array(column, from_pandas=True)
@@ -133,7 +133,11 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
             [values.combine_chunks().take(indices) for values, indices in chunks],
             None if chunks else TEXT,
         )
-    if pa.types.is_nested(kind) or "binary" in str(kind):
+    if pa.types.is_duration(kind) or pa.types.is_time(kind):
+        texts_of = ["" if x is None else cell_text(x) for x in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts_of, TEXT)])
+    other = isinstance(kind, pa.BaseExtensionType)
+    if other or pa.types.is_nested(kind) or "binary" in str(kind):
         return pa.chunked_array([pa.array([str(x) for x in column.to_pylist()], TEXT)])
     texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
     if any(is_text(kind) for is_text in texts) or pa.types.is_null(kind):

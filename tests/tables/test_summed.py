@@ -106,6 +106,15 @@ def test_sums_of_months_with_other_labels_and_their_total_are_no_tweets(tmp_path
     }  # fmt: skip
 
 
+def test_a_column_of_any_type_hides_no_sum(tmp_path):
+    frame = pd.DataFrame(
+        [*BODY[:3], ["", "", "", "", *figures("sum", body=BODY[:3])]], columns=HEAD
+    )
+    frame["span"] = pd.interval_range(0, 4)
+    frame["month"] = pd.period_range("2025-01", periods=4, freq="M")
+    assert enb.read_table(frame).account.rows_named == {"the sum of the other rows": 1}
+
+
 def test_a_tweet_without_an_id_whose_text_is_like_a_label_is_kept(tmp_path):
     head, row = ["Post text", *HEAD[FIRST:]], BODY[0][FIRST:]
     assert len(read(tmp_path, [["Total disaster", *row], ["Count me in", *row]], head)) == 2
@@ -201,6 +210,8 @@ def test_durations_of_a_spreadsheet_are_no_times_of_day(tmp_path):
     assert frame["average_watch_time_ms"].tolist() == [5000, 65000]
     assert frame["estimated_revenue"].tolist() == [1.234, 1.5]
     assert frame["completion_rate"].tolist() == [0.125, 0.5]
+    typed = pd.DataFrame(rows, columns=header).astype({header[2]: "timedelta64[ns]"})
+    assert enb.read_table(typed).frame["watch_time_ms"].tolist() == [97_384_000, 7_200_000]
 
 
 @pytest.mark.parametrize(
