@@ -70,8 +70,8 @@ FIX = "Correct it, or leave the cell empty if the figure is not known."
          ' whole number.'),
         (figures(favorites=[1.0, np.inf]), 'the table, row 2, column "favorites": "inf" is not a'
          ' whole number.'),
-        (figures(favorites=pd.to_timedelta([1, 2], unit="D")), 'the table: the column "favorites"'
-         " contains duration[ns], not counts. Leave it out, or rename it."),
+        (figures(favorites=pd.to_timedelta([1, 2], unit="D")), 'the table, row 1, column'
+         ' "favorites": "24:00:00" is not a whole number.'),
         (figures(favorites=[True, False]), 'the table: the column "favorites" contains bool, not'
          " counts. Leave it out, or rename it."),
         (figures(created_at=["yesterday", "today?"]), "the table: the column created_at contains"
