@@ -123,8 +123,8 @@ class Dataset:
         """
         store = Store(where)
         if not store.exists(IDENTITY):
-            if store.local and Path(store.root).is_file():
-                raise DatasetError(f"{store.where} is a file.", advice="Give a folder.")
+            if store.local and store.exists("") and not Path(store.root).is_dir():
+                raise DatasetError(f"{store.where} is not a folder.", advice="Give a folder.")
             if store.names(""):
                 raise DatasetError(
                     f"{store.where} contains other files and is not a dataset.",

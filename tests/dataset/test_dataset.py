@@ -212,7 +212,7 @@ def test_a_folder_that_is_not_a_dataset_is_one_clear_error(tmp_path: Path) -> No
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(DatasetError, match="other files"):
         Dataset.create(tmp_path, "sandbox")
-    with pytest.raises(DatasetError, match="is a file"):
+    with pytest.raises(DatasetError, match="is not a folder"):
         Dataset.create(tmp_path / "notes.txt", "sandbox")
     with pytest.raises(DatasetError, match="empty"):
         Dataset.create(tmp_path / "new", "sandbox").read()
