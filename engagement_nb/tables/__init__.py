@@ -5,7 +5,7 @@ folder, an open file, a DataFrame. The modules, in the order in which a table pa
 
 - `reading`: what it is; `text`, `books`, `pages`, `frames`: its cells, whatever its form;
 - `layouts`: what each column is, by `engagement_nb.apis.names` or by X's order; `cells`: counts,
-  times and texts; `table`: rows as Tweets, days or videos, and what became of them;
+  times and texts; `rows`: those that are none; `table`: the others as Tweets, days or videos;
 - `once`, `folder`: several tables joined; `content`: facts from the texts.
 """
 
