@@ -145,6 +145,10 @@ def test_a_video_older_than_1800_days_has_no_count(sandbox: Sandbox) -> None:
         assert metrics.frame["video_views"].isna().all()
         assert metrics.frame["favorites"].notna().all()
         assert reasons(metrics)["older than 1800 days/metrics"] == set(ids)
+    # A recent span is the one that the response names, in full hours.
+    assert metrics.about.start is not None
+    assert metrics.about.end is not None
+    assert metrics.about.end - metrics.about.start in (timedelta(hours=28), timedelta(hours=29))
 
 
 def test_one_tweet_of_another_user_costs_only_itself(sandbox: Sandbox) -> None:
@@ -169,6 +173,17 @@ class Unnamed(httpx.BaseTransport):
             headers = [(k, v) for k, v in response.headers.items() if k != "content-encoding"]
             return httpx.Response(response.status_code, headers=headers, content=raw)
         return httpx.Response(403, content=re.sub(rb": [\d, ]+", b"", raw))
+
+
+def test_tweets_of_unknown_owners_cost_one_refusal_and_not_one_per_window(
+    sandbox: Sandbox,
+) -> None:
+    before = sandbox.requests_seen["historical 403"]
+    period = {"start": days_ago(60), "end": days_ago(1)}
+    ids = [i for i in strangers(sandbox, 400) if tweet_time(i) < days_ago(35)][:10]
+    metrics = fetch(sandbox, ids, "historical", accounts=[0], **period)
+    assert reasons(metrics) == {"not yours/tweet": set(ids)}
+    assert sandbox.requests_seen["historical 403"] - before == 1
 
 
 def test_a_refusal_without_names_is_halved(sandbox: Sandbox) -> None:

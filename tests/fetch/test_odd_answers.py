@@ -89,6 +89,22 @@ def test_a_wrong_response_is_never_stored_and_a_later_run_completes(
             equal_to_truth(metrics, proxy.sandbox, **NINE_DAYS)
 
 
+def test_a_figure_that_a_response_lacks_is_named(tmp_path: Path) -> None:
+    """A Tweet of that age has it by the API's facts, so the response is the reason."""
+
+    def lacks_likes(asked: Document, answer: Document) -> Document:
+        answer["metrics"].get(ids[0], {}).pop("favorites", None)
+        return answer
+
+    with misbehaving(lacks_likes) as proxy:
+        ids = proxy.sandbox.ids("under-90-days", 3)
+        metrics = into(tmp_path / "ds", proxy, ids, "totals", metrics=["favorites", "replies"])
+    [told] = metrics.problems.to_dict("records")
+    assert (told["tweet_id"], told["reason"]) == (ids[0], "metric not offered")
+    assert (told["metrics"], told["detail"]) == ("favorites", "The response has no such figure.")
+    assert metrics.frame["favorites"].isna().tolist() == [True, False, False]
+
+
 def test_words_in_a_response_without_data_explain_it(tmp_path: Path) -> None:
     """The words of a refusal count even where the status says that all is well."""
 
