@@ -311,6 +311,10 @@ def test_a_refused_period_is_requested_once(make_sandbox: Callable[..., Sandbox]
     account_for_each(metrics, ids[:25])
     assert reasons(metrics)["refused/period"] == set(ids[:25])
     assert (metrics.frame["time"] >= days_ago(358)).all()
+    # A sum of the other part would look like one of the whole period.
+    sums = fetch(sandbox, ids[:25], "historical", **period)
+    assert sums.frame.empty
+    assert reasons(sums) == {"refused/tweet": set(ids[:25])}
 
 
 @pytest.mark.parametrize(("endpoint", "count"), [("totals", 600), ("28hr", 60), ("historical", 60)])
@@ -476,5 +480,6 @@ def test_the_progress_bar_shows_requests_tweets_and_the_quota(
         run_plan(plan, client, source="sandbox", progress=True, workers=1)
         talk = capsys.readouterr().err
         assert re.search(r"\d/6 .*\d+ Tweets, \d+ of 600 left this minute", talk)
+        assert {"1", "3", "5"} & {*re.findall(r"(\d)/6 ", talk)}
         run_plan(plan, client, source="sandbox", progress=False)
         assert not capsys.readouterr().err
