@@ -133,6 +133,10 @@ def _odd(cells: Cells, at: int, kind: str, unread: np.ndarray) -> np.ndarray:
         return cells.no_counts(at)
     if kind == "tweet_id":
         odd = unread
+        if odd.any():
+            long = pc.match_substring_regex(cells.texts(at), _LOOKS[kind]).to_numpy()
+            # Where others are as short, as row numbers are, a 0 is no figure.
+            odd = unread & (long.sum() * 2 > len(cells))
     elif kind == "date":
         odd = np.isnat(cells.moments(at))
     else:

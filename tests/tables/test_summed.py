@@ -147,6 +147,14 @@ def test_a_row_with_a_cell_too_few_is_named_as_damaged(tmp_path, deleted):
     )
 
 
+def test_an_id_of_0_among_row_numbers_is_no_moved_figure():
+    """A table whose ids are row numbers keeps the row with the number 0."""
+    numbers = range(20)
+    frame = pd.DataFrame({"tweet_id": map(str, numbers), "engagements": numbers, "likes": numbers})
+    account = enb.read_table(frame).account
+    assert (account.rows_in, account.rows_used) == (20, 20)
+
+
 @pytest.mark.parametrize("inserted", [0, 1, 2, 3, 4, 9, 16])
 def test_a_row_with_a_cell_too_many_is_named_as_damaged(tmp_path, inserted):
     table = [[*row, ""] for row in BODY]
