@@ -177,10 +177,13 @@ class Files:
         self.store.remove_stale()
         records = {*self.store.names(RUNS, ".json")}
         for sealed in self.sealed().values():
-            record = f"{sealed.record.id}.json"
-            if record in records:
-                names = {f"{f}/{n}" for f in sealed.record.sets for n in self.store.names(f)}
-                self.store.remove([*names.intersection(self.sealed_parts()), f"{RUNS}/{record}"])
+            if f"{sealed.record.id}.json" in records:
+                self.tidy(sealed.record)
+
+    def tidy(self, run: RunRecord) -> None:
+        """Remove the record of an unfinished run, and its parts that sealed files have."""
+        names = {f"{folder}/{name}" for folder in run.sets for name in self.store.names(folder)}
+        self.store.remove([*names.intersection(self.sealed_parts()), f"{RUNS}/{run.id}.json"])
 
     def rows(self, names: Iterable[str], schema: pa.Schema) -> ds.Dataset:
         """The rows of files, with null where a file lacks a column."""

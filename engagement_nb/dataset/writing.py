@@ -113,22 +113,20 @@ class RunWriter:
         DatasetError
             Somebody has removed files of the dataset since the run began.
         """
-        record = f"{RUNS}/{self.record.id}.json"
-        self.record = replace(self.record, problems=kinds_of(problems), done=done)
+        begun = self.record = replace(self.record, problems=kinds_of(problems), done=done)
         if requests is None:
-            self._files.store.publish(record, encode(self.record))
+            self._files.store.publish(f"{RUNS}/{begun.id}.json", encode(begun))
         else:
             self.spend(requests)
         if done:
             if self._resumed:
                 began = self.record.id.rpartition("-")[0]
                 self.record = replace(self.record, id=f"{began}-{uuid.uuid4().hex[:8]}")
-            names, sealed = steady(self._sealed)
-            self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", sealed)
-            self._files.store.remove([*names, record])
+            self._files.store.publish(f"{RUNS}/{self.record.id}.parquet", steady(self._sealed))
+            self._files.tidy(begun)
 
-    def _sealed(self) -> tuple[list[str], pa.Buffer]:
-        """The names of all open parts of the run, and their file: by the ids' text, then time."""
+    def _sealed(self) -> pa.Buffer:
+        """The file of all open parts of the run: by the ids' text, then time."""
         names = [n for folder in self.record.sets for n in self._files.open_parts(folder)]
         lost = self._settled.difference(names, self._files.sealed_parts())
         if lost or not self._files.store.exists(IDENTITY):
@@ -165,7 +163,7 @@ class RunWriter:
 
         schema = schema.with_metadata({METADATA_KEY: encode(self._identity)})
         footer = Sealed(self.record, parts)
-        return names, explained(lambda: _parquet(schema, pieces(), footer))
+        return explained(lambda: _parquet(schema, pieces(), footer))
 
 
 def _parquet(

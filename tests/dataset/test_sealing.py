@@ -130,6 +130,16 @@ def test_a_run_killed_before_sealing_is_finished_by_the_next(dataset: Dataset) -
     assert len(files_in(dataset)) == 2
 
 
+def test_of_two_runs_at_once_the_second_leaves_no_part_of_the_first(dataset: Dataset) -> None:
+    first, second = dataset.begin(record()), dataset.begin(record())
+    first.put(part(0))
+    first.close(lacking(), done=True)
+    second.put(part(0))
+    second.close(lacking(), done=True)
+    assert [name for name in files_in(dataset) if name.startswith("parts")] == []
+    assert dataset.read("totals").about.requests == 1
+
+
 @pytest.mark.parametrize("removed", ["dataset.json", "parts", ""])
 def test_a_run_whose_files_are_removed_meanwhile_is_not_done(
     dataset: Dataset, removed: str
