@@ -68,6 +68,17 @@ class Store:
         """Whether there is such a file or folder."""
         return bool(self.fs.exists(self.path(name)))
 
+    def check_folder(self) -> None:
+        """Refuse a file or a device in the folder's place.
+
+        Raises
+        ------
+        DatasetError
+            There is one.
+        """
+        if self.local and self.exists("") and not Path(self.root).is_dir():
+            raise DatasetError(f"{self.where} is not a folder.", advice="Give a folder.")
+
     def read(self, name: str) -> bytes:
         """A file's content.
 

@@ -32,7 +32,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import orjson
 import pyarrow.compute as pc
@@ -123,8 +122,7 @@ class Dataset:
         """
         store = Store(where)
         if not store.exists(IDENTITY):
-            if store.local and store.exists("") and not Path(store.root).is_dir():
-                raise DatasetError(f"{store.where} is not a folder.", advice="Give a folder.")
+            store.check_folder()
             if store.names(""):
                 raise DatasetError(
                     f"{store.where} contains other files and is not a dataset.",

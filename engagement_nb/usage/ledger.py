@@ -162,6 +162,7 @@ class Ledger:
         self.address = str(address or os.environ.get(ENV_LEDGER) or default)
         try:
             self._store = Store(self.address)
+            self._store.check_folder()
         except DatasetError as error:
             raise InputError(
                 f"The ledger's address {error.what}",

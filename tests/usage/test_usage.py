@@ -289,6 +289,13 @@ def test_the_ledger_is_the_user_s_own_unless_the_environment_says_otherwise(tmp_
         Ledger("nosuch://bucket")
 
 
+def test_a_file_is_no_ledger(tmp_path):
+    """A file in the ledger's place is refused: it would look like a month without handles."""
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"notes\.txt is not a folder.*ENGAGEMENT_LEDGER"):
+        Ledger(tmp_path / "notes.txt")
+
+
 def test_damaged_settings_are_refused_in_a_sentence(tmp_path):
     ledger = Ledger(tmp_path)
     (tmp_path / "settings.json").write_text("{")
