@@ -58,9 +58,10 @@ def test_a_source_refuses_to_exceed_max_handles_before_its_first_request(keys: S
 
 
 def test_a_source_with_a_limit_needs_a_ledger_that_can_be_written(
-    keys: Sandbox, tmp_path: Path
+    keys: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ledger").write_text("a file where the folder should be")
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "notes.txt" / "ledger"))
     with pytest.raises(InputError, match="cannot be written to"):
         connect("api", max_handles=5)
 

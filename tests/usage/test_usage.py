@@ -161,9 +161,9 @@ def test_a_fetch_records_only_the_owner_of_the_returned_tweets(tmp_path, monkeyp
 
 
 def test_a_response_is_kept_if_its_handle_cannot_be_recorded(tmp_path, monkeypatch, caplog):
-    (tmp_path / "ledger").write_text("a file where the folder should be")
     monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
     with connect("sandbox", tweets=2000) as source:
+        (tmp_path / "ledger").write_text("a file where the folder should be")
         assert len(source.totals(source.tweet_ids("own", 3))) == 3
     assert "is not counted" in caplog.text
 
@@ -206,12 +206,12 @@ def test_a_user_recorded_by_handle_alone_adds_no_handle(tmp_path, monkeypatch, c
 
 def test_a_limit_needs_a_ledger_that_can_be_written(tmp_path, monkeypatch, capsys):
     """Uncounted handles would never reach a limit."""
-    (tmp_path / "ledger").write_text("a file where the folder should be")
-    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "ledger"))
+    (tmp_path / "notes.txt").touch()
+    monkeypatch.setenv(ENV_LEDGER, str(tmp_path / "notes.txt" / "ledger"))
     asked = ["fetch", "totals", "-o", str(tmp_path / "data"), "--max-handles", "9"]
     assert run(asked) == 2
     told = capsys.readouterr().err
-    assert "cannot be written to: File exists" in told
+    assert "cannot be written to: Not a directory" in told
     assert "nothing was requested" in told
     assert not (tmp_path / "data").exists()
 
