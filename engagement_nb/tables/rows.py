@@ -191,7 +191,9 @@ def computed(
     sums = [all_ - some for all_ in (frame.sum(), frame.drop_duplicates().sum())]
     expected: list[tuple[str, pd.DataFrame | pd.Series]] = [("sum", total) for total in sums]
     if len(others) >= _LEAST - 1:
-        expected += [(name, others.agg(how)) for name, how in _COMPUTED.items()]
+        # Where all rows are equal, one more of them is no average.
+        if (others.max() > others.min()).any():
+            expected += [(name, others.agg(how)) for name, how in _COMPUTED.items()]
         # The rows between it and the last one that has no name, either.
         above = frame[~odd].groupby(np.cumsum(odd)[~odd])
         parts = above.sum()[above.size() > 1].reindex(range(int(odd.sum())))

@@ -105,8 +105,8 @@ def test_the_usage_notebook_shows_an_example_and_says_so(tmp_path, monkeypatch):
     text = "\n".join(shown(cell) for cell in execute(USAGE, tmp_path).cells)
     raw = (tmp_path / "out.ipynb").read_text()
     assert "made up, of the sandbox" in raw
-    assert "SANDBOX handles" in text
-    assert "SANDBOX DATA" in raw
+    assert "SANDBOX handles in the billing month" in text
+    assert "SANDBOX handles so far" in text
 
 
 def test_the_usage_notebook_shows_one_s_own_ledger(tmp_path):
