@@ -122,8 +122,9 @@ class Tables:
             source = self.path = Path(source).expanduser()
             self.name = str(source)
         else:
-            named = str(getattr(source, "name", "") or "the file")
-            self.name = "the table" if is_frame(source) else named
+            self.name = "the table"
+            if not is_frame(source):  # Its attribute may be a column.
+                self.name = str(getattr(source, "name", "") or "the file")
         in_folder = self.path is not None and self.path.is_dir()
         files = self._in_folder() if in_folder else read_source(source, self.name)
         self._files = sorted(files, key=OneTable.newness, reverse=True)

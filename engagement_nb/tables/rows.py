@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ _COMPUTED = {
     "maximum": "max",
     "minimum": "min",
 }
+_SUMS = ("sum", "partial sum")
 _NO_SUMS = ("completion_rate", "average_watch_time_ms")
 _LEAST = 4
 """Rows of a table in which one can be taken for the sum of the others."""
@@ -62,23 +63,32 @@ def labelled(cells: Cells, layout: Layout, odd: np.ndarray) -> dict[str, np.ndar
     if not odd.any() or not of_texts:
         return {}
     some, at = cells if odd.all() else cells.keep(odd), layout.at
-    # A text of a few words may be that of a Tweet, unless it stands where the name would.
-    names = {at[name] for name in ("tweet_id", "date", "video_id") if name in at}
-    names |= {of_texts[0]} if names else set()
-    found = np.full(len(some), "", dtype=object)
+    # A text of a few words may be that of a Tweet, unless it stands where the id would.
+    of_ids = {at[name] for name in ("tweet_id", "date", "video_id") if name in at}
+    of_ids |= {of_texts[0]} if of_ids else set()
+    found = _labels(some, of_texts, of_ids)
+    if (found == "").sum() * 2 > len(cells):
+        # Rows have names for ids. Max and Media are names, too, so the figures must show more.
+        found = _labels(some, of_texts, set())
+        found[~np.isin(found, _SUMS)] = ""
+    of_all = np.full(len(cells), "", dtype=object)
+    of_all[odd] = found
+    return {_OTHERS.format(name): of_all == name for name in dict.fromkeys(found) if name}
+
+
+def _labels(cells: Cells, of_texts: Sequence[int], of_ids: Collection[int]) -> np.ndarray:
+    """What the first label in each row says; "" without one."""
+    found = np.full(len(cells), "", dtype=object)
     for i in of_texts:
-        among_words = i in names
-        texts = some.texts(i)
+        among_words = i in of_ids
+        texts = cells.texts(i)
         words = pc.count_substring_regex(texts, r"\pL+")
         is_short = pc.and_(pc.greater(words, 0), pc.less_equal(words, 4 if among_words else 3))
         short = pc.unique(texts.filter(is_short))
         labels = [summary_name(text, among_words=among_words) for text in short.to_pylist()]
         places = pc.fill_null(pc.index_in(texts, short), len(short)).to_numpy()
-        here = np.array([*labels, ""], object)[places]
-        found = np.where(found == "", here, found)
-    of_all = np.full(len(cells), "", dtype=object)
-    of_all[odd] = found
-    return {_OTHERS.format(name): of_all == name for name in dict.fromkeys(found) if name}
+        found = np.where(found == "", np.array([*labels, ""], object)[places], found)
+    return found
 
 
 def damaged(cells: Cells, layout: Layout, unread: np.ndarray) -> np.ndarray:

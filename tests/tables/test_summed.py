@@ -294,3 +294,23 @@ def test_swapped_days_without_ids_are_named_by_the_other_days(tmp_path, posts):
     for _ in range(5 * posts):
         others = pd.Timestamp("2024-06-03") + pd.to_timedelta(draw.integers(0, 400, 31), unit="D")
         assert "day for the month" not in notes(table([f"{d:%Y-%m-%d}" for d in others]))
+
+
+@pytest.mark.parametrize(
+    "name", ["Max Müller", "media", "Media Monday", "Count Dracula", "Total war"]
+)
+def test_a_name_among_names_is_no_label_of_a_sum(name):
+    """Where rows have names for ids, one that is also a word for a summary stays a row."""
+    frame = pd.DataFrame({"name": [name, *"abcdef"], "engagements": [50, 20, 31, 44, 25, 66, 9]})
+    frame["likes"] = [5, 2, 3, 4, 2, 6, 1]
+    for column in ("name", "tweet_id"):
+        account = enb.read_table(frame.rename(columns={"name": column})).account
+        assert (account.rows_used, account.rows_named) == (7, {})
+
+
+def test_a_sum_among_names_is_known():
+    """A total below rows with names for ids is not used: by its label, or by its figures."""
+    for label in ("Total", "everything"):
+        frame = pd.DataFrame({"tweet_id": [*"abcd", label], "engagements": [5, 2, 3, 4, 14]})
+        frame["likes"] = [1, 2, 1, 1, 5]
+        assert enb.read_table(frame).account.rows_named == {"the sum of the other rows": 1}
