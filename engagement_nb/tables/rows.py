@@ -68,9 +68,10 @@ def labelled(cells: Cells, layout: Layout, odd: np.ndarray) -> dict[str, np.ndar
     of_ids |= {of_texts[0]} if of_ids else set()
     found = _labels(some, of_texts, of_ids)
     if (found == "").sum() * 2 > len(cells):
-        # Rows have names for ids. Max and Media are names, too, so the figures must show more.
+        # Rows have names for ids. Max and Media are names, too, but only averages have decimals.
         found = _labels(some, of_texts, set())
-        found[~np.isin(found, _SUMS)] = ""
+        no_counts = [some.no_counts(i) for i in range(len(layout.names)) if i not in of_texts]
+        found[~(np.isin(found, _SUMS) | np.logical_or.reduce(no_counts))] = ""
     of_all = np.full(len(cells), "", dtype=object)
     of_all[odd] = found
     return {_OTHERS.format(name): of_all == name for name in dict.fromkeys(found) if name}
